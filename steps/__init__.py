@@ -1,0 +1,1 @@
+"""What happens inside a pod: one plain function a phase, no Argo and no Hera."""

@@ -1,0 +1,207 @@
+"""The APIManager: what it says about the installation, and its own save and restore.
+
+It is restored last: as soon as it exists, the operator fills every missing Secret with fresh random values.
+"""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from steps import errors, installation, marks, objects, volume
+from steps.cluster import Cluster, Object
+from steps.installation import APIMANAGER, CLAIM, ROUTE
+from steps.manifest import Backup, Ready, Report, Source, SystemStorage
+
+log = logging.getLogger(__name__)
+
+
+def find(cluster: Cluster) -> Object:
+    """The namespace's one APIManager.
+
+    Raises:
+        errors.NoApiManager, errors.SeveralApiManagers
+
+    """
+    found = cluster.list(APIMANAGER)
+    if not found:
+        raise errors.NoApiManager(cluster.namespace)
+    if len(found) > 1:
+        raise errors.SeveralApiManagers(cluster.namespace, [obj["metadata"]["name"] for obj in found])
+    return found[0]
+
+
+def check(apimanager: Object) -> None:
+    """See that a backup can hold what the installation consists of.
+
+    Raises:
+        errors.DatabasesNotExternal, errors.FileStorageInS3
+
+    """
+    name = apimanager["metadata"]["name"]
+    if internal := internal_databases(apimanager["spec"]):
+        raise errors.DatabasesNotExternal(name, internal)
+    if _at(apimanager, "spec", "system", "fileStorage", "simpleStorageService") is not None:
+        raise errors.FileStorageInS3(name)
+
+
+def internal_databases(spec: Mapping[str, Any]) -> list[str]:
+    """Name the databases that run in the cluster, of the three that a backup leaves to the user.
+
+    The operator's own rule (IsExternal in apimanager_types.go): `externalComponents`, where it is there, is all that
+    counts; else `highAvailability.enabled` means external.
+    """
+    external = spec.get("externalComponents")
+    if external is None:
+        enabled = _at(spec, "highAvailability", "enabled") is True
+        external = {"system": {"database": enabled, "redis": enabled}, "backend": {"redis": enabled}}
+    places = {
+        "system database": ("system", "database"),
+        "system redis": ("system", "redis"),
+        "backend redis": ("backend", "redis"),
+    }
+    return [name for name, path in places.items() if _at(external, *path) is not True]
+
+
+def zync_enabled(apimanager: Object) -> bool:
+    """Whether Zync runs; it can be switched off from 3scale 2.16."""
+    return _at(apimanager, "spec", "zync", "enabled") is not False
+
+
+def optional_secrets(apimanager: Object) -> tuple[str, ...]:
+    """Secrets of the set that this installation may lack."""
+    return () if zync_enabled(apimanager) else (installation.ZYNC_SECRET,)
+
+
+def unneeded_keys(apimanager: Object) -> tuple[str, ...]:
+    """Keys that the operator draws only for an internal Zync database."""
+    spec = apimanager["spec"]
+    external = _at(spec, "externalComponents", "zync", "database") is True
+    return (
+        ("ZYNC_DATABASE_PASSWORD",) if external or _at(spec, "highAvailability", "externalZyncDatabaseEnabled") else ()
+    )
+
+
+def save(cluster: Cluster, root: Path, name: str) -> Report:
+    """Save the APIManager and what can only be known while the installation is there.
+
+    Raises:
+        errors.NoApiManager: there is none of this name any more.
+
+    """
+    apimanager = cluster.get(APIMANAGER, name)
+    if apimanager is None:
+        raise errors.NoApiManager(cluster.namespace)
+    folder = root / volume.APIMANAGER.partition("/")[0]
+    volume.make_folder(folder)
+    volume.clear(folder)
+    saved = objects.save(root, volume.APIMANAGER, apimanager)
+    log.info("APIManager %s: saved, %d bytes", name, saved.size)
+    return Report(objects={volume.APIMANAGER: saved}, source=_source(cluster, apimanager))
+
+
+def check_same(cluster: Cluster, claim: Object) -> None:
+    """See that the APIManager is still the one that was there when the backup's claim was made.
+
+    Raises:
+        errors.NoApiManager, errors.ApiManagerReplaced
+
+    """
+    name = marks.annotation(claim, installation.APIMANAGER_NAME)
+    expected = marks.annotation(claim, installation.APIMANAGER_UID)
+    found = cluster.get(APIMANAGER, name)
+    if found is None:
+        raise errors.NoApiManager(cluster.namespace)
+    if found["metadata"]["uid"] != expected:
+        raise errors.ApiManagerReplaced(name, expected, found["metadata"]["uid"])
+
+
+def present(cluster: Cluster, mark: marks.Mark) -> Object | None:
+    """The APIManager that a restore of this backup has made, None where there is none at all.
+
+    Raises:
+        errors.ApiManagerPresent: there is another one.
+
+    """
+    found = cluster.list(APIMANAGER)
+    for obj in found:
+        if not mark.on(obj) or len(found) > 1:
+            raise errors.ApiManagerPresent(obj["metadata"]["name"], cluster.namespace)
+    return found[0] if found else None
+
+
+def restore(cluster: Cluster, backup: Backup) -> bool:
+    """Create the APIManager with this backup's mark; one with the mark stays as it is. Says whether it was created.
+
+    Raises:
+        errors.ApiManagerPresent, errors.AlreadyExists
+
+    """
+    if present(cluster, backup.mark) is not None:
+        log.info("APIManager %s: kept, this backup's restore made it", backup.apimanager["metadata"]["name"])
+        return False
+    obj = objects.marked(backup.apimanager, backup.mark)
+    obj["metadata"]["annotations"].pop(installation.CONFIRMED_REQUIREMENTS, None)
+    cluster.create(APIMANAGER, obj)
+    log.info("APIManager %s: created", obj["metadata"]["name"])
+    return True
+
+
+def _source(cluster: Cluster, apimanager: Object) -> Source:
+    metadata = apimanager["metadata"]
+    return Source(
+        namespace=cluster.namespace,
+        apimanager=metadata["name"],
+        apimanager_uid=metadata["uid"],
+        threescale_version=marks.annotation(apimanager, installation.THREESCALE_VERSION),
+        operator_version=marks.annotation(apimanager, installation.OPERATOR_VERSION),
+        wildcard_domain=str(apimanager["spec"].get("wildcardDomain", "")),
+        system_storage=_system_storage(cluster),
+        ready=ready(cluster, apimanager),
+    )
+
+
+def _system_storage(cluster: Cluster) -> SystemStorage:
+    claim = cluster.get(CLAIM, installation.SYSTEM_STORAGE)
+    if claim is None:
+        return SystemStorage()
+    return SystemStorage(
+        storage_class=claim["spec"].get("storageClassName") or "",
+        access_modes=tuple(claim["spec"].get("accessModes") or ()),
+        request=_at(claim, "spec", "resources", "requests", "storage") or "",
+        capacity=_at(claim, "status", "capacity", "storage") or "",
+    )
+
+
+def ready(cluster: Cluster, apimanager: Object) -> Ready:
+    """What of an installation is ready now."""
+    conditions = _at(apimanager, "status", "conditions") or []
+    return Ready(
+        conditions=tuple(sorted(item["type"] for item in conditions if item.get("status") == "True")),
+        deployments=tuple(sorted(_at(apimanager, "status", "deployments", "ready") or [])),
+        routes=tuple(sorted(_admitted(cluster))),
+    )
+
+
+def _admitted(cluster: Cluster) -> set[str]:
+    """Hosts of the Routes that every router has admitted; none on a cluster without Routes."""
+    try:
+        routes = cluster.list(ROUTE)
+    except errors.UnknownResource:
+        return set()
+    return {route["spec"]["host"] for route in routes if _is_admitted(route) and route["spec"].get("host")}
+
+
+def _is_admitted(route: Object) -> bool:
+    ingresses = _at(route, "status", "ingress") or []
+    return bool(ingresses) and all(
+        any(item.get("type") == "Admitted" and item.get("status") == "True" for item in ingress.get("conditions") or [])
+        for ingress in ingresses
+    )
+
+
+def _at(value: Any, *path: str) -> Any:
+    """The value at a path of keys, None where one is missing."""
+    for key in path:
+        value = (value or {}).get(key)
+    return value

@@ -1,0 +1,311 @@
+"""The claims: the one that holds a backup, made before anything is written, and System's, made before it is restored.
+
+The backup claims are the catalogue: labels say whose and in which state, annotations are those of the operator's
+APIManagerBackup. They have no owner, so that deleting a Workflow never touches a backup.
+"""
+
+import logging
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from steps import errors, installation, marks
+from steps.cluster import Cluster, Object, quantity
+from steps.installation import CLAIM, POD
+from steps.manifest import Backup, Manifest
+
+log = logging.getLogger(__name__)
+
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_MARGIN = Decimal("1.2")  # of a new system-storage over the data, for the file system's own needs
+_WORKFLOW_LABEL = "workflows.argoproj.io/workflow"  # Argo puts it on the pods of a workflow
+_ONCE_POD = "ReadWriteOncePod"
+_ONCE = "ReadWriteOnce"
+_MANY = ("ReadWriteMany", "ReadOnlyMany")
+
+
+class Workflow(NamedTuple):
+    """Who asks."""
+
+    name: str
+    uid: str
+
+
+class Placement(NamedTuple):
+    """Where pods may run, as operator and value of a node's `metadata.name`."""
+
+    operator: str
+    node: str
+
+
+ANYWHERE = Placement("NotIn", "no-node")
+
+
+def check_name(name: str) -> None:
+    """See that a backup can be called so.
+
+    Raises:
+        errors.BadName
+
+    """
+    if not _DNS_LABEL.fullmatch(name):
+        raise errors.BadName(name)
+
+
+def check_size(value: str, parameter: str) -> Decimal:
+    """A size in bytes.
+
+    Raises:
+        errors.BadQuantity
+
+    """
+    try:
+        size = quantity(value)
+    except ValueError as error:
+        raise errors.BadQuantity(value, parameter) from error
+    if size <= 0:
+        raise errors.BadQuantity(value, parameter)
+    return size
+
+
+def find(cluster: Cluster, name: str) -> Object:
+    """A claim that stays.
+
+    Raises:
+        errors.ClaimMissing: the sentence names the backups that are there; errors.ClaimGoingAway
+
+    """
+    claim = cluster.get(CLAIM, name)
+    if claim is None:
+        others = [obj["metadata"]["name"] for obj in cluster.list(CLAIM) if _is_backup(obj)]
+        raise errors.ClaimMissing(name, cluster.namespace, sorted(others))
+    if claim["metadata"].get("deletionTimestamp"):
+        raise errors.ClaimGoingAway(name, cluster.namespace)
+    return claim
+
+
+def users(cluster: Cluster, name: str, workflow: Workflow) -> list[Object]:
+    """The pods of others that mount a claim and have not ended."""
+    return [
+        pod
+        for pod in cluster.list(POD)
+        if pod.get("status", {}).get("phase") not in {"Succeeded", "Failed"}
+        and marks.label(pod, _WORKFLOW_LABEL) != workflow.name
+        and any(_mounts(item, name) for item in pod["spec"].get("volumes") or [])
+    ]
+
+
+def placement(cluster: Cluster, claim: Object, workflow: Workflow) -> Placement:
+    """Where a pod can run that mounts this claim beside those that have it mounted now.
+
+    Raises:
+        errors.ClaimInUse, errors.ClaimOnTwoNodes
+
+    """
+    name, modes = claim["metadata"]["name"], claim["spec"].get("accessModes") or []
+    if any(mode in modes for mode in _MANY):
+        return ANYWHERE
+    pods = users(cluster, name, workflow)
+    check_once_pod(claim, pods)
+    nodes = sorted({pod["spec"]["nodeName"] for pod in pods if pod["spec"].get("nodeName")})
+    if len(nodes) > 1:
+        raise errors.ClaimOnTwoNodes(name, nodes)
+    return Placement("In", nodes[0]) if nodes else ANYWHERE
+
+
+def check_once_pod(claim: Object, pods: Sequence[Object]) -> None:
+    """See that a claim for one pod only has none.
+
+    Raises:
+        errors.ClaimInUse
+
+    """
+    if _ONCE_POD in (claim["spec"].get("accessModes") or []) and pods:
+        names = [pod["metadata"]["name"] for pod in pods]
+        raise errors.ClaimInUse(claim["metadata"]["name"], _ONCE_POD, names)
+
+
+def check_mountable(cluster: Cluster, name: str, workflow: Workflow) -> Object:
+    """The claim of a backup, when a pod can mount it and there is something to mount.
+
+    Raises:
+        errors.ClaimMissing and its like, errors.ClaimUnbound, errors.ClaimNotYetBound, errors.ClaimInUse
+
+    """
+    claim = find(cluster, name)
+    phase, bound_to = claim.get("status", {}).get("phase", ""), claim["spec"].get("volumeName", "")
+    if phase == "Pending" and bound_to:
+        raise errors.ClaimNotYetBound(name, bound_to)
+    if phase != "Bound":
+        raise errors.ClaimUnbound(name, phase or "new")
+    check_once_pod(claim, users(cluster, name, workflow))
+    return claim
+
+
+def check_free(cluster: Cluster, name: str, workflow: Workflow) -> Object | None:
+    """None where the name is free, the claim where this very workflow made it.
+
+    Raises:
+        errors.ClaimTaken, errors.ClaimGoingAway
+
+    """
+    claim = cluster.get(CLAIM, name)
+    if claim is None:
+        return None
+    if claim["metadata"].get("deletionTimestamp"):
+        raise errors.ClaimGoingAway(name, cluster.namespace)
+    if marks.label(claim, marks.WORKFLOW_UID) != workflow.uid:
+        raise errors.ClaimTaken(name, cluster.namespace, _holder(claim))
+    return claim
+
+
+class Wanted(NamedTuple):
+    """The claim of a new backup; an empty class means the cluster's default."""
+
+    name: str
+    storage_request: str
+    storage_class: str
+    volume_name: str
+
+
+def create_backup(cluster: Cluster, wanted: Wanted, apimanager: Object, workflow: Workflow) -> Object:
+    """Create the claim of a backup, in state running.
+
+    Raises:
+        errors.QuotaExceeded, errors.AlreadyExists
+
+    """
+    version = marks.annotation(apimanager, installation.THREESCALE_VERSION)
+    labels = {
+        marks.BACKUP: wanted.name,
+        marks.STATE: marks.RUNNING,
+        marks.WORKFLOW: workflow.name,
+        marks.WORKFLOW_UID: workflow.uid,
+        **({marks.THREESCALE_VERSION: version} if version else {}),
+    }
+    annotations = {
+        installation.APIMANAGER_NAME: apimanager["metadata"]["name"],
+        installation.APIMANAGER_UID: apimanager["metadata"]["uid"],
+        installation.BACKUP_NAME: wanted.name,
+        installation.BACKUP_UID: workflow.uid,
+        marks.STARTED: utc(datetime.now(UTC)),
+    }
+    spec = _spec(_ONCE, wanted.storage_request, wanted.storage_class)
+    if wanted.volume_name:  # never the default class: it would keep the claim from this volume
+        spec |= {"volumeName": wanted.volume_name, "storageClassName": wanted.storage_class}
+    created = cluster.create(CLAIM, _claim(wanted.name, labels, annotations, spec))
+    log.info("PersistentVolumeClaim %s: created, %s", wanted.name, wanted.storage_request)
+    return created
+
+
+def complete(cluster: Cluster, claim: Object, manifest: Manifest, digest: str) -> None:
+    """Say on its claim that a backup is complete, where it does not say so yet."""
+    if marks.label(claim, marks.STATE) == marks.COMPLETE:
+        return
+    labels = {marks.STATE: marks.COMPLETE}
+    annotations = {marks.ENDED: utc(manifest.ended), marks.MANIFEST_DIGEST: digest}
+    body = {"metadata": {"labels": labels, "annotations": annotations}}
+    cluster.patch(CLAIM, claim["metadata"]["name"], body)
+
+
+def started(claim: Object) -> datetime:
+    """When the backup of this claim began, by the clock of the pod that made it.
+
+    Raises:
+        errors.NotABackup: the claim was not made by a backup.
+
+    """
+    try:
+        return datetime.fromisoformat(marks.annotation(claim, marks.STARTED))
+    except ValueError as error:
+        raise errors.NotABackup(f"claim {claim['metadata']['name']} has no annotation {marks.STARTED}") from error
+
+
+class Asked(NamedTuple):
+    """What a person may ask of the new system-storage; empty: as it was."""
+
+    storage_class: str
+    access_mode: str
+    storage_request: str
+
+
+def system_storage(backup: Backup, asked: Asked) -> Object:
+    """The claim of System FileStorage as a restore creates it, with the mark and not yet begun.
+
+    Size: the largest of the APIManager's request, the capacity it had, the data with a margin, and 100Mi.
+
+    Raises:
+        errors.BadQuantity, errors.RequestTooSmall
+
+    """
+    chosen = (
+        ((backup.apimanager["spec"].get("system") or {}).get("fileStorage") or {}).get("persistentVolumeClaim")
+    ) or {}
+    modes = backup.system_storage.access_modes or (installation.SYSTEM_STORAGE_ACCESS_MODE,)
+    spec = _spec(
+        asked.access_mode or modes[0],
+        _size(backup, asked, str((chosen.get("resources") or {}).get("requests") or "0")),
+        asked.storage_class or chosen.get("storageClassName") or backup.system_storage.storage_class,
+    )
+    return _claim(installation.SYSTEM_STORAGE, {}, backup.mark.annotations(), spec)
+
+
+def check_system_storage(claim: Object, backup: Backup) -> None:
+    """See that a system-storage that is there already may take the backup's files.
+
+    Raises:
+        errors.ClaimOfAnotherRestore, errors.ClaimTooSmall
+
+    """
+    name = claim["metadata"]["name"]
+    if marks.annotation(claim, marks.MANIFEST_DIGEST) and not backup.mark.on(claim):
+        raise errors.ClaimOfAnotherRestore(name, marks.annotation(claim, marks.RESTORED_FROM) or "another backup")
+    capacity = ((claim.get("status") or {}).get("capacity") or {}).get("storage", "")
+    if capacity and quantity(capacity) < backup.size_bytes:
+        raise errors.ClaimTooSmall(name, capacity, backup.size_bytes)
+
+
+def mark_restore(cluster: Cluster, backup: Backup, state: str) -> None:
+    """Say on system-storage how far the restore of its files has come: begun or complete."""
+    annotations = {**backup.mark.annotations(), marks.RESTORE_STATE: state}
+    cluster.patch(CLAIM, installation.SYSTEM_STORAGE, {"metadata": {"annotations": annotations}})
+
+
+def utc(moment: datetime) -> str:
+    """A time as Kubernetes writes it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _size(backup: Backup, asked: Asked, request: str) -> str:
+    if asked.storage_request:
+        if check_size(asked.storage_request, "storage-request") < backup.size_bytes:
+            raise errors.RequestTooSmall(asked.storage_request, backup.size_bytes)
+        return asked.storage_request
+    needed = str(int(backup.size_bytes * _MARGIN))
+    return max(request, backup.system_storage.capacity or "0", needed, installation.SYSTEM_STORAGE_FLOOR, key=quantity)
+
+
+def _spec(access_mode: str, request: str, storage_class: str) -> Object:
+    spec: Object = {"accessModes": [access_mode], "resources": {"requests": {"storage": request}}}
+    return {**spec, "storageClassName": storage_class} if storage_class else spec
+
+
+def _claim(name: str, labels: dict[str, str], annotations: dict[str, str], spec: Object) -> Object:
+    metadata = {"name": name, "labels": labels, "annotations": annotations}
+    return {"apiVersion": CLAIM.api_version, "kind": CLAIM.name, "metadata": metadata, "spec": spec}
+
+
+def _mounts(item: Object, claim: str) -> bool:
+    return bool((item.get("persistentVolumeClaim") or {}).get("claimName") == claim)
+
+
+def _is_backup(claim: Object) -> bool:
+    return bool(marks.label(claim, marks.BACKUP) or marks.annotation(claim, installation.BACKUP_NAME))
+
+
+def _holder(claim: Object) -> str:
+    if workflow := marks.label(claim, marks.WORKFLOW):
+        return f"made by workflow {workflow}"
+    return "a backup of the operator" if _is_backup(claim) else "no backup of ours"

@@ -1,0 +1,222 @@
+"""The one door to Kubernetes: raw dictionaries in and out, our errors, a time limit on each request.
+
+Typed models of the official client drop the fields that they do not know, and a backup must keep them; so only the
+client's connection is used (configuration, tokens, TLS, exec), never its models. Nothing is retried in here, except by
+callers that wait anyway: Argo tries a phase again.
+"""
+
+import json
+import os
+import re
+import time
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Self
+
+import urllib3
+from kubernetes import config
+from kubernetes.client.api_client import ApiClient
+from kubernetes.client.configuration import Configuration
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config.config_exception import ConfigException
+from kubernetes.utils.quantity import parse_quantity
+from websocket import WebSocketException
+
+from steps import errors, interruption
+from steps.installation import POD, Kind
+
+Object = dict[str, Any]
+
+_AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+_EXEC_SLICE_S = 0.5
+_QUANTITY = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?")
+
+
+class Cluster:
+    """The objects of one namespace."""
+
+    def __init__(self, api: ApiClient, namespace: str, request_timeout_s: float) -> None:
+        self._api = api
+        self.namespace = namespace
+        self._timeout_s = request_timeout_s
+
+    @classmethod
+    def connect(cls, namespace: str, request_timeout_s: float) -> Self:
+        """Connect as KUBECONFIG says where it is set, else as the pod's service account.
+
+        Raises:
+            errors.NoConnection: neither is there.
+
+        """
+        configuration = Configuration()
+        try:
+            if os.environ.get("KUBECONFIG"):
+                config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # the client types only a part of itself
+            else:
+                config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # the client types only a part of itself
+        except ConfigException as error:
+            raise errors.NoConnection(str(error)) from error
+        configuration.retries = False
+        return cls(ApiClient(configuration), namespace, request_timeout_s)
+
+    def get(self, kind: Kind, name: str) -> Object | None:
+        """Read one object, None where there is none.
+
+        Raises:
+            errors.NotAllowed, errors.NoAnswer, errors.Rejected
+
+        """
+        status, answer = self._request("GET", kind, name)
+        if status == 404:
+            return None
+        return self._judge("get", kind, name, status, answer)
+
+    def list(self, kind: Kind, selector: str = "", fields: str = "") -> list[Object]:
+        """Read all objects of a kind, or those that a label and a field selector choose.
+
+        Raises:
+            errors.UnknownResource: the cluster has no such kind; else as `get`.
+
+        """
+        query = {"labelSelector": selector, "fieldSelector": fields}
+        status, answer = self._request("GET", kind, query={key: value for key, value in query.items() if value})
+        if status == 404:
+            raise errors.UnknownResource(kind.resource, self.namespace)
+        items: list[Object] = self._judge("list", kind, "", status, answer)["items"]
+        return [{"apiVersion": kind.api_version, "kind": kind.name, **item} for item in items]
+
+    def create(self, kind: Kind, obj: Object) -> Object:
+        """Create an object; its answer may be lost, so a name that exists already is for the next try to judge.
+
+        Raises:
+            errors.AlreadyExists, errors.QuotaExceeded; else as `get`.
+
+        """
+        name = obj["metadata"]["name"]
+        status, answer = self._request("POST", kind, body=obj)
+        if status == 409 and answer.get("reason") == "AlreadyExists":
+            raise errors.AlreadyExists(kind.resource, name)
+        return self._judge("create", kind, name, status, answer)
+
+    def patch(self, kind: Kind, name: str, body: Object) -> Object:
+        """Merge `body` into an object (RFC 7386).
+
+        Raises:
+            errors.Rejected: there is no such object; else as `get`.
+
+        """
+        status, answer = self._request("PATCH", kind, name, body=body)
+        return self._judge("patch", kind, name, status, answer)
+
+    def exec(self, pod: str, container: str, command: Sequence[str], timeout_s: float) -> int:
+        """Run a command in a container, drop its output, return its exit code.
+
+        Raises:
+            errors.ResyncUnknown: the connection ended, or the time was over, before the exit code was known.
+            errors.NotAllowed: the service account may not.
+
+        """
+        from kubernetes.client.api.core_v1_api import CoreV1Api  # 0.7 s to import, and one phase needs it
+        from kubernetes.stream import stream
+
+        try:
+            connection = stream(
+                CoreV1Api(self._api).connect_get_namespaced_pod_exec,
+                pod,
+                self.namespace,
+                container=container,
+                command=list(command),
+                stdout=True,
+                stderr=True,
+                _preload_content=False,
+                _request_timeout=self._timeout_s,
+            )
+        except ApiException as error:
+            if "403" in str(error.reason):
+                raise errors.NotAllowed("exec into", POD.resource, pod, self.namespace, "forbidden") from error
+            raise errors.ResyncUnknown(pod, "no connection") from error
+        try:
+            return _exit_code(connection, pod, time.monotonic() + timeout_s)
+        finally:
+            connection.close()
+
+    def _request(
+        self,
+        method: str,
+        kind: Kind,
+        name: str = "",
+        query: Mapping[str, str] | None = None,
+        body: Object | None = None,
+    ) -> tuple[int, Object]:
+        path = f"/{kind.api}/namespaces/{{namespace}}/{kind.resource}" + ("/{name}" if name else "")
+        headers = {"Accept": "application/json", "User-Agent": "threescale-backup"}
+        if body is not None:
+            headers["Content-Type"] = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        request = self._api.param_serialize(
+            method,
+            path,
+            path_params={"namespace": self.namespace, "name": name},
+            query_params=list((query or {}).items()),
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            response = self._api.call_api(*request, _request_timeout=self._timeout_s)
+            response.read()  # type: ignore[no-untyped-call]  # the client types only a part of itself
+            return int(response.status), json.loads(response.data or b"{}")
+        except (urllib3.exceptions.HTTPError, ApiException, OSError, ValueError) as error:
+            raise errors.NoAnswer(method, kind.resource, name, type(error).__name__) from error
+
+    def _judge(self, verb: str, kind: Kind, name: str, status: int, answer: Object) -> Object:
+        if status < 300:
+            return answer
+        message = str(answer.get("message", ""))
+        if status == 403 and "exceeded quota" in message:
+            raise errors.QuotaExceeded(kind.resource, name, self.namespace, message)
+        if status in {401, 403}:
+            raise errors.NotAllowed(verb, kind.resource, name, self.namespace, message)
+        if status in _AGAIN:
+            raise errors.NoAnswer(verb, kind.resource, name, f"HTTP {status} {answer.get('reason', '')}".strip())
+        raise errors.Rejected(verb, kind.resource, name, status, message)
+
+
+def _exit_code(connection: Any, pod: str, until: float) -> int:
+    """Read to the end of an exec; only the error channel tells how it ended.
+
+    Source: kubernetes.stream returns normally after its own time-out and does not look at the exit status.
+    """
+    from kubernetes.stream.ws_client import ERROR_CHANNEL
+
+    try:
+        while connection.is_open():
+            interruption.point()
+            if time.monotonic() > until:
+                raise errors.ResyncUnknown(pod, "it still runs")
+            connection.update(timeout=_EXEC_SLICE_S)
+            connection.read_stdout(timeout=0)
+            connection.read_stderr(timeout=0)
+        verdict = json.loads(connection.read_channel(ERROR_CHANNEL) or "null")
+    except (WebSocketException, OSError, ValueError) as error:
+        raise errors.ResyncUnknown(pod, type(error).__name__) from error
+    if not isinstance(verdict, dict):
+        raise errors.ResyncUnknown(pod, "the connection was dropped")
+    if verdict.get("status") == "Success":
+        return 0
+    causes = (verdict.get("details") or {}).get("causes") or []
+    codes = [cause["message"] for cause in causes if cause.get("reason") == "ExitCode"]
+    if not codes:
+        raise errors.ResyncUnknown(pod, "the container runtime failed")
+    return int(codes[0])
+
+
+def quantity(text: str) -> Decimal:
+    """A Kubernetes quantity as a number, bytes where it is a size.
+
+    Raises:
+        ValueError: it is none (the API server's own pattern, apimachinery resource.Quantity).
+
+    """
+    if not _QUANTITY.fullmatch(text):
+        raise ValueError(text)
+    return Decimal(parse_quantity(text))  # type: ignore[no-untyped-call]  # as above

@@ -1,0 +1,397 @@
+"""Every way in which a phase can end badly, in one place.
+
+A class is built from facts and composes its own sentence: what is wrong, where, and what the person can do. Whether a
+try more can help is decided here and nowhere else: a phase exits with `exit_code`, and Argo's retry strategy reads it.
+The facts are names, counts and paths, never the value of a Secret.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+REFUSED_EXIT = 1
+TRY_AGAIN_EXIT = 75  # EX_TEMPFAIL of sysexits.h
+
+
+class PhaseError(Exception):
+    """Base of all; its text is the last sentence of the phase."""
+
+    exit_code: ClassVar[int] = REFUSED_EXIT
+
+
+class Final(PhaseError):
+    """Refused or failed for good: the same try would end the same way."""
+
+
+class TryAgain(PhaseError):
+    """The same try may succeed a little later."""
+
+    exit_code = TRY_AGAIN_EXIT
+
+
+def _several(names: Sequence[str], limit: int = 10) -> str:
+    """Name the first ten, and how many more there are."""
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+
+
+# --- the border to Kubernetes ---
+
+
+class NotAllowed(Final):
+    def __init__(self, verb: str, resource: str, name: str, namespace: str, message: str) -> None:
+        super().__init__(
+            f"not allowed to {verb} {resource}{f' {name!r}' if name else ''} in namespace {namespace} ({message}): "
+            "apply the Roles that `threescale-backup manifests` renders"
+        )
+
+
+class QuotaExceeded(Final):
+    def __init__(self, resource: str, name: str, namespace: str, message: str) -> None:
+        super().__init__(
+            f"a quota of namespace {namespace} leaves no room for {resource} {name!r} ({message}): "
+            "raise the quota, delete old backup claims, or ask for less storage"
+        )
+
+
+class Rejected(Final):
+    def __init__(self, verb: str, resource: str, name: str, status: int, message: str) -> None:
+        super().__init__(f"Kubernetes rejected to {verb} {resource} {name!r} (HTTP {status}: {message})")
+
+
+class UnknownResource(Final):
+    def __init__(self, resource: str, namespace: str) -> None:
+        super().__init__(f"the cluster knows no {resource}, or there is no namespace {namespace}")
+
+
+class AlreadyExists(TryAgain):
+    def __init__(self, resource: str, name: str) -> None:
+        super().__init__(f"{resource} {name!r} appeared while it was being created; the next try looks at it")
+
+
+class NoAnswer(TryAgain):
+    def __init__(self, verb: str, resource: str, name: str, reason: str) -> None:
+        super().__init__(f"no usable answer from Kubernetes to {verb} {resource} {name!r} ({reason})")
+
+
+class NoConnection(Final):
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"no way to reach Kubernetes: {reason}; run this in a pod with a service account, or set KUBECONFIG"
+        )
+
+
+class Interrupted(TryAgain):
+    def __init__(self) -> None:
+        super().__init__("asked to stop (SIGTERM); stopped at a safe point, another try goes on from there")
+
+
+# --- arguments ---
+
+
+class BadName(Final):
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name!r} can't name a backup: a claim that pods mount needs a DNS-1123 label "
+            "(a-z, 0-9 and '-', at most 63 characters, a letter or digit first and last); choose another with -p name="
+        )
+
+
+class BadQuantity(Final):
+    def __init__(self, value: str, parameter: str) -> None:
+        super().__init__(f"{value!r} is no size for {parameter}: write a Kubernetes quantity above zero such as 10Gi")
+
+
+# --- what must be true before a backup ---
+
+
+class NoApiManager(Final):
+    def __init__(self, namespace: str) -> None:
+        super().__init__(
+            f"there is no APIManager in namespace {namespace}: run the backup where the 3scale installation is"
+        )
+
+
+class SeveralApiManagers(Final):
+    def __init__(self, namespace: str, names: Sequence[str]) -> None:
+        super().__init__(
+            f"namespace {namespace} holds {len(names)} APIManagers ({_several(names)}) where 3scale supports one: "
+            "delete those that are not the installation"
+        )
+
+
+class DatabasesNotExternal(Final):
+    def __init__(self, apimanager: str, databases: Sequence[str]) -> None:
+        super().__init__(
+            f"APIManager {apimanager} runs {_several(databases)} inside the cluster: only installations with external "
+            "databases can be backed up (spec.externalComponents)"
+        )
+
+
+class FileStorageInS3(Final):
+    def __init__(self, apimanager: str) -> None:
+        super().__init__(
+            f"APIManager {apimanager} keeps System's FileStorage in S3: only a claim (PersistentVolumeClaim) "
+            "can be backed up"
+        )
+
+
+class ObjectsMissing(Final):
+    def __init__(self, kind: str, names: Sequence[str], namespace: str) -> None:
+        super().__init__(f"{kind} {_several(names)} missing in namespace {namespace}: 3scale can't be restored without")
+
+
+class KeysMissing(Final):
+    def __init__(self, kind: str, name: str, keys: Sequence[str], namespace: str) -> None:
+        super().__init__(
+            f"{kind} {name} in namespace {namespace} has no value under {_several(keys)}: "
+            "complete it, 3scale can't be restored without"
+        )
+
+
+class ApiManagerReplaced(Final):
+    def __init__(self, name: str, expected_uid: str, found_uid: str) -> None:
+        super().__init__(
+            f"APIManager {name} was replaced during the backup (uid {expected_uid} became {found_uid}): "
+            "start a new backup"
+        )
+
+
+# --- claims ---
+
+
+class ClaimMissing(Final):
+    def __init__(self, name: str, namespace: str, others: Sequence[str] = ()) -> None:
+        hint = f"; the backups here are {_several(others)}" if others else ""
+        super().__init__(f"there is no claim {name!r} in namespace {namespace}{hint}: check the name")
+
+
+class ClaimGoingAway(Final):
+    def __init__(self, name: str, namespace: str) -> None:
+        super().__init__(f"claim {name!r} in namespace {namespace} is being deleted: wait until it is gone")
+
+
+class ClaimTaken(Final):
+    def __init__(self, name: str, namespace: str, holder: str) -> None:
+        super().__init__(
+            f"a claim {name!r} exists already in namespace {namespace} ({holder}): a backup never writes over another "
+            "one; choose another with -p name="
+        )
+
+
+class ClaimInUse(Final):
+    def __init__(self, name: str, access_mode: str, pods: Sequence[str]) -> None:
+        super().__init__(
+            f"claim {name!r} is {access_mode} and in use by pod {_several(pods)}: no second pod can mount it; "
+            "stop that pod or move the data to a claim that several pods can mount"
+        )
+
+
+class ClaimOnTwoNodes(Final):
+    def __init__(self, name: str, nodes: Sequence[str]) -> None:
+        super().__init__(
+            f"claim {name!r} is ReadWriteOnce and its pods run on nodes {_several(nodes)}: "
+            "no pod can be placed beside all of them; bring them to one node"
+        )
+
+
+class ClaimUnbound(Final):
+    def __init__(self, name: str, phase: str) -> None:
+        super().__init__(f"claim {name!r} is {phase} and has no volume: it holds no backup; check the name")
+
+
+class ClaimNotYetBound(TryAgain):
+    def __init__(self, name: str, volume: str) -> None:
+        super().__init__(f"claim {name!r} is not bound to volume {volume!r} yet")
+
+
+class ClaimOfAnotherRestore(Final):
+    def __init__(self, name: str, other: str) -> None:
+        super().__init__(
+            f"claim {name!r} carries the mark of a restore of {other}: delete the claim if its content is not needed"
+        )
+
+
+class ClaimTooSmall(Final):
+    def __init__(self, name: str, capacity: str, needed_bytes: int) -> None:
+        super().__init__(
+            f"claim {name!r} of {capacity} is too small for the {needed_bytes} bytes of the backup: "
+            "make it larger, or delete it and let the restore create it"
+        )
+
+
+class RequestTooSmall(Final):
+    def __init__(self, request: str, needed_bytes: int) -> None:
+        super().__init__(f"storage-request {request} is less than the {needed_bytes} bytes of the backup: ask for more")
+
+
+# --- volumes ---
+
+
+class VolumeTaken(Final):
+    def __init__(self, holder: str) -> None:
+        super().__init__(
+            f"the backup volume is not this workflow's own: it holds {holder}; nothing was changed, "
+            "back up to another claim"
+        )
+
+
+class NotWritable(Final):
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"can't write {path} ({reason}): a fresh volume often belongs to root, and then needs a group; render with "
+            "`threescale-backup manifests --fs-group N` (on OpenShift the namespace gives one)"
+        )
+
+
+class VolumeReadOnly(Final):
+    def __init__(self, path: str) -> None:
+        super().__init__(f"can't write {path}: the volume is mounted read-only or its file system has turned so")
+
+
+class VolumeFull(Final):
+    def __init__(self, path: str, needed_bytes: int | None, free_bytes: int) -> None:
+        needed = "" if needed_bytes is None else f"{needed_bytes} bytes are needed, "
+        super().__init__(f"no space for {path}: {needed}{free_bytes} bytes are free; use a larger claim")
+
+
+class ReadFailed(Final):
+    def __init__(self, paths: Sequence[str], reason: str) -> None:
+        super().__init__(f"{len(paths)} could not be read ({reason}): {_several(paths)}")
+
+
+class ChangedWhileRead(Final):
+    def __init__(self, paths: Sequence[str]) -> None:
+        super().__init__(f"{len(paths)} changed during each of several reads: {_several(paths)}; back up when it rests")
+
+
+class VolumeFailed(Final):
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"the file system failed at {path} ({reason})")
+
+
+class VolumeStale(TryAgain):
+    def __init__(self, path: str) -> None:
+        super().__init__(f"the volume's server lost its handle of {path} (ESTALE)")
+
+
+# --- what a backup holds ---
+
+
+class NotABackup(Final):
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"this is no finished backup: {reason}")
+
+
+class BackupDamaged(Final):
+    def __init__(self, findings: Sequence[str]) -> None:
+        super().__init__(f"the backup is not whole, {len(findings)} finding(s): {'; '.join(findings[:10])}")
+
+
+class PhasesMissing(Final):
+    def __init__(self, phases: Sequence[str]) -> None:
+        super().__init__(f"can't seal: no report of {_several(phases)} on the volume; run these phases first")
+
+
+# --- what must be true before a restore ---
+
+
+class InstallationLeft(Final):
+    def __init__(self, namespace: str, what: Sequence[str]) -> None:
+        super().__init__(
+            f"namespace {namespace} still holds parts of a 3scale installation ({_several(what)}): "
+            "delete it, or restore into another namespace"
+        )
+
+
+class InstallationGoing(TryAgain):
+    def __init__(self, namespace: str, what: Sequence[str]) -> None:
+        super().__init__(f"namespace {namespace} still holds {_several(what)}, perhaps on the way out; looking again")
+
+
+class ApiManagerPresent(Final):
+    def __init__(self, name: str, namespace: str) -> None:
+        super().__init__(
+            f"APIManager {name!r} exists in namespace {namespace} and was not made by a restore of this backup: "
+            "nothing is restored over an installation; delete it or restore into another namespace"
+        )
+
+
+class VersionDiffers(Final):
+    def __init__(self, backup: str, other: str, where: str) -> None:
+        super().__init__(
+            f"the backup is of 3scale {backup}, {where} says {other}: another minor would be treated as an upgrade of "
+            f"the restored database; install the operator of {backup}"
+        )
+
+
+class VersionUnknown(Final):
+    def __init__(self, backup: str) -> None:
+        super().__init__(
+            "the 3scale version of the operator can't be read in this namespace; make sure that it is "
+            f"{backup} and say so with -p threescale-version={backup}"
+        )
+
+
+class BackupVersionUnknown(Final):
+    def __init__(self) -> None:
+        super().__init__(
+            "the backup's APIManager does not record its 3scale version; say it with -p threescale-version=MAJOR.MINOR"
+        )
+
+
+class ObjectsDiffer(Final):
+    def __init__(self, namespace: str, differing: Sequence[str]) -> None:
+        super().__init__(
+            f"namespace {namespace} holds other values than the backup ({_several(differing)}): "
+            "delete these objects if the backup's shall count"
+        )
+
+
+class ObjectsGoing(TryAgain):
+    def __init__(self, namespace: str, names: Sequence[str]) -> None:
+        super().__init__(f"in namespace {namespace} {_several(names)}: about to be deleted; looking again")
+
+
+class ObjectsGoingStill(Final):
+    def __init__(self, namespace: str, names: Sequence[str]) -> None:
+        super().__init__(
+            f"in namespace {namespace} {_several(names)}: the garbage collector is about to take it; "
+            "wait until it is gone, or remove the owner reference"
+        )
+
+
+class TargetNotEmpty(Final):
+    def __init__(self, claim: str, entries: Sequence[str]) -> None:
+        super().__init__(
+            f"claim {claim!r} already holds files ({_several(entries)}): nothing is restored over them; "
+            "empty or delete the claim"
+        )
+
+
+class TargetDiffers(Final):
+    def __init__(self, claim: str, findings: Sequence[str]) -> None:
+        super().__init__(f"the restored tree on claim {claim!r} is not the backup's: {_several(findings)}")
+
+
+# --- waiting for 3scale ---
+
+
+class WaitedInVain(Final):
+    def __init__(self, what: str, wait_minutes: float, last: str) -> None:
+        super().__init__(
+            f"{what} did not come within {wait_minutes:g} minutes; last seen: {last}; "
+            "all is restored, submit the restore again to go on waiting"
+        )
+
+
+class ResyncFailed(Final):
+    def __init__(self, pod: str, exit_code: int) -> None:
+        super().__init__(
+            f"zync:resync:domains failed in pod {pod} (exit code {exit_code}): look at the pod, then submit the restore "
+            "again; it goes on from there"
+        )
+
+
+class ResyncUnknown(TryAgain):
+    def __init__(self, pod: str, reason: str) -> None:
+        super().__init__(f"no word of how zync:resync:domains ended in pod {pod} ({reason})")

@@ -1,0 +1,52 @@
+"""Labels and annotations of ours: the claims are the catalogue of backups, and what a restore made says so.
+
+All lie under one prefix. On a backup's claim they are labels where one selects by them, annotations else. What a
+restore creates carries the backup's name and the manifest's digest; the claim of System FileStorage also how far the
+restore of its files has come.
+"""
+
+from typing import Any, NamedTuple
+
+PREFIX = "threescale-backup/"
+
+BACKUP = PREFIX + "backup"
+STATE = PREFIX + "state"
+WORKFLOW = PREFIX + "workflow"
+WORKFLOW_UID = PREFIX + "workflow-uid"
+THREESCALE_VERSION = PREFIX + "threescale-version"
+STARTED = PREFIX + "started"
+ENDED = PREFIX + "ended"
+
+RUNNING = "running"
+COMPLETE = "complete"
+
+RESTORED_FROM = PREFIX + "restored-from"
+MANIFEST_DIGEST = PREFIX + "manifest-sha256"
+RESTORE_STATE = PREFIX + "restore"
+
+BEGUN = "begun"
+
+
+class Mark(NamedTuple):
+    """What a restore leaves on each object that it creates."""
+
+    backup: str
+    digest: str
+
+    def annotations(self) -> dict[str, str]:
+        """The mark as an object carries it."""
+        return {RESTORED_FROM: self.backup, MANIFEST_DIGEST: self.digest}
+
+    def on(self, obj: dict[str, Any]) -> bool:
+        """Whether the object was made by a restore of this very backup, whatever its claim is called today."""
+        return annotation(obj, MANIFEST_DIGEST) == self.digest
+
+
+def annotation(obj: dict[str, Any], name: str) -> str:
+    """An annotation's value, empty where it is absent."""
+    return str((obj["metadata"].get("annotations") or {}).get(name, ""))
+
+
+def label(obj: dict[str, Any], name: str) -> str:
+    """A label's value, empty where it is absent."""
+    return str((obj["metadata"].get("labels") or {}).get(name, ""))

@@ -1,0 +1,185 @@
+"""What Secrets, ConfigMaps and the APIManager share: how an object is saved, and when one that is there may stay.
+
+The form on the volume is the operator's: one raw JSON object a file, so that a field that nobody here knows survives.
+"""
+
+import copy
+import hashlib
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from steps import errors, installation, interruption, marks, volume
+from steps.cluster import Cluster, Object
+from steps.installation import Kind
+from steps.manifest import Digest
+
+log = logging.getLogger(__name__)
+
+# What only the server, or one cluster, can mean. The operator drops some of it, and its restore needs the rest gone too
+# (a namespace, a resourceVersion or an owner of another cluster stops or undoes a create).
+_DROPPED = (
+    "clusterName",
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "finalizers",
+    "generation",
+    "managedFields",
+    "namespace",
+    "ownerReferences",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+)
+_DROPPED_ANNOTATIONS = (installation.LAST_APPLIED, marks.PREFIX)
+_DROPPED_LABELS = (installation.WATCHED_SECRET_PREFIX,)
+_COMPARED = ("data", "binaryData")
+
+
+def clean(obj: Object) -> Object:
+    """An object as a backup holds it: a deep copy without what only its server or cluster can mean."""
+    kept = {key: value for key, value in copy.deepcopy(obj).items() if key != "status"}
+    metadata = {key: value for key, value in kept["metadata"].items() if key not in _DROPPED}
+    for key, prefixes in (("annotations", _DROPPED_ANNOTATIONS), ("labels", _DROPPED_LABELS)):
+        values = {
+            name: value for name, value in (metadata.pop(key, None) or {}).items() if not name.startswith(prefixes)
+        }
+        if values:
+            metadata[key] = values
+    return {**kept, "metadata": metadata}
+
+
+def save(root: Path, path: str, obj: Object) -> Digest:
+    """Write one object to the volume and return the digest of the bytes as they came from the source."""
+    data = volume.as_json(clean(obj))
+    volume.write(root, path, data)
+    return Digest(size=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
+def save_all(
+    cluster: Cluster, kind: Kind, names: Sequence[str], root: Path, folder: str, *, optional: Collection[str] = ()
+) -> dict[str, Digest]:
+    """Save the objects of these names as a folder that holds nothing else; those in `optional` may be absent.
+
+    Raises:
+        errors.ObjectsMissing: after all that is there was saved.
+
+    """
+    volume.make_folder(root / folder)
+    volume.clear(root / folder)
+    saved, missing = {}, []
+    for name in names:
+        interruption.point()
+        obj = cluster.get(kind, name)
+        if obj is not None:
+            path = f"{folder}/{name}.json"
+            saved[path] = save(root, path, obj)
+            log.info("%s %s: saved, %d bytes", kind.name, name, saved[path].size)
+        elif name in optional:
+            log.info("%s %s: absent, as it may be", kind.name, name)
+        else:
+            missing.append(name)
+    if missing:
+        raise errors.ObjectsMissing(kind.name, missing, cluster.namespace)
+    return saved
+
+
+def empty_keys(obj: Object, required: Iterable[str]) -> list[str]:
+    """Name the required keys that are absent or empty."""
+    data = obj.get("data") or {}
+    return [key for key in required if not data.get(key)]
+
+
+@dataclass
+class Comparison:
+    """Saved objects held against a namespace; names only, as `Kind name`."""
+
+    absent: list[Object] = field(default_factory=list)
+    same: list[str] = field(default_factory=list)
+    differing: list[str] = field(default_factory=list)
+    going: list[str] = field(default_factory=list)
+
+    def refuse(self, namespace: str, *, last_try: bool) -> None:
+        """Pass if every object is absent or says the same.
+
+        Raises:
+            errors.ObjectsDiffer: another value is there; the keys are named.
+            errors.ObjectsGoing, on the last try errors.ObjectsGoingStill: one is about to be deleted.
+
+        """
+        if self.differing:
+            raise errors.ObjectsDiffer(namespace, self.differing)
+        if self.going:
+            raise (errors.ObjectsGoingStill if last_try else errors.ObjectsGoing)(namespace, self.going)
+
+
+def compare(cluster: Cluster, kind: Kind, saved: Iterable[Object], living: Collection[str]) -> Comparison:
+    """Hold saved objects against those in the namespace; `living` are the uids of the APIManagers that exist."""
+    result = Comparison()
+    for obj in saved:
+        interruption.point()
+        name = obj["metadata"]["name"]
+        found = cluster.get(kind, name)
+        if found is None:
+            result.absent.append(obj)
+        elif reason := going(found, living):
+            result.going.append(f"{kind.name} {name} {reason}")
+        elif keys := differing_keys(obj, found):
+            result.differing.append(f"{kind.name} {name}: {', '.join(keys)}")
+        else:
+            result.same.append(f"{kind.name} {name}")
+    return result
+
+
+def going(obj: Object, living: Collection[str]) -> str:
+    """Say why an object is about to vanish, empty if it is not.
+
+    The garbage collector takes an object when all its owners are gone. Whether an owner of a kind other than APIManager
+    lives can't be asked with the rights of a restore, so such an owner counts as alive.
+    """
+    metadata = obj["metadata"]
+    if metadata.get("deletionTimestamp"):
+        return "is being deleted"
+    owners = metadata.get("ownerReferences") or []
+    if owners and all(owner["kind"] == installation.APIMANAGER.name and owner["uid"] not in living for owner in owners):
+        return f"belongs to APIManager {owners[0]['name']}, which is gone"
+    return ""
+
+
+def differing_keys(saved: Object, found: Object) -> list[str]:
+    """Name what differs in type, data and binaryData."""
+    keys = ["type"] if saved.get("type", "Opaque") != found.get("type", "Opaque") else []
+    for part in _COMPARED:
+        ours, theirs = saved.get(part) or {}, found.get(part) or {}
+        keys += [key for key in sorted({*ours, *theirs}) if ours.get(key) != theirs.get(key)]
+    return keys
+
+
+def restore(
+    cluster: Cluster, kind: Kind, saved: Iterable[Object], living: Collection[str], mark: marks.Mark, *, last_try: bool
+) -> Comparison:
+    """Create what is absent, with the mark, once nothing speaks against it; keep what says the same.
+
+    Raises:
+        as `Comparison.refuse`, before the first object is created; errors.AlreadyExists
+
+    """
+    result = compare(cluster, kind, saved, living)
+    result.refuse(cluster.namespace, last_try=last_try)
+    for name in result.same:
+        log.info("%s: kept, it says the same", name)
+    for obj in result.absent:
+        interruption.point()
+        cluster.create(kind, marked(obj, mark))
+        log.info("%s %s: created", kind.name, obj["metadata"]["name"])
+    return result
+
+
+def marked(obj: Object, mark: marks.Mark) -> Object:
+    """The object with the annotations of a restore."""
+    metadata: dict[str, Any] = clean(obj)["metadata"]
+    annotations = {**metadata.get("annotations", {}), **mark.annotations()}
+    return {**clean(obj), "metadata": {**metadata, "annotations": annotations}}

@@ -1,0 +1,162 @@
+"""What must be true before a backup is written, and before a restore harms anything.
+
+The operator checks next to nothing of this; its documentation asks the person to.
+"""
+
+import logging
+from collections.abc import Collection
+
+from steps import apimanager, claims, configmaps, errors, installation, marks, objects, secrets
+from steps.claims import Asked, Placement, Wanted, Workflow
+from steps.cluster import Cluster, Object
+from steps.installation import APIMANAGER, CLAIM, CONFIGMAP, DEPLOYMENT, DEPLOYMENT_CONFIG, POD, SECRET, Kind
+from steps.manifest import Backup
+
+log = logging.getLogger(__name__)
+
+
+def check_backup(cluster: Cluster, wanted: Wanted, workflow: Workflow) -> tuple[Object, Placement]:
+    """See that this installation can be backed up to this claim; return the APIManager and where the parts must run.
+
+    Raises:
+        errors.Final: the first thing that speaks against it.
+
+    """
+    claims.check_name(wanted.name)
+    claims.check_size(wanted.storage_request, "storage-request")
+    found = apimanager.find(cluster)
+    apimanager.check(found)
+    secrets.check(cluster, optional=apimanager.optional_secrets(found), unneeded_keys=apimanager.unneeded_keys(found))
+    configmaps.check(cluster)
+    claims.check_free(cluster, wanted.name, workflow)
+    storage = claims.find(cluster, installation.SYSTEM_STORAGE)
+    return found, claims.placement(cluster, storage, workflow)
+
+
+def check_restore(cluster: Cluster, claim: str, workflow: Workflow, *, last_try: bool) -> None:
+    """See, without the backup mounted, that a restore may begin.
+
+    Raises:
+        errors.ClaimMissing and its like: the backup can't be mounted.
+        errors.ApiManagerPresent, errors.InstallationLeft (errors.InstallationGoing before the last try)
+        errors.ObjectsMissing, errors.KeysMissing: a database Secret.
+
+    """
+    claims.check_mountable(cluster, claim, workflow)
+    found = cluster.list(APIMANAGER)
+    for obj in found:
+        if not marks.annotation(obj, marks.MANIFEST_DIGEST):
+            raise errors.ApiManagerPresent(obj["metadata"]["name"], cluster.namespace)
+    if not found and (left := _left(cluster)):
+        raise (errors.InstallationLeft if last_try else errors.InstallationGoing)(cluster.namespace, left)
+    check_database_secrets(cluster, living(cluster), last_try=last_try)
+
+
+def check_database_secrets(cluster: Cluster, alive: Collection[str], *, last_try: bool) -> None:
+    """See that the user has restored the Secrets with the databases' addresses.
+
+    Raises:
+        errors.ObjectsMissing, errors.KeysMissing, errors.ObjectsGoing
+
+    """
+    found = {name: cluster.get(SECRET, name) for name in installation.DATABASE_SECRETS}
+    if missing := [name for name, obj in found.items() if obj is None]:
+        raise errors.ObjectsMissing(SECRET.name, missing, cluster.namespace)
+    result = objects.Comparison()
+    for name, obj in found.items():
+        if obj is not None:
+            secrets.check_keys(obj, cluster.namespace)
+            if reason := objects.going(obj, alive):
+                result.going.append(f"{SECRET.name} {name} {reason}")
+    result.refuse(cluster.namespace, last_try=last_try)
+
+
+def check_version(cluster: Cluster, backup: Backup, asked: str) -> None:
+    """See that the operator in the namespace is of the backup's 3scale, by major.minor.
+
+    Raises:
+        errors.VersionDiffers, errors.VersionUnknown, errors.BackupVersionUnknown
+
+    """
+    recorded = backup.threescale_version or _minor(asked)
+    if not recorded:
+        raise errors.BackupVersionUnknown
+    if asked and _minor(asked) != recorded:
+        raise errors.VersionDiffers(recorded, asked, "threescale-version")
+    operator = _operator_version(cluster)
+    if not operator and not asked:
+        raise errors.VersionUnknown(recorded)
+    if operator and _minor(operator) != recorded:
+        raise errors.VersionDiffers(recorded, operator, "the operator in the namespace")
+
+
+def prepare_restore(cluster: Cluster, backup: Backup, asked: Asked, threescale_version: str, *, last_try: bool) -> None:
+    """See, with the backup mounted, that it is whole and nothing speaks against it; then create system-storage.
+
+    Raises:
+        errors.Final or errors.TryAgain before anything is written; errors.AlreadyExists
+
+    """
+    if findings := list(backup.findings(digests=False)):
+        raise errors.BackupDamaged(findings)
+    check_version(cluster, backup, threescale_version)
+    if apimanager.present(cluster, backup.mark) is not None:
+        log.info("this backup's restore made the APIManager already: only the Routes are left to do")
+        return
+    alive = living(cluster)
+    result = objects.compare(cluster, SECRET, secrets.to_restore(backup), alive)
+    more = objects.compare(cluster, CONFIGMAP, configmaps.to_restore(backup), alive)
+    result.differing += more.differing
+    result.going += more.going
+    new = claims.system_storage(backup, asked)
+    existing = cluster.get(CLAIM, installation.SYSTEM_STORAGE)
+    if existing is not None and (reason := objects.going(existing, alive)):
+        result.going.append(f"{CLAIM.name} {installation.SYSTEM_STORAGE} {reason}")
+    check_database_secrets(cluster, alive, last_try=last_try)
+    result.refuse(cluster.namespace, last_try=last_try)
+    if existing is not None:
+        claims.check_system_storage(existing, backup)
+        log.info("%s %s: kept", CLAIM.name, installation.SYSTEM_STORAGE)
+        return
+    cluster.create(CLAIM, new)
+    log.info("%s %s: created", CLAIM.name, installation.SYSTEM_STORAGE)
+
+
+def living(cluster: Cluster) -> set[str]:
+    """The uids of the APIManagers that exist and stay."""
+    found = cluster.list(APIMANAGER)
+    return {obj["metadata"]["uid"] for obj in found if not obj["metadata"].get("deletionTimestamp")}
+
+
+def _left(cluster: Cluster) -> list[str]:
+    """What is left of an installation: its workloads and the pods that have not ended."""
+    left = []
+    for kind in (DEPLOYMENT, DEPLOYMENT_CONFIG, POD):
+        left += [f"{kind.name} {obj['metadata']['name']}" for obj in _components(cluster, kind) if not _ended(obj)]
+    return left
+
+
+def _components(cluster: Cluster, kind: Kind) -> list[Object]:
+    try:
+        return cluster.list(kind, installation.COMPONENT_LABEL)
+    except errors.UnknownResource:
+        if kind is DEPLOYMENT_CONFIG:  # only OpenShift has them
+            return []
+        raise
+
+
+def _ended(obj: Object) -> bool:
+    return (obj.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
+
+
+def _operator_version(cluster: Cluster) -> str:
+    """The operator's 3scale version, empty where it runs in another namespace or does not say."""
+    for name in installation.OPERATOR_DEPLOYMENTS:
+        if found := cluster.get(DEPLOYMENT, name):
+            labels = found["spec"]["template"]["metadata"].get("labels") or {}
+            return str(labels.get(installation.OPERATOR_VERSION_LABEL, ""))
+    return ""
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])

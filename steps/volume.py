@@ -1,0 +1,260 @@
+"""Where each file lies on the backup volume, and how it gets there: whole or not at all.
+
+The layout is the one of the operator's APIManagerBackup (secrets/, configmaps/, apimanager/, system-filestorage-pvc/),
+so that its APIManagerRestore can read it; what is ours lies beside it. Entries are readable and replaceable by every
+UID of the group, because the next reader is rarely the writer: another namespace, the operator, a retry.
+"""
+
+import ctypes
+import errno
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from steps import errors
+
+BEGIN = "begin.json"
+MANIFEST = "manifest.json"
+SUMS = "SHA256SUMS"
+LISTING = "system-filestorage.mtree"
+REPORTS = "reports"
+SECRETS = "secrets"
+CONFIGMAPS = "configmaps"
+APIMANAGER = "apimanager/apimanager-backup.json"  # one fixed name, whatever the APIManager is called
+TREE = "system-filestorage-pvc"
+
+LOST_AND_FOUND = "lost+found"  # the file system's own, never content
+TEMPORARY = ".threescale-backup-"
+
+FILE_MODE = 0o640
+FOLDER_MODE = 0o770
+
+
+class Begin(BaseModel):
+    """The begin marker: whose volume this is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    backup: str
+    workflow: str
+    workflow_uid: str
+
+
+class State(Enum):
+    """What a phase found on the volume."""
+
+    BEGUN = "begun"
+    SEALED = "sealed"
+
+
+@contextmanager
+def failures(path: Path) -> Iterator[None]:
+    """Turn the system's errors at `path` into ours.
+
+    Raises:
+        errors.NotWritable, errors.VolumeReadOnly, errors.VolumeFull, errors.VolumeStale, errors.VolumeFailed
+
+    """
+    try:
+        yield
+    except OSError as error:
+        where = str(error.filename or path)
+        reason = os.strerror(error.errno or 0)
+        if error.errno in {errno.EACCES, errno.EPERM}:
+            raise errors.NotWritable(where, reason) from error
+        if error.errno == errno.EROFS:
+            raise errors.VolumeReadOnly(where) from error
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise errors.VolumeFull(where, None, free_bytes(path)) from error
+        if error.errno == errno.ESTALE:
+            raise errors.VolumeStale(where) from error
+        raise errors.VolumeFailed(where, reason) from error
+
+
+def free_bytes(path: Path) -> int:
+    """What an ordinary user may still write on the file system of `path`, 0 where it does not say."""
+    try:
+        usage = os.statvfs(path)
+    except OSError:
+        return 0
+    return usage.f_bavail * usage.f_frsize
+
+
+def write(root: Path, name: str, data: bytes) -> None:
+    """Write a file whole, as `writing`."""
+    with writing(root, name) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def writing(root: Path, name: str) -> Iterator[BinaryIO]:
+    """Write a file whole: a temporary name, its bytes synced, renamed, its folder synced; or leave nothing.
+
+    Raises:
+        errors.NotWritable and its like, as `failures`.
+
+    """
+    path = root / name
+    with failures(path):
+        make_folder(path.parent)
+        temporary = _temporary(path.parent)
+        try:
+            with _fill(temporary) as stream:
+                yield stream
+            temporary.rename(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder that the whole group may use, whatever the umask; one that is there stays as it is."""
+    if not path.is_dir():
+        path.mkdir(FOLDER_MODE)
+        path.chmod(FOLDER_MODE)
+
+
+def begin(root: Path, who: Begin) -> State:
+    """Look at the volume and make it this workflow's own if it is empty.
+
+    Raises:
+        errors.VolumeTaken: it holds anything else than `lost+found` and this workflow's own backup. Nothing changed.
+
+    """
+    found = _marker(root)
+    if found is None:
+        if strange := content(root):
+            raise errors.VolumeTaken(_strange(strange))
+        _claim(root, who)
+        found = _marker(root)
+    if found is None or found.workflow_uid != who.workflow_uid:
+        raise errors.VolumeTaken(_holder(root, found))
+    return State.SEALED if (root / MANIFEST).exists() else State.BEGUN
+
+
+def content(root: Path) -> list[str]:
+    """Name what lies at a volume's root, without what is no content: `lost+found`, leftovers of an interrupted write.
+
+    Raises:
+        errors.ReadFailed: it can't be listed.
+
+    """
+    try:
+        names = os.listdir(root)
+    except OSError as error:
+        raise errors.ReadFailed([str(root)], os.strerror(error.errno or 0)) from error
+    return sorted(name for name in names if name != LOST_AND_FOUND and not name.startswith(TEMPORARY))
+
+
+def clear(folder: Path) -> None:
+    """Remove all that lies in a folder, `lost+found` excepted; the folder itself stays as it is."""
+    with failures(folder):
+        for entry in os.scandir(folder):
+            if entry.name == LOST_AND_FOUND:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path)
+            else:
+                Path(entry.path).unlink()
+
+
+@contextmanager
+def durable(root: Path) -> Iterator[None]:
+    """Sync the whole volume once at the end; opened before the first write, so that write-back errors are seen.
+
+    Raises:
+        errors.VolumeFailed and its like, as `failures`.
+
+    """
+    with failures(root):
+        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield
+        with failures(root):
+            if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:  # Python 3.11 has no syncfs
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(root))
+    finally:
+        os.close(descriptor)
+
+
+def _marker(root: Path) -> Begin | None:
+    try:
+        return Begin.model_validate_json((root / BEGIN).read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        raise errors.VolumeTaken(f"a {BEGIN} that can't be read") from error
+
+
+def _claim(root: Path, who: Begin) -> None:
+    """Leave the begin marker; of several phases that come at once, one writes it and all find it."""
+    path = root / BEGIN
+    with failures(path):
+        temporary = _temporary(root)
+        try:
+            with _fill(temporary) as stream:
+                stream.write(as_json(who.model_dump()))
+            _place(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(root)
+
+
+def _place(temporary: Path, path: Path) -> None:
+    """Give the file its name unless it is taken; where links are unknown (SMB), the only rival is our own twin."""
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        return
+    except OSError as error:
+        if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}:
+            raise
+        temporary.rename(path)
+
+
+def _temporary(folder: Path) -> Path:
+    return folder / f"{TEMPORARY}{secrets.token_hex(8)}"
+
+
+@contextmanager
+def _fill(path: Path) -> Iterator[BinaryIO]:
+    """Make a new file and sync what is written into it."""
+    with path.open("xb") as stream:
+        yield stream
+        stream.flush()
+        os.fchmod(stream.fileno(), FILE_MODE)
+        os.fsync(stream.fileno())
+
+
+def _strange(names: list[str]) -> str:
+    if APIMANAGER.partition("/")[0] in names or SECRETS in names:
+        return "a backup that this tool did not begin (made by the operator?)"
+    return f"{len(names)} other entries at its root, the first is {names[0]!r}"
+
+
+def _holder(root: Path, found: Begin | None) -> str:
+    if found is None:
+        return f"a {BEGIN} that vanished"
+    state = "a finished backup" if (root / MANIFEST).exists() else "a backup begun"
+    return f"{state} of workflow {found.workflow} (uid {found.workflow_uid})"
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def as_json(value: object) -> bytes:
+    """The form in which the operator writes objects, and we all that is JSON: indent 4, sorted keys, a newline."""
+    return (json.dumps(value, indent=4, sort_keys=True) + "\n").encode()

@@ -1,0 +1,155 @@
+"""The people's command. Hera and Kubernetes are imported where they are used, so that `--help` answers at once.
+
+Exit codes: 0 done (rehearse: equal, verify: whole), 1 refused, failed or not whole, 2 the command line is wrong.
+"""
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TextIO
+
+import click
+
+if TYPE_CHECKING:
+    from workflows.rehearsal.comparison import Row
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(package_name="threescale-backup")
+def main() -> None:
+    """Back up and restore a 3scale installation with Argo Workflows."""
+
+
+@main.command()
+@click.option("--keep", type=_FOLDER, metavar="DIR", help="Leave the volumes in this new or empty folder.")
+def rehearse(keep: Path | None) -> None:
+    """Back up a sample installation, lose it, restore it and compare: here, without a cluster."""
+    from workflows.rehearsal import rehearse as rehearsal
+
+    if keep is not None and not rehearsal.empty(keep):
+        _refuse(f"{keep} is not empty: name a new folder, what is there stays as it is")
+    folder = keep or Path(tempfile.mkdtemp(prefix="threescale-rehearsal-"))
+    try:
+        result = rehearsal.rehearse(folder, click.echo)
+    finally:
+        if keep is None:
+            rehearsal.remove(folder)
+    if result.rows:
+        _show(result.rows)
+    if keep is not None:
+        click.echo(f"the volumes are in {keep}")
+    click.echo("equal: what was restored is what was backed up" if result.equal else "NOT equal")
+    sys.exit(0 if result.equal else 1)
+
+
+@main.command()
+@click.option("--image", required=True, metavar="REF", help="The image of the phases, best by digest.")
+@click.option("--namespace", metavar="NS", help="Namespace of the 3scale installation; else that of `kubectl apply`.")
+@click.option("--schedule", metavar="CRON", help='A CronWorkflow too, for instance "0 2 * * *".')
+@click.option("--timezone", default="UTC", show_default=True, help="Time zone of the schedule.")
+@click.option("--fs-group", type=click.IntRange(0), metavar="N", help="Group of the volumes; not on OpenShift.")
+@click.option("--run-as-user", type=click.IntRange(1), metavar="N", help="User of the phases; not on OpenShift.")
+@click.option(
+    "--output", type=_FOLDER, metavar="DIR", help="One file a resource; else one stream for `kubectl apply -f -`."
+)
+def manifests(  # noqa: PLR0913  one argument an option
+    image: str,
+    namespace: str | None,
+    schedule: str | None,
+    timezone: str,
+    fs_group: int | None,
+    run_as_user: int | None,
+    output: Path | None,
+) -> None:
+    """Render all YAML that a cluster with Argo Workflows needs."""
+    from workflows import manifests as rendering
+    from workflows.phases import Settings
+    from workflows.schedule import BadScheduleError
+
+    settings = Settings(image=image, namespace=namespace, fs_group=fs_group, run_as_user=run_as_user)
+    try:
+        rendered = rendering.render(settings, schedule, timezone)
+    except BadScheduleError as error:
+        _refuse(str(error))
+    if output is None:
+        click.echo("---\n".join(rendering.to_yaml(manifest) for manifest in rendered), nl=False)
+    else:
+        output.mkdir(parents=True, exist_ok=True)
+        for manifest in rendered:
+            path = output / rendering.file_name(manifest)
+            path.write_text(rendering.to_yaml(manifest))
+            click.echo(str(path))
+    if schedule is not None:
+        click.echo(
+            "Nothing deletes old backups yet, each night adds a claim. "
+            "See them: kubectl get pvc -l threescale-backup/backup --sort-by=.metadata.creationTimestamp; "
+            "delete one: kubectl delete pvc NAME",
+            err=True,
+        )
+
+
+@main.command()
+@click.option(
+    "-f", "--file", "source", type=click.File(), required=True, metavar="FILE", help="The resource, `-` for stdin."
+)
+def workflow(source: TextIO) -> None:
+    """Print the Workflow that does what an APIManagerBackup or APIManagerRestore would do."""
+    from workflows import manifests as rendering
+    from workflows import resources
+
+    try:
+        rendered = resources.workflow(source.read())
+    except resources.BadResourceError as error:
+        _refuse(f"{source.name}: {error}")
+    click.echo(rendering.to_yaml(rendered), nl=False)
+
+
+@main.command()
+@click.argument("folder", type=_FOLDER, metavar="DIR")
+def verify(folder: Path) -> None:
+    """Check a backup on a mounted or copied volume, every byte of it."""
+    from steps import errors, manifest
+
+    try:
+        backup = manifest.open_backup(folder)
+        findings = list(backup.findings(digests=True))
+    except errors.PhaseError as error:
+        _refuse(f"{folder}: {error}")
+    for finding in findings:
+        click.echo(finding)
+    if backup.manifest is None:
+        maker = "made by the operator: no digests to check, only that all is there and can be read"
+    else:
+        maker = (
+            f"backup {backup.name} of 3scale {backup.manifest.source.threescale_version or '(version not recorded)'}"
+        )
+    click.echo(
+        f"{'NOT whole' if findings else 'whole'}: {maker}, {backup.entries_count} entries, {backup.size_bytes} bytes"
+    )
+    sys.exit(1 if findings else 0)
+
+
+def _show(rows: "Sequence[Row]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", "compared", "differ")
+    for row in rows:
+        table.add_row(row.what, str(row.count), str(len(row.differences)))
+    console = Console()
+    console.print(table)
+    for row in rows:
+        for difference in row.differences:
+            console.print(f"{row.what}: {difference}", markup=False, highlight=False)
+
+
+def _refuse(sentence: str) -> NoReturn:
+    click.echo(f"Error: {sentence}", err=True)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Who may do what: a ServiceAccount, a Role and a RoleBinding for each workflow, no right more than its phases use.
+
+`create` and `list` can't be narrowed by name in Kubernetes, and the claims of backups have names that nobody knows
+beforehand; all else is given by name.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from steps import installation
+from steps.installation import (
+    APIMANAGER,
+    CLAIM,
+    CONFIGMAP,
+    DEPLOYMENT,
+    DEPLOYMENT_CONFIG,
+    EVENT,
+    POD,
+    ROUTE,
+    SECRET,
+    Kind,
+)
+from workflows import backup, restore
+from workflows.template import PART_OF
+
+Manifest = dict[str, Any]
+
+_RBAC = "rbac.authorization.k8s.io"
+
+
+def access(namespace: str | None) -> list[Manifest]:
+    """Render the six objects."""
+    return [*_account(backup.NAME, _backup_rules(), namespace), *_account(restore.NAME, _restore_rules(), namespace)]
+
+
+def _backup_rules() -> list[Manifest]:
+    return [
+        _argo(),
+        _rule(SECRET, ["get"], installation.SECRETS),
+        _rule(CONFIGMAP, ["get"], installation.CONFIGMAPS),
+        _rule(APIMANAGER, ["get", "list"]),
+        _rule(CLAIM, ["get", "list", "create", "patch"]),  # patch: the state of the backup's own claim
+        _rule(POD, ["list"]),  # who has system-storage mounted, what holds a pod back
+        _rule(ROUTE, ["list"]),  # which were admitted
+        _rule(EVENT, ["list"]),
+    ]
+
+
+def _restore_rules() -> list[Manifest]:
+    return [
+        _argo(),
+        _rule(SECRET, ["get"], sorted((*installation.RESTORED_SECRETS, *installation.DATABASE_SECRETS))),
+        _rule(SECRET, ["create"]),
+        _rule(CONFIGMAP, ["get"], installation.CONFIGMAPS),
+        _rule(CONFIGMAP, ["create"]),
+        _rule(APIMANAGER, ["get", "list", "create"]),
+        _rule(CLAIM, ["get", "list", "create"]),
+        _rule(CLAIM, ["patch"], [installation.SYSTEM_STORAGE]),
+        _rule(DEPLOYMENT, ["list"]),
+        _rule(DEPLOYMENT, ["get"], installation.OPERATOR_DEPLOYMENTS),  # the operator's version
+        _rule(DEPLOYMENT_CONFIG, ["list"]),
+        _rule(POD, ["list"]),
+        _rule(POD, ["get", "create"], subresource="exec"),  # get: how the Python client opens it; create: from 1.35
+        _rule(ROUTE, ["list"]),
+        _rule(EVENT, ["list"]),
+    ]
+
+
+def _argo() -> Manifest:
+    """What Argo's executor needs in each pod to report outputs and progress."""
+    return {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
+
+
+def _rule(kind: Kind, verbs: Sequence[str], names: Sequence[str] = (), subresource: str = "") -> Manifest:
+    resource = f"{kind.resource}/{subresource}" if subresource else kind.resource
+    rule: Manifest = {"apiGroups": [kind.group], "resources": [resource], "verbs": list(verbs)}
+    return {**rule, "resourceNames": list(names)} if names else rule
+
+
+def _account(name: str, rules: list[Manifest], namespace: str | None) -> list[Manifest]:
+    metadata: Manifest = {"name": name, **({"namespace": namespace} if namespace else {}), "labels": dict(PART_OF)}
+    subject = {"kind": "ServiceAccount", "name": name, **({"namespace": namespace} if namespace else {})}
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
+        {"apiVersion": f"{_RBAC}/v1", "kind": "Role", "metadata": metadata, "rules": rules},
+        {
+            "apiVersion": f"{_RBAC}/v1",
+            "kind": "RoleBinding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": name},
+            "subjects": [subject],
+        },
+    ]

@@ -1,0 +1,100 @@
+"""The backup, top to bottom: prepare a claim, save the four parts side by side, seal.
+
+Three levels deep, because each level of a DAG costs a controller round (10 s by default).
+"""
+
+from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
+from hera.workflows.models import ValueFrom
+
+from workflows import template
+from workflows.parameters import BackupParameters, declare, names
+from workflows.phases import APIMANAGER, CLAIM, Mount, Settings, count, output, phase, together_on, value
+
+NAME = "threescale-backup"
+
+_CLAIM = Parameter(name=CLAIM, description="Claim that holds the backup.")
+_APIMANAGER = Parameter(name=APIMANAGER, description="Name of the APIManager.")
+_PLACE = [
+    Parameter(name="node-operator", value="NotIn", description="In: only that node; NotIn: any but that one."),
+    Parameter(name="node", value="no-node", description="The node that has a ReadWriteOnce system-storage mounted."),
+]
+_ADVICE = (
+    "No finished backup was made. `argo retry WORKFLOW` tries the failed phases again; to start anew, submit again "
+    "with another name. Claims of failed runs: `kubectl get pvc -l threescale-backup/state=running`."
+)
+
+
+def backup(settings: Settings) -> WorkflowTemplate:
+    """Build the WorkflowTemplate `threescale-backup`."""
+    with template.workflow_template(
+        settings,
+        NAME,
+        entrypoint="backup",
+        title="Back up 3scale",
+        description="Saves Secrets, ConfigMaps, the APIManager and System FileStorage of this namespace's 3scale to a "
+        "claim of its own. The databases are external: back them up beside it.",
+        arguments=declare(BackupParameters),
+        advice=_ADVICE,
+    ) as built:
+        prepare = phase(
+            settings,
+            ["backup", "prepare"],
+            inputs=declare(BackupParameters),
+            arguments=[
+                *("--name", value("name")),
+                *("--storage-request", value("storage-request")),
+                *("--storage-class", value("storage-class")),
+                *("--volume-name", value("volume-name")),
+            ],
+            outputs=[
+                output(CLAIM, global_name=CLAIM),
+                output(APIMANAGER),
+                output("node-operator"),
+                output("node"),
+            ],
+        )
+
+        def part(name: str, *arguments: str, mount: Mount = Mount.SOURCE_LISTED, timeout: str = "15m") -> Task:
+            """One of the four that run side by side: every one lists both claims, so that the scheduler sees both."""
+            own = phase(
+                settings,
+                ["backup", name],
+                inputs=[_CLAIM, _APIMANAGER, *_PLACE],
+                arguments=["--claim", value(CLAIM), *arguments],
+                outputs=[count("objects"), count("files"), count("bytes")],
+                mounts=[Mount.BACKUP, mount],
+                claim=CLAIM,
+                affinity=together_on(value("node-operator"), value("node")),
+                timeout=timeout,
+            )
+            return Task(name=name, template=own, arguments=made)
+
+        seal = phase(
+            settings,
+            ["backup", "seal"],
+            inputs=[_CLAIM],
+            arguments=["--claim", value(CLAIM)],
+            outputs=[count("objects"), count("files"), count("bytes")],
+            mounts=[Mount.BACKUP],
+            claim=CLAIM,
+            timeout="4h",
+        )
+        with DAG(name="backup", fail_fast=False) as dag:
+            first = Task(
+                name="prepare",
+                template=prepare,
+                arguments={name: built.get_parameter(name) for name in names(BackupParameters)},
+            )
+            made = {name: first.get_parameter(name) for name in (CLAIM, APIMANAGER, "node-operator", "node")}
+            parts = [
+                part("secrets", "--apimanager", value(APIMANAGER)),
+                part("configmaps"),
+                part("apimanager", "--apimanager", value(APIMANAGER)),
+                part("file-storage", mount=Mount.SOURCE, timeout="8h"),
+            ]
+            last = Task(name="seal", template=seal, arguments={CLAIM: first.get_parameter(CLAIM)})
+            for each in parts:
+                first >> each
+                each >> last
+            dag.outputs = [Parameter(name=CLAIM, value_from=ValueFrom(parameter=str(made[CLAIM].value)))]
+    return built

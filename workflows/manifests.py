@@ -1,0 +1,172 @@
+"""All that an administrator applies, as YAML, with the check of its references that neither Hera nor Kubernetes does.
+
+A workflow with a wrong reference is accepted by Kubernetes and fails when it starts; so it must not leave this house.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from workflows.access import access
+from workflows.backup import backup
+from workflows.phases import Settings
+from workflows.restore import restore
+from workflows.schedule import schedule
+
+Manifest = dict[str, Any]
+
+_TAG = re.compile(r"\{\{([^{}]*)\}\}")
+_TASK_NAME = re.compile(r"[A-Za-z][-A-Za-z0-9]*")
+_GLOBALS = {
+    "workflow.name",
+    "workflow.namespace",
+    "workflow.uid",
+    "workflow.status",
+    "workflow.failures",
+    "retries",
+}
+
+
+class BadReferenceError(ValueError):
+    """A manifest refers to what is not there; the text names all of it."""
+
+
+def render(settings: Settings, cron: str | None = None, timezone: str = "UTC") -> list[Manifest]:
+    """Render everything: access first, then the templates, then the schedule where there is one.
+
+    Raises:
+        schedule.BadScheduleError
+        BadReferenceError: never in a release; the tests render every combination.
+    """
+    built = [backup(settings).to_dict(), restore(settings).to_dict()]
+    if cron is not None:
+        built.append(schedule(settings, cron, timezone).to_dict())
+    manifests = [*access(settings.namespace), *built]
+    problems = [problem for manifest in manifests for problem in check(manifest)]
+    if problems:
+        raise BadReferenceError("; ".join(problems))
+    return manifests
+
+
+def to_yaml(manifest: Manifest) -> str:
+    """Write one manifest as a YAML document."""
+    return yaml.safe_dump(manifest, sort_keys=False, width=120, allow_unicode=True)
+
+
+def file_name(manifest: Manifest) -> str:
+    """Name the file of a manifest, one resource a file."""
+    return f"{manifest['kind'].lower()}-{manifest['metadata']['name']}.yaml"
+
+
+def check(manifest: Manifest) -> Iterator[str]:
+    """Yield what a WorkflowTemplate or CronWorkflow refers to and does not have; silent for other kinds."""
+    if manifest["kind"] == "CronWorkflow" and len(manifest["metadata"]["name"]) > 52:
+        yield "the name of a CronWorkflow has at most 52 characters"
+    if manifest["kind"] != "WorkflowTemplate":
+        return
+    spec = manifest["spec"]
+    templates = {template["name"]: template for template in spec["templates"]}
+    for role in ("entrypoint", "onExit"):
+        if spec.get(role) not in templates:
+            yield f"{role} {spec.get(role)!r} is no template"
+    arguments = {item["name"] for item in (spec.get("arguments") or {}).get("parameters", [])}
+    for template in templates.values():
+        for problem in _template(template, templates, arguments):
+            yield f"template {template['name']}: {problem}"
+
+
+def _template(template: Manifest, templates: Mapping[str, Manifest], arguments: set[str]) -> Iterator[str]:
+    known = _GLOBALS | {f"workflow.parameters.{name}" for name in arguments}
+    known |= {f"inputs.parameters.{item['name']}" for item in _inputs(template)}
+    if "container" in template:
+        yield from _container(template)
+    if "dag" in template:
+        tasks = {task["name"]: task for task in template["dag"]["tasks"]}
+        for name, task in tasks.items():
+            outputs = _outputs_before(name, tasks, templates)
+            yield from (f"task {name}: {problem}" for problem in _task(task, tasks, templates))
+            yield from (f"task {name}: unknown tag {tag}" for tag in _tags(task) if tag not in known | outputs)
+        every = {tag for name in tasks for tag in _outputs_of(name, tasks, templates)}
+        yield from (f"unknown tag {tag}" for tag in _tags(template.get("outputs", {})) if tag not in known | every)
+        return
+    yield from (f"unknown tag {tag}" for tag in _tags(template) if tag not in known)
+
+
+def _container(template: Manifest) -> Iterator[str]:
+    container = template["container"]
+    if not container.get("command"):
+        yield "a container without a command makes the controller ask the image's registry"
+    volumes = {item["name"] for item in template.get("volumes", [])}
+    yield from (
+        f"no volume for the mount {mount['name']}"
+        for mount in container.get("volumeMounts", [])
+        if mount["name"] not in volumes
+    )
+
+
+def _task(task: Manifest, tasks: Mapping[str, Manifest], templates: Mapping[str, Manifest]) -> Iterator[str]:
+    if not _TASK_NAME.fullmatch(task["name"]):
+        yield "no task name to Argo"
+    used = templates.get(task["template"])
+    if used is None:
+        yield f"no template {task['template']}"
+        return
+    given = {item["name"] for item in (task.get("arguments") or {}).get("parameters", [])}
+    declared = {item["name"] for item in _inputs(used)}
+    required = {item["name"] for item in _inputs(used) if "value" not in item and "default" not in item}
+    if given - declared:
+        yield f"arguments that {task['template']} does not know: {sorted(given - declared)}"
+    if required - given:
+        yield f"arguments that {task['template']} needs: {sorted(required - given)}"
+    if strangers := _parents(task) - tasks.keys():
+        yield f"depends on no task: {sorted(strangers)}"
+    elif task["name"] in _ancestors(task["name"], tasks):
+        yield "depends on itself"
+    if ".Failed" in task.get("depends", "") or ".Errored" in task.get("depends", ""):
+        yield "a leaf that follows a failure turns the workflow green"
+
+
+def _parents(task: Manifest) -> set[str]:
+    words = re.findall(r"[A-Za-z][-A-Za-z0-9]*(?:\.[A-Za-z]+)?", task.get("depends", ""))
+    return {word.partition(".")[0] for word in words}
+
+
+def _ancestors(name: str, tasks: Mapping[str, Manifest]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(_parents(tasks[name]))
+    while waiting:
+        parent = waiting.pop()
+        if parent in tasks and parent not in found:
+            found.add(parent)
+            waiting += _parents(tasks[parent])
+    return found
+
+
+def _outputs_before(name: str, tasks: Mapping[str, Manifest], templates: Mapping[str, Manifest]) -> set[str]:
+    return {tag for parent in _ancestors(name, tasks) for tag in _outputs_of(parent, tasks, templates)}
+
+
+def _outputs_of(name: str, tasks: Mapping[str, Manifest], templates: Mapping[str, Manifest]) -> set[str]:
+    used = templates.get(tasks[name]["template"], {})
+    outputs = (used.get("outputs") or {}).get("parameters", [])
+    return {f"tasks.{name}.outputs.parameters.{item['name']}" for item in outputs}
+
+
+def _inputs(template: Manifest) -> list[Manifest]:
+    found: list[Manifest] = (template.get("inputs") or {}).get("parameters", [])
+    return found
+
+
+def _tags(value: Any) -> Iterator[str]:
+    """Every tag in a manifest's strings, keys included."""
+    if isinstance(value, str):
+        yield from _TAG.findall(value)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _tags(key)
+            yield from _tags(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _tags(item)

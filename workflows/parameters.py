@@ -1,0 +1,63 @@
+"""What a person may set: one model a workflow, its sentences are the documentation and the form in Argo's UI."""
+
+from typing import Literal, get_args, get_origin
+
+from hera.workflows import Parameter
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Parameters(BaseModel):
+    """Arguments of a workflow; all are strings to Argo, named in kebab-case."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True)
+
+
+class BackupParameters(Parameters):
+    """Arguments of `threescale-backup`."""
+
+    name: str = ""
+    """Name of the backup and of its claim, a DNS-1123 label. Empty: the workflow's name."""
+    storage_request: str = Field(default="10Gi", alias="storage-request")
+    """Size of the claim that holds the backup."""
+    storage_class: str = Field(default="", alias="storage-class")
+    """StorageClass of that claim. Empty: the cluster's default."""
+    volume_name: str = Field(default="", alias="volume-name")
+    """An existing, empty PersistentVolume to use. The claim's class is then `storage-class`, or none."""
+
+
+class RestoreParameters(Parameters):
+    """Arguments of `threescale-restore`."""
+
+    claim_name: str = Field(alias="claim-name")
+    """Claim of the backup to restore (`backupPersistentVolumeClaimName` of the backup). Required."""
+    storage_class: str = Field(default="", alias="storage-class")
+    """StorageClass of the new system-storage. Empty: as it was."""
+    access_mode: Literal["", "ReadWriteMany", "ReadWriteOnce"] = Field(default="", alias="access-mode")
+    """Access mode of the new system-storage. Empty: as it was."""
+    storage_request: str = Field(default="", alias="storage-request")
+    """Size of the new system-storage. Empty: as it was, or what the data need if that is more."""
+    threescale_version: str = Field(default="", alias="threescale-version")
+    """3scale's major.minor, only where the operator's version can't be read in this namespace, for instance 2.16."""
+    ready: Literal["as-before", "available", "deployments"] = "as-before"
+    """What the restore waits for: `available` is the APIManager's condition; `as-before` is that, or all that was ready
+    at backup time; `deployments` are those that were ready."""
+    wait_minutes: str = Field(default="60", alias="wait-minutes")
+    """How many minutes each wait for 3scale may take."""
+
+
+def names(model: type[Parameters]) -> list[str]:
+    """Name the arguments."""
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def declare(model: type[Parameters]) -> list[Parameter]:
+    """Declare the model's fields as the arguments of a WorkflowTemplate."""
+    return [
+        Parameter(
+            name=field.alias or name,
+            description=" ".join((field.description or "").split()),
+            enum=list(get_args(field.annotation)) if get_origin(field.annotation) is Literal else None,
+            **({} if field.is_required() else {"value": field.default}),
+        )
+        for name, field in model.model_fields.items()
+    ]

@@ -1,0 +1,210 @@
+"""How a phase becomes a container: the one place for image, volumes, retries, limits and security.
+
+Volumes are Hera's plain models, because a source that must not be touched is read-only in the pod's volume
+(`persistentVolumeClaim.readOnly`, then the kubelet changes no ownership either), and a backup that the kubelet shall
+hand to the namespace's group is read-only in the mount alone. Hera's own volume classes always set both.
+"""
+
+from collections.abc import Sequence
+from enum import Enum
+
+from hera.expr import g
+from hera.workflows import Container, Parameter, Resources, RetryPolicy, RetryStrategy
+from hera.workflows.models import (
+    Affinity,
+    Backoff,
+    Capabilities,
+    EmptyDirVolumeSource,
+    IntOrString,
+    LabelSelector,
+    NodeAffinity,
+    NodeSelector,
+    NodeSelectorRequirement,
+    NodeSelectorTerm,
+    PersistentVolumeClaimVolumeSource,
+    PodAffinity,
+    PodAffinityTerm,
+    PodSecurityContext,
+    SeccompProfile,
+    SecurityContext,
+    ValueFrom,
+    Volume,
+    VolumeMount,
+)
+from pydantic import BaseModel, ConfigDict
+
+CLAIM = "backupPersistentVolumeClaimName"  # the operator's spelling, in its status
+APIMANAGER = "apiManagerSourceName"
+CLAIM_NAME = "claim-name"
+SYSTEM_STORAGE = "system-storage"
+
+BACKUP_PATH = "/backup"
+FILE_STORAGE_PATH = "/system-filestorage"
+OUTPUTS_PATH = "/tmp/outputs"  # noqa: S108  an emptyDir, the only place that a phase may write besides its volumes
+TERMINATION_LOG = "/dev/termination-log"  # the kubelet's own default
+
+TRIES = 3  # more than the first
+
+# An evicted or drained pod is Failed with 143 or 137, and a pod that was lost has no exit code at all (-1).
+_RETRY = RetryStrategy(
+    limit=str(TRIES),
+    retry_policy=RetryPolicy.always,
+    expression="lastRetry.status == 'Error' || asInt(lastRetry.exitCode) == 75 || asInt(lastRetry.exitCode) == 137"
+    " || asInt(lastRetry.exitCode) == 143 || asInt(lastRetry.exitCode) == -1",
+    # no maxDuration: it counts from the first try's start and would kill a long copy
+    backoff=Backoff(duration="10s", factor=IntOrString(root="2"), cap="2m"),
+)
+_LOCKED = SecurityContext(
+    allow_privilege_escalation=False, read_only_root_filesystem=True, capabilities=Capabilities(drop=["ALL"])
+)
+_SMALL = Resources(cpu_request="50m", memory_request="96Mi", memory_limit="256Mi")
+_SHORT = "15m"  # Argo counts the time a pod is Pending too: a claim that can't be mounted ends here
+
+
+class Settings(BaseModel):
+    """What is fixed when rendering, so that whoever submits a workflow can't choose what runs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image: str
+    namespace: str | None = None
+    fs_group: int | None = None
+    run_as_user: int | None = None
+    look_s: float = 5.0  # between two looks at the operator; its own rhythm
+
+
+class Mount(Enum):
+    """A volume of a phase."""
+
+    BACKUP = "backup"  # written
+    BACKUP_READ_ONLY = "backup-read-only"
+    SOURCE = "source"  # system-storage of a live installation, never touched
+    SOURCE_LISTED = "source-listed"  # not mounted, but the scheduler shall see it
+    TARGET = "target"  # system-storage to be filled
+
+
+def phase(  # noqa: PLR0913  what may differ between two phases, nothing else
+    settings: Settings,
+    command: Sequence[str],
+    *,
+    inputs: Sequence[Parameter],
+    arguments: Sequence[str] = (),
+    outputs: Sequence[Parameter] = (),
+    mounts: Sequence[Mount] = (),
+    claim: str = CLAIM_NAME,
+    affinity: Affinity | None = None,
+    timeout: str = _SHORT,
+    resources: Resources = _SMALL,
+) -> Container:
+    """Make a container template that runs one subcommand of the image; its last word is the template's name."""
+    return Container(
+        name=command[-1],
+        image=settings.image,
+        command=["python", "-m", "steps"],
+        args=[*_common(), *command, *arguments, *_paths(mounts)],
+        inputs=list(inputs),
+        outputs=list(outputs),
+        volumes=[_volume("tmp", None), *(_mounted_volume(mount, claim) for mount in mounts)],
+        volume_mounts=[
+            VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108  an emptyDir
+            *(_mount(mount) for mount in mounts if mount is not Mount.SOURCE_LISTED),
+        ],
+        affinity=affinity,
+        timeout=timeout,
+        resources=resources,
+        security_context=_LOCKED,
+        retry_strategy=_RETRY,
+    )
+
+
+def value(name: str) -> str:
+    """Write the tag of a template's own input parameter."""
+    return f"{getattr(g.inputs.parameters, name):$}"
+
+
+def output(name: str, *, default: str | None = None, global_name: str | None = None) -> Parameter:
+    """Declare a small file under the outputs folder as an output parameter."""
+    return Parameter(
+        name=name, value_from=ValueFrom(path=f"{OUTPUTS_PATH}/{name}", default=default), global_name=global_name
+    )
+
+
+def count(name: str) -> Parameter:
+    """Declare an output that only tells a number; a phase that fails has none."""
+    return output(name, default="")
+
+
+def pod_security(settings: Settings) -> PodSecurityContext:
+    """What OpenShift's restricted-v2 and Pod Security `restricted` ask for; users and groups only where told."""
+    return PodSecurityContext(
+        run_as_non_root=True,
+        seccomp_profile=SeccompProfile(type="RuntimeDefault"),
+        run_as_user=settings.run_as_user,
+        fs_group=settings.fs_group,
+        fs_group_change_policy="OnRootMismatch" if settings.fs_group is not None else None,
+    )
+
+
+def together() -> Affinity:
+    """One node for all pods of a workflow, because the claim of a backup is ReadWriteOnce."""
+    return Affinity(pod_affinity=_beside_own_pods())
+
+
+def together_on(operator: str, node: str) -> Affinity:
+    """The same, on the node (operator In) where a ReadWriteOnce system-storage is mounted, or on any (NotIn)."""
+    there = NodeSelectorRequirement(key="metadata.name", operator=operator, values=[node])
+    required = NodeSelector(node_selector_terms=[NodeSelectorTerm(match_fields=[there])])
+    return Affinity(
+        pod_affinity=_beside_own_pods(),
+        node_affinity=NodeAffinity(required_during_scheduling_ignored_during_execution=required),
+    )
+
+
+def _beside_own_pods() -> PodAffinity:
+    mine = LabelSelector(match_labels={"workflows.argoproj.io/workflow": f"{g.workflow.name:$}"})
+    term = PodAffinityTerm(label_selector=mine, topology_key="kubernetes.io/hostname")
+    return PodAffinity(required_during_scheduling_ignored_during_execution=[term])
+
+
+def _common() -> list[str]:
+    """What every phase is told."""
+    return [
+        *("--namespace", f"{g.workflow.namespace:$}"),
+        *("--workflow", f"{g.workflow.name:$}"),
+        *("--workflow-uid", f"{g.workflow.uid:$}"),
+        *("--outputs", OUTPUTS_PATH),
+        *("--termination-log", TERMINATION_LOG),
+        *("--request-timeout-s", "30"),
+        *("--try", f"{g.retries:$}"),
+        *("--tries", str(TRIES)),
+    ]
+
+
+def _paths(mounts: Sequence[Mount]) -> list[str]:
+    paths = []
+    for mount in mounts:
+        if mount in {Mount.BACKUP, Mount.BACKUP_READ_ONLY}:
+            paths += ["--backup", BACKUP_PATH]
+        elif mount in {Mount.SOURCE, Mount.TARGET}:
+            paths += ["--file-storage", FILE_STORAGE_PATH]
+    return paths
+
+
+def _mounted_volume(mount: Mount, claim: str) -> Volume:
+    if mount in {Mount.BACKUP, Mount.BACKUP_READ_ONLY}:
+        return _volume("backup", PersistentVolumeClaimVolumeSource(claim_name=value(claim)))
+    read_only = None if mount is Mount.TARGET else True
+    return _volume(SYSTEM_STORAGE, PersistentVolumeClaimVolumeSource(claim_name=SYSTEM_STORAGE, read_only=read_only))
+
+
+def _volume(name: str, claim: PersistentVolumeClaimVolumeSource | None) -> Volume:
+    empty = EmptyDirVolumeSource() if claim is None else None
+    return Volume(name=name, persistent_volume_claim=claim, empty_dir=empty)
+
+
+def _mount(mount: Mount) -> VolumeMount:
+    if mount in {Mount.BACKUP, Mount.BACKUP_READ_ONLY}:
+        read_only = mount is Mount.BACKUP_READ_ONLY or None
+        return VolumeMount(name="backup", mount_path=BACKUP_PATH, read_only=read_only)
+    read_only = mount is Mount.SOURCE or None
+    return VolumeMount(name=SYSTEM_STORAGE, mount_path=FILE_STORAGE_PATH, read_only=read_only)

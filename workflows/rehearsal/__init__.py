@@ -1,0 +1,1 @@
+"""Run the rendered workflows here, without a cluster."""

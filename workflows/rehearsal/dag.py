@@ -1,0 +1,56 @@
+"""What follows from the shape of a DAG: which task waits for which, which are leaves, and how the whole ended."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from workflows.rehearsal import expressions
+from workflows.rehearsal.nodes import BROKEN, COMPLETED, Node, Phase
+
+Task = Mapping[str, Any]
+
+
+def condition(task: Task) -> str:
+    """Return when the task may start, in the language of `depends`."""
+    return str(task.get("depends") or " && ".join(task.get("dependencies", [])))
+
+
+def parents(task: Task) -> tuple[str, ...]:
+    """Name the tasks that have to end before this one is looked at."""
+    return expressions.dependencies(condition(task))
+
+
+def ancestors(task: Task, tasks: Mapping[str, Task]) -> list[str]:
+    """Name all tasks before this one; only their outputs can be its arguments."""
+    found: dict[str, None] = {}
+    waiting = list(parents(task))
+    while waiting:
+        name = waiting.pop(0)
+        if name not in found:
+            found[name] = None
+            waiting.extend(parents(tasks[name]))
+    return list(found)
+
+
+def may_start(task: Task, ended: Mapping[str, Node]) -> bool:
+    """Decide whether the ends of its parents are what the task waits for."""
+    text = condition(task)
+    return not text or expressions.depends(text, {name: ended[name].phase for name in parents(task)})
+
+
+def phase(tasks: Sequence[Task], ended: Mapping[str, Node], *, fail_fast: bool) -> Phase:
+    """Return how the DAG ended: as its leaves did. With `fail_fast` the first broken leaf decides, else the last."""
+    by_name = {task["name"]: task for task in tasks}
+    inner = {parent for task in tasks for parent in parents(task)}
+    leaves = sorted(by_name.keys() - inner)
+    broken = [branch for leaf in leaves if (branch := _branch(leaf, by_name, ended)) in BROKEN]
+    if not broken:
+        return "Succeeded"
+    return broken[0] if fail_fast else broken[-1]
+
+
+def _branch(name: str, tasks: Mapping[str, Task], ended: Mapping[str, Node]) -> Phase:
+    """Return the phase of a task, or what it inherits when it never ran: a failure before anything else."""
+    if ended[name].phase in COMPLETED:
+        return ended[name].phase
+    inherited = [_branch(parent, tasks, ended) for parent in parents(tasks[name])]
+    return next((branch for branch in inherited if branch in BROKEN), "Succeeded")

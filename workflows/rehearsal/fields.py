@@ -1,0 +1,143 @@
+"""Which fields of the manifests the rehearsal plays, and which it accepts because they mean nothing without a cluster.
+
+Both are written down, so that a field in neither is an error: a rehearsal that overlooks a field promises what the
+cluster won't keep. In the tables a dictionary says what lies below each field, a set only names the fields.
+"""
+
+from typing import Any, Final
+
+from workflows.rehearsal import errors
+
+ANYTHING: Final = "anything"
+PARAMETER: Final = {"name", "value", "enum", "description"}
+
+WITHOUT_EFFECT: Final[dict[str, set[str]]] = {
+    "spec": {
+        "affinity", "archiveLogs", "automountServiceAccountToken", "dnsPolicy", "hostAliases", "imagePullSecrets",
+        "nodeSelector", "podDisruptionBudget", "podGC", "podMetadata", "podPriorityClassName", "priority",
+        "schedulerName", "securityContext", "synchronization", "tolerations", "ttlStrategy", "workflowMetadata",
+    },
+    "template": {
+        "affinity", "annotations", "automountServiceAccountToken", "metadata", "nodeSelector", "priorityClassName",
+        "securityContext", "tolerations",
+    },
+    "container": {"imagePullPolicy", "name", "resources", "securityContext"},
+    "retryStrategy": {"affinity"},
+    "emptyDir": {"medium", "sizeLimit"},
+    "cron": {
+        "concurrencyPolicy", "failedJobsHistoryLimit", "schedules", "startingDeadlineSeconds",
+        "successfulJobsHistoryLimit", "suspend", "timezone", "workflowMetadata",
+    },
+}  # fmt: skip
+
+VOLUME: Final = {
+    "name": ANYTHING,
+    "persistentVolumeClaim": {"claimName": ANYTHING, "readOnly": ANYTHING},
+    "emptyDir": WITHOUT_EFFECT["emptyDir"],
+}
+CONTAINER: Final = {
+    "image": ANYTHING,
+    "command": ANYTHING,
+    "args": ANYTHING,
+    "terminationMessagePath": ANYTHING,
+    "terminationMessagePolicy": ANYTHING,
+    "env": {
+        "name": ANYTHING,
+        "value": ANYTHING,
+        "valueFrom": {"fieldRef": {"fieldPath", "apiVersion"}},
+    },
+    "volumeMounts": {"name", "mountPath", "subPath", "readOnly"},
+    **dict.fromkeys(WITHOUT_EFFECT["container"], ANYTHING),
+}
+TASK: Final = {
+    "name": ANYTHING,
+    "template": ANYTHING,
+    "depends": ANYTHING,
+    "dependencies": ANYTHING,
+    "when": ANYTHING,
+    "arguments": {"parameters": {"name", "value"}},
+}
+TEMPLATE: Final = {
+    "name": ANYTHING,
+    "container": CONTAINER,
+    "dag": {"failFast": ANYTHING, "tasks": TASK},
+    "failFast": ANYTHING,
+    "inputs": {"parameters": {*PARAMETER, "default"}},
+    "outputs": {
+        "parameters": {
+            "name": ANYTHING,
+            "description": ANYTHING,
+            "globalName": ANYTHING,
+            "valueFrom": {"path", "default", "parameter"},
+        }
+    },
+    "pendingTimeout": ANYTHING,
+    "retryStrategy": {
+        "limit": ANYTHING,
+        "retryPolicy": ANYTHING,
+        "expression": ANYTHING,
+        "backoff": {"duration", "factor", "cap"},
+        **dict.fromkeys(WITHOUT_EFFECT["retryStrategy"], ANYTHING),
+    },
+    "serviceAccountName": ANYTHING,
+    "timeout": ANYTHING,
+    "volumes": VOLUME,
+    **dict.fromkeys(WITHOUT_EFFECT["template"], ANYTHING),
+}
+SPEC: Final = {
+    "activeDeadlineSeconds": ANYTHING,
+    "arguments": {"parameters": PARAMETER},
+    "entrypoint": ANYTHING,
+    "onExit": ANYTHING,
+    "serviceAccountName": ANYTHING,
+    "templates": TEMPLATE,
+    "volumes": VOLUME,
+    **dict.fromkeys(WITHOUT_EFFECT["spec"], ANYTHING),
+}
+CRON: Final = {
+    "workflowSpec": {
+        "workflowTemplateRef": {"name"},
+        "arguments": {"parameters": {"name", "value"}},
+        **dict.fromkeys(WITHOUT_EFFECT["spec"], ANYTHING),
+    },
+    **dict.fromkeys(WITHOUT_EFFECT["cron"], ANYTHING),
+}
+# Each needs a container: Argo's CRD refuses them on a DAG, or the rehearsal does not play them there.
+ONLY_WITH_CONTAINER: Final = ("timeout", "pendingTimeout", "retryStrategy", "volumes")
+
+
+def check_template(manifest: dict[str, Any]) -> None:
+    """Raise `UnknownField` or `NoCommand` for what a WorkflowTemplate must not hold."""
+    owner = f"WorkflowTemplate {manifest['metadata']['name']}"
+    _check(manifest["spec"], SPEC, owner, "spec")
+    for template in manifest["spec"].get("templates", []):
+        _check_kind(template)
+
+
+def check_cron(manifest: dict[str, Any]) -> None:
+    """Raise `UnknownField` for what a CronWorkflow must not hold."""
+    _check(manifest["spec"], CRON, f"CronWorkflow {manifest['metadata']['name']}", "spec")
+
+
+def _check_kind(template: dict[str, Any]) -> None:
+    owner = f"template {template['name']}"
+    if ("container" in template) is ("dag" in template):
+        raise errors.UnknownField(owner, "of its kind: exactly one of container and dag is played")
+    if "dag" in template and (misplaced := [name for name in ONLY_WITH_CONTAINER if name in template]):
+        raise errors.UnknownField(owner, f"{misplaced[0]} of a dag")
+    if "container" in template and not template["container"].get("command"):
+        raise errors.NoCommand(template["name"])
+
+
+def _check(value: Any, known: Any, owner: str, path: str) -> None:
+    """Walk a manifest beside the table of what is known; a list is checked item by item."""
+    if known == ANYTHING or value is None:
+        return
+    for item in value if isinstance(value, list) else [value]:
+        if path == "spec.templates":
+            owner = f"template {item['name']}"
+        for name in item:
+            if name not in known:
+                raise errors.UnknownField(owner, f"{path}.{name}")
+            below = known[name] if isinstance(known, dict) else ANYTHING
+            _check(item[name], below, owner, f"{path}.{name}")

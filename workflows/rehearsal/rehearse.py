@@ -1,0 +1,113 @@
+"""The main job on the embedded default: back up a sample installation, lose it, restore it, compare.
+
+The workflows are the rendered ones, each phase is a process of its own, and each talks to the embedded Kubernetes with
+the rights of its rendered Role.
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workflows import backup, restore
+from workflows.manifests import render
+from workflows.phases import CLAIM, CLAIM_NAME, Settings
+from workflows.rehearsal import comparison, threescale
+from workflows.rehearsal.cluster import Cluster
+from workflows.rehearsal.comparison import Row
+from workflows.rehearsal.engine import Engine, Node, Workflow
+
+NAMESPACE = "threescale"
+IMAGE = "threescale-backup-steps:rehearsal"  # never pulled: a phase runs with the Python that runs this
+SETTINGS = Settings(image=IMAGE, namespace=NAMESPACE, look_s=0.1)  # the embedded operator is quicker than the real one
+_SYSTEM_STORAGE = "system-storage"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a rehearsal ended; without rows where a workflow failed."""
+
+    workflows: Sequence[Workflow]
+    rows: Sequence[Row]
+
+    @property
+    def equal(self) -> bool:
+        """Whether the restored installation is the one that was backed up."""
+        succeeded = all(workflow.phase == "Succeeded" for workflow in self.workflows)
+        return succeeded and bool(self.rows) and not any(row.differences for row in self.rows)
+
+
+def rehearse(
+    folder: Path,
+    say: Callable[[str], None],
+    *,
+    manifests: Sequence[dict[str, Any]] | None = None,
+) -> Result:
+    """Run both workflows on a sample installation; `folder` holds the volumes.
+
+    `manifests` are those to apply, the rendered ones if None.
+    """
+    with Cluster() as cluster, threescale.Operator(cluster):
+        stage = _Stage(cluster, folder, say)
+        for manifest in render(SETTINGS) if manifests is None else manifests:
+            stage.engine.apply(manifest)
+        return stage.play()
+
+
+class _Stage:
+    """The embedded Kubernetes, the engine, and what is told."""
+
+    def __init__(self, cluster: Cluster, folder: Path, say: Callable[[str], None]) -> None:
+        self._cluster, self._say = cluster, say
+        self._started = time.monotonic()
+        self.engine = Engine(cluster, folder, namespace=NAMESPACE, say=self._node)
+        self._storage = self.engine.volume(_SYSTEM_STORAGE)
+
+    def play(self) -> Result:
+        """Back up, lose, restore, compare."""
+        threescale.install(self._cluster, NAMESPACE, self._storage)
+        before = comparison.look(self._cluster, NAMESPACE, self._storage)
+        self._tell(f"a sample 3scale installation runs in namespace {NAMESPACE}")
+        saved = self._run(backup.NAME, {})
+        if saved.phase != "Succeeded":
+            return Result([saved], [])
+        threescale.lose(self._cluster, NAMESPACE, self._storage)
+        threescale.give_database_secrets(self._cluster, NAMESPACE)
+        self._tell("the installation is lost; its administrator puts the three database Secrets back")
+        restored = self._run(restore.NAME, {CLAIM_NAME: saved.outputs[CLAIM]})
+        if restored.phase != "Succeeded":
+            return Result([saved, restored], [])
+        after = comparison.look(self._cluster, NAMESPACE, self._storage)
+        return Result([saved, restored], comparison.compare(before, after))
+
+    def _run(self, template: str, arguments: dict[str, str]) -> Workflow:
+        words = "".join(f" -p {name}={value}" for name, value in arguments.items())
+        self._tell(f"argo submit --from workflowtemplate/{template}{words}")
+        ended = self.engine.submit(template, arguments)
+        self._tell(f"workflow {ended.name}: {ended.phase} {ended.message}".rstrip())
+        return ended
+
+    def _node(self, node: Node) -> None:
+        """Tell how a phase ended; that it began is told by what comes next."""
+        if node.phase in {"Succeeded", "Failed", "Error"} and node.attempts:
+            self._tell(f"    {node.name:<14} {node.phase:<10} {node.duration_s:5.2f} s  {node.message}".rstrip())
+
+    def _tell(self, text: str) -> None:
+        self._say(f"{time.monotonic() - self._started:6.2f} s  {text}")
+
+
+def empty(folder: Path) -> bool:
+    """Whether a folder is absent or has nothing in it."""
+    return not folder.exists() or not any(folder.iterdir())
+
+
+def remove(folder: Path) -> None:
+    """Remove the volumes, those without rights for their owner too."""
+
+    def allow(function: Callable[..., object], path: str, _error: object) -> None:
+        Path(path).parent.chmod(0o700)
+        function(path)
+
+    shutil.rmtree(folder, onerror=allow)

@@ -1,0 +1,76 @@
+"""How an API server reads a request: the path and the method say who wants to do what with which object.
+
+The list of these is what tests compare with the Roles that the workflows ask for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+WRITES = frozenset(_VERBS.values())
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request for a resource; `status` is 0 until it is answered, and stays so when the answer is lost.
+
+    A create has the name that its body asks for, though an API server decides about it without knowing the name.
+    """
+
+    user: str
+    verb: str
+    group: str
+    resource: str
+    subresource: str
+    namespace: str
+    name: str
+    status: int = 0
+
+    @property
+    def target(self) -> str:
+        """Spell resource and subresource as a Role does."""
+        return f"{self.resource}/{self.subresource}" if self.subresource else self.resource
+
+
+@dataclass(frozen=True)
+class Path:
+    """A path below `/api` or `/apis` that names objects."""
+
+    group: str
+    version: str
+    namespace: str
+    resource: str
+    name: str
+    subresource: str
+
+
+def parse(path: str) -> Path | None:
+    """Read a path; None for those that name no resource, such as `/version`."""
+    match path.strip("/").split("/"):
+        case ["api", "v1", *rest] if rest:
+            return _below("", "v1", rest)
+        case ["apis", group, version, *rest] if rest:
+            return _below(group, version, rest)
+        case _:
+            return None
+
+
+def _below(group: str, version: str, rest: list[str]) -> Path:
+    namespace = ""
+    match rest:
+        case ["namespaces", namespace, _, *_]:
+            rest = rest[2:]
+        case ["namespaces", namespace]:  # a namespace lies in itself, so that a Role there can allow to read it
+            pass
+    resource, name, subresource = (*rest, "", "")[:3]
+    return Path(group, version, namespace, resource, name, subresource)
+
+
+def verb(method: str, name: str) -> str:
+    """Name what a method does to one object, or to all of them."""
+    if method in {"GET", "HEAD"}:
+        return "get" if name else "list"
+    if method == "DELETE" and not name:
+        return "deletecollection"
+    return _VERBS.get(method, method.lower())

@@ -1,0 +1,146 @@
+"""The operator's own resources, read as the documentation shows them, and the Workflow that does the same.
+
+Fields that the operator ignores or that change nothing here (metadata beyond the name, status, `readOnly`, because a
+backup is always mounted read-only) are accepted; any other stops with its place, because it would be lost.
+"""
+
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from workflows import backup, restore
+from workflows.phases import CLAIM_NAME
+
+Manifest = dict[str, Any]
+
+
+class BadResourceError(ValueError):
+    """A file that is no APIManagerBackup or APIManagerRestore; the text says where and what."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Metadata(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    name: str = Field(min_length=1)
+    namespace: str | None = None
+
+
+class _Requests(_Strict):
+    requests: str | int | None = None
+
+
+class _Destination(_Strict):
+    resources: _Requests = _Requests()
+    volume_name: str = Field(default="", alias="volumeName")
+    storage_class: str = Field(default="", alias="storageClass")
+
+
+class _BackupDestination(_Strict):
+    claim: _Destination = Field(alias="persistentVolumeClaim")
+
+
+class _BackupSpec(_Strict):
+    destination: _BackupDestination = Field(alias="backupDestination")
+
+
+class ApiManagerBackup(_Strict):
+    """APIManagerBackup of apps.3scale.net/v1alpha1."""
+
+    api_version: Literal["apps.3scale.net/v1alpha1"] = Field(alias="apiVersion")
+    kind: Literal["APIManagerBackup"]
+    metadata: _Metadata
+    spec: _BackupSpec
+    status: Any = None
+
+    def workflow(self) -> Manifest:
+        """The Workflow that does the same; the backup is called as the resource."""
+        wanted = self.spec.destination.claim
+        given = {
+            "name": self.metadata.name,
+            "storage-request": str(wanted.resources.requests or ""),
+            "storage-class": wanted.storage_class,
+            "volume-name": wanted.volume_name,
+        }
+        return _workflow(self.metadata, backup.NAME, {key: value for key, value in given.items() if value})
+
+
+class _ClaimSource(_Strict):
+    claim_name: str = Field(alias="claimName", min_length=1)
+    read_only: bool = Field(default=False, alias="readOnly")
+
+
+class _Source(_Strict):
+    claim_source: _ClaimSource = Field(alias="claimSource")
+
+
+class _RestoreSource(_Strict):
+    claim: _Source = Field(alias="persistentVolumeClaim")
+
+
+class _RestoreSpec(_Strict):
+    source: _RestoreSource = Field(alias="restoreSource")
+
+
+class ApiManagerRestore(_Strict):
+    """APIManagerRestore of apps.3scale.net/v1alpha1."""
+
+    api_version: Literal["apps.3scale.net/v1alpha1"] = Field(alias="apiVersion")
+    kind: Literal["APIManagerRestore"]
+    metadata: _Metadata
+    spec: _RestoreSpec
+    status: Any = None
+
+    def workflow(self) -> Manifest:
+        """The Workflow that does the same."""
+        return _workflow(self.metadata, restore.NAME, {CLAIM_NAME: self.spec.source.claim.claim_source.claim_name})
+
+
+def workflow(text: str) -> Manifest:
+    """Read one resource and return the Workflow that does its work.
+
+    Raises:
+        BadResourceError
+    """
+    try:
+        documents = [item for item in yaml.safe_load_all(text) if item is not None]
+    except yaml.YAMLError as error:
+        raise BadResourceError(f"no YAML: {' '.join(str(error).split())}") from error
+    if len(documents) != 1 or not isinstance(documents[0], dict):
+        raise BadResourceError("one APIManagerBackup or APIManagerRestore is expected, and nothing else")
+    kinds: dict[str, type[ApiManagerBackup | ApiManagerRestore]] = {
+        "APIManagerBackup": ApiManagerBackup,
+        "APIManagerRestore": ApiManagerRestore,
+    }
+    model = kinds.get(str(documents[0].get("kind")))
+    if model is None:
+        raise BadResourceError(f"kind {documents[0].get('kind')!r} is neither APIManagerBackup nor APIManagerRestore")
+    try:
+        return model.model_validate(documents[0]).workflow()
+    except ValidationError as error:
+        raise BadResourceError("; ".join(_sentence(dict(problem)) for problem in error.errors())) from error
+
+
+def _sentence(problem: dict[str, Any]) -> str:
+    place = ".".join(str(part) for part in problem["loc"])
+    told = {"missing": "is required", "extra_forbidden": "is no field of it"}
+    return f"{place} {told.get(problem['type'], problem['msg'])}"
+
+
+def _workflow(metadata: _Metadata, template: str, arguments: dict[str, str]) -> Manifest:
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {
+            "generateName": f"{metadata.name}-",
+            **({"namespace": metadata.namespace} if metadata.namespace else {}),
+        },
+        "spec": {
+            "workflowTemplateRef": {"name": template},
+            "arguments": {"parameters": [{"name": key, "value": value} for key, value in arguments.items()]},
+        },
+    }

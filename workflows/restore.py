@@ -1,0 +1,78 @@
+"""The restore, top to bottom: every refusal comes before the first object is written, the APIManager comes last."""
+
+from collections.abc import Sequence
+from typing import TypedDict, Unpack
+
+from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
+
+from workflows import template
+from workflows.parameters import RestoreParameters, declare, names
+from workflows.phases import CLAIM_NAME, Mount, Settings, count, phase, value
+
+NAME = "threescale-restore"
+BACKUP = Mount.BACKUP_READ_ONLY
+_COPIED = [count("files"), count("bytes")]
+_CREATED = [count("created"), count("kept")]
+
+_ADVICE = (
+    "`argo retry WORKFLOW`, or the same restore submitted again, goes on from where this one ended: what it made "
+    "carries the backup's mark and is kept."
+)
+
+
+class Facts(TypedDict, total=False):
+    """What sets one phase apart."""
+
+    mounts: Sequence[Mount]
+    outputs: Sequence[Parameter]
+    timeout: str
+
+
+def restore(settings: Settings) -> WorkflowTemplate:
+    """Build the WorkflowTemplate `threescale-restore`."""
+    asked = dict(zip(names(RestoreParameters), declare(RestoreParameters), strict=True))
+
+    with template.workflow_template(
+        settings,
+        NAME,
+        entrypoint="restore",
+        title="Restore 3scale",
+        description="Restores a backup's Secrets, ConfigMaps, System FileStorage and APIManager into this namespace, "
+        "which must hold no 3scale. Before it: restore the databases and the Secrets backend-redis, system-redis and "
+        "system-database.",
+        arguments=list(asked.values()),
+        advice=_ADVICE,
+    ) as built:
+
+        def task(name: str, *parameters: str, more: Sequence[str] = (), **facts: Unpack[Facts]) -> Task:
+            """A phase whose inputs are the claim's name and workflow parameters, under their own names."""
+            mine = (CLAIM_NAME, *parameters)
+            words = [word for item in parameters for word in (f"--{item}", value(item))]
+            own = phase(
+                settings,
+                ["restore", name],
+                inputs=[asked[item] for item in mine],
+                arguments=["--claim", value(CLAIM_NAME), *words, *more],
+                **facts,
+            )
+            return Task(name=name, template=own, arguments={item: built.get_parameter(item) for item in mine})
+
+        with DAG(name="restore", fail_fast=False):
+            check = task("check")
+            prepare = task(
+                "prepare", "storage-class", "access-mode", "storage-request", "threescale-version", mounts=[BACKUP]
+            )
+            file_storage = task("file-storage", mounts=[BACKUP, Mount.TARGET], outputs=_COPIED, timeout="8h")
+            secrets = task("secrets", mounts=[BACKUP], outputs=_CREATED)
+            configmaps = task("configmaps", mounts=[BACKUP], outputs=_CREATED)
+            apimanager = task("apimanager", mounts=[BACKUP], outputs=[count("created")])
+            look_s = ["--look-s", f"{settings.look_s:g}"]
+            routes = task("routes", "ready", "wait-minutes", more=look_s, mounts=[BACKUP], timeout="10h")
+
+            check >> prepare
+            prepare >> file_storage
+            file_storage >> [secrets, configmaps]
+            secrets >> apimanager
+            configmaps >> apimanager
+            apimanager >> routes
+    return built

@@ -1,0 +1,47 @@
+"""The backup by night: a thin CronWorkflow that starts the WorkflowTemplate and names nothing.
+
+Without a `name` each night's backup is called as its workflow, so each has a claim of its own.
+"""
+
+from zoneinfo import available_timezones
+
+from hera.workflows import CronWorkflow
+from hera.workflows.models import WorkflowMetadata, WorkflowTemplateRef
+
+from workflows import backup
+from workflows.phases import Settings
+from workflows.template import PART_OF
+
+NAME = "threescale-backup-schedule"  # Argo allows 52 characters, it adds the time
+_FIELDS = 5
+_MISSED_S = 3600  # how late a night may begin after the controller was down
+
+
+class BadScheduleError(ValueError):
+    """A schedule that Argo would refuse only after it was applied; the text says what is wrong."""
+
+
+def schedule(settings: Settings, cron: str, timezone: str) -> CronWorkflow:
+    """Build the CronWorkflow.
+
+    Raises:
+        BadScheduleError: no five fields, or no time zone of the IANA database.
+    """
+    if not cron.startswith("@") and len(cron.split()) != _FIELDS:
+        raise BadScheduleError(f'{cron!r} is no cron schedule: write five fields, for instance "0 2 * * *"')
+    if timezone not in available_timezones():
+        raise BadScheduleError(f"{timezone!r} is no time zone of the IANA database, for instance Europe/Madrid or UTC")
+    return CronWorkflow(
+        name=NAME,
+        namespace=settings.namespace,
+        labels=PART_OF,
+        annotations={"workflows.argoproj.io/title": "Back up 3scale by schedule"},
+        schedules=[cron],
+        timezone=timezone,
+        concurrency_policy="Forbid",
+        starting_deadline_seconds=_MISSED_S,
+        successful_jobs_history_limit=7,
+        failed_jobs_history_limit=7,
+        workflow_metadata=WorkflowMetadata(labels={"threescale-backup/kind": "backup"}),
+        workflow_template_ref=WorkflowTemplateRef(name=backup.NAME),
+    )

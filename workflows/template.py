@@ -1,0 +1,69 @@
+"""What both WorkflowTemplates share: who runs them, one at a time, for how long, and what is said when they fail."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from hera.expr import g
+from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
+from hera.workflows.models import Mutex, PodGC, Synchronization, TTLStrategy, WorkflowMetadata
+
+from workflows.phases import Settings, output, phase, pod_security, together, value
+
+MUTEX = "threescale"
+_DAY_S = 24 * 3600
+_TITLE = "workflows.argoproj.io/title"
+_DESCRIPTION = "workflows.argoproj.io/description"
+PART_OF = {"app.kubernetes.io/part-of": "threescale-backup"}
+
+
+@contextmanager
+def workflow_template(  # noqa: PLR0913  what may differ between the two, nothing else
+    settings: Settings,
+    name: str,
+    *,
+    entrypoint: str,
+    title: str,
+    description: str,
+    arguments: Sequence[Parameter],
+    advice: str,
+) -> Iterator[WorkflowTemplate]:
+    """Open a WorkflowTemplate; at its end the exit handler is added."""
+    with WorkflowTemplate(
+        name=name,
+        namespace=settings.namespace,
+        labels=PART_OF,
+        annotations={_TITLE: title, _DESCRIPTION: description},
+        workflow_metadata=WorkflowMetadata(labels={"threescale-backup/kind": entrypoint}),
+        entrypoint=entrypoint,
+        on_exit="exit",
+        arguments=list(arguments),
+        service_account_name=name,
+        security_context=pod_security(settings),
+        affinity=together(),
+        synchronization=Synchronization(mutexes=[Mutex(name=MUTEX)]),
+        active_deadline_seconds=24 * 3600,
+        # a pod that has ended still holds its claims, so it goes; not at once, for those who want to read its log
+        pod_gc=PodGC(strategy="OnWorkflowSuccess", delete_delay_duration="15m"),
+        ttl_strategy=TTLStrategy(seconds_after_success=7 * _DAY_S, seconds_after_failure=30 * _DAY_S),
+    ) as template:
+        yield template
+        _exit_handler(settings, advice)
+
+
+def _exit_handler(settings: Settings, advice: str) -> None:
+    """Tell what failed and what to do next; a good run pays no pod for it."""
+    failures = Parameter(name="failures", value="null", description="What failed, as Argo's workflow.failures says it.")
+    report = phase(
+        settings,
+        ["report"],
+        inputs=[failures],
+        arguments=["--failures", value("failures"), "--advice", advice],
+        outputs=[output("report", default="")],
+    )
+    with DAG(name="exit"):
+        Task(
+            name="report",
+            template=report,
+            arguments={"failures": f"{g.workflow.failures:$}"},
+            when=f"{g.workflow.status:$} != Succeeded",
+        )

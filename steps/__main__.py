@@ -19,6 +19,7 @@ import click
 
 from steps import (
     apimanager,
+    backup,
     claims,
     configmaps,
     errors,
@@ -29,12 +30,14 @@ from steps import (
     outcome,
     prerequisites,
     routes,
+    seal,
     secrets,
     volume,
 )
+from steps.backup import Backup
 from steps.claims import Asked, Wanted, Workflow
 from steps.cluster import Cluster
-from steps.manifest import Backup, Report
+from steps.manifest import Report
 
 log = logging.getLogger("steps")
 
@@ -93,13 +96,13 @@ def cli(  # noqa: PLR0913  what every phase is told, in one place
     context.obj = Run(namespace, Workflow(workflow, workflow_uid), outputs, request_timeout_s, try_number >= tries)
 
 
-@cli.group()
-def backup() -> None:
+@cli.group("backup")
+def backup_phases() -> None:
     """Phases of a backup, in their order."""
 
 
-@cli.group()
-def restore() -> None:
+@cli.group("restore")
+def restore_phases() -> None:
     """Phases of a restore, in their order."""
 
 
@@ -108,7 +111,7 @@ _backup = click.option("--backup", "root", type=_FOLDER, required=True, help="Wh
 _wait_minutes = click.option("--wait-minutes", type=click.FloatRange(0, 240), default=60, show_default=True)
 
 
-@backup.command("prepare")
+@backup_phases.command("prepare")
 @click.option("--name", required=True, help="Name of the backup; empty: the workflow's.")
 @click.option("--storage-request", required=True, help="Size of its claim.")
 @click.option("--storage-class", default="", help="Empty: the cluster's default.")
@@ -130,7 +133,7 @@ def backup_prepare(run: Run, name: str, storage_request: str, storage_class: str
     log.info("prepared: backup %s of APIManager %s", wanted.name, found["metadata"]["name"])
 
 
-@backup.command("secrets")
+@backup_phases.command("secrets")
 @_claim
 @_backup
 @click.option("--apimanager", "name", required=True, help="Name of the APIManager.")
@@ -148,7 +151,7 @@ def backup_secrets(run: Run, claim: str, root: Path, name: str) -> None:
     _part(run, "secrets", claim, root, save)
 
 
-@backup.command("configmaps")
+@backup_phases.command("configmaps")
 @_claim
 @_backup
 @click.pass_obj
@@ -157,7 +160,7 @@ def backup_configmaps(run: Run, claim: str, root: Path) -> None:
     _part(run, "configmaps", claim, root, lambda: configmaps.save(run.cluster(), root))
 
 
-@backup.command("apimanager")
+@backup_phases.command("apimanager")
 @_claim
 @_backup
 @click.option("--apimanager", "name", required=True, help="Its name.")
@@ -167,7 +170,7 @@ def backup_apimanager(run: Run, claim: str, root: Path, name: str) -> None:
     _part(run, "apimanager", claim, root, lambda: apimanager.save(run.cluster(), root, name))
 
 
-@backup.command("file-storage")
+@backup_phases.command("file-storage")
 @_claim
 @_backup
 @click.option("--file-storage", "source", type=_FOLDER, required=True, help="Where system-storage is mounted.")
@@ -177,7 +180,7 @@ def backup_file_storage(run: Run, claim: str, root: Path, source: Path) -> None:
     _part(run, "file-storage", claim, root, lambda: file_storage.save(source, root, _progress()))
 
 
-@backup.command("seal")
+@backup_phases.command("seal")
 @_claim
 @_backup
 @click.pass_obj
@@ -190,14 +193,14 @@ def backup_seal(run: Run, claim: str, root: Path) -> None:
     if state is volume.State.BEGUN:
         apimanager.check_same(cluster, found)
         with volume.durable(root):
-            manifest.seal(
+            seal.close(
                 root,
                 tool_version=_tool_version(),
                 begin=begin,
                 started=claims.started(found),
                 ended=datetime.now(UTC),
             )
-    sealed = manifest.open_backup(root)
+    sealed = backup.open_at(root)
     if sealed.manifest is None:
         raise errors.NotABackup("its manifest vanished")
     claims.complete(cluster, found, sealed.manifest, sealed.digest)
@@ -212,7 +215,7 @@ def backup_seal(run: Run, claim: str, root: Path) -> None:
     )
 
 
-@restore.command("check")
+@restore_phases.command("check")
 @_claim
 @click.pass_obj
 def restore_check(run: Run, claim: str) -> None:
@@ -221,7 +224,7 @@ def restore_check(run: Run, claim: str) -> None:
     log.info("checked: claim %s can be mounted, nothing of 3scale stands in the way", claim)
 
 
-@restore.command("prepare")
+@restore_phases.command("prepare")
 @_claim
 @_backup
 @click.option("--storage-class", default="", help="Class of the new system-storage; empty: as it was.")
@@ -245,7 +248,7 @@ def restore_prepare(  # noqa: PLR0913  one argument a workflow parameter
     log.info("prepared: backup %s is whole", opened.name)
 
 
-@restore.command("file-storage")
+@restore_phases.command("file-storage")
 @_claim
 @_backup
 @click.option("--file-storage", "target", type=_FOLDER, required=True, help="Where system-storage is mounted.")
@@ -260,7 +263,7 @@ def restore_file_storage(run: Run, claim: str, root: Path, target: Path) -> None
     run.output(files=tally.files if tally else 0, bytes=tally.size_bytes if tally else 0)
 
 
-@restore.command("secrets")
+@restore_phases.command("secrets")
 @_claim
 @_backup
 @click.pass_obj
@@ -269,7 +272,7 @@ def restore_secrets(run: Run, claim: str, root: Path) -> None:
     _restore_objects(run, _open(root, claim), secrets.restore)
 
 
-@restore.command("configmaps")
+@restore_phases.command("configmaps")
 @_claim
 @_backup
 @click.pass_obj
@@ -278,7 +281,7 @@ def restore_configmaps(run: Run, claim: str, root: Path) -> None:
     _restore_objects(run, _open(root, claim), configmaps.restore)
 
 
-@restore.command("apimanager")
+@restore_phases.command("apimanager")
 @_claim
 @_backup
 @click.pass_obj
@@ -288,7 +291,7 @@ def restore_apimanager(run: Run, claim: str, root: Path) -> None:
     run.output(created=int(created))
 
 
-@restore.command("routes")
+@restore_phases.command("routes")
 @_claim
 @_backup
 @click.option("--ready", type=click.Choice(["as-before", "available", "deployments"]), default="as-before")
@@ -354,7 +357,7 @@ def _done(cluster: Cluster, opened: Backup) -> bool:
 
 
 def _open(root: Path, claim: str) -> Backup:
-    opened = manifest.open_backup(root, claim)
+    opened = backup.open_at(root, claim)
     if opened.manifest is None:
         log.info("claim %s holds a backup that the operator made", claim)
     return opened

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from steps import errors, installation, marks, objects, volume
+from steps.backup import Backup
 from steps.cluster import Cluster, Object
 from steps.installation import APIMANAGER, CLAIM, ROUTE
-from steps.manifest import Backup, Ready, Report, Source, SystemStorage
+from steps.manifest import Ready, Report, Source, SystemStorage
 
 log = logging.getLogger(__name__)
 

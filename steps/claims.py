@@ -12,9 +12,10 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from steps import errors, installation, marks
+from steps.backup import Backup
 from steps.cluster import Cluster, Object, quantity
 from steps.installation import CLAIM, POD
-from steps.manifest import Backup, Manifest
+from steps.manifest import Manifest
 
 log = logging.getLogger(__name__)
 

@@ -50,8 +50,8 @@ class Cluster:
         """
         configuration = Configuration()
         try:
-            if os.environ.get("KUBECONFIG"):
-                config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # the client types only a part of itself
+            if path := os.environ.get("KUBECONFIG"):  # said by name: the client looks at it only once, when imported
+                config.load_kube_config(config_file=path, client_configuration=configuration)  # type: ignore[no-untyped-call]  # the client types only a part of itself
             else:
                 config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # the client types only a part of itself
         except ConfigException as error:

@@ -4,9 +4,10 @@ from collections.abc import Collection
 from pathlib import Path
 
 from steps import errors, installation, marks, objects, volume
+from steps.backup import Backup
 from steps.cluster import Cluster, Object
 from steps.installation import CONFIGMAP
-from steps.manifest import Backup, Report
+from steps.manifest import Report
 
 
 def check(cluster: Cluster) -> None:

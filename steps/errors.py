@@ -387,8 +387,8 @@ class WaitedInVain(Final):
 class ResyncFailed(Final):
     def __init__(self, pod: str, exit_code: int) -> None:
         super().__init__(
-            f"zync:resync:domains failed in pod {pod} (exit code {exit_code}): look at the pod, then submit the restore "
-            "again; it goes on from there"
+            f"zync:resync:domains failed in pod {pod} (exit code {exit_code}): look at the pod, then submit the "
+            "restore again; it goes on from there"
         )
 
 

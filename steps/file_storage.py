@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from steps import claims, errors, installation, marks, mtree, tree, volume
+from steps.backup import Backup
 from steps.cluster import Cluster
 from steps.installation import CLAIM
-from steps.manifest import PLACEHOLDER, Backup, Digest, FileTree, Report
+from steps.manifest import PLACEHOLDER, Digest, FileTree, Report
 from steps.mtree import FILE, Entry
 
 log = logging.getLogger(__name__)

@@ -7,10 +7,10 @@ import logging
 from collections.abc import Collection
 
 from steps import apimanager, claims, configmaps, errors, installation, marks, objects, secrets
+from steps.backup import Backup
 from steps.claims import Asked, Placement, Wanted, Workflow
 from steps.cluster import Cluster, Object
 from steps.installation import APIMANAGER, CLAIM, CONFIGMAP, DEPLOYMENT, DEPLOYMENT_CONFIG, POD, SECRET, Kind
-from steps.manifest import Backup
 
 log = logging.getLogger(__name__)
 

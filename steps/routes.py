@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from steps import apimanager, errors, installation, interruption
+from steps.backup import Backup
 from steps.cluster import Cluster, Object
 from steps.installation import APIMANAGER, POD
-from steps.manifest import Backup, Ready
+from steps.manifest import Ready
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,10 @@ from collections.abc import Collection
 from pathlib import Path
 
 from steps import errors, installation, marks, objects, volume
+from steps.backup import Backup
 from steps.cluster import Cluster, Object
 from steps.installation import SECRET
-from steps.manifest import Backup, Report
+from steps.manifest import Report
 
 
 def check(cluster: Cluster, *, optional: Collection[str], unneeded_keys: Collection[str] = ()) -> None:

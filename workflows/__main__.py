@@ -111,23 +111,23 @@ def workflow(source: TextIO) -> None:
 @click.argument("folder", type=_FOLDER, metavar="DIR")
 def verify(folder: Path) -> None:
     """Check a backup on a mounted or copied volume, every byte of it."""
-    from steps import errors, manifest
+    from steps import backup, errors
 
     try:
-        backup = manifest.open_backup(folder)
-        findings = list(backup.findings(digests=True))
+        opened = backup.open_at(folder)
+        findings = list(opened.findings(digests=True))
     except errors.PhaseError as error:
         _refuse(f"{folder}: {error}")
     for finding in findings:
         click.echo(finding)
-    if backup.manifest is None:
+    if opened.manifest is None:
         maker = "made by the operator: no digests to check, only that all is there and can be read"
     else:
         maker = (
-            f"backup {backup.name} of 3scale {backup.manifest.source.threescale_version or '(version not recorded)'}"
+            f"backup {opened.name} of 3scale {opened.manifest.source.threescale_version or '(version not recorded)'}"
         )
     click.echo(
-        f"{'NOT whole' if findings else 'whole'}: {maker}, {backup.entries_count} entries, {backup.size_bytes} bytes"
+        f"{'NOT whole' if findings else 'whole'}: {maker}, {opened.entries_count} entries, {opened.size_bytes} bytes"
     )
     sys.exit(1 if findings else 0)
 

@@ -49,8 +49,7 @@ TRIES = 3  # more than the first
 _RETRY = RetryStrategy(
     limit=str(TRIES),
     retry_policy=RetryPolicy.always,
-    expression="lastRetry.status == 'Error' || asInt(lastRetry.exitCode) == 75 || asInt(lastRetry.exitCode) == 137"
-    " || asInt(lastRetry.exitCode) == 143 || asInt(lastRetry.exitCode) == -1",
+    expression="lastRetry.status == 'Error' || lastRetry.exitCode in ['75', '137', '143', '-1']",
     # no maxDuration: it counts from the first try's start and would kill a long copy
     backoff=Backoff(duration="10s", factor=IntOrString(root="2"), cap="2m"),
 )

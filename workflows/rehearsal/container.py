@@ -20,7 +20,6 @@ from typing import Final
 
 from workflows.rehearsal import errors
 
-MESSAGE_LIMIT_BYTES: Final = 4096  # kubelet: MaxContainerTerminationMessageLength
 NO_SUCH_COMMAND: Final = 64  # Argo's executor: it could not start the command
 TMP: Final = "/tmp"  # noqa: S108  # a path inside the container
 _SIGNALLED: Final = 128
@@ -82,7 +81,8 @@ def environment(home: Path, mounts: Iterable[Mount]) -> dict[str, str]:
     """Return what every process gets; `TMPDIR` leads to the volume at /tmp when there is one."""
     path = os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"])
     variables = {"PATH": path, "LANG": "C.UTF-8", "HOME": str(home)}
-    variables |= {"TMPDIR": str(mount.folder) for mount in mounts if mount.path == TMP}
+    if temporary := [str(mount.folder) for mount in mounts if mount.path == TMP]:
+        variables["TMPDIR"] = temporary[0]
     return variables | {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 
 

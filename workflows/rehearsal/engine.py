@@ -19,13 +19,12 @@ from typing import Any, Final
 
 from workflows.rehearsal import errors, fields, nodes, tags
 from workflows.rehearsal.nodes import Attempt, Node, Phase, Workflow
-from workflows.rehearsal.pod import ClusterPort, Kubelet, Manifest
+from workflows.rehearsal.pod import Kubelet
+from workflows.rehearsal.port import ClusterPort, Manifest
 from workflows.rehearsal.run import Run, Subject
 
 __all__ = ["Attempt", "ClusterPort", "Engine", "Node", "Workflow"]
 
-API: Final = "argoproj.io/v1alpha1"
-_LABEL: Final = "workflows.argoproj.io"
 _SUFFIX: Final = string.ascii_lowercase + string.digits
 
 
@@ -103,7 +102,7 @@ class Engine:
         spec = self._crons[name]["spec"]["workflowSpec"]
         given = spec.get("arguments", {}).get("parameters", [])
         parameters = {parameter["name"]: tags.as_text(parameter["value"]) for parameter in given}
-        labels = {f"{_LABEL}/cron-workflow": name}
+        labels = {f"{nodes.LABEL}/cron-workflow": name}
         return self._submit(spec["workflowTemplateRef"]["name"], parameters, f"{name}-{int(time.time())}", None, labels)
 
     def retry(self, workflow: Workflow) -> Workflow:
@@ -119,7 +118,7 @@ class Engine:
         if memoized:
             _must_have_failed("resubmit in memoized mode", workflow)
             kept = _memoized(workflow, name)
-        labels = {f"{_LABEL}/resubmitted-from-workflow": workflow.name}
+        labels = {f"{nodes.LABEL}/resubmitted-from-workflow": workflow.name}
         entrypoint = str(workflow.spec["entrypoint"])
         return self._submit(workflow.template, workflow.arguments, name, entrypoint, labels, kept)
 
@@ -149,7 +148,7 @@ class Engine:
         metadata = {
             "name": name,
             "namespace": self._namespace,
-            "labels": {f"{_LABEL}/workflow-template": template, **labels},
+            "labels": {f"{nodes.LABEL}/workflow-template": template, **labels},
         }
         new = Workflow(name, "", "Pending", template, arguments=arguments, spec=spec, metadata=metadata)
         new = self._show(new)
@@ -195,7 +194,7 @@ class Engine:
 
     def _show(self, workflow: Workflow) -> Workflow:
         """Show the Workflow to the cluster, and take over the uid and the time that it gives."""
-        stored = self._cluster.apply(_as_object(workflow))
+        stored = self._cluster.apply(nodes.as_object(workflow))
         given = stored.get("metadata", {}) if stored else {}
         metadata = {
             **workflow.metadata,
@@ -238,45 +237,3 @@ def _memoized(workflow: Workflow, name: str) -> dict[str, Node]:
         else:
             kept[path] = replace(node, path=path)
     return kept
-
-
-def _as_object(workflow: Workflow) -> Manifest:
-    parameters = [{"name": name, "value": value} for name, value in workflow.arguments.items()]
-    outputs = [{"name": name, "value": value} for name, value in workflow.outputs.items()]
-    every = [part for node in workflow.nodes for part in (node, *nodes.tries(node))]
-    metadata = copy.deepcopy(dict(workflow.metadata))
-    metadata["labels"][f"{_LABEL}/phase"] = workflow.phase
-    if workflow.phase in nodes.COMPLETED:
-        metadata["labels"][f"{_LABEL}/completed"] = "true"
-    return {
-        "apiVersion": API,
-        "kind": "Workflow",
-        "metadata": metadata,
-        "spec": {
-            "workflowTemplateRef": {"name": workflow.template},
-            "entrypoint": workflow.spec["entrypoint"],
-            "arguments": {"parameters": parameters},
-        },
-        "status": {
-            "phase": workflow.phase,
-            "message": workflow.message,
-            "nodes": {nodes.node_id(workflow.name, node.path): _status(workflow, node) for node in every},
-            "outputs": {"parameters": outputs},
-        },
-    }
-
-
-def _status(workflow: Workflow, node: Node) -> Manifest:
-    return {
-        "id": nodes.node_id(workflow.name, node.path),
-        "name": node.path,
-        "displayName": node.name,
-        "templateName": node.template,
-        "phase": node.phase,
-        "message": node.message,
-        "inputs": {"parameters": [{"name": name, "value": value} for name, value in node.inputs.items()]},
-        "outputs": {
-            "parameters": [{"name": name, "value": value} for name, value in node.outputs.items()],
-            **({} if node.exit_code is None else {"exitCode": str(node.exit_code)}),
-        },
-    }

@@ -4,6 +4,7 @@ The names are Argo's, computed as Argo does, because people copy them from one t
 `WORKFLOW.TASK`, its second try `WORKFLOW.TASK(1)`, and the pod of that try carries a hash of the name.
 """
 
+import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from typing import Any, Final, Literal
 
 Phase = Literal["Pending", "Running", "Succeeded", "Failed", "Error", "Skipped", "Omitted"]
 
+API: Final = "argoproj.io/v1alpha1"
+LABEL: Final = "workflows.argoproj.io"
 BROKEN: Final = ("Failed", "Error")
 COMPLETED: Final = ("Succeeded", *BROKEN)
 _FNV_OFFSET, _FNV_PRIME = 2166136261, 16777619  # http://www.isthe.com/chongo/tech/comp/fnv/, 32 bits
@@ -137,6 +140,49 @@ def tries(node: Node) -> tuple[Node, ...]:
         )
         for attempt in node.attempts
     )
+
+
+def as_object(workflow: Workflow) -> dict[str, Any]:
+    """Write a workflow as the object that the cluster keeps."""
+    parameters = [{"name": name, "value": value} for name, value in workflow.arguments.items()]
+    outputs = [{"name": name, "value": value} for name, value in workflow.outputs.items()]
+    every = [part for node in workflow.nodes for part in (node, *tries(node))]
+    metadata = copy.deepcopy(dict(workflow.metadata))
+    metadata["labels"][f"{LABEL}/phase"] = workflow.phase
+    if workflow.phase in COMPLETED:
+        metadata["labels"][f"{LABEL}/completed"] = "true"
+    return {
+        "apiVersion": API,
+        "kind": "Workflow",
+        "metadata": metadata,
+        "spec": {
+            "workflowTemplateRef": {"name": workflow.template},
+            "entrypoint": workflow.spec["entrypoint"],
+            "arguments": {"parameters": parameters},
+        },
+        "status": {
+            "phase": workflow.phase,
+            "message": workflow.message,
+            "nodes": {node_id(workflow.name, node.path): _status(workflow.name, node) for node in every},
+            "outputs": {"parameters": outputs},
+        },
+    }
+
+
+def _status(workflow: str, node: Node) -> dict[str, Any]:
+    return {
+        "id": node_id(workflow, node.path),
+        "name": node.path,
+        "displayName": node.name,
+        "templateName": node.template,
+        "phase": node.phase,
+        "message": node.message,
+        "inputs": {"parameters": [{"name": name, "value": value} for name, value in node.inputs.items()]},
+        "outputs": {
+            "parameters": [{"name": name, "value": value} for name, value in node.outputs.items()],
+            **({} if node.exit_code is None else {"exitCode": str(node.exit_code)}),
+        },
+    }
 
 
 def _broken(workflow: str, started: float, node: Node) -> list[Mapping[str, str]]:

@@ -12,32 +12,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from workflows.rehearsal import dag, errors, expressions, nodes, retries, tags
+from workflows.rehearsal import dag, errors, expressions, nodes, retries, scope, tags
+from workflows.rehearsal.limits import Limit
 from workflows.rehearsal.nodes import Attempt, Node, Phase
-from workflows.rehearsal.pod import Kubelet, Limit, Order
+from workflows.rehearsal.pod import Kubelet, Order
+from workflows.rehearsal.scope import NotStarted, Scope, Subject
 
 FAST: Final = "template has failed or errored children and failFast enabled"
 _TASK_TAGS: Final = ("tasks.", "tasks[")
 _KEPT_PHASES: Final = ("Succeeded", "Skipped", "Omitted")
-_ABSENT: Final = ": argument references an absent optional (skipped/omitted node output with no default)"
 _POLL_S: Final = 0.01
-
-
-class NotStarted(Exception):
-    """A node can't start: an argument is missing or has no value, or its `when` can't be read."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """Which workflow runs: its spec is the template's as stored when it was submitted."""
-
-    name: str
-    uid: str
-    namespace: str
-    created: datetime
-    spec: Mapping[str, Any]
-    arguments: Mapping[str, str]
-    kept: Mapping[str, Node] = field(default_factory=dict)  # by path: nodes of an earlier run that need not run again
 
 
 class Run:
@@ -54,9 +38,9 @@ class Run:
         self._reused: set[str] = set()
         self._fresh: set[str] = set()
         self._limit = self._main = Limit(self._deadline())
-        self._values: dict[str, str | None] = self._globals()
+        self._scope = Scope(subject)
         self.nodes: dict[str, Node] = {}
-        self.outputs: dict[str, str] = {}
+        self.outputs = self._scope.outputs
 
     # --- from outside ---
 
@@ -67,11 +51,9 @@ class Run:
     def exit_handler(self, template: str, status: str, failures: str) -> Node:
         """Run the exit handler to its end; neither the deadline nor a stop applies to it."""
         self._limit = Limit()
-        self._values |= {
-            "workflow.status": status,
-            "workflow.failures": failures,
-            "workflow.duration": f"{self._now_s():.6f}",
-        }
+        self._scope.add(
+            {"workflow.status": status, "workflow.failures": failures, "workflow.duration": f"{self._now_s():.6f}"}
+        )
         path = f"{self._subject.name}.onExit"
         return self._execute(template, path, path, self._subject.arguments)
 
@@ -82,7 +64,7 @@ class Run:
     def check_spec(self) -> None:
         """Resolve the tags beside the templates, which nobody looks at in a rehearsal, to find the unknown ones."""
         beside = {name: value for name, value in self._subject.spec.items() if name not in ("templates", "arguments")}
-        tags.substitute(beside, self._values, "workflow spec")
+        tags.substitute(beside, self._scope.values(), "workflow spec")
 
     # --- templates ---
 
@@ -90,7 +72,7 @@ class Run:
         described = self._template(template)
         node = Node(name=name, path=path, template=template, started_s=self._now_s())
         try:
-            node = replace(node, inputs=self._inputs(described, arguments))
+            node = replace(node, inputs=self._scope.inputs(described, arguments))
         except NotStarted as error:
             return self._record(replace(node, phase="Error", message=str(error)))
         if reason := self._limit.reason():
@@ -102,24 +84,10 @@ class Run:
             raise errors.UnknownName("template", name, f"workflow {self._subject.name}")
         return dict(self._templates[name])
 
-    def _inputs(self, template: Mapping[str, Any], arguments: Mapping[str, str | None]) -> dict[str, str]:
-        values = {}
-        for parameter in _declared(template, "inputs"):
-            name = parameter["name"]
-            fallback = parameter.get("value", parameter.get("default"))
-            given = arguments.get(name)
-            if given is None and fallback is None:
-                raise NotStarted(f"inputs.parameters.{name}{_ABSENT if name in arguments else ' had no value'}")
-            values[name] = given if given is not None else self._resolved(fallback, f"template {template['name']}")
-        return values
-
-    def _resolved(self, value: Any, where: str) -> str:
-        return str(tags.substitute(tags.as_text(value), self._known(), where))
-
     # --- a container, tried until it is enough ---
 
     def _container(self, template: dict[str, Any], node: Node) -> Node:
-        values = self._known(node)
+        values = self._scope.values(node)
         where = f"template {template['name']}"
         strategy = template.pop("retryStrategy", None)
         if strategy is None:
@@ -167,7 +135,7 @@ class Run:
         )  # fmt: skip
 
     def _order(self, template: Mapping[str, Any], node: Node, path: str, pod: str) -> Order:
-        spec_volumes = tags.substitute(self._subject.spec.get("volumes", []), self._known(), "workflow spec")
+        spec_volumes = tags.substitute(self._subject.spec.get("volumes", []), self._scope.values(), "workflow spec")
         timeout_s = self._scaled(template.get("timeout"))
         pending_s = [limit for limit in (timeout_s, self._scaled(template.get("pendingTimeout"))) if limit is not None]
         account = template.get("serviceAccountName") or self._subject.spec.get("serviceAccountName") or "default"
@@ -189,14 +157,14 @@ class Run:
         self, node: Node, attempts: tuple[Attempt, ...], phase: Phase, message: str, template: Mapping[str, Any]
     ) -> Node:
         node = replace(node, phase=phase, message=message, attempts=attempts, outputs=attempts[-1].outputs)
-        self._publish(node, template)
+        self._scope.publish(node, template)
         return self._record(node)
 
     # --- a DAG ---
 
     def _tasks(self, template: dict[str, Any], node: Node) -> Node:
         node = self._record(replace(node, phase="Running"))
-        values = self._known(node) | {"node.name": node.path}
+        values = self._scope.values(node) | {"node.name": node.path}
         template = tags.substitute(template, values, f"template {template['name']}", later=_TASK_TAGS)
         tasks = {task["name"]: task for task in template["dag"]["tasks"]}
         ended = self._run_tasks(template, tasks, node)
@@ -245,56 +213,28 @@ class Run:
             asked = tags.substitute(task.task.get("when", ""), values, task.where)
             if asked and not _runs(asked):
                 return self._record(replace(node, phase="Skipped", message=f"when '{asked}' evaluated false"))
-            arguments = self._arguments(task, values)
+            arguments = scope.arguments(task.task, values, task.where)
         except (NotStarted, tags.Absent, expressions.Unreadable) as error:
             return self._record(replace(node, phase="Error", message=str(error)))
         return self._execute(task.template, task.path, task.name, arguments)
 
-    def _arguments(self, task: "_Task", values: tags.Values) -> dict[str, str | None]:
-        """Resolve the arguments; one that is nothing but an absent output stays without a value."""
-        arguments: dict[str, str | None] = {}
-        for parameter in _declared(task.task, "arguments"):
-            value = tags.as_text(parameter["value"])
-            tag = tags.only_tag(value)
-            absent = tag in values and values[tag] is None if tag else False
-            arguments[parameter["name"]] = None if absent else tags.substitute(value, values, task.where)
-        return arguments
-
     def _task_values(self, task: "_Task") -> dict[str, str | None]:
-        values = self._known()
+        values = self._scope.values()
         for name in dag.ancestors(task.task, task.tasks):
             values |= self._node_values(name, task.ended[name])
         return values
 
     def _node_values(self, name: str, node: Node) -> dict[str, str | None]:
-        """Return the tags of a task that has ended; a task that never ran gives the defaults of its outputs."""
-        values: dict[str, str | None] = {f"tasks.{name}.status": node.phase}
-        if node.exit_code is not None:
-            values[f"tasks.{name}.exitCode"] = str(node.exit_code)
-        outputs: dict[str, str | None] = dict(node.outputs)
-        if node.phase in ("Skipped", "Omitted") and not outputs:
-            declared = _declared(self._template(node.template), "outputs")
-            sources = {parameter["name"]: parameter.get("valueFrom", {}) for parameter in declared}
-            outputs = {key: str(source["default"]) if "default" in source else None for key, source in sources.items()}
-        return values | {f"tasks.{name}.outputs.parameters.{key}": value for key, value in outputs.items()}
+        return scope.of_task(name, node, self._template(node.template))
 
     def _with_outputs(self, template: Mapping[str, Any], node: Node, ended: Mapping[str, Node]) -> Node:
-        values = self._known()
+        values = self._scope.values()
         for name, task in ended.items():
             values |= self._node_values(name, task)
-        outputs = {}
-        for parameter in _declared(template, "outputs"):
-            source = parameter["valueFrom"]
-            try:
-                outputs[parameter["name"]] = tags.substitute(source["parameter"], values, f"template {node.template}")
-            except (tags.Absent, errors.UnknownTag) as error:
-                if "default" in source:
-                    outputs[parameter["name"]] = str(source["default"])
-                elif isinstance(error, tags.Absent):
-                    return replace(node, phase="Error", message=f'output parameter "{parameter["name"]}": {error}')
-                else:
-                    raise
-        return replace(node, outputs=outputs)
+        try:
+            return replace(node, outputs=scope.dag_outputs(template, values))
+        except NotStarted as error:
+            return replace(node, phase="Error", message=str(error))
 
     # --- nodes of an earlier run ---
 
@@ -310,41 +250,11 @@ class Run:
         for path, node in self._subject.kept.items():
             if path == task.path or path.startswith(f"{task.path}."):
                 self._reused.add(path)
-                self._publish(node, self._template(node.template))
+                self._scope.publish(node, self._template(node.template))
                 self._record(replace(node, started_s=self._now_s(), duration_s=0.0), ended=True)
         return kept
 
-    def _publish(self, node: Node, template: Mapping[str, Any]) -> None:
-        """Show the global outputs of a container; Argo shows those of a DAG on its node only."""
-        for parameter in _declared(template, "outputs") if "container" in template else []:
-            if "globalName" in parameter and parameter["name"] in node.outputs:
-                with self._lock:
-                    self.outputs[parameter["globalName"]] = node.outputs[parameter["name"]]
-
-    # --- values and time ---
-
-    def _globals(self) -> dict[str, str | None]:
-        subject = self._subject
-        created = subject.created.strftime("%Y-%m-%dT%H:%M:%SZ")
-        return {
-            "workflow.name": subject.name,
-            "workflow.uid": subject.uid,
-            "workflow.namespace": subject.namespace,
-            "workflow.serviceAccountName": str(subject.spec.get("serviceAccountName", "")),
-            "workflow.creationTimestamp": created,
-            "workflow.creationTimestamp.RFC3339": created,
-            "workflow.creationTimestamp.s": str(int(subject.created.timestamp())),
-            **{f"workflow.parameters.{name}": value for name, value in subject.arguments.items()},
-        }
-
-    def _known(self, node: Node | None = None) -> dict[str, str | None]:
-        """Return what tags mean everywhere, and inside the template of a node."""
-        with self._lock:
-            values = dict(self._values)
-            values |= {f"workflow.outputs.parameters.{name}": value for name, value in self.outputs.items()}
-        if node is not None:
-            values |= {f"inputs.parameters.{name}": value for name, value in node.inputs.items()}
-        return values
+    # --- telling, and time ---
 
     def _record(self, node: Node, *, ended: bool = False) -> Node:
         """Keep the newest state of a node and tell it."""
@@ -394,10 +304,6 @@ class _Task:
     @property
     def where(self) -> str:
         return f"template {self.around.template}: task {self.name}"
-
-
-def _declared(part: Mapping[str, Any], kind: str) -> list[Mapping[str, Any]]:
-    return list((part.get(kind) or {}).get("parameters") or [])
 
 
 def _runs(when: str) -> bool:

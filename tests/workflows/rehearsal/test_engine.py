@@ -1,7 +1,5 @@
 import json
-import os
-import signal
-import subprocess
+import re
 import uuid
 from typing import Any
 
@@ -29,11 +27,11 @@ class FewAnswers:
 
     def apply(self, obj):
         key = (obj["kind"], obj["metadata"]["name"])
-        before = self.objects.get(key, {"metadata": {"uid": str(uuid.uuid4()), "creationTimestamp": "2026-01-02T03:04:05Z"}})
-        self.objects[key] = json.loads(json.dumps(obj))
-        self.objects[key]["metadata"].update(
-            {name: before["metadata"][name] for name in ("uid", "creationTimestamp")}
+        before = self.objects.get(
+            key, {"metadata": {"uid": str(uuid.uuid4()), "creationTimestamp": "2026-01-02T03:04:05Z"}}
         )
+        self.objects[key] = json.loads(json.dumps(obj))
+        self.objects[key]["metadata"].update({name: before["metadata"][name] for name in ("uid", "creationTimestamp")})
         self.shown.append((*key, obj.get("status", {}).get("phase", "")))
         return self.objects[key]
 
@@ -63,7 +61,9 @@ def claim(name):
 
 def phase(name, script="", *, inputs=(), outputs=None, **more):
     """A container template that runs a Python script; output NAME is what the script leaves in /tmp/NAME."""
-    parameters = [{"name": key, "valueFrom": {"path": f"/tmp/{key}", **source}} for key, source in (outputs or {}).items()]
+    parameters = [
+        {"name": key, "valueFrom": {"path": f"/tmp/{key}", **source}} for key, source in (outputs or {}).items()
+    ]
     container = {
         "image": "steps",
         "command": ["python", "-c"],
@@ -109,10 +109,12 @@ def workflow(*templates, arguments=(), entrypoint="main", **more):
     }
 
 
-TMP = "import sys, os, pathlib; tmp = pathlib.Path(sys.argv[1].split('=')[1]);"
+TMP = "import sys, os, json, pathlib; tmp = pathlib.Path(sys.argv[1].split('=')[1]);"
 WRITE = TMP + "(tmp / 'out').write_text(' '.join(sys.argv[2:]) + '\\n')"
 FAIL = "raise SystemExit(1)"
+TRY_AGAIN = "raise SystemExit(75)"
 OUT = {"out": {}}
+RETRY = {"limit": "2", "retryPolicy": "Always", "expression": "asInt(lastRetry.exitCode) == 75"}
 
 
 def run(argo, *templates, parameters=None, **spec):
@@ -124,18 +126,740 @@ def phases(done):
     return {node.name: node.phase for node in done.nodes if node.path != done.name}
 
 
-# --- arguments and outputs ---
+def only(done):
+    """The node of a workflow whose entrypoint is a container."""
+    return done.node(done.name)
+
+
+# --- outputs and arguments ---
 
 
 def test_an_output_of_one_task_is_the_argument_of_the_next(argo):
     first = phase("first", WRITE, args=["claim-1"], outputs=OUT)
     second = phase("second", WRITE, inputs=["it"], args=["{{inputs.parameters.it}}!"], outputs=OUT)
-    done = run(argo, dag("main", task("first"), task("second", "first", it="{{tasks.first.outputs.parameters.out}}")), first, second)
+    done = run(
+        argo,
+        dag("main", task("first"), task("second", "first", it="{{tasks.first.outputs.parameters.out}}")),
+        first,
+        second,
+    )
 
     assert done.node("second").outputs == {"out": "claim-1!"}
 
 
-def test_the_first_failure_is_seen(argo):
-    done = run(argo, phase("main", "import sys; print('seen'); sys.exit(3)"))
+def test_an_output_loses_one_newline_and_no_more(argo):
+    done = run(argo, phase("main", TMP + "(tmp / 'out').write_text('a\\n\\n')", outputs=OUT))
 
-    assert (done.phase, done.message, done.node("backup").exit_code) == ("x", "", 3)
+    assert only(done).outputs == {"out": "a\n"}
+
+
+def test_an_output_without_a_file_takes_its_default(argo):
+    done = run(argo, phase("main", outputs={"out": {"default": "none"}}))
+
+    assert (done.phase, only(done).outputs) == ("Succeeded", {"out": "none"})
+
+
+def test_an_output_without_file_and_default_is_an_error_of_the_node(argo):
+    done = run(argo, phase("main", outputs=OUT))
+
+    assert done.phase == "Error"
+    assert done.message == "wait: Error (exit code 1): open /tmp/out: no such file or directory"
+
+
+def test_outputs_of_a_failed_container_are_read_too(argo):
+    done = run(argo, phase("main", WRITE + "; sys.exit(1)", args=["partial"], outputs=OUT))
+
+    assert (done.phase, only(done).outputs) == ("Failed", {"out": "partial"})
+
+
+def test_a_global_output_of_a_container_shows_on_the_workflow(argo):
+    part = phase("part", WRITE, args=["claim-1"], outputs=OUT)
+    part["outputs"]["parameters"][0]["globalName"] = "backup-claim"
+    done = run(argo, dag("main", task("part")), part)
+
+    assert done.outputs == {"backup-claim": "claim-1"}
+
+
+def test_a_global_output_of_a_dag_shows_on_its_node_only(argo):
+    part = phase("part", WRITE, args=["claim-1"], outputs=OUT)
+    whole = dag("main", task("part"), outputs={"out": {"parameter": "{{tasks.part.outputs.parameters.out}}"}})
+    whole["outputs"]["parameters"][0]["globalName"] = "backup-claim"
+    done = run(argo, whole, part)
+
+    assert (only(done).outputs, done.outputs) == ({"out": "claim-1"}, {})
+
+
+def test_an_input_takes_its_default_when_no_argument_is_given(argo):
+    main = phase(
+        "main", WRITE, inputs=[{"name": "it", "default": "own"}], args=["{{inputs.parameters.it}}"], outputs=OUT
+    )
+    done = run(argo, main)
+
+    assert only(done).outputs == {"out": "own"}
+
+
+def test_the_entrypoint_takes_the_workflow_s_arguments_by_name(argo):
+    main = phase("main", WRITE, inputs=["it"], args=["{{inputs.parameters.it}}"], outputs=OUT)
+    done = run(argo, main, arguments=[{"name": "it", "value": "declared"}], parameters={"it": "given"})
+
+    assert only(done).outputs == {"out": "given"}
+
+
+def test_an_input_that_nobody_gives_is_an_error_of_the_node(argo):
+    done = run(argo, dag("main", task("part")), phase("part", inputs=["it"]))
+
+    assert (done.node("part").phase, done.node("part").message) == ("Error", "inputs.parameters.it had no value")
+
+
+def test_a_value_with_quotes_and_newlines_arrives_unchanged(argo):
+    awkward = 'say "it"\n\\ and {go}'
+    main = phase("main", WRITE, args=["{{workflow.parameters.it}}"], outputs=OUT)
+    done = run(argo, main, parameters={"it": awkward})
+
+    assert only(done).outputs == {"out": awkward}
+
+
+# --- what a submit refuses ---
+
+
+def test_an_argument_without_a_value_stops_the_workflow_before_anything_runs(argo):
+    done = run(argo, phase("main"), arguments=["it"])
+
+    assert (done.phase, done.nodes) == ("Failed", ())
+    assert done.message == "invalid spec: spec.arguments.it.value or spec.arguments.it.valueFrom is required"
+
+
+def test_an_argument_outside_its_enum_stops_the_workflow_before_anything_runs(argo):
+    files = {"name": "files", "value": "yes", "enum": ["yes", "no"]}
+    done = run(argo, phase("main"), arguments=[files], parameters={"files": "perhaps"})
+
+    assert (done.phase, done.nodes) == ("Failed", ())
+    assert (
+        done.message == "invalid spec: spec.arguments.files.value should be present in spec.arguments.files.enum list"
+    )
+
+
+def test_a_parameter_that_nobody_declared_is_accepted_as_argo_does(argo):
+    done = run(argo, phase("main"), parameters={"more": "1"})
+
+    assert (done.phase, done.arguments) == ("Succeeded", {"more": "1"})
+
+
+def test_any_template_can_be_the_entrypoint(argo):
+    argo.apply(workflow(phase("main", FAIL), phase("other")))
+    done = argo.submit("backup", entrypoint="other")
+
+    assert done.phase == "Succeeded"
+
+
+def test_an_unknown_field_is_an_error_that_names_it(argo):
+    with pytest.raises(errors.UnknownField, match="template main: .* spec.templates.container.lifecycle"):
+        argo.apply(workflow(phase("main", container={"lifecycle": {}})))
+
+
+def test_fields_that_mean_nothing_without_a_cluster_are_accepted(argo):
+    argo.apply(workflow(phase("main", affinity={}, container={"resources": {}}), podGC={}, synchronization={}))
+
+
+def test_a_template_of_another_kind_is_an_error(argo):
+    with pytest.raises(errors.UnknownField, match="suspend"):
+        argo.apply(workflow({"name": "main", "suspend": {}}))
+
+
+def test_a_timeout_of_a_dag_is_an_error_as_for_the_cluster(argo):
+    with pytest.raises(errors.UnknownField, match="timeout of a dag"):
+        argo.apply(workflow({**dag("main", task("part")), "timeout": "1m"}))
+
+
+def test_a_container_without_a_command_is_an_error(argo):
+    with pytest.raises(errors.NoCommand, match="main"):
+        argo.apply(workflow(phase("main", container={"command": []})))
+
+
+def test_an_unknown_tag_ends_the_rehearsal(argo):
+    with pytest.raises(errors.UnknownTag, match="template part: .*workflow.parameters.typo"):
+        run(argo, dag("main", task("part")), phase("part", args=["{{workflow.parameters.typo}}"]))
+
+
+def test_an_unknown_tag_beside_the_templates_ends_the_rehearsal(argo):
+    with pytest.raises(errors.UnknownTag, match="workflow spec"):
+        run(argo, phase("main"), affinity={"labels": {"workflow": "{{workflow.typo}}"}})
+
+
+def test_an_output_of_a_task_that_is_no_ancestor_is_an_unknown_tag(argo):
+    with pytest.raises(errors.UnknownTag, match="tasks.one"):
+        run(
+            argo,
+            dag("main", task("one", template="part"), task("two", template="part", it="{{tasks.one.status}}")),
+            phase("part"),
+        )
+
+
+def test_an_unknown_template_ends_the_rehearsal(argo):
+    with pytest.raises(errors.UnknownName, match="no template 'missing'"):
+        run(argo, dag("main", task("missing")))
+
+
+# --- the order of a DAG ---
+
+
+def test_tasks_of_one_level_run_side_by_side(argo, cluster):
+    """Each waits for the file of the other, and would wait for ever if they ran one after the other."""
+    cluster.apply(claim("shared"))
+    script = (
+        "import sys, pathlib, time; mine, other = map(pathlib.Path, sys.argv[2:]); mine.touch();"
+        "[time.sleep(0.005) for _ in iter(other.exists, True)]"
+    )
+    more = {
+        "mounts": [{"name": "shared", "mountPath": "/shared"}],
+        "volumes": [{"name": "shared", "persistentVolumeClaim": {"claimName": "shared"}}],
+    }
+    one = phase("one", script, args=["/shared/one", "/shared/two"], **more)
+    two = phase("two", script, args=["/shared/two", "/shared/one"], **more)
+    done = run(argo, dag("main", task("one"), task("two")), one, two)
+
+    assert done.phase == "Succeeded"
+
+
+def test_a_task_waits_for_all_that_it_depends_on(argo):
+    done = run(argo, dag("main", task("last", "one && two", template="part"), *several("one", "two")), phase("part"))
+
+    assert [node.name for node in done.nodes][-1] == "last"
+
+
+def several(*names):
+    return [task(name, template="part") for name in names]
+
+
+def test_a_task_after_a_failure_is_omitted_and_the_dag_fails(argo):
+    done = run(argo, dag("main", task("bad"), task("after", "bad")), phase("bad", FAIL), phase("after"))
+
+    assert (done.phase, phases(done)) == ("Failed", {"bad": "Failed", "after": "Omitted"})
+    assert done.node("after").message == "omitted: depends condition not met"
+
+
+def test_dependencies_mean_what_a_bare_depends_means(argo):
+    after = {"name": "after", "template": "bad", "dependencies": ["bad"]}
+    done = run(argo, dag("main", task("bad"), after), phase("bad", FAIL))
+
+    assert phases(done) == {"bad": "Failed", "after": "Omitted"}
+
+
+def test_a_leaf_that_cleans_up_turns_a_failure_green(argo):
+    done = run(argo, dag("main", task("bad"), task("clean-up", "bad.Failed")), phase("bad", FAIL), phase("clean-up"))
+
+    assert (done.phase, phases(done)) == ("Succeeded", {"bad": "Failed", "clean-up": "Succeeded"})
+
+
+def test_a_failed_leaf_fails_the_dag_though_others_succeed(argo):
+    done = run(argo, dag("main", task("good"), task("bad"), failFast=False), phase("good"), phase("bad", FAIL))
+
+    assert (done.phase, phases(done)) == ("Failed", {"good": "Succeeded", "bad": "Failed"})
+
+
+def test_what_does_not_depend_on_a_failure_still_runs(argo):
+    done = run(
+        argo,
+        dag("main", task("bad"), task("good"), task("after", "good", template="good"), failFast=False),
+        phase("bad", FAIL),
+        phase("good"),
+    )
+
+    assert phases(done)["after"] == "Succeeded"
+
+
+def test_fail_fast_of_the_template_starts_nothing_after_a_failure(argo):
+    whole = {**dag("main", task("bad"), task("after", "bad.Failed", template="bad")), "failFast": True}
+    done = run(argo, whole, phase("bad", FAIL))
+
+    assert phases(done) == {"bad": "Failed"}
+    assert done.message == "template has failed or errored children and failFast enabled"
+
+
+def test_tasks_that_wait_for_each_other_end_the_rehearsal(argo):
+    with pytest.raises(errors.UnknownName, match="no start for the tasks 'one, two'"):
+        run(argo, dag("main", task("one", "two"), task("two", "one")), phase("one"), phase("two"))
+
+
+def test_a_task_can_be_a_dag(argo):
+    inner = dag("inner", task("part"), outputs={"out": {"parameter": "{{tasks.part.outputs.parameters.out}}"}})
+    inner["inputs"] = {"parameters": [{"name": "it"}]}
+    inner["dag"]["tasks"][0]["arguments"]["parameters"] = [{"name": "it", "value": "{{inputs.parameters.it}}"}]
+    part = phase("part", WRITE, inputs=["it"], args=["{{inputs.parameters.it}}"], outputs=OUT)
+    done = run(argo, dag("main", task("inner", it="deep")), inner, part)
+
+    assert done.node("inner").outputs == {"out": "deep"}
+    assert done.node("inner.part").path == f"{done.name}.inner.part"
+
+
+# --- when ---
+
+
+@pytest.mark.parametrize(("files", "phase_of_part"), [("yes", "Succeeded"), ("no", "Skipped")])
+def test_when_decides_whether_a_task_runs(argo, files, phase_of_part):
+    main = dag("main", task("part", when="{{workflow.parameters.files}} == yes"))
+    done = run(argo, main, phase("part"), parameters={"files": files})
+
+    assert (done.phase, done.node("part").phase) == ("Succeeded", phase_of_part)
+
+
+def test_a_skipped_task_says_why(argo):
+    done = run(argo, dag("main", task("part", when="no == yes")), phase("part"))
+
+    assert done.node("part").message == "when 'no == yes' evaluated false"
+
+
+def test_a_task_after_a_skipped_one_runs(argo):
+    done = run(argo, dag("main", task("part", when="a == b"), task("after", "part", template="part")), phase("part"))
+
+    assert phases(done) == {"part": "Skipped", "after": "Succeeded"}
+
+
+def test_a_when_that_can_not_be_read_is_an_error_of_the_node(argo):
+    main = dag("main", task("part", when="{{workflow.parameters.it}} == yes"))
+    done = run(argo, main, phase("part"), parameters={"it": "not-a-word"})
+
+    assert done.node("part").phase == "Error"
+    assert done.node("part").message.startswith("Invalid 'when' expression 'not-a-word == yes'")
+
+
+def skipped_then(argo, source, consumer_input, value="{{tasks.part.outputs.parameters.out}}"):
+    part = phase("part", outputs={"out": source})
+    after = phase("after", WRITE, inputs=[consumer_input], args=["{{inputs.parameters.it}}"], outputs=OUT)
+    main = dag("main", task("part", when="a == b"), task("after", "part", it=value))
+    return run(argo, main, part, after).node("after")
+
+
+def test_the_output_of_a_skipped_task_is_its_default(argo):
+    after = skipped_then(argo, {"default": "producer"}, {"name": "it", "default": "consumer"})
+
+    assert after.outputs == {"out": "producer"}
+
+
+def test_without_a_default_of_the_skipped_task_the_consumer_s_default_applies(argo):
+    after = skipped_then(argo, {}, {"name": "it", "default": "consumer"})
+
+    assert after.outputs == {"out": "consumer"}
+
+
+def test_without_any_default_the_output_of_a_skipped_task_fails_the_consumer(argo):
+    after = skipped_then(argo, {}, {"name": "it"})
+
+    assert after.phase == "Error"
+    assert after.message.startswith("inputs.parameters.it: argument references an absent optional")
+
+
+def test_the_consumer_s_default_does_not_help_inside_a_longer_argument(argo):
+    after = skipped_then(argo, {}, {"name": "it", "default": "x"}, "no {{tasks.part.outputs.parameters.out}}")
+
+    assert after.phase == "Error"
+    assert after.message.startswith("unable to substitute {{tasks.part.outputs.parameters.out}}")
+
+
+def test_an_output_of_a_dag_falls_back_to_its_own_default(argo):
+    source = {"parameter": "{{tasks.part.outputs.parameters.out}}", "default": "none"}
+    done = run(argo, dag("main", task("part", when="a == b"), outputs={"it": source}), phase("part", outputs=OUT))
+
+    assert only(done).outputs == {"it": "none"}
+
+
+def test_an_output_of_a_dag_that_nobody_gives_is_an_error(argo):
+    source = {"parameter": "{{tasks.part.outputs.parameters.out}}"}
+    done = run(argo, dag("main", task("part", when="a == b"), outputs={"it": source}), phase("part", outputs=OUT))
+
+    assert done.phase == "Error"
+
+
+# --- tags ---
+
+
+def test_tags_name_the_workflow_the_node_and_the_pod(argo):
+    tags = [
+        "workflow.name", "workflow.uid", "workflow.namespace", "workflow.serviceAccountName",
+        "workflow.creationTimestamp", "workflow.creationTimestamp.RFC3339", "node.name", "pod.name",
+    ]  # fmt: skip
+    part = phase("part", WRITE, args=["{{" + tag + "}}" for tag in tags], outputs=OUT)
+    done = run(argo, dag("main", task("part")), part, serviceAccountName="saver")
+    name, created = done.name, "2026-01-02T03:04:05Z"
+    pod = done.node("part").attempts[0].pod
+
+    assert pod.startswith(f"{name}-part-")
+    assert done.node("part").outputs["out"] == (
+        f"{name} {done.uid} {NAMESPACE} saver {created} {created} {name}.part {pod}"
+    )
+
+
+def test_the_status_and_the_exit_code_of_a_task_are_tags(argo):
+    after = phase("after", WRITE, inputs=["it"], args=["{{inputs.parameters.it}}"], outputs=OUT)
+    it = "{{tasks.bad.status}} {{tasks.bad.exitCode}}"
+    done = run(argo, dag("main", task("bad"), task("after", "bad.Failed", it=it)), phase("bad", FAIL), after)
+
+    assert done.node("after").outputs == {"out": "Failed 1"}
+
+
+def test_an_expression_chooses_between_two_values(argo):
+    asked = "{{=workflow.parameters['keep-it'] == 'yes' ? 'kept' : inputs.parameters.other}}"
+    main = phase("main", WRITE, inputs=[{"name": "other", "default": "lost"}], args=[asked], outputs=OUT)
+    done = run(argo, main, parameters={"keep-it": "no"})
+
+    assert only(done).outputs == {"out": "lost"}
+
+
+# --- tries ---
+
+
+def test_a_try_again_is_tried_until_no_retries_are_left(argo):
+    done = run(argo, phase("main", TRY_AGAIN, retryStrategy=RETRY))
+
+    assert (done.phase, done.message) == ("Failed", "No more retries left")
+    assert [attempt.exit_code for attempt in only(done).attempts] == [75, 75, 75]
+
+
+def test_a_failure_for_good_is_tried_once(argo):
+    done = run(argo, phase("main", FAIL, retryStrategy=RETRY))
+
+    assert (done.phase, done.message) == ("Failed", "retryStrategy.expression evaluated to false")
+    assert len(only(done).attempts) == 1
+
+
+def test_a_later_try_that_succeeds_gives_the_outputs(argo):
+    script = WRITE + "; sys.exit(0 if sys.argv[2] == '1' else 75)"
+    done = run(argo, phase("main", script, args=["{{retries}}"], outputs=OUT, retryStrategy=RETRY))
+
+    assert (done.phase, only(done).outputs) == ("Succeeded", {"out": "1"})
+    assert [attempt.phase for attempt in only(done).attempts] == ["Failed", "Succeeded"]
+
+
+def test_each_try_gets_an_empty_directory_of_its_own(argo):
+    script = TMP + "left = os.listdir(tmp); (tmp / 'left').touch(); sys.exit(1 if left else 75)"
+    done = run(argo, phase("main", script, retryStrategy=RETRY))
+
+    assert [attempt.exit_code for attempt in only(done).attempts] == [75, 75, 75]
+
+
+def test_a_policy_of_on_error_does_not_retry_a_failure(argo):
+    done = run(argo, phase("main", FAIL, retryStrategy={"limit": 2, "retryPolicy": "OnError"}))
+
+    assert (done.message, len(only(done).attempts)) == ("main: Error (exit code 1)", 1)
+
+
+def test_a_limit_alone_retries_failures_and_no_errors(argo):
+    done = run(argo, phase("main", outputs=OUT, retryStrategy={"limit": 2}))
+
+    assert (done.phase, len(only(done).attempts)) == ("Error", 1)
+
+
+def test_an_expression_alone_retries_errors_too(argo):
+    done = run(
+        argo, phase("main", outputs=OUT, retryStrategy={"limit": 1, "expression": "lastRetry.status == 'Error'"})
+    )
+
+    assert (done.phase, len(only(done).attempts)) == ("Error", 2)
+
+
+def test_a_comparison_of_text_with_a_number_ends_the_rehearsal(argo):
+    with pytest.raises(errors.UnknownExpression, match="mismatched types string and number"):
+        run(argo, phase("main", FAIL, retryStrategy={"limit": 1, "expression": "lastRetry.exitCode == 75"}))
+
+
+def test_a_process_that_a_signal_kills_failed_with_128_and_the_signal(argo):
+    argo.on_start = lambda name, process: process.kill()
+    done = run(argo, phase("main", "import time; time.sleep(60)"))
+
+    assert (done.phase, only(done).exit_code) == ("Failed", 137)
+
+
+def test_the_first_try_can_be_killed_and_the_second_goes_on(argo):
+    killed = []
+
+    def kill_once(name, process):
+        if not killed:
+            killed.append(name)
+            process.kill()
+
+    argo.on_start = kill_once
+    strategy = {"limit": 1, "expression": "lastRetry.exitCode in ['137', '143']"}
+    done = run(argo, dag("main", task("part")), phase("part", "import time; time.sleep(0.1)", retryStrategy=strategy))
+
+    assert killed == ["part"]
+    assert [attempt.exit_code for attempt in done.node("part").attempts] == [137, 0]
+
+
+# --- messages ---
+
+
+def test_a_failed_node_carries_the_termination_message(argo):
+    script = "import sys, pathlib; pathlib.Path(sys.argv[2]).write_text('no such claim'); sys.exit(1)"
+    done = run(argo, phase("main", script, args=["/dev/termination-log"]))
+
+    assert done.message == "main: Error (exit code 1): no such claim"
+
+
+def test_a_failed_node_without_a_message_tells_the_exit_code(argo):
+    assert run(argo, phase("main", FAIL)).message == "main: Error (exit code 1)"
+
+
+def test_the_log_can_stand_for_the_message(argo):
+    done = run(
+        argo, phase("main", "raise SystemExit('why')", container={"terminationMessagePolicy": "FallbackToLogsOnError"})
+    )
+
+    assert done.message == "main: Error (exit code 1): why\n"
+
+
+def test_a_command_that_does_not_exist_fails_with_64(argo):
+    done = run(argo, phase("main", container={"command": ["no-such-command"]}))
+
+    assert (done.phase, only(done).exit_code) == ("Failed", 64)
+    assert 'exec: "no-such-command": executable file not found' in done.message
+
+
+def test_the_log_holds_what_all_tries_printed(argo):
+    done = run(
+        argo,
+        phase(
+            "main",
+            "import sys; print(sys.argv[2], flush=True); raise SystemExit('err')",
+            args=["{{retries}}"],
+            retryStrategy={"limit": 1},
+        ),
+    )
+
+    assert only(done).log == "0\nerr\n1\nerr\n"
+
+
+# --- the exit handler ---
+
+FAILURES = TMP + "(tmp / 'out').write_text(sys.argv[2] + ' ' + json.dumps(json.loads(json.loads(sys.argv[3]))))"
+REPORT_ARGS = ["{{workflow.status}}", "{{workflow.failures}}"]
+
+
+def test_the_exit_handler_runs_after_success(argo):
+    done = run(argo, phase("main"), phase("report", FAILURES, args=REPORT_ARGS, outputs=OUT), onExit="report")
+
+    assert done.phase == "Succeeded"
+    assert done.node("onExit").outputs == {"out": "Succeeded null"}
+
+
+def test_the_exit_handler_learns_what_failed(argo):
+    report = phase("report", FAILURES, args=REPORT_ARGS, outputs=OUT)
+    done = run(argo, dag("main", task("bad")), phase("bad", FAIL), report, onExit="report")
+    status, _, told = done.node("onExit").outputs["out"].partition(" ")
+    bad = next(entry for entry in json.loads(told) if entry["displayName"] == "bad")
+
+    assert (done.phase, status) == ("Failed", "Failed")
+    assert bad == {
+        "displayName": "bad",
+        "message": "main: Error (exit code 1)",
+        "templateName": "bad",
+        "phase": "Failed",
+        "podName": done.node("bad").attempts[0].pod,
+        "finishedAt": bad["finishedAt"],
+    }
+
+
+def test_each_failed_try_stands_among_the_failures(argo):
+    done = run(argo, dag("main", task("bad")), phase("bad", FAIL, retryStrategy={"limit": 1}))
+
+    assert {entry["displayName"] for entry in done.failures} == {done.name, "bad", "bad(0)", "bad(1)"}
+
+
+def test_an_exit_handler_that_fails_turns_a_success_into_a_failure(argo):
+    done = run(argo, phase("main"), phase("report", FAIL), onExit="report")
+
+    assert (done.phase, done.message) == ("Failed", "main: Error (exit code 1)")
+
+
+def test_an_exit_handler_that_fails_leaves_a_failure_as_it_is(argo):
+    done = run(argo, phase("main", "raise SystemExit(3)"), phase("report", FAIL), onExit="report")
+
+    assert (done.phase, done.message) == ("Failed", "main: Error (exit code 3)")
+
+
+def test_an_exit_handler_can_be_a_dag(argo):
+    done = run(argo, phase("main"), dag("bye", task("report")), phase("report"), onExit="bye")
+
+    assert done.node("onExit.report").phase == "Succeeded"
+
+
+def test_the_exit_handler_sees_global_outputs(argo):
+    main = phase("main", WRITE, args=["claim-1"], outputs=OUT)
+    main["outputs"]["parameters"][0]["globalName"] = "claim"
+    report = phase("report", WRITE, args=["{{workflow.outputs.parameters.claim}}"], outputs=OUT)
+    done = run(argo, main, report, onExit="report")
+
+    assert done.node("onExit").outputs == {"out": "claim-1"}
+
+
+# --- time ---
+
+
+def test_a_template_s_timeout_ends_the_process(argo):
+    done = run(argo, phase("main", "import time; time.sleep(60)", timeout="2m"))
+
+    assert (done.phase, only(done).exit_code) == ("Failed", 143)
+    assert done.message == "Pod was active on the node longer than the specified deadline"
+
+
+def test_the_workflow_s_deadline_ends_what_runs_but_not_the_exit_handler(argo):
+    slow = phase("slow", "import time; time.sleep(60)")
+    done = run(argo, dag("main", task("slow")), slow, phase("report"), activeDeadlineSeconds=100, onExit="report")
+
+    assert done.node("slow").message == "Step exceeded its deadline"
+    assert (done.phase, done.node("onExit").phase) == ("Failed", "Succeeded")
+
+
+def test_a_stop_ends_what_runs_but_not_the_exit_handler(argo):
+    argo.on_start = lambda name, process: argo.stop() if name == "slow" else None
+    slow = phase("slow", "import time; time.sleep(60)")
+    main = dag("main", task("slow"), task("after", "slow.Failed", template="slow"))
+    done = run(argo, main, slow, phase("report"), onExit="report")
+
+    assert (done.phase, phases(done)["after"], done.node("onExit").phase) == ("Failed", "Failed", "Succeeded")
+
+
+# --- once more ---
+
+
+def test_retry_runs_only_what_failed_and_keeps_name_uid_and_outputs(argo, cluster, tmp_path):
+    first = phase("first", WRITE, args=["kept"], outputs=OUT)
+    second = phase(
+        "second",
+        WRITE + "; sys.exit(0 if (tmp / '../../../repaired').exists() else 1)",
+        inputs=["it"],
+        args=["{{inputs.parameters.it}}"],
+        outputs=OUT,
+    )
+    cluster.apply(claim("state"))
+    second = on_claim(
+        phase(
+            "second",
+            "import sys, pathlib; sys.exit(not pathlib.Path(sys.argv[2]).exists())",
+            args=["/state/repaired"],
+            inputs=["it"],
+        ),
+        "state",
+        "/state",
+    )
+    failed = run(
+        argo,
+        dag("main", task("first"), task("second", "first", it="{{tasks.first.outputs.parameters.out}}")),
+        first,
+        second,
+    )
+    (argo.volume("state") / "repaired").touch()
+    started = []
+    argo.on_start = lambda name, process: started.append(name)
+    done = argo.retry(failed)
+
+    assert (failed.phase, done.phase, started) == ("Failed", "Succeeded", ["second"])
+    assert (done.name, done.uid, done.node("second").inputs) == (failed.name, failed.uid, {"it": "kept"})
+
+
+def on_claim(template, name, path, **mount):
+    read_only = {"readOnly": True} if mount.pop("claim_read_only", False) else {}
+    template["container"]["volumeMounts"].append({"name": "claim", "mountPath": path, **mount})
+    template["volumes"].append({"name": "claim", "persistentVolumeClaim": {"claimName": name, **read_only}})
+    return template
+
+
+def test_retry_runs_again_what_came_after_a_failure_though_it_succeeded(argo):
+    failed = run(
+        argo,
+        dag("main", task("bad"), task("clean", "bad.Failed"), task("end", "bad", template="bad")),
+        phase("bad", FAIL),
+        phase("clean"),
+    )
+    started = []
+    argo.on_start = lambda name, process: started.append(name)
+    argo.retry(failed)
+
+    assert started == ["bad", "clean"]
+
+
+def test_retry_uses_the_template_as_it_was_at_submit(argo):
+    failed = run(argo, phase("main", FAIL))
+    argo.apply(workflow(phase("main")))
+
+    assert argo.retry(failed).phase == "Failed"
+
+
+def test_a_workflow_that_succeeded_can_not_be_retried(argo):
+    with pytest.raises(errors.NotToRepeat, match="must be Failed/Error to retry"):
+        argo.retry(run(argo, phase("main")))
+
+
+def test_resubmit_is_a_new_workflow_with_the_same_arguments(argo):
+    failed = run(argo, phase("main", FAIL), parameters={"it": "1"})
+    argo.apply(workflow(phase("main")))
+    done = argo.resubmit(failed)
+
+    assert (done.phase, done.arguments) == ("Succeeded", {"it": "1"})
+    assert done.uid != failed.uid
+    assert done.name.startswith(f"{failed.name}-")
+
+
+def test_a_memoized_resubmit_skips_what_succeeded_and_uses_its_outputs(argo):
+    first = phase("first", WRITE, args=["kept"], outputs=OUT)
+    main = dag("main", task("first"), task("second", "first", it="{{tasks.first.outputs.parameters.out}}"))
+    failed = run(argo, main, first, phase("second", FAIL, inputs=["it"]))
+    argo.apply(workflow(main, first, phase("second", inputs=["it"])))
+    done = argo.resubmit(failed, memoized=True)
+
+    assert phases(done) == {"first": "Skipped", "second": "Succeeded"}
+    assert done.node("first").message.startswith("original pod: ")
+    assert done.node("second").inputs == {"it": "kept"}
+
+
+def test_a_cron_workflow_fires_with_its_arguments(argo):
+    argo.apply(workflow(phase("main"), arguments=["it"]))
+    spec = {
+        "schedules": ["0 2 * * *"],
+        "workflowSpec": {
+            "workflowTemplateRef": {"name": "backup"},
+            "arguments": {"parameters": [{"name": "it", "value": "nightly"}]},
+        },
+    }
+    argo.apply({"kind": "CronWorkflow", "metadata": {"name": "nightly"}, "spec": spec})
+    done = argo.submit_cron("nightly")
+
+    assert (done.phase, done.arguments) == ("Succeeded", {"it": "nightly"})
+    assert re.fullmatch(r"nightly-\d{10}", done.name)
+
+
+# --- what the cluster sees ---
+
+
+def test_the_workflow_is_an_object_of_the_cluster(argo, cluster):
+    done = run(argo, phase("main", WRITE, args=["said"], outputs=OUT), parameters={"it": "given"})
+    shown = cluster.get("workflows", NAMESPACE, done.name)
+
+    assert shown["metadata"]["uid"] == done.uid
+    assert shown["metadata"]["labels"]["workflows.argoproj.io/phase"] == "Succeeded"
+    assert shown["spec"]["arguments"]["parameters"] == [{"name": "it", "value": "given"}]
+    assert shown["status"]["nodes"][done.name]["outputs"]["parameters"] == [{"name": "out", "value": "said"}]
+
+
+def test_each_pod_is_an_object_of_the_cluster(argo, cluster):
+    done = run(argo, dag("main", task("part")), phase("part"))
+    name = done.node("part").attempts[0].pod
+
+    assert [shown for shown in cluster.shown if shown[0] == "Pod"] == [
+        ("Pod", name, "Pending"),
+        ("Pod", name, "Running"),
+        ("Pod", name, "Succeeded"),
+    ]
+
+
+def test_anything_but_workflows_goes_to_the_cluster(argo, cluster):
+    argo.apply(claim("made"))
+
+    assert cluster.get("persistentvolumeclaims", NAMESPACE, "made")
+
+
+def test_a_person_is_told_each_change(cluster, tmp_path):
+    told = []
+    argo = engine.Engine(cluster, tmp_path, namespace=NAMESPACE, say=lambda node: told.append((node.name, node.phase)))
+    run(argo, dag("main", task("part")), phase("part"))
+
+    assert [phase for name, phase in told if name == "part"] == ["Pending", "Running", "Succeeded"]

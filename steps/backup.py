@@ -1,0 +1,161 @@
+"""A finished backup, opened: a restore begins here, and never goes on without a manifest that fits.
+
+A backup that the operator's APIManagerBackup made has no manifest; it is opened after the checks that its form allows,
+and called so.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from steps import errors, installation, manifest, saved, seal, tree, volume
+from steps.manifest import Manifest, Ready, SystemStorage
+from steps.marks import Mark
+from steps.mtree import Entry
+
+
+@dataclass(frozen=True)
+class Backup:
+    """An opened backup. `manifest` is None for one that the operator made; `digest` identifies either."""
+
+    root: Path
+    manifest: Manifest | None
+    digest: str
+    name: str
+
+    @property
+    def mark(self) -> Mark:
+        """What a restore of this backup leaves on what it creates."""
+        return Mark(self.name, self.digest)
+
+    @property
+    def tree(self) -> Path:
+        return self.root / volume.TREE
+
+    @cached_property
+    def apimanager(self) -> dict[str, Any]:
+        """The APIManager as saved."""
+        return self.read(volume.APIMANAGER)
+
+    @property
+    def threescale_version(self) -> str:
+        """The recorded 3scale version, MAJOR.MINOR, empty where the APIManager does not say."""
+        annotations = self.apimanager["metadata"].get("annotations") or {}
+        return ".".join(str(annotations.get(installation.THREESCALE_VERSION, "")).split(".")[:2])
+
+    @property
+    def system_storage(self) -> SystemStorage:
+        return self.manifest.source.system_storage if self.manifest else SystemStorage()
+
+    @property
+    def ready(self) -> Ready:
+        return self.manifest.source.ready if self.manifest else Ready()
+
+    @cached_property
+    def size_bytes(self) -> int:
+        """Bytes of the tree's files."""
+        return self.manifest.file_storage.size_bytes if self.manifest else tree.measure(self.tree).size_bytes
+
+    @property
+    def entries_count(self) -> int:
+        if self.manifest is None:
+            counted = tree.measure(self.tree)
+            return counted.files + counted.folders + counted.links
+        facts = self.manifest.file_storage
+        return facts.files + facts.folders + facts.links - bool(facts.placeholder)
+
+    def read(self, path: str) -> dict[str, Any]:
+        """Read one object file, proved against the manifest where there is one.
+
+        Raises:
+            errors.BackupDamaged
+
+        """
+        data, finding = saved.read(self.root, path, self.manifest.objects.get(path) if self.manifest else None)
+        if finding:
+            raise errors.BackupDamaged([finding])
+        return data
+
+    def objects(self, folder: str, names: Iterable[str]) -> list[dict[str, Any]]:
+        """Read those of the named objects that the backup holds."""
+        paths = [f"{folder}/{name}.json" for name in names]
+        return [self.read(path) for path in paths if (self.root / path).exists() or self._lists(path)]
+
+    def entries(self) -> Iterator[Entry]:
+        """The tree's entries to restore, in the listing's order; without digests where there is no listing."""
+        if self.manifest is None:
+            yield from tree.scan(self.tree, tree.Tally())
+            return
+        placeholder = self.manifest.file_storage.placeholder
+        yield from (entry for entry in seal.listed(self.root) if entry.path != placeholder)
+
+    def findings(self, *, digests: bool) -> Iterator[str]:
+        """Say what is wrong, a line each; `digests` asks for every byte of the tree too."""
+        if self.manifest is None:
+            yield from _operator_findings(self.root)
+        else:
+            yield from seal.findings(self.root, self.manifest, digests=digests)
+            yield from seal.sums_findings(self.root, self.manifest)
+
+    def _lists(self, path: str) -> bool:
+        return self.manifest is not None and path in self.manifest.objects
+
+
+def open_at(root: Path, claim: str = "") -> Backup:
+    """Open a finished backup; `claim` names one that has no manifest to say its name.
+
+    Raises:
+        errors.NotABackup: nothing here, begun and never sealed, or of a newer form.
+
+    """
+    if not root.is_dir():
+        raise errors.NotABackup(f"there is no folder {root}")
+    path = root / volume.MANIFEST
+    if path.exists():
+        data = path.read_bytes()
+        found = manifest.parse(data)
+        return Backup(root, found, hashlib.sha256(data).hexdigest(), found.backup)
+    if (root / volume.BEGIN).exists():
+        raise errors.NotABackup("it was begun and never sealed, there is no manifest.json")
+    if not (root / volume.APIMANAGER).exists():
+        names = volume.content(root)
+        raise errors.NotABackup(f"no manifest.json and no {volume.APIMANAGER}, but {len(names)} other entries")
+    return Backup(root, None, _operator_digest(root), claim or root.name)
+
+
+def _operator_paths(root: Path) -> list[str]:
+    """The object files that the operator writes; the one of zync may be absent where Zync is disabled."""
+    apimanager, _ = saved.read(root, volume.APIMANAGER, None)
+    zync = ((apimanager.get("spec") or {}).get("zync") or {}).get("enabled", True)
+    secrets = [f"{volume.SECRETS}/{name}.json" for name in installation.SECRETS]
+    optional = f"{volume.SECRETS}/{installation.ZYNC_SECRET}.json"
+    return [
+        volume.APIMANAGER,
+        *(path for path in secrets if path != optional or zync or (root / path).exists()),
+        *(f"{volume.CONFIGMAPS}/{name}.json" for name in installation.CONFIGMAPS),
+    ]
+
+
+def _operator_findings(root: Path) -> Iterator[str]:
+    for path in _operator_paths(root):
+        if finding := saved.read(root, path, None)[1]:
+            yield finding
+    if not (root / volume.TREE).is_dir():
+        yield f"{volume.TREE} is missing"
+        return
+    tally = tree.Tally()
+    for _ in tree.scan(root / volume.TREE, tally):
+        pass
+    yield from (f"{volume.TREE}: {path!r} can't be read" for path in tally.unreadable)
+
+
+def _operator_digest(root: Path) -> str:
+    """One digest over the object files that are there."""
+    total = hashlib.sha256()
+    for path in _operator_paths(root):
+        if (root / path).is_file():
+            total.update(f"{path} {tree.digest(root / path)[1]}\n".encode())
+    return total.hexdigest()

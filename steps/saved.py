@@ -1,0 +1,44 @@
+"""An object file on a volume, read once and judged: by its digest where one is known, and by what it must be."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from steps import installation, volume
+from steps.manifest import Digest
+
+_KINDS = {volume.SECRETS: installation.SECRET.name, volume.CONFIGMAPS: installation.CONFIGMAP.name}
+
+
+def read(root: Path, path: str, expected: Digest | None) -> tuple[dict[str, Any], str]:
+    """Read an object file: the object and no finding, or no object and what is wrong."""
+    try:
+        data = (root / path).read_bytes()
+    except OSError as error:
+        return {}, f"{path} {'is missing' if isinstance(error, FileNotFoundError) else 'can not be read'}"
+    if expected is not None:
+        if len(data) != expected.size:
+            return {}, f"{path} has {len(data)} bytes instead of {expected.size}"
+        if hashlib.sha256(data).hexdigest() != expected.sha256:
+            return {}, f"{path} has other bytes than the manifest says"
+    if not data:
+        return {}, f"{path} has 0 bytes: the backup was aborted"
+    return _parse_object(path, data)
+
+
+def _parse_object(path: str, data: bytes) -> tuple[dict[str, Any], str]:
+    try:
+        obj = json.loads(data)
+    except ValueError:
+        return {}, f"{path} is no JSON"
+    if not isinstance(obj, dict) or not isinstance(obj.get("metadata"), dict):
+        return {}, f"{path} is no Kubernetes object"
+    folder, _, file = path.partition("/")
+    kind = _KINDS.get(folder, installation.APIMANAGER.name)
+    if obj.get("kind") != kind:
+        return {}, f"{path} is a {obj.get('kind')}, no {kind}"
+    name = obj["metadata"].get("name")
+    if not name or (kind != installation.APIMANAGER.name and f"{name}.json" != file):
+        return {}, f"{path} holds an object of another name"
+    return obj, ""

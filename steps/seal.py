@@ -1,0 +1,100 @@
+"""A backup's seal: set when what lies on the volume is what every phase reported of its source, checked ever after.
+
+SHA256SUMS comes first and the manifest last and atomically: a volume without a manifest holds no finished backup.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from steps import errors, mtree, saved, tree, volume
+from steps.manifest import PHASES, Digest, Manifest, reported
+from steps.mtree import Entry
+
+
+def close(root: Path, *, tool_version: str, begin: volume.Begin, started: datetime, ended: datetime) -> Manifest:
+    """Compare the volume with the phases' reports and write SHA256SUMS and the manifest.
+
+    Raises:
+        errors.PhasesMissing: a phase has not reported.
+        errors.BackupDamaged: something is missing, extra or differs.
+
+    """
+    found = {phase: reported(root, phase) for phase in PHASES}
+    reports = [report for report in found.values() if report]
+    source = next((report.source for report in reports if report.source), None)
+    file_storage = next((report.file_storage for report in reports if report.file_storage), None)
+    if len(reports) < len(PHASES) or source is None or file_storage is None:
+        raise errors.PhasesMissing([phase for phase, facts in found.items() if facts is None])
+    manifest = Manifest(
+        tool_version=tool_version,
+        backup=begin.backup,
+        workflow=begin.workflow,
+        workflow_uid=begin.workflow_uid,
+        started=started,
+        ended=ended,
+        source=source,
+        objects={path: digest for report in reports for path, digest in sorted(report.objects.items())},
+        file_storage=file_storage,
+    )
+    if wrong := [*_strangers(root, manifest), *findings(root, manifest, digests=True)]:
+        raise errors.BackupDamaged(wrong)
+    volume.write(root, volume.SUMS, _sums(manifest))
+    volume.write(root, volume.MANIFEST, volume.as_json(manifest.model_dump(mode="json")))
+    return manifest
+
+
+def listed(root: Path) -> Iterator[Entry]:
+    """Read the listing of the tree."""
+    with (root / volume.LISTING).open(encoding="ascii") as lines:
+        yield from mtree.parse(lines)
+
+
+def findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:
+    """Say what of a sealed backup is missing, extra or differs; `digests` asks for every byte of the tree too."""
+    for path, expected in manifest.objects.items():
+        if finding := saved.read(root, path, expected)[1]:
+            yield finding
+    for folder in (volume.SECRETS, volume.CONFIGMAPS, volume.APIMANAGER.partition("/")[0]):
+        for file in sorted((root / folder).glob("*")):
+            if str(file.relative_to(root)) not in manifest.objects:
+                yield f"{file.relative_to(root)} is not in the manifest"
+    if finding := _file_finding(root, volume.LISTING, manifest.file_storage.listing):
+        yield finding  # the listing can't judge the tree then
+        return
+    yield from (
+        f"{volume.TREE}: {finding}" for finding in tree.compare(listed(root), root / volume.TREE, digests=digests)
+    )
+
+
+def _strangers(root: Path, manifest: Manifest) -> Iterator[str]:
+    known = {path.partition("/")[0] for path in manifest.objects}
+    known |= {volume.BEGIN, volume.REPORTS, volume.LISTING, volume.TREE, volume.SUMS}
+    yield from (f"{name} at the root is no part of a backup" for name in volume.content(root) if name not in known)
+
+
+def sums_findings(root: Path, manifest: Manifest) -> Iterator[str]:
+    """Say whether SHA256SUMS is the manifest's."""
+    try:
+        same = (root / volume.SUMS).read_bytes() == _sums(manifest)
+    except OSError:
+        same = False
+    if not same:
+        yield f"{volume.SUMS} is missing or not the manifest's"
+
+
+def _file_finding(root: Path, path: str, expected: Digest) -> str:
+    try:
+        size, sha256 = tree.digest(root / path)
+    except OSError as error:
+        return f"{path} {'is missing' if isinstance(error, FileNotFoundError) else 'can not be read'}"
+    if size != expected.size:
+        return f"{path} has {size} bytes instead of {expected.size}"
+    return "" if sha256 == expected.sha256 else f"{path} has other bytes than the manifest says"
+
+
+def _sums(manifest: Manifest) -> bytes:
+    """What `sha256sum -c` reads at the root of the volume."""
+    lines = {path: digest.sha256 for path, digest in manifest.objects.items()}
+    lines[volume.LISTING] = manifest.file_storage.listing.sha256
+    return "".join(f"{sha256}  {path}\n" for path, sha256 in sorted(lines.items())).encode()

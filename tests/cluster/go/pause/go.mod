@@ -1,0 +1,3 @@
+module threescale-backup/tests/cluster/pause
+
+go 1.24.0

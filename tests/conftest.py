@@ -1,0 +1,143 @@
+"""The stage of the tests: the embedded Kubernetes with the rendered rights, the engine, and a sample installation.
+
+Both are the product's own rehearsal: a server that listens, and a process for each phase.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from steps.cluster import Cluster
+from workflows.manifests import render
+from workflows.phases import CLAIM
+from workflows.rehearsal import threescale
+from workflows.rehearsal.cluster import Cluster as Kubernetes
+from workflows.rehearsal.engine import Engine, Workflow
+from workflows.rehearsal.rehearse import SETTINGS
+
+NAMESPACE = "threescale"
+REQUEST_TIMEOUT_S = 5.0
+
+
+@dataclass
+class Stage:
+    """A namespace, and what can be done in it."""
+
+    kubernetes: Kubernetes
+    engine: Engine
+    folder: Path
+    namespace: str = NAMESPACE
+
+    @property
+    def storage(self) -> Path:
+        """The volume of system-storage."""
+        return self.engine.volume("system-storage")
+
+    def install(self, canary: str = "") -> None:
+        threescale.install(self.kubernetes, self.namespace, self.storage, canary=canary)
+
+    def lose(self) -> None:
+        threescale.lose(self.kubernetes, self.namespace, self.storage)
+
+    def backup(self, **parameters: str) -> Workflow:
+        return self.engine.submit("threescale-backup", _kebab(parameters))
+
+    def restore(self, claim: str, **parameters: str) -> Workflow:
+        return self.engine.submit("threescale-restore", {"claim-name": claim, **_kebab(parameters)})
+
+    def connect(self, service_account: str | None = None) -> Cluster:
+        """Connect the phases' own door, with the rights of an account or an administrator's."""
+        path = self.folder / f"kubeconfig-{service_account}"
+        self.kubernetes.kubeconfig(path, namespace=self.namespace, service_account=service_account)
+        before = os.environ.get("KUBECONFIG")
+        os.environ["KUBECONFIG"] = str(path)
+        try:
+            return Cluster.connect(self.namespace, REQUEST_TIMEOUT_S)
+        finally:
+            os.environ.pop("KUBECONFIG")
+            if before is not None:
+                os.environ["KUBECONFIG"] = before
+
+    def get(self, resource: str, name: str) -> dict[str, Any] | None:
+        return self.kubernetes.get(resource, self.namespace, name)
+
+    def exists(self, resource: str) -> list[str]:
+        return [obj["metadata"]["name"] for obj in self.kubernetes.list(resource, self.namespace)]
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A backup that was made once for all tests; each takes a copy."""
+
+    claim: dict[str, Any]
+    folder: Path
+    workflow: Workflow
+
+    @property
+    def name(self) -> str:
+        return str(self.claim["metadata"]["name"])
+
+
+def _kebab(parameters: dict[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in parameters.items()}
+
+
+def _stage(kubernetes: Kubernetes, folder: Path) -> Stage:
+    folder.mkdir(parents=True, exist_ok=True)
+    engine = Engine(kubernetes, folder / "volumes", namespace=NAMESPACE, time_scale=0.02)
+    for manifest in render(SETTINGS):
+        engine.apply(manifest)
+    return Stage(kubernetes, engine, folder)
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Stage]:
+    """A namespace with the templates and their rights, and no 3scale."""
+    with Kubernetes() as kubernetes:
+        yield _stage(kubernetes, tmp_path)
+
+
+@pytest.fixture
+def installed(empty: Stage) -> Stage:
+    """A namespace with the sample installation."""
+    empty.install()
+    return empty
+
+
+@pytest.fixture(scope="session")
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> Sealed:
+    """A backup of the sample installation."""
+    folder = tmp_path_factory.mktemp("sealed")
+    with Kubernetes() as kubernetes:
+        stage = _stage(kubernetes, folder)
+        stage.install()
+        workflow = stage.backup(name="nightly")
+        claim = stage.get("persistentvolumeclaims", workflow.outputs[CLAIM])
+        assert claim is not None
+        return Sealed(claim, stage.engine.volume("nightly"), workflow)
+
+
+@pytest.fixture
+def backup_volume(sealed: Sealed, tmp_path: Path) -> Path:
+    """A copy of a sealed backup's volume, to look at and to damage."""
+    return Path(shutil.copytree(sealed.folder, tmp_path / "backup", symlinks=True))
+
+
+@pytest.fixture
+def lost(empty: Stage, sealed: Sealed) -> Iterator[Stage]:
+    """A namespace whose installation is lost: its backup is there, the operator, and the three database Secrets."""
+    empty.install()
+    empty.lose()
+    threescale.give_database_secrets(empty.kubernetes, empty.namespace)
+    metadata = {"name": sealed.name, "labels": sealed.claim["metadata"]["labels"]}
+    metadata |= {"namespace": empty.namespace, "annotations": sealed.claim["metadata"]["annotations"]}
+    spec = {key: value for key, value in sealed.claim["spec"].items() if key != "volumeName"}
+    empty.kubernetes.create({**sealed.claim, "metadata": metadata, "spec": spec, "status": {}})
+    shutil.copytree(sealed.folder, empty.engine.volume(sealed.name), symlinks=True, dirs_exist_ok=True)
+    with threescale.Operator(empty.kubernetes):
+        yield empty

@@ -1,0 +1,22 @@
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from workflows.__main__ import main
+
+
+def test_what_was_lost_is_restored_as_it_was(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["rehearse", "--keep", str(tmp_path / "volumes")])
+
+    assert result.exit_code == 0, result.output
+    assert "equal: what was restored is what was backed up" in result.output
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine").touch()
+
+    result = CliRunner().invoke(main, ["rehearse", "--keep", str(tmp_path)])
+
+    assert result.exit_code == 1
+    assert "is not empty" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]

@@ -1,0 +1,69 @@
+"""What is left of a container when it has ended: exit code, message, output parameters and log, as Argo reports them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from workflows.rehearsal import container, volumes
+from workflows.rehearsal.container import Command, Mount
+from workflows.rehearsal.nodes import Phase
+
+MESSAGE_LIMIT_BYTES: Final = 4096  # kubelet: MaxContainerTerminationMessageLength
+LOG_LIMIT_BYTES: Final = 2048  # kubelet: MaxContainerTerminationMessageLogLength
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a try ended."""
+
+    phase: Phase
+    message: str = ""
+    exit_code: int | None = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    log: str = ""
+
+
+def of(template: Mapping[str, Any], mounts: Sequence[Mount], command: Command, code: int, reason: str = "") -> Ending:
+    """Return how a container ended with this exit code; `reason` when it was made to end."""
+    log = command.log.read_text(errors="replace")
+    found, missing = outputs(template, mounts)
+    if reason:
+        return Ending("Failed", reason, code, found, log)
+    if code:
+        return Ending("Failed", message(template, mounts, command, code), code, found, log)
+    if missing:
+        why = f"wait: Error (exit code 1): open {missing}: no such file or directory"
+        return Ending("Error", why, code, found, log)
+    return Ending("Succeeded", "", code, found, log)
+
+
+def message(template: Mapping[str, Any], mounts: Sequence[Mount], command: Command, code: int) -> str:
+    """Write what the controller makes of a failed container and its termination message."""
+    described = template["container"]
+    file = container.real_path(volumes.termination_log(described), mounts, _where(template))
+    said = container.tail(file, MESSAGE_LIMIT_BYTES)
+    if not said and described.get("terminationMessagePolicy") == "FallbackToLogsOnError":
+        said = container.tail(command.log, LOG_LIMIT_BYTES)
+    if not said and code == container.NO_SUCH_COMMAND and not Path(command.argv[0]).exists():
+        said = f'failed to find name in PATH: exec: "{command.argv[0]}": executable file not found in $PATH'
+    return f"main: Error (exit code {code})" + (f": {said}" if said else "")
+
+
+def outputs(template: Mapping[str, Any], mounts: Sequence[Mount]) -> tuple[dict[str, str], str]:
+    """Read the output parameters; also return the first path that has neither a file nor a default."""
+    found, missing = {}, ""
+    for parameter in (template.get("outputs") or {}).get("parameters") or []:
+        source = parameter["valueFrom"]
+        file = container.real_path(source["path"], mounts, _where(template))
+        if file.is_file():
+            found[parameter["name"]] = file.read_text().removesuffix("\n")
+        elif "default" in source:
+            found[parameter["name"]] = str(source["default"])
+        else:
+            missing = missing or source["path"]
+    return found, missing
+
+
+def _where(template: Mapping[str, Any]) -> str:
+    return f"template {template['name']}"

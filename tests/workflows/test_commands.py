@@ -1,0 +1,107 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from workflows.__main__ import main
+
+IMAGE = "registry.example.com/steps:1"
+
+
+def run(*arguments: str, stdin: str | None = None) -> tuple[int, str, str]:
+    result = CliRunner().invoke(main, arguments, input=stdin)
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_manifests_are_one_stream_for_kubectl() -> None:
+    code, out, _ = run("manifests", "--image", IMAGE, "--namespace", "api")
+
+    assert code == 0
+    assert {manifest["metadata"]["namespace"] for manifest in yaml.safe_load_all(out)} == {"api"}
+
+
+def test_manifests_can_be_one_file_a_resource(tmp_path: Path) -> None:
+    code, out, _ = run("manifests", "--image", IMAGE, "--output", str(tmp_path / "out"))
+
+    assert code == 0
+    assert sorted(out.split()) == sorted(str(path) for path in (tmp_path / "out").iterdir())
+
+
+def test_a_schedule_says_that_nothing_is_deleted_yet() -> None:
+    code, out, err = run("manifests", "--image", IMAGE, "--schedule", "0 2 * * *")
+
+    assert code == 0
+    assert [m["kind"] for m in yaml.safe_load_all(out)][-1] == "CronWorkflow"
+    assert "kubectl delete pvc" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--schedule", "2 * * *"], "five fields"),
+        (["--schedule", "0 2 * * *", "--timezone", "Mars/Olympus"], "Mars/Olympus"),
+    ],
+)
+def test_a_schedule_that_argo_would_refuse_is_refused_here(arguments: list[str], named: str) -> None:
+    code, out, err = run("manifests", "--image", IMAGE, *arguments)
+
+    assert (code, out) == (1, "")
+    assert named in err
+
+
+def test_a_workflow_is_made_of_a_resource_on_stdin() -> None:
+    resource = """{apiVersion: apps.3scale.net/v1alpha1, kind: APIManagerRestore, metadata: {name: x},
+      spec: {restoreSource: {persistentVolumeClaim: {claimSource: {claimName: nightly}}}}}"""
+
+    code, out, _ = run("workflow", "-f", "-", stdin=resource)
+
+    assert code == 0
+    assert yaml.safe_load(out)["spec"]["workflowTemplateRef"]["name"] == "threescale-restore"
+
+
+def test_a_resource_of_another_kind_is_refused_in_one_sentence() -> None:
+    code, out, err = run("workflow", "-f", "-", stdin="kind: Secret")
+
+    assert (code, out) == (1, "")
+    assert len(err.splitlines()) == 1
+
+
+def test_a_whole_backup_is_called_whole(backup_volume: Path) -> None:
+    code, out, _ = run("verify", str(backup_volume))
+
+    assert code == 0
+    assert out.startswith("whole: backup nightly of 3scale 2.16.0")
+
+
+def test_each_damage_of_a_backup_has_its_line(backup_volume: Path) -> None:
+    (backup_volume / "secrets" / "system-app.json").write_bytes(b"")
+    (backup_volume / "system-filestorage-pvc" / "acme" / ".keep").unlink()
+
+    code, out, _ = run("verify", str(backup_volume))
+
+    assert code == 1
+    assert [line.partition(" ")[0] for line in out.splitlines()] == [
+        "secrets/system-app.json",
+        "system-filestorage-pvc:",
+        "NOT",
+    ]
+
+
+def test_an_empty_folder_is_no_backup(tmp_path: Path) -> None:
+    code, out, err = run("verify", str(tmp_path))
+
+    assert (code, out) == (1, "")
+    assert "no finished backup" in err
+
+
+def test_help_comes_without_hera_and_kubernetes() -> None:
+    script = (
+        "import sys, workflows.__main__; print([m for m in ('hera', 'kubernetes', 'pydantic') if m in sys.modules])"
+    )
+
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603  our own interpreter
+
+    assert loaded.stdout.strip() == "[]"

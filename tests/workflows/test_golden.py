@@ -1,0 +1,38 @@
+"""The rendered YAML, one resource a file, reviewed like code. `RECORD_GOLDEN=1` writes it anew."""
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workflows.manifests import file_name, render, to_yaml
+from workflows.phases import Settings
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+IMAGE = "registry.example.com/threescale-backup@sha256:" + "0" * 64
+
+PLAIN = render(Settings(image=IMAGE), cron="0 2 * * *", timezone="Europe/Madrid")
+WITH_USERS = render(Settings(image=IMAGE, namespace="api", fs_group=2000, run_as_user=1234))
+CASES = [(file_name(manifest), manifest) for manifest in PLAIN]
+CASES += [(f"with-users-{file_name(manifest)}", manifest) for manifest in WITH_USERS]
+
+
+@pytest.mark.parametrize(("name", "manifest"), CASES, ids=[name for name, _ in CASES])
+def test_what_is_rendered_is_what_was_reviewed(name: str, manifest: dict[str, object]) -> None:
+    path = GOLDEN / name
+    if os.environ.get("RECORD_GOLDEN"):
+        GOLDEN.mkdir(exist_ok=True)
+        path.write_text(to_yaml(manifest))
+
+    assert to_yaml(manifest) == path.read_text()
+
+
+def test_no_golden_file_is_left_over() -> None:
+    assert {path.name for path in GOLDEN.iterdir()} == {name for name, _ in CASES}
+
+
+def test_a_stream_reads_back_as_it_was_rendered() -> None:
+    stream = "---\n".join(to_yaml(manifest) for manifest in PLAIN)
+
+    assert list(yaml.safe_load_all(stream)) == PLAIN

@@ -1,0 +1,224 @@
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from workflows import backup, restore
+from workflows.manifests import check, render
+from workflows.phases import Settings
+
+IMAGE = "registry.example.com/steps:1"
+TEMPLATES = {m["metadata"]["name"]: m for m in render(Settings(image=IMAGE)) if m["kind"] == "WorkflowTemplate"}
+CONTAINERS = [
+    (name, template) for name, m in TEMPLATES.items() for template in m["spec"]["templates"] if "container" in template
+]
+IDS = [f"{name}/{template['name']}" for name, template in CONTAINERS]
+
+each_container = pytest.mark.parametrize(("workflow", "template"), CONTAINERS, ids=IDS)
+each_template = pytest.mark.parametrize("template", [template for _, template in CONTAINERS], ids=IDS)
+
+
+def part(name: str, workflow: str = backup.NAME) -> dict[str, Any]:
+    found: dict[str, Any] = next(item for item in TEMPLATES[workflow]["spec"]["templates"] if item["name"] == name)
+    return found
+
+
+def _break(change: Callable[[dict[str, Any]], Any]) -> list[str]:
+    broken = copy.deepcopy(TEMPLATES[backup.NAME])
+    change(broken["spec"])
+    return list(check(broken))
+
+
+def _template(spec: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(item for item in spec["templates"] if item["name"] == name)
+    return found
+
+
+def _task(spec: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(item for item in _template(spec, "backup")["dag"]["tasks"] if item["name"] == name)
+    return found
+
+
+@pytest.mark.parametrize("manifest", TEMPLATES.values(), ids=TEMPLATES)
+def test_nothing_refers_to_what_is_not_there(manifest: dict[str, Any]) -> None:
+    problems = list(check(manifest))
+
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda spec: spec.update(entrypoint="bakcup"), "entrypoint"),
+        (lambda spec: spec.update(onExit="exti"), "onExit"),
+        (lambda spec: _template(spec, "seal")["container"].pop("command"), "command"),
+        (lambda spec: _template(spec, "seal")["container"]["volumeMounts"].append({"name": "x"}), "mount x"),
+        (
+            lambda spec: _template(spec, "seal")["container"]["args"].append("{{inputs.parameters.x}}"),
+            "inputs.parameters.x",
+        ),
+        (lambda spec: _template(spec, "seal")["container"]["args"].append("{{workflow.nmae}}"), "workflow.nmae"),
+        (lambda spec: spec["arguments"]["parameters"].pop(), "workflow.parameters.volume-name"),
+        (lambda spec: _task(spec, "seal").update(template="sela"), "sela"),
+        (lambda spec: _task(spec, "seal").update(name="1st"), "task name"),
+        (lambda spec: _task(spec, "seal").update(depends="prepare && nobody"), "nobody"),
+        (lambda spec: _task(spec, "prepare").update(depends="seal"), "itself"),
+        (lambda spec: _task(spec, "seal").update(depends="secrets.Failed"), "green"),
+        (lambda spec: _task(spec, "seal")["arguments"].update(parameters=[]), "needs"),
+        (
+            lambda spec: _task(spec, "seal")["arguments"]["parameters"].append({"name": "y", "value": "1"}),
+            "does not know",
+        ),
+        (lambda spec: _task(spec, "seal").pop("depends"), "tasks.prepare.outputs"),
+        (
+            lambda spec: _template(spec, "backup")["outputs"]["parameters"][0]["valueFrom"].update(
+                parameter="{{tasks.nobody.outputs.parameters.x}}"
+            ),
+            "tasks.nobody",
+        ),
+    ],
+)
+def test_a_broken_reference_is_named(change: Callable[[dict[str, Any]], Any], named: str) -> None:
+    problems = _break(change)
+
+    assert any(named in problem for problem in problems), problems
+
+
+def test_a_long_name_of_a_cronworkflow_is_found() -> None:
+    problems = list(check({"kind": "CronWorkflow", "metadata": {"name": "x" * 53}}))
+
+    assert len(problems) == 1
+
+
+def test_the_success_path_of_a_backup_is_three_levels_deep() -> None:
+    depends = {task["name"]: task.get("depends", "") for task in part("backup")["dag"]["tasks"]}
+
+    assert depends == {
+        "prepare": "",
+        "secrets": "prepare",
+        "configmaps": "prepare",
+        "apimanager": "prepare",
+        "file-storage": "prepare",
+        "seal": "secrets && configmaps && apimanager && file-storage",
+    }
+
+
+def test_the_apimanager_is_restored_after_everything_that_the_operator_would_make_up() -> None:
+    depends = {task["name"]: task.get("depends", "") for task in part("restore", restore.NAME)["dag"]["tasks"]}
+
+    assert depends == {
+        "check": "",
+        "prepare": "check",
+        "file-storage": "prepare",
+        "secrets": "file-storage",
+        "configmaps": "file-storage",
+        "apimanager": "secrets && configmaps",
+        "routes": "apimanager",
+    }
+
+
+@each_container
+def test_a_phase_is_fit_for_restricted_namespaces(workflow: str, template: dict[str, Any]) -> None:
+    security = template["container"]["securityContext"]
+
+    assert security == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert TEMPLATES[workflow]["spec"]["securityContext"] == {
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+@each_container
+def test_image_command_and_account_are_no_arguments(workflow: str, template: dict[str, Any]) -> None:
+    container = template["container"]
+
+    assert (container["image"], container["command"]) == (IMAGE, ["python", "-m", "steps"])
+    assert TEMPLATES[workflow]["spec"]["serviceAccountName"] == workflow
+
+
+@each_template
+def test_every_phase_is_tried_again_and_ends_in_time(template: dict[str, Any]) -> None:
+    retry = template["retryStrategy"]
+
+    assert (retry["limit"], retry["retryPolicy"]) == ("3", "Always")
+    assert sorted(retry["backoff"]) == ["cap", "duration", "factor"]
+    assert template["timeout"]
+
+
+@each_template
+def test_a_phase_writes_only_to_its_volumes_and_tmp(template: dict[str, Any]) -> None:
+    volumes = {item["name"]: item for item in template["volumes"]}
+
+    assert volumes["tmp"] == {"name": "tmp", "emptyDir": {}}
+
+
+def test_the_live_tree_is_read_only_for_the_kubelet_too() -> None:
+    template = part("file-storage")
+    volumes = {item["name"]: item for item in template["volumes"]}
+
+    assert volumes["system-storage"]["persistentVolumeClaim"] == {"claimName": "system-storage", "readOnly": True}
+
+
+@pytest.mark.parametrize("name", ["secrets", "configmaps", "apimanager", "file-storage"])
+def test_each_part_lists_both_claims_so_that_the_scheduler_sees_both(name: str) -> None:
+    claims = [item["persistentVolumeClaim"]["claimName"] for item in part(name)["volumes"] if "emptyDir" not in item]
+
+    assert claims == ["{{inputs.parameters.backupPersistentVolumeClaimName}}", "system-storage"]
+
+
+@pytest.mark.parametrize("name", ["prepare", "file-storage", "secrets", "configmaps", "apimanager", "routes"])
+def test_a_restore_mounts_the_backup_read_only_and_lets_the_kubelet_give_it_the_group(name: str) -> None:
+    template = part(name, restore.NAME)
+    volume = next(item for item in template["volumes"] if item["name"] == "backup")
+    mount = next(item for item in template["container"]["volumeMounts"] if item["name"] == "backup")
+
+    assert "readOnly" not in volume["persistentVolumeClaim"]
+    assert mount["readOnly"] is True
+
+
+def test_backup_and_restore_of_a_namespace_exclude_each_other() -> None:
+    locks = [manifest["spec"]["synchronization"]["mutexes"] for manifest in TEMPLATES.values()]
+
+    assert locks[0] == locks[1] == [{"name": "threescale"}]
+
+
+def test_every_argument_explains_itself() -> None:
+    undescribed = [
+        item["name"]
+        for manifest in TEMPLATES.values()
+        for item in manifest["spec"]["arguments"]["parameters"]
+        if not item.get("description")
+    ]
+
+    assert undescribed == []
+
+
+def test_the_claims_name_shows_in_the_workflows_outputs() -> None:
+    outputs = {item["name"]: item for item in part("prepare")["outputs"]["parameters"]}
+
+    assert outputs["backupPersistentVolumeClaimName"]["globalName"] == "backupPersistentVolumeClaimName"
+
+
+def test_a_good_run_pays_no_pod_for_its_exit() -> None:
+    (task,) = part("exit")["dag"]["tasks"]
+
+    assert task["when"] == "{{workflow.status}} != Succeeded"
+
+
+def test_users_and_groups_are_set_only_when_asked_for() -> None:
+    asked = render(Settings(image=IMAGE, fs_group=2000, run_as_user=1234))
+    security = [manifest["spec"]["securityContext"] for manifest in asked if manifest["kind"] == "WorkflowTemplate"]
+
+    assert security[0] == security[1]
+    assert security[0] == {
+        "runAsNonRoot": True,
+        "runAsUser": 1234,
+        "fsGroup": 2000,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }

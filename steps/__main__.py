@@ -12,12 +12,13 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
 from pathlib import Path
 
 import click
 
 from steps import (
+    __version__,
     apimanager,
     backup,
     claims,
@@ -71,7 +72,15 @@ class Run:
         return volume.Begin(backup=backup, workflow=self.workflow.name, workflow_uid=self.workflow.uid)
 
 
-@click.group(context_settings={"max_content_width": 120})
+class Phases(click.Group):
+    """Commands whose help is shown without what every phase has to be told."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.resilient_parsing = len(args) > 1 and args[-1] == "--help"
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=Phases, context_settings={"max_content_width": 120})
 @click.option("--namespace", required=True, help="Namespace of the 3scale installation.")
 @click.option("--workflow", required=True, help="Name of the workflow.")
 @click.option("--workflow-uid", required=True, help="Its uid: what it began, another one does not touch.")
@@ -87,13 +96,14 @@ def cli(  # noqa: PLR0913  what every phase is told, in one place
     workflow: str,
     workflow_uid: str,
     outputs: Path | None,
-    termination_log: Path | None,  # noqa: ARG001  read by main
+    termination_log: Path | None,  # noqa: ARG001  looked for by main
     request_timeout_s: float,
     try_number: int,
     tries: int,
 ) -> None:
     """Phases of the backup and the restore of a 3scale installation."""
-    context.obj = Run(namespace, Workflow(workflow, workflow_uid), outputs, request_timeout_s, try_number >= tries)
+    if not context.resilient_parsing:
+        context.obj = Run(namespace, Workflow(workflow, workflow_uid), outputs, request_timeout_s, try_number >= tries)
 
 
 @cli.group("backup")
@@ -195,7 +205,7 @@ def backup_seal(run: Run, claim: str, root: Path) -> None:
         with volume.durable(root):
             seal.close(
                 root,
-                tool_version=_tool_version(),
+                tool_version=__version__,
                 begin=begin,
                 started=claims.started(found),
                 ended=datetime.now(UTC),
@@ -377,22 +387,14 @@ def _progress() -> file_storage.Progress:
     return show
 
 
-def _tool_version() -> str:
-    try:
-        return version("threescale-backup")
-    except PackageNotFoundError:
-        return "unknown"
-
-
 def main() -> None:
     """Run one phase, and end with its exit code and, where it fails, its last sentence."""
     os.umask(_UMASK)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     interruption.catch()
-    termination_log: Path | None = None
+    termination_log = _termination_log(sys.argv[1:])
     try:
         with cli.make_context("steps", sys.argv[1:]) as context:
-            termination_log = context.params.get("termination_log")
             cli.invoke(context)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
@@ -406,11 +408,20 @@ def main() -> None:
         _fail(termination_log, text, errors.REFUSED_EXIT)
 
 
+def _termination_log(arguments: list[str]) -> Path | None:
+    """The file for the last sentence, looked for by hand: what is wrong may be the arguments themselves."""
+    option = "--termination-log"
+    for argument, following in pairwise([*arguments, ""]):
+        if argument == option or argument.startswith(f"{option}="):
+            return Path(following if argument == option else argument.removeprefix(f"{option}="))
+    return None
+
+
 def _fail(termination_log: Path | None, sentence: str, exit_code: int) -> None:
     click.echo(sentence, err=True)
     if termination_log is not None:
         try:
-            termination_log.write_text(sentence)
+            termination_log.write_text(sentence, errors="backslashreplace")
         except OSError as error:
             click.echo(f"no termination log: {error.strerror}", err=True)
     sys.exit(exit_code)

@@ -5,6 +5,7 @@ and called so.
 """
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -74,7 +75,9 @@ class Backup:
             errors.BackupDamaged
 
         """
-        data, finding = saved.read(self.root, path, self.manifest.objects.get(path) if self.manifest else None)
+        if self.manifest and not self._lists(path):
+            raise errors.BackupDamaged([f"{path} is not in the manifest"])
+        data, finding = saved.read(self.root, path, self.manifest.objects[path] if self.manifest else None)
         if finding:
             raise errors.BackupDamaged([finding])
         return data
@@ -82,7 +85,17 @@ class Backup:
     def objects(self, folder: str, names: Iterable[str]) -> list[dict[str, Any]]:
         """Read those of the named objects that the backup holds."""
         paths = [f"{folder}/{name}.json" for name in names]
-        return [self.read(path) for path in paths if (self.root / path).exists() or self._lists(path)]
+        return [self.read(path) for path in paths if self._lists(path)]
+
+    def check_listing(self) -> None:
+        """See that the listing is the manifest's, before a tree is restored by it.
+
+        Raises:
+            errors.BackupDamaged
+
+        """
+        if self.manifest and (finding := seal.listing_finding(self.root, self.manifest)):
+            raise errors.BackupDamaged([finding])
 
     def entries(self) -> Iterator[Entry]:
         """The tree's entries to restore, in the listing's order; without digests where there is no listing."""
@@ -101,7 +114,7 @@ class Backup:
             yield from seal.sums_findings(self.root, self.manifest)
 
     def _lists(self, path: str) -> bool:
-        return self.manifest is not None and path in self.manifest.objects
+        return path in self.manifest.objects if self.manifest else (self.root / path).exists()
 
 
 def open_at(root: Path, claim: str = "") -> Backup:
@@ -109,8 +122,16 @@ def open_at(root: Path, claim: str = "") -> Backup:
 
     Raises:
         errors.NotABackup: nothing here, begun and never sealed, or of a newer form.
+        errors.ReadFailed: this user may not look at it.
 
     """
+    try:
+        return _open(root, claim)
+    except OSError as error:
+        raise errors.ReadFailed([str(error.filename or root)], os.strerror(error.errno or 0)) from error
+
+
+def _open(root: Path, claim: str) -> Backup:
     if not root.is_dir():
         raise errors.NotABackup(f"there is no folder {root}")
     path = root / volume.MANIFEST

@@ -29,7 +29,7 @@ Object = dict[str, Any]
 
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _EXEC_SLICE_S = 0.5
-_QUANTITY = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?")
+_QUANTITY = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
 
 
 class Cluster:
@@ -164,7 +164,7 @@ class Cluster:
         try:
             response = self._api.call_api(*request, _request_timeout=self._timeout_s)
             response.read()  # type: ignore[no-untyped-call]  # the client types only a part of itself
-            return int(response.status), json.loads(response.data or b"{}")
+            return int(response.status), _content(response.status, response.data)
         except (urllib3.exceptions.HTTPError, ApiException, OSError, ValueError) as error:
             raise errors.NoAnswer(method, kind.resource, name, type(error).__name__) from error
 
@@ -179,6 +179,17 @@ class Cluster:
         if status in _AGAIN:
             raise errors.NoAnswer(verb, kind.resource, name, f"HTTP {status} {answer.get('reason', '')}".strip())
         raise errors.Rejected(verb, kind.resource, name, status, message)
+
+
+def _content(status: int, data: bytes | None) -> Object:
+    """The object in an answer; an error may be plain text, as a server says it where an API group is not there."""
+    try:
+        content: Object = json.loads(data or b"{}")
+    except ValueError:
+        if status < 300:
+            raise
+        return {}
+    return content
 
 
 def _exit_code(connection: Any, pod: str, until: float) -> int:

@@ -13,9 +13,12 @@ TRY_AGAIN_EXIT = 75  # EX_TEMPFAIL of sysexits.h
 
 
 class PhaseError(Exception):
-    """Base of all; its text is the last sentence of the phase."""
+    """Base of all; its text is the last sentence of the phase, on one line whatever a name or a message brings in."""
 
     exit_code: ClassVar[int] = REFUSED_EXIT
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in sentence))
 
 
 class Final(PhaseError):

@@ -69,6 +69,7 @@ def restore(cluster: Cluster, backup: Backup, target: Path, progress: Progress) 
     if state == marks.COMPLETE:
         log.info("PersistentVolumeClaim %s: kept, its files were restored before", CLAIM.name)
         return None
+    backup.check_listing()
     if state == marks.BEGUN:
         volume.clear(target)
     elif found := volume.content(target):

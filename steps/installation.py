@@ -33,6 +33,7 @@ DEPLOYMENT = Kind("apis/apps/v1", "deployments", "Deployment")
 DEPLOYMENT_CONFIG = Kind("apis/apps.openshift.io/v1", "deploymentconfigs", "DeploymentConfig")
 ROUTE = Kind("apis/route.openshift.io/v1", "routes", "Route")
 APIMANAGER = Kind("apis/apps.3scale.net/v1alpha1", "apimanagers", "APIManager")
+APIMANAGER_BACKUP = Kind("apis/apps.3scale.net/v1alpha1", "apimanagerbackups", "APIManagerBackup")
 
 # Saved by the operator, pkg/backup/apimanager_backup.go.
 DATABASE_SECRETS = ("backend-redis", "system-database", "system-redis")

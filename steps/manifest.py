@@ -101,11 +101,18 @@ def report(root: Path, phase: str, facts: Report) -> None:
 
 
 def reported(root: Path, phase: str) -> Report | None:
-    """Read a phase's report, None where it has left none."""
+    """Read a phase's report, None where it has left none.
+
+    Raises:
+        errors.BackupDamaged: it is there and says nothing.
+
+    """
     try:
         return Report.model_validate_json((root / _report_path(phase)).read_bytes())
     except FileNotFoundError:
         return None
+    except ValidationError as error:
+        raise errors.BackupDamaged([f"{_report_path(phase)} is no report"]) from error
 
 
 def parse(data: bytes) -> Manifest:

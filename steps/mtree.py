@@ -32,10 +32,6 @@ class Entry(NamedTuple):
     target: str = ""
     digest: str = ""
 
-    @property
-    def depth(self) -> int:
-        return self.path.count("/")
-
 
 def dump(entries: Iterable[Entry]) -> Iterator[str]:
     """Write a specification, a line at a time."""

@@ -10,7 +10,17 @@ from steps import apimanager, claims, configmaps, errors, installation, marks, o
 from steps.backup import Backup
 from steps.claims import Asked, Placement, Wanted, Workflow
 from steps.cluster import Cluster, Object
-from steps.installation import APIMANAGER, CLAIM, CONFIGMAP, DEPLOYMENT, DEPLOYMENT_CONFIG, POD, SECRET, Kind
+from steps.installation import (
+    APIMANAGER,
+    APIMANAGER_BACKUP,
+    CLAIM,
+    CONFIGMAP,
+    DEPLOYMENT,
+    DEPLOYMENT_CONFIG,
+    POD,
+    SECRET,
+    Kind,
+)
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +52,11 @@ def check_restore(cluster: Cluster, claim: str, workflow: Workflow, *, last_try:
         errors.ObjectsMissing, errors.KeysMissing: a database Secret.
 
     """
-    claims.check_mountable(cluster, claim, workflow)
+    digest = marks.annotation(claims.check_mountable(cluster, claim, workflow), marks.MANIFEST_DIGEST)
     found = cluster.list(APIMANAGER)
     for obj in found:
-        if not marks.annotation(obj, marks.MANIFEST_DIGEST):
+        made_from = marks.annotation(obj, marks.MANIFEST_DIGEST)
+        if not made_from or (digest and made_from != digest):
             raise errors.ApiManagerPresent(obj["metadata"]["name"], cluster.namespace)
     if not found and (left := _left(cluster)):
         raise (errors.InstallationLeft if last_try else errors.InstallationGoing)(cluster.namespace, left)
@@ -69,6 +80,19 @@ def check_database_secrets(cluster: Cluster, alive: Collection[str], *, last_try
             if reason := objects.going(obj, alive):
                 result.going.append(f"{SECRET.name} {name} {reason}")
     result.refuse(cluster.namespace, last_try=last_try)
+
+
+def check_whole(cluster: Cluster, backup: Backup) -> None:
+    """See that a backup is finished and nothing of it is missing or differs; the tree's bytes are for `file-storage`.
+
+    Raises:
+        errors.NotABackup: the operator has not completed it. errors.BackupDamaged
+    """
+    made_by = cluster.get(APIMANAGER_BACKUP, backup.name) if backup.manifest is None else None
+    if made_by and not (made_by.get("status") or {}).get("completed"):
+        raise errors.NotABackup(f"APIManagerBackup {backup.name} has not completed it")
+    if findings := list(backup.findings(digests=False)):
+        raise errors.BackupDamaged(findings)
 
 
 def check_version(cluster: Cluster, backup: Backup, asked: str) -> None:
@@ -97,8 +121,7 @@ def prepare_restore(cluster: Cluster, backup: Backup, asked: Asked, threescale_v
         errors.Final or errors.TryAgain before anything is written; errors.AlreadyExists
 
     """
-    if findings := list(backup.findings(digests=False)):
-        raise errors.BackupDamaged(findings)
+    check_whole(cluster, backup)
     check_version(cluster, backup, threescale_version)
     if apimanager.present(cluster, backup.mark) is not None:
         log.info("this backup's restore made the APIManager already: only the Routes are left to do")

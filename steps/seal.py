@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from steps import errors, mtree, saved, tree, volume
-from steps.manifest import PHASES, Digest, Manifest, reported
+from steps.manifest import PHASES, Manifest, reported
 from steps.mtree import Entry
 
 
@@ -59,12 +59,22 @@ def findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:
         for file in sorted((root / folder).glob("*")):
             if str(file.relative_to(root)) not in manifest.objects:
                 yield f"{file.relative_to(root)} is not in the manifest"
-    if finding := _file_finding(root, volume.LISTING, manifest.file_storage.listing):
+    if finding := listing_finding(root, manifest):
         yield finding  # the listing can't judge the tree then
         return
-    yield from (
-        f"{volume.TREE}: {finding}" for finding in tree.compare(listed(root), root / volume.TREE, digests=digests)
-    )
+    counted = tree.Tally()
+    entries = _counting(listed(root), counted)
+    yield from (f"{volume.TREE}: {finding}" for finding in tree.compare(entries, root / volume.TREE, digests=digests))
+    facts = manifest.file_storage
+    expected_counts = (facts.files, facts.folders, facts.links, facts.size_bytes)
+    if (counted.files, counted.folders, counted.links, counted.size_bytes) != expected_counts:
+        yield f"{volume.LISTING} lists other counts than were found in the source"
+
+
+def _counting(entries: Iterator[Entry], tally: tree.Tally) -> Iterator[Entry]:
+    for entry in entries:
+        tally.count(entry)
+        yield entry
 
 
 def _strangers(root: Path, manifest: Manifest) -> Iterator[str]:
@@ -83,7 +93,9 @@ def sums_findings(root: Path, manifest: Manifest) -> Iterator[str]:
         yield f"{volume.SUMS} is missing or not the manifest's"
 
 
-def _file_finding(root: Path, path: str, expected: Digest) -> str:
+def listing_finding(root: Path, manifest: Manifest) -> str:
+    """Say what is wrong with the listing itself, empty if it is the manifest's."""
+    path, expected = volume.LISTING, manifest.file_storage.listing
     try:
         size, sha256 = tree.digest(root / path)
     except OSError as error:

@@ -151,6 +151,8 @@ def compare(entries: Iterable[Entry], root: Path, *, digests: bool) -> Iterator[
     while actual:
         yield f"{actual.path!r} is not listed"
         actual = next(found, None)
+    for path in tally.special:
+        yield f"{path!r} is a socket, FIFO or device"
     for path in tally.unreadable:
         yield f"{path!r} can't be read"
 
@@ -160,6 +162,7 @@ def digest(path: Path) -> tuple[int, str]:
     size, sha256 = 0, hashlib.sha256()
     with path.open("rb", buffering=0) as stream:
         while block := stream.read(_BLOCK):
+            interruption.point()
             size += len(block)
             sha256.update(block)
     return size, sha256.hexdigest()
@@ -172,11 +175,11 @@ def _order(entry: Entry) -> tuple[bytes, ...]:
 def _names(root: Path, folder: str, tally: Tally) -> list[str]:
     try:
         names = os.listdir(root / folder)
-    except FileNotFoundError:
-        tally.vanished += 1
-        return []
-    except OSError:
-        tally.unreadable.append(folder or ".")
+    except OSError as error:
+        if folder and isinstance(error, FileNotFoundError):
+            tally.vanished += 1
+        else:  # a root that is not there is no empty tree
+            tally.unreadable.append(folder or ".")
         return []
     if not folder and volume.LOST_AND_FOUND in names:
         names.remove(volume.LOST_AND_FOUND)
@@ -254,6 +257,7 @@ class _SourceFailed(Exception):
 
 def _read(read: Callable[[int], bytes]) -> Iterator[bytes]:
     while True:
+        interruption.point()  # one file may take hours
         try:
             block = read(_BLOCK)
         except OSError as error:
@@ -322,7 +326,8 @@ def _guard(entry: Entry, target: Path) -> None:
 
     """
     parts = entry.path.split("/")
-    if "" in parts or "." in parts or ".." in parts or (target / entry.path).parent.is_symlink():
+    above = (target.joinpath(*parts[:depth]) for depth in range(1, len(parts)))
+    if "" in parts or "." in parts or ".." in parts or any(folder.is_symlink() for folder in above):
         raise errors.BackupDamaged([f"the listing's entry {entry.path!r} leads out of the tree"])
 
 
@@ -382,6 +387,10 @@ def _difference(listed: Entry, actual: Entry, root: Path, *, digests: bool) -> s
         return f"has {actual.size} bytes, listed with {listed.size}"
     if listed.target != actual.target:
         return "points elsewhere than listed"
-    if digests and listed.kind == FILE and listed.digest and digest(root / listed.path)[1] != listed.digest:
-        return "has other bytes than listed"
+    if digests and listed.kind == FILE and listed.digest:
+        try:
+            same = digest(root / listed.path)[1] == listed.digest
+        except OSError as error:
+            return f"can't be read ({os.strerror(error.errno or 0)})"
+        return "" if same else "has other bytes than listed"
     return ""

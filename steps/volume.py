@@ -73,7 +73,7 @@ def failures(path: Path) -> Iterator[None]:
         if error.errno == errno.EROFS:
             raise errors.VolumeReadOnly(where) from error
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise errors.VolumeFull(where, None, free_bytes(path)) from error
+            raise errors.VolumeFull(where, None, free_bytes(path if path.exists() else path.parent)) from error
         if error.errno == errno.ESTALE:
             raise errors.VolumeStale(where) from error
         raise errors.VolumeFailed(where, reason) from error
@@ -117,8 +117,12 @@ def writing(root: Path, name: str) -> Iterator[BinaryIO]:
 
 def make_folder(path: Path) -> None:
     """Make a folder that the whole group may use, whatever the umask; one that is there stays as it is."""
-    if not path.is_dir():
+    try:
         path.mkdir(FOLDER_MODE)
+    except FileExistsError:  # since long, or since a phase beside this one made it
+        if not path.is_dir():
+            raise
+    else:
         path.chmod(FOLDER_MODE)
 
 
@@ -131,9 +135,11 @@ def begin(root: Path, who: Begin) -> State:
     """
     found = _marker(root)
     if found is None:
-        if strange := content(root):
-            raise errors.VolumeTaken(_strange(strange))
-        _claim(root, who)
+        strange = content(root)
+        if BEGIN not in strange:  # else a phase beside this one has come between the two looks
+            if strange:
+                raise errors.VolumeTaken(_strange(strange))
+            _claim(root, who)
         found = _marker(root)
     if found is None or found.workflow_uid != who.workflow_uid:
         raise errors.VolumeTaken(_holder(root, found))
@@ -156,14 +162,25 @@ def content(root: Path) -> list[str]:
 
 def clear(folder: Path) -> None:
     """Remove all that lies in a folder, `lost+found` excepted; the folder itself stays as it is."""
-    with failures(folder):
-        for entry in os.scandir(folder):
+    with failures(folder), os.scandir(folder) as entries:
+        for entry in entries:
             if entry.name == LOST_AND_FOUND:
                 continue
             if entry.is_dir(follow_symlinks=False):
+                _open_up(Path(entry.path))
                 shutil.rmtree(entry.path)
             else:
                 Path(entry.path).unlink()
+
+
+def _open_up(folder: Path) -> None:
+    """Let the owner empty a tree whose folders an interrupted restore has given modes that forbid it."""
+    if folder.stat().st_uid == os.geteuid():
+        folder.chmod(FOLDER_MODE)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _open_up(Path(entry.path))
 
 
 @contextmanager

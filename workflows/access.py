@@ -10,6 +10,7 @@ from typing import Any
 from steps import installation
 from steps.installation import (
     APIMANAGER,
+    APIMANAGER_BACKUP,
     CLAIM,
     CONFIGMAP,
     DEPLOYMENT,
@@ -54,6 +55,7 @@ def _restore_rules() -> list[Manifest]:
         _rule(CONFIGMAP, ["get"], installation.CONFIGMAPS),
         _rule(CONFIGMAP, ["create"]),
         _rule(APIMANAGER, ["get", "list", "create"]),
+        _rule(APIMANAGER_BACKUP, ["get"]),  # whether a backup of the operator had completed
         _rule(CLAIM, ["get", "list", "create"]),
         _rule(CLAIM, ["patch"], [installation.SYSTEM_STORAGE]),
         _rule(DEPLOYMENT, ["list"]),

@@ -1,4 +1,4 @@
-"""What is left of a container when it has ended: exit code, message, output parameters and log, as Argo reports them."""
+"""What is left of a container that has ended: exit code, message, output parameters and log, as Argo reports them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

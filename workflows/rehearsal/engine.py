@@ -21,7 +21,8 @@ from workflows.rehearsal import errors, fields, nodes, tags
 from workflows.rehearsal.nodes import Attempt, Node, Phase, Workflow
 from workflows.rehearsal.pod import Kubelet
 from workflows.rehearsal.port import ClusterPort, Manifest
-from workflows.rehearsal.run import Run, Subject
+from workflows.rehearsal.run import Run
+from workflows.rehearsal.scope import Subject
 
 __all__ = ["Attempt", "ClusterPort", "Engine", "Node", "Workflow"]
 

@@ -194,10 +194,10 @@ def _compare(operator: str, left: Value, right: Value, *, lenient: bool) -> bool
         raise Unreadable(f"invalid operation: {operator} (mismatched types {_kind(left)} and {_kind(right)})")
     if operator in ("==", "!="):
         return (left == right) is (operator == "==")
-    if not isinstance(left, str | int | float) or not isinstance(right, str | int | float):
+    if _kind(left) not in ("string", "number") or right is None:
         raise Unreadable(f"invalid operation: {operator} of {_kind(left)}")
     low, high = (left, right) if operator[0] == "<" else (right, left)
-    return bool(low < high or (len(operator) > 1 and low == high))  # type: ignore[operator]  # both are of one kind
+    return bool(low < high or (len(operator) > 1 and low == high))  # type: ignore[operator]  # both are text, or both numbers
 
 
 def _kind(value: Value) -> str:

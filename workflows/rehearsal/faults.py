@@ -16,7 +16,7 @@ class Dropped(Exception):
     """The client shall see the connection close instead of an answer."""
 
 
-@dataclass(eq=False)  # two of the same are still two
+@dataclass
 class Fault:
     """Something that meets the next `times` requests it fits, before or after they are done."""
 
@@ -47,20 +47,16 @@ class Faults:
 
     def strike(self, moment: str, request: Request) -> None:
         """Let each fault act that fits; one that raises ends the request, and the ones after it keep waiting."""
-        done: list[Fault] = []
-        while fault := self._take(moment, request, done):
-            done.append(fault)
+        while fault := self._take(moment, request):
             fault.act(request)
 
-    def _take(self, moment: str, request: Request, done: list[Fault]) -> Fault | None:
+    def _take(self, moment: str, request: Request) -> Fault | None:
         with self._lock:
-            for fault in self._waiting:
-                if fault not in done and fault.fits(moment, request):
-                    fault.times -= 1
-                    if not fault.times:
-                        self._waiting.remove(fault)
-                    return fault
-        return None
+            fault = next((fault for fault in self._waiting if fault.fits(moment, request)), None)
+            if fault:
+                fault.times -= 1
+                self._waiting = [waiting for waiting in self._waiting if waiting.times]
+            return fault
 
 
 def drop(_request: Request) -> None:

@@ -17,9 +17,3 @@ class ClusterPort(Protocol):
 
     def apply(self, obj: Manifest) -> Manifest:
         """Create or replace an object, status included."""
-
-    def list(self, resource: str, namespace: str, selector: str = "") -> list[Manifest]:
-        """Return the objects that a label selector matches."""
-
-    def delete(self, resource: str, namespace: str, name: str) -> None:
-        """Delete an object."""

@@ -8,20 +8,19 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from workflows.rehearsal import dag, errors, expressions, nodes, retries, scope, tags
+from workflows.rehearsal import dag, errors, expressions, nodes, scope, tags
 from workflows.rehearsal.limits import Limit
-from workflows.rehearsal.nodes import Attempt, Node, Phase
-from workflows.rehearsal.pod import Kubelet, Order
+from workflows.rehearsal.nodes import Node
+from workflows.rehearsal.pod import Kubelet
 from workflows.rehearsal.scope import NotStarted, Scope, Subject
+from workflows.rehearsal.tries import Tries
 
 FAST: Final = "template has failed or errored children and failFast enabled"
 _TASK_TAGS: Final = ("tasks.", "tasks[")
 _KEPT_PHASES: Final = ("Succeeded", "Skipped", "Omitted")
-_POLL_S: Final = 0.01
 
 
 class Run:
@@ -29,9 +28,8 @@ class Run:
 
     def __init__(self, subject: Subject, kubelet: Kubelet, say: Callable[[Node], None], time_scale: float) -> None:
         self._subject = subject
-        self._kubelet = kubelet
         self._say = say
-        self._time_scale = time_scale
+        self.time_scale = time_scale
         self._lock = threading.RLock()
         self._began = time.monotonic()
         self._templates = {template["name"]: template for template in subject.spec.get("templates", [])}
@@ -39,6 +37,7 @@ class Run:
         self._fresh: set[str] = set()
         self._limit = self._main = Limit(self._deadline())
         self._scope = Scope(subject)
+        self._tries = Tries(subject, kubelet, self._scope, self)
         self.nodes: dict[str, Node] = {}
         self.outputs = self._scope.outputs
 
@@ -52,7 +51,7 @@ class Run:
         """Run the exit handler to its end; neither the deadline nor a stop applies to it."""
         self._limit = Limit()
         self._scope.add(
-            {"workflow.status": status, "workflow.failures": failures, "workflow.duration": f"{self._now_s():.6f}"}
+            {"workflow.status": status, "workflow.failures": failures, "workflow.duration": f"{self.now_s():.6f}"}
         )
         path = f"{self._subject.name}.onExit"
         return self._execute(template, path, path, self._subject.arguments)
@@ -70,110 +69,34 @@ class Run:
 
     def _execute(self, template: str, path: str, name: str, arguments: Mapping[str, str | None]) -> Node:
         described = self._template(template)
-        node = Node(name=name, path=path, template=template, started_s=self._now_s())
+        node = Node(name=name, path=path, template=template, started_s=self.now_s())
         try:
             node = replace(node, inputs=self._scope.inputs(described, arguments))
         except NotStarted as error:
-            return self._record(replace(node, phase="Error", message=str(error)))
+            return self.record(replace(node, phase="Error", message=str(error)))
         if reason := self._limit.reason():
-            return self._record(replace(node, phase="Failed", message=reason))
-        return self._tasks(described, node) if "dag" in described else self._container(described, node)
+            return self.record(replace(node, phase="Failed", message=reason))
+        return self._tasks(described, node) if "dag" in described else self._tries.run(described, node, self._limit)
 
     def _template(self, name: str) -> dict[str, Any]:
         if name not in self._templates:
             raise errors.UnknownName("template", name, f"workflow {self._subject.name}")
         return dict(self._templates[name])
 
-    # --- a container, tried until it is enough ---
-
-    def _container(self, template: dict[str, Any], node: Node) -> Node:
-        values = self._scope.values(node)
-        where = f"template {template['name']}"
-        strategy = template.pop("retryStrategy", None)
-        if strategy is None:
-            attempt = self._try(template, node, 0, values)
-            return self._settle(node, (attempt,), attempt.phase, attempt.message, template)
-        strategy = tags.substitute(strategy, values, where)
-        node = replace(node, retried=True)
-        attempts: tuple[Attempt, ...] = ()
-        while True:
-            attempts += (self._try(template, replace(node, attempts=attempts), len(attempts), values),)
-            last = attempts[-1]
-            if last.phase == "Succeeded":
-                return self._settle(node, attempts, "Succeeded", "", template)
-            message = self._after_failure(strategy, replace(node, attempts=attempts), where)
-            if message is not None:
-                return self._settle(node, attempts, last.phase, message, template)
-
-    def _after_failure(self, strategy: Mapping[str, Any], node: Node, where: str) -> str | None:
-        """Wait the back-off and return the last message, None for another try."""
-        wait_s = retries.backoff_s(strategy, len(node.attempts))
-        if wait_s and not self._limit.reason():
-            self._record(replace(node, phase="Running", message=f"Backoff for {wait_s:g} seconds"))
-            until = time.monotonic() + wait_s * self._time_scale
-            while time.monotonic() < until and not self._limit.reason():
-                time.sleep(min(_POLL_S, wait_s * self._time_scale))
-        if self._limit.reason():
-            return f"retry exceeded workflow deadline ({self._limit.reason()})"
-        return retries.verdict(strategy, node.attempts[-1], len(node.attempts), where)
-
-    def _try(self, template: Mapping[str, Any], node: Node, number: int, values: tags.Values) -> Attempt:
-        path = f"{node.path}({number})" if node.retried else node.path
-        pod = nodes.pod_name(self._subject.name, path, node.template)
-        mine = {**values, "pod.name": pod, "node.name": node.path} | ({"retries": str(number)} if node.retried else {})
-        order = self._order(tags.substitute(template, mine, f"template {node.template}"), node, path, pod)
-        started = self._now_s()
-
-        def tell(phase: Phase, message: str) -> None:
-            self._record(replace(node, phase=phase, message=message))
-
-        tell("Pending", "")
-        ending = self._kubelet.run(order, self._limit, tell)
-        return Attempt(
-            number, pod, ending.phase, ending.message, ending.exit_code, ending.outputs, ending.log,
-            started, self._now_s() - started,
-        )  # fmt: skip
-
-    def _order(self, template: Mapping[str, Any], node: Node, path: str, pod: str) -> Order:
-        spec_volumes = tags.substitute(self._subject.spec.get("volumes", []), self._scope.values(), "workflow spec")
-        timeout_s = self._scaled(template.get("timeout"))
-        pending_s = [limit for limit in (timeout_s, self._scaled(template.get("pendingTimeout"))) if limit is not None]
-        account = template.get("serviceAccountName") or self._subject.spec.get("serviceAccountName") or "default"
-        return Order(
-            workflow=self._subject.name,
-            path=path,
-            pod=pod,
-            node=node.name,
-            node_id=nodes.node_id(self._subject.name, path),
-            template=template,
-            volumes=(*spec_volumes, *template.get("volumes", [])),
-            service_account=account,
-            timeout_s=timeout_s,
-            # The controller looks at these for the node of the template: with retries that one is never Pending.
-            pending_timeout_s=min(pending_s) if pending_s and not node.retried else None,
-        )
-
-    def _settle(
-        self, node: Node, attempts: tuple[Attempt, ...], phase: Phase, message: str, template: Mapping[str, Any]
-    ) -> Node:
-        node = replace(node, phase=phase, message=message, attempts=attempts, outputs=attempts[-1].outputs)
-        self._scope.publish(node, template)
-        return self._record(node)
-
     # --- a DAG ---
 
     def _tasks(self, template: dict[str, Any], node: Node) -> Node:
-        node = self._record(replace(node, phase="Running"))
+        node = self.record(replace(node, phase="Running"))
         values = self._scope.values(node) | {"node.name": node.path}
         template = tags.substitute(template, values, f"template {template['name']}", later=_TASK_TAGS)
         tasks = {task["name"]: task for task in template["dag"]["tasks"]}
         ended = self._run_tasks(template, tasks, node)
         if len(ended) < len(tasks):
-            return self._record(replace(node, phase="Failed", message=FAST))
+            return self.record(replace(node, phase="Failed", message=FAST))
         phase = dag.phase(list(tasks.values()), ended, fail_fast=template["dag"].get("failFast", True))
         if phase != "Succeeded":
-            return self._record(replace(node, phase=phase))
-        return self._record(self._with_outputs(template, replace(node, phase=phase), ended))
+            return self.record(replace(node, phase=phase))
+        return self.record(self._with_outputs(template, replace(node, phase=phase), ended))
 
     def _run_tasks(self, template: Mapping[str, Any], tasks: dict[str, Any], node: Node) -> dict[str, Node]:
         """Run all tasks; the template's own `failFast`, unlike that of its dag, starts nothing after a failure."""
@@ -205,17 +128,17 @@ class Run:
     def _task(self, task: "_Task") -> Node:
         if kept := self._reuse(task):
             return kept
-        node = Node(name=task.name, path=task.path, template=task.template, started_s=self._now_s())
+        node = Node(name=task.name, path=task.path, template=task.template, started_s=self.now_s())
         try:
             if not dag.may_start(task.task, task.ended):
-                return self._record(replace(node, phase="Omitted", message="omitted: depends condition not met"))
+                return self.record(replace(node, phase="Omitted", message="omitted: depends condition not met"))
             values = self._task_values(task)
             asked = tags.substitute(task.task.get("when", ""), values, task.where)
             if asked and not _runs(asked):
-                return self._record(replace(node, phase="Skipped", message=f"when '{asked}' evaluated false"))
+                return self.record(replace(node, phase="Skipped", message=f"when '{asked}' evaluated false"))
             arguments = scope.arguments(task.task, values, task.where)
         except (NotStarted, tags.Absent, expressions.Unreadable) as error:
-            return self._record(replace(node, phase="Error", message=str(error)))
+            return self.record(replace(node, phase="Error", message=str(error)))
         return self._execute(task.template, task.path, task.name, arguments)
 
     def _task_values(self, task: "_Task") -> dict[str, str | None]:
@@ -251,15 +174,15 @@ class Run:
             if path == task.path or path.startswith(f"{task.path}."):
                 self._reused.add(path)
                 self._scope.publish(node, self._template(node.template))
-                self._record(replace(node, started_s=self._now_s(), duration_s=0.0), ended=True)
+                self.record(replace(node, started_s=self.now_s(), duration_s=0.0), ended=True)
         return kept
 
     # --- telling, and time ---
 
-    def _record(self, node: Node, *, ended: bool = False) -> Node:
+    def record(self, node: Node, *, ended: bool = False) -> Node:
         """Keep the newest state of a node and tell it."""
         if not ended:
-            node = replace(node, duration_s=self._now_s() - node.started_s)
+            node = replace(node, duration_s=self.now_s() - node.started_s)
         with self._lock:
             self.nodes[node.path] = node
             self._say(node)
@@ -267,12 +190,9 @@ class Run:
 
     def _deadline(self) -> float | None:
         seconds = self._subject.spec.get("activeDeadlineSeconds")
-        return None if seconds is None else self._began + float(seconds) * self._time_scale
+        return None if seconds is None else self._began + float(seconds) * self.time_scale
 
-    def _scaled(self, duration: str | None) -> float | None:
-        return None if not duration else retries.duration_s(duration) * self._time_scale
-
-    def _now_s(self) -> float:
+    def now_s(self) -> float:
         return time.monotonic() - self._began
 
 

@@ -1,8 +1,8 @@
 """What the tags mean at each place of a workflow, and how arguments become inputs.
 
-Everywhere: the workflow's name, uid, parameters and global outputs. Inside a template: its inputs. In a task's arguments:
-status, exit code and outputs of the tasks before it. An output of a task that never ran is its producer's default; without
-one it is absent, and then the input's default counts, if the argument is nothing but that output.
+Everywhere: the workflow's name, uid, parameters and global outputs. Inside a template: its inputs. In a task's
+arguments: status, exit code and outputs of the tasks before it. An output of a task that never ran is its producer's
+default; without one it is absent, and then the input's default counts, if the argument is nothing but that output.
 """
 
 import threading

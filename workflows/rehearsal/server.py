@@ -19,14 +19,13 @@ from workflows.rehearsal.pod_exec import Session
 class Server(ThreadingHTTPServer):
     """Accepts connections until it is stopped, and then closes those that are still open."""
 
-    daemon_threads = False  # so that stopping waits for the threads
     request_queue_size = 128
 
     def __init__(self, api: Api) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.api = api
         self.stopping = threading.Event()
-        self._connections: set[Any] = set()
+        self._connections: dict[Any, threading.Thread] = {}
         self._thread = threading.Thread(target=self._accept, name="api-server", daemon=True)
 
     def start(self) -> None:
@@ -38,9 +37,10 @@ class Server(ThreadingHTTPServer):
         self.stopping.set()
         socket.create_connection(("127.0.0.1", self.server_port)).close()  # wakes the thread that accepts
         self._thread.join()
-        for connection in list(self._connections):
+        for connection, thread in list(self._connections.items()):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+            thread.join()
         self.server_close()
 
     def _accept(self) -> None:
@@ -48,14 +48,17 @@ class Server(ThreadingHTTPServer):
             self.handle_request()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Remember a connection for the end."""
-        self._connections.add(request)
-        super().process_request(request, client_address)
+        """Give a connection its thread, and remember both for the end."""
+        arguments = (request, client_address)
+        # A daemon, or a process that never came to `stop` would not end while a client holds its connection.
+        thread = threading.Thread(target=self.process_request_thread, args=arguments, daemon=True)
+        self._connections[request] = thread
+        thread.start()
 
     def shutdown_request(self, request: Any) -> None:
         """Forget a connection that has ended."""
-        self._connections.discard(request)
         super().shutdown_request(request)
+        self._connections.pop(request, None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Keep quiet about clients that went away; tests kill some on purpose."""

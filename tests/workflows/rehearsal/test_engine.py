@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from workflows.rehearsal import dag as dag_shape
 from workflows.rehearsal import engine, errors
 
 NAMESPACE = "threescale"
@@ -242,9 +243,9 @@ def test_a_parameter_that_nobody_declared_is_accepted_as_argo_does(argo):
 
 def test_any_template_can_be_the_entrypoint(argo):
     argo.apply(workflow(phase("main", FAIL), phase("other")))
-    done = argo.submit("backup", entrypoint="other")
+    other, main = argo.submit("backup", entrypoint="other"), argo.submit("backup")
 
-    assert done.phase == "Succeeded"
+    assert (other.phase, main.phase) == ("Succeeded", "Failed")
 
 
 def test_an_unknown_field_is_an_error_that_names_it(argo):
@@ -281,13 +282,29 @@ def test_an_unknown_tag_beside_the_templates_ends_the_rehearsal(argo):
         run(argo, phase("main"), affinity={"labels": {"workflow": "{{workflow.typo}}"}})
 
 
-def test_an_output_of_a_task_that_is_no_ancestor_is_an_unknown_tag(argo):
+def test_the_status_of_a_task_that_is_no_ancestor_is_an_unknown_tag(cluster, tmp_path):
+    """The gate opens when `one` has ended, so that `two` starts after it without depending on it."""
+    cluster.apply(claim("shared"))
+    argo = engine.Engine(cluster, tmp_path, namespace=NAMESPACE, say=lambda node: opens(argo, node))
+    wait = "import sys, pathlib, time\nwhile not pathlib.Path(sys.argv[2]).exists(): time.sleep(0.005)"
+    gate = on_claim(phase("gate", wait, args=["/shared/open"]), "shared", "/shared")
+    main = dag("main", task("one", template="part"), task("gate"), task("two", "gate", template="part", it=ONE))
     with pytest.raises(errors.UnknownTag, match=r"tasks\.one"):
-        run(
-            argo,
-            dag("main", task("one", template="part"), task("two", template="part", it="{{tasks.one.status}}")),
-            phase("part"),
-        )
+        run(argo, main, gate, phase("part"))
+
+
+ONE = "{{tasks.one.status}}"
+
+
+def opens(argo, node):
+    if (node.name, node.phase) == ("one", "Succeeded"):
+        (argo.volume("shared") / "open").touch()
+
+
+def test_the_ancestors_of_a_task_are_those_it_waits_for_directly_or_not():
+    tasks = {name: task(name, depends) for name, depends in [("a", ""), ("b", "a"), ("c", "b.Failed"), ("d", "a")]}
+
+    assert dag_shape.ancestors(tasks["c"], tasks) == ["b", "a"]
 
 
 def test_an_unknown_template_ends_the_rehearsal(argo):
@@ -696,6 +713,18 @@ def test_a_template_s_timeout_ends_the_process(argo):
     assert done.message == "Pod was active on the node longer than the specified deadline"
 
 
+def test_a_timeout_does_not_end_the_waiting_of_a_pod_with_retries_as_in_argo(argo):
+    main = on_claim(phase("main", timeout="1m", retryStrategy={"limit": 1}), "lost", "/lost")
+    with pytest.raises(errors.PendingForEver, match="'lost'"):
+        run(argo, main)
+
+
+def test_a_timeout_ends_the_waiting_of_a_pod_without_retries(argo):
+    done = run(argo, on_claim(phase("main", timeout="1m"), "lost", "/lost"))
+
+    assert (done.phase, done.message, only(done).exit_code) == ("Failed", "timeout", None)
+
+
 def test_the_workflow_s_deadline_ends_what_runs_but_not_the_exit_handler(argo):
     slow = phase("slow", "import time; time.sleep(60)")
     done = run(argo, dag("main", task("slow")), slow, phase("report"), activeDeadlineSeconds=100, onExit="report")
@@ -763,6 +792,31 @@ def test_retry_runs_again_what_came_after_a_failure_though_it_succeeded(argo):
     argo.retry(failed)
 
     assert started == ["bad", "clean"]
+
+
+def test_retry_runs_again_what_is_inside_a_dag_that_came_after_a_failure(argo):
+    clean = dag("clean", task("part"))
+    main = dag("main", task("bad"), task("clean", "bad.Failed"), task("end", "bad", template="bad"))
+    failed = run(argo, main, clean, phase("bad", FAIL), phase("part"))
+    started = []
+    argo.on_start = lambda name, _process: started.append(name)
+    argo.retry(failed)
+
+    assert started == ["bad", "part"]
+
+
+def test_retry_keeps_a_dag_that_succeeded_with_the_global_outputs_inside(argo):
+    part = phase("part", WRITE, args=["claim-1"], outputs=OUT)
+    part["outputs"]["parameters"][0]["globalName"] = "claim"
+    inner = dag("inner", task("part"), outputs={"out": {"parameter": "{{tasks.part.outputs.parameters.out}}"}})
+    inner["outputs"]["parameters"][0]["globalName"] = "unseen"
+    failed = run(argo, dag("main", task("inner"), task("bad", "inner")), inner, part, phase("bad", FAIL))
+    started = []
+    argo.on_start = lambda name, _process: started.append(name)
+    done = argo.retry(failed)
+
+    assert (started, done.outputs) == (["bad"], {"claim": "claim-1"})
+    assert phases(done) == {"inner": "Succeeded", "part": "Succeeded", "bad": "Failed"}
 
 
 def test_retry_uses_the_template_as_it_was_at_submit(argo):

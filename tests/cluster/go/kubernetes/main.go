@@ -4,12 +4,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
-	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
@@ -30,7 +30,7 @@ func part(name string) (*cobra.Command, error) {
 	case "kube-scheduler":
 		return scheduler.NewSchedulerCommand(), nil
 	case "kubelet":
-		return kubelet.NewKubeletCommand(genericapiserver.SetupSignalContext()), nil
+		return kubelet.NewKubeletCommand(context.Background()), nil
 	case "kubectl":
 		return kubectl.NewDefaultKubectlCommand(), nil
 	}

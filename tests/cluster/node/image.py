@@ -1,0 +1,110 @@
+"""Builds the step image where no registry can be reached: a base from Debian's packages, wheels fetched beforehand.
+
+`RUN` gets no network. pip finds the wheels in a folder that is mounted while building, and is told so by a mounted
+configuration: the Containerfile is the one for a machine with a registry, and none of this stays in the image. Wheels
+are for the base's Python, Debian 12's 3.11.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from . import commands, packages, programs
+
+CONTEXT: Final = Path(__file__).parents[3]
+CONTAINERFILE: Final = CONTEXT / "images" / "steps" / "Containerfile"
+NAME: Final = "localhost/threescale-backup/steps:dev"
+BASE: Final = "localhost/threescale-backup/base:debian-12-python-3.11"
+_SUITE: Final = "bookworm"
+_PYTHON: Final = "3.11"
+_INCLUDED: Final = "python3,python3-venv"  # what the Containerfile asks of its base
+_DROPPED: Final = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale")
+_RUN_ROOT: Final = "/run/threescale-backup-images"  # podman allows it 50 characters
+_PIP: Final = "[global]\nno-index = true\nfind-links = /wheels\nno-cache-dir = true\n"
+
+
+@dataclass(frozen=True)
+class Built:
+    name: str
+    size_bytes: int
+    added_bytes: int  # on top of the base
+
+
+def build(containerfile: Path, context: Path, name: str, output: Path, say: Callable[[str], object]) -> Built:
+    """Build the image, and save it as an archive that the cluster can load."""
+    packages.install(packages.TO_BUILD_IMAGES)
+    if not _has(BASE):
+        say("makes the base from Debian's packages")
+        _make_base()
+    with tempfile.TemporaryDirectory(prefix="step-image-") as scratch:
+        wheels, settings = Path(scratch, "wheels"), Path(scratch, "pip.conf")
+        settings.write_text(_PIP)
+        _fetch_wheels(containerfile.parent, wheels)
+        _podman(
+            *("build", "--pull-never", "--isolation", "oci", "--runtime", "runc", "--network", "none"),
+            *("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"),
+            *("--volume", f"{wheels}:/wheels:ro", "--volume", f"{settings}:/etc/pip.conf:ro"),
+            *("--build-arg", f"BASE={BASE}", "--file", str(containerfile), "--tag", name, str(context)),
+        )
+    output.unlink(missing_ok=True)
+    _podman("save", "--format", "docker-archive", "--output", str(output), name)
+    size, base = _size(name), _size(BASE)
+    return Built(name, size, size - base)
+
+
+def _fetch_wheels(folder: Path, wheels: Path) -> None:
+    wheels.mkdir()
+    for requirements in sorted(folder.glob("requirements*.txt")):
+        commands.run(
+            *("python3", "-m", "pip", "download", "--quiet", "--dest", wheels, "--requirement", requirements),
+            *("--only-binary=:all:", "--python-version", _PYTHON, "--implementation", "cp"),
+        )
+
+
+def _make_base() -> None:
+    """Install a small Debian with Python into a folder, and import it as an image of one layer."""
+    with tempfile.TemporaryDirectory(prefix="base-", dir=_storage()) as scratch:
+        root = Path(scratch, "root")
+        commands.run("debootstrap", "--variant=minbase", f"--include={_INCLUDED}", _SUITE, root)
+        _trim(root)
+        layer = Path(scratch, "layer.tar")
+        commands.run("tar", "--numeric-owner", "--exclude=./dev/*", "-C", root, "-cf", layer, ".")
+        _podman("import", "--change", 'CMD ["python3"]', str(layer), BASE)
+
+
+def _trim(root: Path) -> None:
+    for folder in _DROPPED:
+        shutil.rmtree(root / folder, ignore_errors=True)
+        (root / folder).mkdir(parents=True, exist_ok=True)
+
+
+def _has(name: str) -> bool:
+    return commands.succeeds(*_words("image", "exists", name))
+
+
+def _size(name: str) -> int:
+    return int(json.loads(_podman("image", "inspect", name))[0]["Size"])
+
+
+def _podman(*words: str) -> str:
+    return commands.run(*_words(*words))
+
+
+def _words(*words: str) -> list[str]:
+    """Podman with a storage of its own, so that the layers stay and nobody else's images are seen."""
+    return [
+        *("podman", "--root", str(_storage() / "storage"), "--runroot", _RUN_ROOT, "--tmpdir", f"{_RUN_ROOT}/tmp"),
+        *("--storage-driver", "overlay", "--log-level", "error"),
+        *("--runtime", "runc", "--cgroup-manager", "cgroupfs", "--events-backend", "none", *words),
+    ]
+
+
+def _storage() -> Path:
+    folder = programs.home(os.environ) / f"images-{_SUITE}-python-{_PYTHON}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

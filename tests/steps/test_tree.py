@@ -1,0 +1,612 @@
+import hashlib
+import os
+import random
+import shutil
+import socket
+import stat
+import subprocess
+import tempfile
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from steps import errors, mtree, tree
+from steps.mtree import FILE, FOLDER, LINK, Entry
+from steps.tree import Tally
+
+ROOT = os.geteuid() == 0
+ORDINARY_USER = 1000740000  # as OpenShift gives them, of group 0
+MTREE = shutil.which("mtree")
+KEYWORDS = "type,size,link,time,sha256"
+BIG = 16 << 20  # bytes: long enough to read that another thread comes in between
+
+names = st.one_of(
+    st.binary(min_size=1, max_size=12).filter(lambda name: not {b"/", b"\0"} & {bytes([byte]) for byte in name}),
+    st.sampled_from(
+        [b"a b", b"two\nlines", b"back\\slash", b"-rf", b".hidden", b"caf\xe9", b"*", b"a", b"a.b", b"a-b"]
+    ),
+).filter(lambda name: name not in {b".", b"..", b"lost+found"})
+times_ns = st.integers(-(10**18), 4 * 10**18)
+own = 0 if ROOT else 0o700  # what nobody but root can read is no tree of one's own
+file_modes = st.sampled_from([0o0, 0o400, 0o555, 0o600, 0o644, 0o664, 0o755, 0o4711]).map(lambda mode: mode | own)
+folder_modes = st.sampled_from([0o0, 0o400, 0o555, 0o700, 0o755, 0o2775, 0o1777]).map(lambda mode: mode | own)
+
+files = st.tuples(st.just(FILE), st.binary(max_size=30), file_modes, times_ns)
+links = st.tuples(st.just(LINK), names, st.just(0o777), times_ns)
+leaves = st.one_of(files, links, st.tuples(st.just(FOLDER), st.just({}), folder_modes, times_ns))
+trees = st.recursive(
+    st.dictionaries(names, leaves, max_size=4),
+    lambda below: st.dictionaries(
+        names, st.one_of(leaves, st.tuples(st.just(FOLDER), below, folder_modes, times_ns)), max_size=4
+    ),
+    max_leaves=12,
+)
+
+
+def holds_no_pattern(content):
+    """Whether no name holds what Debian's mtree takes for a pattern, in its own listings too."""
+    return all(
+        not set(b"*?[") & set(name) and (leaf[0] != FOLDER or holds_no_pattern(leaf[1]))
+        for name, leaf in content.items()
+    )
+
+
+def build(root, content):
+    root.mkdir(exist_ok=True)
+    for name, (kind, what, mode, when_ns) in content.items():
+        path = root / os.fsdecode(name)
+        if kind == FOLDER:
+            build(path, what)
+        elif kind == LINK:
+            path.symlink_to(os.fsdecode(what))
+        else:
+            path.write_bytes(what)
+        if kind != LINK:
+            path.chmod(mode)
+        os.utime(path, ns=(when_ns, when_ns), follow_symlinks=False)
+    return root
+
+
+@contextmanager
+def folders(*wanted):
+    """New folders for one example of a property, because `tmp_path` is the same for all of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = [Path(folder, name) for name in wanted]
+        for path in made:
+            path.mkdir()
+        yield made
+
+
+@pytest.fixture
+def anyones():
+    """A folder that every user may use, unlike `tmp_path`."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder)
+
+
+@contextmanager
+def ordinary_user():
+    """Run as a user that root's rights do not help, of group 0."""
+    if not ROOT:
+        yield
+        return
+    os.seteuid(ORDINARY_USER)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def seen(root):
+    return list(tree.scan(root, Tally()))
+
+
+def no_progress(_tally):
+    pass
+
+
+def out(source, target, tally=None, progress=no_progress):
+    return list(tree.copy_out(source, target, tally or Tally(), progress))
+
+
+def back(entries, source, target, tally=None):
+    tree.copy_back(entries, source, target, tally or Tally(), no_progress)
+
+
+def as_restored(entry):
+    """An entry as System needs it: the group of System's user writes."""
+    if entry.kind == LINK:
+        return entry
+    executable = entry.kind == FOLDER or entry.mode & 0o111
+    return entry._replace(mode=entry.mode | (0o070 if executable else 0o060))
+
+
+def without_digest(entry):
+    return entry._replace(digest="")
+
+
+@given(trees)
+@settings(max_examples=60, deadline=None)
+def test_a_tree_that_was_copied_out_and_back_is_the_same(content):
+    with folders("source", "copy", "back") as (source, copy, restored):
+        before = seen(build(source, content))
+
+        listing = list(mtree.dump(out(source, copy)))
+        back(mtree.parse(listing), copy, restored)
+
+        assert seen(restored) == [as_restored(entry) for entry in before]
+        for entry in before:
+            if entry.kind == FILE:
+                assert (restored / entry.path).read_bytes() == (source / entry.path).read_bytes()
+
+
+@given(trees)
+@settings(max_examples=40, deadline=None)
+def test_a_copy_is_readable_and_replaceable_by_the_group_and_compares_with_its_listing(content):
+    with folders("source", "copy") as (source, copy):
+        before = seen(build(source, content))
+
+        entries = out(source, copy)
+
+        assert [without_digest(entry) for entry in entries] == before
+        assert list(tree.compare(entries, copy, digests=True)) == []
+        for entry in seen(copy):
+            needed = {FILE: 0o640, FOLDER: 0o770, LINK: 0}[entry.kind]
+            assert entry.mode & needed == needed
+        for entry in entries:
+            if entry.kind == FILE:
+                assert entry.digest == hashlib.sha256((source / entry.path).read_bytes()).hexdigest()
+                assert (copy / entry.path).stat().st_mtime_ns == entry.mtime_ns
+
+
+@given(trees)
+@settings(max_examples=25, deadline=None)
+def test_the_listing_of_a_tree_is_the_same_bytes_twice(content):
+    with folders("source", "one", "two") as (source, one, two):
+        build(source, content)
+
+        assert "".join(mtree.dump(out(source, one))) == "".join(mtree.dump(out(source, two)))
+
+
+@given(trees.filter(bool), st.data())
+@settings(max_examples=40, deadline=None)
+def test_an_entry_more_or_less_than_listed_is_found(content, data):
+    with folders("source", "copy") as (source, copy):
+        entries = out(build(source, content), copy)
+        odd = data.draw(st.sampled_from(entries))
+        listed = [entry for entry in entries if entry is not odd]
+
+        assert list(tree.compare(listed, copy, digests=True)) == [f"{odd.path!r} is not listed"]
+        if odd.kind != FOLDER:
+            (copy / odd.path).unlink()
+
+            assert list(tree.compare(entries, copy, digests=True)) == [f"{odd.path!r} is missing"]
+
+
+@pytest.mark.skipif(MTREE is None, reason="there is no mtree (Debian: mtree-netbsd) on this machine")
+@given(trees.filter(holds_no_pattern))
+@settings(max_examples=15, deadline=None)
+def test_the_mtree_of_the_system_finds_a_copy_to_be_as_listed(content):
+    with folders("source", "copy") as (source, copy):
+        listing = "".join(mtree.dump(out(build(source, content), copy)))
+
+        chosen = subprocess.run(  # noqa: S603  the system's own mtree
+            [MTREE, "-C", "-k", KEYWORDS], input=listing.encode(), capture_output=True, check=True
+        )
+        judged = subprocess.run(  # noqa: S603  the system's own mtree
+            [MTREE, "-p", str(copy)], input=chosen.stdout, capture_output=True, check=False
+        )
+
+        assert (judged.stdout, judged.stderr, judged.returncode) == (b"", b"", 0)
+
+
+@pytest.fixture
+def source(tmp_path):
+    content = {
+        b"acme": (
+            FOLDER,
+            {b"logo.png": (FILE, b"\x89PNG", 0o664, 10**18), b"empty": (FILE, b"", 0o600, 10**18)},
+            0o775,
+            10**18,
+        ),
+        b"current": (LINK, b"acme", 0o777, 10**18),
+        b"none": (FOLDER, {}, 0o755, 10**18),
+    }
+    return build(tmp_path / "source", content)
+
+
+@pytest.fixture
+def copied(source, tmp_path):
+    """A copy of the tree and its entries."""
+    (tmp_path / "copy").mkdir()
+    return tmp_path / "copy", out(source, tmp_path / "copy")
+
+
+def flip(copy):
+    (copy / "acme/logo.png").write_bytes(b"\x89PNg")
+
+
+def truncate(copy):
+    (copy / "acme/logo.png").write_bytes(b"\x89PN")
+
+
+def extend(copy):
+    (copy / "acme/logo.png").write_bytes(b"\x89PNG\n")
+
+
+def fill(copy):
+    (copy / "acme/empty").write_bytes(b"\0")
+
+
+def remove_file(copy):
+    (copy / "acme/logo.png").unlink()
+
+
+def remove_folder(copy):
+    shutil.rmtree(copy / "acme")
+
+
+def add_file(copy):
+    (copy / "acme/more").touch()
+
+
+def add_at_the_end(copy):
+    (copy / "zzz").touch()
+
+
+def add_fifo(copy):
+    os.mkfifo(copy / "acme/pipe")
+
+
+def file_to_folder(copy):
+    (copy / "acme/empty").unlink()
+    (copy / "acme/empty").mkdir()
+
+
+def folder_to_link(copy):
+    (copy / "none").rmdir()
+    (copy / "none").symlink_to("acme")
+
+
+def file_to_fifo(copy):
+    (copy / "acme/empty").unlink()
+    os.mkfifo(copy / "acme/empty")
+
+
+def link_elsewhere(copy):
+    (copy / "current").unlink()
+    (copy / "current").symlink_to("none")
+
+
+@pytest.mark.parametrize(
+    ("damage", "findings"),
+    [
+        (flip, ["'acme/logo.png' has other bytes than listed"]),
+        (truncate, ["'acme/logo.png' has 3 bytes, listed with 4"]),
+        (extend, ["'acme/logo.png' has 5 bytes, listed with 4"]),
+        (fill, ["'acme/empty' has 1 bytes, listed with 0"]),
+        (remove_file, ["'acme/logo.png' is missing"]),
+        (remove_folder, ["'acme' is missing", "'acme/empty' is missing", "'acme/logo.png' is missing"]),
+        (add_file, ["'acme/more' is not listed"]),
+        (add_at_the_end, ["'zzz' is not listed"]),
+        (add_fifo, ["'acme/pipe' is a socket, FIFO or device"]),
+        (file_to_folder, ["'acme/empty' is a dir, listed as file"]),
+        (folder_to_link, ["'none' is a link, listed as dir"]),
+        (file_to_fifo, ["'acme/empty' is missing", "'acme/empty' is a socket, FIFO or device"]),
+        (link_elsewhere, ["'current' points elsewhere than listed"]),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_any_damage_to_a_copy_is_found(copied, damage, findings):
+    copy, entries = copied
+
+    damage(copy)
+
+    assert list(tree.compare(entries, copy, digests=True)) == findings
+
+
+def test_a_comparison_without_digests_reads_no_file(copied):
+    copy, entries = copied
+
+    flip(copy)
+
+    assert list(tree.compare(entries, copy, digests=False)) == []
+
+
+def test_a_tree_that_is_gone_is_no_empty_one(tmp_path):
+    tally = Tally()
+
+    assert list(tree.scan(tmp_path / "gone", tally)) == []
+    assert tally.unreadable == ["."]
+    assert list(tree.compare([], tmp_path / "gone", digests=True)) == ["'.' can't be read"]
+
+
+def test_lost_and_found_is_left_out_at_the_top_only(source, tmp_path):
+    (source / "lost+found/piece").mkdir(parents=True)
+    (source / "acme/lost+found").mkdir()
+    (tmp_path / "copy").mkdir()
+
+    out(source, tmp_path / "copy")
+
+    assert not (tmp_path / "copy/lost+found").exists()
+    assert (tmp_path / "copy/acme/lost+found").is_dir()
+
+
+def test_what_is_neither_file_folder_nor_link_is_named_and_not_copied(source, tmp_path):
+    (tmp_path / "copy").mkdir()
+    os.mkfifo(source / "acme/pipe")
+    tally = Tally()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(source / "socket"))
+
+        entries = out(source, tmp_path / "copy", tally)
+
+    assert tally.special == ["acme/pipe", "socket"]
+    assert not {"acme/pipe", "socket"} & {entry.path for entry in entries}
+    assert list(tree.compare(entries, tmp_path / "copy", digests=True)) == []
+
+
+def test_a_copy_is_counted_as_it_goes(source, tmp_path):
+    (tmp_path / "copy").mkdir()
+    tally, steps = Tally(), []
+
+    out(source, tmp_path / "copy", tally, lambda tally: steps.append(tally.files + tally.folders + tally.links))
+
+    assert steps == [1, 2, 3, 4, 5]
+    assert (tally.files, tally.folders, tally.links, tally.size_bytes) == (2, 2, 1, 4)
+    assert tree.measure(source) == tally
+
+
+def test_what_vanishes_while_the_tree_is_read_is_counted(source, tmp_path):
+    (tmp_path / "copy").mkdir()
+    tally = Tally()
+
+    def lose(tally):
+        if tally.folders == 1 and not tally.files:
+            shutil.rmtree(source / "acme")
+            (source / "current").unlink()
+
+    entries = out(source, tmp_path / "copy", tally, lose)
+
+    assert [entry.path for entry in entries] == ["acme", "none"]
+    assert tally.vanished == 2
+    assert tally.unreadable == []
+
+
+def test_a_file_that_vanishes_before_it_is_opened_is_counted(source, tmp_path):
+    (tmp_path / "copy").mkdir()
+    tally = Tally()
+
+    assert tree._copy_file_out(source, tmp_path / "copy", entry("gone"), tally) is None  # noqa: SLF001
+    assert tally.vanished == 1
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can make files that another user may not read")
+def test_what_can_not_be_read_is_named_after_all_else_was_copied(anyones):
+    source, copy = (
+        build(anyones / "source", {b"aa": (FOLDER, {b"x": (FILE, b"1", 0o644, 0)}, 0o700, 0)}),
+        anyones / "copy",
+    )
+    build(source, {b"bb": (FILE, b"2", 0o600, 0), b"cc": (FILE, b"3", 0o644, 0)})
+    build(source, {b"dd": (FOLDER, {b"y": (FILE, b"4", 0o644, 0)}, 0o744, 0)})
+    copy.mkdir()
+    copy.chmod(0o777)
+    for path in [source / "aa", source / "bb", source / "dd"]:
+        os.chown(path, 4711, 4711)
+    tally = Tally()
+
+    with ordinary_user():
+        entries = out(source, copy, tally)
+
+    assert tally.unreadable == ["aa", "bb", "dd/y"]
+    assert [entry.path for entry in entries] == ["aa", "cc", "dd"]
+    assert (copy / "cc").read_bytes() == b"3"
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can make files that another user may not read")
+def test_a_copy_that_can_not_be_read_is_a_finding(anyones):
+    source, copy = build(anyones / "source", {b"a": (FILE, b"1", 0o644, 0)}), anyones / "copy"
+    copy.mkdir()
+    entries = out(source, copy)
+    copy.chmod(0o755)
+    (copy / "a").chmod(0o600)
+
+    with ordinary_user():
+        findings = list(tree.compare(entries, copy, digests=True))
+
+    assert findings == ["'a' can't be read (Permission denied)"]
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can make files that another user may not read")
+def test_a_copy_that_can_not_be_read_is_not_restored(anyones):
+    source, copy, target = (anyones / name for name in ("source", "copy", "target"))
+    build(source, {b"a": (FILE, b"1", 0o644, 0)})
+    copy.mkdir()
+    target.mkdir()
+    target.chmod(0o777)
+    entries = out(source, copy)
+    copy.chmod(0o755)
+    (copy / "a").chmod(0o600)
+
+    with ordinary_user(), pytest.raises(errors.ReadFailed, match="Permission denied"):
+        back(entries, copy, target)
+
+    assert list(target.iterdir()) == []
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can give files away, and then not")
+def test_an_ordinary_user_restores_all_but_the_owners(anyones):
+    source, copy, target = (anyones / name for name in ("source", "copy", "target"))
+    content = {b"a": (FILE, b"1", 0o604, 10**18), b"d": (FOLDER, {b"b": (FILE, b"2", 0o755, 0)}, 0o555, 10**18)}
+    build(source, content | {b"l": (LINK, b"a", 0o777, 10**18)})
+    for path in (copy, target):
+        path.mkdir()
+        path.chmod(0o777)
+    entries = out(source, copy)
+    tally = Tally()
+
+    with ordinary_user():
+        back(entries, copy, target, tally)
+
+        assert list(tree.compare(entries, target, digests=True)) == []
+    assert tally.ownership_kept == 4
+    assert tally.widened == 3
+    assert seen(target) == [as_restored(entry)._replace(uid=ORDINARY_USER, digest="") for entry in entries]
+
+
+def test_a_file_that_changes_once_while_it_is_read_is_read_again(tmp_path):
+    (tmp_path / "source").mkdir()
+    (tmp_path / "copy").mkdir()
+    file = tmp_path / "source/upload"
+    file.write_bytes(bytes(BIG))
+
+    def append_when_reading_has_begun():
+        while not os.listdir(tmp_path / "copy"):
+            pass
+        with file.open("ab") as stream:
+            stream.write(b"more")
+
+    writer = threading.Thread(target=append_when_reading_has_begun)
+    writer.start()
+    tally = Tally()
+    (entry,) = out(tmp_path / "source", tmp_path / "copy", tally)
+    writer.join()
+
+    assert tally.changing == []
+    assert entry.size == BIG + 4
+    assert (tmp_path / "copy/upload").read_bytes() == file.read_bytes()
+
+
+def test_a_file_that_never_rests_is_named_and_left_out(tmp_path):
+    (tmp_path / "source").mkdir()
+    (tmp_path / "copy").mkdir()
+    file = tmp_path / "source/log"
+    file.write_bytes(bytes(BIG))
+    (tmp_path / "source/quiet").write_bytes(b"1")
+    done = threading.Event()
+
+    def touch_all_the_time():
+        when_ns = 0
+        while not done.is_set():
+            when_ns += 1
+            os.utime(file, ns=(when_ns, when_ns))
+
+    writer = threading.Thread(target=touch_all_the_time)
+    writer.start()
+    tally = Tally()
+    entries = out(tmp_path / "source", tmp_path / "copy", tally)
+    done.set()
+    writer.join()
+
+    assert tally.changing == ["log"]
+    assert [entry.path for entry in entries] == ["quiet"]
+    assert os.listdir(tmp_path / "copy") == ["quiet"]
+
+
+def entry(path, kind=FILE, content=b"", target=""):
+    digest = hashlib.sha256(content).hexdigest() if kind == FILE else ""
+    return Entry(path, kind, 0o755, os.getuid(), os.getgid(), 10**18, len(content), target, digest)
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        [entry("../evil")],
+        [entry("a", FOLDER), entry("a/../../evil")],
+        [entry("/etc/evil")],
+        [entry("a//evil")],
+        [entry(".")],
+        [entry("")],
+        [entry("a/./evil")],
+        [entry("out", LINK, target="../outside"), entry("out/evil")],
+        [entry("out", LINK, target="../outside"), entry("out/below/evil")],
+        [entry("out", LINK, target="../outside"), entry("out/evil", FOLDER)],
+        [entry("out", LINK, target="../outside"), entry("out/evil", LINK, target="x")],
+    ],
+    ids=lambda listed: " ".join(entry.path for entry in listed),
+)
+def test_a_listing_that_leads_out_of_the_tree_is_refused(listed, tmp_path):
+    source, target, outside = (tmp_path / name for name in ("source", "target", "outside"))
+    for folder in (source, source / "out/below", target, outside, outside / "below"):
+        folder.mkdir(parents=True)
+    (source / "out/evil").touch()
+    (source / "out/below/evil").touch()
+
+    with pytest.raises(errors.BackupDamaged, match="leads out of the tree"):
+        back(listed, source, target)
+
+    assert os.listdir(outside) == ["below"]
+    assert os.listdir(outside / "below") == []
+    assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.parametrize("damage", [flip, truncate, extend], ids=lambda damage: damage.__name__)
+def test_a_file_with_other_bytes_never_comes_under_its_name(copied, damage, tmp_path):
+    copy, entries = copied
+    damage(copy)
+    (tmp_path / "target").mkdir()
+
+    with pytest.raises(errors.BackupDamaged, match=r"'acme/logo\.png' has other bytes than the listing says"):
+        back(entries, copy, tmp_path / "target")
+
+    assert sorted(os.listdir(tmp_path / "target")) == ["acme"]
+    assert os.listdir(tmp_path / "target/acme") == ["empty"]
+
+
+def test_a_listed_file_that_is_missing_ends_the_restore(copied, tmp_path):
+    copy, entries = copied
+    remove_file(copy)
+    (tmp_path / "target").mkdir()
+
+    with pytest.raises(errors.BackupDamaged, match=r"'acme/logo\.png' is missing"):
+        back(entries, copy, tmp_path / "target")
+
+
+def test_a_listed_file_that_is_a_folder_ends_the_restore(copied, tmp_path):
+    copy, entries = copied
+    remove_file(copy)
+    (copy / "acme/logo.png").mkdir()
+    (tmp_path / "target").mkdir()
+
+    with pytest.raises(errors.ReadFailed, match="Is a directory"):
+        back(entries, copy, tmp_path / "target")
+
+
+def test_without_digests_a_tree_is_restored_as_it_is_read(source, tmp_path):
+    (tmp_path / "target").mkdir()
+    entries = seen(source)
+
+    back(entries, source, tmp_path / "target")
+
+    assert seen(tmp_path / "target") == [as_restored(entry) for entry in entries]
+
+
+def test_a_folder_comes_before_its_content_and_a_like_name_after_it(tmp_path):
+    build(tmp_path / "tree", {b"a": (FOLDER, {b"b": (FILE, b"", 0o644, 0)}, 0o755, 0), b"a-b": (FILE, b"", 0o644, 0)})
+
+    assert [entry.path for entry in seen(tmp_path / "tree")] == ["a", "a/b", "a-b"]
+
+
+def test_a_digest_is_that_of_all_bytes_of_a_file_of_several_blocks(tmp_path):
+    content = random.Random(3).randbytes((2 << 20) + 1)  # noqa: S311  no secret
+    (tmp_path / "file").write_bytes(content)
+
+    assert tree.digest(tmp_path / "file") == (len(content), hashlib.sha256(content).hexdigest())
+
+
+def test_setuid_is_listed_and_restored_but_not_on_the_copy(tmp_path):
+    source = build(tmp_path / "source", {b"tool": (FILE, b"#!", 0o4755, 0)})
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "target").mkdir()
+
+    entries = out(source, tmp_path / "copy")
+    back(entries, tmp_path / "copy", tmp_path / "target")
+
+    assert entries[0].mode == 0o4755
+    assert stat.S_IMODE((tmp_path / "copy/tool").stat().st_mode) == 0o755
+    assert stat.S_IMODE((tmp_path / "target/tool").stat().st_mode) == 0o4775

@@ -1,0 +1,489 @@
+import errno
+import json
+import multiprocessing
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from steps import errors, volume
+from steps.volume import BEGIN, MANIFEST, Begin, State
+
+ROOT = os.geteuid() == 0
+ORDINARY_USER = 1000740000
+MINE = Begin(backup="nightly", workflow="backup-1", workflow_uid="uid-1")
+FOREIGN = Begin(backup="other", workflow="backup-0", workflow_uid="uid-0")
+
+
+def content(root):
+    """All that lies below a folder, with the bytes of its files."""
+    return {
+        str(path.relative_to(root)): path.read_bytes() if path.is_file() else None for path in sorted(root.rglob("*"))
+    }
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture
+def anyones():
+    """A folder that every user may look into, unlike `tmp_path`."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@contextmanager
+def ordinary_user():
+    """Run as a user that root's rights do not help."""
+    os.seteuid(ORDINARY_USER)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@contextmanager
+def umask(value):
+    before = os.umask(value)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
+def mounted(folder, options):
+    """A file system of its own at a folder; needs root and the right to mount."""
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    done = subprocess.run(command, capture_output=True, check=False) if shutil.which("mount") else None  # noqa: S603  a test's own mount
+    if done is None or done.returncode != 0:
+        pytest.skip("no right to mount a file system here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)  # noqa: S603, S607  as above
+
+
+def test_the_first_phase_makes_an_empty_volume_its_workflow_s_own(tmp_path):
+    assert volume.begin(tmp_path, MINE) is State.BEGUN
+    assert Begin.model_validate_json((tmp_path / BEGIN).read_bytes()) == MINE
+    assert os.listdir(tmp_path) == [BEGIN]
+
+
+def test_the_next_phase_of_the_workflow_goes_on(tmp_path):
+    volume.begin(tmp_path, MINE)
+    volume.write(tmp_path, "secrets/zync.json", b"{}")
+    before = content(tmp_path)
+
+    assert volume.begin(tmp_path, MINE) is State.BEGUN
+    assert content(tmp_path) == before
+
+
+def test_a_volume_that_this_workflow_sealed_is_told_so_and_not_changed(tmp_path):
+    volume.begin(tmp_path, MINE)
+    volume.write(tmp_path, MANIFEST, b"{}")
+    before = content(tmp_path)
+
+    assert volume.begin(tmp_path, MINE) is State.SEALED
+    assert content(tmp_path) == before
+
+
+def test_lost_and_found_is_no_content(tmp_path):
+    (tmp_path / "lost+found").mkdir()
+
+    assert volume.content(tmp_path) == []
+    assert volume.begin(tmp_path, MINE) is State.BEGUN
+
+
+def test_what_an_interrupted_write_left_is_no_content(tmp_path):
+    (tmp_path / f"{volume.TEMPORARY}0123").write_bytes(b"half")
+
+    assert volume.begin(tmp_path, MINE) is State.BEGUN
+
+
+def begun_by_another(root):
+    volume.begin(root, FOREIGN)
+
+
+def sealed_by_another(root):
+    volume.begin(root, FOREIGN)
+    volume.write(root, MANIFEST, b"{}")
+
+
+def of_the_operator(root):
+    volume.write(root, "secrets/zync.json", b"{}")
+    volume.write(root, "apimanager/apimanager-backup.json", b"{}")
+
+
+def strange(root):
+    (root / "holiday.jpg").write_bytes(b"jpg")
+    (root / "lost+found").mkdir()
+
+
+def damaged_marker(root):
+    (root / BEGIN).write_bytes(b'{"backup": "night')
+
+
+def marker_that_is_a_folder(root):
+    (root / BEGIN).mkdir()
+
+
+@pytest.mark.parametrize(
+    ("fill", "holder"),
+    [
+        (begun_by_another, r"a backup begun of workflow backup-0 \(uid uid-0\)"),
+        (sealed_by_another, r"a finished backup of workflow backup-0 \(uid uid-0\)"),
+        (of_the_operator, r"a backup that this tool did not begin \(made by the operator\?\)"),
+        (strange, r"1 other entries at its root, the first is 'holiday\.jpg'"),
+        (damaged_marker, r"a begin\.json that can't be read"),
+        (marker_that_is_a_folder, r"a begin\.json that can't be read"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_volume_that_holds_anything_else_is_refused_with_nothing_changed(tmp_path, fill, holder):
+    fill(tmp_path)
+    before = content(tmp_path)
+
+    with pytest.raises(errors.VolumeTaken, match=f"it holds {holder}; nothing was changed"):
+        volume.begin(tmp_path, MINE)
+
+    assert content(tmp_path) == before
+
+
+def at_once(work, arguments):
+    """Run it in threads that start together; what went wrong."""
+    failures = []
+    together = threading.Barrier(len(arguments))
+
+    def run(argument):
+        together.wait()
+        try:
+            work(argument)
+        except errors.PhaseError as error:
+            failures.append(str(error))
+
+    threads = [threading.Thread(target=run, args=(argument,)) for argument in arguments]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failures
+
+
+def test_four_phases_that_come_at_once_find_one_marker(tmp_path):
+    failures = []
+    for number in range(100):
+        root = tmp_path / str(number)
+        root.mkdir()
+        failures += at_once(lambda _, root=root: volume.begin(root, MINE), range(4))
+
+        assert os.listdir(root) == [BEGIN]
+    assert failures == []
+
+
+def test_a_marker_that_appears_between_two_looks_is_looked_at_again(tmp_path, monkeypatch):
+    # A mock of the look, because no file system can be told to change between two calls.
+    look = volume.content
+
+    def look_late(root):
+        volume.write(root, BEGIN, volume.as_json(MINE.model_dump()))
+        return look(root)
+
+    monkeypatch.setattr(volume, "content", look_late)
+
+    assert volume.begin(tmp_path, MINE) is State.BEGUN
+
+
+def test_a_marker_of_another_that_appears_between_two_looks_is_refused(tmp_path, monkeypatch):
+    # A mock for the reason above.
+    look = volume.content
+
+    def look_late(root):
+        volume.write(root, BEGIN, volume.as_json(FOREIGN.model_dump()))
+        return look(root)
+
+    monkeypatch.setattr(volume, "content", look_late)
+
+    with pytest.raises(errors.VolumeTaken, match="backup-0"):
+        volume.begin(tmp_path, MINE)
+
+
+def test_a_marker_that_vanishes_between_two_looks_is_refused(tmp_path, monkeypatch):
+    # A mock for the reason above.
+    monkeypatch.setattr(volume, "content", lambda _root: [BEGIN])
+
+    with pytest.raises(errors.VolumeTaken, match=r"a begin\.json that vanished"):
+        volume.begin(tmp_path, MINE)
+
+
+def _begin(root, together, failures):
+    together.wait()
+    try:
+        volume.begin(root, MINE)
+        volume.write(root, f"reports/{os.getpid()}.json", b"{}")
+    except errors.PhaseError as error:
+        failures.put(str(error))
+
+
+def test_four_processes_that_come_at_once_find_one_marker(tmp_path):
+    context = multiprocessing.get_context("fork")
+    failures, together = context.SimpleQueue(), context.Barrier(4)
+    phases = [context.Process(target=_begin, args=(tmp_path, together, failures)) for _ in range(4)]
+    for phase in phases:
+        phase.start()
+    for phase in phases:
+        phase.join()
+
+    assert failures.empty()
+    assert sorted(os.listdir(tmp_path)) == [BEGIN, "reports"]
+    assert len(os.listdir(tmp_path / "reports")) == 4
+
+
+def test_of_two_workflows_that_come_at_once_one_has_the_volume(tmp_path):
+    for number in range(30):
+        root = tmp_path / str(number)
+        root.mkdir()
+        failures = at_once(lambda who, root=root: volume.begin(root, who), [MINE, FOREIGN])
+
+        assert len(failures) == 1
+        assert "is not this workflow's own" in failures[0]
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_where_a_volume_knows_no_links_the_marker_is_renamed(tmp_path, monkeypatch, number):
+    # A mock of the link, because a file system without links can't be had on every machine.
+    def no_links(_path, _target):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "hardlink_to", no_links)
+
+    assert volume.begin(tmp_path, MINE) is State.BEGUN
+    assert os.listdir(tmp_path) == [BEGIN]
+
+
+def test_a_link_that_fails_for_another_reason_is_told(tmp_path, monkeypatch):
+    # A mock for the reason above.
+    def no_space(_path, _target):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(Path, "hardlink_to", no_space)
+
+    with pytest.raises(errors.VolumeFailed, match="Input/output error"):
+        volume.begin(tmp_path, MINE)
+
+    assert os.listdir(tmp_path) == []
+
+
+def test_phases_may_make_the_same_folder_at_once(tmp_path):
+    failures = []
+    for number in range(30):
+        failures += at_once(
+            lambda phase, number=number: volume.write(tmp_path, f"{number}/{phase}.json", b"{}"), range(4)
+        )
+
+    assert failures == []
+
+
+def test_a_file_where_a_folder_belongs_is_told(tmp_path):
+    (tmp_path / "reports").write_bytes(b"")
+
+    with pytest.raises(errors.VolumeFailed, match="File exists"):
+        volume.write(tmp_path, "reports/secrets.json", b"{}")
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o777])
+def test_modes_on_the_volume_do_not_depend_on_the_umask(tmp_path, mask):
+    with umask(mask):
+        volume.begin(tmp_path, MINE)
+        volume.write(tmp_path, "secrets/zync.json", b"{}")
+
+    assert mode(tmp_path / BEGIN) == 0o640
+    assert mode(tmp_path / "secrets/zync.json") == 0o640
+    assert mode(tmp_path / "secrets") == 0o770
+
+
+def test_a_folder_that_is_there_stays_as_it_is(tmp_path):
+    (tmp_path / "secrets").mkdir(0o700)
+
+    volume.make_folder(tmp_path / "secrets")
+
+    assert mode(tmp_path / "secrets") == 0o700
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    volume.write(tmp_path, "file", b"before")
+    volume.write(tmp_path, "file", b"after")
+
+    assert content(tmp_path) == {"file": b"after"}
+
+
+def test_a_writer_that_fails_leaves_nothing_not_even_a_temporary_file(tmp_path):
+    with pytest.raises(RuntimeError, match="half way"), volume.writing(tmp_path, "file") as stream:
+        stream.write(b"half")
+        raise RuntimeError("half way")
+
+    assert content(tmp_path) == {}
+
+
+def test_a_writer_that_fails_leaves_what_was_there(tmp_path):
+    volume.write(tmp_path, "file", b"before")
+
+    with pytest.raises(RuntimeError, match="half way"), volume.writing(tmp_path, "file") as stream:
+        stream.write(b"half")
+        raise RuntimeError("half way")
+
+    assert content(tmp_path) == {"file": b"before"}
+
+
+def test_nobody_sees_a_file_before_it_is_whole(tmp_path):
+    with volume.writing(tmp_path, "file") as stream:
+        stream.write(b"half")
+        stream.flush()
+
+        assert volume.content(tmp_path) == []
+    assert volume.content(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.EACCES, errors.NotWritable),
+        (errno.EPERM, errors.NotWritable),
+        (errno.EROFS, errors.VolumeReadOnly),
+        (errno.ENOSPC, errors.VolumeFull),
+        (errno.EDQUOT, errors.VolumeFull),
+        (errno.ESTALE, errors.VolumeStale),
+        (errno.EIO, errors.VolumeFailed),
+    ],
+    ids=errno.errorcode.get,
+)
+def test_the_system_s_errors_become_ours(tmp_path, number, kind):
+    with pytest.raises(kind, match="some/place") as caught, volume.failures(tmp_path):
+        raise OSError(number, os.strerror(number), "some/place")
+
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can give a volume to root")
+def test_a_volume_of_root_is_refused_with_the_option_that_helps(anyones):
+    with ordinary_user(), pytest.raises(errors.NotWritable, match="--fs-group N"):
+        volume.begin(anyones, MINE)
+
+    assert content(anyones) == {}
+
+
+def test_a_full_volume_is_told_with_what_is_free_and_holds_no_half_file(tmp_path):
+    with mounted(tmp_path, "size=64k"):
+        with pytest.raises(errors.VolumeFull, match=r"no space for .*/file: 65536 bytes are free"):
+            volume.write(tmp_path, "file", bytes(1 << 20))
+
+        assert volume.content(tmp_path) == []
+        assert os.listdir(tmp_path) == []
+
+
+def test_a_volume_that_is_read_only_is_told(tmp_path):
+    with mounted(tmp_path, "ro"), pytest.raises(errors.VolumeReadOnly, match="mounted read-only"):
+        volume.begin(tmp_path, MINE)
+
+
+def test_a_volume_that_can_not_be_listed_is_told(tmp_path):
+    with pytest.raises(errors.ReadFailed, match="No such file"):
+        volume.content(tmp_path / "gone")
+
+
+def test_of_a_place_that_is_not_there_nothing_is_free(tmp_path):
+    assert volume.free_bytes(tmp_path / "gone") == 0
+    assert volume.free_bytes(tmp_path) > 0
+
+
+def test_clearing_leaves_the_folder_and_lost_and_found(tmp_path):
+    volume.write(tmp_path, "a/b", b"1")
+    volume.write(tmp_path, ".hidden", b"2")
+    (tmp_path / "lost+found").mkdir()
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/kept").touch()
+    target = tmp_path / "a/link"
+    target.symlink_to(tmp_path / "outside")
+
+    volume.clear(tmp_path / "a")
+
+    assert content(tmp_path) == {
+        ".hidden": b"2",
+        "a": None,
+        "lost+found": None,
+        "outside": None,
+        "outside/kept": b"",
+    }
+
+    volume.clear(tmp_path)
+
+    assert content(tmp_path) == {"lost+found": None}
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can become a user that modes bind")
+def test_clearing_also_removes_folders_that_forbid_it_to_their_owner(anyones):
+    anyones.chmod(0o777)
+    with ordinary_user():
+        folder = anyones / "a/b"
+        folder.mkdir(parents=True)
+        (folder / "file").touch()
+        folder.chmod(0o050)
+        (anyones / "a").chmod(0o555)
+
+        volume.clear(anyones)
+
+    assert content(anyones) == {}
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can make what another user can't remove")
+def test_what_can_not_be_cleared_is_told(anyones):
+    (anyones / "a").mkdir()
+
+    with ordinary_user(), pytest.raises(errors.NotWritable):
+        volume.clear(anyones)
+
+
+def test_a_volume_is_synced_at_the_end(tmp_path):
+    with volume.durable(tmp_path):
+        volume.write(tmp_path, "file", b"1")
+
+    assert content(tmp_path) == {"file": b"1"}
+
+
+def test_a_volume_that_is_gone_can_not_be_synced(tmp_path):
+    with pytest.raises(errors.VolumeFailed, match="No such file"), volume.durable(tmp_path / "gone"):
+        pass
+
+
+def test_a_sync_that_fails_is_told(tmp_path, monkeypatch):
+    # A mock of the system's library, because no disk fails when it is asked to.
+    class Library:
+        def __init__(self, *_, **__):
+            pass
+
+        def syncfs(self, _descriptor):
+            return -1
+
+    monkeypatch.setattr(volume.ctypes, "CDLL", Library)
+    monkeypatch.setattr(volume.ctypes, "get_errno", lambda: errno.EIO)
+
+    with pytest.raises(errors.VolumeFailed, match="Input/output error"), volume.durable(tmp_path):
+        pass
+
+
+def test_json_is_written_as_the_operator_writes_it():
+    data = volume.as_json({"b": [1, {"z": "größe ☃", "a": None}], "a": {}})
+
+    assert data == (
+        b'{\n    "a": {},\n    "b": [\n        1,\n        {\n            "a": null,\n'
+        b'            "z": "gr\\u00f6\\u00dfe \\u2603"\n        }\n    ]\n}\n'
+    )
+    assert json.loads(data)["b"][1]["z"] == "größe ☃"

@@ -1,0 +1,147 @@
+"""What fails for good on the way: exit code 1, the claim says `begun`, and nothing that is damaged has its final name.
+
+Neither a Secret nor a ConfigMap nor an APIManager is there yet, so that the operator has nothing to work with.
+"""
+
+import os
+import subprocess
+
+import pytest
+
+from steps import marks
+
+TREE = "system-filestorage-pvc"
+
+
+def flip(path) -> None:
+    """Change one bit in the middle of a file."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def written(stage) -> set[tuple[str, str]]:
+    """Say what was written through the API."""
+    return {(request.verb, request.resource) for request in stage.kubernetes.writes()}
+
+
+def damaged(root, pristine) -> list[str]:
+    """Name the files that lie below a folder and have other bytes than the pristine ones; leftovers count too."""
+    files = [path.relative_to(root) for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
+    return [
+        str(name)
+        for name in files
+        if not (pristine / name).is_file() or (pristine / name).read_bytes() != (root / name).read_bytes()
+    ]
+
+
+def restore_state(stage) -> str:
+    return marks.annotation(stage.get("persistentvolumeclaims", "system-storage"), marks.RESTORE_STATE)
+
+
+@pytest.fixture
+def mount():
+    """Mount a file system of its own over a volume, for the length of a test."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a file system")
+    mounted = []
+
+    def over(folder, options) -> None:
+        refusal = _run("mount", "-t", "tmpfs", "-o", f"mode=2770,{options}", "tmpfs", str(folder))
+        if refusal:
+            pytest.skip(f"this machine mounts no tmpfs: {refusal}")
+        mounted.append(folder)
+
+    yield over
+    for folder in mounted:
+        _run("umount", str(folder))
+
+
+def _run(*command) -> str:
+    """Run a command of the system; return what it says against it."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  words of these tests
+    return done.stderr.strip() if done.returncode else ""
+
+
+# --- a restore ---
+
+ONLY_THE_CLAIM = {("create", "persistentvolumeclaims"), ("patch", "persistentvolumeclaims")}
+
+
+@pytest.fixture
+def tree(lost):
+    """The tree on the volume of the backup."""
+    return lost.engine.volume("nightly") / TREE
+
+
+def test_a_flipped_byte_in_the_tree_stops_the_restore_and_once_mended_a_new_one_completes_it(
+    lost, tree, sealed, differences
+):
+    harmed = max((path for path in tree.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    flip(harmed)
+
+    workflow = lost.restore("nightly")
+
+    assert (workflow.phase, workflow.node("file-storage").exit_code) == ("Failed", 1)
+    assert "has other bytes than the listing says" in workflow.node("file-storage").attempts[0].message
+    assert restore_state(lost) == "begun"
+    assert written(lost) == ONLY_THE_CLAIM
+    assert not (lost.storage / harmed.relative_to(tree)).exists()
+    assert damaged(lost.storage, sealed.folder / TREE) == []
+
+    flip(harmed)
+    again = lost.engine.resubmit(workflow)
+
+    assert again.phase == "Succeeded"
+    assert differences(lost) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [("nr_inodes=20", "no space for"), ("ro", "the volume is mounted read-only")],
+    ids=["that is full before it looks full", "that is read-only"],
+)
+def test_a_volume_stops_the_restore(lost, sealed, mount, options, said):
+    mount(lost.storage, options)
+
+    workflow = lost.restore("nightly")
+
+    assert (workflow.phase, workflow.node("file-storage").exit_code) == ("Failed", 1)
+    assert said in workflow.node("file-storage").attempts[0].message
+    assert restore_state(lost) == "begun"
+    assert written(lost) == ONLY_THE_CLAIM
+    assert damaged(lost.storage, sealed.folder / TREE) == []
+
+
+def test_a_volume_that_is_too_small_is_refused_before_the_first_byte(lost, mount):
+    mount(lost.storage, "size=64k")
+
+    workflow = lost.restore("nightly")
+
+    assert (workflow.phase, workflow.node("file-storage").exit_code) == ("Failed", 1)
+    assert "bytes are needed, 65536 bytes are free; use a larger claim" in workflow.node("file-storage").log
+    assert written(lost) == {("create", "persistentvolumeclaims")}
+    assert list(lost.storage.iterdir()) == []
+
+
+# --- a backup ---
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [("nr_inodes=20", "no space for"), ("ro", "the volume is mounted read-only")],
+    ids=["that is full before it looks full", "that is read-only"],
+)
+def test_a_volume_stops_the_backup(installed, mount, options, said):
+    target = installed.engine.volume("nightly")
+    mount(target, options)
+
+    workflow = installed.backup(name="nightly")
+    claim = installed.get("persistentvolumeclaims", "nightly")
+
+    assert (workflow.phase, workflow.node("seal").phase) == ("Failed", "Omitted")
+    assert workflow.node("file-storage").exit_code == 1
+    assert said in workflow.node("file-storage").log
+    assert marks.label(claim, marks.STATE) == marks.RUNNING
+    assert not (target / "manifest.json").exists()
+    assert damaged(target / TREE, installed.storage) == []

@@ -118,7 +118,8 @@ def restore_phases() -> None:
 
 _claim = click.option("--claim", required=True, help="Claim of the backup.")
 _backup = click.option("--backup", "root", type=_FOLDER, required=True, help="Where it is mounted.")
-_wait_minutes = click.option("--wait-minutes", type=click.FloatRange(0, 240), default=60, show_default=True)
+_claim_wait_s = click.option("--claim-wait-s", type=float, default=30.0, show_default=True, help="For its volume.")
+_wait_minutes = click.option("--wait-minutes", type=click.FloatRange(0, 120), default=60, show_default=True)
 
 
 @backup_phases.command("prepare")
@@ -126,14 +127,18 @@ _wait_minutes = click.option("--wait-minutes", type=click.FloatRange(0, 240), de
 @click.option("--storage-request", required=True, help="Size of its claim.")
 @click.option("--storage-class", default="", help="Empty: the cluster's default.")
 @click.option("--volume-name", default="", help="An existing PersistentVolume.")
+@_claim_wait_s
 @click.pass_obj
-def backup_prepare(run: Run, name: str, storage_request: str, storage_class: str, volume_name: str) -> None:
+def backup_prepare(
+    run: Run, name: str, storage_request: str, storage_class: str, volume_name: str, claim_wait_s: float
+) -> None:
     """Check all that can be checked before anything is written, then create the claim."""
     cluster = run.cluster()
     wanted = Wanted(name or run.workflow.name, storage_request, storage_class, volume_name)
     found, placement = prerequisites.check_backup(cluster, wanted, run.workflow)
     if claims.check_free(cluster, wanted.name, run.workflow) is None:
         claims.create_backup(cluster, wanted, found, run.workflow)
+    claims.wait_for_volume(cluster, wanted.name, claim_wait_s)
     run.output(
         backupPersistentVolumeClaimName=wanted.name,
         apiManagerSourceName=found["metadata"]["name"],
@@ -241,6 +246,7 @@ def restore_check(run: Run, claim: str) -> None:
 @click.option("--access-mode", default="", help="Its access mode; empty: as it was.")
 @click.option("--storage-request", default="", help="Its size; empty: as it was, or as the data need.")
 @click.option("--threescale-version", default="", help="3scale's major.minor, where the operator's can't be read.")
+@_claim_wait_s
 @click.pass_obj
 def restore_prepare(  # noqa: PLR0913  one argument a workflow parameter
     run: Run,
@@ -250,11 +256,14 @@ def restore_prepare(  # noqa: PLR0913  one argument a workflow parameter
     access_mode: str,
     storage_request: str,
     threescale_version: str,
+    claim_wait_s: float,
 ) -> None:
     """Check the backup and all that is there already, then create system-storage."""
     opened = _open(root, claim)
     asked = Asked(storage_class, access_mode, storage_request)
-    prerequisites.prepare_restore(run.cluster(), opened, asked, threescale_version, last_try=run.last_try)
+    cluster = run.cluster()
+    prerequisites.prepare_restore(cluster, opened, asked, threescale_version, last_try=run.last_try)
+    claims.wait_for_volume(cluster, installation.SYSTEM_STORAGE, claim_wait_s)
     log.info("prepared: backup %s is whole", opened.name)
 
 

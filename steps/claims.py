@@ -6,12 +6,13 @@ APIManagerBackup. They have no owner, so that deleting a Workflow never touches 
 
 import logging
 import re
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from steps import errors, installation, marks
+from steps import errors, events, installation, interruption, marks
 from steps.backup import Backup
 from steps.cluster import Cluster, Object, quantity
 from steps.installation import CLAIM, POD
@@ -24,6 +25,8 @@ _MARGIN = Decimal("1.2")  # of a new system-storage over the data, for the file 
 _WORKFLOW_LABEL = "workflows.argoproj.io/workflow"  # Argo puts it on the pods of a workflow
 _ONCE_POD = "ReadWriteOncePod"
 _ONCE = "ReadWriteOnce"
+_FIRST_CONSUMER = "WaitForFirstConsumer"  # reason of an event: normal, a pod will bring the volume
+_LOOK_S = 1.0
 _MANY = ("ReadWriteMany", "ReadOnlyMany")
 
 
@@ -199,6 +202,25 @@ def create_backup(cluster: Cluster, wanted: Wanted, apimanager: Object, workflow
     created = cluster.create(CLAIM, _claim(wanted.name, labels, annotations, spec))
     log.info("PersistentVolumeClaim %s: created, %s", wanted.name, wanted.storage_request)
     return created
+
+
+def wait_for_volume(cluster: Cluster, name: str, patience_s: float) -> None:
+    """See that a new claim gets its volume now, or will with its first pod.
+
+    A pod whose claim gets none stays Pending until the workflow's own deadline: Argo's `timeout` does not reach a pod
+    that no node has and that has a retry strategy (workflow/controller/operator.go of 4.1.2), so it is asked here.
+
+    Raises:
+        errors.ClaimWithoutVolume: a warning says why; the next tries see whether it was only slow.
+    """
+    until = time.monotonic() + patience_s
+    while (claim := cluster.get(CLAIM, name)) and (claim.get("status") or {}).get("phase") != "Bound":
+        event = events.last(cluster, CLAIM.name, name)
+        if event and event.type == "Warning":
+            raise errors.ClaimWithoutVolume(name, str(event))
+        if (event and event.reason == _FIRST_CONSUMER) or time.monotonic() > until:
+            return
+        interruption.sleep(_LOOK_S)
 
 
 def complete(cluster: Cluster, claim: Object, manifest: Manifest, digest: str) -> None:

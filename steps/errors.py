@@ -207,6 +207,11 @@ class ClaimNotYetBound(TryAgain):
         super().__init__(f"claim {name!r} is not bound to volume {volume!r} yet")
 
 
+class ClaimWithoutVolume(TryAgain):
+    def __init__(self, name: str, event: str) -> None:
+        super().__init__(f"claim {name!r} gets no volume ({event}): check its class, its volume and its size")
+
+
 class ClaimOfAnotherRestore(Final):
     def __init__(self, name: str, other: str) -> None:
         super().__init__(

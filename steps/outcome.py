@@ -6,11 +6,11 @@ its volume, tells.
 
 import json
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from steps import errors
+from steps import errors, events
 from steps.cluster import Cluster, Object
-from steps.installation import CLAIM, EVENT, POD
+from steps.installation import CLAIM, POD
 
 _OF_OTHERS = ("child ", "No more retries left", "retryStrategy.expression evaluated to false")
 _WORKFLOW_LABEL = "workflows.argoproj.io/workflow"
@@ -34,7 +34,7 @@ def failures(text: str) -> list[Failure]:
     found = json.loads(text)
     found = json.loads(found) if isinstance(found, str) else found
     nodes = sorted(found or [], key=lambda node: str(node.get("finishedAt") or ""))
-    own = [node for node in nodes if not str(node.get("message", "")).startswith(_OF_OTHERS)]
+    own = [node for node in nodes if node.get("message") and not str(node["message"]).startswith(_OF_OTHERS)]
     last = {node["templateName"]: node for node in own or nodes if node.get("templateName")}
     return [Failure(name, str(node.get("message", "")), str(node.get("podName", ""))) for name, node in last.items()]
 
@@ -55,7 +55,7 @@ def _waiting(cluster: Cluster, workflow: str, pods: set[str]) -> list[str]:
         names = {claim for pod in pending for claim in _claims(pod)}
         stuck = [(POD.name, name) for name in sorted({pod["metadata"]["name"] for pod in pending} | pods)]
         stuck += [(CLAIM.name, name) for name in sorted(names) if _unbound(cluster, name)]
-        return [f"{kind} {name}: {event}" for kind, name in stuck if (event := _last_event(cluster, kind, name))]
+        return [f"{kind} {name}: {event}" for kind, name in stuck if (event := events.last(cluster, kind, name))]
     except errors.PhaseError as error:
         return [f"no events to show: {error}"]
 
@@ -68,15 +68,3 @@ def _claims(pod: Object) -> list[str]:
 def _unbound(cluster: Cluster, name: str) -> bool:
     claim = cluster.get(CLAIM, name)
     return claim is None or (claim.get("status") or {}).get("phase") != "Bound"
-
-
-def _last_event(cluster: Cluster, kind: str, name: str) -> str:
-    """The newest warning about an object, or its newest event that is none."""
-    found = cluster.list(EVENT, fields=f"involvedObject.kind={kind},involvedObject.name={name}")
-    newest = sorted(found, key=_when)
-    telling = [event for event in newest if event.get("type") != "Normal"] or newest
-    return f"{telling[-1].get('reason', '')}: {telling[-1].get('message', '')}" if telling else ""
-
-
-def _when(event: dict[str, Any]) -> str:
-    return str(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp") or "")

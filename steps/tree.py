@@ -235,6 +235,10 @@ def _copy_file_out(source: Path, target: Path, entry: Entry, tally: Tally) -> En
         except OSError:
             tally.unreadable.append(entry.path)
             return None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # something else has taken its name meanwhile
+            os.close(descriptor)
+            tally.vanished += 1
+            return None
         with open(descriptor, "rb", buffering=0) as stream:  # noqa: PTH123  a descriptor, not a path
             before = os.fstat(descriptor)
             try:

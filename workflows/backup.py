@@ -90,7 +90,7 @@ def backup(settings: Settings) -> WorkflowTemplate:
                 part("secrets", "--apimanager", value(APIMANAGER)),
                 part("configmaps"),
                 part("apimanager", "--apimanager", value(APIMANAGER)),
-                part("file-storage", mount=Mount.SOURCE, timeout="8h"),
+                part("file-storage", mount=Mount.SOURCE, timeout="6h"),
             ]
             last = Task(name="seal", template=seal, arguments={CLAIM: first.get_parameter(CLAIM)})
             for each in parts:

@@ -57,7 +57,7 @@ _LOCKED = SecurityContext(
     allow_privilege_escalation=False, read_only_root_filesystem=True, capabilities=Capabilities(drop=["ALL"])
 )
 _SMALL = Resources(cpu_request="50m", memory_request="96Mi", memory_limit="256Mi")
-_SHORT = "15m"  # Argo counts the time a pod is Pending too: a claim that can't be mounted ends here
+_SHORT = "15m"  # from the moment a node has the pod: a volume that can't be mounted ends here
 
 
 class Settings(BaseModel):

@@ -62,12 +62,12 @@ def restore(settings: Settings) -> WorkflowTemplate:
             prepare = task(
                 "prepare", "storage-class", "access-mode", "storage-request", "threescale-version", mounts=[BACKUP]
             )
-            file_storage = task("file-storage", mounts=[BACKUP, Mount.TARGET], outputs=_COPIED, timeout="8h")
+            file_storage = task("file-storage", mounts=[BACKUP, Mount.TARGET], outputs=_COPIED, timeout="6h")
             secrets = task("secrets", mounts=[BACKUP], outputs=_CREATED)
             configmaps = task("configmaps", mounts=[BACKUP], outputs=_CREATED)
             apimanager = task("apimanager", mounts=[BACKUP], outputs=[count("created")])
             look_s = ["--look-s", f"{settings.look_s:g}"]
-            routes = task("routes", "ready", "wait-minutes", more=look_s, mounts=[BACKUP], timeout="10h")
+            routes = task("routes", "ready", "wait-minutes", more=look_s, mounts=[BACKUP], timeout="5h")
 
             check >> prepare
             prepare >> file_storage

@@ -41,7 +41,7 @@ def workflow_template(  # noqa: PLR0913  what may differ between the two, nothin
         security_context=pod_security(settings),
         affinity=together(),
         synchronization=Synchronization(mutexes=[Mutex(name=MUTEX)]),
-        active_deadline_seconds=24 * 3600,
+        active_deadline_seconds=12 * 3600,
         # a pod that has ended still holds its claims, so it goes; not at once, for those who want to read its log
         pod_gc=PodGC(strategy="OnWorkflowSuccess", delete_delay_duration="15m"),
         ttl_strategy=TTLStrategy(seconds_after_success=7 * _DAY_S, seconds_after_failure=30 * _DAY_S),

@@ -22,6 +22,17 @@ __all__ = ["Exec", "Operator", "give_database_secrets", "install", "lose"]
 NAME = "example-apimanager"
 CANARY_KEY = "CANARY"
 
+# What a person has changed: an operator that finds it gone brings back its own defaults.
+_SET = {
+    "system-recaptcha": {"PUBLIC_KEY": "made-up-public-key", "PRIVATE_KEY": "made-up-private-key"},
+    "system-smtp": {"address": "smtp.example.test", "port": "587"},
+}
+_EDITS = {
+    "apicast-environment": {"APICAST_RESPONSE_CODES": "false"},
+    "system-environment": {"RAILS_LOG_LEVEL": "debug"},
+}
+_ANNOTATIONS = {"example.test/contact": "api-team@example.test"}
+
 
 def install(cluster: Cluster, namespace: str, file_storage: Path, *, canary: str = "") -> None:
     """Put a healthy installation into a namespace and its files into a folder.
@@ -34,6 +45,8 @@ def install(cluster: Cluster, namespace: str, file_storage: Path, *, canary: str
     for obj in [*objects.sample("configmaps", namespace), *objects.sample("claims", namespace)]:
         with suppress(refusals.Refused):  # an operator that is already there was faster
             cluster.create(objects.owned(obj, apimanager))
+    for name, data in _EDITS.items():
+        cluster.patch("configmaps", namespace, name, {"data": data})
     _install_workloads(cluster, namespace, apimanager)
     cluster.patch("apimanagers", namespace, NAME, {"status": status.of(cluster, apimanager)})
     files.write(file_storage)
@@ -62,6 +75,9 @@ def give_database_secrets(cluster: Cluster, namespace: str) -> None:
 
 def _secrets(namespace: str, canary: str) -> list[Object]:
     secrets = objects.sample("secrets", namespace)
+    for secret in secrets:
+        for key, value in _SET.get(secret["metadata"]["name"], {}).items():
+            secret["data"] |= objects.with_value(secret, key, value)["data"]
     if not canary:
         return secrets
     return [objects.with_value(secret, CANARY_KEY, f"{canary}-{secret['metadata']['name']}") for secret in secrets]
@@ -70,6 +86,7 @@ def _secrets(namespace: str, canary: str) -> list[Object]:
 def _apimanager(namespace: str, secrets: list[Object]) -> Object:
     (apimanager,) = objects.sample("apimanager", namespace)
     apimanager["metadata"]["labels"] = objects.secret_labels(secrets)
+    apimanager["metadata"]["annotations"] |= _ANNOTATIONS
     return apimanager
 
 

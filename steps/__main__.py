@@ -42,7 +42,7 @@ from steps.manifest import Report
 
 log = logging.getLogger("steps")
 
-_FOLDER = click.Path(file_okay=False, path_type=Path)
+_FOLDER = click.Path(path_type=Path)  # what is wrong with it, the phase says better
 _UMASK = 0o007  # all for the group, nothing for others
 _PROGRESS_S = 2.0  # Argo reads the file every 3 s
 
@@ -334,7 +334,7 @@ def report(run: Run, failures: str, advice: str) -> None:
     """Say what failed and what to do next; never fails itself."""
     try:
         text = outcome.explain(run.cluster(), run.workflow.name, outcome.failures(failures), advice)
-    except (errors.PhaseError, ValueError, KeyError, AttributeError) as error:
+    except (errors.PhaseError, ValueError, KeyError, AttributeError, TypeError) as error:
         text = f"workflow {run.workflow.name} did not succeed ({type(error).__name__} while asking why); {advice}"
     log.info(text)
     run.output(report=text)

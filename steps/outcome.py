@@ -13,6 +13,7 @@ from steps.cluster import Cluster, Object
 from steps.installation import CLAIM, POD
 
 _OF_OTHERS = ("child ", "No more retries left", "retryStrategy.expression evaluated to false")
+_EXIT_CODE = "(exit code "  # in the message of a container that ran
 _WORKFLOW_LABEL = "workflows.argoproj.io/workflow"
 
 
@@ -43,7 +44,8 @@ def explain(cluster: Cluster, workflow: str, failed: Iterable[Failure], advice: 
     """One sentence a failed phase, then the events of what never started, then the advice."""
     failed = list(failed)
     sentences = [f"{item.phase} failed: {item.message or 'no message'}" for item in failed]
-    sentences += _waiting(cluster, workflow, {item.pod for item in failed if item.pod})
+    never_ran = {item.pod for item in failed if item.pod and _EXIT_CODE not in item.message}
+    sentences += _waiting(cluster, workflow, never_ran)
     return "\n".join([*(sentences or [f"workflow {workflow} did not succeed"]), advice])
 
 

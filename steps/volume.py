@@ -116,14 +116,20 @@ def writing(root: Path, name: str) -> Iterator[BinaryIO]:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder that the whole group may use, whatever the umask; one that is there stays as it is."""
-    try:
-        path.mkdir(FOLDER_MODE)
-    except FileExistsError:  # since long, or since a phase beside this one made it
-        if not path.is_dir():
-            raise
-    else:
-        path.chmod(FOLDER_MODE)
+    """Make a folder that the whole group may use, whatever the umask; one that is there stays as it is.
+
+    Raises:
+        errors.NotWritable and its like, as `failures`.
+
+    """
+    with failures(path):
+        try:
+            path.mkdir(FOLDER_MODE)
+        except FileExistsError:  # since long, or since a phase beside this one made it
+            if not path.is_dir():
+                raise
+        else:
+            path.chmod(FOLDER_MODE)
 
 
 def begin(root: Path, who: Begin) -> State:
@@ -204,10 +210,9 @@ def durable(root: Path) -> Iterator[None]:
 
 def _marker(root: Path) -> Begin | None:
     try:
-        return Begin.model_validate_json((root / BEGIN).read_bytes())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValidationError) as error:
+        with failures(root / BEGIN):
+            return Begin.model_validate_json((root / BEGIN).read_bytes()) if (root / BEGIN).exists() else None
+    except (ValidationError, errors.VolumeFailed) as error:
         raise errors.VolumeTaken(f"a {BEGIN} that can't be read") from error
 
 

@@ -11,8 +11,9 @@ from node.errors import ClusterError
 from node.layout import Layout
 
 
-def main(arguments: list[str] | None = None) -> int:
-    asked = _parser().parse_args(arguments)
+def main(arguments: list[str]) -> int:
+    cut = arguments.index("kubectl") + 1 if "kubectl" in arguments else len(arguments)
+    asked = _parser().parse_args(arguments[:cut], argparse.Namespace(words=arguments[cut:]))
     try:
         asked.run(asked)
     except (ClusterError, ValueError) as error:
@@ -41,9 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     images.add_argument("--name", default=image.NAME, help="of the image (%(default)s)")
     images.add_argument("--output", type=Path, default=Path("step-image.tar"), help="the archive (%(default)s)")
     images.set_defaults(run=step_image)
-    shell = commands.add_parser("kubectl", help="run kubectl as the cluster's administrator")
-    shell.add_argument("words", nargs=argparse.REMAINDER, metavar="...")
-    shell.set_defaults(run=kubectl)
+    commands.add_parser("kubectl", help="run kubectl as the cluster's administrator").set_defaults(run=kubectl)
     return parser
 
 
@@ -83,9 +82,9 @@ def step_image(asked: argparse.Namespace) -> None:
 
 
 def kubectl(asked: argparse.Namespace) -> None:
-    program = programs.build()["kubectl"]
-    words = [str(program), "--kubeconfig", str(Layout(asked.folder).kubeconfig), *asked.words]
-    os.execv(program, words)  # noqa: S606  # the words are the caller's own
+    program = programs.built()["kubectl"]
+    environment = {**os.environ, **cluster.kubectl_environment(Layout(asked.folder))}
+    os.execve(program, [str(program), *asked.words], environment)  # noqa: S606  # the words are the caller's own
 
 
 def answer(line: object) -> None:
@@ -99,4 +98,4 @@ def say(sentence: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

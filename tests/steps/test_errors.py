@@ -31,6 +31,7 @@ def samples(kind, text="the {}"):
 AGAIN = {
     "AlreadyExists",
     "ClaimNotYetBound",
+    "ClaimWithoutVolume",
     "InstallationGoing",
     "Interrupted",
     "NoAnswer",

@@ -37,7 +37,7 @@ def build(say: Say) -> Programs:
     if installed:
         say(f"installed {', '.join(installed)}")
     say(f"programs in {programs.cache()}")
-    return programs.build()
+    return programs.build(say)
 
 
 def up(layout: Layout, say: Say) -> None:
@@ -93,7 +93,12 @@ def _load_pause(layout: Layout, built: Programs) -> None:
 
 
 def _kubectl(layout: Layout, built: Programs, *words: str) -> str:
-    return commands.run(built["kubectl"], "--kubeconfig", layout.kubeconfig, *words, environment={"NO_PROXY": "*"})
+    return commands.run(built["kubectl"], *words, environment=kubectl_environment(layout))
+
+
+def kubectl_environment(layout: Layout) -> dict[str, str]:
+    """Its cache dies with the cluster: the next one at the same address may have other resources."""
+    return {"KUBECONFIG": str(layout.kubeconfig), "KUBECACHEDIR": f"{layout.folder}/kubectl", "NO_PROXY": "*"}
 
 
 def _is_ready(kubectl: Callable[..., str]) -> bool:
@@ -117,7 +122,7 @@ def down(layout: Layout) -> None:
         runtime.remove_all(layout)
         running["containerd"].stop()
     for shim in processes.with_argument(str(layout.containerd_socket)):
-        shim.stop()
+        shim.stop(patience_s=1.0)
     leftovers.unmount(layout.folder)
     network.remove()
     leftovers.remove(layout)

@@ -5,9 +5,11 @@ configuration: the Containerfile is the one for a machine with a registry, and n
 are for the base's Python, Debian 12's 3.11.
 """
 
+import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,29 +43,36 @@ def build(containerfile: Path, context: Path, name: str, output: Path, say: Call
     if not _has(BASE):
         say("makes the base from Debian's packages")
         _make_base()
-    with tempfile.TemporaryDirectory(prefix="step-image-") as scratch:
-        wheels, settings = Path(scratch, "wheels"), Path(scratch, "pip.conf")
-        settings.write_text(_PIP)
-        _fetch_wheels(containerfile.parent, wheels)
-        _podman(
-            *("build", "--pull-never", "--isolation", "oci", "--runtime", "runc", "--network", "none"),
-            *("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"),
-            *("--volume", f"{wheels}:/wheels:ro", "--volume", f"{settings}:/etc/pip.conf:ro"),
-            *("--build-arg", f"BASE={BASE}", "--file", str(containerfile), "--tag", name, str(context)),
-        )
+    settings = _storage() / "pip.conf"
+    settings.write_text(_PIP)
+    wheels = _fetch_wheels(containerfile.parent)
+    _podman(
+        *("build", "--pull-never", "--layers", "--isolation", "oci", "--runtime", "runc", "--network", "none"),
+        *("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"),
+        *("--volume", f"{wheels}:/wheels:ro", "--volume", f"{settings}:/etc/pip.conf:ro"),
+        *("--build-arg", f"BASE={BASE}", "--file", str(containerfile), "--tag", name, str(context)),
+    )
+    _podman("image", "prune", "--force", "--filter", "until=24h")  # layers of builds long past
     output.unlink(missing_ok=True)
     _podman("save", "--format", "docker-archive", "--output", str(output), name)
     size, base = _size(name), _size(BASE)
     return Built(name, size, size - base)
 
 
-def _fetch_wheels(folder: Path, wheels: Path) -> None:
-    wheels.mkdir()
-    for requirements in sorted(folder.glob("requirements*.txt")):
-        commands.run(
-            *("python3", "-m", "pip", "download", "--quiet", "--dest", wheels, "--requirement", requirements),
-            *("--only-binary=:all:", "--python-version", _PYTHON, "--implementation", "cp"),
-        )
+def _fetch_wheels(folder: Path) -> Path:
+    """Fetch what the requirements beside the Containerfile name, once for as long as they stay the same."""
+    files = sorted(folder.glob("requirements*.txt"))
+    digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
+    wheels = _storage() / f"wheels-{digest[:8]}"
+    if not wheels.exists():
+        unfinished = Path(tempfile.mkdtemp(dir=_storage()))
+        for requirements in files:
+            commands.run(
+                *(sys.executable, "-m", "pip", "download", "--quiet", "--dest", unfinished, "-r", requirements),
+                *("--only-binary=:all:", "--python-version", _PYTHON, "--implementation", "cp"),
+            )
+        unfinished.rename(wheels)
+    return wheels
 
 
 def _make_base() -> None:
@@ -98,8 +107,8 @@ def _podman(*words: str) -> str:
 def _words(*words: str) -> list[str]:
     """Podman with a storage of its own, so that the layers stay and nobody else's images are seen."""
     return [
-        *("podman", "--root", str(_storage() / "storage"), "--runroot", _RUN_ROOT, "--tmpdir", f"{_RUN_ROOT}/tmp"),
-        *("--storage-driver", "overlay", "--log-level", "error"),
+        *("podman", "--root", str(_storage() / "storage"), "--runroot", _RUN_ROOT, "--tmpdir", f"{_RUN_ROOT}/t"),
+        *("--network-config-dir", f"{_RUN_ROOT}/networks", "--storage-driver", "overlay", "--log-level", "error"),
         *("--runtime", "runc", "--cgroup-manager", "cgroupfs", "--events-backend", "none", *words),
     ]
 

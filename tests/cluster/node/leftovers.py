@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,8 @@ from .layout import Layout
 PROVISIONED: Final = Path("/tmp/hostpath_pv")  # noqa: S108  # built into kube-controller-manager
 _LOG_LINKS: Final = Path("/var/log/containers")  # built into the kubelet
 _CNI_RESULTS: Final = Path("/var/lib/cni/results")  # built into containerd
+_DEVICE_SOCKET: Final = Path("/var/lib/kubelet/device-plugins/kubelet.sock")  # built into the kubelet
+_FOLDERS: Final = (_LOG_LINKS, _CNI_RESULTS, _DEVICE_SOCKET.parent, Path("/run/containerd/s"))
 _CGROUPS: Final = Path("/sys/fs/cgroup")
 
 # pkg/kubelet/cm/container_manager_linux.go, setupKernelTunables: the kubelet sets these
@@ -31,9 +33,10 @@ _TUNABLES: Final = (
 
 
 def prepare(layout: Layout) -> None:
-    """Note the kernel's settings, make the cgroup, and lead provisioned volumes into the cluster's folder."""
-    values = {name: path.read_text() for name in _TUNABLES if (path := Path("/proc/sys", name)).exists()}
-    _tunables(layout).write_text(json.dumps(values))
+    """Note what will be changed, make the cgroup, and lead provisioned volumes into the cluster's folder."""
+    kernel = {name: path.read_text() for name in _TUNABLES if (path := Path("/proc/sys", name)).exists()}
+    absent = [str(folder) for built_in in _FOLDERS for folder in (built_in, built_in.parent) if not folder.exists()]
+    _before(layout).write_text(json.dumps({"kernel": kernel, "absent": absent}, indent=1))
     if PROVISIONED.is_symlink() and not PROVISIONED.exists():
         PROVISIONED.unlink()  # of a cluster whose folder was removed by hand
     PROVISIONED.symlink_to(layout.volumes)
@@ -41,8 +44,8 @@ def prepare(layout: Layout) -> None:
         (hierarchy / places.NAME).mkdir(exist_ok=True)
 
 
-def _tunables(layout: Layout) -> Path:
-    return layout.settings / "kernel.json"
+def _before(layout: Layout) -> Path:
+    return layout.settings / "before.json"
 
 
 def _hierarchies() -> list[Path]:
@@ -78,26 +81,32 @@ def mounted_below(folder: Path, mountinfo: Iterable[str]) -> list[str]:
 
 def remove(layout: Layout) -> None:
     """Undo what `prepare` did and what the parts left; the folder itself comes last."""
-    _put_back(layout)
     if PROVISIONED.is_symlink() and PROVISIONED.readlink() == layout.volumes:
         PROVISIONED.unlink()
     for link in _LOG_LINKS.glob("*.log"):
         if link.is_symlink() and link.readlink().is_relative_to(layout.pod_logs):
             link.unlink()
-    for result in _CNI_RESULTS.glob(f"{places.NAME}-*"):
-        result.unlink()
+    for result in _CNI_RESULTS.glob("*"):
+        if f"{layout.folder}/" in result.read_text():  # the path of the pod's network namespace
+            result.unlink()
     for hierarchy in _hierarchies():
         _remove_cgroup(hierarchy / places.NAME)
+    if _before(layout).exists():
+        _put_back(**json.loads(_before(layout).read_text()))
     if layout.folder.exists():
         shutil.rmtree(layout.folder)
 
 
-def _put_back(layout: Layout) -> None:
-    if _tunables(layout).exists():
-        for name, value in json.loads(_tunables(layout).read_text()).items():
-            path = Path("/proc/sys", name)
-            if path.read_text() != value:
-                path.write_text(value)
+def _put_back(kernel: Mapping[str, str], absent: Sequence[str]) -> None:
+    for name, value in kernel.items():
+        path = Path("/proc/sys", name)
+        if path.read_text() != value:
+            path.write_text(value)
+    if str(_DEVICE_SOCKET.parent) in absent:
+        _DEVICE_SOCKET.unlink(missing_ok=True)
+    for folder in absent:
+        with suppress(OSError):  # another program has used it meanwhile
+            Path(folder).rmdir()
 
 
 def _remove_cgroup(cgroup: Path) -> None:

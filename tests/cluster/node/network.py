@@ -6,7 +6,7 @@ stays as the machine has it.
 
 import json
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from . import commands
 from . import layout as places
@@ -44,7 +44,7 @@ def remove() -> None:
         commands.run("ip", "link", "delete", places.BRIDGE)
 
 
-def plugins(addresses: Path) -> dict[str, object]:
+def plugins(addresses: Path) -> dict[str, Any]:
     """A pod's end of the bridge. It is no gateway to the plug-in, which would turn on forwarding for the machine."""
     pool = {"subnet": places.POD_NETWORK, "rangeStart": places.FIRST_POD_ADDRESS, "gateway": places.NODE_ADDRESS}
     ipam = {

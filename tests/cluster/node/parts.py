@@ -66,6 +66,7 @@ def controller_manager(layout: Layout) -> list[str]:
         f"--service-account-private-key-file={files}/service-accounts.key",
         f"--root-ca-file={files}/authority.crt",
         "--enable-hostpath-provisioner=true",
+        f"--flex-volume-plugin-dir={layout.kubelet}/volume-plugins",
     ]
 
 

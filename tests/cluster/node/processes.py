@@ -17,7 +17,7 @@ from typing import Final
 from .layout import Layout
 
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_PATIENCE_S: Final = 10.0
+_PATIENCE_S: Final = 5.0
 
 
 @dataclass(frozen=True)

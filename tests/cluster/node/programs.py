@@ -7,7 +7,7 @@ another folder. `KUBEBUILDER_ASSETS` names a folder whose etcd and kube-apiserve
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -63,18 +63,24 @@ def _digest(sources: Path) -> str:
     return digest.hexdigest()[:8]
 
 
-def build() -> Programs:
+def build(say: Callable[[str], object]) -> Programs:
     """Build what the cache does not hold yet: minutes the first time, nothing afterwards."""
     folder = cache()
     folder.mkdir(parents=True, exist_ok=True)
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     for name in ("kubernetes", "pause") if assets else ("kubernetes", "etcd", "pause"):
         if not (folder / name).exists():
+            say(f"building {name}")
             _build(name, folder)
     for part in KUBERNETES_PARTS:
         if not (folder / part).exists():
             (folder / part).symlink_to("kubernetes")
-    return Programs(folder, Path(assets) if assets else None)
+    return built()
+
+
+def built() -> Programs:
+    assets = os.environ.get("KUBEBUILDER_ASSETS")
+    return Programs(cache(), Path(assets) if assets else None)
 
 
 def _build(name: str, folder: Path) -> None:

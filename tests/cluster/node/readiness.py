@@ -65,7 +65,7 @@ def kubelet(layout: Layout) -> Probe:
 
 def _answers(url: str, layout: Layout) -> Probe:
     trust = ssl.create_default_context(cafile=str(layout.certificates / "authority.crt"))
-    trust.load_cert_chain(*(layout.certificates / f"{ADMIN.file}.{kind}" for kind in ("crt", "key")))
+    trust.load_cert_chain(layout.certificates / f"{ADMIN.file}.crt", layout.certificates / f"{ADMIN.file}.key")
     opener = request.build_opener(request.ProxyHandler({}), request.HTTPSHandler(context=trust))
     return partial(_opens, opener, url)
 

@@ -1,0 +1,277 @@
+import json
+import os
+import shutil
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from steps import backup, claims, errors, file_storage, installation, secrets, volume
+from steps.claims import Asked
+from steps.manifest import Ready, SystemStorage
+
+# A backup that a real operator made, where somebody keeps one beside the checkout.
+GENUINE = Path(__file__).parents[2].parent / "shared/threescale-2.16/operator-backup.tar"
+
+
+def python_2(obj):
+    """As the operator wrote it under Python 2: a blank after each comma at the end of a line."""
+    return json.dumps(obj, indent=4, sort_keys=True, separators=(", ", ": ")).encode() + b"\n"
+
+
+def metadata(name):
+    """As an older client leaves them in the operator's files."""
+    return {
+        "name": name,
+        "managedFields": [{"manager": "manager", "operation": "Update"}],
+        "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"},
+        "finalizers": ["foregroundDeletion"],
+    }
+
+
+@pytest.fixture
+def operators(tmp_path):
+    """A backup as an operator of some years ago left it."""
+    root = tmp_path / "by-hand"
+    for name in installation.SECRETS:
+        data = dict.fromkeys(installation.REQUIRED_KEYS.get(name, ("KEY",)), "dg==")
+        obj = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata(name), "data": data, "type": "Opaque"}
+        put(root, f"secrets/{name}.json", obj)
+    for name in installation.CONFIGMAPS:
+        obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(name), "data": {"KEY": "1"}}
+        put(root, f"configmaps/{name}.json", obj)
+    put(root, "apimanager/apimanager-backup.json", apimanager())
+    (root / volume.TREE / "acme").mkdir(parents=True)
+    (root / volume.TREE / "acme/logo.png").write_bytes(b"png")
+    (root / "lost+found").mkdir()
+    return root
+
+
+def apimanager(**spec):
+    annotations = {"apps.3scale.net/apimanager-threescale-version": "2.13"}
+    return {
+        "apiVersion": "apps.3scale.net/v1alpha1",
+        "kind": "APIManager",
+        "metadata": metadata("example") | {"annotations": annotations},
+        "spec": {"wildcardDomain": "example.test", **spec},
+    }
+
+
+def put(root, path, obj):
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_bytes(python_2(obj))
+
+
+def test_a_sealed_backup_opens_as_what_it_is(backup_volume, sealed):
+    opened = backup.open_at(backup_volume)
+
+    assert opened.name == opened.mark.backup == sealed.name
+    assert opened.digest == sealed.claim["metadata"]["annotations"]["threescale-backup/manifest-sha256"]
+    assert opened.threescale_version == "2.16"
+    assert opened.apimanager["metadata"]["name"] == "example-apimanager"
+    assert opened.system_storage.capacity == "256Mi"
+    assert "Available" in opened.ready.conditions
+    assert opened.entries_count == len(list(opened.entries()))
+    assert opened.size_bytes == sum(entry.size for entry in opened.entries())
+    assert list(opened.findings(digests=True)) == []
+
+
+class TestRefused:
+    def test_a_folder_that_is_not_there(self, tmp_path):
+        with pytest.raises(errors.NotABackup, match="there is no folder"):
+            backup.open_at(tmp_path / "gone")
+
+    def test_an_empty_one(self, tmp_path):
+        with pytest.raises(errors.NotABackup, match=r"no manifest\.json and no apimanager/.* but 0 other entries"):
+            backup.open_at(tmp_path)
+
+    def test_strange_data(self, tmp_path):
+        (tmp_path / "holiday.jpg").touch()
+
+        with pytest.raises(errors.NotABackup, match="but 1 other entries"):
+            backup.open_at(tmp_path)
+
+    def test_one_that_was_begun_and_never_sealed(self, backup_volume):
+        (backup_volume / volume.MANIFEST).unlink()
+
+        with pytest.raises(errors.NotABackup, match="begun and never sealed"):
+            backup.open_at(backup_volume)
+
+    def test_one_whose_manifest_is_damaged(self, backup_volume):
+        (backup_volume / volume.MANIFEST).write_bytes(b"{")
+
+        with pytest.raises(errors.NotABackup, match="damaged"):
+            backup.open_at(backup_volume)
+
+    def test_one_whose_manifest_can_not_be_read(self, backup_volume):
+        (backup_volume / volume.MANIFEST).unlink()
+        (backup_volume / volume.MANIFEST).mkdir()
+
+        with pytest.raises(errors.ReadFailed, match=r"manifest\.json"):
+            backup.open_at(backup_volume)
+
+
+class TestRead:
+    def test_a_damaged_object_is_refused_when_it_is_read(self, backup_volume):
+        opened = backup.open_at(backup_volume)
+        (backup_volume / "secrets/zync.json").write_bytes(b"{}")
+
+        with pytest.raises(errors.BackupDamaged, match=r"secrets/zync\.json"):
+            secrets.to_restore(opened)
+
+    def test_a_missing_object_is_refused_when_it_is_read(self, backup_volume):
+        opened = backup.open_at(backup_volume)
+        (backup_volume / "secrets/zync.json").unlink()
+
+        with pytest.raises(errors.BackupDamaged, match=r"secrets/zync\.json is missing"):
+            secrets.to_restore(opened)
+
+    def test_an_object_that_the_manifest_does_not_know_is_never_read(self, backup_volume):
+        shutil.copy(backup_volume / "secrets/zync.json", backup_volume / "secrets/other.json")
+        opened = backup.open_at(backup_volume)
+
+        assert opened.objects("secrets", ["other"]) == []
+        with pytest.raises(errors.BackupDamaged, match=r"secrets/other\.json is not in the manifest"):
+            opened.read("secrets/other.json")
+
+
+def test_the_digest_of_a_backup_changes_with_its_manifest(backup_volume):
+    before = backup.open_at(backup_volume).digest
+    path = backup_volume / volume.MANIFEST
+    path.write_bytes(path.read_bytes() + b"\n")
+
+    assert backup.open_at(backup_volume).digest != before
+
+
+class TestOfTheOperator:
+    def test_it_opens_without_a_manifest_under_its_claim_s_name(self, operators):
+        opened = backup.open_at(operators, "claim-of-it")
+
+        assert opened.manifest is None
+        assert opened.name == "claim-of-it"
+        assert opened.threescale_version == "2.13"
+        assert (opened.system_storage, opened.ready) == (SystemStorage(), Ready())
+        assert (opened.entries_count, opened.size_bytes) == (2, 3)
+        assert [(entry.path, entry.digest) for entry in opened.entries()] == [("acme", ""), ("acme/logo.png", "")]
+        assert list(opened.findings(digests=True)) == []
+        opened.check_listing()
+
+    def test_without_a_claim_it_is_called_as_its_folder(self, operators):
+        assert backup.open_at(operators).name == "by-hand"
+
+    def test_its_objects_come_back_without_what_the_operator_left_in_them(self, operators, empty):
+        opened = backup.open_at(operators)
+
+        secrets.restore(empty.connect(), opened, set(), opened.mark, last_try=False)
+
+        created = empty.get("secrets", "zync")
+        assert set(created["data"].values()) == {"dg=="}
+        assert created["metadata"]["annotations"] == opened.mark.annotations()
+        assert "finalizers" not in created["metadata"]
+
+    def test_its_tree_comes_back(self, operators, empty, tmp_path):
+        opened = backup.open_at(operators)
+        door = empty.connect()
+        door.create(installation.CLAIM, claims.system_storage(opened, Asked("", "", "")))
+        (tmp_path / "target").mkdir()
+
+        file_storage.restore(door, opened, tmp_path / "target", lambda *_: None)
+
+        assert (tmp_path / "target/acme/logo.png").read_bytes() == b"png"
+
+    def test_zync_may_be_absent_where_zync_is_disabled(self, operators):
+        (operators / "secrets/zync.json").unlink()
+        enabled = list(backup.open_at(operators).findings(digests=False))
+        put(operators, volume.APIMANAGER, apimanager(zync={"enabled": False}))
+
+        assert enabled == ["secrets/zync.json is missing"]
+        assert list(backup.open_at(operators).findings(digests=False)) == []
+        assert "zync" not in [obj["metadata"]["name"] for obj in secrets.to_restore(backup.open_at(operators))]
+
+    @pytest.mark.parametrize("path", ["secrets/zync.json", "configmaps/system-environment.json", volume.APIMANAGER])
+    def test_a_file_of_0_bytes_is_an_aborted_backup(self, operators, path):
+        (operators / path).write_bytes(b"")
+
+        findings = list(backup.open_at(operators).findings(digests=False))
+
+        assert findings == [f"{path} has 0 bytes: the backup was aborted"]
+
+    def test_a_missing_object_is_a_finding(self, operators):
+        (operators / "secrets/system-memcache.json").unlink()
+
+        assert list(backup.open_at(operators).findings(digests=False)) == ["secrets/system-memcache.json is missing"]
+
+    def test_a_missing_tree_is_a_finding(self, operators):
+        shutil.rmtree(operators / volume.TREE)
+
+        assert list(backup.open_at(operators).findings(digests=False)) == [f"{volume.TREE} is missing"]
+
+    def test_an_empty_tree_is_none(self, operators):
+        shutil.rmtree(operators / volume.TREE)
+        (operators / volume.TREE).mkdir()
+
+        assert list(backup.open_at(operators).findings(digests=False)) == []
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what another user can't read")
+    def test_what_another_user_may_not_read_is_told(self, operators):
+        (operators / volume.TREE / "acme").chmod(0o700)
+        (operators / "secrets/zync.json").chmod(0o600)
+        folders = [operators, *operators.parents]
+        modes = {folder: folder.stat().st_mode for folder in folders if str(folder) not in {"/", "/tmp"}}  # noqa: S108  kept as they are
+        for folder in modes:
+            folder.chmod(0o755)
+        os.seteuid(1000740000)
+        try:
+            with pytest.raises(errors.ReadFailed, match=r"Permission denied.*zync\.json"):
+                backup.open_at(operators)
+            os.seteuid(0)
+            (operators / "secrets/zync.json").chmod(0o644)
+            os.seteuid(1000740000)
+            findings = list(backup.open_at(operators).findings(digests=False))
+        finally:
+            os.seteuid(0)
+            for folder, mode in modes.items():
+                folder.chmod(mode)
+
+        assert findings == [f"{volume.TREE}: 'acme' can't be read"]
+
+    def test_its_mark_is_a_digest_over_its_object_files(self, operators):
+        before = backup.open_at(operators).mark
+        (operators / volume.TREE / "acme/logo.png").write_bytes(b"other")
+
+        assert backup.open_at(operators).mark == before
+
+        put(operators, volume.APIMANAGER, apimanager(more=True))
+
+        assert backup.open_at(operators).mark != before
+
+    def test_a_version_that_it_does_not_record_is_empty(self, operators):
+        without = apimanager()
+        without["metadata"]["annotations"] = None
+        put(operators, volume.APIMANAGER, without)
+
+        assert backup.open_at(operators).threescale_version == ""
+
+
+@pytest.mark.skipif(not GENUINE.exists(), reason="no backup of a real operator is beside this checkout")
+class TestGenuine:
+    @pytest.fixture
+    def genuine(self, tmp_path):
+        with tarfile.open(GENUINE) as archive:
+            archive.extractall(tmp_path / "genuine", filter="data")
+        return tmp_path / "genuine"
+
+    def test_a_real_operator_s_backup_opens_whole(self, genuine):
+        opened = backup.open_at(genuine, "first-backup")
+
+        assert opened.manifest is None
+        assert opened.threescale_version == "2.16"
+        assert list(opened.findings(digests=True)) == []
+        assert len(secrets.to_restore(opened)) == 9
+        assert opened.entries_count > 80
+
+    def test_our_files_of_its_objects_have_its_form(self, genuine):
+        for path in [*(genuine / "secrets").iterdir(), *(genuine / "configmaps").iterdir()]:
+            data = path.read_bytes()
+
+            assert volume.as_json(json.loads(data)) == data

@@ -1,0 +1,471 @@
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from steps import backup, claims, errors, marks
+from steps.claims import ANYWHERE, Asked, Placement, Wanted, Workflow
+from steps.manifest import SystemStorage
+
+ME = Workflow("backup-1", "uid-1")
+OTHER = Workflow("backup-0", "uid-0")
+WANTED = Wanted("nightly", "10Gi", "", "")
+APIMANAGER = {
+    "metadata": {
+        "name": "example",
+        "uid": "uid-of-example",
+        "annotations": {"apps.3scale.net/apimanager-threescale-version": "2.16.0"},
+    }
+}
+
+
+def claim(stage, name="system-storage", modes=("ReadWriteOnce",), metadata=None, **more):
+    obj = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name, "namespace": stage.namespace, **(metadata or {})},
+        "spec": {"accessModes": list(modes), "resources": {"requests": {"storage": "1Gi"}}, **more},
+    }
+    return stage.kubernetes.apply(obj)
+
+
+def pod(stage, name, node="node-a", *, phase="Running", workflow="", claim="system-storage"):
+    labels = {"labels": {"workflows.argoproj.io/workflow": workflow}} if workflow else {}
+    volumes = [{"name": "tmp", "emptyDir": {}}, {"name": "v", "persistentVolumeClaim": {"claimName": claim}}]
+    obj = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": stage.namespace, **labels},
+        "spec": {"containers": [{"name": "main"}], "volumes": volumes, **({"nodeName": node} if node else {})},
+        "status": {"phase": phase},
+    }
+    return stage.kubernetes.apply(obj)
+
+
+def test_the_claim_of_a_backup_is_found_again_by_its_workflow_only(empty):
+    door = empty.connect("threescale-backup")
+    claims.create_backup(door, WANTED, APIMANAGER, ME)
+
+    assert claims.check_free(door, "nightly", ME)["metadata"]["name"] == "nightly"
+    with pytest.raises(errors.ClaimTaken, match="made by workflow backup-1"):
+        claims.check_free(door, "nightly", OTHER)
+
+
+class TestNames:
+    @pytest.mark.parametrize("name", ["a", "0", "nightly", "a-b", "9-9", "a" * 63])
+    def test_a_dns_label_can_name_a_backup(self, name):
+        claims.check_name(name)
+
+    @pytest.mark.parametrize(
+        "name", ["", "-a", "a-", "A", "a.b", "a_b", "a b", "größe", "a" * 64, "a\n", "a/b", "--help"]
+    )
+    def test_anything_else_is_refused(self, name):
+        with pytest.raises(errors.BadName, match="-p name="):
+            claims.check_name(name)
+
+
+class TestSizes:
+    @pytest.mark.parametrize(("value", "size"), [("10Gi", 10 * 2**30), ("100M", 10**8), ("1", 1), ("1e3", 1000)])
+    def test_a_quantity_above_zero_is_a_size(self, value, size):
+        assert claims.check_size(value, "storage-request") == size
+
+    @pytest.mark.parametrize("value", ["", "10 Gi", "-1Gi", "0", "0Gi", "10gi", "10GB", "ten", "٣Gi"])
+    def test_anything_else_is_refused(self, value):
+        with pytest.raises(errors.BadQuantity, match="is no size for storage-request"):
+            claims.check_size(value, "storage-request")
+
+
+class TestCreateBackup:
+    def test_labels_and_annotations_are_complete_and_nobody_owns_it(self, empty):
+        claims.create_backup(empty.connect("threescale-backup"), WANTED, APIMANAGER, ME)
+
+        metadata = empty.get("persistentvolumeclaims", "nightly")["metadata"]
+        assert metadata["labels"] == {
+            "threescale-backup/backup": "nightly",
+            "threescale-backup/state": "running",
+            "threescale-backup/workflow": "backup-1",
+            "threescale-backup/workflow-uid": "uid-1",
+            "threescale-backup/threescale-version": "2.16.0",
+        }
+        annotations = {name: value for name, value in metadata["annotations"].items() if "kubernetes.io" not in name}
+        started = annotations.pop("threescale-backup/started")
+        assert annotations == {
+            "apiManagerName": "example",
+            "apiManagerUID": "uid-of-example",
+            "apiManagerBackupName": "nightly",
+            "apiManagerBackupUID": "uid-1",
+        }
+        assert abs(datetime.fromisoformat(started) - datetime.now(UTC)) < timedelta(minutes=5)
+        assert "ownerReferences" not in metadata
+
+    def test_it_is_read_write_once_of_the_size_that_was_asked_for(self, empty):
+        created = claims.create_backup(empty.connect(), WANTED, APIMANAGER, ME)
+
+        assert created["spec"]["accessModes"] == ["ReadWriteOnce"]
+        assert created["spec"]["resources"] == {"requests": {"storage": "10Gi"}}
+        assert "volumeName" not in created["spec"]
+
+    @pytest.mark.parametrize(
+        ("storage_class", "volume_name", "expected"),
+        [
+            ("", "", "standard"),  # the cluster's default
+            ("fast", "", "fast"),
+            ("", "old-disk", ""),
+            ("fast", "old-disk", "fast"),
+        ],
+    )
+    def test_a_volume_by_name_never_gets_the_default_class(self, empty, storage_class, volume_name, expected):
+        wanted = WANTED._replace(storage_class=storage_class, volume_name=volume_name)
+
+        spec = claims.create_backup(empty.connect(), wanted, APIMANAGER, ME)["spec"]
+
+        assert spec["storageClassName"] == expected
+        assert spec.get("volumeName", "") == volume_name
+
+    def test_an_apimanager_without_a_version_makes_a_claim_without_that_label(self, empty):
+        created = claims.create_backup(empty.connect(), WANTED, {"metadata": {"name": "example", "uid": "u"}}, ME)
+
+        assert marks.THREESCALE_VERSION not in created["metadata"]["labels"]
+
+    def test_a_quota_is_told(self, empty):
+        empty.kubernetes.quota("persistentvolumeclaims", empty.namespace, limit=0)
+
+        with pytest.raises(errors.QuotaExceeded, match="raise the quota, delete old backup claims"):
+            claims.create_backup(empty.connect(), WANTED, APIMANAGER, ME)
+
+
+class TestCheckFree:
+    def test_a_name_that_nobody_has_is_free(self, empty):
+        assert claims.check_free(empty.connect(), "nightly", ME) is None
+
+    @pytest.mark.parametrize(
+        ("metadata", "holder"),
+        [
+            ({}, "no backup of ours"),
+            ({"annotations": {"apiManagerBackupName": "nightly"}}, "a backup of the operator"),
+            ({"labels": {marks.BACKUP: "nightly", marks.WORKFLOW: "backup-0"}}, "made by workflow backup-0"),
+        ],
+    )
+    def test_a_claim_of_somebody_else_is_refused(self, empty, metadata, holder):
+        claim(empty, "nightly", metadata=metadata)
+
+        with pytest.raises(errors.ClaimTaken, match=holder):
+            claims.check_free(empty.connect(), "nightly", ME)
+
+    def test_a_claim_that_is_going_away_is_refused(self, empty):
+        metadata = {"labels": {marks.WORKFLOW_UID: ME.uid}, "finalizers": ["example/wait"]}
+        claim(empty, "nightly", metadata=metadata)
+        empty.kubernetes.delete("persistentvolumeclaims", empty.namespace, "nightly")
+
+        with pytest.raises(errors.ClaimGoingAway):
+            claims.check_free(empty.connect(), "nightly", ME)
+
+
+class TestFind:
+    def test_a_mistyped_name_is_answered_with_the_backups_that_are_there(self, empty):
+        claim(empty, "nightly", metadata={"labels": {marks.BACKUP: "nightly"}})
+        claim(empty, "by-hand", metadata={"annotations": {"apiManagerBackupName": "by-hand"}})
+        claim(empty, "data")
+
+        with pytest.raises(errors.ClaimMissing, match="the backups here are by-hand, nightly: check the name"):
+            claims.find(empty.connect("threescale-restore"), "nigthly")
+
+    def test_where_there_are_none_none_are_named(self, empty):
+        with pytest.raises(errors.ClaimMissing, match="in namespace threescale: check the name"):
+            claims.find(empty.connect(), "nightly")
+
+    def test_a_claim_that_is_going_away_is_refused(self, empty):
+        claim(empty, metadata={"finalizers": ["example/wait"]})
+        empty.kubernetes.delete("persistentvolumeclaims", empty.namespace, "system-storage")
+
+        with pytest.raises(errors.ClaimGoingAway):
+            claims.find(empty.connect(), "system-storage")
+
+
+class TestPlacement:
+    @pytest.mark.parametrize("modes", [["ReadWriteMany"], ["ReadOnlyMany"], ["ReadWriteOnce", "ReadWriteMany"]])
+    def test_a_claim_for_many_nodes_can_be_mounted_anywhere(self, empty, modes):
+        pod(empty, "one", "node-a")
+        pod(empty, "two", "node-b")
+
+        assert claims.placement(empty.connect(), claim(empty, modes=modes), ME) == ANYWHERE
+
+    def test_a_claim_for_one_node_that_nobody_uses_can_be_mounted_anywhere(self, empty):
+        assert claims.placement(empty.connect(), claim(empty), ME) == ANYWHERE
+
+    def test_a_claim_for_one_node_is_mounted_where_its_pods_are(self, empty):
+        pod(empty, "one", "node-b")
+        pod(empty, "two", "node-b")
+        pod(empty, "other", "node-c", claim="other")
+
+        assert claims.placement(empty.connect(), claim(empty), ME) == Placement("In", "node-b")
+
+    def test_a_claim_for_one_node_on_two_nodes_is_refused(self, empty):
+        pod(empty, "one", "node-b")
+        pod(empty, "two", "node-a")
+
+        with pytest.raises(errors.ClaimOnTwoNodes, match="node-a, node-b"):
+            claims.placement(empty.connect(), claim(empty), ME)
+
+    def test_a_claim_for_one_pod_that_is_in_use_is_refused(self, empty):
+        pod(empty, "system-app-1")
+
+        with pytest.raises(errors.ClaimInUse, match="ReadWriteOncePod and in use by pod system-app-1"):
+            claims.placement(empty.connect(), claim(empty, modes=["ReadWriteOncePod"]), ME)
+
+    def test_a_claim_for_one_pod_that_nobody_uses_can_be_mounted_anywhere(self, empty):
+        assert claims.placement(empty.connect(), claim(empty, modes=["ReadWriteOncePod"]), ME) == ANYWHERE
+
+    @pytest.mark.parametrize("mode", ["ReadWriteOnce", "ReadWriteOncePod"])
+    def test_pods_of_this_workflow_and_pods_that_have_ended_do_not_count(self, empty, mode):
+        pod(empty, "mine", "node-a", workflow=ME.name)
+        pod(empty, "done", "node-b", phase="Succeeded")
+        pod(empty, "failed", "node-c", phase="Failed")
+
+        assert claims.placement(empty.connect(), claim(empty, modes=[mode]), ME) == ANYWHERE
+
+    def test_pods_of_another_workflow_count(self, empty):
+        pod(empty, "theirs", "node-a", workflow=OTHER.name)
+
+        assert claims.placement(empty.connect(), claim(empty), ME) == Placement("In", "node-a")
+
+    def test_a_pod_that_has_no_node_yet_leaves_the_choice(self, empty):
+        pod(empty, "waiting", "", phase="Pending")
+
+        assert claims.placement(empty.connect(), claim(empty), ME) == ANYWHERE
+
+
+class TestCheckMountable:
+    def test_a_bound_claim_passes(self, empty):
+        claim(empty, "nightly")
+
+        assert claims.check_mountable(empty.connect("threescale-restore"), "nightly", ME)["status"]["phase"] == "Bound"
+
+    def test_a_claim_without_a_volume_holds_no_backup(self, empty):
+        claim(empty, "nightly", storageClassName="unknown")
+
+        with pytest.raises(errors.ClaimUnbound, match="is Pending and has no volume"):
+            claims.check_mountable(empty.connect(), "nightly", ME)
+
+    def test_a_claim_that_nobody_has_looked_at_holds_no_backup(self, empty):
+        claim(empty, "nightly")
+        empty.kubernetes.patch("persistentvolumeclaims", empty.namespace, "nightly", {"status": None})
+
+        with pytest.raises(errors.ClaimUnbound, match="is new"):
+            claims.check_mountable(empty.connect(), "nightly", ME)
+
+    def test_a_claim_that_is_about_to_be_bound_is_waited_for(self, empty):
+        claim(empty, "nightly", volumeName="disk")
+        pending = {"status": {"phase": "Pending"}}
+        empty.kubernetes.patch("persistentvolumeclaims", empty.namespace, "nightly", pending)
+
+        with pytest.raises(errors.ClaimNotYetBound, match="'disk'") as error:
+            claims.check_mountable(empty.connect(), "nightly", ME)
+
+        assert error.value.exit_code == 75
+
+    def test_a_claim_for_one_pod_that_is_in_use_is_refused(self, empty):
+        claim(empty, "nightly", modes=["ReadWriteOncePod"])
+        pod(empty, "shell", claim="nightly")
+
+        with pytest.raises(errors.ClaimInUse, match="shell"):
+            claims.check_mountable(empty.connect(), "nightly", ME)
+
+
+class TestWaitForVolume:
+    def test_a_bound_claim_passes(self, empty):
+        claim(empty)
+
+        claims.wait_for_volume(empty.connect("threescale-backup"), "system-storage", 60.0)
+
+    def test_a_claim_that_waits_for_its_first_pod_passes(self, empty):
+        empty.kubernetes.storage_classes["late"] = "WaitForFirstConsumer"
+        claim(empty, storageClassName="late")
+
+        claims.wait_for_volume(empty.connect("threescale-restore"), "system-storage", 60.0)
+
+    def test_a_warning_is_told(self, empty):
+        claim(empty, storageClassName="unknown")
+
+        with pytest.raises(
+            errors.ClaimWithoutVolume, match=r'storageclass\.storage\.k8s\.io "unknown" not found'
+        ) as error:
+            claims.wait_for_volume(empty.connect("threescale-backup"), "system-storage", 60.0)
+
+        assert error.value.exit_code == 75
+
+    def test_a_claim_of_which_nothing_is_said_passes_in_the_end(self, empty):
+        claim(empty, storageClassName="")
+
+        claims.wait_for_volume(empty.connect(), "system-storage", 0.0)
+
+    def test_a_claim_that_is_bound_a_little_later_passes(self, empty):
+        claim(empty, storageClassName="")
+        bound = {"status": {"phase": "Bound"}}
+        empty.kubernetes.after_next(
+            "list",
+            "events",
+            lambda _: empty.kubernetes.patch("persistentvolumeclaims", empty.namespace, "system-storage", bound),
+        )
+
+        claims.wait_for_volume(empty.connect(), "system-storage", 60.0)
+
+
+class TestComplete:
+    def test_a_finished_backup_is_marked_once(self, empty, backup_volume):
+        door = empty.connect("threescale-backup")
+        created = claims.create_backup(door, WANTED, APIMANAGER, ME)
+        opened = backup.open_at(backup_volume)
+
+        claims.complete(door, created, opened.manifest, opened.digest)
+        marked = empty.get("persistentvolumeclaims", "nightly")
+        claims.complete(door, marked, opened.manifest, "another")
+
+        assert marks.label(marked, marks.STATE) == "complete"
+        assert marks.annotation(marked, marks.MANIFEST_DIGEST) == opened.digest
+        assert marks.annotation(marked, marks.ENDED) == claims.utc(opened.manifest.ended)
+        assert empty.get("persistentvolumeclaims", "nightly") == marked
+
+
+def test_the_start_is_read_from_the_claim(empty):
+    created = claims.create_backup(empty.connect(), WANTED, APIMANAGER, ME)
+
+    assert claims.utc(claims.started(created)) == marks.annotation(created, marks.STARTED)
+
+
+def test_a_claim_that_no_backup_made_has_no_start(empty):
+    with pytest.raises(errors.NotABackup, match="claim system-storage has no annotation threescale-backup/started"):
+        claims.started(claim(empty))
+
+
+def test_times_are_written_as_kubernetes_does():
+    moment = datetime(2026, 1, 2, 5, 4, 5, tzinfo=timezone(timedelta(hours=2)))
+
+    assert claims.utc(moment) == "2026-01-02T03:04:05Z"
+
+
+NOTHING_ASKED = Asked("", "", "")
+
+
+def opened(root, *, size_bytes=0, request="", capacity="", chosen=None, **storage):
+    """A backup whose system-storage and APIManager say what is given."""
+    found = backup.open_at(root)
+    source = found.manifest.source.model_copy(
+        update={"system_storage": SystemStorage(request=request, capacity=capacity, **storage)}
+    )
+    tree = found.manifest.file_storage.model_copy(update={"size_bytes": size_bytes})
+    manifest = found.manifest.model_copy(update={"source": source, "file_storage": tree})
+    result = backup.Backup(root, manifest, found.digest, found.name)
+    vars(result)["apimanager"] = {
+        "metadata": {"name": "example"},
+        "spec": {"system": {"fileStorage": {"persistentVolumeClaim": chosen}}} if chosen is not None else {},
+    }
+    return result
+
+
+def size_of(obj):
+    return obj["spec"]["resources"]["requests"]["storage"]
+
+
+class TestSystemStorage:
+    @pytest.mark.parametrize(
+        ("facts", "size"),
+        [
+            ({"chosen": {"resources": {"requests": "3Gi"}}, "capacity": "2Gi", "size_bytes": 2**30}, "3Gi"),
+            ({"chosen": {"resources": {"requests": "1Gi"}}, "capacity": "4Gi", "size_bytes": 2**30}, "4Gi"),
+            ({"chosen": {"resources": {"requests": "1Gi"}}, "capacity": "1Gi", "size_bytes": 10**10}, "12000000000"),
+            ({"chosen": {"resources": {"requests": "1Mi"}}, "capacity": "1Mi", "size_bytes": 1}, "100Mi"),
+            ({}, "100Mi"),
+            ({"chosen": {}, "capacity": "1000M"}, "1000M"),
+        ],
+    )
+    def test_its_size_is_the_largest_of_four(self, backup_volume, facts, size):
+        assert size_of(claims.system_storage(opened(backup_volume, **facts), NOTHING_ASKED)) == size
+
+    def test_a_size_that_is_asked_for_counts(self, backup_volume):
+        found = opened(backup_volume, size_bytes=2**20, capacity="4Gi")
+
+        assert size_of(claims.system_storage(found, Asked("", "", "1Mi"))) == "1Mi"
+
+    def test_a_size_that_is_too_small_is_refused(self, backup_volume):
+        found = opened(backup_volume, size_bytes=2**20 + 1)
+
+        with pytest.raises(errors.RequestTooSmall, match="1Mi is less than the 1048577 bytes"):
+            claims.system_storage(found, Asked("", "", "1Mi"))
+
+    def test_a_size_that_is_none_is_refused(self, backup_volume):
+        with pytest.raises(errors.BadQuantity, match="storage-request"):
+            claims.system_storage(opened(backup_volume), Asked("", "", "much"))
+
+    @pytest.mark.parametrize(
+        ("facts", "asked", "expected"),
+        [
+            ({"storage_class": "old"}, "", "old"),
+            ({"storage_class": "old", "chosen": {"storageClassName": "chosen"}}, "", "chosen"),
+            ({"storage_class": "old", "chosen": {"storageClassName": "chosen"}}, "asked", "asked"),
+            ({}, "", None),
+        ],
+    )
+    def test_its_class_is_that_asked_for_or_chosen_or_as_it_was(self, backup_volume, facts, asked, expected):
+        spec = claims.system_storage(opened(backup_volume, **facts), Asked(asked, "", ""))["spec"]
+
+        assert spec.get("storageClassName") == expected
+
+    @pytest.mark.parametrize(
+        ("was", "asked", "expected"),
+        [
+            ((), "", "ReadWriteMany"),
+            (("ReadWriteOnce",), "", "ReadWriteOnce"),
+            (("ReadWriteOnce",), "ReadWriteMany", "ReadWriteMany"),
+        ],
+    )
+    def test_its_access_mode_is_that_asked_for_or_as_it_was(self, backup_volume, was, asked, expected):
+        found = opened(backup_volume, access_modes=was)
+
+        assert claims.system_storage(found, Asked("", asked, ""))["spec"]["accessModes"] == [expected]
+
+    def test_the_old_volume_is_never_asked_for(self, backup_volume):
+        found = opened(backup_volume, chosen={"volumeName": "old-disk"})
+
+        assert "volumeName" not in claims.system_storage(found, NOTHING_ASKED)["spec"]
+
+    def test_it_carries_the_mark_and_is_not_begun(self, backup_volume):
+        found = opened(backup_volume)
+
+        metadata = claims.system_storage(found, NOTHING_ASKED)["metadata"]
+
+        assert metadata["annotations"] == found.mark.annotations()
+        assert "ownerReferences" not in metadata
+
+
+class TestCheckSystemStorage:
+    def test_a_claim_without_a_mark_passes(self, empty, backup_volume):
+        claims.check_system_storage(claim(empty), opened(backup_volume))
+
+    def test_a_claim_with_this_backup_s_mark_passes(self, empty, backup_volume):
+        found = opened(backup_volume)
+
+        claims.check_system_storage(claim(empty, metadata={"annotations": found.mark.annotations()}), found)
+
+    def test_a_claim_with_the_mark_of_another_restore_is_refused(self, empty, backup_volume):
+        marked = claim(empty, metadata={"annotations": marks.Mark("weekly", "another").annotations()})
+
+        with pytest.raises(errors.ClaimOfAnotherRestore, match="the mark of a restore of weekly"):
+            claims.check_system_storage(marked, opened(backup_volume))
+
+    def test_a_claim_that_is_too_small_is_refused(self, empty, backup_volume):
+        claim(empty)
+        bound = empty.get("persistentvolumeclaims", "system-storage")
+
+        with pytest.raises(errors.ClaimTooSmall, match="of 1Gi is too small for the 1073741825 bytes"):
+            claims.check_system_storage(bound, opened(backup_volume, size_bytes=2**30 + 1))
+
+
+def test_how_far_a_restore_has_come_stands_on_the_claim(empty, backup_volume):
+    found = opened(backup_volume)
+    claim(empty)
+
+    claims.mark_restore(empty.connect("threescale-restore"), found, marks.BEGUN)
+
+    marked = empty.get("persistentvolumeclaims", "system-storage")
+    assert found.mark.on(marked)
+    assert marks.annotation(marked, marks.RESTORE_STATE) == "begun"

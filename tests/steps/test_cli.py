@@ -1,0 +1,323 @@
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+
+import click
+import pytest
+
+from steps import __main__ as command
+from steps import errors, volume
+from workflows.rehearsal import threescale
+
+BACKUP = [["backup", phase] for phase in ("prepare", "secrets", "configmaps", "apimanager", "file-storage", "seal")]
+RESTORE = [
+    ["restore", phase]
+    for phase in ("check", "prepare", "file-storage", "secrets", "configmaps", "apimanager", "routes")
+]
+
+
+@pytest.fixture(autouse=True)
+def own_process():
+    """Put back what the command changes of its process."""
+    umask = os.umask(0)
+    os.umask(umask)
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    os.umask(umask)
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """Run the command line in this process and return its exit code."""
+
+    def run(*arguments, stage=None, account=None, uid="uid-1", more=()):
+        told = ["--namespace", "threescale", "--workflow", f"workflow-{uid}", "--workflow-uid", uid]
+        told += ["--outputs", str(tmp_path / "outputs"), "--termination-log", str(tmp_path / "log"), *more]
+        if stage is not None:
+            stage.connect(account)
+            monkeypatch.setenv("KUBECONFIG", str(stage.folder / f"kubeconfig-{account}"))
+        return bare(monkeypatch, *told, *map(str, arguments))
+
+    return run
+
+
+def bare(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["steps", *arguments])
+    try:
+        command.main()
+    except SystemExit as end:
+        return end.code or 0
+    return 0
+
+
+def outputs(tmp_path):
+    return {path.name: path.read_text() for path in (tmp_path / "outputs").iterdir()}
+
+
+def log(tmp_path):
+    return (tmp_path / "log").read_text() if (tmp_path / "log").exists() else ""
+
+
+def test_the_phases_in_their_order_back_up_and_restore(empty, run, tmp_path, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    empty.install(canary="canary")
+    root, target = tmp_path / "nightly", tmp_path / "target"
+    for folder in (root, target):
+        folder.mkdir()
+    monkeypatch.setenv("ARGO_PROGRESS_FILE", str(tmp_path / "progress"))
+    secret = empty.get("secrets", "zync")["data"]
+
+    def back(*arguments):
+        return run("backup", *arguments, stage=empty, account="threescale-backup")
+
+    volume_of = ["--claim", "nightly", "--backup", root]
+    asked = ["--storage-request", "1Gi"]
+    assert back("prepare", "--name", "nightly", *asked) == 0
+    assert outputs(tmp_path) == {
+        "backupPersistentVolumeClaimName": "nightly",
+        "apiManagerSourceName": "example-apimanager",
+        "node-operator": "NotIn",
+        "node": "no-node",
+    }
+    for _ in range(2):  # a second time there is nothing to do
+        assert back("secrets", *volume_of, "--apimanager", "example-apimanager") == 0
+        assert back("configmaps", *volume_of) == 0
+        assert back("apimanager", *volume_of, "--apimanager", "example-apimanager") == 0
+        assert back("file-storage", *volume_of, "--file-storage", empty.storage) == 0
+    assert "secrets: nothing to do, it is done" in caplog.text
+    done, _, total = (tmp_path / "progress").read_text().partition("/")
+    assert done == total
+    assert back("seal", *volume_of) == 0
+    assert outputs(tmp_path)["objects"] == "16"
+    before = (root / volume.MANIFEST).read_bytes()
+    assert back("seal", *volume_of) == 0
+    assert back("secrets", *volume_of, "--apimanager", "example-apimanager") == 0
+    assert "secrets: nothing to do, the backup is sealed" in caplog.text
+    assert (root / volume.MANIFEST).read_bytes() == before
+    assert empty.get("persistentvolumeclaims", "nightly")["metadata"]["labels"]["threescale-backup/state"] == "complete"
+
+    empty.lose()
+    threescale.give_database_secrets(empty.kubernetes, empty.namespace)
+
+    def forth(*arguments):
+        return run("restore", *arguments, stage=empty, account="threescale-restore", uid="uid-2")
+
+    assert forth("check", "--claim", "nightly") == 0
+    assert forth("prepare", *volume_of) == 0
+    assert forth("file-storage", *volume_of, "--file-storage", target) == 0
+    with threescale.Operator(empty.kubernetes, step_s=0.01):
+        assert forth("secrets", *volume_of) == 0
+        assert outputs(tmp_path)["created"] == "9"
+        assert forth("configmaps", *volume_of) == 0
+        assert forth("apimanager", *volume_of) == 0
+        for phase in ("secrets", "configmaps"):
+            assert forth(phase, *volume_of) == 0
+        assert forth("file-storage", *volume_of, "--file-storage", target) == 0
+        assert "kept: this backup's restore made the APIManager already" in caplog.text
+        assert forth("routes", *volume_of, "--look-s", "0.02", "--wait-minutes", "1") == 0
+    assert empty.get("secrets", "zync")["data"] == secret
+    assert (target / ".hidden-top").exists()
+    assert log(tmp_path) == ""
+    assert "canary" not in caplog.text + json.dumps(outputs(tmp_path))
+
+
+def test_an_unnamed_backup_is_called_as_its_workflow(installed, run, tmp_path):
+    arguments = ["backup", "prepare", "--name", "", "--storage-request", "1Gi"]
+
+    assert run(*arguments, stage=installed, account="threescale-backup", uid="7") == 0
+    assert outputs(tmp_path)["backupPersistentVolumeClaimName"] == "workflow-7"
+
+
+@pytest.mark.parametrize("phase", [[], ["backup"], ["restore"], *BACKUP, *RESTORE, ["report"]], ids=" ".join)
+def test_the_help_of_each_phase_needs_no_other_argument(phase, monkeypatch, capsys):
+    assert bare(monkeypatch, *phase, "--help") == 0
+    assert capsys.readouterr().out.startswith("Usage: steps")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["backup", "prepare", "--bogus"], "No such option '--bogus'"),
+        (["backup", "prepare", "--name", "x"], "Missing option '--storage-request'"),
+        (["backup", "dance"], "No such command 'dance'"),
+        (["restore", "routes", "--claim", "c", "--backup", "b", "--ready", "soon"], "'soon' is not one of"),
+        (["restore", "routes", "--claim", "c", "--backup", "b", "--wait-minutes", "-1"], "-1.0 is not in the range"),
+    ],
+)
+def test_a_wrong_command_line_ends_1_with_a_sentence_in_both_places(run, tmp_path, capsys, arguments, sentence):
+    assert run(*arguments) == 1
+    assert sentence in capsys.readouterr().err
+    assert sentence in log(tmp_path)
+
+
+@pytest.mark.parametrize("form", ["--termination-log={}", "--termination-log {}"])
+def test_even_where_the_first_arguments_are_wrong(monkeypatch, tmp_path, capsys, form):
+    assert bare(monkeypatch, *form.format(tmp_path / "log").split(), "--bogus") == 1
+    assert "No such option '--bogus'" in capsys.readouterr().err
+    assert "No such option '--bogus'" in log(tmp_path)
+
+
+def test_a_termination_log_that_can_not_be_written_changes_no_exit_code(monkeypatch, tmp_path, capsys):
+    assert bare(monkeypatch, "--termination-log", str(tmp_path), "--bogus") == 1
+    assert "no termination log: Is a directory" in capsys.readouterr().err
+
+
+def test_without_a_termination_log_the_sentence_is_on_stderr(monkeypatch, capsys):
+    assert bare(monkeypatch, "--bogus") == 1
+    assert "No such option '--bogus'" in capsys.readouterr().err
+
+
+def test_a_refusal_ends_1_with_its_sentence_in_both_places(empty, run, tmp_path, capsys):
+    arguments = ["backup", "prepare", "--name", "nightly", "--storage-request", "1Gi"]
+
+    assert run(*arguments, stage=empty, account="threescale-backup") == 1
+    sentence = str(errors.NoApiManager("threescale"))
+    assert capsys.readouterr().err == f"{sentence}\n"
+    assert log(tmp_path) == sentence
+
+
+def test_what_may_do_later_ends_75(installed, run, tmp_path):
+    installed.kubernetes.drop_next("list", "apimanagers")
+    arguments = ["backup", "prepare", "--name", "nightly", "--storage-request", "1Gi"]
+
+    assert run(*arguments, stage=installed, account="threescale-backup") == 75
+    assert log(tmp_path).startswith("no usable answer from Kubernetes")
+
+
+@pytest.mark.parametrize(("number", "code"), [("0", 75), ("2", 75), ("3", 1)])
+def test_on_the_last_try_what_was_waited_for_is_refused(lost, run, number, code):
+    lost.kubernetes.patch("secrets", lost.namespace, "system-redis", {"metadata": {"finalizers": ["example/wait"]}})
+    lost.kubernetes.delete("secrets", lost.namespace, "system-redis")
+
+    tries = ["--try", number, "--tries", "3"]
+    assert run("restore", "check", "--claim", "nightly", stage=lost, account="threescale-restore", more=tries) == code
+
+
+def test_an_unexpected_exception_ends_1_and_quotes_nothing(empty, run, tmp_path, capsys, monkeypatch):
+    # A mock of a defect, because no defect is known.
+    def stumble(*_, **__):
+        raise RuntimeError("canary")
+
+    monkeypatch.setattr(command.backup, "open_at", stumble)
+
+    assert run("restore", "apimanager", "--claim", "c", "--backup", tmp_path, stage=empty) == 1
+    said = capsys.readouterr()
+    assert "canary" not in said.out + said.err + log(tmp_path)
+    assert log(tmp_path).startswith("unexpected RuntimeError at test_cli.py:")
+
+
+def test_no_way_to_kubernetes_is_told(run, tmp_path, monkeypatch):
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+
+    assert run("restore", "check", "--claim", "nightly") == 1
+    assert "set KUBECONFIG" in log(tmp_path)
+
+
+def test_an_apimanager_that_is_gone_ends_the_secrets(empty, run, tmp_path):
+    (tmp_path / "nightly").mkdir()
+    arguments = ["--claim", "nightly", "--backup", tmp_path / "nightly", "--apimanager", "example"]
+
+    assert run("backup", "secrets", *arguments, stage=empty, account="threescale-backup") == 1
+    assert log(tmp_path) == str(errors.NoApiManager("threescale"))
+
+
+def test_a_manifest_that_vanishes_is_no_seal(run, sealed, backup_volume, tmp_path, monkeypatch, lost):
+    # A mock of the volume, because nothing can be told to happen between two of its looks.
+    monkeypatch.setattr(command.volume, "begin", lambda *_: volume.State.SEALED)
+    for name in (volume.MANIFEST, volume.BEGIN):
+        (backup_volume / name).unlink()
+    arguments = ["--claim", sealed.name, "--backup", backup_volume]
+
+    assert run("backup", "seal", *arguments, stage=lost, account="threescale-backup") == 1
+    assert "its manifest vanished" in log(tmp_path)
+
+
+def test_a_backup_of_the_operator_is_called_so(lost, run, backup_volume, caplog):
+    caplog.set_level(logging.INFO)
+    for name in (volume.MANIFEST, volume.BEGIN):
+        (backup_volume / name).unlink()
+
+    arguments = ["--claim", "nightly", "--backup", backup_volume]
+    assert run("restore", "configmaps", *arguments, stage=lost, account="threescale-restore") == 0
+    assert "claim nightly holds a backup that the operator made" in caplog.text
+
+
+class TestReport:
+    def test_what_failed_and_what_to_do_next_is_an_output(self, empty, run, tmp_path):
+        node = {"templateName": "prepare", "message": "no APIManager (exit code 1)", "podName": "p"}
+        failures = json.dumps(json.dumps([node]))
+
+        arguments = ["report", "--failures", failures, "--advice", "start again"]
+        assert run(*arguments, stage=empty, account="threescale-backup") == 0
+        assert outputs(tmp_path) == {"report": "prepare failed: no APIManager (exit code 1)\nstart again"}
+
+    @pytest.mark.parametrize("failures", ["{{workflow.failures}}", "1", "[null]", '[{"message": 1}]', "[[]]"])
+    def test_it_never_fails_itself(self, empty, run, tmp_path, failures):
+        arguments = ["report", "--failures", failures, "--advice", "start again"]
+
+        assert run(*arguments, stage=empty, account="threescale-backup") == 0
+        assert outputs(tmp_path)["report"].startswith("workflow workflow-uid-1 did not succeed")
+        assert outputs(tmp_path)["report"].endswith("start again")
+
+    def test_without_a_cluster_it_still_says_what_to_do(self, run, tmp_path, monkeypatch):
+        monkeypatch.delenv("KUBECONFIG", raising=False)
+        monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+
+        assert run("report", "--failures", "null", "--advice", "start again") == 0
+        assert "NoConnection while asking why); start again" in outputs(tmp_path)["report"]
+
+
+def test_without_a_folder_for_outputs_none_are_left(tmp_path, monkeypatch, empty):
+    empty.connect()
+    monkeypatch.setenv("KUBECONFIG", str(empty.folder / "kubeconfig-None"))
+    monkeypatch.chdir(tmp_path)
+    told = ["--namespace", "threescale", "--workflow", "w", "--workflow-uid", "u"]
+
+    assert bare(monkeypatch, *told, "report", "--failures", "null", "--advice", "x") == 0
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_progress_is_written_at_most_every_2_s_and_at_the_end(tmp_path, monkeypatch):
+    path = tmp_path / "progress"
+    monkeypatch.setenv("ARGO_PROGRESS_FILE", str(path))
+    show = command._progress()
+
+    show(1, 9)
+    show(2, 9)
+
+    assert path.read_text() == "1/9"
+
+    show(9, 9)
+
+    assert path.read_text() == "9/9"
+
+    show(10, 9)  # the tree has grown
+
+    assert path.read_text() in {"9/9", "10/10"}
+
+
+def test_every_phase_of_both_workflows_is_a_command():
+    found = [
+        [group, phase]
+        for group in ("backup", "restore")
+        for phase in command.cli.get_command(click.Context(command.cli), group).commands
+    ]
+
+    assert found == BACKUP + RESTORE
+
+
+def test_the_command_runs_as_a_process_and_ends_with_its_exit_code(tmp_path):
+    arguments = ["--termination-log", str(tmp_path / "log"), "backup", "prepare", "--bogus"]
+
+    done = subprocess.run(  # noqa: S603  our own command
+        [sys.executable, "-m", "steps", *arguments], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.strip() == log(tmp_path)
+    assert done.stdout == ""

@@ -1,0 +1,295 @@
+import hashlib
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from steps import backup, errors, file_storage, manifest, marks, mtree, tree, volume
+from steps.installation import CLAIM
+
+
+def no_progress(_done, _total):
+    pass
+
+
+def names(root):
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*"))
+
+
+@pytest.fixture
+def source(installed):
+    """The sample's tree."""
+    return installed.storage
+
+
+@pytest.fixture
+def target(empty, tmp_path):
+    """An empty system-storage: its claim and its folder."""
+    empty.kubernetes.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "system-storage", "namespace": empty.namespace},
+            "spec": {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "256Mi"}}},
+        }
+    )
+    (tmp_path / "target/lost+found").mkdir(parents=True)
+    return tmp_path / "target"
+
+
+def state(stage):
+    return marks.annotation(stage.get(CLAIM.resource, "system-storage"), marks.RESTORE_STATE)
+
+
+def test_what_was_saved_is_restored_as_it_was(empty, target, backup_volume):
+    opened = backup.open_at(backup_volume)
+
+    tally = file_storage.restore(empty.connect("threescale-restore"), opened, target, no_progress)
+
+    restored = {entry.path: entry for entry in tree.scan(target, tree.Tally())}
+    listed = list(opened.entries())
+    assert set(restored) == {entry.path for entry in listed}
+    for entry in listed:
+        found = restored[entry.path]
+        assert (found.kind, found.mtime_ns, found.size) == (entry.kind, entry.mtime_ns, entry.size)
+        assert found.target == entry.target
+        assert found.mode & entry.mode == entry.mode
+    assert (tally.files, tally.links) == (opened.manifest.file_storage.files, opened.manifest.file_storage.links)
+    assert state(empty) == "complete"
+
+
+class TestSave:
+    def test_the_report_counts_what_the_listing_holds(self, source, tmp_path):
+        report = file_storage.save(source, tmp_path / "backup", no_progress).file_storage
+
+        with (tmp_path / "backup" / volume.LISTING).open() as lines:
+            entries = list(mtree.parse(lines))
+        data = (tmp_path / "backup" / volume.LISTING).read_bytes()
+        assert report.files == sum(entry.kind == "file" for entry in entries)
+        assert report.folders == sum(entry.kind == "dir" for entry in entries)
+        assert report.links == sum(entry.kind == "link" for entry in entries)
+        assert report.size_bytes == sum(entry.size for entry in entries)
+        assert (report.listing.size, report.listing.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+        assert report.placeholder == ""
+
+    @pytest.fixture(autouse=True)
+    def volume_is_there(self, tmp_path):
+        (tmp_path / "backup").mkdir()
+
+    def test_saved_again_it_holds_nothing_of_the_first_time(self, tmp_path):
+        (tmp_path / "source").mkdir()
+        (tmp_path / "source/old").touch()
+        file_storage.save(tmp_path / "source", tmp_path / "backup", no_progress)
+        (tmp_path / "source/old").rename(tmp_path / "source/new")
+
+        file_storage.save(tmp_path / "source", tmp_path / "backup", no_progress)
+
+        assert names(tmp_path / "backup" / volume.TREE) == ["new"]
+
+    @pytest.mark.parametrize("hidden", [[], [".hidden"]])
+    def test_a_tree_that_shows_nothing_gets_a_placeholder_for_the_operator(self, tmp_path, hidden):
+        (tmp_path / "source").mkdir()
+        for name in hidden:
+            (tmp_path / "source" / name).touch()
+
+        report = file_storage.save(tmp_path / "source", tmp_path / "backup", no_progress).file_storage
+
+        assert report.placeholder == manifest.PLACEHOLDER
+        assert report.files == len(hidden) + 1
+        assert names(tmp_path / "backup" / volume.TREE) == sorted([*hidden, manifest.PLACEHOLDER])
+        assert manifest.PLACEHOLDER in (tmp_path / "backup" / volume.LISTING).read_text()
+
+    def test_progress_is_told_to_the_end(self, source, tmp_path):
+        told = []
+
+        file_storage.save(source, tmp_path / "backup", lambda *progress: told.append(progress))
+
+        assert [done for done, _ in told] == list(range(1, len(told) + 1))
+        assert {total for _, total in told} == {len(told)}
+
+    def test_what_is_no_file_is_named_in_log_and_report(self, tmp_path, caplog):
+        caplog.set_level(logging.INFO)
+        (tmp_path / "source").mkdir()
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(tmp_path / "source/socket"))
+
+            report = file_storage.save(tmp_path / "source", tmp_path / "backup", no_progress).file_storage
+
+        assert report.special == ("socket",)
+        assert "'socket': not copied, it is a socket, FIFO or device" in caplog.text
+
+    def test_what_vanishes_is_counted_in_log_and_report(self, tmp_path, caplog):
+        caplog.set_level(logging.INFO)
+        (tmp_path / "source").mkdir()
+        (tmp_path / "source/a").touch()
+        (tmp_path / "source/b").touch()
+
+        report = file_storage.save(
+            tmp_path / "source", tmp_path / "backup", lambda *_: (tmp_path / "source/b").unlink(missing_ok=True)
+        ).file_storage
+
+        assert (report.files, report.vanished) == (1, 1)
+        assert "1 entries vanished" in caplog.text
+
+    def test_a_source_that_is_not_there_is_no_empty_tree(self, tmp_path):
+        with pytest.raises(errors.ReadFailed, match="from System FileStorage"):
+            file_storage.save(tmp_path / "gone", tmp_path / "backup", no_progress)
+
+    def test_a_file_that_never_rests_ends_the_phase(self):
+        tally = tree.Tally(changing=["log"])
+
+        with pytest.raises(errors.ChangedWhileRead, match="log"):
+            file_storage._judge(tally)  # that such a file is noticed is shown where it is copied
+
+    def test_a_volume_without_room_is_refused_before_the_first_byte(self, tmp_path):
+        (tmp_path / "source").mkdir()
+        with (tmp_path / "source/huge").open("wb") as sparse:
+            sparse.truncate(1 << 43)
+
+        with pytest.raises(errors.VolumeFull, match=f"{1 << 43} bytes are needed"):
+            file_storage.save(tmp_path / "source", tmp_path / "backup", no_progress)
+
+        assert names(tmp_path / "backup") == [volume.TREE]
+
+
+class TestRestore:
+    def test_a_target_that_holds_anything_is_refused_and_not_marked(self, empty, target, backup_volume):
+        (target / "precious").write_bytes(b"1")
+
+        with pytest.raises(errors.TargetNotEmpty, match="precious"):
+            file_storage.restore(empty.connect(), backup.open_at(backup_volume), target, no_progress)
+
+        assert names(target) == ["lost+found", "precious"]
+        assert state(empty) == ""
+
+    def test_a_target_that_was_begun_is_emptied_and_filled_again(self, empty, target, backup_volume):
+        opened = backup.open_at(backup_volume)
+        door = empty.connect()
+        mark = {"metadata": {"annotations": {**opened.mark.annotations(), marks.RESTORE_STATE: "begun"}}}
+        door.patch(CLAIM, "system-storage", mark)
+        (target / "half").mkdir()
+        (target / "half/file").write_bytes(b"1")
+
+        file_storage.restore(door, opened, target, no_progress)
+
+        assert not (target / "half").exists()
+        assert list(tree.compare(opened.entries(), target, digests=True)) == []
+        assert state(empty) == "complete"
+
+    def test_a_target_that_is_complete_is_left_as_it_is(self, empty, target, backup_volume):
+        opened = backup.open_at(backup_volume)
+        door = empty.connect()
+        file_storage.restore(door, opened, target, no_progress)
+        shutil.rmtree(target / "acme")
+        (target / "new").write_bytes(b"written since")
+
+        assert file_storage.restore(door, opened, target, no_progress) is None
+        assert (target / "new").exists()
+        assert not (target / "acme").exists()
+
+    def test_a_flipped_byte_leaves_the_claim_begun_and_no_damaged_file(self, empty, target, backup_volume):
+        damaged = next(iter((backup_volume / volume.TREE / "acme/2026/11/03").iterdir()))
+        damaged.write_bytes(bytes([damaged.read_bytes()[0] ^ 1]) + damaged.read_bytes()[1:])
+
+        with pytest.raises(errors.BackupDamaged, match=damaged.name):
+            file_storage.restore(empty.connect(), backup.open_at(backup_volume), target, no_progress)
+
+        assert state(empty) == "begun"
+        assert names(target / "acme/2026/11/03") == []
+
+    def test_a_listing_that_is_not_the_manifest_s_is_refused_before_anything_is_written(
+        self, empty, target, backup_volume
+    ):
+        listing = backup_volume / volume.LISTING
+        listing.write_bytes(b"".join(listing.read_bytes().splitlines(keepends=True)[:-1]))
+
+        with pytest.raises(errors.BackupDamaged, match=r"system-filestorage\.mtree has \d+ bytes instead of"):
+            file_storage.restore(empty.connect(), backup.open_at(backup_volume), target, no_progress)
+
+        assert names(target) == ["lost+found"]
+        assert state(empty) == ""
+
+    def test_the_placeholder_is_not_restored(self, backup_volume):
+        opened = backup.open_at(backup_volume)
+        facts = opened.manifest.file_storage.model_copy(update={"placeholder": "acme"})
+        changed = opened.manifest.model_copy(update={"file_storage": facts})
+
+        entries = list(backup.Backup(opened.root, changed, opened.digest, opened.name).entries())
+
+        assert "acme" not in {entry.path for entry in entries}
+
+    def test_a_restore_that_brought_less_than_listed_is_not_complete(self, empty, target, backup_volume):
+        def lose(done, total):
+            if done == total:
+                (target / ".hidden-top").unlink()
+
+        with pytest.raises(errors.TargetDiffers, match=r"'\.hidden-top' is missing"):
+            file_storage.restore(empty.connect(), backup.open_at(backup_volume), target, lose)
+
+        assert state(empty) == "begun"
+
+    def test_a_claim_of_another_restore_is_refused(self, empty, target, backup_volume):
+        annotations = marks.Mark("weekly", "other").annotations()
+        empty.connect().patch(CLAIM, "system-storage", {"metadata": {"annotations": annotations}})
+
+        with pytest.raises(errors.ClaimOfAnotherRestore, match="weekly"):
+            file_storage.restore(empty.connect(), backup.open_at(backup_volume), target, no_progress)
+
+        assert names(target) == ["lost+found"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user of group 0")
+def test_an_ordinary_user_of_the_group_saves_and_restores_all_but_the_owners(empty, target, backup_volume, caplog):
+    caplog.set_level(logging.INFO)
+    opened = backup.open_at(backup_volume)
+    door = empty.connect()
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        shutil.move(backup_volume, root / "backup")
+        shutil.move(target, root / "target")
+        for path in (root, root / "target"):
+            path.chmod(0o770)
+        os.seteuid(1000740000)
+        try:
+            file_storage.restore(door, backup.open_at(root / "backup"), root / "target", no_progress)
+            (root / "again").mkdir()
+            report = file_storage.save(root / "target", root / "again", no_progress).file_storage
+        finally:
+            os.seteuid(0)
+
+    facts = opened.manifest.file_storage
+    assert (report.files, report.folders, report.links) == (facts.files, facts.folders, facts.links)
+    assert report.size_bytes == facts.size_bytes
+    assert f"{opened.entries_count} entries keep the restoring user as owner" in caplog.text
+
+
+@pytest.mark.skipif(shutil.which("mtree") is None, reason="there is no mtree (Debian: mtree-netbsd) on this machine")
+class TestMtree:
+    @staticmethod
+    def judge(root):
+        chosen = subprocess.run(  # noqa: S603  the system's own mtree
+            ["mtree", "-C", "-k", "type,size,link,time,sha256", "-f", root / volume.LISTING],  # noqa: S607  as above
+            capture_output=True,
+            check=True,
+        )
+        return subprocess.run(  # noqa: S603  as above
+            ["mtree", "-p", root / volume.TREE],  # noqa: S607  as above
+            input=chosen.stdout,
+            capture_output=True,
+            check=False,
+        )
+
+    def test_the_mtree_of_the_system_finds_a_sealed_backup_whole(self, backup_volume):
+        judged = self.judge(backup_volume)
+
+        assert (judged.stdout, judged.stderr, judged.returncode) == (b"", b"", 0)
+
+    def test_the_mtree_of_the_system_finds_a_flipped_byte(self, backup_volume):
+        (backup_volume / volume.TREE / ".hidden-top").write_bytes(b"hiddem\n")
+
+        assert self.judge(backup_volume).returncode != 0

@@ -1,0 +1,79 @@
+import json
+
+import pytest
+
+from steps import errors, manifest, volume
+from steps.manifest import Digest, Report
+
+
+def test_what_a_phase_reports_is_read_back(tmp_path):
+    facts = Report(objects={"secrets/zync.json": Digest(size=3, sha256="ab" * 32)})
+
+    manifest.report(tmp_path, "secrets", facts)
+
+    assert manifest.reported(tmp_path, "secrets") == facts
+
+
+def test_a_phase_that_has_left_no_report_has_none(tmp_path):
+    assert manifest.reported(tmp_path, "secrets") is None
+
+
+def test_a_damaged_report_is_told_by_its_place(tmp_path):
+    volume.write(tmp_path, "reports/secrets.json", b'{"objects": {"canary": 1}}')
+
+    with pytest.raises(errors.BackupDamaged, match=r"reports/secrets\.json is no report") as error:
+        manifest.reported(tmp_path, "secrets")
+
+    assert "canary" not in str(error.value)
+
+
+def test_a_manifest_is_read_back_as_it_was_written(backup_volume):
+    data = (backup_volume / volume.MANIFEST).read_bytes()
+
+    found = manifest.parse(data)
+
+    assert volume.as_json(found.model_dump(mode="json")) == data
+
+
+def changed(backup_volume, **fields):
+    facts = json.loads((backup_volume / volume.MANIFEST).read_bytes()) | fields
+    return json.dumps(facts).encode()
+
+
+def test_a_newer_schema_is_refused_by_its_number(backup_volume):
+    with pytest.raises(errors.NotABackup, match="schema version 2, this tool reads 1"):
+        manifest.parse(changed(backup_volume, schema_version=2, new_field={}))
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff", b'"text"'])
+def test_what_is_no_json_object_is_a_damaged_manifest(data):
+    with pytest.raises(errors.NotABackup, match=r"manifest\.json is damaged"):
+        manifest.parse(data)
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [({"objects": 1}, "objects"), ({"extra": 1}, "extra"), ({"source": {}}, r"source\.apimanager")],
+)
+def test_a_manifest_of_another_form_is_refused_by_the_fields_names(backup_volume, fields, named):
+    with pytest.raises(errors.NotABackup, match=rf"damaged \(.*{named}"):
+        manifest.parse(changed(backup_volume, **fields))
+
+
+def test_the_manifest_tells_of_the_source_and_holds_no_value(backup_volume):
+    facts = json.loads((backup_volume / volume.MANIFEST).read_bytes())
+
+    assert facts["schema_version"] == 1
+    assert facts["backup"] == "nightly"
+    assert facts["source"]["namespace"] == "threescale"
+    assert facts["source"]["threescale_version"] == "2.16.0"
+    assert facts["source"]["file_storage"] == "PersistentVolumeClaim"
+    assert facts["source"]["system_storage"]["capacity"] == "256Mi"
+    assert "Available" in facts["source"]["ready"]["conditions"]
+    assert facts["started"] <= facts["ended"]
+    assert facts["started"].endswith("Z")
+    assert {len(digest["sha256"]) for digest in facts["objects"].values()} == {64}
+    assert len(facts["objects"]) == 16
+    secrets = [json.loads(path.read_bytes()) for path in (backup_volume / "secrets").iterdir()]
+    text = json.dumps(facts)
+    assert not [value for secret in secrets for value in secret["data"].values() if len(value) > 12 and value in text]

@@ -1,0 +1,457 @@
+import pytest
+
+from steps import backup, claims, errors, installation, marks, prerequisites, volume
+from steps.claims import ANYWHERE, Asked, Wanted, Workflow
+
+ME = Workflow("backup-1", "uid-1")
+WANTED = Wanted("nightly", "10Gi", "", "")
+NAME = "example-apimanager"
+AS_IT_WAS = Asked("", "", "")
+
+
+def patch(stage, resource, name, body):
+    stage.kubernetes.patch(resource, stage.namespace, name, body)
+
+
+def delete(stage, resource, name):
+    stage.kubernetes.delete(resource, stage.namespace, name)
+
+
+def spec(stage, **values):
+    patch(stage, "apimanagers", NAME, {"spec": values})
+
+
+class TestBackup:
+    @staticmethod
+    def check(stage, wanted=WANTED):
+        return prerequisites.check_backup(stage.connect("threescale-backup"), wanted, ME)
+
+    def test_an_installation_as_it_should_be_passes_without_a_write(self, installed):
+        installed.kubernetes.clear_requests()
+
+        found, placement = self.check(installed)
+
+        assert found["metadata"]["name"] == NAME
+        assert placement == ANYWHERE
+        assert installed.kubernetes.writes() == []
+
+    def test_zync_disabled_without_its_secret_passes(self, installed):
+        spec(installed, zync={"enabled": False})
+        delete(installed, "secrets", "zync")
+
+        self.check(installed)
+
+    def test_an_external_zync_database_needs_no_password(self, installed):
+        spec(installed, externalComponents={"zync": {"database": True}})
+        patch(installed, "secrets", "zync", {"data": {"ZYNC_DATABASE_PASSWORD": None}})
+
+        self.check(installed)
+
+    def test_high_availability_counts_as_external(self, installed):
+        spec(installed, externalComponents=None, highAvailability={"enabled": True})
+
+        self.check(installed)
+
+    def test_the_claim_of_this_workflow_may_be_there(self, installed):
+        found, _ = self.check(installed)
+        claims.create_backup(installed.connect(), WANTED, found, ME)
+
+        self.check(installed)
+
+    REFUSALS = (
+        ("no DNS label", lambda _: None, WANTED._replace(name="a.b"), errors.BadName),
+        ("no quantity", lambda _: None, WANTED._replace(storage_request="10gi"), errors.BadQuantity),
+        ("no APIManager", lambda s: delete(s, "apimanagers", NAME), WANTED, errors.NoApiManager),
+        (
+            "several APIManagers",
+            lambda s: s.kubernetes.apply(
+                {
+                    "apiVersion": "apps.3scale.net/v1alpha1",
+                    "kind": "APIManager",
+                    "metadata": {"name": "second", "namespace": s.namespace},
+                    "spec": {},
+                }
+            ),
+            WANTED,
+            errors.SeveralApiManagers,
+        ),
+        (
+            "an internal database",
+            lambda s: spec(s, externalComponents={"system": {"redis": None}}),
+            WANTED,
+            errors.DatabasesNotExternal,
+        ),
+        (
+            "no external database",
+            lambda s: spec(s, externalComponents=None, highAvailability={"enabled": False}),
+            WANTED,
+            errors.DatabasesNotExternal,
+        ),
+        (
+            "file storage in S3",
+            lambda s: spec(s, system={"fileStorage": {"simpleStorageService": {"a": 1}}}),
+            WANTED,
+            errors.FileStorageInS3,
+        ),
+        ("a missing Secret", lambda s: delete(s, "secrets", "system-smtp"), WANTED, errors.ObjectsMissing),
+        (
+            "an empty key",
+            lambda s: patch(s, "secrets", "system-database", {"data": {"URL": ""}}),
+            WANTED,
+            errors.KeysMissing,
+        ),
+        (
+            "a missing ConfigMap",
+            lambda s: delete(s, "configmaps", "system-environment"),
+            WANTED,
+            errors.ObjectsMissing,
+        ),
+        ("a taken name", lambda _: None, WANTED._replace(name="system-storage"), errors.ClaimTaken),
+        (
+            "a system-storage that goes",
+            lambda s: going(s, "persistentvolumeclaims", "system-storage"),
+            WANTED,
+            errors.ClaimGoingAway,
+        ),
+    )
+
+    @pytest.mark.parametrize(
+        ("break_it", "wanted", "kind"),
+        [refusal[1:] for refusal in REFUSALS],
+        ids=[refusal[0] for refusal in REFUSALS],
+    )
+    def test_what_speaks_against_a_backup_is_refused_without_a_write(self, installed, break_it, wanted, kind):
+        break_it(installed)
+        installed.kubernetes.clear_requests()
+
+        with pytest.raises(kind) as error:
+            self.check(installed, wanted)
+
+        assert error.value.exit_code == 1
+        assert installed.kubernetes.writes() == []
+
+    def test_a_missing_system_storage_is_refused(self, installed):
+        for pod in installed.exists("pods"):
+            delete(installed, "pods", pod)
+        delete(installed, "persistentvolumeclaims", "system-storage")
+        installed.kubernetes.collect_garbage()
+
+        with pytest.raises(errors.ClaimMissing, match="'system-storage'"):
+            self.check(installed)
+
+
+def going(stage, resource, name):
+    """Delete an object that something holds."""
+    patch(stage, resource, name, {"metadata": {"finalizers": ["example/wait"]}})
+    delete(stage, resource, name)
+
+
+class TestCheckRestore:
+    @staticmethod
+    def check(stage, claim="nightly", *, last_try=False):
+        door = stage.connect("threescale-restore")
+        prerequisites.check_restore(door, claim, Workflow("restore-1", "uid-2"), last_try=last_try)
+
+    def test_a_lost_installation_passes_without_a_write(self, lost):
+        lost.kubernetes.clear_requests()
+
+        self.check(lost)
+
+        assert lost.kubernetes.writes() == []
+
+    def test_on_a_cluster_without_deploymentconfigs_too(self, lost):
+        lost.kubernetes.without("apps.openshift.io")
+
+        self.check(lost)
+
+    def test_a_cluster_without_deployments_is_none(self, lost):
+        lost.kubernetes.without("apps")
+
+        with pytest.raises(errors.UnknownResource):
+            self.check(lost)
+
+    def test_a_mistyped_claim_is_refused_with_the_right_one(self, lost):
+        with pytest.raises(errors.ClaimMissing, match="the backups here are nightly"):
+            self.check(lost, "nigthly")
+
+    @pytest.mark.parametrize("annotations", [{}, marks.Mark("weekly", "another").annotations()])
+    def test_an_apimanager_of_another_making_is_refused(self, lost, annotations):
+        put_apimanager(lost, annotations)
+
+        with pytest.raises(errors.ApiManagerPresent, match="'second'"):
+            self.check(lost)
+
+    def test_an_apimanager_with_this_backup_s_mark_passes(self, lost, sealed):
+        digest = sealed.claim["metadata"]["annotations"][marks.MANIFEST_DIGEST]
+        put_apimanager(lost, marks.Mark("nightly", digest).annotations())
+
+        self.check(lost)
+
+    @pytest.mark.parametrize(
+        ("api", "kind"), [("v1", "Pod"), ("apps/v1", "Deployment"), ("apps.openshift.io/v1", "DeploymentConfig")]
+    )
+    def test_a_part_of_an_installation_is_waited_for_and_then_refused(self, lost, api, kind):
+        left(lost, api, kind)
+
+        with pytest.raises(errors.InstallationGoing, match=f"{kind} left-over"):
+            self.check(lost)
+        with pytest.raises(errors.InstallationLeft, match=f"{kind} left-over"):
+            self.check(lost, last_try=True)
+
+    def test_a_pod_that_has_ended_is_no_part_of_an_installation(self, lost):
+        for phase in ("Succeeded", "Failed"):
+            left(lost, "v1", "Pod", phase)
+
+            self.check(lost)
+
+    def test_a_missing_database_secret_is_refused(self, lost):
+        for count, name in enumerate(installation.DATABASE_SECRETS, 1):
+            delete(lost, "secrets", name)
+
+            with pytest.raises(errors.ObjectsMissing) as error:
+                self.check(lost)
+
+            missing = ", ".join(installation.DATABASE_SECRETS[:count])
+            assert str(error.value).startswith(f"Secret {missing} missing in namespace threescale")
+
+    def test_a_database_secret_without_an_address_is_refused(self, lost):
+        patch(lost, "secrets", "backend-redis", {"data": {"REDIS_QUEUES_URL": None}})
+
+        with pytest.raises(errors.KeysMissing, match=r"Secret backend-redis .* REDIS_QUEUES_URL"):
+            self.check(lost)
+
+    def test_a_database_secret_that_is_about_to_vanish_is_waited_for_and_then_refused(self, lost):
+        going(lost, "secrets", "system-redis")
+
+        with pytest.raises(errors.ObjectsGoing, match="Secret system-redis is being deleted"):
+            self.check(lost)
+        with pytest.raises(errors.ObjectsGoingStill, match="Secret system-redis is being deleted"):
+            self.check(lost, last_try=True)
+
+
+def put_apimanager(stage, annotations=None, **metadata):
+    """An APIManager that the sample's operator does not bring up, because it is of another name."""
+    return stage.kubernetes.apply(
+        {
+            "apiVersion": "apps.3scale.net/v1alpha1",
+            "kind": "APIManager",
+            "metadata": {
+                "name": "second",
+                "namespace": stage.namespace,
+                "annotations": annotations or {},
+                **metadata,
+            },
+            "spec": {"wildcardDomain": "example.test"},
+        }
+    )
+
+
+def left(stage, api, kind, phase="Running"):
+    stage.kubernetes.apply(
+        {
+            "apiVersion": api,
+            "kind": kind,
+            "metadata": {
+                "name": "left-over",
+                "namespace": stage.namespace,
+                "labels": {"threescale_component": "system"},
+            },
+            "spec": {},
+            "status": {"phase": phase},
+        }
+    )
+
+
+class TestVersion:
+    @staticmethod
+    def check(stage, root, asked=""):
+        opened = backup.open_at(root)
+        prerequisites.check_version(stage.connect("threescale-restore"), opened, asked)
+
+    @staticmethod
+    def operator(stage, name="threescale-operator-controller-manager-v2", version=None):
+        labels = {"rht.comp_ver": version} if version else None
+        stage.kubernetes.apply(
+            {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": {"name": name, "namespace": stage.namespace},
+                "spec": {"template": {"metadata": {"labels": labels}}},
+            }
+        )
+
+    @pytest.fixture
+    def unversioned(self, backup_volume, monkeypatch):
+        """A backup whose APIManager does not tell its version."""
+        monkeypatch.setattr(installation, "THREESCALE_VERSION", "no/such-annotation")
+        return backup_volume
+
+    @pytest.mark.parametrize("name", installation.OPERATOR_DEPLOYMENTS)
+    def test_the_same_minor_passes(self, empty, backup_volume, name):
+        for version in ("2.16", "2.16.3"):
+            self.operator(empty, name, version)
+
+            self.check(empty, backup_volume)
+
+    def test_another_minor_is_refused(self, empty, backup_volume):
+        for version in ("2.15", "2.17.0", "3.16", "2.1"):
+            self.operator(empty, version=version)
+
+            with pytest.raises(errors.VersionDiffers, match=rf"of 3scale 2\.16, the operator .* says {version}:"):
+                self.check(empty, backup_volume, "2.16")
+
+    @pytest.mark.parametrize("present", [False, True])
+    def test_an_operator_that_can_not_be_asked_needs_a_word_of_the_user(self, empty, backup_volume, present):
+        if present:
+            self.operator(empty)
+
+        with pytest.raises(errors.VersionUnknown, match=r"-p threescale-version=2\.16"):
+            self.check(empty, backup_volume)
+
+        self.check(empty, backup_volume, "2.16")
+
+    def test_a_word_of_the_user_that_differs_is_refused(self, empty, backup_volume):
+        with pytest.raises(errors.VersionDiffers, match=r"threescale-version says 2\.15"):
+            self.check(empty, backup_volume, "2.15")
+
+    def test_a_backup_that_does_not_tell_needs_a_word_of_the_user(self, empty, unversioned):
+        self.operator(empty, version="2.16")
+
+        with pytest.raises(errors.BackupVersionUnknown, match="threescale-version=MAJOR"):
+            self.check(empty, unversioned)
+
+        self.check(empty, unversioned, "2.16")
+
+    def test_a_word_of_the_user_against_the_operator_is_refused(self, empty, unversioned):
+        self.operator(empty, version="2.16")
+
+        with pytest.raises(errors.VersionDiffers, match=r"of 3scale 2\.15, the operator in the namespace says 2\.16"):
+            self.check(empty, unversioned, "2.15")
+
+
+class TestPrepareRestore:
+    @staticmethod
+    def prepare(stage, root, *, asked=AS_IT_WAS, last_try=False):
+        opened = backup.open_at(root, root.name)
+        door = stage.connect("threescale-restore")
+        prerequisites.prepare_restore(door, opened, asked, "", last_try=last_try)
+        return opened
+
+    def test_system_storage_is_made_with_the_mark_and_nothing_else(self, lost, backup_volume):
+        lost.kubernetes.clear_requests()
+
+        opened = self.prepare(lost, backup_volume)
+
+        made = lost.get("persistentvolumeclaims", "system-storage")
+        assert opened.mark.on(made)
+        assert marks.annotation(made, marks.RESTORE_STATE) == ""
+        writes = [request for request in lost.kubernetes.writes() if "restore" in request.user]
+        assert [(request.verb, request.resource) for request in writes] == [("create", "persistentvolumeclaims")]
+
+    def test_prepared_again_it_is_kept(self, lost, backup_volume):
+        self.prepare(lost, backup_volume)
+        before = lost.get("persistentvolumeclaims", "system-storage")["metadata"]["uid"]
+
+        self.prepare(lost, backup_volume)
+
+        assert lost.get("persistentvolumeclaims", "system-storage")["metadata"]["uid"] == before
+
+    def refuse(self, stage, root, kind, match, **more):
+        stage.kubernetes.clear_requests()
+
+        with pytest.raises(kind, match=match):
+            self.prepare(stage, root, **more)
+
+        assert [request for request in stage.kubernetes.writes() if "restore" in request.user] == []
+
+    def test_a_damaged_backup_is_refused_before_anything_is_written(self, lost, backup_volume):
+        (backup_volume / "secrets/zync.json").write_bytes(b"")
+
+        self.refuse(lost, backup_volume, errors.BackupDamaged, r"secrets/zync\.json")
+
+    def test_a_missing_file_of_the_tree_is_refused_before_anything_is_written(self, lost, backup_volume):
+        (backup_volume / volume.TREE / ".hidden-top").unlink()
+
+        self.refuse(lost, backup_volume, errors.BackupDamaged, r"'\.hidden-top' is missing")
+
+    def test_another_version_is_refused_before_anything_is_written(self, lost, backup_volume):
+        name = "threescale-operator-controller-manager-v2"
+        labels = {"spec": {"template": {"metadata": {"labels": {"rht.comp_ver": "2.15"}}}}}
+        patch(lost, "deployments", name, labels)
+
+        self.refuse(lost, backup_volume, errors.VersionDiffers, r"says 2\.15")
+
+    def test_another_value_is_refused_before_anything_is_written(self, lost, backup_volume):
+        for kind, name, data in (
+            ("Secret", "zync", {"SECRET_KEY_BASE": "eA=="}),
+            ("ConfigMap", "system-environment", {}),
+        ):
+            metadata = {"name": name, "namespace": lost.namespace}
+            lost.kubernetes.apply({"apiVersion": "v1", "kind": kind, "metadata": metadata, "data": data})
+
+        match = "Secret zync: .*SECRET_KEY_BASE.*, ConfigMap system-environment: "
+        self.refuse(lost, backup_volume, errors.ObjectsDiffer, match)
+
+    def test_a_system_storage_whose_owner_is_gone_is_waited_for_and_not_kept(self, lost, backup_volume):
+        lost.kubernetes.gc_delay_s = float("inf")
+        owner = {"apiVersion": "apps.3scale.net/v1alpha1", "kind": "APIManager", "name": "example", "uid": "dead"}
+        metadata = {"name": "system-storage", "namespace": lost.namespace, "ownerReferences": [owner]}
+        lost.kubernetes.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "metadata": metadata,
+                "spec": {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "1Gi"}}},
+            }
+        )
+
+        match = "PersistentVolumeClaim system-storage belongs to APIManager example, which is gone"
+        self.refuse(lost, backup_volume, errors.ObjectsGoing, match)
+        self.refuse(lost, backup_volume, errors.ObjectsGoingStill, match, last_try=True)
+
+    def test_a_system_storage_of_another_restore_is_refused(self, lost, backup_volume):
+        self.prepare(lost, backup_volume)
+        other = {"metadata": {"annotations": marks.Mark("weekly", "other").annotations()}}
+        patch(lost, "persistentvolumeclaims", "system-storage", other)
+
+        self.refuse(lost, backup_volume, errors.ClaimOfAnotherRestore, "weekly")
+
+    def test_a_request_that_is_too_small_is_refused(self, lost, backup_volume):
+        self.refuse(lost, backup_volume, errors.RequestTooSmall, "1Ki is less", asked=Asked("", "", "1Ki"))
+
+    def test_where_the_apimanager_is_made_only_the_routes_are_left(self, lost, backup_volume):
+        opened = backup.open_at(backup_volume)
+        put_apimanager(lost, opened.mark.annotations())
+
+        self.prepare(lost, backup_volume)
+
+        assert not [
+            request
+            for request in lost.kubernetes.writes()
+            if "restore" in request.user and request.resource == "persistentvolumeclaims"
+        ]
+
+    def test_what_the_operator_has_not_completed_is_no_backup(self, lost, backup_volume):
+        for name in (volume.MANIFEST, volume.BEGIN):
+            (backup_volume / name).unlink()
+        made = {
+            "apiVersion": "apps.3scale.net/v1alpha1",
+            "kind": "APIManagerBackup",
+            "metadata": {"name": backup_volume.name, "namespace": lost.namespace},
+            "spec": {},
+        }
+        lost.kubernetes.apply(made)
+
+        self.refuse(lost, backup_volume, errors.NotABackup, "has not completed it")
+
+        lost.kubernetes.apply(made | {"status": {"completed": True}})
+        self.prepare(lost, backup_volume)
+
+
+def test_an_apimanager_that_is_being_deleted_does_not_count_as_alive(empty):
+    put_apimanager(empty, finalizers=["example/wait"])
+    assert len(prerequisites.living(empty.connect())) == 1
+
+    delete(empty, "apimanagers", "second")
+
+    assert prerequisites.living(empty.connect()) == set()

@@ -1,0 +1,199 @@
+import shutil
+import subprocess
+from datetime import UTC, datetime
+
+import pytest
+
+from steps import backup, errors, manifest, seal, volume
+from steps.volume import Begin
+
+BEGIN = Begin(backup="nightly", workflow="backup-1", workflow_uid="uid-1")
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def close(root):
+    return seal.close(root, tool_version="1.0", begin=BEGIN, started=NOW, ended=NOW)
+
+
+@pytest.fixture
+def unsealed(backup_volume):
+    """A backup whose phases have all reported."""
+    for name in (volume.MANIFEST, volume.SUMS):
+        (backup_volume / name).unlink()
+    return backup_volume
+
+
+def test_what_is_sealed_opens_and_is_whole(unsealed):
+    sealed = close(unsealed)
+
+    opened = backup.open_at(unsealed)
+
+    assert opened.manifest == sealed
+    assert list(opened.findings(digests=True)) == []
+    assert (sealed.backup, sealed.workflow, sealed.workflow_uid) == ("nightly", "backup-1", "uid-1")
+    assert (sealed.started, sealed.ended) == (NOW, NOW)
+
+
+@pytest.mark.parametrize("phase", manifest.PHASES)
+def test_a_phase_that_has_not_reported_is_named(unsealed, phase):
+    (unsealed / f"reports/{phase}.json").unlink()
+
+    with pytest.raises(errors.PhasesMissing, match=f"no report of {phase} on the volume"):
+        close(unsealed)
+
+    assert not (unsealed / volume.MANIFEST).exists()
+
+
+def flip_secret(root):
+    path = root / "secrets/zync.json"
+    path.write_bytes(path.read_bytes().replace(b"Secret", b"Sacred"))
+
+
+def truncate_secret(root):
+    path = root / "secrets/zync.json"
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def empty_secret(root):
+    (root / "secrets/zync.json").write_bytes(b"")
+
+
+def remove_configmap(root):
+    (root / "configmaps/system-environment.json").unlink()
+
+
+def add_secret(root):
+    shutil.copy(root / "secrets/zync.json", root / "secrets/more.json")
+
+
+def add_beside_the_apimanager(root):
+    (root / "apimanager/other.json").write_bytes(b"{}")
+
+
+def flip_listing(root):
+    path = root / volume.LISTING
+    path.write_bytes(path.read_bytes().replace(b"mode=0", b"mode=1", 1))
+
+
+def remove_listing(root):
+    (root / volume.LISTING).unlink()
+
+
+def listing_to_folder(root):
+    remove_listing(root)
+    (root / volume.LISTING).mkdir()
+
+
+def shorten_listing(root):
+    path = root / volume.LISTING
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def remove_file(root):
+    (root / volume.TREE / ".hidden-top").unlink()
+
+
+def lengthen_file(root):
+    (root / volume.TREE / ".hidden-top").write_bytes(b"hidden, and more\n")
+
+
+def add_file(root):
+    (root / volume.TREE / "stranger").touch()
+
+
+def remove_tree(root):
+    shutil.rmtree(root / volume.TREE)
+
+
+DAMAGES = [
+    (flip_secret, "secrets/zync.json has other bytes than the manifest says"),
+    (truncate_secret, "secrets/zync.json has "),
+    (empty_secret, "secrets/zync.json has 0 bytes instead of "),
+    (remove_configmap, "configmaps/system-environment.json is missing"),
+    (add_secret, "secrets/more.json is not in the manifest"),
+    (add_beside_the_apimanager, "apimanager/other.json is not in the manifest"),
+    (flip_listing, "system-filestorage.mtree has other bytes than the manifest says"),
+    (remove_listing, "system-filestorage.mtree is missing"),
+    (listing_to_folder, "system-filestorage.mtree can not be read"),
+    (shorten_listing, "system-filestorage.mtree has "),
+    (remove_file, "system-filestorage-pvc: '.hidden-top' is missing"),
+    (lengthen_file, "system-filestorage-pvc: '.hidden-top' has 17 bytes, listed with 7"),
+    (add_file, "system-filestorage-pvc: 'stranger' is not listed"),
+    (remove_tree, "system-filestorage-pvc: '.hidden-top' is missing"),
+]
+damages = pytest.mark.parametrize(("damage", "finding"), DAMAGES, ids=[damage.__name__ for damage, _ in DAMAGES])
+
+
+@damages
+def test_every_damage_of_a_sealed_backup_is_a_finding(backup_volume, damage, finding):
+    damage(backup_volume)
+
+    findings = list(backup.open_at(backup_volume).findings(digests=False))
+
+    assert any(found.startswith(finding) for found in findings)
+
+
+@damages
+def test_no_damaged_volume_is_sealed(unsealed, damage, finding):
+    damage(unsealed)
+
+    with pytest.raises(errors.BackupDamaged) as error:
+        close(unsealed)
+
+    assert finding in str(error.value) or "finding(s)" in str(error.value)
+    assert not (unsealed / volume.MANIFEST).exists()
+    assert not (unsealed / volume.SUMS).exists()
+
+
+def test_a_flipped_byte_in_the_tree_is_found_when_every_byte_is_read(backup_volume):
+    (backup_volume / volume.TREE / ".hidden-top").write_bytes(b"hiddem\n")
+    opened = backup.open_at(backup_volume)
+
+    assert list(opened.findings(digests=False)) == []
+    assert list(opened.findings(digests=True)) == ["system-filestorage-pvc: '.hidden-top' has other bytes than listed"]
+
+
+def test_a_stranger_at_the_root_is_not_sealed(unsealed):
+    (unsealed / "holiday.jpg").touch()
+
+    with pytest.raises(errors.BackupDamaged, match=r"holiday\.jpg at the root is no part of a backup"):
+        close(unsealed)
+
+
+def test_lost_and_found_at_the_root_is_sealed(unsealed):
+    (unsealed / "lost+found").mkdir()
+
+    assert close(unsealed).backup == "nightly"
+
+
+@pytest.mark.parametrize("data", [None, b"", b"other\n"])
+def test_sums_that_are_not_the_manifest_s_are_a_finding(backup_volume, data):
+    (backup_volume / volume.SUMS).unlink()
+    if data is not None:
+        (backup_volume / volume.SUMS).write_bytes(data)
+
+    findings = list(backup.open_at(backup_volume).findings(digests=False))
+
+    assert findings == ["SHA256SUMS is missing or not the manifest's"]
+
+
+@pytest.mark.skipif(shutil.which("sha256sum") is None, reason="there is no sha256sum on this machine")
+class TestSha256sum:
+    @staticmethod
+    def judge(root):
+        command = ["sha256sum", "-c", "--strict", volume.SUMS]
+        return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603  the system's own
+
+    def test_the_sha256sum_of_the_system_finds_a_sealed_backup_whole(self, backup_volume):
+        judged = self.judge(backup_volume)
+
+        assert judged.returncode == 0, judged.stderr
+        assert len(judged.stdout.splitlines()) == 17
+
+    @pytest.mark.parametrize(
+        "damage", [flip_secret, flip_listing, remove_configmap], ids=lambda damage: damage.__name__
+    )
+    def test_the_sha256sum_of_the_system_finds_a_damage(self, backup_volume, damage):
+        damage(backup_volume)
+
+        assert self.judge(backup_volume).returncode != 0

@@ -1,0 +1,174 @@
+"""The layers, written down, and read by a machine: imports point down only."""
+
+import ast
+import functools
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# From the top; a module imports those of lower lines only.
+STEPS = [
+    "__main__",
+    "prerequisites routes outcome",
+    "secrets configmaps apimanager file_storage",
+    "claims objects",
+    "backup events",
+    "seal",
+    "saved tree",
+    "manifest cluster",
+    "volume interruption",
+    "marks mtree installation errors",
+]
+WORKFLOWS = [
+    "__main__",
+    "rehearsal",
+    "manifests resources",
+    "access schedule",
+    "backup restore",
+    "template",
+    "phases parameters",
+]
+LAYERS = [
+    (package, name, depth)
+    for package, lines in (("steps", STEPS), ("workflows", WORKFLOWS))
+    for depth, line in enumerate(lines)
+    for name in line.split()
+]
+DEPTHS = {(package, name): depth for package, name, depth in LAYERS}
+FILES = sorted(path for package in ("steps", "workflows") for path in (ROOT / package).rglob("*.py"))
+PACKAGES = {"steps", "workflows", "workflows.rehearsal"}
+
+
+@functools.cache
+def tree_of(path):
+    return ast.parse(path.read_text())
+
+
+@functools.cache
+def imports(path):
+    """All that a file imports, wherever in it, as dotted names of modules."""
+    found = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports by a relative name"
+            below = node.module in PACKAGES
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} if below else {node.module}
+    return found
+
+
+def name_of(path):
+    return str(path.relative_to(ROOT))
+
+
+def modules(path):
+    """The first two parts of what a file imports of this project."""
+    return {tuple(name.split(".")[:2]) for name in imports(path) if name.split(".")[0] in {"steps", "workflows"}}
+
+
+def room_of(path):
+    """Package and module that a file belongs to; all of the rehearsal is one."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return parts[0], parts[1]
+
+
+def importers_of(package):
+    return {name_of(path) for path in FILES if package in {name.split(".")[0] for name in imports(path)}}
+
+
+def test_every_module_has_its_layer():
+    rooms = {room_of(path) for path in FILES if path.parent.name == "rehearsal" or path.stem != "__init__"}
+
+    assert rooms == set(DEPTHS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_imports_point_down_only(path):
+    package, module = room_of(path)
+    for other in modules(path) - {(package, "__version__")}:
+        if other[0] == package and other != (package, module):
+            assert DEPTHS[other] > DEPTHS[(package, module)], f"{name_of(path)} imports {'.'.join(other)}"
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.parts[-2] == "steps"], ids=name_of)
+def test_the_steps_know_nothing_of_workflows(path):
+    tops = {name.split(".")[0] for name in imports(path)}
+
+    assert not tops & {"workflows", "hera", "rich", "yaml"}
+
+
+def test_one_door_leads_to_kubernetes():
+    assert importers_of("kubernetes") == {"steps/cluster.py"}
+
+
+def test_below_their_command_the_workflows_know_names_of_the_steps_only():
+    used = {
+        (name_of(path), other[1])
+        for path in FILES
+        if path.parts[-2] != "steps" and path.name != "__main__.py"
+        for other in modules(path)
+        if other[0] == "steps"
+    }
+
+    assert {module for _, module in used} == {"installation"}
+
+
+def test_the_comparison_of_the_rehearsal_knows_nothing_of_the_project():
+    path = ROOT / "workflows/rehearsal/comparison.py"
+
+    assert modules(path) == set()
+    assert {name.split(".")[0] for name in imports(path)} <= sys.stdlib_module_names
+
+
+def test_the_rehearsal_but_its_director_knows_nothing_of_our_workflows():
+    users = {
+        name_of(path)
+        for path in (ROOT / "workflows/rehearsal").glob("*.py")
+        if any(room[1] != "rehearsal" for room in modules(path))
+    }
+
+    assert users == {"workflows/rehearsal/rehearse.py"}
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.name != "__main__.py"], ids=name_of)
+def test_only_the_two_commands_print(path):
+    calls = [node.func for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
+
+    assert not [call.lineno for call in calls if isinstance(call, ast.Name) and call.id == "print"]
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.parts[-2] == "steps"], ids=name_of)
+def test_errors_that_a_phase_can_end_with_are_drawn_in_one_place(path):
+    bases = {
+        ast.unparse(base)
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+        for base in node.bases
+    }
+
+    assert path.name == "errors.py" or not {base for base in bases if "Error" in base or "Exception" in base}
+
+
+@pytest.mark.parametrize("command", [["workflows", "--help"], ["workflows", "rehearse", "--help"]], ids=" ".join)
+def test_the_help_of_the_people_s_command_imports_neither_hera_nor_kubernetes(command):
+    module, *arguments = command
+    script = (
+        "import runpy, sys\n"
+        f"sys.argv = ['threescale-backup', *{arguments!r}]\n"
+        "try:\n"
+        f"    runpy.run_module({module!r}, run_name='__main__')\n"
+        "finally:\n"
+        "    print('imported:', *sorted({'hera', 'kubernetes'} & set(sys.modules)))\n"
+    )
+
+    done = subprocess.run(  # noqa: S603  our own command
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+
+    assert done.stdout.startswith("Usage: ")
+    assert done.stdout.splitlines()[-1] == "imported:"

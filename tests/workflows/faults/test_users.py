@@ -1,0 +1,101 @@
+"""Backup, restore and another restore under three UIDs, which have only group 0 in common.
+
+OpenShift gives each namespace UIDs of its own: what one has written, the next has to read, and to replace.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from steps import backup, marks
+from workflows.manifests import render
+from workflows.rehearsal import threescale
+from workflows.rehearsal.engine import Engine
+from workflows.rehearsal.rehearse import SETTINGS
+
+FIRST, SECOND, THIRD = 1000650000, 1000660000, 1000670000
+CLAIMS = "persistentvolumeclaims"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _others_can_run_phases():
+    if os.geteuid() != 0:
+        pytest.skip("only root can start processes under other UIDs")
+    try:
+        subprocess.run([sys.executable, "-c", ""], user=FIRST, group=0, extra_groups=[], check=True)
+    except PermissionError:
+        pytest.skip(f"{Path(sys.executable).resolve()} lies where only root may go, so no other UID can run a phase")
+
+
+@pytest.fixture
+def common(empty):
+    """A stage on a folder that others may enter."""
+    folder = Path(tempfile.mkdtemp(prefix="volumes-"))
+    folder.chmod(0o755)
+    with threescale.Operator(empty.kubernetes):
+        yield replace(empty, folder=folder)
+    shutil.rmtree(folder)
+
+
+def under(stage, uid):
+    """The stage as a namespace of this UID has it."""
+    engine = Engine(stage.kubernetes, stage.folder, namespace=stage.namespace, time_scale=0.02, user=uid)
+    for manifest in render(SETTINGS):
+        if manifest["kind"] == "WorkflowTemplate":
+            manifest["spec"].pop("onExit")
+            engine.apply(manifest)
+    return replace(stage, engine=engine)
+
+
+def own(folder, uid) -> None:
+    """Give a tree to a user, `lost+found` excepted: that stays the file system's."""
+    for path in folder.rglob("*"):
+        if path.name != "lost+found":
+            os.chown(path, uid, 0, follow_symlinks=False)
+
+
+def owners(folder) -> set[int]:
+    return {path.lstat().st_uid for path in folder.rglob("*") if path.name != "lost+found"}
+
+
+def test_what_one_user_has_written_the_next_can_read_and_replace(common, differences):
+    first, second, third = (under(common, uid) for uid in (FIRST, SECOND, THIRD))
+    first.install()
+    own(first.storage, FIRST)
+    saved = first.backup(name="nightly")
+    first.lose()
+    threescale.give_database_secrets(common.kubernetes, common.namespace)
+    common.kubernetes.after_next(  # the first patch says `begun`, the second would say `complete`
+        "patch", CLAIMS, lambda _request: common.kubernetes.refuse_next("patch", CLAIMS, status=403)
+    )
+
+    stopped = second.restore("nightly")
+    state = marks.annotation(common.get(CLAIMS, "system-storage"), marks.RESTORE_STATE)
+    written = owners(second.storage)
+    restored = third.restore("nightly")
+
+    assert [workflow.phase for workflow in (saved, stopped, restored)] == ["Succeeded", "Failed", "Succeeded"]
+    assert list(backup.open_at(first.engine.volume("nightly")).findings(digests=True)) == []
+    assert owners(first.engine.volume("nightly")) == {FIRST}
+    assert (state, written) == ("begun", {SECOND})
+    assert owners(third.storage) == {THIRD}
+    assert differences(third) == []
+
+
+def test_a_volume_that_belongs_to_root_alone_names_the_option_that_gives_it_a_group(common):
+    stage = under(common, FIRST)
+    stage.install()
+    own(stage.storage, FIRST)
+    stage.engine.volume("nightly").chmod(0o755)
+
+    workflow = stage.backup(name="nightly")
+
+    node = workflow.node("secrets")
+    assert (workflow.phase, node.exit_code) == ("Failed", 1)
+    assert "`threescale-backup manifests --fs-group N`" in node.attempts[0].message

@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[1]
 # From the top; a module imports those of lower lines only.
 STEPS = [
     "__main__",
+    "backing_up restoring",
+    "run",
     "prerequisites routes outcome",
     "secrets configmaps apimanager file_storage",
     "claims objects",

@@ -9,7 +9,8 @@ import click
 import pytest
 
 from steps import __main__ as command
-from steps import errors, volume
+from steps import backup, errors, volume
+from steps.run import progress
 from workflows.rehearsal import threescale
 
 BACKUP = [["backup", phase] for phase in ("prepare", "secrets", "configmaps", "apimanager", "file-storage", "seal")]
@@ -202,7 +203,7 @@ def test_an_unexpected_exception_ends_1_and_quotes_nothing(empty, run, tmp_path,
     def stumble(*_, **__):
         raise RuntimeError("canary")
 
-    monkeypatch.setattr(command.backup, "open_at", stumble)
+    monkeypatch.setattr(backup, "open_at", stumble)
 
     assert run("restore", "apimanager", "--claim", "c", "--backup", tmp_path, stage=empty) == 1
     said = capsys.readouterr()
@@ -228,7 +229,7 @@ def test_an_apimanager_that_is_gone_ends_the_secrets(empty, run, tmp_path):
 
 def test_a_manifest_that_vanishes_is_no_seal(run, sealed, backup_volume, tmp_path, monkeypatch, lost):
     # A mock of the volume, because nothing can be told to happen between two of its looks.
-    monkeypatch.setattr(command.volume, "begin", lambda *_: volume.State.SEALED)
+    monkeypatch.setattr(volume, "begin", lambda *_: volume.State.SEALED)
     for name in (volume.MANIFEST, volume.BEGIN):
         (backup_volume / name).unlink()
     arguments = ["--claim", sealed.name, "--backup", backup_volume]
@@ -285,7 +286,7 @@ def test_without_a_folder_for_outputs_none_are_left(tmp_path, monkeypatch, empty
 def test_progress_is_written_at_most_every_2_s_and_at_the_end(tmp_path, monkeypatch):
     path = tmp_path / "progress"
     monkeypatch.setenv("ARGO_PROGRESS_FILE", str(path))
-    show = command._progress()
+    show = progress()
 
     show(1, 9)
     show(2, 9)

@@ -1,0 +1,161 @@
+"""The phases of a backup as commands, in their order."""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from steps import (
+    __version__,
+    apimanager,
+    backup,
+    claims,
+    configmaps,
+    errors,
+    file_storage,
+    installation,
+    manifest,
+    prerequisites,
+    seal,
+    secrets,
+    volume,
+)
+from steps.claims import Wanted
+from steps.manifest import Report
+from steps.run import FOLDER, Run, backup_option, claim_option, claim_wait_option, progress
+
+log = logging.getLogger(__name__)
+
+
+@click.group("backup")
+def backup_phases() -> None:
+    """Phases of a backup, in their order."""
+
+
+@backup_phases.command("prepare")
+@click.option("--name", required=True, help="Name of the backup; empty: the workflow's.")
+@click.option("--storage-request", required=True, help="Size of its claim.")
+@click.option("--storage-class", default="", help="Empty: the cluster's default.")
+@click.option("--volume-name", default="", help="An existing PersistentVolume.")
+@claim_wait_option
+@click.pass_obj
+def backup_prepare(
+    run: Run, name: str, storage_request: str, storage_class: str, volume_name: str, claim_wait_s: float
+) -> None:
+    """Check all that can be checked before anything is written, then create the claim."""
+    cluster = run.cluster()
+    wanted = Wanted(name or run.workflow.name, storage_request, storage_class, volume_name)
+    found, placement = prerequisites.check_backup(cluster, wanted, run.workflow)
+    if claims.check_free(cluster, wanted.name, run.workflow) is None:
+        claims.create_backup(cluster, wanted, found, run.workflow)
+    claims.wait_for_volume(cluster, wanted.name, claim_wait_s)
+    run.output(
+        backupPersistentVolumeClaimName=wanted.name,
+        apiManagerSourceName=found["metadata"]["name"],
+        node_operator=placement.operator,
+        node=placement.node,
+    )
+    log.info("prepared: backup %s of APIManager %s", wanted.name, found["metadata"]["name"])
+
+
+@backup_phases.command("secrets")
+@claim_option
+@backup_option
+@click.option("--apimanager", "name", required=True, help="Name of the APIManager.")
+@click.pass_obj
+def backup_secrets(run: Run, claim: str, root: Path, name: str) -> None:
+    """Save the Secrets."""
+
+    def save() -> Report:
+        cluster = run.cluster()
+        found = cluster.get(installation.APIMANAGER, name)
+        if found is None:
+            raise errors.NoApiManager(run.namespace)
+        return secrets.save(cluster, root, optional=apimanager.optional_secrets(found))
+
+    _part(run, "secrets", claim, root, save)
+
+
+@backup_phases.command("configmaps")
+@claim_option
+@backup_option
+@click.pass_obj
+def backup_configmaps(run: Run, claim: str, root: Path) -> None:
+    """Save the ConfigMaps."""
+    _part(run, "configmaps", claim, root, lambda: configmaps.save(run.cluster(), root))
+
+
+@backup_phases.command("apimanager")
+@claim_option
+@backup_option
+@click.option("--apimanager", "name", required=True, help="Its name.")
+@click.pass_obj
+def backup_apimanager(run: Run, claim: str, root: Path, name: str) -> None:
+    """Save the APIManager, and what is ready now."""
+    _part(run, "apimanager", claim, root, lambda: apimanager.save(run.cluster(), root, name))
+
+
+@backup_phases.command("file-storage")
+@claim_option
+@backup_option
+@click.option("--file-storage", "source", type=FOLDER, required=True, help="Where system-storage is mounted.")
+@click.pass_obj
+def backup_file_storage(run: Run, claim: str, root: Path, source: Path) -> None:
+    """Copy the tree of System FileStorage, with a listing."""
+    _part(run, "file-storage", claim, root, lambda: file_storage.save(source, root, progress()))
+
+
+@backup_phases.command("seal")
+@claim_option
+@backup_option
+@click.pass_obj
+def backup_seal(run: Run, claim: str, root: Path) -> None:
+    """Compare the volume with the phases' reports, write the manifest, mark the claim complete."""
+    begin = run.begin(claim)
+    state = volume.begin(root, begin)
+    cluster = run.cluster()
+    found = claims.find(cluster, claim)
+    if state is volume.State.BEGUN:
+        apimanager.check_same(cluster, found)
+        with volume.durable(root):
+            seal.close(
+                root,
+                tool_version=__version__,
+                begin=begin,
+                started=claims.started(found),
+                ended=datetime.now(UTC),
+            )
+    sealed = backup.open_at(root)
+    if sealed.manifest is None:
+        raise errors.NotABackup("its manifest vanished")
+    claims.complete(cluster, found, sealed.manifest, sealed.digest)
+    facts = sealed.manifest
+    run.output(objects=len(facts.objects), files=facts.file_storage.files, bytes=facts.file_storage.size_bytes)
+    log.info(
+        "sealed: backup %s, %d objects, %d files, %d bytes",
+        facts.backup,
+        len(facts.objects),
+        facts.file_storage.files,
+        facts.file_storage.size_bytes,
+    )
+
+
+def _part(run: Run, phase: str, claim: str, root: Path, save: Callable[[], Report]) -> None:
+    """One part of a backup: its data, a sync, its report; a volume that is sealed, or a part that is done, stays."""
+    state = volume.begin(root, run.begin(claim))
+    found = manifest.reported(root, phase)
+    if state is volume.State.SEALED or found:
+        log.info(
+            "%s: nothing to do, %s", phase, "the backup is sealed" if state is volume.State.SEALED else "it is done"
+        )
+    else:
+        with volume.durable(root):
+            found = save()
+        manifest.report(root, phase, found)
+    found = found or Report()
+    run.output(objects=len(found.objects))
+    if found.file_storage:
+        run.output(files=found.file_storage.files, bytes=found.file_storage.size_bytes)
+    log.info("%s: done", phase)

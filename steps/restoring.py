@@ -1,0 +1,142 @@
+"""The phases of a restore as commands, in their order."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from steps import apimanager, backup, claims, configmaps, file_storage, installation, prerequisites, routes, secrets
+from steps.backup import Backup
+from steps.claims import Asked
+from steps.cluster import Cluster
+from steps.objects import Comparison
+from steps.run import FOLDER, Run, backup_option, claim_option, claim_wait_option, progress
+
+log = logging.getLogger(__name__)
+
+
+@click.group("restore")
+def restore_phases() -> None:
+    """Phases of a restore, in their order."""
+
+
+@restore_phases.command("check")
+@claim_option
+@click.pass_obj
+def restore_check(run: Run, claim: str) -> None:
+    """Check what can be checked without the backup."""
+    prerequisites.check_restore(run.cluster(), claim, run.workflow, last_try=run.last_try)
+    log.info("checked: claim %s can be mounted, nothing of 3scale stands in the way", claim)
+
+
+@restore_phases.command("prepare")
+@claim_option
+@backup_option
+@click.option("--storage-class", default="", help="Class of the new system-storage; empty: as it was.")
+@click.option("--access-mode", default="", help="Its access mode; empty: as it was.")
+@click.option("--storage-request", default="", help="Its size; empty: as it was, or as the data need.")
+@click.option("--threescale-version", default="", help="3scale's major.minor, where the operator's can't be read.")
+@claim_wait_option
+@click.pass_obj
+def restore_prepare(  # noqa: PLR0913  one argument a workflow parameter
+    run: Run,
+    claim: str,
+    root: Path,
+    storage_class: str,
+    access_mode: str,
+    storage_request: str,
+    threescale_version: str,
+    claim_wait_s: float,
+) -> None:
+    """Check the backup and all that is there already, then create system-storage."""
+    opened = _open(root, claim)
+    asked = Asked(storage_class, access_mode, storage_request)
+    cluster = run.cluster()
+    prerequisites.prepare_restore(cluster, opened, asked, threescale_version, last_try=run.last_try)
+    claims.wait_for_volume(cluster, installation.SYSTEM_STORAGE, claim_wait_s)
+    log.info("prepared: backup %s is whole", opened.name)
+
+
+@restore_phases.command("file-storage")
+@claim_option
+@backup_option
+@click.option("--file-storage", "target", type=FOLDER, required=True, help="Where system-storage is mounted.")
+@click.pass_obj
+def restore_file_storage(run: Run, claim: str, root: Path, target: Path) -> None:
+    """Fill system-storage, every byte checked."""
+    opened = _open(root, claim)
+    cluster = run.cluster()
+    if _done(cluster, opened):
+        return
+    tally = file_storage.restore(cluster, opened, target, progress())
+    run.output(files=tally.files if tally else 0, bytes=tally.size_bytes if tally else 0)
+
+
+@restore_phases.command("secrets")
+@claim_option
+@backup_option
+@click.pass_obj
+def restore_secrets(run: Run, claim: str, root: Path) -> None:
+    """Create the Secrets; the three of the databases are the user's."""
+    _restore_objects(run, _open(root, claim), secrets.restore)
+
+
+@restore_phases.command("configmaps")
+@claim_option
+@backup_option
+@click.pass_obj
+def restore_configmaps(run: Run, claim: str, root: Path) -> None:
+    """Create the ConfigMaps."""
+    _restore_objects(run, _open(root, claim), configmaps.restore)
+
+
+@restore_phases.command("apimanager")
+@claim_option
+@backup_option
+@click.pass_obj
+def restore_apimanager(run: Run, claim: str, root: Path) -> None:
+    """Create the APIManager, the last of all objects."""
+    created = apimanager.restore(run.cluster(), _open(root, claim))
+    run.output(created=int(created))
+
+
+@restore_phases.command("routes")
+@claim_option
+@backup_option
+@click.option("--ready", type=click.Choice(["as-before", "available", "deployments"]), default="as-before")
+@click.option(
+    "--wait-minutes", type=click.FloatRange(0, 120), default=60, show_default=True, help="Limit of each wait."
+)
+@click.option("--look-s", type=float, default=5.0, show_default=True, help="Pause between two looks.")
+@click.pass_obj
+def restore_routes(run: Run, claim: str, root: Path, ready: str, wait_minutes: float, look_s: float) -> None:
+    """Have Zync make the Routes, and wait until 3scale is ready."""
+    opened = _open(root, claim)
+    cluster = run.cluster()
+    patience = routes.Patience(wait_minutes, look_s)
+    routes.resync(cluster, opened, patience)
+    routes.wait(cluster, opened, ready, patience)
+
+
+def _restore_objects(run: Run, opened: Backup, restore_all: Callable[..., Comparison]) -> None:
+    cluster = run.cluster()
+    if _done(cluster, opened):
+        return
+    result = restore_all(cluster, opened, prerequisites.living(cluster), opened.mark, last_try=run.last_try)
+    run.output(created=len(result.absent), kept=len(result.same))
+
+
+def _done(cluster: Cluster, opened: Backup) -> bool:
+    """Whether a restore of this backup has come as far as the APIManager; what it uses is then its own."""
+    done = apimanager.present(cluster, opened.mark) is not None
+    if done:
+        log.info("kept: this backup's restore made the APIManager already")
+    return done
+
+
+def _open(root: Path, claim: str) -> Backup:
+    opened = backup.open_at(root, claim)
+    if opened.manifest is None:
+        log.info("claim %s holds a backup that the operator made", claim)
+    return opened

@@ -1,0 +1,61 @@
+"""What every phase is told, and what it leaves for Argo: output parameters and its progress."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from steps import volume
+from steps.claims import Workflow
+from steps.cluster import Cluster
+from steps.file_storage import Progress
+
+FOLDER = click.Path(path_type=Path)  # what is wrong with it, the phase says better
+_PROGRESS_S = 2.0  # Argo reads the file every 3 s
+
+claim_option = click.option("--claim", required=True, help="Claim of the backup.")
+backup_option = click.option("--backup", "root", type=FOLDER, required=True, help="Where it is mounted.")
+claim_wait_option = click.option(
+    "--claim-wait-s", type=float, default=30.0, show_default=True, help="How long a new claim may take for its volume."
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every phase is told."""
+
+    namespace: str
+    workflow: Workflow
+    outputs: Path | None
+    request_timeout_s: float
+    last_try: bool
+
+    def cluster(self) -> Cluster:
+        return Cluster.connect(self.namespace, self.request_timeout_s)
+
+    def output(self, **values: object) -> None:
+        """Leave output parameters, a small file each: names and counts only."""
+        if self.outputs is None:
+            return
+        self.outputs.mkdir(parents=True, exist_ok=True)
+        for name, value in values.items():
+            (self.outputs / name.replace("_", "-")).write_text(str(value))
+
+    def begin(self, backup: str) -> volume.Begin:
+        return volume.Begin(backup=backup, workflow=self.workflow.name, workflow_uid=self.workflow.uid)
+
+
+def progress() -> Progress:
+    """Write `N/M` for Argo, at most every 2 s and at the end."""
+    path = os.environ.get("ARGO_PROGRESS_FILE")
+    last = 0.0
+
+    def show(done: int, total: int) -> None:
+        nonlocal last
+        if path and (done == total or time.monotonic() - last > _PROGRESS_S):
+            last = time.monotonic()
+            Path(path).write_text(f"{done}/{max(done, total)}")
+
+    return show

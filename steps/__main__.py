@@ -65,11 +65,12 @@ cli.add_command(restore_phases)
 @cli.command("report")
 @click.option("--failures", required=True, help="{{workflow.failures}} as Argo gives it.")
 @click.option("--advice", required=True, help="What to do next.")
+@click.option("--pod", default="", help="The pod that runs this.")
 @click.pass_obj
-def report(run: Run, failures: str, advice: str) -> None:
+def report(run: Run, failures: str, advice: str, pod: str) -> None:
     """Say what failed and what to do next; never fails itself."""
     try:
-        text = outcome.explain(run.cluster(), run.workflow.name, outcome.failures(failures), advice)
+        text = outcome.explain(run.cluster(), run.workflow.name, outcome.failures(failures), advice, pod)
     except (errors.PhaseError, ValueError, KeyError, AttributeError, TypeError) as error:
         text = f"workflow {run.workflow.name} did not succeed ({type(error).__name__} while asking why); {advice}"
     log.info(text)

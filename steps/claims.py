@@ -94,11 +94,15 @@ def users(cluster: Cluster, name: str, workflow: Workflow) -> list[Object]:
     """The pods of others that mount a claim and have not ended."""
     return [
         pod
-        for pod in cluster.list(POD)
+        for pod in _mounting(cluster, name)
         if pod.get("status", {}).get("phase") not in {"Succeeded", "Failed"}
         and marks.label(pod, _WORKFLOW_LABEL) != workflow.name
-        and any(_mounts(item, name) for item in pod["spec"].get("volumes") or [])
     ]
+
+
+def holders(cluster: Cluster, name: str) -> list[str]:
+    """The pods that keep a claim from being deleted: as long as they exist, whether they have ended or not."""
+    return sorted(pod["metadata"]["name"] for pod in _mounting(cluster, name))
 
 
 def placement(cluster: Cluster, claim: Object, workflow: Workflow) -> Placement:
@@ -215,7 +219,7 @@ def wait_for_volume(cluster: Cluster, name: str, patience_s: float) -> None:
     """
     until = time.monotonic() + patience_s
     while (claim := cluster.get(CLAIM, name)) and (claim.get("status") or {}).get("phase") != "Bound":
-        event = events.last(cluster, CLAIM.name, name)
+        event = events.last(cluster, CLAIM.name, name, claim["metadata"]["uid"])
         if event and event.type == "Warning":
             raise errors.ClaimWithoutVolume(name, str(event))
         if (event and event.reason == _FIRST_CONSUMER) or time.monotonic() > until:
@@ -318,6 +322,11 @@ def _spec(access_mode: str, request: str, storage_class: str) -> Object:
 def _claim(name: str, labels: dict[str, str], annotations: dict[str, str], spec: Object) -> Object:
     metadata = {"name": name, "labels": labels, "annotations": annotations}
     return {"apiVersion": CLAIM.api_version, "kind": CLAIM.name, "metadata": metadata, "spec": spec}
+
+
+def _mounting(cluster: Cluster, claim: str) -> list[Object]:
+    pods = cluster.list(POD)
+    return [pod for pod in pods if any(_mounts(item, claim) for item in pod["spec"].get("volumes") or [])]
 
 
 def _mounts(item: Object, claim: str) -> bool:

@@ -17,9 +17,14 @@ class Event(NamedTuple):
         return f"{self.reason}: {self.message}"
 
 
-def last(cluster: Cluster, kind: str, name: str) -> Event | None:
-    """The newest warning about an object, else its newest event, None where there is none."""
-    found = sorted(cluster.list(EVENT, fields=f"involvedObject.kind={kind},involvedObject.name={name}"), key=_when)
+def last(cluster: Cluster, kind: str, name: str, uid: str = "") -> Event | None:
+    """The newest warning about an object, else its newest event, None where there is none.
+
+    Where its uid is known, an object of the same name that was there before does not count.
+    """
+    of_this = f",involvedObject.uid={uid}" if uid else ""
+    found = cluster.list(EVENT, fields=f"involvedObject.kind={kind},involvedObject.name={name}{of_this}")
+    found.sort(key=_when)
     telling = [event for event in found if event.get("type") == "Warning"] or found
     if not telling:
         return None

@@ -40,24 +40,29 @@ def failures(text: str) -> list[Failure]:
     return [Failure(name, str(node.get("message", "")), str(node.get("podName", ""))) for name, node in last.items()]
 
 
-def explain(cluster: Cluster, workflow: str, failed: Iterable[Failure], advice: str) -> str:
-    """One sentence a failed phase, then the events of what never started, then the advice."""
+def explain(cluster: Cluster, workflow: str, failed: Iterable[Failure], advice: str, own_pod: str) -> str:
+    """One sentence a failed phase, then the events of what never started, then the advice.
+
+    The pod that asks is seen as Pending for a while, and is none of them.
+    """
     failed = list(failed)
     sentences = [f"{item.phase} failed: {item.message or 'no message'}" for item in failed]
     never_ran = {item.pod for item in failed if item.pod and _EXIT_CODE not in item.message}
-    sentences += _waiting(cluster, workflow, never_ran)
+    sentences += _waiting(cluster, workflow, never_ran, own_pod)
     return "\n".join([*(sentences or [f"workflow {workflow} did not succeed"]), advice])
 
 
-def _waiting(cluster: Cluster, workflow: str, pods: set[str]) -> list[str]:
+def _waiting(cluster: Cluster, workflow: str, pods: set[str], own_pod: str) -> list[str]:
     """What holds back the pods that never started; silent where the rights or the objects are gone."""
     try:
         mine = cluster.list(POD, f"{_WORKFLOW_LABEL}={workflow}")
-        pending = [pod for pod in mine if (pod.get("status") or {}).get("phase") == "Pending"]
-        names = {claim for pod in pending for claim in _claims(pod)}
-        stuck = [(POD.name, name) for name in sorted({pod["metadata"]["name"] for pod in pending} | pods)]
-        stuck += [(CLAIM.name, name) for name in sorted(names) if _unbound(cluster, name)]
-        return [f"{kind} {name}: {event}" for kind, name in stuck if (event := events.last(cluster, kind, name))]
+        others = [pod for pod in mine if pod["metadata"]["name"] != own_pod]
+        pending = [pod for pod in others if (pod.get("status") or {}).get("phase") == "Pending"]
+        names = sorted({claim for pod in pending for claim in _claims(pod)})
+        stuck = [(POD.name, name, "") for name in sorted({pod["metadata"]["name"] for pod in pending} | pods)]
+        stuck += [(CLAIM.name, name, _uid(claim)) for name in names if not _bound(claim := cluster.get(CLAIM, name))]
+        found = [(kind, name, events.last(cluster, kind, name, uid)) for kind, name, uid in stuck]
+        return [f"{kind} {name}: {event}" for kind, name, event in found if event]
     except errors.PhaseError as error:
         return [f"no events to show: {error}"]
 
@@ -67,6 +72,9 @@ def _claims(pod: Object) -> list[str]:
     return [item["persistentVolumeClaim"]["claimName"] for item in volumes if item.get("persistentVolumeClaim")]
 
 
-def _unbound(cluster: Cluster, name: str) -> bool:
-    claim = cluster.get(CLAIM, name)
-    return claim is None or (claim.get("status") or {}).get("phase") != "Bound"
+def _bound(claim: Object | None) -> bool:
+    return claim is not None and (claim.get("status") or {}).get("phase") == "Bound"
+
+
+def _uid(claim: Object | None) -> str:
+    return str(claim["metadata"]["uid"]) if claim else ""

@@ -134,7 +134,9 @@ def prepare_restore(cluster: Cluster, backup: Backup, asked: Asked, threescale_v
     new = claims.system_storage(backup, asked)
     existing = cluster.get(CLAIM, installation.SYSTEM_STORAGE)
     if existing is not None and (reason := objects.going(existing, alive)):
-        result.going.append(f"{CLAIM.name} {installation.SYSTEM_STORAGE} {reason}")
+        held = claims.holders(cluster, installation.SYSTEM_STORAGE)
+        by = f" (held by pod {', '.join(held)}, also one that has ended holds it)" if held else ""
+        result.going.append(f"{CLAIM.name} {installation.SYSTEM_STORAGE} {reason}{by}")
     check_database_secrets(cluster, alive, last_try=last_try)
     result.refuse(cluster.namespace, last_try=last_try)
     if existing is not None:

@@ -3,6 +3,8 @@
 Both are the product's own rehearsal: a server that listens, and a process for each phase.
 """
 
+import copy
+import functools
 import os
 import shutil
 from collections.abc import Iterator
@@ -87,10 +89,15 @@ def _kebab(parameters: dict[str, str]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in parameters.items()}
 
 
+@functools.cache
+def _rendered() -> list[dict[str, Any]]:
+    return render(SETTINGS)
+
+
 def _stage(kubernetes: Kubernetes, folder: Path) -> Stage:
     folder.mkdir(parents=True, exist_ok=True)
     engine = Engine(kubernetes, folder / "volumes", namespace=NAMESPACE, time_scale=0.02)
-    for manifest in render(SETTINGS):
+    for manifest in copy.deepcopy(_rendered()):
         engine.apply(manifest)
     return Stage(kubernetes, engine, folder)
 

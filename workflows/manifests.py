@@ -26,6 +26,7 @@ _GLOBALS = {
     "workflow.status",
     "workflow.failures",
     "retries",
+    "pod.name",
 }
 
 

@@ -42,8 +42,9 @@ def workflow_template(  # noqa: PLR0913  what may differ between the two, nothin
         affinity=together(),
         synchronization=Synchronization(mutexes=[Mutex(name=MUTEX)]),
         active_deadline_seconds=12 * 3600,
-        # a pod that has ended still holds its claims, so it goes; not at once, for those who want to read its log
-        pod_gc=PodGC(strategy="OnWorkflowSuccess", delete_delay_duration="15m"),
+        # A pod that has ended still keeps its claims from being deleted, System's too; so it goes. Not at once, for
+        # those who want to read its log; its last sentence stays in the workflow.
+        pod_gc=PodGC(strategy="OnPodCompletion", delete_delay_duration="10m"),
         ttl_strategy=TTLStrategy(seconds_after_success=7 * _DAY_S, seconds_after_failure=30 * _DAY_S),
     ) as template:
         yield template
@@ -57,7 +58,7 @@ def _exit_handler(settings: Settings, advice: str) -> None:
         settings,
         ["report"],
         inputs=[failures],
-        arguments=["--failures", value("failures"), "--advice", advice],
+        arguments=["--failures", value("failures"), "--advice", advice, "--pod", f"{g.pod.name:$}"],
         outputs=[output("report", default="")],
     )
     with DAG(name="exit"):

@@ -293,6 +293,13 @@ class TestWaitForVolume:
 
         assert error.value.exit_code == 75
 
+    def test_what_was_said_of_an_earlier_claim_of_the_name_does_not_count(self, empty):
+        claim(empty, storageClassName="unknown")
+        empty.kubernetes.delete("persistentvolumeclaims", empty.namespace, "system-storage")
+        claim(empty, storageClassName="")
+
+        claims.wait_for_volume(empty.connect("threescale-backup"), "system-storage", 0.0)
+
     def test_a_claim_of_which_nothing_is_said_passes_in_the_end(self, empty):
         claim(empty, storageClassName="")
 
@@ -308,6 +315,20 @@ class TestWaitForVolume:
         )
 
         claims.wait_for_volume(empty.connect(), "system-storage", 60.0)
+
+
+def test_a_pod_that_has_ended_still_holds_its_claim(empty):
+    claim(empty)
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "ended", "namespace": empty.namespace},
+        "spec": {"containers": [], "volumes": [{"persistentVolumeClaim": {"claimName": "system-storage"}}]},
+        "status": {"phase": "Succeeded"},
+    }
+    empty.kubernetes.apply(pod)
+
+    assert claims.holders(empty.connect("threescale-restore"), "system-storage") == ["ended"]
 
 
 class TestComplete:

@@ -50,7 +50,7 @@ def pending_pod(stage, name="pod-1", claim="nightly", phase="Pending"):
 
 
 def explain(stage, *failed):
-    return outcome.explain(stage.connect("threescale-backup"), "backup-1", failed, "do this next")
+    return outcome.explain(stage.connect("threescale-backup"), "backup-1", failed, "do this next", "own")
 
 
 class TestFailures:
@@ -110,6 +110,12 @@ class TestExplain:
         assert "Pod pod-1: FailedScheduling: 0/3 nodes" in explain(empty, Failure("secrets", "timed out", "")).split(
             "\n"
         )
+
+    def test_the_pod_that_tells_is_none_of_them(self, empty):
+        pending_pod(empty, name="own")
+        event(empty, "Pod", "own", "MissingClusterDNS")
+
+        assert explain(empty) == "workflow backup-1 did not succeed\ndo this next"
 
     def test_its_claim_without_a_volume_is_told_too(self, empty):
         pending_pod(empty)

@@ -153,6 +153,15 @@ def test_a_flipped_byte_in_the_tree_is_found_when_every_byte_is_read(backup_volu
     assert list(opened.findings(digests=True)) == ["system-filestorage-pvc: '.hidden-top' has other bytes than listed"]
 
 
+def test_a_listing_with_other_counts_than_were_found_is_not_sealed(unsealed):
+    report = manifest.reported(unsealed, "file-storage")
+    facts = report.file_storage.model_copy(update={"files": report.file_storage.files + 1})
+    manifest.report(unsealed, "file-storage", report.model_copy(update={"file_storage": facts}))
+
+    with pytest.raises(errors.BackupDamaged, match="lists other counts than were found in the source"):
+        close(unsealed)
+
+
 def test_a_stranger_at_the_root_is_not_sealed(unsealed):
     (unsealed / "holiday.jpg").touch()
 

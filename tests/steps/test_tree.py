@@ -6,7 +6,6 @@ import socket
 import stat
 import subprocess
 import tempfile
-import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +22,6 @@ ORDINARY_USER = 1000740000  # as OpenShift gives them, of group 0
 MTREE = shutil.which("mtree")
 KEYWORDS = "type,size,link,time,sha256"
 UNREADABLE = Path("/proc/self/mem")
-BIG = 16 << 20  # bytes: long enough to read that another thread comes in between
 
 names = st.one_of(
     st.binary(min_size=1, max_size=12).filter(lambda name: not {b"/", b"\0"} & {bytes([byte]) for byte in name}),
@@ -489,49 +487,46 @@ def test_an_ordinary_user_restores_all_but_the_owners(anyones):
     assert seen(target) == [as_restored(entry)._replace(uid=ORDINARY_USER, digest="") for entry in entries]
 
 
-def test_a_file_that_changes_once_while_it_is_read_is_read_again(tmp_path):
-    (tmp_path / "source").mkdir()
+@pytest.fixture
+def while_read(monkeypatch):
+    """Have something happen in the middle of each read; a mock, because another thread may always come too late."""
+    read = tree._read
+
+    def disturb(act):
+        def disturbed(block):
+            blocks = read(block)
+            yield next(blocks)
+            act()
+            yield from blocks
+
+        monkeypatch.setattr(tree, "_read", disturbed)
+
+    return disturb
+
+
+def test_a_file_that_changes_once_while_it_is_read_is_read_again(tmp_path, while_read):
     (tmp_path / "copy").mkdir()
-    file = tmp_path / "source/upload"
-    file.write_bytes(bytes(BIG))
-
-    def append_when_reading_has_begun():
-        while not os.listdir(tmp_path / "copy"):
-            pass
-        with file.open("ab") as stream:
-            stream.write(b"more")
-
-    writer = threading.Thread(target=append_when_reading_has_begun)
-    writer.start()
+    file = build(tmp_path / "source", {b"upload": (FILE, b"begun", 0o644, 0)}) / "upload"
+    contents = iter([b"begun and done"])
+    while_read(lambda: [file.write_bytes(content) for content in contents])
     tally = Tally()
-    (entry,) = out(tmp_path / "source", tmp_path / "copy", tally)
-    writer.join()
+
+    (copied,) = out(tmp_path / "source", tmp_path / "copy", tally)
 
     assert tally.changing == []
-    assert entry.size == BIG + 4
-    assert (tmp_path / "copy/upload").read_bytes() == file.read_bytes()
+    assert copied.digest == hashlib.sha256(b"begun and done").hexdigest()
+    assert (tmp_path / "copy/upload").read_bytes() == b"begun and done"
 
 
-def test_a_file_that_never_rests_is_named_and_left_out(tmp_path):
-    (tmp_path / "source").mkdir()
+def test_a_file_that_never_rests_is_named_and_left_out(tmp_path, while_read):
     (tmp_path / "copy").mkdir()
-    file = tmp_path / "source/log"
-    file.write_bytes(bytes(BIG))
-    (tmp_path / "source/quiet").write_bytes(b"1")
-    done = threading.Event()
-
-    def touch_all_the_time():
-        when_ns = 0
-        while not done.is_set():
-            when_ns += 1
-            os.utime(file, ns=(when_ns, when_ns))
-
-    writer = threading.Thread(target=touch_all_the_time)
-    writer.start()
+    content = {b"log": (FILE, b"1", 0o644, 0), b"quiet": (FILE, b"2", 0o644, 0)}
+    file = build(tmp_path / "source", content) / "log"
+    times_ns = iter(range(1, 99))
+    while_read(lambda: os.utime(file, ns=(0, next(times_ns))))
     tally = Tally()
+
     entries = out(tmp_path / "source", tmp_path / "copy", tally)
-    done.set()
-    writer.join()
 
     assert tally.changing == ["log"]
     assert [entry.path for entry in entries] == ["quiet"]
@@ -620,6 +615,13 @@ def test_a_folder_comes_before_its_content_and_a_like_name_after_it(tmp_path):
     build(tmp_path / "tree", {b"a": (FOLDER, {b"b": (FILE, b"", 0o644, 0)}, 0o755, 0), b"a-b": (FILE, b"", 0o644, 0)})
 
     assert [entry.path for entry in seen(tmp_path / "tree")] == ["a", "a/b", "a-b"]
+
+
+def test_names_are_in_the_order_of_their_bytes_also_where_they_are_no_utf_8(tmp_path):
+    smiling, no_utf_8 = "\U0001f600".encode(), b"\xff"
+    build(tmp_path / "tree", dict.fromkeys((no_utf_8, smiling), (FILE, b"", 0o644, 0)))
+
+    assert [os.fsencode(entry.path) for entry in seen(tmp_path / "tree")] == [smiling, no_utf_8]
 
 
 def test_a_digest_is_that_of_all_bytes_of_a_file_of_several_blocks(tmp_path):

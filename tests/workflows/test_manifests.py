@@ -210,6 +210,12 @@ def test_a_good_run_pays_no_pod_for_its_exit() -> None:
     assert task["when"] == "{{workflow.status}} != Succeeded"
 
 
+def test_a_pod_that_has_ended_goes_because_it_keeps_its_claims_from_being_deleted() -> None:
+    collected = [manifest["spec"]["podGC"]["strategy"] for manifest in TEMPLATES.values()]
+
+    assert collected == ["OnPodCompletion", "OnPodCompletion"]
+
+
 def test_users_and_groups_are_set_only_when_asked_for() -> None:
     asked = render(Settings(image=IMAGE, fs_group=2000, run_as_user=1234))
     security = [manifest["spec"]["securityContext"] for manifest in asked if manifest["kind"] == "WorkflowTemplate"]

@@ -8,6 +8,7 @@ from a step's success is here, and no more.
 from __future__ import annotations
 
 import json
+import threading
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,7 @@ class Cluster:
         self._provisioner = controllers.Provisioner(self._store)
         self._api = Api(self._store)
         self._server = Server(self._api)
+        self.hand = threading.RLock()  # for what must not be undone halfway: a loss, a pass of an operator
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:

@@ -58,11 +58,12 @@ def lose(cluster: Cluster, namespace: str, file_storage: Path, *, referenced: bo
     What belonged to the APIManager is gone too when this returns. The namespace and the operator stay.
     """
     secrets = (*objects.SECRETS, objects.DERIVED_SECRET, *(objects.REFERENCED_SECRETS if referenced else ()))
-    for resource, names in (("apimanagers", (NAME,)), ("secrets", secrets)):
-        for name in names:
-            with suppress(refusals.Refused):  # it was lost before
-                cluster.delete(resource, namespace, name)
-    cluster.collect_garbage()
+    with cluster.hand:  # else an operator in the midst of a pass makes again what is just gone
+        for resource, names in (("apimanagers", (NAME,)), ("secrets", secrets)):
+            for name in names:
+                with suppress(refusals.Refused):  # it was lost before
+                    cluster.delete(resource, namespace, name)
+        cluster.collect_garbage()
     files.clear(file_storage)
 
 

@@ -106,8 +106,9 @@ class Operator:
             self._awake.wait()
             self._stopping.wait(self.step_s)
             self._awake.clear()
-            for apimanager in self._cluster.list("apimanagers", ""):
-                self._look_after(apimanager)
+            with self._cluster.hand:
+                for apimanager in self._cluster.list("apimanagers", ""):
+                    self._look_after(apimanager)
 
     def _look_after(self, apimanager: Object) -> None:
         """Do what is to be done now; each change of it wakes the operator for the next stage."""

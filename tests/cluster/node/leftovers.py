@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ _CNI_RESULTS: Final = Path("/var/lib/cni/results")  # built into containerd
 _DEVICE_SOCKET: Final = Path("/var/lib/kubelet/device-plugins/kubelet.sock")  # built into the kubelet
 _FOLDERS: Final = (_LOG_LINKS, _CNI_RESULTS, _DEVICE_SOCKET.parent, Path("/run/containerd/s"))
 _CGROUPS: Final = Path("/sys/fs/cgroup")
+_ENDING_S: Final = 5.0
 
 # pkg/kubelet/cm/container_manager_linux.go, setupKernelTunables: the kubelet sets these
 _TUNABLES: Final = (
@@ -58,10 +60,11 @@ def _hierarchies() -> list[Path]:
 def kill_pods() -> None:
     """End what runs in the cluster's own cgroup: containers, whoever started them."""
     for hierarchy in _hierarchies():
-        for members in sorted((hierarchy / places.NAME).rglob("cgroup.procs")):
-            for pid in members.read_text().split():
-                with suppress(ProcessLookupError):
-                    os.kill(int(pid), signal.SIGKILL)
+        for folder, _, _ in os.walk(hierarchy / places.NAME):
+            with suppress(OSError):  # a container that ends takes its cgroup along
+                for pid in Path(folder, "cgroup.procs").read_text().split():
+                    with suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGKILL)
 
 
 def unmount(folder: Path) -> None:
@@ -110,5 +113,15 @@ def _put_back(kernel: Mapping[str, str], absent: Sequence[str]) -> None:
 
 
 def _remove_cgroup(cgroup: Path) -> None:
-    for folder, _, _ in os.walk(cgroup, topdown=False):
-        Path(folder).rmdir()
+    """Remove it with those below; one whose last process is just ending is busy for a moment."""
+    deadline = time.monotonic() + _ENDING_S
+    while cgroup.exists():
+        for folder, _, _ in os.walk(cgroup, topdown=False):
+            try:
+                Path(folder).rmdir()
+            except FileNotFoundError:
+                continue
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)

@@ -391,6 +391,30 @@ def test_the_operator_makes_no_claim_for_files_that_lie_in_s3(lost):
     assert lost.get("persistentvolumeclaims", "system-storage") is None
 
 
+def test_a_loss_waits_for_an_operator_in_the_midst_of_its_pass(cluster, files):
+    losing = threading.Thread(target=threescale.lose, args=(cluster, "src", files))
+
+    def lose(event, obj):
+        if event == "ADDED" and obj["kind"] == "Secret" and obj["metadata"]["name"] == SECRETS[-1]:
+            losing.start()
+            losing.join(0.5)  # without the hand it would be done by now, and the operator would go on
+
+    with threescale.Operator(cluster, step_s=0.001):
+        threescale.install(cluster, "src", files)
+        cluster.on_change(lose)
+        cluster.delete("secrets", "src", SECRETS[0])
+        cluster.delete("secrets", "src", SECRETS[-1])
+        cluster.patch("apimanagers", "src", NAME, {"metadata": {"labels": {"looked": "at"}}})
+        Namespace(cluster).wait(lambda: losing.ident is not None)
+        losing.join()
+
+    assert [
+        secret["metadata"]["name"]
+        for secret in cluster.list("secrets", "src")
+        if "my-" not in secret["metadata"]["name"]
+    ] == []
+
+
 @pytest.mark.usefixtures("operator")
 def test_the_operator_waits_for_the_database_secrets(lost):
     lost.cluster.apply(lost.apimanager)

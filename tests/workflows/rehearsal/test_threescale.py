@@ -395,7 +395,7 @@ def test_a_loss_waits_for_an_operator_in_the_midst_of_its_pass(cluster, files):
     losing = threading.Thread(target=threescale.lose, args=(cluster, "src", files))
 
     def lose(event, obj):
-        if event == "ADDED" and obj["kind"] == "Secret" and obj["metadata"]["name"] == SECRETS[-1]:
+        if event == "ADDED" and obj["kind"] == "Secret" and obj["metadata"]["name"] == SECRETS[0]:
             losing.start()
             losing.join(0.5)  # without the hand it would be done by now, and the operator would go on
 
@@ -403,7 +403,6 @@ def test_a_loss_waits_for_an_operator_in_the_midst_of_its_pass(cluster, files):
         threescale.install(cluster, "src", files)
         cluster.on_change(lose)
         cluster.delete("secrets", "src", SECRETS[0])
-        cluster.delete("secrets", "src", SECRETS[-1])
         cluster.patch("apimanagers", "src", NAME, {"metadata": {"labels": {"looked": "at"}}})
         Namespace(cluster).wait(lambda: losing.ident is not None)
         losing.join()

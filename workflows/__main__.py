@@ -31,7 +31,12 @@ def rehearse(keep: Path | None) -> None:
 
     if keep is not None and not rehearsal.empty(keep):
         _refuse(f"{keep} is not empty: name a new folder, what is there stays as it is")
-    folder = keep or Path(tempfile.mkdtemp(prefix="threescale-rehearsal-"))
+    try:
+        if keep is not None:
+            keep.mkdir(parents=True, exist_ok=True)
+        folder = keep or Path(tempfile.mkdtemp(prefix="threescale-rehearsal-"))
+    except OSError as error:
+        _refuse(f"can't make a folder for the volumes: {error}")
     try:
         result = rehearsal.rehearse(folder, click.echo)
     finally:
@@ -65,23 +70,31 @@ def manifests(  # noqa: PLR0913  one argument an option
     output: Path | None,
 ) -> None:
     """Render all YAML that a cluster with Argo Workflows needs."""
+    from pydantic import ValidationError
+
     from workflows import manifests as rendering
     from workflows.phases import Settings
     from workflows.schedule import BadScheduleError
 
-    settings = Settings(image=image, namespace=namespace, fs_group=fs_group, run_as_user=run_as_user)
     try:
+        settings = Settings(image=image, namespace=namespace, fs_group=fs_group, run_as_user=run_as_user)
         rendered = rendering.render(settings, schedule, timezone)
     except BadScheduleError as error:
         _refuse(str(error))
+    except ValidationError as error:
+        wrong = [f"--{problem['loc'][0]} {problem['input']!r}" for problem in error.errors()]
+        _refuse(f"{' and '.join(wrong)}: an image is one word, a namespace a DNS-1123 label")
     if output is None:
         click.echo("---\n".join(rendering.to_yaml(manifest) for manifest in rendered), nl=False)
     else:
-        output.mkdir(parents=True, exist_ok=True)
-        for manifest in rendered:
-            path = output / rendering.file_name(manifest)
-            path.write_text(rendering.to_yaml(manifest))
-            click.echo(str(path))
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+            for manifest in rendered:
+                path = output / rendering.file_name(manifest)
+                path.write_text(rendering.to_yaml(manifest))
+                click.echo(str(path))
+        except OSError as error:
+            _refuse(f"can't write to {output}: {error.strerror}")
     if schedule is not None:
         click.echo(
             "Nothing deletes old backups yet, each night adds a claim. "
@@ -104,6 +117,8 @@ def workflow(source: TextIO) -> None:
         rendered = resources.workflow(source.read())
     except resources.BadResourceError as error:
         _refuse(f"{source.name}: {error}")
+    except UnicodeDecodeError:
+        _refuse(f"{source.name}: no text in UTF-8, so no YAML")
     click.echo(rendering.to_yaml(rendered), nl=False)
 
 

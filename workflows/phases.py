@@ -31,7 +31,7 @@ from hera.workflows.models import (
     Volume,
     VolumeMount,
 )
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 CLAIM = "backupPersistentVolumeClaimName"  # the operator's spelling, in its status
 APIMANAGER = "apiManagerSourceName"
@@ -65,8 +65,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    image: str
-    namespace: str | None = None
+    image: str = Field(pattern=r"^\S+$")
+    namespace: str | None = Field(default=None, pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
     fs_group: int | None = None
     run_as_user: int | None = None
     look_s: float = 5.0  # between two looks at the operator; its own rhythm

@@ -52,6 +52,33 @@ def test_a_schedule_that_argo_would_refuse_is_refused_here(arguments: list[str],
     assert named in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["manifests", "--image", ""], "--image ''"),
+        (["manifests", "--image", "a b"], "--image 'a b'"),
+        (["manifests", "--image", IMAGE, "--namespace", "My_NS"], "--namespace 'My_NS'"),
+        (["manifests", "--image", IMAGE, "--output", "/proc/no"], "can't write to /proc/no"),
+        (["rehearse", "--keep", "/proc/no"], "can't make a folder"),
+    ],
+)
+def test_a_value_that_can_not_be_is_refused_in_one_sentence(arguments: list[str], named: str) -> None:
+    code, out, err = run(*arguments)
+
+    assert (code, out) == (1, "")
+    assert named in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_file_that_is_no_text_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+
+    code, out, err = run("workflow", "-f", str(tmp_path / "binary"))
+
+    assert (code, out) == (1, "")
+    assert "no text in UTF-8" in err
+
+
 def test_a_workflow_is_made_of_a_resource_on_stdin() -> None:
     resource = """{apiVersion: apps.3scale.net/v1alpha1, kind: APIManagerRestore, metadata: {name: x},
       spec: {restoreSource: {persistentVolumeClaim: {claimSource: {claimName: nightly}}}}}"""

@@ -1,4 +1,4 @@
-"""The claims: the one that holds a backup, made before anything is written, and System's, made before it is restored.
+"""The claims: what a pod can mount and where, and the claim of a backup, made before anything is written.
 
 The backup claims are the catalogue: labels say whose and in which state, annotations are those of the operator's
 APIManagerBackup. They have no owner, so that deleting a Workflow never touches a backup.
@@ -13,7 +13,6 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from steps import errors, events, installation, interruption, marks
-from steps.backup import Backup
 from steps.cluster import Cluster, Object, quantity
 from steps.installation import CLAIM, POD
 from steps.manifest import Manifest
@@ -21,7 +20,6 @@ from steps.manifest import Manifest
 log = logging.getLogger(__name__)
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_MARGIN = Decimal("1.2")  # of a new system-storage over the data, for the file system's own needs
 _WORKFLOW_LABEL = "workflows.argoproj.io/workflow"  # Argo puts it on the pods of a workflow
 _ONCE_POD = "ReadWriteOncePod"
 _ONCE = "ReadWriteOnce"
@@ -200,10 +198,10 @@ def create_backup(cluster: Cluster, wanted: Wanted, apimanager: Object, workflow
         installation.BACKUP_UID: workflow.uid,
         marks.STARTED: utc(datetime.now(UTC)),
     }
-    spec = _spec(_ONCE, wanted.storage_request, wanted.storage_class)
+    spec = spec_of(_ONCE, wanted.storage_request, wanted.storage_class)
     if wanted.volume_name:  # never the default class: it would keep the claim from this volume
         spec |= {"volumeName": wanted.volume_name, "storageClassName": wanted.storage_class}
-    created = cluster.create(CLAIM, _claim(wanted.name, labels, annotations, spec))
+    created = cluster.create(CLAIM, new(wanted.name, labels, annotations, spec))
     log.info("PersistentVolumeClaim %s: created, %s", wanted.name, wanted.storage_request)
     return created
 
@@ -250,76 +248,19 @@ def started(claim: Object) -> datetime:
         raise errors.NotABackup(f"claim {claim['metadata']['name']} has no annotation {marks.STARTED}") from error
 
 
-class Asked(NamedTuple):
-    """What a person may ask of the new system-storage; empty: as it was."""
-
-    storage_class: str
-    access_mode: str
-    storage_request: str
-
-
-def system_storage(backup: Backup, asked: Asked) -> Object:
-    """The claim of System FileStorage as a restore creates it, with the mark and not yet begun.
-
-    Size: the largest of the APIManager's request, the capacity it had, the data with a margin, and 100Mi.
-
-    Raises:
-        errors.BadQuantity, errors.RequestTooSmall
-
-    """
-    chosen = (
-        ((backup.apimanager["spec"].get("system") or {}).get("fileStorage") or {}).get("persistentVolumeClaim")
-    ) or {}
-    modes = backup.system_storage.access_modes or (installation.SYSTEM_STORAGE_ACCESS_MODE,)
-    spec = _spec(
-        asked.access_mode or modes[0],
-        _size(backup, asked, str((chosen.get("resources") or {}).get("requests") or "0")),
-        asked.storage_class or chosen.get("storageClassName") or backup.system_storage.storage_class,
-    )
-    return _claim(installation.SYSTEM_STORAGE, {}, backup.mark.annotations(), spec)
-
-
-def check_system_storage(claim: Object, backup: Backup) -> None:
-    """See that a system-storage that is there already may take the backup's files.
-
-    Raises:
-        errors.ClaimOfAnotherRestore, errors.ClaimTooSmall
-
-    """
-    name = claim["metadata"]["name"]
-    if marks.annotation(claim, marks.MANIFEST_DIGEST) and not backup.mark.on(claim):
-        raise errors.ClaimOfAnotherRestore(name, marks.annotation(claim, marks.RESTORED_FROM) or "another backup")
-    capacity = ((claim.get("status") or {}).get("capacity") or {}).get("storage", "")
-    if capacity and quantity(capacity) < backup.size_bytes:
-        raise errors.ClaimTooSmall(name, capacity, backup.size_bytes)
-
-
-def mark_restore(cluster: Cluster, backup: Backup, state: str) -> None:
-    """Say on system-storage how far the restore of its files has come: begun or complete."""
-    annotations = {**backup.mark.annotations(), marks.RESTORE_STATE: state}
-    cluster.patch(CLAIM, installation.SYSTEM_STORAGE, {"metadata": {"annotations": annotations}})
-
-
 def utc(moment: datetime) -> str:
     """A time as Kubernetes writes it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _size(backup: Backup, asked: Asked, request: str) -> str:
-    if asked.storage_request:
-        if check_size(asked.storage_request, "storage-request") < backup.size_bytes:
-            raise errors.RequestTooSmall(asked.storage_request, backup.size_bytes)
-        return asked.storage_request
-    needed = str(int(backup.size_bytes * _MARGIN))
-    return max(request, backup.system_storage.capacity or "0", needed, installation.SYSTEM_STORAGE_FLOOR, key=quantity)
-
-
-def _spec(access_mode: str, request: str, storage_class: str) -> Object:
+def spec_of(access_mode: str, request: str, storage_class: str) -> Object:
+    """The spec of a new claim; an empty class means the cluster's default."""
     spec: Object = {"accessModes": [access_mode], "resources": {"requests": {"storage": request}}}
     return {**spec, "storageClassName": storage_class} if storage_class else spec
 
 
-def _claim(name: str, labels: dict[str, str], annotations: dict[str, str], spec: Object) -> Object:
+def new(name: str, labels: dict[str, str], annotations: dict[str, str], spec: Object) -> Object:
+    """A claim to create."""
     metadata = {"name": name, "labels": labels, "annotations": annotations}
     return {"apiVersion": CLAIM.api_version, "kind": CLAIM.name, "metadata": metadata, "spec": spec}
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from steps import claims, errors, installation, marks, mtree, tree, volume
+from steps import claims, errors, installation, marks, mtree, system_storage, tree, volume
 from steps.backup import Backup
 from steps.cluster import Cluster
 from steps.installation import CLAIM
@@ -64,7 +64,7 @@ def restore(cluster: Cluster, backup: Backup, target: Path, progress: Progress) 
 
     """
     claim = claims.find(cluster, installation.SYSTEM_STORAGE)
-    claims.check_system_storage(claim, backup)
+    system_storage.check(claim, backup)
     state = marks.annotation(claim, marks.RESTORE_STATE)
     if state == marks.COMPLETE:
         log.info("PersistentVolumeClaim %s: kept, its files were restored before", CLAIM.name)
@@ -75,10 +75,10 @@ def restore(cluster: Cluster, backup: Backup, target: Path, progress: Progress) 
     elif found := volume.content(target):
         raise errors.TargetNotEmpty(installation.SYSTEM_STORAGE, found)
     _check_space(target, backup.size_bytes)
-    claims.mark_restore(cluster, backup, marks.BEGUN)
+    system_storage.mark(cluster, backup, marks.BEGUN)
     with volume.durable(target):
         tally = _fill(backup, target, progress)
-    claims.mark_restore(cluster, backup, marks.COMPLETE)
+    system_storage.mark(cluster, backup, marks.COMPLETE)
     return tally
 
 

@@ -6,9 +6,9 @@ The operator checks next to nothing of this; its documentation asks the person t
 import logging
 from collections.abc import Collection
 
-from steps import apimanager, claims, configmaps, errors, installation, marks, objects, secrets
+from steps import apimanager, claims, configmaps, errors, installation, marks, objects, secrets, system_storage
 from steps.backup import Backup
-from steps.claims import Asked, Placement, Wanted, Workflow
+from steps.claims import Placement, Wanted, Workflow
 from steps.cluster import Cluster, Object
 from steps.installation import (
     APIMANAGER,
@@ -21,6 +21,7 @@ from steps.installation import (
     SECRET,
     Kind,
 )
+from steps.system_storage import Asked
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ def prepare_restore(cluster: Cluster, backup: Backup, asked: Asked, threescale_v
     more = objects.compare(cluster, CONFIGMAP, configmaps.to_restore(backup), alive)
     result.differing += more.differing
     result.going += more.going
-    new = claims.system_storage(backup, asked)
+    new = system_storage.wanted(backup, asked)
     existing = cluster.get(CLAIM, installation.SYSTEM_STORAGE)
     if existing is not None and (reason := objects.going(existing, alive)):
         held = claims.holders(cluster, installation.SYSTEM_STORAGE)
@@ -140,7 +141,7 @@ def prepare_restore(cluster: Cluster, backup: Backup, asked: Asked, threescale_v
     check_database_secrets(cluster, alive, last_try=last_try)
     result.refuse(cluster.namespace, last_try=last_try)
     if existing is not None:
-        claims.check_system_storage(existing, backup)
+        system_storage.check(existing, backup)
         log.info("%s %s: kept", CLAIM.name, installation.SYSTEM_STORAGE)
         return
     cluster.create(CLAIM, new)

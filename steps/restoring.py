@@ -8,10 +8,10 @@ import click
 
 from steps import apimanager, backup, claims, configmaps, file_storage, installation, prerequisites, routes, secrets
 from steps.backup import Backup
-from steps.claims import Asked
 from steps.cluster import Cluster
 from steps.objects import Comparison
 from steps.run import FOLDER, Run, backup_option, claim_option, claim_wait_option, progress
+from steps.system_storage import Asked
 
 log = logging.getLogger(__name__)
 

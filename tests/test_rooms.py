@@ -17,6 +17,7 @@ STEPS = [
     "run",
     "prerequisites routes outcome",
     "secrets configmaps apimanager file_storage",
+    "system_storage",
     "claims objects",
     "backup events",
     "seal",

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from steps import backup, claims, errors, file_storage, installation, secrets, volume
-from steps.claims import Asked
+from steps import backup, errors, file_storage, installation, secrets, system_storage, volume
 from steps.manifest import Ready, SystemStorage
+from steps.system_storage import Asked
 
 # A backup that a real operator made, where somebody keeps one beside the checkout.
 GENUINE = Path(__file__).parents[2].parent / "shared/threescale-2.16/operator-backup.tar"
@@ -172,7 +172,7 @@ class TestOfTheOperator:
     def test_its_tree_comes_back(self, operators, empty, tmp_path):
         opened = backup.open_at(operators)
         door = empty.connect()
-        door.create(installation.CLAIM, claims.system_storage(opened, Asked("", "", "")))
+        door.create(installation.CLAIM, system_storage.wanted(opened, Asked("", "", "")))
         (tmp_path / "target").mkdir()
 
         file_storage.restore(door, opened, tmp_path / "target", lambda *_: None)

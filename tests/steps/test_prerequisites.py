@@ -1,7 +1,8 @@
 import pytest
 
 from steps import backup, claims, errors, installation, marks, prerequisites, volume
-from steps.claims import ANYWHERE, Asked, Wanted, Workflow
+from steps.claims import ANYWHERE, Wanted, Workflow
+from steps.system_storage import Asked
 
 ME = Workflow("backup-1", "uid-1")
 WANTED = Wanted("nightly", "10Gi", "", "")

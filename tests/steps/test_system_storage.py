@@ -1,0 +1,143 @@
+import pytest
+
+from steps import backup, errors, marks, system_storage
+from steps.manifest import SystemStorage
+from steps.system_storage import Asked
+
+
+def claim(stage, name="system-storage", modes=("ReadWriteOnce",), metadata=None, **more):
+    obj = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name, "namespace": stage.namespace, **(metadata or {})},
+        "spec": {"accessModes": list(modes), "resources": {"requests": {"storage": "1Gi"}}, **more},
+    }
+    return stage.kubernetes.apply(obj)
+
+
+NOTHING_ASKED = Asked("", "", "")
+
+
+def opened(root, *, size_bytes=0, request="", capacity="", chosen=None, **storage):
+    """A backup whose system-storage and APIManager say what is given."""
+    found = backup.open_at(root)
+    source = found.manifest.source.model_copy(
+        update={"system_storage": SystemStorage(request=request, capacity=capacity, **storage)}
+    )
+    tree = found.manifest.file_storage.model_copy(update={"size_bytes": size_bytes})
+    manifest = found.manifest.model_copy(update={"source": source, "file_storage": tree})
+    result = backup.Backup(root, manifest, found.digest, found.name)
+    vars(result)["apimanager"] = {
+        "metadata": {"name": "example"},
+        "spec": {"system": {"fileStorage": {"persistentVolumeClaim": chosen}}} if chosen is not None else {},
+    }
+    return result
+
+
+def size_of(obj):
+    return obj["spec"]["resources"]["requests"]["storage"]
+
+
+class TestSystemStorage:
+    @pytest.mark.parametrize(
+        ("facts", "size"),
+        [
+            ({"chosen": {"resources": {"requests": "3Gi"}}, "capacity": "2Gi", "size_bytes": 2**30}, "3Gi"),
+            ({"chosen": {"resources": {"requests": "1Gi"}}, "capacity": "4Gi", "size_bytes": 2**30}, "4Gi"),
+            ({"chosen": {"resources": {"requests": "1Gi"}}, "capacity": "1Gi", "size_bytes": 10**10}, "12000000000"),
+            ({"chosen": {"resources": {"requests": "1Mi"}}, "capacity": "1Mi", "size_bytes": 1}, "100Mi"),
+            ({}, "100Mi"),
+            ({"chosen": {}, "capacity": "1000M"}, "1000M"),
+        ],
+    )
+    def test_its_size_is_the_largest_of_four(self, backup_volume, facts, size):
+        assert size_of(system_storage.wanted(opened(backup_volume, **facts), NOTHING_ASKED)) == size
+
+    def test_a_size_that_is_asked_for_counts(self, backup_volume):
+        found = opened(backup_volume, size_bytes=2**20, capacity="4Gi")
+
+        assert size_of(system_storage.wanted(found, Asked("", "", "1Mi"))) == "1Mi"
+
+    def test_a_size_that_is_too_small_is_refused(self, backup_volume):
+        found = opened(backup_volume, size_bytes=2**20 + 1)
+
+        with pytest.raises(errors.RequestTooSmall, match="1Mi is less than the 1048577 bytes"):
+            system_storage.wanted(found, Asked("", "", "1Mi"))
+
+    def test_a_size_that_is_none_is_refused(self, backup_volume):
+        with pytest.raises(errors.BadQuantity, match="storage-request"):
+            system_storage.wanted(opened(backup_volume), Asked("", "", "much"))
+
+    @pytest.mark.parametrize(
+        ("facts", "asked", "expected"),
+        [
+            ({"storage_class": "old"}, "", "old"),
+            ({"storage_class": "old", "chosen": {"storageClassName": "chosen"}}, "", "chosen"),
+            ({"storage_class": "old", "chosen": {"storageClassName": "chosen"}}, "asked", "asked"),
+            ({}, "", None),
+        ],
+    )
+    def test_its_class_is_that_asked_for_or_chosen_or_as_it_was(self, backup_volume, facts, asked, expected):
+        spec = system_storage.wanted(opened(backup_volume, **facts), Asked(asked, "", ""))["spec"]
+
+        assert spec.get("storageClassName") == expected
+
+    @pytest.mark.parametrize(
+        ("was", "asked", "expected"),
+        [
+            ((), "", "ReadWriteMany"),
+            (("ReadWriteOnce",), "", "ReadWriteOnce"),
+            (("ReadWriteOnce",), "ReadWriteMany", "ReadWriteMany"),
+        ],
+    )
+    def test_its_access_mode_is_that_asked_for_or_as_it_was(self, backup_volume, was, asked, expected):
+        found = opened(backup_volume, access_modes=was)
+
+        assert system_storage.wanted(found, Asked("", asked, ""))["spec"]["accessModes"] == [expected]
+
+    def test_the_old_volume_is_never_asked_for(self, backup_volume):
+        found = opened(backup_volume, chosen={"volumeName": "old-disk"})
+
+        assert "volumeName" not in system_storage.wanted(found, NOTHING_ASKED)["spec"]
+
+    def test_it_carries_the_mark_and_is_not_begun(self, backup_volume):
+        found = opened(backup_volume)
+
+        metadata = system_storage.wanted(found, NOTHING_ASKED)["metadata"]
+
+        assert metadata["annotations"] == found.mark.annotations()
+        assert "ownerReferences" not in metadata
+
+
+class TestCheckSystemStorage:
+    def test_a_claim_without_a_mark_passes(self, empty, backup_volume):
+        system_storage.check(claim(empty), opened(backup_volume))
+
+    def test_a_claim_with_this_backup_s_mark_passes(self, empty, backup_volume):
+        found = opened(backup_volume)
+
+        system_storage.check(claim(empty, metadata={"annotations": found.mark.annotations()}), found)
+
+    def test_a_claim_with_the_mark_of_another_restore_is_refused(self, empty, backup_volume):
+        marked = claim(empty, metadata={"annotations": marks.Mark("weekly", "another").annotations()})
+
+        with pytest.raises(errors.ClaimOfAnotherRestore, match="the mark of a restore of weekly"):
+            system_storage.check(marked, opened(backup_volume))
+
+    def test_a_claim_that_is_too_small_is_refused(self, empty, backup_volume):
+        claim(empty)
+        bound = empty.get("persistentvolumeclaims", "system-storage")
+
+        with pytest.raises(errors.ClaimTooSmall, match="of 1Gi is too small for the 1073741825 bytes"):
+            system_storage.check(bound, opened(backup_volume, size_bytes=2**30 + 1))
+
+
+def test_how_far_a_restore_has_come_stands_on_the_claim(empty, backup_volume):
+    found = opened(backup_volume)
+    claim(empty)
+
+    system_storage.mark(empty.connect("threescale-restore"), found, marks.BEGUN)
+
+    marked = empty.get("persistentvolumeclaims", "system-storage")
+    assert found.mark.on(marked)
+    assert marks.annotation(marked, marks.RESTORE_STATE) == "begun"

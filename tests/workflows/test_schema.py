@@ -1,5 +1,6 @@
 """The rendered YAML against Argo's types: Hera's models closed to unknown fields, and the full CRDs where present."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -71,6 +72,7 @@ def test_argos_own_schema_finds_a_mistyped_field() -> None:
     assert problems
 
 
+@functools.cache
 def crd(kind: str) -> dict[str, Any]:
     """Read the schema of a kind as JSON Schema, every object that lists its properties closed."""
     path = CRDS / f"argoproj.io_{KINDS[kind]}.yaml"

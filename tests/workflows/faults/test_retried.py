@@ -114,6 +114,7 @@ def test_a_restore_gets_over_an_api_server_that_fails(lost, hand, differences):
 # --- signals ---
 
 
+@pytest.mark.thorough
 def test_a_backup_gets_over_a_signal_in_each_phase(installed, hand):
     tree = installed.engine.volume("nightly") / "system-filestorage-pvc"
     hand.against(
@@ -151,6 +152,7 @@ def test_a_backup_gets_over_a_signal_in_each_phase(installed, hand):
     assert state(installed, "nightly") == marks.COMPLETE
 
 
+@pytest.mark.thorough
 def test_a_restore_gets_over_a_signal_in_each_phase(lost, hand, differences):
     hand.against("check", hand.kill_before("list", "apimanagers"), hand.stop_at("get", CLAIMS))
     hand.against(
@@ -203,6 +205,7 @@ def test_a_restore_gets_over_a_signal_in_each_phase(lost, hand, differences):
 # --- a new workflow goes on ---
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("tried_once")
 def test_a_restore_that_was_killed_in_each_phase_is_completed_by_new_workflows(lost, hand, differences):
     blows = {

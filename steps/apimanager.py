@@ -32,6 +32,19 @@ def find(cluster: Cluster) -> Object:
     return found[0]
 
 
+def named(cluster: Cluster, name: str) -> Object:
+    """The APIManager of this name.
+
+    Raises:
+        errors.NoApiManager: there is none of this name any more.
+
+    """
+    found = cluster.get(APIMANAGER, name)
+    if found is None:
+        raise errors.NoApiManager(cluster.namespace)
+    return found
+
+
 def check(apimanager: Object) -> None:
     """See that a backup can hold what the installation consists of.
 
@@ -90,9 +103,7 @@ def save(cluster: Cluster, root: Path, name: str) -> Report:
         errors.NoApiManager: there is none of this name any more.
 
     """
-    apimanager = cluster.get(APIMANAGER, name)
-    if apimanager is None:
-        raise errors.NoApiManager(cluster.namespace)
+    apimanager = named(cluster, name)
     folder = root / volume.APIMANAGER.partition("/")[0]
     volume.make_folder(folder)
     volume.clear(folder)
@@ -110,9 +121,7 @@ def check_same(cluster: Cluster, claim: Object) -> None:
     """
     name = marks.annotation(claim, installation.APIMANAGER_NAME)
     expected = marks.annotation(claim, installation.APIMANAGER_UID)
-    found = cluster.get(APIMANAGER, name)
-    if found is None:
-        raise errors.NoApiManager(cluster.namespace)
+    found = named(cluster, name)
     if found["metadata"]["uid"] != expected:
         raise errors.ApiManagerReplaced(name, expected, found["metadata"]["uid"])
 

@@ -15,7 +15,6 @@ from steps import (
     configmaps,
     errors,
     file_storage,
-    installation,
     manifest,
     prerequisites,
     seal,
@@ -70,10 +69,8 @@ def backup_secrets(run: Run, claim: str, root: Path, name: str) -> None:
 
     def save() -> Report:
         cluster = run.cluster()
-        found = cluster.get(installation.APIMANAGER, name)
-        if found is None:
-            raise errors.NoApiManager(run.namespace)
-        return secrets.save(cluster, root, optional=apimanager.optional_secrets(found))
+        optional = apimanager.optional_secrets(apimanager.named(cluster, name))
+        return secrets.save(cluster, root, optional=optional)
 
     _part(run, "secrets", claim, root, save)
 

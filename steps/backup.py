@@ -45,7 +45,7 @@ class Backup:
     def threescale_version(self) -> str:
         """The recorded 3scale version, MAJOR.MINOR, empty where the APIManager does not say."""
         annotations = self.apimanager["metadata"].get("annotations") or {}
-        return ".".join(str(annotations.get(installation.THREESCALE_VERSION, "")).split(".")[:2])
+        return minor(str(annotations.get(installation.THREESCALE_VERSION, "")))
 
     @property
     def system_storage(self) -> SystemStorage:
@@ -115,6 +115,11 @@ class Backup:
 
     def _lists(self, path: str) -> bool:
         return path in self.manifest.objects if self.manifest else (self.root / path).exists()
+
+
+def minor(version: str) -> str:
+    """MAJOR.MINOR of a 3scale version: what decides whether the operator would upgrade a database."""
+    return ".".join(version.split(".")[:2])
 
 
 def open_at(root: Path, claim: str = "") -> Backup:

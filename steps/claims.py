@@ -20,7 +20,7 @@ from steps.manifest import Manifest
 log = logging.getLogger(__name__)
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_WORKFLOW_LABEL = "workflows.argoproj.io/workflow"  # Argo puts it on the pods of a workflow
+WORKFLOW_LABEL = "workflows.argoproj.io/workflow"  # Argo puts it on the pods of a workflow
 _ONCE_POD = "ReadWriteOncePod"
 _ONCE = "ReadWriteOnce"
 _FIRST_CONSUMER = "WaitForFirstConsumer"  # reason of an event: normal, a pod will bring the volume
@@ -91,11 +91,19 @@ def find(cluster: Cluster, name: str) -> Object:
 def users(cluster: Cluster, name: str, workflow: Workflow) -> list[Object]:
     """The pods of others that mount a claim and have not ended."""
     return [
-        pod
-        for pod in _mounting(cluster, name)
-        if pod.get("status", {}).get("phase") not in {"Succeeded", "Failed"}
-        and marks.label(pod, _WORKFLOW_LABEL) != workflow.name
+        pod for pod in _mounting(cluster, name) if not ended(pod) and marks.label(pod, WORKFLOW_LABEL) != workflow.name
     ]
+
+
+def ended(pod: Object) -> bool:
+    """Whether a pod has run to its end, well or not."""
+    return (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
+
+
+def of(pod: Object) -> list[str]:
+    """The claims that a pod mounts."""
+    volumes = pod["spec"].get("volumes") or []
+    return [item["persistentVolumeClaim"]["claimName"] for item in volumes if item.get("persistentVolumeClaim")]
 
 
 def holders(cluster: Cluster, name: str) -> list[str]:
@@ -266,12 +274,7 @@ def new(name: str, labels: dict[str, str], annotations: dict[str, str], spec: Ob
 
 
 def _mounting(cluster: Cluster, claim: str) -> list[Object]:
-    pods = cluster.list(POD)
-    return [pod for pod in pods if any(_mounts(item, claim) for item in pod["spec"].get("volumes") or [])]
-
-
-def _mounts(item: Object, claim: str) -> bool:
-    return bool((item.get("persistentVolumeClaim") or {}).get("claimName") == claim)
+    return [pod for pod in cluster.list(POD) if claim in of(pod)]
 
 
 def _is_backup(claim: Object) -> bool:

@@ -8,13 +8,12 @@ import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from steps import errors, events
+from steps import claims, errors, events
 from steps.cluster import Cluster, Object
 from steps.installation import CLAIM, POD
 
 _OF_OTHERS = ("child ", "No more retries left", "retryStrategy.expression evaluated to false")
 _EXIT_CODE = "(exit code "  # in the message of a container that ran
-_WORKFLOW_LABEL = "workflows.argoproj.io/workflow"
 
 
 class Failure(NamedTuple):
@@ -55,21 +54,16 @@ def explain(cluster: Cluster, workflow: str, failed: Iterable[Failure], advice: 
 def _waiting(cluster: Cluster, workflow: str, pods: set[str], own_pod: str) -> list[str]:
     """What holds back the pods that never started; silent where the rights or the objects are gone."""
     try:
-        mine = cluster.list(POD, f"{_WORKFLOW_LABEL}={workflow}")
+        mine = cluster.list(POD, f"{claims.WORKFLOW_LABEL}={workflow}")
         others = [pod for pod in mine if pod["metadata"]["name"] != own_pod]
         pending = [pod for pod in others if (pod.get("status") or {}).get("phase") == "Pending"]
-        names = sorted({claim for pod in pending for claim in _claims(pod)})
+        names = sorted({claim for pod in pending for claim in claims.of(pod)})
         stuck = [(POD.name, name, "") for name in sorted({pod["metadata"]["name"] for pod in pending} | pods)]
         stuck += [(CLAIM.name, name, _uid(claim)) for name in names if not _bound(claim := cluster.get(CLAIM, name))]
         found = [(kind, name, events.last(cluster, kind, name, uid)) for kind, name, uid in stuck]
         return [f"{kind} {name}: {event}" for kind, name, event in found if event]
     except errors.PhaseError as error:
         return [f"no events to show: {error}"]
-
-
-def _claims(pod: Object) -> list[str]:
-    volumes = pod["spec"].get("volumes") or []
-    return [item["persistentVolumeClaim"]["claimName"] for item in volumes if item.get("persistentVolumeClaim")]
 
 
 def _bound(claim: Object | None) -> bool:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Collection
 
 from steps import apimanager, claims, configmaps, errors, installation, marks, objects, secrets, system_storage
-from steps.backup import Backup
+from steps.backup import Backup, minor
 from steps.claims import Placement, Wanted, Workflow
 from steps.cluster import Cluster, Object
 from steps.installation import (
@@ -103,15 +103,15 @@ def check_version(cluster: Cluster, backup: Backup, asked: str) -> None:
         errors.VersionDiffers, errors.VersionUnknown, errors.BackupVersionUnknown
 
     """
-    recorded = backup.threescale_version or _minor(asked)
+    recorded = backup.threescale_version or minor(asked)
     if not recorded:
         raise errors.BackupVersionUnknown
-    if asked and _minor(asked) != recorded:
+    if asked and minor(asked) != recorded:
         raise errors.VersionDiffers(recorded, asked, "threescale-version")
     operator = _operator_version(cluster)
     if not operator and not asked:
         raise errors.VersionUnknown(recorded)
-    if operator and _minor(operator) != recorded:
+    if operator and minor(operator) != recorded:
         raise errors.VersionDiffers(recorded, operator, "the operator in the namespace")
 
 
@@ -158,7 +158,9 @@ def _left(cluster: Cluster) -> list[str]:
     """What is left of an installation: its workloads and the pods that have not ended."""
     left = []
     for kind in (DEPLOYMENT, DEPLOYMENT_CONFIG, POD):
-        left += [f"{kind.name} {obj['metadata']['name']}" for obj in _components(cluster, kind) if not _ended(obj)]
+        left += [
+            f"{kind.name} {obj['metadata']['name']}" for obj in _components(cluster, kind) if not claims.ended(obj)
+        ]
     return left
 
 
@@ -171,10 +173,6 @@ def _components(cluster: Cluster, kind: Kind) -> list[Object]:
         raise
 
 
-def _ended(obj: Object) -> bool:
-    return (obj.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
-
-
 def _operator_version(cluster: Cluster) -> str:
     """The operator's 3scale version, empty where it runs in another namespace or does not say."""
     for name in installation.OPERATOR_DEPLOYMENTS:
@@ -182,7 +180,3 @@ def _operator_version(cluster: Cluster) -> str:
             labels = found["spec"]["template"]["metadata"].get("labels") or {}
             return str(labels.get(installation.OPERATOR_VERSION_LABEL, ""))
     return ""
-
-
-def _minor(version: str) -> str:
-    return ".".join(version.split(".")[:2])

@@ -7,7 +7,7 @@ import copy
 import functools
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,22 @@ class Stage:
 
     def get(self, resource: str, name: str) -> dict[str, Any] | None:
         return self.kubernetes.get(resource, self.namespace, name)
+
+    def claim(
+        self,
+        name: str = "system-storage",
+        modes: Sequence[str] = ("ReadWriteOnce",),
+        metadata: dict[str, Any] | None = None,
+        **spec: Any,
+    ) -> dict[str, Any]:
+        """Make a claim of 1Gi."""
+        obj = {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": name, "namespace": self.namespace, **(metadata or {})},
+            "spec": {"accessModes": list(modes), "resources": {"requests": {"storage": "1Gi"}}, **spec},
+        }
+        return self.kubernetes.apply(obj)
 
     def exists(self, resource: str) -> list[str]:
         return [obj["metadata"]["name"] for obj in self.kubernetes.list(resource, self.namespace)]

@@ -17,16 +17,6 @@ APIMANAGER = {
 }
 
 
-def claim(stage, name="system-storage", modes=("ReadWriteOnce",), metadata=None, **more):
-    obj = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": name, "namespace": stage.namespace, **(metadata or {})},
-        "spec": {"accessModes": list(modes), "resources": {"requests": {"storage": "1Gi"}}, **more},
-    }
-    return stage.kubernetes.apply(obj)
-
-
 def pod(stage, name, node="node-a", *, phase="Running", workflow="", claim="system-storage"):
     labels = {"labels": {"workflows.argoproj.io/workflow": workflow}} if workflow else {}
     volumes = [{"name": "tmp", "emptyDir": {}}, {"name": "v", "persistentVolumeClaim": {"claimName": claim}}]
@@ -145,14 +135,14 @@ class TestCheckFree:
         ],
     )
     def test_a_claim_of_somebody_else_is_refused(self, empty, metadata, holder):
-        claim(empty, "nightly", metadata=metadata)
+        empty.claim("nightly", metadata=metadata)
 
         with pytest.raises(errors.ClaimTaken, match=holder):
             claims.check_free(empty.connect(), "nightly", ME)
 
     def test_a_claim_that_is_going_away_is_refused(self, empty):
         metadata = {"labels": {marks.WORKFLOW_UID: ME.uid}, "finalizers": ["example/wait"]}
-        claim(empty, "nightly", metadata=metadata)
+        empty.claim("nightly", metadata=metadata)
         empty.kubernetes.delete("persistentvolumeclaims", empty.namespace, "nightly")
 
         with pytest.raises(errors.ClaimGoingAway):
@@ -161,9 +151,9 @@ class TestCheckFree:
 
 class TestFind:
     def test_a_mistyped_name_is_answered_with_the_backups_that_are_there(self, empty):
-        claim(empty, "nightly", metadata={"labels": {marks.BACKUP: "nightly"}})
-        claim(empty, "by-hand", metadata={"annotations": {"apiManagerBackupName": "by-hand"}})
-        claim(empty, "data")
+        empty.claim("nightly", metadata={"labels": {marks.BACKUP: "nightly"}})
+        empty.claim("by-hand", metadata={"annotations": {"apiManagerBackupName": "by-hand"}})
+        empty.claim("data")
 
         with pytest.raises(errors.ClaimMissing, match="the backups here are by-hand, nightly: check the name"):
             claims.find(empty.connect("threescale-restore"), "nigthly")
@@ -173,7 +163,7 @@ class TestFind:
             claims.find(empty.connect(), "nightly")
 
     def test_a_claim_that_is_going_away_is_refused(self, empty):
-        claim(empty, metadata={"finalizers": ["example/wait"]})
+        empty.claim(metadata={"finalizers": ["example/wait"]})
         empty.kubernetes.delete("persistentvolumeclaims", empty.namespace, "system-storage")
 
         with pytest.raises(errors.ClaimGoingAway):
@@ -186,33 +176,33 @@ class TestPlacement:
         pod(empty, "one", "node-a")
         pod(empty, "two", "node-b")
 
-        assert claims.placement(empty.connect(), claim(empty, modes=modes), ME) == ANYWHERE
+        assert claims.placement(empty.connect(), empty.claim(modes=modes), ME) == ANYWHERE
 
     def test_a_claim_for_one_node_that_nobody_uses_can_be_mounted_anywhere(self, empty):
-        assert claims.placement(empty.connect(), claim(empty), ME) == ANYWHERE
+        assert claims.placement(empty.connect(), empty.claim(), ME) == ANYWHERE
 
     def test_a_claim_for_one_node_is_mounted_where_its_pods_are(self, empty):
         pod(empty, "one", "node-b")
         pod(empty, "two", "node-b")
         pod(empty, "other", "node-c", claim="other")
 
-        assert claims.placement(empty.connect(), claim(empty), ME) == Placement("In", "node-b")
+        assert claims.placement(empty.connect(), empty.claim(), ME) == Placement("In", "node-b")
 
     def test_a_claim_for_one_node_on_two_nodes_is_refused(self, empty):
         pod(empty, "one", "node-b")
         pod(empty, "two", "node-a")
 
         with pytest.raises(errors.ClaimOnTwoNodes, match="node-a, node-b"):
-            claims.placement(empty.connect(), claim(empty), ME)
+            claims.placement(empty.connect(), empty.claim(), ME)
 
     def test_a_claim_for_one_pod_that_is_in_use_is_refused(self, empty):
         pod(empty, "system-app-1")
 
         with pytest.raises(errors.ClaimInUse, match="ReadWriteOncePod and in use by pod system-app-1"):
-            claims.placement(empty.connect(), claim(empty, modes=["ReadWriteOncePod"]), ME)
+            claims.placement(empty.connect(), empty.claim(modes=["ReadWriteOncePod"]), ME)
 
     def test_a_claim_for_one_pod_that_nobody_uses_can_be_mounted_anywhere(self, empty):
-        assert claims.placement(empty.connect(), claim(empty, modes=["ReadWriteOncePod"]), ME) == ANYWHERE
+        assert claims.placement(empty.connect(), empty.claim(modes=["ReadWriteOncePod"]), ME) == ANYWHERE
 
     @pytest.mark.parametrize("mode", ["ReadWriteOnce", "ReadWriteOncePod"])
     def test_pods_of_this_workflow_and_pods_that_have_ended_do_not_count(self, empty, mode):
@@ -220,40 +210,40 @@ class TestPlacement:
         pod(empty, "done", "node-b", phase="Succeeded")
         pod(empty, "failed", "node-c", phase="Failed")
 
-        assert claims.placement(empty.connect(), claim(empty, modes=[mode]), ME) == ANYWHERE
+        assert claims.placement(empty.connect(), empty.claim(modes=[mode]), ME) == ANYWHERE
 
     def test_pods_of_another_workflow_count(self, empty):
         pod(empty, "theirs", "node-a", workflow=OTHER.name)
 
-        assert claims.placement(empty.connect(), claim(empty), ME) == Placement("In", "node-a")
+        assert claims.placement(empty.connect(), empty.claim(), ME) == Placement("In", "node-a")
 
     def test_a_pod_that_has_no_node_yet_leaves_the_choice(self, empty):
         pod(empty, "waiting", "", phase="Pending")
 
-        assert claims.placement(empty.connect(), claim(empty), ME) == ANYWHERE
+        assert claims.placement(empty.connect(), empty.claim(), ME) == ANYWHERE
 
 
 class TestCheckMountable:
     def test_a_bound_claim_passes(self, empty):
-        claim(empty, "nightly")
+        empty.claim("nightly")
 
         assert claims.check_mountable(empty.connect("threescale-restore"), "nightly", ME)["status"]["phase"] == "Bound"
 
     def test_a_claim_without_a_volume_holds_no_backup(self, empty):
-        claim(empty, "nightly", storageClassName="unknown")
+        empty.claim("nightly", storageClassName="unknown")
 
         with pytest.raises(errors.ClaimUnbound, match="is Pending and has no volume"):
             claims.check_mountable(empty.connect(), "nightly", ME)
 
     def test_a_claim_that_nobody_has_looked_at_holds_no_backup(self, empty):
-        claim(empty, "nightly")
+        empty.claim("nightly")
         empty.kubernetes.patch("persistentvolumeclaims", empty.namespace, "nightly", {"status": None})
 
         with pytest.raises(errors.ClaimUnbound, match="is new"):
             claims.check_mountable(empty.connect(), "nightly", ME)
 
     def test_a_claim_that_is_about_to_be_bound_is_waited_for(self, empty):
-        claim(empty, "nightly", volumeName="disk")
+        empty.claim("nightly", volumeName="disk")
         pending = {"status": {"phase": "Pending"}}
         empty.kubernetes.patch("persistentvolumeclaims", empty.namespace, "nightly", pending)
 
@@ -263,7 +253,7 @@ class TestCheckMountable:
         assert error.value.exit_code == 75
 
     def test_a_claim_for_one_pod_that_is_in_use_is_refused(self, empty):
-        claim(empty, "nightly", modes=["ReadWriteOncePod"])
+        empty.claim("nightly", modes=["ReadWriteOncePod"])
         pod(empty, "shell", claim="nightly")
 
         with pytest.raises(errors.ClaimInUse, match="shell"):
@@ -272,18 +262,18 @@ class TestCheckMountable:
 
 class TestWaitForVolume:
     def test_a_bound_claim_passes(self, empty):
-        claim(empty)
+        empty.claim()
 
         claims.wait_for_volume(empty.connect("threescale-backup"), "system-storage", 60.0)
 
     def test_a_claim_that_waits_for_its_first_pod_passes(self, empty):
         empty.kubernetes.storage_classes["late"] = "WaitForFirstConsumer"
-        claim(empty, storageClassName="late")
+        empty.claim(storageClassName="late")
 
         claims.wait_for_volume(empty.connect("threescale-restore"), "system-storage", 60.0)
 
     def test_a_warning_is_told(self, empty):
-        claim(empty, storageClassName="unknown")
+        empty.claim(storageClassName="unknown")
 
         with pytest.raises(
             errors.ClaimWithoutVolume, match=r'storageclass\.storage\.k8s\.io "unknown" not found'
@@ -293,20 +283,20 @@ class TestWaitForVolume:
         assert error.value.exit_code == 75
 
     def test_what_was_said_of_an_earlier_claim_of_the_name_does_not_count(self, empty):
-        claim(empty, storageClassName="unknown")
+        empty.claim(storageClassName="unknown")
         empty.kubernetes.delete("persistentvolumeclaims", empty.namespace, "system-storage")
         empty.kubernetes.collect_garbage()
-        claim(empty, storageClassName="")
+        empty.claim(storageClassName="")
 
         claims.wait_for_volume(empty.connect("threescale-backup"), "system-storage", 0.0)
 
     def test_a_claim_of_which_nothing_is_said_passes_in_the_end(self, empty):
-        claim(empty, storageClassName="")
+        empty.claim(storageClassName="")
 
         claims.wait_for_volume(empty.connect(), "system-storage", 0.0)
 
     def test_a_claim_that_is_bound_a_little_later_passes(self, empty):
-        claim(empty, storageClassName="")
+        empty.claim(storageClassName="")
         bound = {"status": {"phase": "Bound"}}
         empty.kubernetes.after_next(
             "list",
@@ -318,7 +308,7 @@ class TestWaitForVolume:
 
 
 def test_a_pod_that_has_ended_still_holds_its_claim(empty):
-    claim(empty)
+    empty.claim()
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -355,7 +345,7 @@ def test_the_start_is_read_from_the_claim(empty):
 
 def test_a_claim_that_no_backup_made_has_no_start(empty):
     with pytest.raises(errors.NotABackup, match="claim system-storage has no annotation threescale-backup/started"):
-        claims.started(claim(empty))
+        claims.started(empty.claim())
 
 
 def test_times_are_written_as_kubernetes_does():

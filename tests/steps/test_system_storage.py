@@ -4,17 +4,6 @@ from steps import backup, errors, marks, system_storage
 from steps.manifest import SystemStorage
 from steps.system_storage import Asked
 
-
-def claim(stage, name="system-storage", modes=("ReadWriteOnce",), metadata=None, **more):
-    obj = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": name, "namespace": stage.namespace, **(metadata or {})},
-        "spec": {"accessModes": list(modes), "resources": {"requests": {"storage": "1Gi"}}, **more},
-    }
-    return stage.kubernetes.apply(obj)
-
-
 NOTHING_ASKED = Asked("", "", "")
 
 
@@ -111,21 +100,21 @@ class TestSystemStorage:
 
 class TestCheckSystemStorage:
     def test_a_claim_without_a_mark_passes(self, empty, backup_volume):
-        system_storage.check(claim(empty), opened(backup_volume))
+        system_storage.check(empty.claim(), opened(backup_volume))
 
     def test_a_claim_with_this_backup_s_mark_passes(self, empty, backup_volume):
         found = opened(backup_volume)
 
-        system_storage.check(claim(empty, metadata={"annotations": found.mark.annotations()}), found)
+        system_storage.check(empty.claim(metadata={"annotations": found.mark.annotations()}), found)
 
     def test_a_claim_with_the_mark_of_another_restore_is_refused(self, empty, backup_volume):
-        marked = claim(empty, metadata={"annotations": marks.Mark("weekly", "another").annotations()})
+        marked = empty.claim(metadata={"annotations": marks.Mark("weekly", "another").annotations()})
 
         with pytest.raises(errors.ClaimOfAnotherRestore, match="the mark of a restore of weekly"):
             system_storage.check(marked, opened(backup_volume))
 
     def test_a_claim_that_is_too_small_is_refused(self, empty, backup_volume):
-        claim(empty)
+        empty.claim()
         bound = empty.get("persistentvolumeclaims", "system-storage")
 
         with pytest.raises(errors.ClaimTooSmall, match="of 1Gi is too small for the 1073741825 bytes"):
@@ -134,7 +123,7 @@ class TestCheckSystemStorage:
 
 def test_how_far_a_restore_has_come_stands_on_the_claim(empty, backup_volume):
     found = opened(backup_volume)
-    claim(empty)
+    empty.claim()
 
     system_storage.mark(empty.connect("threescale-restore"), found, marks.BEGUN)
 

@@ -24,6 +24,7 @@ WORKFLOW_LABEL = "workflows.argoproj.io/workflow"  # Argo puts it on the pods of
 _ONCE_POD = "ReadWriteOncePod"
 _ONCE = "ReadWriteOnce"
 _FIRST_CONSUMER = "WaitForFirstConsumer"  # reason of an event: normal, a pod will bring the volume
+_NO_VOLUME = "FailedBinding"  # a Normal event, though nothing comes of itself: no class is set, and no volume fits
 _LOOK_S = 1.0
 _MANY = ("ReadWriteMany", "ReadOnlyMany")
 
@@ -221,23 +222,32 @@ def wait_for_volume(cluster: Cluster, name: str, patience_s: float) -> None:
     that no node has and that has a retry strategy (workflow/controller/operator.go of 4.1.2), so it is asked here.
 
     Raises:
-        errors.ClaimWithoutVolume: a warning says why; the next tries see whether it was only slow.
+        errors.ClaimWithoutVolume: an event says why, or the volume that the claim names does not come; the next tries
+            see whether it was only slow.
     """
     until = time.monotonic() + patience_s
     while (claim := cluster.get(CLAIM, name)) and (claim.get("status") or {}).get("phase") != "Bound":
         event = events.last(cluster, CLAIM.name, name, claim["metadata"]["uid"])
-        if event and event.type == "Warning":
+        if event and (event.type == "Warning" or event.reason == _NO_VOLUME):
             raise errors.ClaimWithoutVolume(name, str(event))
-        if (event and event.reason == _FIRST_CONSUMER) or time.monotonic() > until:
+        if event and event.reason == _FIRST_CONSUMER:
+            return
+        if time.monotonic() > until:
+            if volume := claim["spec"].get("volumeName"):  # Kubernetes says nothing about that
+                raise errors.ClaimWithoutVolume(name, f"volume {volume} is not there, or not for this claim")
             return
         interruption.sleep(_LOOK_S)
 
 
 def complete(cluster: Cluster, claim: Object, manifest: Manifest, digest: str) -> None:
-    """Say on its claim that a backup is complete, where it does not say so yet."""
+    """Say on its claim that a backup is complete, and whose it is, where it does not say so yet.
+
+    A workflow resubmitted in memoized mode finishes on the claim of the one before, which had written nothing.
+    """
     if marks.label(claim, marks.STATE) == marks.COMPLETE:
         return
-    labels = {marks.STATE: marks.COMPLETE}
+    made_by = {marks.WORKFLOW: manifest.workflow, marks.WORKFLOW_UID: manifest.workflow_uid}
+    labels = {marks.STATE: marks.COMPLETE, **made_by}
     annotations = {marks.ENDED: utc(manifest.ended), marks.MANIFEST_DIGEST: digest}
     body = {"metadata": {"labels": labels, "annotations": annotations}}
     cluster.patch(CLAIM, claim["metadata"]["name"], body)

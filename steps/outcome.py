@@ -58,12 +58,20 @@ def _waiting(cluster: Cluster, workflow: str, pods: set[str], own_pod: str) -> l
         others = [pod for pod in mine if pod["metadata"]["name"] != own_pod]
         pending = [pod for pod in others if (pod.get("status") or {}).get("phase") == "Pending"]
         names = sorted({claim for pod in pending for claim in claims.of(pod)})
-        stuck = [(POD.name, name, "") for name in sorted({pod["metadata"]["name"] for pod in pending} | pods)]
+        started = {pod["metadata"]["name"] for pod in others if _started(pod)}
+        stuck = [(POD.name, name, "") for name in sorted({pod["metadata"]["name"] for pod in pending} | pods - started)]
         stuck += [(CLAIM.name, name, _uid(claim)) for name in names if not _bound(claim := cluster.get(CLAIM, name))]
         found = [(kind, name, events.last(cluster, kind, name, uid)) for kind, name, uid in stuck]
         return [f"{kind} {name}: {event}" for kind, name, event in found if event]
     except errors.PhaseError as error:
         return [f"no events to show: {error}"]
+
+
+def _started(pod: Object) -> bool:
+    """Whether the phase itself ever ran; a stopped workflow's nodes don't tell."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or []
+    states = [item.get("state") or {} for item in statuses if item["name"] == "main"]
+    return any(state.get("running") or (state.get("terminated") or {}).get("startedAt") for state in states)
 
 
 def _bound(claim: Object | None) -> bool:

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 _LOOK_S = 5.0  # between two looks; the operator's own rhythm
 _AVAILABLE = "Available"
+_KILLED = frozenset({137, 143})  # 128 and the signal: how a command ends whose container is stopped, for a new pod, say
 
 
 class Patience(NamedTuple):
@@ -39,6 +40,8 @@ def resync(cluster: Cluster, backup: Backup, patience: Patience) -> bool:
         return False
     pod = _wait(f"a ready pod of {installation.SIDEKIQ}", lambda: _sidekiq(cluster, backup), patience)
     exit_code = cluster.exec(pod, installation.SIDEKIQ, installation.RESYNC_COMMAND, patience.wait_minutes * 60)
+    if exit_code in _KILLED:
+        raise errors.ResyncUnknown(pod, f"it was killed, exit code {exit_code}")
     if exit_code != 0:
         raise errors.ResyncFailed(pod, exit_code)
     log.info("zync:resync:domains: done in pod %s", pod)

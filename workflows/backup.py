@@ -19,8 +19,9 @@ _PLACE = [
     Parameter(name="node", value="no-node", description="The node that has a ReadWriteOnce system-storage mounted."),
 ]
 _ADVICE = (
-    "No finished backup was made. `argo retry WORKFLOW` tries the failed phases again; to start anew, submit again "
-    "with another name. Claims of failed runs: `kubectl get pvc -l threescale-backup/state=running`."
+    "No finished backup was made. `argo retry WORKFLOW` tries the failed phases again (one that was stopped: with "
+    "`--restart-successful --node-field-selector phase=Failed`); to start anew, submit again with another name. "
+    "Claims of failed runs: `kubectl get pvc -l threescale-backup/state=running`."
 )
 
 

@@ -15,8 +15,8 @@ _COPIED = [count("files"), count("bytes")]
 _CREATED = [count("created"), count("kept")]
 
 _ADVICE = (
-    "`argo retry WORKFLOW`, or the same restore submitted again, goes on from where this one ended: what it made "
-    "carries the backup's mark and is kept."
+    "Mend what the sentence names. Then the same restore submitted again, or `argo retry WORKFLOW`, goes on from where "
+    "this one ended: what it made carries the backup's mark and is kept."
 )
 
 

@@ -217,7 +217,7 @@ class TestOfTheOperator:
         (operators / volume.TREE / "acme").chmod(0o700)
         (operators / "secrets/zync.json").chmod(0o600)
         folders = [operators, *operators.parents]
-        modes = {folder: folder.stat().st_mode for folder in folders if str(folder) not in {"/", "/tmp"}}  # noqa: S108  kept as they are
+        modes = {folder: folder.stat().st_mode for folder in folders if str(folder) not in {"/", "/tmp"}}
         for folder in modes:
             folder.chmod(0o755)
         os.seteuid(1000740000)

@@ -260,6 +260,12 @@ class TestCheckMountable:
             claims.check_mountable(empty.connect(), "nightly", ME)
 
 
+def pending(stage):
+    """Make a claim whose provisioner takes its time."""
+    stage.kubernetes.storage_classes["slow"] = "Never"
+    stage.claim(storageClassName="slow")
+
+
 class TestWaitForVolume:
     def test_a_bound_claim_passes(self, empty):
         empty.claim()
@@ -282,21 +288,42 @@ class TestWaitForVolume:
 
         assert error.value.exit_code == 75
 
+    def test_a_claim_without_a_class_that_no_volume_fits_is_told_though_it_is_no_warning(self, empty):
+        empty.claim(storageClassName="")
+
+        with pytest.raises(errors.ClaimWithoutVolume, match="no storage class is set"):
+            claims.wait_for_volume(empty.connect("threescale-backup"), "system-storage", 60.0)
+
+    def test_a_volume_by_name_that_is_not_there_is_told_in_the_end(self, empty):
+        empty.claim(storageClassName="", volumeName="mistyped")
+
+        with pytest.raises(errors.ClaimWithoutVolume, match="volume mistyped is not there") as error:
+            claims.wait_for_volume(empty.connect("threescale-backup"), "system-storage", 0.0)
+
+        assert error.value.exit_code == 75
+
+    def test_a_volume_by_name_that_comes_passes(self, empty):
+        empty.claim(storageClassName="", volumeName="disk")
+        volume = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "disk"}, "spec": {}}
+        empty.kubernetes.create(volume)
+
+        claims.wait_for_volume(empty.connect("threescale-backup"), "system-storage", 0.0)
+
     def test_what_was_said_of_an_earlier_claim_of_the_name_does_not_count(self, empty):
         empty.claim(storageClassName="unknown")
         empty.kubernetes.delete("persistentvolumeclaims", empty.namespace, "system-storage")
         empty.kubernetes.collect_garbage()
-        empty.claim(storageClassName="")
+        pending(empty)
 
         claims.wait_for_volume(empty.connect("threescale-backup"), "system-storage", 0.0)
 
     def test_a_claim_of_which_nothing_is_said_passes_in_the_end(self, empty):
-        empty.claim(storageClassName="")
+        pending(empty)
 
         claims.wait_for_volume(empty.connect(), "system-storage", 0.0)
 
     def test_a_claim_that_is_bound_a_little_later_passes(self, empty):
-        empty.claim(storageClassName="")
+        pending(empty)
         bound = {"status": {"phase": "Bound"}}
         empty.kubernetes.after_next(
             "list",
@@ -332,6 +359,8 @@ class TestComplete:
         claims.complete(door, marked, opened.manifest, "another")
 
         assert marks.label(marked, marks.STATE) == "complete"
+        assert marks.label(marked, marks.WORKFLOW) == opened.manifest.workflow != ME.name
+        assert marks.label(marked, marks.WORKFLOW_UID) == opened.manifest.workflow_uid
         assert marks.annotation(marked, marks.MANIFEST_DIGEST) == opened.digest
         assert marks.annotation(marked, marks.ENDED) == claims.utc(opened.manifest.ended)
         assert empty.get("persistentvolumeclaims", "nightly") == marked

@@ -101,6 +101,14 @@ def test_a_missing_right_names_what_was_asked_and_what_to_apply(empty):
     assert error.value.exit_code == 1
 
 
+def test_what_admission_refuses_is_no_missing_right(empty):
+    message = 'persistentvolumeclaims "c" is forbidden: maximum storage usage per PersistentVolumeClaim is 1Gi'
+    empty.kubernetes.refuse_next("create", "persistentvolumeclaims", status=403, message=message)
+
+    with pytest.raises(errors.Rejected, match="maximum storage usage per PersistentVolumeClaim is 1Gi"):
+        empty.connect().create(CLAIM, {"metadata": {"name": "c"}})
+
+
 def test_an_account_that_nobody_knows_may_nothing(empty):
     empty.kubernetes.refuse_next("get", "secrets", status=401)
 
@@ -344,9 +352,10 @@ class TestExec:
     def test_the_restore_has_the_right(self, pod):
         assert self.run(pod(), account="threescale-restore") == 0
 
-    def test_a_pod_that_is_gone_is_tried_again(self, empty):
+    @pytest.mark.parametrize("name", [SIDEKIQ, "sidekiq-403"])
+    def test_a_pod_that_is_gone_is_tried_again(self, empty, name):
         with pytest.raises(errors.ResyncUnknown, match="no connection"):
-            self.run(empty)
+            empty.connect("threescale-restore").exec(name, "main", ["true"], 5.0)
 
     @pytest.mark.parametrize(
         ("words", "reason"),

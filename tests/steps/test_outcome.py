@@ -30,7 +30,7 @@ def event(stage, kind, name, reason, *, type_="Warning", at="2026-01-02T03:04:05
     )
 
 
-def pending_pod(stage, name="pod-1", claim="nightly", phase="Pending"):
+def pending_pod(stage, name="pod-1", claim="nightly", phase="Pending", **status):
     stage.kubernetes.apply(
         {
             "apiVersion": "v1",
@@ -44,7 +44,7 @@ def pending_pod(stage, name="pod-1", claim="nightly", phase="Pending"):
                 "containers": [],
                 "volumes": [{"emptyDir": {}}, {"persistentVolumeClaim": {"claimName": claim}}],
             },
-            "status": {"phase": phase},
+            "status": {"phase": phase, **status},
         }
     )
 
@@ -154,6 +154,24 @@ class TestExplain:
         event(empty, "Pod", "pod-9", "Evicted")
 
         assert "Pod pod-9: Evicted: so it is" in explain(empty, Failure("prepare", "Pod was evicted", "pod-9"))
+
+    @pytest.mark.parametrize(
+        ("state", "told"),
+        [
+            ({"terminated": {"exitCode": 75, "startedAt": "2026-01-02T03:04:05Z"}}, False),
+            ({"running": {"startedAt": "2026-01-02T03:04:05Z"}}, False),
+            ({"terminated": {"exitCode": 137, "startedAt": None}}, True),
+            ({"waiting": {"reason": "ContainerCreating"}}, True),
+        ],
+        ids=["ended", "running", "never started", "waiting"],
+    )
+    def test_of_a_stopped_workflow_only_what_never_started_is_told(self, empty, state, told):
+        pending_pod(empty, phase="Failed", containerStatuses=[{"name": "main", "state": state}])
+        event(empty, "Pod", "pod-1", "FailedMount")
+
+        text = explain(empty, Failure("prepare", "workflow shutdown with strategy:  Stop", "pod-1"))
+
+        assert ("FailedMount" in text) is told
 
     def test_missing_rights_do_not_hide_the_failure(self, empty):
         empty.kubernetes.refuse_next("list", "pods", status=403)

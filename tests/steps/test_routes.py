@@ -130,6 +130,16 @@ class TestResync:
         assert error.value.exit_code == 1
         assert "aborted" not in str(error.value)
 
+    @pytest.mark.parametrize("exit_code", [137, 143])
+    def test_a_rake_that_was_killed_with_its_pod_is_tried_again(self, empty, backup_volume, exit_code):
+        sidekiq(empty)
+        empty.kubernetes.on_exec(lambda *_: ExecResult(exit_code))
+
+        with pytest.raises(errors.ResyncUnknown, match=f"killed, exit code {exit_code}") as error:
+            self.resync(empty, backup_volume, SOON)
+
+        assert error.value.exit_code == 75
+
     def test_a_dropped_connection_is_tried_again(self, empty, backup_volume):
         sidekiq(empty)
         empty.kubernetes.on_exec(lambda *_: ExecResult(dropped=True))

@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     images.add_argument("--name", default=image.NAME, help="of the image (%(default)s)")
     images.add_argument("--output", type=Path, default=Path("step-image.tar"), help="the archive (%(default)s)")
     images.set_defaults(run=step_image)
+    commands.add_parser("programs", help="tell the folder of the programs, kubectl among them").set_defaults(run=folder)
     commands.add_parser("kubectl", help="run kubectl as the cluster's administrator").set_defaults(run=kubectl)
     return parser
 
@@ -79,6 +80,10 @@ def step_image(asked: argparse.Namespace) -> None:
     whole_mib, added_mib = built.size_bytes / 2**20, built.added_bytes / 2**20
     say(f"{built.name}: {whole_mib:.1f} MiB, {added_mib:.1f} MiB of them on top of its base")
     answer(asked.output)
+
+
+def folder(_: argparse.Namespace) -> None:
+    answer(programs.built()["kubectl"].parent)
 
 
 def kubectl(asked: argparse.Namespace) -> None:

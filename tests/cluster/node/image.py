@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,6 +27,7 @@ _PYTHON: Final = "3.11"
 _INCLUDED: Final = "python3,python3-venv"  # what the Containerfile asks of its base
 _DROPPED: Final = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale")
 _RUN_ROOT: Final = "/run/threescale-backup-images"  # podman allows it 50 characters
+_LIMITS: Final = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096")  # what a container may have itself
 _PIP: Final = "[global]\nno-index = true\nfind-links = /wheels\nno-cache-dir = true\n"
 
 
@@ -48,15 +49,28 @@ def build(containerfile: Path, context: Path, name: str, output: Path, say: Call
     wheels = _fetch_wheels(containerfile.parent)
     _podman(
         *("build", "--pull-never", "--layers", "--isolation", "oci", "--runtime", "runc", "--network", "none"),
-        *("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"),
+        *_LIMITS,
         *("--volume", f"{wheels}:/wheels:ro", "--volume", f"{settings}:/etc/pip.conf:ro"),
         *("--build-arg", f"BASE={BASE}", "--file", str(containerfile), "--tag", name, str(context)),
     )
     _podman("image", "prune", "--force", "--filter", "until=24h")  # layers of builds long past
     output.unlink(missing_ok=True)
     _podman("save", "--format", "docker-archive", "--output", str(output), name)
-    size, base = _size(name), _size(BASE)
-    return Built(name, size, size - base)
+    return look(name)
+
+
+def look(name: str) -> Built:
+    """Tell what was built."""
+    size = _size(name)
+    return Built(name, size, size - _size(BASE))
+
+
+def run(name: str, options: Sequence[str], *command: str) -> str:
+    """Run the image as a phase's pod would, but with this machine's network, and return what it said."""
+    return _podman(
+        *("run", "--rm", "--pull", "never", "--network", "host", *_LIMITS, "--read-only", "--cap-drop", "all"),
+        *("--security-opt", "no-new-privileges", *options, "--entrypoint", command[0], name, *command[1:]),
+    )
 
 
 def _fetch_wheels(folder: Path) -> Path:

@@ -15,7 +15,7 @@ from . import layout as places
 from .errors import StillMounted
 from .layout import Layout
 
-PROVISIONED: Final = Path("/tmp/hostpath_pv")  # noqa: S108  # built into kube-controller-manager
+PROVISIONED: Final = Path("/tmp/hostpath_pv")
 _LOG_LINKS: Final = Path("/var/log/containers")  # built into the kubelet
 _CNI_RESULTS: Final = Path("/var/lib/cni/results")  # built into containerd
 _DEVICE_SOCKET: Final = Path("/var/lib/kubelet/device-plugins/kubelet.sock")  # built into the kubelet

@@ -15,9 +15,9 @@ from workflows.rehearsal import faults, kinds, permissions, pod_exec, refusals, 
 from workflows.rehearsal.faults import Faults
 from workflows.rehearsal.kinds import Kind, Object
 from workflows.rehearsal.pod_exec import ExecResult, Session
-from workflows.rehearsal.refusals import Refused
+from workflows.rehearsal.refusals import Refused, Unreadable
 from workflows.rehearsal.routing import Path, Request
-from workflows.rehearsal.store import Store, merge
+from workflows.rehearsal.store import Store, merge_objects
 
 ANONYMOUS = "system:anonymous"
 TOKEN_PREFIX = "/token/"  # noqa: S105 - the start of a path, not a token
@@ -39,10 +39,9 @@ class Call:
 
     @property
     def token(self) -> str:
-        """Return the token that says who asks."""
-        if "authorization" in self.headers:
-            return self.headers["authorization"].removeprefix("Bearer ")
-        return self.prefix.removeprefix(TOKEN_PREFIX)
+        """Return the token that says who asks, empty when nobody says."""
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        return token if scheme == "Bearer" else self.prefix.removeprefix(TOKEN_PREFIX)
 
     @property
     def prefix(self) -> str:
@@ -60,15 +59,21 @@ class Call:
         """Return a query parameter, empty when it is not given."""
         return self.query.get(name, [""])[0]
 
-    def json(self) -> Object:
-        """Return the object in the body."""
+    def json(self, wrong: str) -> Object:
+        """Return the object in the body; `wrong` says what it is not when it is none."""
         try:
-            obj = json.loads(self.body or b"{}")
+            obj = json.loads(self.body)
         except ValueError as error:
-            raise refusals.bad_request(f"couldn't get version/kind; json parse error: {error}") from error
+            raise refusals.bad_request(f"{wrong}: {error}") from error
         if not isinstance(obj, dict):
-            raise refusals.bad_request("couldn't get version/kind; json parse error: the body is no object")
+            raise refusals.bad_request(f"{wrong}: json: cannot unmarshal {type(obj).__name__}")
         return obj
+
+    def of(self, kind: Kind) -> Object:
+        """Return the object of a kind in the body."""
+        wrong = f"the object provided is unrecognized (must be of type {kind.name})"
+        obj = self.json(f"{wrong}: couldn't get version/kind; json parse error")
+        return _said_to_be(kind, obj)
 
 
 @dataclass(frozen=True)
@@ -81,8 +86,9 @@ class Answer:
 
 
 def no_such_command(_pod: Object, _container: str, command: list[str]) -> ExecResult:
-    """Run a command in a pod that nobody has taught any."""
-    return ExecResult(127, stderr=f"sh: {command[0] if command else ''}: command not found\n")
+    """Run a command in a pod that nobody has taught any: its container runtime finds no such file."""
+    name = command[0] if command else ""
+    return ExecResult(failure=f'unable to start container process: exec: "{name}": executable file not found in $PATH')
 
 
 class Api:
@@ -106,6 +112,7 @@ class Api:
         request = _request(user, path, call)
         at = self._record(request)
         try:
+            self._check_token(call)
             answer = self._handle(request, path, call)
         except Refused as refusal:
             answer = _refusal(refusal)
@@ -119,20 +126,29 @@ class Api:
             self.requests.append(request)
             return len(self.requests) - 1
 
+    def _check_token(self, call: Call) -> None:
+        """Refuse a token that nobody knows; whoever has none is anonymous, and may do what all may."""
+        if call.token and call.token not in self.users:
+            raise refusals.unauthorized()
+
     def _discover(self, call: Call, user: str) -> Answer:
-        if user == ANONYMOUS:
-            return _refusal(refusals.unauthorized())
+        try:
+            self._check_token(call)
+        except Refused as refusal:
+            return _refusal(refusal)
         if call.path.strip("/") == "version":
             return Answer(200, kinds.version())
+        if user == ANONYMOUS:
+            return _refusal(refusals.forbidden_path(user, call.path))
         found = kinds.discovery(call.path, frozenset(self.without))
         return Answer(200, found) if found else _nothing_there()
 
     def _handle(self, request: Request, path: Path, call: Call) -> Answer:
-        if request.user == ANONYMOUS:
-            raise refusals.unauthorized()
         self.faults.strike(faults.BEFORE, request)
         permissions.check(self._store, request)
         kind = kinds.served(path.group, path.version, path.resource)
+        if path.group in kinds.BUILT_IN_GROUPS and kind is None:
+            raise refusals.no_such_path()
         if kind is None or path.group in self.without:
             return _nothing_there()
         answer = self._do(kind, path, request.verb, call)
@@ -140,22 +156,23 @@ class Api:
         return answer
 
     def _do(self, kind: Kind, path: Path, verb: str, call: Call) -> Answer:
+        if path.subresource not in kind.subresources:
+            raise refusals.no_such_path()
         match verb, path.subresource:
-            case "get", "exec" if kind.name == "Pod":
+            case "get" | "create", "exec":
                 return self._exec(kind, path, call)
-            case "get", "" | "status":
+            case "get", _:
                 return Answer(200, self._store.get(kind, path.namespace, path.name))
             case "list", "":
                 return self._list(kind, path, call)
-            case "create", "":
+            case "create", "" if not path.name:
                 return self._create(kind, path, call)
-            case "update" | "patch", "" | "status" if not path.subresource or kind.has_status:
+            case "update" | "patch", "" | "status" if path.name:
                 return self._write(kind, path, verb, call)
             case "delete", "":
                 return self._delete(kind, path, call)
             case _:
-                message = "the server does not allow this method on the requested resource"
-                raise Refused(405, "MethodNotAllowed", message)
+                raise refusals.no_such_method()
 
     def _list(self, kind: Kind, path: Path, call: Call) -> Answer:
         if call.asked("watch") in {"1", "true"}:
@@ -169,7 +186,7 @@ class Api:
 
     def _create(self, kind: Kind, path: Path, call: Call) -> Answer:
         _refuse_dry_run(call)
-        obj = _said_to_be(kind, call.json())
+        obj = call.of(kind)
         metadata = obj.setdefault("metadata", {})
         if metadata.get("namespace", path.namespace) != path.namespace and kind.namespaced:
             message = "the namespace of the provided object does not match the namespace sent on the request"
@@ -184,23 +201,37 @@ class Api:
 
     def _write(self, kind: Kind, path: Path, verb: str, call: Call) -> Answer:
         _refuse_dry_run(call)
-        body = call.json()
-        if verb == "patch":
-            _check_patch_type(kind, call.headers.get("content-type", ""))
-        else:
-            _said_to_be(kind, body)
+        if verb == "update":
+            body = call.of(kind)
             _check_replacement(kind, path, body)
+            return Answer(200, self._change(kind, path, body, lambda _old: body))
+        _check_patch_type(kind, call.headers.get("content-type", ""))
+        patch = call.json("error decoding patch")
+        patched: Object = {}
 
-        def change(old: Object) -> Object:
+        def patch_it(old: Object) -> Object:
+            patched.update(merge_objects(old, patch))
+            _check_place(path, patched)
+            _check_uid(kind, old, patched)
+            return patched
+
+        try:
+            return Answer(200, self._change(kind, path, patch, patch_it))
+        except Unreadable as error:
+            raise refusals.unreadable_patch(patched, error.why) from error
+
+    def _change(self, kind: Kind, path: Path, body: Object, change: Callable[[Object], Object]) -> Object:
+        def checked(old: Object) -> Object:
+            new = change(old)
             _check_unchanged(kind, old, body)
-            new = merge(old, body) if verb == "patch" else body
-            return _placed(kind, path.subresource, old, new if isinstance(new, dict) else {})
+            return _placed(kind, path.subresource, old, new)
 
-        return Answer(200, self._store.change(kind, path.namespace, path.name, change))
+        return self._store.change(kind, path.namespace, path.name, checked)
 
     def _delete(self, kind: Kind, path: Path, call: Call) -> Answer:
         _refuse_dry_run(call)
-        uid = (call.json().get("preconditions") or {}).get("uid")
+        options = call.json("couldn't get version/kind; json parse error") if call.body else {}
+        uid = (options.get("preconditions") or {}).get("uid")
         obj = self._store.delete(kind, path.namespace, path.name, uid)
         if obj["metadata"].get("finalizers"):
             return Answer(200, obj)
@@ -214,6 +245,8 @@ class Api:
         if call.headers.get("upgrade", "").lower() != "websocket":
             raise refusals.bad_request("Upgrade request required")
         protocol = pod_exec.chosen_protocol(call.headers.get("sec-websocket-protocol", ""))
+        if not pod_exec.is_running(pod):
+            return Answer(101, Session(pod_exec.no_container(container), protocol))
         return Answer(101, Session(self.run(pod, container, call.query.get("command", [])), protocol))
 
 
@@ -254,6 +287,11 @@ def _said_to_be(kind: Kind, obj: Object) -> Object:
             f"the API version in the data ({api_version}) does not match the expected API version ({kind.api_version})"
         )
         raise refusals.bad_request(message)
+    if name != kind.name and not kind.built_in:
+        said = dataclasses.replace(kind, name=name)
+        metadata = obj.get("metadata") or {}
+        problem = f'Invalid value: "{name}": must be {kind.name}'
+        raise refusals.invalid(said, metadata.get("name", ""), "kind", problem)
     if name != kind.name:
         message = f'{name} in version "{kind.version}" cannot be handled as a {kind.name}: no kind "{name}" is expected'
         raise refusals.bad_request(message)
@@ -266,13 +304,31 @@ def _check_patch_type(kind: Kind, content_type: str) -> None:
         raise refusals.unknown_format(accepted)
 
 
-def _check_replacement(kind: Kind, path: Path, obj: Object) -> None:
-    metadata = obj.get("metadata", {})
-    if metadata.get("name", path.name) != path.name:
+def _check_place(path: Path, obj: Object) -> None:
+    metadata = obj.get("metadata") or {}
+    if not metadata.get("name"):
+        message = f"the name of the object ({path.name} based on URL) was undeterminable: name must be provided"
+        raise refusals.bad_request(message)
+    if metadata["name"] != path.name:
         message = f"the name of the object ({metadata['name']}) does not match the name on the URL ({path.name})"
         raise refusals.bad_request(message)
+    if metadata.get("namespace", path.namespace) != path.namespace:
+        message = "the namespace of the provided object does not match the namespace sent on the request"
+        raise refusals.bad_request(message)
+
+
+def _check_uid(kind: Kind, old: Object, patched: Object) -> None:
+    uid = patched["metadata"].get("uid")
+    if uid not in {None, old["metadata"]["uid"]}:
+        problem = f'Invalid value: "{uid}": field is immutable'
+        raise refusals.invalid(kind, old["metadata"]["name"], "metadata.uid", problem)
+
+
+def _check_replacement(kind: Kind, path: Path, obj: Object) -> None:
+    _check_place(path, obj)
+    metadata = obj["metadata"]
     if not kind.built_in and not metadata.get("resourceVersion"):
-        problem = "Invalid value: 0x0: must be specified for an update"
+        problem = "Invalid value: 0: must be specified for an update"
         raise refusals.invalid(kind, path.name, "metadata.resourceVersion", problem)
 
 

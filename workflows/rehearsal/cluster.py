@@ -131,7 +131,7 @@ class Cluster:
 
     @property
     def storage_classes(self) -> dict[str, str]:
-        """The storage classes and when they bind a claim: `Immediate` or `WaitForFirstConsumer`."""
+        """The storage classes and when they bind a claim: `Immediate`, `WaitForFirstConsumer` or `Never`."""
         return self._provisioner.classes
 
     def without(self, group: str) -> None:
@@ -164,9 +164,11 @@ class Cluster:
         times: int = 1,
         retry_after_s: int | None = None,
     ) -> None:
-        """Answer the next requests with an error, and do nothing."""
+        """Answer the next requests with an error, and do nothing; a 403 says by itself what right is missing."""
 
-        def refuse(_request: Request) -> None:
+        def refuse(request: Request) -> None:
+            if status == 403 and message is None:
+                raise refusals.forbidden(request, request.verb)
             raise refusals.usual(status, reason, message, retry_after_s)
 
         self._api.faults.add(Fault(faults.BEFORE, verb, resource, name, times, refuse))

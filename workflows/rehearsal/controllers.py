@@ -20,7 +20,7 @@ WAIT_FOR_FIRST_CONSUMER = "WaitForFirstConsumer"
 
 _CLAIMS = kinds.named("persistentvolumeclaims")
 _PODS = kinds.named("pods")
-_FINISHED = frozenset({"Succeeded", "Failed"})
+_VOLUMES = kinds.named("persistentvolumes")
 
 
 class GarbageCollector:
@@ -85,10 +85,13 @@ class GarbageCollector:
 
 def _orphans(store: Store) -> list[Object]:
     objects = store.heads()
-    alive = {obj["metadata"]["uid"]: obj["metadata"].get("namespace", "") for obj in objects}
+    alive = {(*_identity(obj, obj["metadata"]), obj["metadata"].get("namespace", "")) for obj in objects}
 
     def lives(owner: Object, namespace: str) -> bool:
-        return alive.get(owner["uid"], "elsewhere ") in {"", namespace}  # an owner in another namespace counts as none
+        if not kinds.known(owner):  # nor can a real collector look after a kind that it does not know
+            return True
+        identity = _identity(owner, owner)
+        return (*identity, "") in alive or (*identity, namespace) in alive  # one in another namespace counts as none
 
     def is_orphan(obj: Object) -> bool:
         metadata = obj["metadata"]
@@ -97,6 +100,10 @@ def _orphans(store: Store) -> list[Object]:
         return bool(owners) and dead and "deletionTimestamp" not in metadata
 
     return [obj for obj in objects if is_orphan(obj)]
+
+
+def _identity(obj: Object, named: Object) -> tuple[str, str, str, str]:
+    return obj["apiVersion"], obj["kind"], named["name"], named["uid"]
 
 
 def _delete(store: Store, obj: Object) -> bool:
@@ -109,10 +116,11 @@ def _delete(store: Store, obj: Object) -> bool:
 
 
 def _mounted(store: Store) -> set[tuple[str, str]]:
+    """Return the claims that pods hold, those too that have ended; only one that no node has holds none."""
     return {
         (pod["metadata"]["namespace"], claim)
         for pod in store.list(_PODS)
-        if pod.get("status", {}).get("phase") not in _FINISHED
+        if pod.get("status", {}).get("phase", "Pending") != "Pending" or pod["spec"].get("nodeName")
         for claim in _claims_of(pod)
     }
 
@@ -163,25 +171,34 @@ class Provisioner:
         if obj["kind"] == _PODS.name:
             for name in _claims_of(obj):
                 self._provide_for_pod(obj["metadata"]["namespace"], name)
+        if obj["kind"] == _VOLUMES.name:
+            for claim in self._store.list(_CLAIMS):
+                if claim["spec"].get("volumeName") == obj["metadata"]["name"]:
+                    self._provide(claim)
 
     def _provide_for_pod(self, namespace: str, name: str) -> None:
         claim = self._store.find(_CLAIMS, namespace, name)
-        if claim and claim["spec"]["storageClassName"] in self.classes:
+        if claim and claim["spec"]["storageClassName"] in self.classes and not claim["spec"].get("volumeName"):
             self._bind(claim)
 
     def _provide(self, claim: Object) -> None:
         storage_class = claim["spec"]["storageClassName"]
         mode = self.classes.get(storage_class)
-        if mode == IMMEDIATE or claim["spec"].get("volumeName"):
+        if name := claim["spec"].get("volumeName"):  # nothing is said while it waits for that one
+            volume = self._store.find(_VOLUMES, "", name)
+            if volume and volume["spec"].get("storageClassName", "") == storage_class:
+                self._bind(claim)
+        elif mode == IMMEDIATE:
             self._bind(claim)
-            return
-        self._patch(claim, {"status": {"phase": "Pending"}})
-        if mode == WAIT_FOR_FIRST_CONSUMER:
+        elif mode == WAIT_FOR_FIRST_CONSUMER:
             said = "waiting for first consumer to be created before binding"
             self._report(claim, "Normal", "WaitForFirstConsumer", said)
-        elif storage_class:
+        elif storage_class and mode is None:
             said = f'storageclass.storage.k8s.io "{storage_class}" not found'
             self._report(claim, "Warning", "ProvisioningFailed", said)
+        elif not storage_class:
+            said = "no persistent volumes available for this claim and no storage class is set"
+            self._report(claim, "Normal", "FailedBinding", said)
 
     def _bind(self, claim: Object) -> None:
         spec = claim["spec"]

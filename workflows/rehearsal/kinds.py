@@ -44,6 +44,11 @@ class Kind:
         return self.group in BUILT_IN_GROUPS
 
     @property
+    def subresources(self) -> frozenset[str]:
+        """Name what lies below an object of this kind, the object itself included."""
+        return frozenset({"", *(["status"] if self.has_status else []), *(["exec"] if self.name == "Pod" else [])})
+
+    @property
     def counts_generations(self) -> bool:
         """Say whether `metadata.generation` counts the changes of this kind's spec."""
         return self.group not in {"", RBAC_GROUP}
@@ -53,6 +58,7 @@ KINDS = (
     Kind("", "v1", "configmaps", "ConfigMap", short="cm"),
     Kind("", "v1", "events", "Event", short="ev"),
     Kind("", "v1", "namespaces", "Namespace", namespaced=False, has_status=True, short="ns"),
+    Kind("", "v1", "persistentvolumes", "PersistentVolume", namespaced=False, has_status=True, short="pv"),
     Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", has_status=True, short="pvc"),
     Kind("", "v1", "pods", "Pod", has_status=True, short="po"),
     Kind("", "v1", "secrets", "Secret"),
@@ -90,6 +96,11 @@ def served(group: str, version: str, resource: str) -> Kind | None:
 def of(obj: Object) -> Kind:
     """Return the kind an object says it is."""
     return _BY_OBJECT[obj["apiVersion"], obj["kind"]]
+
+
+def known(obj: Object) -> bool:
+    """Say whether what an object, or a reference to one, says it is is a kind of this server."""
+    return (obj["apiVersion"], obj["kind"]) in _BY_OBJECT
 
 
 def version() -> Object:

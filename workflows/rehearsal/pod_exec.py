@@ -26,13 +26,17 @@ _ONE_BYTE, _TWO_BYTES = 126, 1 << 16
 
 @dataclass(frozen=True)
 class ExecResult:
-    """What a command in a pod does: its output, then after `delay_s` its end, or no end at all when `dropped`."""
+    """What a command in a pod does: its output, then after `delay_s` its end, or no end at all when `dropped`.
+
+    A `failure` is what the container runtime says where it could not start the command: there is no exit code then.
+    """
 
     exit_code: int = 0
     stdout: str = ""
     stderr: str = ""
     delay_s: float = 0.0
     dropped: bool = False
+    failure: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,23 @@ def container_of(pod: Object, asked: str) -> str:
     if not asked and len(containers) != 1:
         choices = " ".join(containers)
         raise refusals.bad_request(f"a container name must be specified for pod {name}, choose one of: [{choices}]")
-    phase = pod.get("status", {}).get("phase", "Pending")
-    if phase in {"Succeeded", "Failed"}:
-        raise refusals.bad_request(f"cannot exec into a container in a completed pod; current phase is {phase}")
-    if phase != "Running":
+    if _phase(pod) == "Pending" and not pod["spec"].get("nodeName"):
         raise refusals.bad_request(f"pod {name} does not have a host assigned")
     return asked or str(containers[0])
+
+
+def is_running(pod: Object) -> bool:
+    """Say whether a command can be run in a pod."""
+    return _phase(pod) == "Running"
+
+
+def no_container(container: str) -> ExecResult:
+    """Say what the kubelet says of a container that does not run; the connection is open by then."""
+    return ExecResult(failure=f'unable to upgrade connection: container not found ("{container}")')
+
+
+def _phase(pod: Object) -> str:
+    return str(pod.get("status", {}).get("phase", "Pending"))
 
 
 def chosen_protocol(offered: str) -> str:
@@ -83,20 +98,22 @@ def output(result: ExecResult) -> Iterator[bytes]:
 
 def end(result: ExecResult) -> bytes:
     """Frame the Status of the command, and the end of the connection."""
-    status = bytes([ERROR]) + json.dumps(_status(result.exit_code)).encode()
+    status = bytes([ERROR]) + json.dumps(_status(result)).encode()
     return _frame(_BINARY, status) + _frame(_CLOSE, _NORMAL_CLOSURE)
 
 
-def _status(exit_code: int) -> Object:
-    if not exit_code:
+def _status(result: ExecResult) -> Object:
+    failed = {"metadata": {}, "status": "Failure"}
+    if result.failure:
+        message = f"Internal error occurred: {result.failure}"
+        causes = [{"message": result.failure}]
+        return failed | {"message": message, "reason": "InternalError", "details": {"causes": causes}, "code": 500}
+    if not result.exit_code:
         return {"metadata": {}, "status": "Success"}
-    return {
-        "metadata": {},
-        "status": "Failure",
-        "message": f"command terminated with non-zero exit code: exit status {exit_code}",
-        "reason": "NonZeroExitCode",
-        "details": {"causes": [{"reason": "ExitCode", "message": str(exit_code)}]},
-    }
+    code = result.exit_code
+    message = f"command terminated with non-zero exit code: command terminated with exit code {code}"
+    causes = [{"reason": "ExitCode", "message": str(code)}]
+    return failed | {"message": message, "reason": "NonZeroExitCode", "details": {"causes": causes}}
 
 
 def _frame(head: int, payload: bytes) -> bytes:

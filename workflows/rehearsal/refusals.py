@@ -6,6 +6,7 @@ of a real API server.
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -66,13 +67,39 @@ def usual(code: int, reason: str | None, message: str | None, retry_after_s: int
 
 
 def unauthorized() -> Refused:
-    """Refuse who is not known."""
+    """Refuse a token that nobody knows."""
     return Refused(401, "Unauthorized", "Unauthorized")
 
 
 def bad_request(message: str) -> Refused:
     """Refuse what cannot be read."""
     return Refused(400, "BadRequest", message)
+
+
+class Unreadable(Refused):
+    """An object with a field of another type than its kind has there; `why` says which."""
+
+    def __init__(self, kind: Kind, why: str) -> None:
+        message = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: {why}'
+        super().__init__(400, "BadRequest", message)
+        self.why = why
+
+
+def unreadable_patch(patched: Object, why: str) -> Refused:
+    """Refuse a patch that makes an object unreadable; the answer quotes all of it, as a real one does: a Secret too."""
+    problem = f"Invalid value: {json.dumps(json.dumps(patched))}: {why}"
+    causes = [{"reason": "FieldValueInvalid", "message": problem, "field": "patch"}]
+    return Refused(422, "Invalid", f' "" is invalid: patch: {problem}', {"causes": causes})
+
+
+def no_such_path() -> Refused:
+    """Refuse a path below a known API that leads nowhere."""
+    return Refused(404, "NotFound", "the server could not find the requested resource")
+
+
+def no_such_method() -> Refused:
+    """Refuse what can't be done with what is there."""
+    return Refused(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
 
 
 def unknown_format(accepted: Sequence[str]) -> Refused:
@@ -87,9 +114,10 @@ def not_found(kind: Kind, name: str) -> Refused:
     return Refused(404, "NotFound", f'{kind.qualified} "{name}" not found', _details(kind, name))
 
 
-def already_exists(kind: Kind, name: str) -> Refused:
-    """Refuse a create of a name that is taken."""
-    return Refused(409, "AlreadyExists", f'{kind.qualified} "{name}" already exists', _details(kind, name))
+def already_exists(kind: Kind, name: str, *, going: bool = False) -> Refused:
+    """Refuse a create of a name that is taken, though it may be free soon."""
+    message = f'{"object is being deleted: " if going else ""}{kind.qualified} "{name}" already exists'
+    return Refused(409, "AlreadyExists", message, _details(kind, name))
 
 
 def conflict(kind: Kind, name: str, why: str = "") -> Refused:
@@ -103,7 +131,14 @@ def invalid(kind: Kind, name: str, field: str, problem: str, why: str = "FieldVa
     """Refuse an object for one of its fields."""
     causes = [{"reason": why, "message": problem, "field": field}]
     details = {"name": name, "group": kind.group, "kind": kind.name, "causes": causes}
-    return Refused(422, "Invalid", f'{kind.name} "{name}" is invalid: {field}: {problem}', details)
+    qualified = f"{kind.name}.{kind.group}" if kind.group else kind.name
+    message = f'{qualified} "{name}" is invalid: {field}: {problem}'
+    return Refused(422, "Invalid", message, {key: value for key, value in details.items() if value})
+
+
+def forbidden_path(user: str, path: str) -> Refused:
+    """Refuse what names no resource to who may not look."""
+    return Refused(403, "Forbidden", f'forbidden: User "{user}" cannot get path "{path}"')
 
 
 def exceeded_quota(kind: Kind, name: str, quota: str, used: int, limit: int) -> Refused:

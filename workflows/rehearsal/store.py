@@ -62,11 +62,11 @@ class Store:
 
     def list(self, kind: Kind, namespace: str = "", labels: str = "", fields: str = "") -> list[Object]:
         """Return a namespace's objects of a kind, or those of all namespaces, in the order of their names."""
+        chosen = selectors.Selection.of(kind, labels, fields)
         with self._lock:
             keys = sorted(key for key in self._objects if key[0] == kind.resource and namespace in {"", key[1]})
             found = [self._objects[key] for key in keys]
-            matching = [obj for obj in found if _matches(obj, labels, fields)]
-            return copied(matching)
+            return copied([obj for obj in found if chosen.holds(obj)])
 
     def create(self, kind: Kind, namespace: str, obj: Object) -> Object:
         """Keep a new object."""
@@ -97,7 +97,7 @@ class Store:
 
     def patch(self, kind: Kind, namespace: str, name: str, patch: Object) -> Object:
         """Merge a patch into an object, its status included."""
-        return self.change(kind, namespace, name, lambda old: _merged(old, patch))
+        return self.change(kind, namespace, name, lambda old: merge_objects(old, patch))
 
     def delete(self, kind: Kind, namespace: str, name: str, uid: str | None = None) -> Object:
         """Delete an object, or mark it when finalizers hold it; return what is left of it."""
@@ -111,6 +111,8 @@ class Store:
             if "deletionTimestamp" in obj["metadata"]:
                 return obj
             obj["metadata"].update(deletionTimestamp=now(), deletionGracePeriodSeconds=0)
+            if kind.counts_generations:
+                obj["metadata"]["generation"] = obj["metadata"].get("generation", 0) + 1
             self._keep(kind, obj)
             event = self._drop_when_free(kind, obj)
         return self._tell(event, obj)
@@ -123,12 +125,12 @@ class Store:
 
     def _check_room(self, kind: Kind, obj: Object) -> None:
         namespace, name = obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
-        if _key(kind, namespace, name) in self._objects:
-            raise refusals.already_exists(kind, name)
         quota, limit = self._quotas.get((kind.resource, namespace), ("", 0))
         used = sum(key[:2] == (kind.resource, namespace) for key in self._objects)
         if quota and used >= limit:
             raise refusals.exceeded_quota(kind, name, quota, used, limit)
+        if existing := self._objects.get(_key(kind, namespace, name)):
+            raise refusals.already_exists(kind, name, going="deletionTimestamp" in existing["metadata"])
 
     def _keep(self, kind: Kind, obj: Object) -> None:
         self._version += 1
@@ -176,18 +178,14 @@ def merge(target: object, patch: object) -> object:
     return merged
 
 
-def _merged(old: Object, patch: Object) -> Object:
+def merge_objects(old: Object, patch: Object) -> Object:
+    """Merge a patch into an object."""
     merged = merge(old, patch)
     return merged if isinstance(merged, dict) else {}
 
 
 def _key(kind: Kind, namespace: str, name: str) -> Key:
     return kind.resource, namespace if kind.namespaced else "", name
-
-
-def _matches(obj: Object, labels: str, fields: str) -> bool:
-    own = obj["metadata"].get("labels") or {}
-    return selectors.labels_match(labels, own) and selectors.fields_match(fields, obj)
 
 
 def _name(obj: Object, namespace: str) -> None:

@@ -526,7 +526,7 @@ def test_writers_side_by_side_lose_nothing(cluster):
 # --- what a cluster has ---
 
 
-@pytest.mark.parametrize("path", ["/api/v1/namespaces/src/secret", "/apis/no.such/v1/namespaces/src/things/a"])
+@pytest.mark.parametrize("path", ["/apis/apps.3scale.net/v1alpha1/namespaces/src/a", "/apis/no.such/v1/things/a"])
 def test_a_resource_that_no_api_serves_is_a_404_in_plain_text(admin, path):
     assert admin.ask("GET", path) == (404, "404 page not found\n")
 
@@ -582,13 +582,17 @@ def test_a_kubeconfig_can_be_read_by_its_owner_only(cluster, tmp_path):
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("headers", [{"Authorization": "Bearer forged"}, {}])
-def test_who_is_not_known_is_unauthorized(cluster, headers):
+@pytest.mark.parametrize(
+    ("headers", "status", "reason"),
+    [({"Authorization": "Bearer forged"}, 401, "Unauthorized"), ({}, 403, "Forbidden")],
+)
+@pytest.mark.parametrize("path", [SECRETS, "/apis"])
+def test_a_forged_token_is_unauthorized_and_none_may_nothing(cluster, path, headers, status, reason):
     with urllib3.PoolManager() as pool:
-        answer = pool.request("GET", cluster.url + SECRETS, headers=headers)
+        answer = pool.request("GET", cluster.url + path, headers=headers)
 
-    assert (answer.status, answer.json()["reason"]) == (401, "Unauthorized")
-    assert cluster.requests[-1].user == "system:anonymous"
+    assert (answer.status, answer.json()["reason"]) == (status, reason)
+    assert all(request.user == "system:anonymous" for request in cluster.requests)
 
 
 def test_an_account_may_do_nothing_by_itself(cluster, clients):
@@ -938,10 +942,24 @@ def test_a_claim_goes_only_when_no_pod_holds_it(cluster):
     assert changes.wait("DELETED", "PersistentVolumeClaim", "c")
 
 
-def test_a_finished_pod_holds_no_claim(cluster):
+def test_a_finished_pod_holds_its_claim_as_long_as_it_is_there(cluster):
     changes = Changes(cluster)
     cluster.apply(claim())
     cluster.apply(pod("Succeeded"))
+    cluster.delete("persistentvolumeclaims", "src", "c")
+    cluster.collect_garbage()
+    held = cluster.get("persistentvolumeclaims", "src", "c")
+
+    cluster.delete("pods", "src", "sidekiq")
+
+    assert held["metadata"]["deletionTimestamp"]
+    assert changes.wait("DELETED", "PersistentVolumeClaim", "c")
+
+
+def test_a_pod_that_no_node_has_holds_no_claim(cluster):
+    changes = Changes(cluster)
+    cluster.apply(claim())
+    cluster.apply(pod("Pending"))
 
     cluster.delete("persistentvolumeclaims", "src", "c")
 
@@ -982,10 +1000,10 @@ def test_a_command_that_fails_says_so_at_its_end(cluster, admin):
 def test_a_command_that_nobody_has_taught_a_pod_is_not_found(cluster, admin):
     cluster.apply(pod())
 
-    _, err, end = admin.exec("bundle")
+    end = json.loads(admin.exec("bundle")[2])
 
-    assert err == "sh: bundle: command not found\n"
-    assert '"message": "127"' in end
+    assert end["reason"] == "InternalError"
+    assert 'exec: "bundle": executable file not found in $PATH' in end["message"]
 
 
 def test_a_dropped_command_never_tells_its_end(cluster, admin):
@@ -1002,16 +1020,24 @@ def test_a_dropped_command_never_tells_its_end(cluster, admin):
         (None, "system-sidekiq", "404"),
         (pod(), "other", "400"),
         (pod("Pending"), "system-sidekiq", "400"),
-        (pod("Failed"), "system-sidekiq", "400"),
         (pod(spec={"containers": [{"name": "a"}, {"name": "b"}]}), "", "400"),
     ],
 )
-def test_a_command_needs_a_running_pod_and_one_of_its_containers(cluster, admin, there, container, said):
+def test_a_command_needs_a_pod_on_a_node_and_one_of_its_containers(cluster, admin, there, container, said):
     if there:
         cluster.apply(there)
 
     with pytest.raises(ApiException, match=said):
         admin.exec("true", container=container)
+
+
+def test_a_command_in_a_container_that_does_not_run_has_no_exit_code(cluster, admin):
+    cluster.apply(pod("Failed"))
+
+    end = json.loads(admin.exec("true")[2])
+
+    assert (end["reason"], "causes" in end["details"]) == ("InternalError", True)
+    assert 'container not found ("system-sidekiq")' in end["message"]
 
 
 def test_a_command_goes_into_the_only_container_when_none_is_named(cluster, admin):

@@ -13,8 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes.config.config_exception import ConfigException
+from urllib3.exceptions import HTTPError
 
 from steps.cluster import Cluster
+from tests.live import definitions
+from tests.live.kubernetes import Kubernetes as RealKubernetes
+from tests.live.stage import kebab
 from workflows.manifests import render
 from workflows.phases import CLAIM
 from workflows.rehearsal import threescale
@@ -24,6 +29,53 @@ from workflows.rehearsal.rehearse import SETTINGS
 
 NAMESPACE = "threescale"
 REQUEST_TIMEOUT_S = 5.0
+STEP_IMAGE = "localhost/threescale-backup/steps:dev"  # what `python tests/cluster image` builds
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("cluster", "a real Kubernetes, for -m cluster")
+    group.addoption("--context", help="context of the kubeconfig; none is taken by itself")
+    group.addoption("--kubeconfig", type=Path, help="else the first of KUBECONFIG, else ~/.kube/config")
+    group.addoption("--image", default=STEP_IMAGE, help="of the phases, as the cluster finds it (%(default)s)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if "cluster" in config.option.markexpr.replace("not cluster", "") and not config.option.context:
+        raise pytest.UsageError("-m cluster runs on a real Kubernetes: name one with --context (and --kubeconfig)")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """A cluster is shared: its tests come one after the other."""
+    return 0 if config.option.context else None
+
+
+@pytest.fixture(scope="session")
+def kubernetes(request: pytest.FixtureRequest) -> RealKubernetes:
+    """The cluster of the context that the command line names."""
+    context = request.config.option.context
+    if not context:
+        pytest.skip("no cluster: name one with --context (and --kubeconfig)")
+    first = os.environ.get("KUBECONFIG", "").partition(os.pathsep)[0]
+    file = request.config.option.kubeconfig or Path(first or "~/.kube/config").expanduser()
+    try:
+        kubernetes = RealKubernetes.connect(file, context)
+        kubernetes.call("GET", "/version")
+    except (ConfigException, HTTPError) as error:
+        pytest.exit(f"--context {context} of {file} leads to no cluster: {error}", returncode=4)
+    return kubernetes
+
+
+@pytest.fixture(scope="session")
+def crds(kubernetes: RealKubernetes) -> Iterator[list[str]]:
+    """The kinds of 3scale and OpenShift, where the cluster lacks them."""
+    with definitions.present(kubernetes, definitions.of_3scale()) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def image(request: pytest.FixtureRequest) -> str:
+    """The image of the phases, as the cluster finds it."""
+    return str(request.config.option.image)
 
 
 @dataclass
@@ -47,10 +99,10 @@ class Stage:
         threescale.lose(self.kubernetes, self.namespace, self.storage)
 
     def backup(self, **parameters: str) -> Workflow:
-        return self.engine.submit("threescale-backup", _kebab(parameters))
+        return self.engine.submit("threescale-backup", kebab(parameters))
 
     def restore(self, claim: str, **parameters: str) -> Workflow:
-        return self.engine.submit("threescale-restore", {"claim-name": claim, **_kebab(parameters)})
+        return self.engine.submit("threescale-restore", {"claim-name": claim, **kebab(parameters)})
 
     def connect(self, service_account: str | None = None) -> Cluster:
         """Connect the phases' own door, with the rights of an account or an administrator's."""
@@ -99,10 +151,6 @@ class Sealed:
     @property
     def name(self) -> str:
         return str(self.claim["metadata"]["name"])
-
-
-def _kebab(parameters: dict[str, str]) -> dict[str, str]:
-    return {name.replace("_", "-"): value for name, value in parameters.items()}
 
 
 @functools.cache

@@ -80,11 +80,21 @@ class Row:
 
 def look(api: Api, namespace: str, file_storage: Path) -> Snapshot:
     """Take down what is there now."""
+    return Snapshot(objects(api, namespace), tree(file_storage))
+
+
+def objects(api: Api, namespace: str) -> dict[str, Any]:
+    """Take down the objects."""
     wanted = [*(("secrets", name) for name in SECRETS), *(("configmaps", name) for name in CONFIGMAPS)]
-    objects = {f"{resource}/{name}": _bare(api.get(resource, namespace, name)) for resource, name in wanted}
+    found = {f"{resource}/{name}": _bare(api.get(resource, namespace, name)) for resource, name in wanted}
     for apimanager in api.list("apimanagers", namespace):
-        objects[f"apimanagers/{apimanager['metadata']['name']}"] = _bare(apimanager)
-    return Snapshot(objects, dict(_walk(file_storage)))
+        found[f"apimanagers/{apimanager['metadata']['name']}"] = _bare(apimanager)
+    return found
+
+
+def tree(folder: Path) -> dict[str, Node]:
+    """Take down the entries of a file storage, by their paths in it."""
+    return dict(_walk(folder))
 
 
 def compare(before: Snapshot, after: Snapshot) -> list[Row]:

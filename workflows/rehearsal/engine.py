@@ -19,13 +19,14 @@ from typing import Any, Final
 
 from workflows.rehearsal import errors, fields, nodes, tags
 from workflows.rehearsal.nodes import Attempt, Node, Phase, Workflow
-from workflows.rehearsal.pod import Kubelet
+from workflows.rehearsal.pod import Kubelet, Pods
 from workflows.rehearsal.port import ClusterPort, Manifest
 from workflows.rehearsal.run import Run
 from workflows.rehearsal.scope import Subject
 
 __all__ = ["Attempt", "ClusterPort", "Engine", "Node", "Workflow"]
 
+_COLLECTED: Final = ("OnPodCompletion", "OnWorkflowCompletion")  # which of the two makes no difference afterwards
 _SUFFIX: Final = string.ascii_lowercase + string.digits
 
 
@@ -46,17 +47,20 @@ class Engine:
         time_scale: float = 1.0,
         user: int | None = None,
         pending_s: float = 2.0,
+        pods: Pods | None = None,
     ) -> None:
         """Take a cluster and the folder of the volumes.
 
         `time_scale` multiplies back-offs, timeouts and deadlines; `user` runs each process under that UID with group 0;
-        `pending_s` is how long a pod waits for a claim that is not there before the clock is put forward.
+        `pending_s` is how long a pod waits for a claim that is not there before the clock is put forward; `pods` runs
+        the pods elsewhere than on this machine.
         """
         self._cluster = cluster
         self._namespace = namespace
         self._say = say
         self._time_scale = time_scale
         self._kubelet = Kubelet(cluster, folder, namespace, user=user, time_scale=time_scale, pending_s=pending_s)
+        self._pods = pods or self._kubelet
         self._templates: dict[str, Manifest] = {}
         self._crons: dict[str, Manifest] = {}
         self._running: list[Run] = []
@@ -162,7 +166,7 @@ class Engine:
         subject = Subject(
             workflow.name, workflow.uid, self._namespace, created, workflow.spec, workflow.arguments, kept
         )
-        run = Run(subject, self._kubelet, self._say, self._time_scale)
+        run = Run(subject, self._pods, self._say, self._time_scale)
         run.check_spec()
         self._running.append(run)
         try:
@@ -182,6 +186,7 @@ class Engine:
             if phase == "Succeeded" and last.phase in nodes.BROKEN:
                 phase, message = last.phase, last.message
         everything = tuple(run.nodes.values())
+        self._collect_pods(workflow, everything)
         return self._show(
             replace(
                 workflow,
@@ -192,6 +197,17 @@ class Engine:
                 failures=nodes.failures(workflow.name, started, everything),
             )
         )
+
+    def _collect_pods(self, workflow: Workflow, ended: tuple[Node, ...]) -> None:
+        """Delete the pods, as if the delay of `podGC` were over: nobody wants to wait for it."""
+        strategy = (workflow.spec.get("podGC") or {}).get("strategy")
+        if strategy is None:
+            return
+        if strategy not in _COLLECTED:
+            raise errors.UnknownName("podGC.strategy that is played", strategy, f"workflow {workflow.name}")
+        for pod in (attempt.pod for node in ended for attempt in node.attempts):
+            if self._cluster.get("pods", self._namespace, pod) is not None:
+                self._cluster.delete("pods", self._namespace, pod)
 
     def _show(self, workflow: Workflow) -> Workflow:
         """Show the Workflow to the cluster, and take over the uid and the time that it gives."""

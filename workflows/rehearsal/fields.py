@@ -14,7 +14,7 @@ PARAMETER: Final = {"name", "value", "enum", "description"}
 WITHOUT_EFFECT: Final[dict[str, set[str]]] = {
     "spec": {
         "affinity", "archiveLogs", "automountServiceAccountToken", "dnsPolicy", "hostAliases", "imagePullSecrets",
-        "nodeSelector", "podDisruptionBudget", "podGC", "podMetadata", "podPriorityClassName", "priority",
+        "nodeSelector", "podDisruptionBudget", "podMetadata", "podPriorityClassName", "priority",
         "schedulerName", "securityContext", "synchronization", "tolerations", "ttlStrategy", "workflowMetadata",
     },
     "template": {
@@ -89,6 +89,7 @@ SPEC: Final = {
     "arguments": {"parameters": PARAMETER},
     "entrypoint": ANYTHING,
     "onExit": ANYTHING,
+    "podGC": {"strategy", "deleteDelayDuration"},
     "serviceAccountName": ANYTHING,
     "templates": TEMPLATE,
     "volumes": VOLUME,

@@ -28,7 +28,9 @@ _BETWEEN_NS = 86_413_000_111_222
 
 def write(folder: Path) -> None:
     """Write the tree into a folder that may be there."""
-    (folder / LOST_AND_FOUND).mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):  # the file system's own, and root's
+        (folder / LOST_AND_FOUND).mkdir(mode=0o700)
     for name, content in _files():
         with suppress(OSError):  # macOS keeps no name that is not UTF-8
             path = folder / name
@@ -74,11 +76,11 @@ def _link(path: Path, target: str) -> None:
 
 def _age(folder: Path) -> None:
     """Give every entry a mode and a time of its own, from the leaves up."""
-    entries = sorted(folder.rglob("*"), key=os.fsencode, reverse=True)
+    mine = (path for path in folder.rglob("*") if path.lstat().st_uid == os.geteuid())
+    entries = sorted(mine, key=os.fsencode, reverse=True)
     for number, path in enumerate(entries):
         when_ns = _OLDEST_NS + number * _BETWEEN_NS
         if not path.is_symlink():
             modes = _FOLDER_MODES if path.is_dir() else _FILE_MODES
-            path.chmod(modes[number % len(modes)])
+            path.chmod(0o700 if path.name == LOST_AND_FOUND else modes[number % len(modes)])
         os.utime(path, ns=(when_ns, when_ns), follow_symlinks=False)
-    (folder / LOST_AND_FOUND).chmod(0o700)

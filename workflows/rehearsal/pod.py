@@ -13,9 +13,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from weakref import finalize
 
 from workflows.rehearsal import container, endings, errors, volumes
@@ -45,11 +45,19 @@ class Order:
     service_account: str
     timeout_s: float | None = None
     pending_timeout_s: float | None = None
+    pod_fields: Mapping[str, Any] = field(default_factory=dict)  # of the pod's spec
 
     @property
     def where(self) -> str:
         """Name it in an error."""
         return f"template {self.template['name']}"
+
+
+class Pods(Protocol):
+    """Whoever runs pods: this machine, or a real cluster."""
+
+    def run(self, order: Order, limit: Limit, tell: Callable[[Phase, str], None]) -> Ending:
+        """Run a pod to its end."""
 
 
 class Kubelet:

@@ -17,3 +17,6 @@ class ClusterPort(Protocol):
 
     def apply(self, obj: Manifest) -> Manifest:
         """Create or replace an object, status included."""
+
+    def delete(self, resource: str, namespace: str, name: str) -> None:
+        """Delete an object that is there."""

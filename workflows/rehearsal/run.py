@@ -14,7 +14,7 @@ from typing import Any, Final
 from workflows.rehearsal import dag, errors, expressions, nodes, scope, tags
 from workflows.rehearsal.limits import Limit
 from workflows.rehearsal.nodes import Node
-from workflows.rehearsal.pod import Kubelet
+from workflows.rehearsal.pod import Pods
 from workflows.rehearsal.scope import NotStarted, Scope, Subject
 from workflows.rehearsal.tries import Tries
 
@@ -26,7 +26,7 @@ _KEPT_PHASES: Final = ("Succeeded", "Skipped", "Omitted")
 class Run:
     """Runs a workflow once; `nodes` and `outputs` grow while it does."""
 
-    def __init__(self, subject: Subject, kubelet: Kubelet, say: Callable[[Node], None], time_scale: float) -> None:
+    def __init__(self, subject: Subject, pods: Pods, say: Callable[[Node], None], time_scale: float) -> None:
         self._subject = subject
         self._say = say
         self.time_scale = time_scale
@@ -37,7 +37,7 @@ class Run:
         self._fresh: set[str] = set()
         self._limit = self._main = Limit(self._deadline())
         self._scope = Scope(subject)
-        self._tries = Tries(subject, kubelet, self._scope, self)
+        self._tries = Tries(subject, pods, self._scope, self)
         self.nodes: dict[str, Node] = {}
         self.outputs = self._scope.outputs
 

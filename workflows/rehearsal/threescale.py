@@ -27,7 +27,7 @@ _SET = {
     "system-recaptcha": {"PUBLIC_KEY": "made-up-public-key", "PRIVATE_KEY": "made-up-private-key"},
     "system-smtp": {"address": "smtp.example.test", "port": "587"},
 }
-_EDITS = {
+EDITS = {
     "apicast-environment": {"APICAST_RESPONSE_CODES": "false"},
     "system-environment": {"RAILS_LOG_LEVEL": "debug"},
 }
@@ -40,12 +40,12 @@ def install(cluster: Cluster, namespace: str, file_storage: Path, *, canary: str
     With a canary each Secret holds one more value, the canary and the Secret's name, by which a leak can be found.
     """
     cluster.apply(objects.operator_deployment(namespace))
-    secrets = [cluster.apply(secret) for secret in _secrets(namespace, canary)]
-    apimanager = cluster.apply(_apimanager(namespace, secrets))
+    secrets = [cluster.apply(secret) for secret in sample_secrets(namespace, canary)]
+    apimanager = cluster.apply(sample_apimanager(namespace, secrets))
     for obj in [*objects.sample("configmaps", namespace), *objects.sample("claims", namespace)]:
         with suppress(refusals.Refused):  # an operator that is already there was faster
             cluster.create(objects.owned(obj, apimanager))
-    for name, data in _EDITS.items():
+    for name, data in EDITS.items():
         cluster.patch("configmaps", namespace, name, {"data": data})
     _install_workloads(cluster, namespace, apimanager)
     cluster.patch("apimanagers", namespace, NAME, {"status": status.of(cluster, apimanager)})
@@ -74,7 +74,8 @@ def give_database_secrets(cluster: Cluster, namespace: str) -> None:
             cluster.apply(secret)
 
 
-def _secrets(namespace: str, canary: str) -> list[Object]:
+def sample_secrets(namespace: str, canary: str = "") -> list[Object]:
+    """Spell the Secrets of the sample, as a person has edited them."""
     secrets = objects.sample("secrets", namespace)
     for secret in secrets:
         for key, value in _SET.get(secret["metadata"]["name"], {}).items():
@@ -84,7 +85,8 @@ def _secrets(namespace: str, canary: str) -> list[Object]:
     return [objects.with_value(secret, CANARY_KEY, f"{canary}-{secret['metadata']['name']}") for secret in secrets]
 
 
-def _apimanager(namespace: str, secrets: list[Object]) -> Object:
+def sample_apimanager(namespace: str, secrets: list[Object]) -> Object:
+    """Spell the APIManager of the sample, which watches these Secrets."""
     (apimanager,) = objects.sample("apimanager", namespace)
     apimanager["metadata"]["labels"] = objects.secret_labels(secrets)
     apimanager["metadata"]["annotations"] |= _ANNOTATIONS

@@ -8,10 +8,11 @@ from typing import Any, Final, Protocol
 from workflows.rehearsal import nodes, retries, tags
 from workflows.rehearsal.limits import Limit
 from workflows.rehearsal.nodes import Attempt, Node, Phase
-from workflows.rehearsal.pod import Kubelet, Order
+from workflows.rehearsal.pod import Order, Pods
 from workflows.rehearsal.scope import Scope, Subject
 
 _POLL_S: Final = 0.01
+_OF_THE_POD: Final = ("affinity", "securityContext")  # what the manifests set there and a machine can't play
 
 
 class Ledger(Protocol):
@@ -29,9 +30,9 @@ class Ledger(Protocol):
 class Tries:
     """Runs the container templates of one workflow."""
 
-    def __init__(self, subject: Subject, kubelet: Kubelet, scope: Scope, ledger: Ledger) -> None:
+    def __init__(self, subject: Subject, pods: Pods, scope: Scope, ledger: Ledger) -> None:
         self._subject = subject
-        self._kubelet = kubelet
+        self._pods = pods
         self._scope = scope
         self._ledger = ledger
 
@@ -79,14 +80,15 @@ class Tries:
             self._ledger.record(replace(node, phase=phase, message=message))
 
         tell("Pending", "")
-        ending = self._kubelet.run(order, limit, tell)
+        ending = self._pods.run(order, limit, tell)
         return Attempt(
             number, pod, ending.phase, ending.message, ending.exit_code, ending.outputs, ending.log,
             started, self._ledger.now_s() - started,
         )  # fmt: skip
 
     def _order(self, template: Mapping[str, Any], node: Node, path: str, pod: str) -> Order:
-        spec_volumes = tags.substitute(self._subject.spec.get("volumes", []), self._scope.values(), "workflow spec")
+        kept = {key: self._subject.spec[key] for key in ("volumes", *_OF_THE_POD) if key in self._subject.spec}
+        spec = tags.substitute(kept, self._scope.values(), "workflow spec")
         timeout_s = self._scaled(template.get("timeout"))
         pending_s = [limit for limit in (timeout_s, self._scaled(template.get("pendingTimeout"))) if limit is not None]
         account = template.get("serviceAccountName") or self._subject.spec.get("serviceAccountName") or "default"
@@ -97,8 +99,9 @@ class Tries:
             node=node.name,
             node_id=nodes.node_id(self._subject.name, path),
             template=template,
-            volumes=(*spec_volumes, *template.get("volumes", [])),
+            volumes=(*spec.get("volumes", []), *template.get("volumes", [])),
             service_account=account,
+            pod_fields={key: value for key in _OF_THE_POD if (value := template.get(key) or spec.get(key))},
             timeout_s=timeout_s,
             # The controller looks at these for the node of the template: with retries that one is never Pending.
             pending_timeout_s=min(pending_s) if pending_s and not node.retried else None,

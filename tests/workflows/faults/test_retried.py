@@ -71,6 +71,7 @@ def test_a_backup_gets_over_an_api_server_that_fails(installed, hand):
     assert state(installed, "nightly") == marks.COMPLETE
 
 
+@pytest.mark.thorough
 def test_a_restore_gets_over_an_api_server_that_fails(lost, hand, differences):
     hand.against("check", hand.refuse("get", CLAIMS, 409))
     hand.against(

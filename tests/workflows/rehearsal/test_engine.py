@@ -7,9 +7,10 @@ import pytest
 
 from workflows.rehearsal import dag as dag_shape
 from workflows.rehearsal import engine, errors
+from workflows.rehearsal.endings import Ending
 
 NAMESPACE = "threescale"
-FOLDER = "/tmp"  # noqa: S108  # a path inside the container
+FOLDER = "/tmp"  # a path inside the container
 
 
 class FewAnswers:
@@ -36,6 +37,10 @@ class FewAnswers:
         self.objects[key]["metadata"].update({name: before["metadata"][name] for name in ("uid", "creationTimestamp")})
         self.shown.append((*key, obj.get("status", {}).get("phase", "")))
         return self.objects[key]
+
+    def delete(self, resource, namespace, name):  # noqa: ARG002  # there is one namespace, and only pods go
+        assert resource == "pods"
+        del self.objects["Pod", name]
 
     def of(self, kind):
         return [obj for (found, _), obj in self.objects.items() if found == kind]
@@ -254,7 +259,7 @@ def test_an_unknown_field_is_an_error_that_names_it(argo):
 
 
 def test_fields_that_mean_nothing_without_a_cluster_are_accepted(argo):
-    argo.apply(workflow(phase("main", affinity={}, container={"resources": {}}), podGC={}, synchronization={}))
+    argo.apply(workflow(phase("main", affinity={}, container={"resources": {}}), synchronization={}))
 
 
 def test_a_template_of_another_kind_is_an_error(argo):
@@ -905,3 +910,50 @@ def test_a_person_is_told_each_change(cluster, tmp_path):
     run(argo, dag("main", task("part")), phase("part"))
 
     assert [phase for name, phase in told if name == "part"] == ["Pending", "Running", "Succeeded"]
+
+
+class Elsewhere:
+    """Pods that run elsewhere: keeps the orders, and says that each went well."""
+
+    def __init__(self):
+        self.orders = []
+
+    def run(self, order, limit, tell):  # noqa: ARG002  # as whoever runs pods is asked
+        self.orders.append(order)
+        return Ending("Succeeded")
+
+
+def test_pods_may_run_elsewhere_and_are_told_what_the_workflow_sets_for_them(cluster, tmp_path):
+    pods = Elsewhere()
+    argo = engine.Engine(cluster, tmp_path, namespace=NAMESPACE, pods=pods)
+    security = {"runAsUser": 1000}
+
+    done = run(argo, phase("main"), securityContext=security, affinity={"podAffinity": "{{workflow.name}}"})
+
+    assert pods.orders[0].pod_fields == {"securityContext": security, "affinity": {"podAffinity": done.name}}
+
+
+def test_what_a_template_sets_for_its_pod_comes_before_what_the_workflow_sets(cluster, tmp_path):
+    pods = Elsewhere()
+    argo = engine.Engine(cluster, tmp_path, namespace=NAMESPACE, pods=pods)
+
+    run(argo, phase("main", affinity={"nodeAffinity": "its own"}), affinity={"podAffinity": "of all"})
+
+    assert pods.orders[0].pod_fields == {"affinity": {"nodeAffinity": "its own"}}
+
+
+def test_pods_are_collected_when_the_workflow_has_ended(argo, cluster):
+    run(argo, phase("main"), podGC={"strategy": "OnPodCompletion", "deleteDelayDuration": "10m"})
+
+    assert cluster.of("Pod") == []
+
+
+def test_pods_stay_where_nothing_collects_them(argo, cluster):
+    run(argo, phase("main"))
+
+    assert [pod["status"]["phase"] for pod in cluster.of("Pod")] == ["Succeeded"]
+
+
+def test_a_strategy_of_collection_that_is_not_played_is_refused(argo):
+    with pytest.raises(errors.UnknownName, match="OnPodSuccess"):
+        run(argo, phase("main"), podGC={"strategy": "OnPodSuccess"})

@@ -58,7 +58,7 @@ def order(script=SHOW, *args, env=(), read_only=False, claim="backup", **more):
             "args": [script, *args],
             "env": list(env),
             "volumeMounts": [
-                {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  # a path inside the container
+                {"name": "tmp", "mountPath": "/tmp"},  # a path inside the container
                 {"name": "backup", "mountPath": "/backup", "readOnly": read_only, **more.pop("mount", {})},
             ],
         },

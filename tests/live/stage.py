@@ -1,0 +1,95 @@
+"""The stage of the live tests: a namespace of a real cluster with all that is rendered, and what can be done there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tests.live.installation import Installation
+from tests.live.kubernetes import Kubernetes, Object, until
+from tests.live.pods import Pods
+from tests.live.volumes import Opener
+from workflows.manifests import render
+from workflows.phases import Settings
+from workflows.rehearsal.engine import Engine, Workflow
+
+TIME_SCALE: Final = 0.1  # of the back-offs and time-outs that Argo would keep
+
+
+@dataclass
+class Stage:
+    """One namespace."""
+
+    kubernetes: Kubernetes
+    settings: Settings
+    engine: Engine
+    pods: Pods
+    installation: Installation
+    opener: Opener
+
+    @property
+    def namespace(self) -> str:
+        return self.installation.namespace
+
+    def backup(self, **parameters: str) -> Workflow:
+        return self.engine.submit("threescale-backup", kebab(parameters))
+
+    def restore(self, claim: str, **parameters: str) -> Workflow:
+        return self.engine.submit("threescale-restore", {"claim-name": claim, **kebab(parameters)})
+
+    def get(self, resource: str, name: str) -> Object | None:
+        return self.kubernetes.get(resource, self.namespace, name)
+
+    def claim(self, name: str, **metadata: Any) -> Object:
+        """Make a claim of the cluster's default class."""
+        spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "256Mi"}}}
+        return self.kubernetes.create(
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "metadata": {"name": name, "namespace": self.namespace, **metadata},
+                "spec": spec,
+            }
+        )
+
+    def wait_for_quota(self, name: str) -> None:
+        """Wait until the quota has counted what is there; before, it refuses nothing."""
+        until(f"quota {name}", lambda: (self.get("resourcequotas", name) or {}).get("status", {}).get("used"), 30)
+
+
+class _Port:
+    """What the engine asks of a cluster; Argo's own objects it keeps for itself, or a controller would run them."""
+
+    def __init__(self, kubernetes: Kubernetes) -> None:
+        self._kubernetes = kubernetes
+
+    def kubeconfig(self, path: Path, *, namespace: str, service_account: str | None = None) -> Path:
+        raise NotImplementedError("pods have tokens of their own")
+
+    def get(self, resource: str, namespace: str, name: str) -> Object | None:
+        return self._kubernetes.get(resource, namespace, name)
+
+    def delete(self, resource: str, namespace: str, name: str) -> None:
+        self._kubernetes.delete(resource, namespace, name)
+
+    def apply(self, obj: Object) -> Object:
+        return obj if obj["kind"] == "Workflow" else self._kubernetes.apply(obj)
+
+
+def build(kubernetes: Kubernetes, settings: Settings, opener: Opener, folder: Path) -> Stage:
+    """Apply what is rendered to the namespace of the settings."""
+    namespace = str(settings.namespace)
+    pods = Pods(kubernetes, namespace)
+    pods.before = lambda _: opener.open()
+    engine = Engine(_Port(kubernetes), folder, namespace=namespace, time_scale=TIME_SCALE, pods=pods)
+    manifests = render(settings)
+    for manifest in manifests:
+        engine.apply(manifest)
+    security: dict[str, Any] = next(m for m in manifests if m["kind"] == "WorkflowTemplate")["spec"]["securityContext"]
+    installation = Installation(kubernetes, namespace, settings.image, security)
+    return Stage(kubernetes, settings, engine, pods, installation, opener)
+
+
+def kebab(parameters: Mapping[str, str]) -> dict[str, str]:
+    """Spell parameters as workflows do, from how Python does."""
+    return {name.replace("_", "-"): value for name, value in parameters.items()}

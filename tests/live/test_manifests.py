@@ -1,0 +1,56 @@
+"""An API server that knows Argo's full types accepts what is rendered: nothing is applied, each field is judged."""
+
+import copy
+from collections.abc import Iterator
+
+import pytest
+
+from tests.live import definitions
+from tests.live.kubernetes import Kubernetes, Object, Refused
+from tests.live.stage import Stage
+from workflows.manifests import render
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(scope="module")
+def with_argos_kinds(kubernetes: Kubernetes) -> Iterator[None]:
+    """Argo's kinds as the cluster has them, else from their full definitions beside the checkout."""
+    served = {group["name"] for group in kubernetes.call("GET", "/apis")["groups"]}
+    missing = [] if "argoproj.io" in served else definitions.genuine("argo-4.1.2")
+    if "argoproj.io" not in served and not missing:
+        pytest.skip("the cluster has no Argo, and Argo's definitions are not beside the checkout")
+    with definitions.present(kubernetes, missing):
+        if not definitions.lists_fields(kubernetes, "workflowtemplates.argoproj.io"):
+            pytest.skip("the cluster has Argo's minimal definitions, which take any field")
+        yield
+
+
+def dry_run(live: Stage, manifest: Object) -> None:
+    manifest = copy.deepcopy(manifest)
+    manifest["metadata"]["name"] += "-dry"
+    live.kubernetes.dry_run(manifest)
+
+
+def manifests(live: Stage) -> list[Object]:
+    settings = live.settings.model_copy(update={"fs_group": 1000, "run_as_user": 1000})
+    return render(settings, cron="0 2 * * *", timezone="Europe/Madrid")
+
+
+@pytest.mark.usefixtures("with_argos_kinds")
+def test_everything_rendered_is_accepted_field_by_field(live: Stage) -> None:
+    accepted = []
+    for manifest in manifests(live):
+        dry_run(live, manifest)
+        accepted.append(manifest["kind"])
+
+    assert {"WorkflowTemplate", "CronWorkflow", "Role", "RoleBinding", "ServiceAccount"} == set(accepted)
+
+
+@pytest.mark.usefixtures("with_argos_kinds")
+def test_a_field_that_argo_does_not_know_is_refused(live: Stage) -> None:
+    (template, *_) = (manifest for manifest in manifests(live) if manifest["kind"] == "WorkflowTemplate")
+    template["spec"]["serviceAcountName"] = "x"
+
+    with pytest.raises(Refused, match="serviceAcountName"):
+        dry_run(live, template)

@@ -51,7 +51,11 @@ def test_a_backup_moved_as_the_readme_tells_is_restored_in_a_second_namespace(
         CLASS=claim["spec"]["storageClassName"],
     )
     config = first.kubernetes.kubeconfig(tmp_path / "config", namespace=first.namespace)
-    subprocess.run(["bash", "-euc", script], env={**os.environ, "KUBECONFIG": str(config)}, check=True)  # noqa: S603, S607
+    try:
+        subprocess.run(["bash", "-euc", script], env={**os.environ, "KUBECONFIG": str(config)}, check=True)  # noqa: S603, S607
+    finally:  # the volume goes with the second namespace
+        policy = {"spec": {"persistentVolumeReclaimPolicy": "Delete"}}
+        first.kubernetes.patch("persistentvolumes", "", claim["spec"]["volumeName"], policy)
 
     second.installation.install_operator()
     second.installation.give_database_secrets()

@@ -23,7 +23,7 @@ from steps import (
 )
 from steps.claims import Wanted
 from steps.manifest import Report
-from steps.run import FOLDER, Run, backup_option, claim_option, claim_wait_option, progress
+from steps.run import FOLDER, Run, backup_option, claim_option, claim_wait_option, progress, workers_option
 
 log = logging.getLogger(__name__)
 
@@ -98,10 +98,11 @@ def backup_apimanager(run: Run, claim: str, root: Path, name: str) -> None:
 @claim_option
 @backup_option
 @click.option("--file-storage", "source", type=FOLDER, required=True, help="Where system-storage is mounted.")
+@workers_option
 @click.pass_obj
-def backup_file_storage(run: Run, claim: str, root: Path, source: Path) -> None:
+def backup_file_storage(run: Run, claim: str, root: Path, source: Path, workers: int) -> None:
     """Copy the tree of System FileStorage, with a listing."""
-    _part(run, "file-storage", claim, root, lambda: file_storage.save(source, root, progress()))
+    _part(run, "file-storage", claim, root, lambda: file_storage.save(source, root, progress(), workers))
 
 
 @backup_phases.command("seal")

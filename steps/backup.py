@@ -16,6 +16,7 @@ from steps import errors, installation, manifest, saved, seal, tree, volume
 from steps.manifest import Manifest, Ready, SystemStorage
 from steps.marks import Mark
 from steps.mtree import Entry
+from steps.tree import Tally
 
 
 @dataclass(frozen=True)
@@ -55,18 +56,19 @@ class Backup:
     def ready(self) -> Ready:
         return self.manifest.source.ready if self.manifest else Ready()
 
-    @cached_property
+    @property
     def size_bytes(self) -> int:
         """Bytes of the tree's files."""
-        return self.manifest.file_storage.size_bytes if self.manifest else tree.measure(self.tree).size_bytes
+        return self.counts.size_bytes
 
-    @property
-    def entries_count(self) -> int:
+    @cached_property
+    def counts(self) -> Tally:
+        """What is to be restored of the tree, in counts."""
         if self.manifest is None:
-            counted = tree.measure(self.tree)
-            return counted.files + counted.folders + counted.links
+            return tree.measure(self.tree)
         facts = self.manifest.file_storage
-        return facts.files + facts.folders + facts.links - bool(facts.placeholder)
+        files = facts.files - bool(facts.placeholder)
+        return Tally(files, facts.folders, facts.links, facts.size_bytes)
 
     def read(self, path: str) -> dict[str, Any]:
         """Read one object file, proved against the manifest where there is one.
@@ -100,7 +102,7 @@ class Backup:
     def entries(self) -> Iterator[Entry]:
         """The tree's entries to restore, in the listing's order; without digests where there is no listing."""
         if self.manifest is None:
-            yield from tree.scan(self.tree, tree.Tally())
+            yield from Tally().kept(tree.scan(self.tree))
             return
         placeholder = self.manifest.file_storage.placeholder
         yield from (entry for entry in seal.listed(self.root) if entry.path != placeholder)
@@ -172,8 +174,8 @@ def _operator_findings(root: Path) -> Iterator[str]:
     if not (root / volume.TREE).is_dir():
         yield f"{volume.TREE} is missing"
         return
-    tally = tree.Tally()
-    for _ in tree.scan(root / volume.TREE, tally):
+    tally = Tally()
+    for _ in tally.kept(tree.scan(root / volume.TREE)):
         pass
     yield from (f"{volume.TREE}: {path!r} can't be read" for path in tally.unreadable)
 

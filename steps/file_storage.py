@@ -2,38 +2,49 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from steps import claims, errors, installation, marks, mtree, system_storage, tree, volume
+from steps import claims, copier, errors, installation, marks, mtree, system_storage, tree, volume
+from steps.ahead import Ahead
 from steps.backup import Backup
 from steps.cluster import Cluster
+from steps.copier import Meter
 from steps.installation import CLAIM
 from steps.manifest import PLACEHOLDER, Digest, FileTree, Report
 from steps.mtree import FILE, Entry
+from steps.tree import WORKERS, Tally
 
 log = logging.getLogger(__name__)
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int], None]  # done and all, in entries and MiB added up
+
+_PARTS = (f"{volume.TEMPORARY}listing-1", f"{volume.TEMPORARY}listing-2")
+_FLUSH_S = 1.0  # so much of the listing may be lost with the pod, and is copied again
 
 
-def save(source: Path, root: Path, progress: Progress) -> Report:
-    """Copy the tree of the mounted claim to the volume and write its listing.
+def save(source: Path, root: Path, progress: Progress, workers: int = WORKERS) -> Report:
+    """Copy the tree of the mounted claim to the volume and write its listing; go on where a run before was killed.
 
     Raises:
         errors.VolumeFull: before the first byte where it is foreseeable.
         errors.ReadFailed, errors.ChangedWhileRead: after everything else was copied.
 
     """
-    expected = tree.measure(source)
+    expected = tree.measure(source, workers)
     target = root / volume.TREE
     volume.make_folder(target)
-    volume.clear(target)
-    _check_space(target, expected.size_bytes)
-    tally = tree.Tally()
-    total = expected.files + expected.folders + expected.links
-    entries = tree.copy_out(source, target, tally, _counting(progress, total))
-    listing, placeholder = _list(root, entries)
+    earlier = _earlier(root)
+    _check_space(target, expected.size_bytes - _copied(target, workers))
+    tally, meter = Tally(), Meter()
+    show = _showing(progress, meter, expected)
+    with Ahead(workers, show) as ahead:
+        known = _read_listing(earlier) if earlier else ()
+        taken = tally.kept(copier.copy_out(source, target, ahead, meter, known))
+        listing, placeholder = _list(root, _each(taken, show), earlier)
+    show()
     _judge(tally)
     log.info(
         "%d files, %d folders, %d links: saved, %d bytes", tally.files, tally.folders, tally.links, tally.size_bytes
@@ -52,10 +63,10 @@ def save(source: Path, root: Path, progress: Progress) -> Report:
     )
 
 
-def restore(cluster: Cluster, backup: Backup, target: Path, progress: Progress) -> tree.Tally | None:
+def restore(cluster: Cluster, backup: Backup, target: Path, progress: Progress, workers: int = WORKERS) -> Tally | None:
     """Fill system-storage from the backup; None where it was filled before, because a 3scale may have written since.
 
-    A target that a restore of this backup began is emptied and filled again. The claim says `begun` before the first
+    A target that a restore of this backup began is gone on with. The claim says `begun` before the first
     byte and `complete` after the last was checked and synced.
 
     Raises:
@@ -70,52 +81,94 @@ def restore(cluster: Cluster, backup: Backup, target: Path, progress: Progress) 
         log.info("PersistentVolumeClaim %s: kept, its files were restored before", CLAIM.name)
         return None
     backup.check_listing()
-    if state == marks.BEGUN:
-        volume.clear(target)
-    elif found := volume.content(target):
+    again = state == marks.BEGUN
+    if not again and (found := volume.content(target)):
         raise errors.TargetNotEmpty(installation.SYSTEM_STORAGE, found)
-    _check_space(target, backup.size_bytes)
+    _check_space(target, backup.size_bytes - _copied(target, workers))
     system_storage.mark(cluster, backup, marks.BEGUN)
     with volume.durable(target):
-        tally = _fill(backup, target, progress)
+        tally = _fill(backup, target, progress, workers, again=again)
     system_storage.mark(cluster, backup, marks.COMPLETE)
     return tally
 
 
-def _fill(backup: Backup, target: Path, progress: Progress) -> tree.Tally:
-    tally = tree.Tally()
-    tree.copy_back(backup.entries(), backup.tree, target, tally, _counting(progress, backup.entries_count))
-    if findings := list(tree.compare(backup.entries(), target, digests=False)):
+def _fill(backup: Backup, target: Path, progress: Progress, workers: int, *, again: bool) -> Tally:
+    tally, meter = Tally(), Meter()
+    show = _showing(progress, meter, backup.counts)
+    with Ahead(workers, show) as ahead:
+        entries = _each(tally.kept(backup.entries()), show)
+        copier.copy_back(entries, backup.tree, target, ahead, meter, again=again)
+    show()
+    if findings := list(tree.compare(backup.entries(), target, digests=False, workers=workers)):
         raise errors.TargetDiffers(installation.SYSTEM_STORAGE, findings)
     log.info(
         "%d files, %d folders, %d links: restored, %d bytes", tally.files, tally.folders, tally.links, tally.size_bytes
     )
-    if tally.widened:
-        log.info("%d entries got more rights for the group than they had, so that System can write", tally.widened)
-    if tally.ownership_kept:
-        log.info("%d entries keep the restoring user as owner, it may not give them away", tally.ownership_kept)
+    if meter.widened:
+        log.info("%d entries got more rights for the group than they had, so that System can write", meter.widened)
+    if meter.ownership_kept:
+        log.info("%d entries keep the restoring user as owner, it may not give them away", meter.ownership_kept)
     return tally
 
 
-def _list(root: Path, entries: Iterable[Entry]) -> tuple[Digest, str]:
-    """Write the listing while the tree is copied; an empty one gets the placeholder that the operator needs."""
-    sha256, size, visible = hashlib.sha256(), 0, False
-    with volume.writing(root, volume.LISTING) as stream:
+def _list(root: Path, entries: Iterable[Entry], earlier: Path | None) -> tuple[Digest, str]:
+    """Write the listing while the tree is copied; an empty one gets the placeholder that the operator needs.
 
-        def seen() -> Iterable[Entry]:
-            nonlocal visible
-            for entry in entries:
-                visible = visible or not entry.path.startswith(".")
-                yield entry
-            if not visible:
-                yield _placeholder(root / volume.TREE)
+    Until it is whole it has another name, by which a run after this one knows what is done.
+    """
+    sha256, size, visible, flushed = hashlib.sha256(), 0, False, time.monotonic()
+    part = root / next(name for name in _PARTS if earlier is None or earlier.name != name)
 
+    def seen() -> Iterator[Entry]:
+        nonlocal visible
+        for entry in entries:
+            visible = visible or not entry.path.startswith(".")
+            yield entry
+        if not visible:
+            yield _placeholder(root / volume.TREE)
+
+    with volume.failures(part), part.open("wb") as stream:
         for line in mtree.dump(seen()):
             data = line.encode("ascii")
             sha256.update(data)
             size += len(data)
             stream.write(data)
+            if time.monotonic() - flushed > _FLUSH_S:
+                stream.flush()
+                flushed = time.monotonic()
+        os.fchmod(stream.fileno(), volume.FILE_MODE)
+    with volume.failures(part):
+        part.rename(root / volume.LISTING)
+        for name in _PARTS:
+            (root / name).unlink(missing_ok=True)
     return Digest(size=size, sha256=sha256.hexdigest()), "" if visible else PLACEHOLDER
+
+
+def _earlier(root: Path) -> Path | None:
+    """The listing that a run before this one wrote, or the longer of those that two runs began."""
+    with volume.failures(root):
+        found = [path for path in (root / name for name in (volume.LISTING, *_PARTS)) if path.is_file()]
+        return max(found, key=lambda path: path.stat().st_size, default=None)
+
+
+def _read_listing(path: Path) -> Iterator[Entry]:
+    """Read a listing as far as it goes: one that was begun may end anywhere."""
+    try:
+        with volume.failures(path), path.open(encoding="ascii") as lines:
+            yield from mtree.parse(line for line in lines if line.endswith("\n"))
+    except ValueError:
+        return
+
+
+def _copied(target: Path, workers: int) -> int:
+    """Bytes that a run before this one has brought."""
+    return tree.measure(target, workers).size_bytes if volume.content(target) else 0
+
+
+def _each(entries: Iterable[Entry], show: Callable[[], None]) -> Iterator[Entry]:
+    for entry in entries:
+        yield entry
+        show()
 
 
 def _placeholder(folder: Path) -> Entry:
@@ -137,7 +190,7 @@ def _check_space(target: Path, needed_bytes: int) -> None:
         raise errors.VolumeFull(str(target), needed_bytes, free)
 
 
-def _judge(tally: tree.Tally) -> None:
+def _judge(tally: Tally) -> None:
     """Say what was not copied; what could not be read is a failure."""
     if tally.vanished:
         log.info("%d entries vanished while the tree was read", tally.vanished)
@@ -149,5 +202,11 @@ def _judge(tally: tree.Tally) -> None:
         raise errors.ChangedWhileRead(tally.changing)
 
 
-def _counting(progress: Progress, total: int) -> tree.Progress:
-    return lambda tally: progress(tally.files + tally.folders + tally.links, total)
+def _showing(progress: Progress, meter: Meter, all_of_it: Tally) -> Callable[[], None]:
+    total = _units(all_of_it.entries, all_of_it.size_bytes)
+    return lambda: progress(_units(meter.entries, meter.size_bytes), total)
+
+
+def _units(entries: int, size_bytes: int) -> int:
+    """Entries and MiB in one number: many small files and a few large ones both show that it goes on."""
+    return entries + (size_bytes >> 20)

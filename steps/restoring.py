@@ -10,7 +10,7 @@ from steps import apimanager, backup, claims, configmaps, file_storage, installa
 from steps.backup import Backup
 from steps.cluster import Cluster
 from steps.objects import Comparison
-from steps.run import FOLDER, Run, backup_option, claim_option, claim_wait_option, progress
+from steps.run import FOLDER, Run, backup_option, claim_option, claim_wait_option, progress, workers_option
 from steps.system_storage import Asked
 
 log = logging.getLogger(__name__)
@@ -62,14 +62,15 @@ def restore_prepare(  # noqa: PLR0913  one argument a workflow parameter
 @claim_option
 @backup_option
 @click.option("--file-storage", "target", type=FOLDER, required=True, help="Where system-storage is mounted.")
+@workers_option
 @click.pass_obj
-def restore_file_storage(run: Run, claim: str, root: Path, target: Path) -> None:
+def restore_file_storage(run: Run, claim: str, root: Path, target: Path, workers: int) -> None:
     """Fill system-storage, every byte checked."""
     opened = _open(root, claim)
     cluster = run.cluster()
     if _done(cluster, opened):
         return
-    tally = file_storage.restore(cluster, opened, target, progress())
+    tally = file_storage.restore(cluster, opened, target, progress(), workers)
     run.output(files=tally.files if tally else 0, bytes=tally.size_bytes if tally else 0)
 
 

@@ -1,46 +1,92 @@
-"""Copy a file tree with the digests of its files, in both directions, and compare one with its listing.
+"""A file tree as a stream of entries in one stable order: each folder before its content, names by their bytes.
 
-On the way out the listing holds every entry as it was; the copy is widened, so that the next UID of the group can read
-and replace it. On the way back a file comes under its name only when its bytes have the listed digest, and gets the
-listed mode plus what System needs (group 0 writes), the listed times, and owner and group as far as the system allows.
+The main thread goes from folder to folder; what lies in them is looked at by several threads, a few names at a time, so
+that a network volume's answers are waited for side by side. Everything is reached from a descriptor of its folder: a
+path may be longer than the system takes, and a name costs one look-up. What a look does with an entry (note it, read
+it, copy it) is the visitor's.
 """
 
+import errno
 import hashlib
 import os
-import secrets
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
-from steps import errors, interruption, volume
+from steps import volume
+from steps.ahead import Ahead, ready
 from steps.mtree import FILE, FOLDER, LINK, Entry
 
-_BLOCK = 1 << 20
-_READS = 3  # of a file that changes while it is read
-_USER_AND_GROUP_READ = 0o640
-_USER_AND_GROUP_EXECUTE = 0o110
-_GROUP_WRITE = 0o060
-_GROUP_EXECUTE = 0o010
-_FOLDER_OUT = 0o770
-_FOLDER_BACK = 0o070
-_EXECUTE = 0o111
+BLOCK = 1 << 20
+WORKERS = 8  # they wait more than they compute: twice the cores or more, whatever the medium
+LARGE = 4 << 20  # files above this size are tasks of their own
+TOGETHER = 16  # names in one task: enough to open their folder once for all of them
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_PATH_BYTES = 4000  # less than PATH_MAX
+_KINDS = {stat.S_IFREG: FILE, stat.S_IFDIR: FOLDER, stat.S_IFLNK: LINK}
+
+
+class Why(Enum):
+    """Why an entry of a tree is none of its stream."""
+
+    VANISHED = "vanished"
+    SPECIAL = "special"  # a socket, FIFO or device
+    UNREADABLE = "unreadable"
+    CHANGING = "changing"
+
+
+_REASONS = {Why.SPECIAL: "is a socket, FIFO or device", Why.UNREADABLE: "can't be read"}
+
+
+class Lost(NamedTuple):
+    """An entry that could not be taken."""
+
+    path: str
+    why: Why
+
+
+class Leaf(NamedTuple):
+    """A name in a folder that is no folder, and what kind the folder says it is; empty for a special file."""
+
+    name: str
+    kind: str
+
+
+class Left(NamedTuple):
+    """Everything in a folder has been taken."""
+
+    folder: Entry
+
+
+Taken = Entry | Lost
+Pending = Entry | Lost | Left | Future[Taken]  # a long one may be given to another thread
 
 
 @dataclass
 class Tally:
-    """What a copy did, in counts and names; sizes in bytes."""
+    """What lies in a tree, in counts and names; sizes in bytes."""
 
     files: int = 0
     folders: int = 0
     links: int = 0
     size_bytes: int = 0
     vanished: int = 0
-    special: list[str] = field(default_factory=list)  # sockets, FIFOs, devices: never copied
-    widened: int = 0
-    ownership_kept: int = 0  # entries whose owner and group could not be set
+    special: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     changing: list[str] = field(default_factory=list)
+
+    @property
+    def entries(self) -> int:
+        """All of them."""
+        return self.files + self.folders + self.links
 
     def count(self, entry: Entry) -> None:
         """Count one entry by its kind."""
@@ -49,352 +95,308 @@ class Tally:
         self.links += entry.kind == LINK
         self.size_bytes += entry.size
 
+    def lose(self, lost: Lost) -> None:
+        """Note an entry that could not be taken."""
+        if lost.why is Why.VANISHED:
+            self.vanished += 1
+        else:
+            {Why.SPECIAL: self.special, Why.UNREADABLE: self.unreadable, Why.CHANGING: self.changing}[lost.why].append(
+                lost.path
+            )
 
-Progress = Callable[[Tally], None]
+    def kept(self, taken: Iterable[Taken]) -> Iterator[Entry]:
+        """Pass the entries on, counted, and note the others."""
+        for item in taken:
+            if isinstance(item, Lost):
+                self.lose(item)
+            else:
+                self.count(item)
+                yield item
 
 
-def scan(root: Path, tally: Tally) -> Iterator[Entry]:
-    """List a tree in its one stable order: each folder before its content, names by their bytes; no digests.
+class Visitor(Protocol):
+    """What is done with the entries of a tree."""
 
-    `lost+found` at the top is left out. What vanishes or can't be read on the way is noted in `tally`.
+    def enter(self, folder: Entry, names: Sequence[Leaf]) -> None:
+        """Called in the order of the stream, before what lies in a folder; for the root too, whose path is empty."""
+
+    def task(self, folder: str, leaves: Sequence[Leaf]) -> Callable[[], list[Pending]]:
+        """Called in the order of the stream; what it returns runs in any thread, and answers for each of the names."""
+
+    def leave(self, folder: Entry) -> None:
+        """Called when everything in a folder has been taken."""
+
+
+def walk(top: int, visitor: Visitor, ahead: Ahead) -> Iterator[Taken]:
+    """Show the tree below a descriptor to a visitor, and yield what it took, in the one order.
+
+    `lost+found` at the top is left out.
     """
-    waiting = [iter(_names(root, "", tally))]
-    while waiting:
-        path = next(waiting[-1], None)
-        if path is None:
-            waiting.pop()
-            continue
-        if entry := _look(root, path, tally):
-            yield entry
-            if entry.kind == FOLDER:
-                waiting.append(iter(_names(root, path, tally)))
+    for items in ahead.in_order(_start(top, visitor, ahead)):
+        for item in items:
+            if isinstance(item, Left):
+                visitor.leave(item.folder)
+            else:
+                yield ahead.result(item) if isinstance(item, Future) else item
 
 
-def measure(root: Path) -> Tally:
+def scan(root: Path, *, digests: bool = False, workers: int = WORKERS) -> Iterator[Taken]:
+    """List a tree; files without their digests, unless these are asked for."""
+    try:
+        top = open_root(root)
+    except OSError:  # a root that is not there is no empty tree
+        yield Lost(".", Why.UNREADABLE)
+        return
+    try:
+        with Ahead(workers) as ahead:
+            yield from walk(top, _Look(top, ahead, digests), ahead)
+    finally:
+        os.close(top)
+
+
+def measure(root: Path, workers: int = WORKERS) -> Tally:
     """Count a tree's entries and bytes."""
     tally = Tally()
-    for entry in scan(root, tally):
-        tally.count(entry)
+    for _ in tally.kept(scan(root, workers=workers)):
+        pass
     return tally
 
 
-def copy_out(source: Path, target: Path, tally: Tally, progress: Progress) -> Iterator[Entry]:
-    """Copy a live tree into an empty folder; yield each entry as it was in the source, files with their digest.
-
-    A file that vanishes is counted; one that can't be read or never rests is noted in `tally`, and the rest is copied.
-
-    Raises:
-        errors.VolumeFull and its like for the target, errors.Interrupted
-
-    """
-    folders: list[Entry] = []
-    for entry in scan(source, tally):
-        interruption.point()
-        while folders and not entry.path.startswith(folders[-1].path + "/"):
-            _finish_out(target, folders.pop())
-        copied = _copy_entry_out(source, target, entry, tally)
-        if copied is None:
-            continue
-        if copied.kind == FOLDER:
-            folders.append(copied)
-        tally.count(copied)
-        progress(tally)
-        yield copied
-    while folders:
-        _finish_out(target, folders.pop())
-
-
-def copy_back(entries: Iterable[Entry], source: Path, target: Path, tally: Tally, progress: Progress) -> None:
-    """Copy a backup's tree into an empty folder as its listing says.
-
-    An entry without a digest (a backup without a listing) is copied as it is read.
-
-    Raises:
-        errors.BackupDamaged: a file is missing or has other bytes; it never comes under its name.
-        errors.VolumeFull and its like for the target, errors.Interrupted
-
-    """
-    folders: list[Entry] = []
-    for entry in entries:
-        interruption.point()
-        _guard(entry, target)
-        with volume.failures(target / entry.path):
-            _copy_entry_back(entry, source, target, tally)
-        if entry.kind == FOLDER:
-            folders.append(entry)
-        tally.count(entry)
-        progress(tally)
-    for folder in reversed(folders):
-        with volume.failures(target / folder.path):
-            _settle(target / folder.path, folder, folder.mode | _FOLDER_BACK, tally)
-
-
-def compare(entries: Iterable[Entry], root: Path, *, digests: bool) -> Iterator[str]:
+def compare(entries: Iterable[Entry], root: Path, *, digests: bool, workers: int = WORKERS) -> Iterator[str]:
     """Hold a tree against its listing: names, kinds, sizes, links' targets, and the digests if asked for.
 
     Yields a finding an entry that is missing, extra or differs; both are read in the one order, nothing is kept.
     """
-    tally = Tally()
-    found = scan(root, tally)
+    found = (item for item in scan(root, digests=digests, workers=workers) if not _has_vanished(item))
     actual = next(found, None)
     for listed in entries:
-        interruption.point()
-        while actual and _order(actual) < _order(listed):
-            yield f"{actual.path!r} is not listed"
+        while actual and order(actual) < order(listed):
+            yield _stray(actual)
             actual = next(found, None)
-        if actual is None or _order(actual) != _order(listed):
+        if actual is None or order(actual) != order(listed):
             yield f"{listed.path!r} is missing"
             continue
-        if difference := _difference(listed, actual, root, digests=digests):
+        if difference := _difference(listed, actual):
             yield f"{listed.path!r} {difference}"
         actual = next(found, None)
     while actual:
-        yield f"{actual.path!r} is not listed"
+        yield _stray(actual)
         actual = next(found, None)
-    for path in tally.special:
-        yield f"{path!r} is a socket, FIFO or device"
-    for path in tally.unreadable:
-        yield f"{path!r} can't be read"
 
 
 def digest(path: Path) -> tuple[int, str]:
     """A file's size in bytes and its SHA-256."""
     size, sha256 = 0, hashlib.sha256()
     with path.open("rb", buffering=0) as stream:
-        while block := stream.read(_BLOCK):
-            interruption.point()
+        while block := stream.read(BLOCK):
             size += len(block)
             sha256.update(block)
     return size, sha256.hexdigest()
 
 
-def _order(entry: Entry) -> tuple[bytes, ...]:
-    return tuple(os.fsencode(entry.path).split(b"/"))
+def order(item: Taken) -> tuple[bytes, ...]:
+    """The place of an entry in the one order, to compare with."""
+    return tuple(os.fsencode(item.path).split(b"/"))
 
 
-def _names(root: Path, folder: str, tally: Tally) -> list[str]:
-    try:
-        names = os.listdir(root / folder)
-    except OSError as error:
-        if folder and isinstance(error, FileNotFoundError):
-            tally.vanished += 1
-        else:  # a root that is not there is no empty tree
-            tally.unreadable.append(folder or ".")
-        return []
-    if not folder and volume.LOST_AND_FOUND in names:
-        names.remove(volume.LOST_AND_FOUND)
-    prefix = f"{folder}/" if folder else ""
-    return [prefix + name for name in sorted(names, key=os.fsencode)]
+def join(folder: str, name: str) -> str:
+    """The path of a name in a folder; the root's is empty."""
+    return f"{folder}/{name}" if folder else name
 
 
-def _look(root: Path, path: str, tally: Tally) -> Entry | None:
-    try:
-        found = os.lstat(root / path)
-        target = os.readlink(root / path) if stat.S_ISLNK(found.st_mode) else ""
-    except FileNotFoundError:
-        tally.vanished += 1
-        return None
-    except OSError:
-        tally.unreadable.append(path)
-        return None
-    kind = {stat.S_IFREG: FILE, stat.S_IFDIR: FOLDER, stat.S_IFLNK: LINK}.get(stat.S_IFMT(found.st_mode))
-    if kind is None:
-        tally.special.append(path)
-        return None
-    return Entry(
-        path=path,
-        kind=kind,
-        mode=stat.S_IMODE(found.st_mode),
-        uid=found.st_uid,
-        gid=found.st_gid,
-        mtime_ns=found.st_mtime_ns,
-        size=found.st_size if kind == FILE else 0,
-        target=target,
-    )
+def open_root(root: Path) -> int:
+    """Open the root of a tree; the caller closes it."""
+    return os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
-def _copy_entry_out(source: Path, target: Path, entry: Entry, tally: Tally) -> Entry | None:
-    if entry.kind == FILE:
-        return _copy_file_out(source, target, entry, tally)
-    with volume.failures(target / entry.path):
-        if entry.kind == FOLDER:
-            (target / entry.path).mkdir(_FOLDER_OUT)
-        else:
-            _link(target / entry.path, entry)
-    return entry
-
-
-def _copy_file_out(source: Path, target: Path, entry: Entry, tally: Tally) -> Entry | None:
-    """Copy one file of the live tree, again while it changes under the reader's hands."""
-    for _ in range(_READS):
-        try:
-            descriptor = os.open(source / entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except FileNotFoundError:
-            tally.vanished += 1
-            return None
-        except OSError:
-            tally.unreadable.append(entry.path)
-            return None
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # something else has taken its name meanwhile
-            os.close(descriptor)
-            tally.vanished += 1
-            return None
-        with open(descriptor, "rb", buffering=0) as stream:  # noqa: PTH123  a descriptor, not a path
-            before = os.fstat(descriptor)
-            try:
-                blocks = _read(stream.read)
-                copied = _as_read(entry, before, target, blocks)
-            except _SourceFailed:
-                tally.unreadable.append(entry.path)
-                return None
-            after = os.fstat(descriptor)
-        if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns) == (copied.size, copied.mtime_ns):
-            return copied
-        (target / entry.path).unlink()
-    tally.changing.append(entry.path)
-    return None
-
-
-class _SourceFailed(Exception):
-    """Reading failed, told apart from writing, which `volume.failures` turns into our errors."""
-
-
-def _read(read: Callable[[int], bytes]) -> Iterator[bytes]:
-    while True:
-        interruption.point()  # one file may take hours
-        try:
-            block = read(_BLOCK)
-        except OSError as error:
-            raise _SourceFailed from error
-        if not block:
-            return
-        yield block
-
-
-def _as_read(entry: Entry, found: os.stat_result, target: Path, blocks: Iterable[bytes]) -> Entry:
-    """Write what is read under its name, and return the entry as it was found in the source."""
-    mode = stat.S_IMODE(found.st_mode)
-    wide = (mode & 0o777) | _USER_AND_GROUP_READ | (_USER_AND_GROUP_EXECUTE if mode & _EXECUTE else 0)
-    with volume.failures(target / entry.path), _unnamed(target) as temporary:
-        size, sha256 = _write(temporary, blocks)
-        temporary.chmod(wide)
-        os.utime(temporary, ns=(found.st_mtime_ns, found.st_mtime_ns))
-        temporary.rename(target / entry.path)
-    return entry._replace(
-        mode=mode, uid=found.st_uid, gid=found.st_gid, mtime_ns=found.st_mtime_ns, size=size, digest=sha256
-    )
-
-
-class _unnamed:  # noqa: N801  reads as the context manager that it is
-    """A temporary file at the tree's root that is gone afterwards unless it was renamed."""
-
-    def __init__(self, root: Path) -> None:
-        self._path = root / f"{volume.TEMPORARY}{secrets.token_hex(8)}"
-
-    def __enter__(self) -> Path:
-        return self._path
-
-    def __exit__(self, *_: object) -> None:
-        self._path.unlink(missing_ok=True)
-
-
-def _write(path: Path, blocks: Iterable[bytes]) -> tuple[int, str]:
-    size, sha256 = 0, hashlib.sha256()
-    with path.open("xb", buffering=0) as stream:
-        for block in blocks:
-            sha256.update(block)
-            size += len(block)
-            rest = memoryview(block)
-            while rest:
-                rest = rest[stream.write(rest) :]
-    return size, sha256.hexdigest()
-
-
-def _finish_out(target: Path, folder: Entry) -> None:
-    path = target / folder.path
-    with volume.failures(path):
-        path.chmod((folder.mode & 0o777) | _FOLDER_OUT)
-        os.utime(path, ns=(folder.mtime_ns, folder.mtime_ns))
-
-
-def _link(path: Path, entry: Entry) -> None:
-    path.symlink_to(entry.target)
-    os.utime(path, ns=(entry.mtime_ns, entry.mtime_ns), follow_symlinks=False)
-
-
-def _guard(entry: Entry, target: Path) -> None:
-    """Let no listing lead out of the target, be it by `..` or through a link.
+@contextmanager
+def folder_of(top: int, path: str) -> Iterator[int]:
+    """A descriptor of a folder below the root, however long its path.
 
     Raises:
-        errors.BackupDamaged
+        OSError: it is not there, is no folder or may not be opened.
 
     """
-    parts = entry.path.split("/")
-    above = (target.joinpath(*parts[:depth]) for depth in range(1, len(parts)))
-    if "" in parts or "." in parts or ".." in parts or any(folder.is_symlink() for folder in above):
-        raise errors.BackupDamaged([f"the listing's entry {entry.path!r} leads out of the tree"])
-
-
-def _copy_entry_back(entry: Entry, source: Path, target: Path, tally: Tally) -> None:
-    path = target / entry.path
-    if entry.kind == FOLDER:
-        path.mkdir(_FOLDER_OUT)
-    elif entry.kind == LINK:
-        _link(path, entry)
-        _own(path, entry, tally)
-    else:
-        with _unnamed(target) as temporary:
-            _write_checked(entry, source, temporary)
-            wide = entry.mode | _GROUP_WRITE | (_GROUP_EXECUTE if entry.mode & _EXECUTE else 0)
-            _settle(temporary, entry, wide, tally)
-            temporary.rename(path)
-
-
-def _write_checked(entry: Entry, source: Path, temporary: Path) -> None:
+    descriptor = open_folder(top, path)
     try:
-        stream = (source / entry.path).open("rb", buffering=0)
-    except FileNotFoundError as error:
-        raise errors.BackupDamaged([f"{entry.path!r} is missing"]) from error
-    except OSError as error:
-        raise errors.ReadFailed([entry.path], os.strerror(error.errno or 0)) from error
-    with stream:
-        try:
-            size, sha256 = _write(temporary, _read(stream.read))
-        except _SourceFailed as error:
-            raise errors.ReadFailed([entry.path], str(error.__cause__)) from error
-    if (size, sha256) != (entry.size, entry.digest or sha256):
-        raise errors.BackupDamaged([f"{entry.path!r} has other bytes than the listing says"])
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
-def _settle(path: Path, entry: Entry, mode: int, tally: Tally) -> None:
-    """Give an entry its owner, mode and times, in this order: a change of owner clears bits of the mode."""
-    _own(path, entry, tally)
-    tally.widened += mode != entry.mode
-    path.chmod(mode)
-    os.utime(path, ns=(entry.mtime_ns, entry.mtime_ns))
+def open_folder(top: int, path: str) -> int:
+    """Open a folder below the root, however long its path; the caller closes it."""
+    raw = os.fsencode(path)
+    if len(raw) <= _PATH_BYTES:
+        return os.open(raw or b".", _OPEN_FOLDER, dir_fd=top)
+    cut = raw.rindex(b"/", 0, _PATH_BYTES)
+    nearer = os.open(raw[:cut], _OPEN_FOLDER, dir_fd=top)
+    try:
+        return open_folder(nearer, os.fsdecode(raw[cut + 1 :]))
+    finally:
+        os.close(nearer)
 
 
-def _own(path: Path, entry: Entry, tally: Tally) -> None:
-    found = path.lstat()
-    if (found.st_uid, found.st_gid) == (entry.uid, entry.gid):
+def _start(top: int, visitor: Visitor, ahead: Ahead) -> Iterator[Future[list[Pending]]]:
+    """Go from folder to folder, and give the names in them to threads."""
+    found = _look_at_folder(top, "")
+    if isinstance(found, Lost):
+        yield ready([Lost(".", Why.UNREADABLE)])
         return
+    visitor.enter(*found)
+    stack = [(found[0], _groups(found[1]))]
+    while stack:
+        folder, groups = stack[-1]
+        group = next(groups, None)
+        if group is None:
+            stack.pop()
+            if folder.path:
+                yield ready([Left(folder)])
+        elif group[0].kind != FOLDER:
+            yield ahead.start(visitor.task(folder.path, group))
+        else:
+            found = _look_at_folder(top, join(folder.path, group[0].name))
+            if isinstance(found, Lost):
+                yield ready([found])
+                continue
+            visitor.enter(*found)
+            yield ready([found[0]])
+            stack.append((found[0], _groups(found[1])))
+
+
+def _look_at_folder(top: int, path: str) -> tuple[Entry, list[Leaf]] | Lost:
     try:
-        os.chown(path, entry.uid, entry.gid, follow_symlinks=False)
+        with folder_of(top, path) as descriptor:
+            entry = describe(path, os.fstat(descriptor))
+            with os.scandir(descriptor) as names:
+                found = [Leaf(item.name, _kind(item)) for item in names]
+    except (FileNotFoundError, NotADirectoryError):
+        return Lost(path, Why.VANISHED)
     except OSError:
-        tally.ownership_kept += 1
+        return Lost(path, Why.UNREADABLE)
+    if not path:
+        found = [leaf for leaf in found if leaf.name != volume.LOST_AND_FOUND]
+    return entry, sorted(found, key=lambda leaf: os.fsencode(leaf.name))
 
 
-def _difference(listed: Entry, actual: Entry, root: Path, *, digests: bool) -> str:
+def _kind(item: os.DirEntry[str]) -> str:
+    """As the folder says, which costs nothing on most file systems."""
+    if item.is_dir(follow_symlinks=False):
+        return FOLDER
+    if item.is_symlink():
+        return LINK
+    return FILE if item.is_file(follow_symlinks=False) else ""
+
+
+def _groups(leaves: list[Leaf]) -> Iterator[list[Leaf]]:
+    """Cut a folder's names, in their order, into tasks: one folder, or some names that are none."""
+    for is_folder, run in groupby(leaves, key=lambda leaf: leaf.kind == FOLDER):
+        names = list(run)
+        size = 1 if is_folder else TOGETHER
+        yield from (names[start : start + size] for start in range(0, len(names), size))
+
+
+def describe(path: str, found: os.stat_result, **more: str) -> Entry:
+    """Write what was found of a file, folder or link as an entry."""
+    kind = _KINDS[stat.S_IFMT(found.st_mode)]
+    size = found.st_size if kind == FILE else 0
+    return Entry(path, kind, stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid, found.st_mtime_ns, size, **more)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """The visitor that only looks, and reads the files if digests are asked for."""
+
+    top: int
+    ahead: Ahead
+    digests: bool
+
+    def enter(self, folder: Entry, names: Sequence[Leaf]) -> None:
+        pass
+
+    def leave(self, folder: Entry) -> None:
+        pass
+
+    def task(self, folder: str, leaves: Sequence[Leaf]) -> Callable[[], list[Pending]]:
+        return partial(take_each, self.top, folder, leaves, self._look)
+
+    def _look(self, folder: int, path: str, name: str) -> Pending:
+        self.ahead.point()
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "")
+        if kind == FILE and self.digests:
+            long = found.st_size > LARGE
+            return self.ahead.start(partial(self._read_alone, path)) if long else self._read(folder, path, name)
+        if kind == LINK:
+            return describe(path, found, target=os.readlink(name, dir_fd=folder))
+        return describe(path, found) if kind else Lost(path, Why.SPECIAL)
+
+    def _read_alone(self, path: str) -> Taken:
+        folder, _, name = path.rpartition("/")
+        (found,) = take_each(self.top, folder, [Leaf(name, FILE)], self._read)
+        return only(found)
+
+    def _read(self, folder: int, path: str, name: str) -> Taken:
+        descriptor = os.open(name, _READ, dir_fd=folder)
+        try:
+            return describe(path, os.fstat(descriptor), digest=read_digest(descriptor, self.ahead))
+        finally:
+            os.close(descriptor)
+
+
+def only(item: Pending) -> Taken:
+    """What a task of its own took; it gives nothing to another thread."""
+    if not isinstance(item, Entry | Lost):
+        raise TypeError(item)
+    return item
+
+
+def take_each(top: int, folder: str, leaves: Sequence[Leaf], take: Callable[[int, str, str], Pending]) -> list[Pending]:
+    """Take some names of a folder by its descriptor; what the system refuses to show is lost."""
+    try:
+        with folder_of(top, folder) as descriptor:
+            return [_take_one(descriptor, join(folder, leaf.name), leaf.name, take) for leaf in leaves]
+    except OSError as error:
+        return [_lost(join(folder, leaf.name), error) for leaf in leaves]
+
+
+def _take_one(folder: int, path: str, name: str, take: Callable[[int, str, str], Pending]) -> Pending:
+    try:
+        return take(folder, path, name)
+    except OSError as error:
+        return _lost(path, error)
+
+
+def _lost(path: str, error: OSError) -> Lost:
+    return Lost(path, Why.VANISHED if error.errno in {errno.ENOENT, errno.ENOTDIR} else Why.UNREADABLE)
+
+
+def read_digest(descriptor: int, ahead: Ahead) -> str:
+    """Read a file to its end and return its SHA-256."""
+    sha256 = hashlib.sha256()
+    while block := os.read(descriptor, BLOCK):
+        ahead.point()
+        sha256.update(block)
+    return sha256.hexdigest()
+
+
+def _has_vanished(item: Taken) -> bool:
+    return isinstance(item, Lost) and item.why is Why.VANISHED
+
+
+def _stray(actual: Taken) -> str:
+    return f"{actual.path!r} {_REASONS[actual.why] if isinstance(actual, Lost) else 'is not listed'}"
+
+
+def _difference(listed: Entry, actual: Taken) -> str:
+    if isinstance(actual, Lost):
+        return _REASONS[actual.why]
     if listed.kind != actual.kind:
         return f"is a {actual.kind}, listed as {listed.kind}"
     if listed.size != actual.size:
         return f"has {actual.size} bytes, listed with {listed.size}"
     if listed.target != actual.target:
         return "points elsewhere than listed"
-    if digests and listed.kind == FILE and listed.digest:
-        try:
-            same = digest(root / listed.path)[1] == listed.digest
-        except OSError as error:
-            return f"can't be read ({os.strerror(error.errno or 0)})"
-        return "" if same else "has other bytes than listed"
+    if listed.digest and actual.digest and listed.digest != actual.digest:
+        return "has other bytes than listed"
     return ""

@@ -142,7 +142,7 @@ def verify(folder: Path) -> None:
             f"backup {opened.name} of 3scale {opened.manifest.source.threescale_version or '(version not recorded)'}"
         )
     click.echo(
-        f"{'NOT whole' if findings else 'whole'}: {maker}, {opened.entries_count} entries, {opened.size_bytes} bytes"
+        f"{'NOT whole' if findings else 'whole'}: {maker}, {opened.counts.entries} entries, {opened.size_bytes} bytes"
     )
     sys.exit(1 if findings else 0)
 

@@ -71,7 +71,7 @@ def test_a_sealed_backup_opens_as_what_it_is(backup_volume, sealed):
     assert opened.apimanager["metadata"]["name"] == "example-apimanager"
     assert opened.system_storage.capacity == "256Mi"
     assert "Available" in opened.ready.conditions
-    assert opened.entries_count == len(list(opened.entries()))
+    assert opened.counts.entries == len(list(opened.entries()))
     assert opened.size_bytes == sum(entry.size for entry in opened.entries())
     assert list(opened.findings(digests=True)) == []
 
@@ -151,7 +151,7 @@ class TestOfTheOperator:
         assert opened.name == "claim-of-it"
         assert opened.threescale_version == "2.13"
         assert (opened.system_storage, opened.ready) == (SystemStorage(), Ready())
-        assert (opened.entries_count, opened.size_bytes) == (2, 3)
+        assert (opened.counts.entries, opened.size_bytes) == (2, 3)
         assert [(entry.path, entry.digest) for entry in opened.entries()] == [("acme", ""), ("acme/logo.png", "")]
         assert list(opened.findings(digests=True)) == []
         opened.check_listing()
@@ -268,7 +268,7 @@ class TestGenuine:
         assert opened.threescale_version == "2.16"
         assert list(opened.findings(digests=True)) == []
         assert len(secrets.to_restore(opened)) == 9
-        assert opened.entries_count > 80
+        assert opened.counts.entries > 80
 
     def test_our_files_of_its_objects_have_its_form(self, genuine):
         for path in [*(genuine / "secrets").iterdir(), *(genuine / "configmaps").iterdir()]:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import click
 import pytest
@@ -281,6 +282,19 @@ def test_without_a_folder_for_outputs_none_are_left(tmp_path, monkeypatch, empty
 
     assert bare(monkeypatch, *told, "report", "--failures", "null", "--advice", "x") == 0
     assert not (tmp_path / "outputs").exists()
+
+
+def test_progress_is_logged_each_minute(monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    show = progress()
+    now = time.monotonic()
+
+    show(1, 9)
+    monkeypatch.setattr(time, "monotonic", lambda: now + 61)
+    show(5, 9)
+    show(6, 9)
+
+    assert caplog.messages == ["5 of 9 entries and MiB are done"]
 
 
 def test_progress_is_written_at_most_every_2_s_and_at_the_end(tmp_path, monkeypatch):

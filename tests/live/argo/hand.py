@@ -48,8 +48,7 @@ def is_large(path):
     except OSError:
         return False
 
-folder = pathlib.Path("/backup/system-filestorage-pvc")
-wait(lambda: folder.is_dir() and any(is_large(path) for path in folder.glob(".*")))
+wait(lambda: is_large(pathlib.Path("/backup/system-filestorage-pvc/zz-large")))
 """
 _SEND: Final = """
 os.kill(wait(phase), signal.{signal})

@@ -72,17 +72,17 @@ def without(obj):
 objects.clean = without
 """
 COPY_WITHOUT_DOT_FILES_MODES_AND_TIMES = """
-import os
 from steps import mtree, tree
-scan, dump = tree.scan, mtree.dump
-def without(root, tally):
-    return (entry for entry in scan(root, tally) if not os.path.basename(entry.path).startswith("."))
+look, dump = tree._look_at_folder, mtree.dump
+def without(top, path):
+    folder, leaves = look(top, path)
+    return folder, [leaf for leaf in leaves if not leaf.name.startswith(".")]
 def rounded(entries):
     for entry in entries:
         mode = 0o600 if entry.path.endswith("-rf") else entry.mode
         time = entry.mtime_ns // 10**9 * 10**9 if entry.kind == "link" else entry.mtime_ns
         yield entry._replace(mode=mode, mtime_ns=time)
-tree.scan, mtree.dump = without, lambda entries: dump(rounded(entries))
+tree._look_at_folder, mtree.dump = without, lambda entries: dump(rounded(entries))
 """
 RESTORE_ONE_LESS = """
 from steps import secrets
@@ -94,17 +94,16 @@ from steps import configmaps
 configmaps.to_restore = lambda backup: []
 """
 ZERO_A_FILE_AND_SKIP_A_MODE = """
-from steps import tree
-write_checked, settle = tree._write_checked, tree._settle
-def zeroed(entry, source, temporary):
-    write_checked(entry, source, temporary)
+import os
+from steps import copier
+settle = copier._Back._settle
+def unsettled(self, descriptor, entry, mode):
     if entry.path.endswith("conditions.pdf"):
-        temporary.write_bytes(bytes(entry.size))
-def unsettled(path, entry, mode, tally):
-    settle(path, entry, mode, tally)
+        os.pwrite(descriptor, bytes(entry.size), 0)
+    settle(self, descriptor, entry, mode)
     if entry.path == "empty-dir":
-        path.chmod(0o700)
-tree._write_checked, tree._settle = zeroed, unsettled
+        os.fchmod(descriptor, 0o700)
+copier._Back._settle = unsettled
 """
 
 

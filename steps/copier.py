@@ -256,8 +256,12 @@ class _Out:
         """Write what is read under its name, and return the entry with what it had."""
         name = entry.path.rpartition("/")[2]
         with volume.failures(self.target / entry.path), _creating(name, there, _wide_out(entry.mode)) as copy:
-            size, sha256 = _pour(stream, copy, entry.size, self.ahead, self.meter)
-            os.utime(copy, ns=(entry.mtime_ns, entry.mtime_ns))
+            try:
+                size, sha256 = _pour(stream, copy, entry.size, self.ahead, self.meter)
+                os.utime(copy, ns=(entry.mtime_ns, entry.mtime_ns))
+            except BaseException:  # a SIGTERM too: half a file is left by a kill only
+                _forget(name, there)
+                raise
         return entry._replace(size=size, digest=sha256)
 
 

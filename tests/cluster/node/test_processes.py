@@ -57,10 +57,12 @@ def test_a_process_that_is_gone_is_stopped_already(layout):
 def test_a_process_is_found_by_a_word_of_its_command(layout):
     word = str(layout.containerd_socket)
     started = processes.start(layout, "shim", ["sh", "-c", "sleep 60", "shim", word])
-    found = [process.pid for process in processes.with_argument(word)]
-    started.stop()
 
-    assert found == [started.pid]
+    def found():  # for a moment it is not yet what it shall be, and its child still is what it was
+        return [process.pid for process in processes.with_argument(word)] == [started.pid]
+
+    readiness.wait(started, found, layout)
+    started.stop()
 
 
 def test_no_environment_of_ours_passes_to_a_part(layout, monkeypatch):

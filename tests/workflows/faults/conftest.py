@@ -89,26 +89,28 @@ class Hand:
             large = self._stage.storage / "zz-large"
             with large.open("wb") as stream:
                 stream.truncate(1 << 28)
-            before = set(target.glob(".*"))  # what a try that was killed has left
-            watcher = threading.Thread(target=self._watch, args=(large, target, before, number, process))
+            copy = target / large.name
+            left_ns = copy.stat().st_mtime_ns if copy.exists() else 0  # by a try that was killed
+            watcher = threading.Thread(target=self._watch, args=(large, copy, left_ns, number, process))
             self.threads.append(watcher)
             watcher.start()
 
         return strike
 
     @staticmethod
-    def _watch(large, target, before, number, process) -> None:
-        while process.poll() is None and not any(_is_under_way(path) for path in {*target.glob(".*")} - before):
+    def _watch(large, copy, left_ns, number, process) -> None:
+        while process.poll() is None and not _is_under_way(copy, left_ns):
             time.sleep(0.001)
         large.unlink()
         process.send_signal(number)
 
 
-def _is_under_way(path) -> bool:
+def _is_under_way(copy, left_ns) -> bool:
     try:
-        return path.stat().st_size >= 1 << 20
+        found = copy.stat()
     except FileNotFoundError:
         return False
+    return found.st_size >= 1 << 20 and found.st_mtime_ns != left_ns
 
 
 def _apply(stage, **strategy) -> None:

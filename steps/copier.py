@@ -5,7 +5,7 @@ and replace it. On the way back a file comes under its name only when its bytes 
 listed mode plus what System needs (group 0 writes), the listed times, and owner and group as far as the system allows.
 
 A copy that was interrupted is gone on with: what a listing says is whole is read once and kept when it has the listed
-digest; all else is made anew.
+digest; all else is made anew, and what another user has left, whose modes and times are not to be set.
 """
 
 import errno
@@ -518,7 +518,7 @@ def _whole(listed: Entry, folder: int, ahead: Ahead) -> Iterator[int | None]:
         return
     try:
         found = os.fstat(descriptor)
-        same = stat.S_ISREG(found.st_mode) and found.st_size == listed.size and bool(listed.digest)
+        same = stat.S_ISREG(found.st_mode) and found.st_size == listed.size and bool(listed.digest) and _is_ours(found)
         yield descriptor if same and tree.read_digest(descriptor, ahead) == listed.digest else None
     finally:
         os.close(descriptor)
@@ -530,13 +530,17 @@ def _make_folder(name: str, folder: int) -> bool:
         os.mkdir(name, _FOLDER_OUT, dir_fd=folder)
     except FileExistsError:
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        if stat.S_ISDIR(found.st_mode):
-            if found.st_uid == os.geteuid():
-                os.chmod(name, _FOLDER_OUT, dir_fd=folder)
+        if stat.S_ISDIR(found.st_mode) and _is_ours(found):
+            os.chmod(name, _FOLDER_OUT, dir_fd=folder)
             return False
         _remove(name, folder)
         os.mkdir(name, _FOLDER_OUT, dir_fd=folder)
     return True
+
+
+def _is_ours(found: os.stat_result) -> bool:
+    """Whether this user may give an entry its mode and times; what another has left is made anew."""
+    return os.geteuid() in {0, found.st_uid}
 
 
 def _make_link(entry: Entry, folder: int) -> None:
@@ -552,7 +556,8 @@ def _remove(name: str, folder: int) -> None:
     """Remove whatever has this name, a folder with all that is in it."""
     if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
         with tree.folder_of(folder, name) as inner:
-            os.fchmod(inner, _FOLDER_OUT)
+            if _is_ours(os.fstat(inner)):
+                os.fchmod(inner, _FOLDER_OUT)
             for below in os.listdir(inner):
                 _remove(below, inner)
         os.rmdir(name, dir_fd=folder)

@@ -83,12 +83,12 @@ def anyones():
 
 
 @contextmanager
-def ordinary_user():
+def ordinary_user(uid=ORDINARY_USER):
     """Run as a user that root's rights do not help, of group 0."""
     if not ROOT:
         yield
         return
-    os.seteuid(ORDINARY_USER)
+    os.seteuid(uid)
     try:
         yield
     finally:
@@ -802,3 +802,24 @@ def test_a_large_file_among_small_ones_is_copied_and_listed_in_its_place(tmp_pat
 
     assert [entry.path for entry in entries] == ["a", "b", "c"]
     assert list(tree.compare(entries, tmp_path / "target", digests=True)) == []
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can become two other users of group 0")
+def test_another_user_of_the_group_goes_on_with_either_copy(anyones):
+    content = {b"a": (FILE, b"1", 0o644, 10**18), b"d": (FOLDER, {b"b": (FILE, b"2", 0o755, 0)}, 0o755, 10**18)}
+    source = build(anyones / "source", content | {b"l": (LINK, b"a", 0o777, 10**18)})
+    undisturbed, copy, target = (anyones / name for name in ("undisturbed", "copy", "target"))
+    for folder in (undisturbed, copy, target):
+        folder.mkdir()
+        folder.chmod(0o777)
+    expected = out(source, undisturbed)
+    with ordinary_user():
+        known = out(source, copy)
+        back(known, copy, target)
+    with ordinary_user(ORDINARY_USER + 1):
+        entries = out(source, copy, known=known)
+        back(entries, copy, target, again=True)
+
+        assert list(tree.compare(entries, target, digests=True)) == []
+    assert entries == expected
+    assert {entry.uid for entry in [*seen(copy), *seen(target)]} == {ORDINARY_USER + 1}

@@ -25,10 +25,9 @@ from pathlib import Path
 from steps import errors, tree, volume
 from steps.ahead import FAR, Ahead, ready
 from steps.mtree import FILE, FOLDER, LINK, Entry
-from steps.tree import BLOCK, LARGE, TOGETHER, Leaf, Lost, Pending, Taken, Why, join
+from steps.tree import BLOCK, LARGE, READ, TOGETHER, Leaf, Lost, Pending, Taken, Why, join
 
 _READS = 3  # of a file that changes while it is read
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _USER_AND_GROUP_READ = 0o640
 _USER_AND_GROUP_EXECUTE = 0o110
@@ -108,7 +107,9 @@ class _Known:
         self._next = next(self._entries, None)
 
     def find(self, path: str) -> Entry | None:
-        place = tuple(os.fsencode(path).split(b"/"))
+        if self._next is None:  # as in every first run: nothing is worked out for a name
+            return None
+        place = tree.place(path)
         while self._next and tree.order(self._next) < place:
             self._next = next(self._entries, None)
         return self._next if self._next and self._next.path == path else None
@@ -180,7 +181,7 @@ class _Out:
                 return self._copy_file(here, there, path, known[name], alone=False)
             return self._copy_link(here, there, path) if kinds[name] == LINK else Lost(path, Why.SPECIAL)
 
-        with self._folder(folder) as there:
+        with _target_folder(self.there, folder, self.target) as there:
             return tree.take_each(self.here, folder, leaves, take)
 
     def _copy_alone(self, path: str, known: Entry | None) -> Taken:
@@ -189,18 +190,9 @@ class _Out:
         def take(here: int, path: str, _name: str) -> Pending:
             return self._copy_file(here, there, path, known, alone=True)
 
-        with self._folder(folder) as there:
+        with _target_folder(self.there, folder, self.target) as there:
             (taken,) = tree.take_each(self.here, folder, [Leaf(name, FILE)], take)
         return tree.only(taken)
-
-    @contextmanager
-    def _folder(self, path: str) -> Iterator[int]:
-        with volume.failures(self.target / path):
-            there = tree.open_folder(self.there, path)
-        try:
-            yield there
-        finally:
-            os.close(there)
 
     def _copy_link(self, here: int, there: int, path: str) -> Taken:
         name = path.rpartition("/")[2]
@@ -338,9 +330,7 @@ class _Back:
 
     def _bring(self, entries: Sequence[Entry], *, again: bool) -> None:
         folder = _parent(entries[0])
-        with volume.failures(self._target / folder):
-            there = tree.open_folder(self._there, folder)
-        try:
+        with _target_folder(self._there, folder, self._target) as there:
             for entry in entries:
                 self._ahead.point()
                 if entry.kind == LINK:
@@ -348,8 +338,6 @@ class _Back:
                 elif not (again and self._is_there(entry, there)):
                     self._bring_file(entry, there)
                 self._meter.add(entries=1)
-        finally:
-            os.close(there)
 
     def _bring_link(self, entry: Entry, there: int) -> None:
         with volume.failures(self._target / entry.path):
@@ -390,7 +378,7 @@ class _Back:
     def _source(self, entry: Entry) -> Iterator[int]:
         try:
             with tree.folder_of(self._here, _parent(entry)) as here:
-                stream = os.open(_name(entry), _READ, dir_fd=here)
+                stream = os.open(_name(entry), READ, dir_fd=here)
         except FileNotFoundError as error:
             raise errors.BackupDamaged([f"{entry.path!r} is missing"]) from error
         except OSError as error:
@@ -484,8 +472,19 @@ def _opened_root(root: Path) -> Iterator[int]:
 
 
 @contextmanager
+def _target_folder(top: int, path: str, target: Path) -> Iterator[int]:
+    """A folder of the target, whose failures to open are the target's; what is done in it has failures of its own."""
+    with volume.failures(target / path):
+        descriptor = tree.open_folder(top, path)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def _opened(name: str, folder: int) -> Iterator[int]:
-    stream = os.open(name, _READ, dir_fd=folder)
+    stream = os.open(name, READ, dir_fd=folder)
     try:
         yield stream
     finally:
@@ -510,7 +509,7 @@ def _creating(name: str, folder: int, mode: int) -> Iterator[int]:
 def _whole(listed: Entry, folder: int, ahead: Ahead) -> Iterator[int | None]:
     """A file as it is listed, opened; None where there is none or another."""
     try:
-        descriptor = os.open(_name(listed), _READ, dir_fd=folder)
+        descriptor = os.open(_name(listed), READ, dir_fd=folder)
     except OSError as error:
         if error.errno not in {errno.ENOENT, errno.ELOOP, errno.EACCES, errno.ENXIO}:
             raise

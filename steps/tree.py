@@ -28,7 +28,7 @@ BLOCK = 1 << 20
 WORKERS = 8  # they wait more than they compute: twice the cores or more, whatever the medium
 LARGE = 4 << 20  # files above this size are tasks of their own
 TOGETHER = 64  # names in one task: threads that meet in one folder wait for each other, 16 took a third longer
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PATH_BYTES = 4000  # less than PATH_MAX
 _KINDS = {stat.S_IFREG: FILE, stat.S_IFDIR: FOLDER, stat.S_IFLNK: LINK}
@@ -196,7 +196,12 @@ def digest(path: Path) -> tuple[int, str]:
 
 def order(item: Taken) -> tuple[bytes, ...]:
     """The place of an entry in the one order, to compare with."""
-    return tuple(os.fsencode(item.path).split(b"/"))
+    return place(item.path)
+
+
+def place(path: str) -> tuple[bytes, ...]:
+    """The place of a path in the one order."""
+    return tuple(os.fsencode(path).split(b"/"))
 
 
 def join(folder: str, name: str) -> str:
@@ -337,7 +342,7 @@ class _Look:
         return only(found)
 
     def _read(self, folder: int, path: str, name: str) -> Taken:
-        descriptor = os.open(name, _READ, dir_fd=folder)
+        descriptor = os.open(name, READ, dir_fd=folder)
         try:
             return describe(path, os.fstat(descriptor), digest=read_digest(descriptor, self.ahead))
         finally:

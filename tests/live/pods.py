@@ -15,7 +15,7 @@ from workflows.rehearsal import endings
 from workflows.rehearsal.endings import Ending
 from workflows.rehearsal.limits import Limit
 from workflows.rehearsal.nodes import Phase
-from workflows.rehearsal.pod import Order
+from workflows.rehearsal.pod import Order, manifest
 
 POD_S: Final = 180.0  # for a pod to be scheduled, pulled, run
 OF_TESTS: Final = {"pod-security.kubernetes.io/enforce": "restricted", "threescale-backup-tests": "true"}
@@ -98,40 +98,23 @@ class Pods:
     def pod(self, order: Order) -> Object:
         """Write the pod of an order, as Argo makes it."""
         assert _PLAYED.issuperset(order.template), order.template.keys()
-        container = dict(order.template["container"])
+        pod = manifest(order, self._namespace)
+        (main,) = pod["spec"]["containers"]
         environment = [
             {"name": "ARGO_NODE_ID", "value": order.node_id},
             {"name": "ARGO_WORKFLOW_NAME", "value": order.workflow},
             {"name": "ARGO_CONTAINER_NAME", "value": "main"},
-            *container.get("env", []),
+            *main.get("env", []),
         ]
         wait = {
             "name": "wait",
-            "image": container["image"],
+            "image": main["image"],
             "command": ["python", "-c", _WAIT],
             "volumeMounts": [{"name": "tmp", "mountPath": "/tmp", "readOnly": True}],
             "securityContext": LOCKED,
         }
-        return {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {
-                "name": order.pod,
-                "namespace": self._namespace,
-                "labels": {"workflows.argoproj.io/workflow": order.workflow},
-                "annotations": {
-                    "workflows.argoproj.io/node-name": order.path,
-                    "workflows.argoproj.io/node-id": order.node_id,
-                },
-            },
-            "spec": {
-                **order.pod_fields,
-                "serviceAccountName": order.service_account,
-                "restartPolicy": "Never",
-                "volumes": [dict(volume) for volume in order.volumes],
-                "containers": [{**container, "name": "main", "env": environment}, wait],
-            },
-        }
+        pod["spec"] |= {**order.pod_fields, "containers": [{**main, "env": environment}, wait]}
+        return pod
 
     def _find(self, order: Order) -> Object | None:
         return self._kubernetes.get("pods", self._namespace, order.pod)

@@ -188,26 +188,7 @@ class Kubelet:
 
     def _create(self, order: Order) -> Manifest:
         """Show the pod to the cluster; volumes and container are those of the manifest."""
-        pod = {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {
-                "name": order.pod,
-                "namespace": self._namespace,
-                "labels": {"workflows.argoproj.io/workflow": order.workflow},
-                "annotations": {
-                    "workflows.argoproj.io/node-name": order.path,
-                    "workflows.argoproj.io/node-id": order.node_id,
-                },
-            },
-            "spec": {
-                "serviceAccountName": order.service_account,
-                "volumes": [dict(volume) for volume in order.volumes],
-                "containers": [{**order.template["container"], "name": "main"}],
-                "restartPolicy": "Never",
-            },
-            "status": {"phase": "Pending"},
-        }
+        pod = manifest(order, self._namespace) | {"status": {"phase": "Pending"}}
         self._cluster.apply(pod)
         return pod
 
@@ -234,6 +215,29 @@ class Kubelet:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def manifest(order: Order, namespace: str) -> Manifest:
+    """Write the pod of an order, with its one container, as Argo names and labels it."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": order.pod,
+            "namespace": namespace,
+            "labels": {"workflows.argoproj.io/workflow": order.workflow},
+            "annotations": {
+                "workflows.argoproj.io/node-name": order.path,
+                "workflows.argoproj.io/node-id": order.node_id,
+            },
+        },
+        "spec": {
+            "serviceAccountName": order.service_account,
+            "volumes": [dict(volume) for volume in order.volumes],
+            "containers": [{**order.template["container"], "name": "main"}],
+            "restartPolicy": "Never",
+        },
+    }
 
 
 def _too_late(late: float | None) -> str:

@@ -7,7 +7,6 @@ and to the termination log, the only text that Argo shows beside a failed node.
 import logging
 import os
 import sys
-import traceback
 from itertools import pairwise
 from pathlib import Path
 
@@ -93,9 +92,7 @@ def main() -> None:
     except errors.PhaseError as error:
         _fail(termination_log, str(error), error.exit_code)
     except Exception as error:  # noqa: BLE001  the last door: its message may quote data, so only its place is shown
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        text = f"unexpected {type(error).__name__} at {Path(place.filename).name}:{place.lineno}: please report it"
-        _fail(termination_log, text, errors.REFUSED_EXIT)
+        _fail(termination_log, str(errors.Unexpected.at(error)), errors.REFUSED_EXIT)
 
 
 def _termination_log(arguments: list[str]) -> Path | None:

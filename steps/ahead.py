@@ -1,84 +1,285 @@
-"""Threads that work ahead of a reader who wants the results in order: they overlap the waiting for a volume."""
+"""Processes that work ahead of a reader who wants the results in order: they overlap the waiting, and the computing.
 
-import threading
+A task is told to a worker as plain data, and answered with a list of items. An item may be `More`: the results of
+another task belong in its place. The reader gets the items depth first, as if one process had done task after task;
+what comes next for the reader is done first. Workers are forked, so that what they act with needs no description: they
+end with the reader, however it ends.
+
+Threads were tried and lost: 20,000 files of 4 KiB from a warm cache on two cores took one process 4.0 s, two threads
+4.7 s, eight threads 5.2 s (they wait for the interpreter's lock at each system call), two processes 2.0 s and eight
+2.4 s; from a cold cache 3.4, 4.3, 3.8, 3.4 and 2.0 s.
+"""
+
+import ctypes
+import gc
+import heapq
+import multiprocessing
+import os
+import pickle
+import signal
+import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkProcess
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from steps import errors, interruption
 
-Result = TypeVar("Result")
-Task = Callable[[], Result]
+Task = TypeVar("Task")
+Item = Any  # what a task is answered with; each visitor says what it gives
 
-FAR = 512  # tasks under way or waiting to be read: bounds the memory, and how far a slow one lets others go ahead
+UNREAD = 50_000  # items that wait for the reader: bounds the memory, and how far a slow task lets others go ahead
+_AT_HAND = 2  # tasks told to a worker: the one it does, and the next
 _TICK_S = 1.0
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+_FORK = multiprocessing.get_context("fork")
+_reader_ends: set[Connection] = set()  # of all workers of this process: a new one closes what it inherits
 
 
-class Ahead:
-    """Some threads, for the length of a `with` block; whatever ends the block stops them at their next safe point."""
+class More(NamedTuple):
+    """In the place of the results of another task."""
 
-    def __init__(self, workers: int, tick: Callable[[], object] = lambda: None) -> None:
-        """Start `workers` threads; `tick` is called about once a second while a result is waited for."""
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="ahead")
-        self._stopping = threading.Event()
+    task: Any
+
+
+class _Node:
+    """A task with its place: those of a task's own `More` lie between it and the next."""
+
+    __slots__ = ("items", "key", "task")
+
+    def __init__(self, key: tuple[int, ...], task: Any) -> None:
+        self.key = key
+        self.task = task
+        self.items: list[Item] | None = None
+
+    def __lt__(self, other: "_Node") -> bool:
+        return self.key < other.key
+
+
+class Ahead(Generic[Task]):
+    """Some processes that do tasks, for the length of a `with` block; none of them outlives it."""
+
+    def __init__(
+        self,
+        act: Callable[[Task], list[Item]],
+        workers: int,
+        tick: Callable[[], object] = lambda: None,
+        enter: Callable[[int], object] = lambda _number: None,
+    ) -> None:
+        """Ready `workers` processes, forked when the block begins; 0 does the tasks in this one, for tests.
+
+        `tick` is called about once a second while results are waited for; `enter` in each worker, with its number from
+        1 on, before it does anything.
+        """
+        self._act = act
+        self._count = workers
         self._tick = tick
+        self._enter = enter
+        self._workers: list[_Worker] = []
+        self._ticked = time.monotonic()
 
     def __enter__(self) -> Self:
+        gc.freeze()  # else a worker's collector touches, and so copies, what it shares with this process
+        try:
+            for number in range(1, self._count + 1):
+                self._workers.append(_Worker(self._act, self._enter, number))
+        finally:
+            gc.unfreeze()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stopping.set()
-        self._pool.shutdown(cancel_futures=True)
+        for worker in self._workers:
+            worker.close(at_once=error is not None)
+        for worker in self._workers:
+            worker.join()
 
-    def point(self) -> None:
-        """A safe point of a task.
-
-        Raises:
-            errors.Interrupted: a SIGTERM has come, or the block has ended.
-
-        """
-        interruption.point()
-        if self._stopping.is_set():
-            raise errors.Interrupted
-
-    def start(self, task: Task[Result]) -> Future[Result]:
-        """Start a task; a task may start others, and must not wait for them."""
-        return self._pool.submit(task)
-
-    def in_order(self, started: Iterable[Future[Result]]) -> Iterator[Result]:
-        """Yield the results of tasks in their order; they are asked for one by one, not more ahead than fit.
+    def stream(self, tasks: Iterable[Task]) -> Iterator[Item]:
+        """Yield the items of tasks in order; tasks are asked for one by one, not more ahead than fit.
 
         Raises:
-            errors.Interrupted, and whatever the first task in the order raises that fails
+            errors.Interrupted, errors.WorkerLost, and whatever a task raises
 
         """
-        under_way: deque[Future[Result]] = deque()
-        for task in started:
-            under_way.append(task)
-            while under_way and (len(under_way) > FAR or under_way[0].done()):
-                yield self.result(under_way.popleft())
-        while under_way:
-            yield self.result(under_way.popleft())
+        plan = _Plan(tasks)
+        while (node := plan.next_top()) is not None:
+            stack: list[Iterator[Item]] = [iter((node,))]
+            while stack:
+                item = next(stack[-1], None)
+                if item is None:
+                    stack.pop()
+                elif isinstance(item, _Node):
+                    self._do(plan, item)
+                    stack.append(iter(plan.read(item)))
+                else:
+                    yield item
 
-    def result(self, future: Future[Any]) -> Any:
-        """Wait for the result of one task."""
-        while True:
+    def _do(self, plan: "_Plan", wanted: _Node) -> None:
+        """Go on until the task that the reader has come to is done."""
+        while wanted.items is None:
             interruption.point()
-            try:
-                return future.result(_TICK_S)
-            except NotYet:
-                if future.done():  # the task's own
-                    raise
+            if self._workers:
+                self._give(plan, wanted)
+                self._take(plan)
+            else:
+                node = plan.start(wanted)
+                plan.done(node, self._act(node.task))
+            if time.monotonic() - self._ticked >= _TICK_S:
+                self._ticked = time.monotonic()
                 self._tick()
 
+    def _give(self, plan: "_Plan", wanted: _Node) -> None:
+        for at_hand in range(_AT_HAND):  # one for each before a second for any
+            for worker in self._workers:
+                if len(worker.nodes) > at_hand or (node := plan.to_start(wanted)) is None:
+                    continue
+                worker.give(node)
 
-def ready(result: Result) -> Future[Result]:
-    """A task that needed no thread."""
-    future: Future[Result] = Future()
-    future.set_result(result)
-    return future
+    def _take(self, plan: "_Plan") -> None:
+        busy = {worker.connection: worker for worker in self._workers if worker.nodes}
+        for connection in wait(list(busy), _TICK_S):
+            plan.done(*busy[connection].take())  # type: ignore[index]  # of the kind that it was given
+
+
+class _Plan:
+    """The tasks in their order: which comes next, and what waits to be read."""
+
+    def __init__(self, tasks: Iterable[Any]) -> None:
+        self._tasks = enumerate(tasks)
+        self._top: deque[_Node] = deque()
+        self._to_start: list[_Node] = []
+        self._unread = 0
+
+    def next_top(self) -> _Node | None:
+        """The next of the tasks themselves."""
+        if not self._top:
+            self._ask()
+        return self._top.popleft() if self._top else None
+
+    def _ask(self) -> None:
+        for number, task in self._tasks:
+            node = _Node((number,), task)
+            self._top.append(node)
+            heapq.heappush(self._to_start, node)
+            return
+
+    def to_start(self, wanted: _Node) -> _Node | None:
+        """The next to be started, if what waits to be read leaves room for it, or the reader waits for it."""
+        if not self._to_start and self._unread < UNREAD:
+            self._ask()
+        if not self._to_start or (self._unread >= UNREAD and self._to_start[0] is not wanted):
+            return None
+        return heapq.heappop(self._to_start)
+
+    def start(self, wanted: _Node) -> _Node:
+        """The first to be started, which is the one that the reader has come to."""
+        node = heapq.heappop(self._to_start)
+        if node is not wanted:
+            raise AssertionError(node.key)
+        return node
+
+    def done(self, node: _Node, items: list[Item]) -> None:
+        """Note a task's results, and the tasks that belong between them."""
+        for number, item in enumerate(items):
+            if isinstance(item, More):
+                items[number] = more = _Node((*node.key, number), item.task)
+                heapq.heappush(self._to_start, more)
+        node.items = items
+        self._unread += len(items)
+
+    def read(self, node: _Node) -> list[Item]:
+        """What was waited for."""
+        items, node.items = node.items or [], []
+        self._unread -= len(items)
+        return items
+
+
+class _Worker:
+    """A process that does tasks one by one, and the reader's end of the line to it."""
+
+    def __init__(self, act: Callable[[Any], list[Item]], enter: Callable[[int], object], number: int) -> None:
+        self.nodes: deque[_Node] = deque()
+        self.connection, other = _FORK.Pipe()
+        _reader_ends.add(self.connection)
+        self._process: ForkProcess = _FORK.Process(
+            target=_serve, args=(act, enter, number, other, os.getpid()), daemon=True
+        )
+        with warnings.catch_warnings():  # Python 3.12 warns where other threads run; none holds what a worker needs
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._process.start()
+        other.close()
+
+    def give(self, node: _Node) -> None:
+        """Tell it a task."""
+        self.nodes.append(node)
+        try:
+            self.connection.send_bytes(pickle.dumps(node.task, pickle.HIGHEST_PROTOCOL))
+        except OSError:
+            self._lost()
+
+    def take(self) -> tuple[_Node, list[Item]]:
+        """Take the answer to the first of its tasks.
+
+        Raises:
+            errors.WorkerLost, and what the task raised
+
+        """
+        try:
+            answer = pickle.loads(self.connection.recv_bytes())  # noqa: S301  from our own process
+        except (EOFError, OSError):
+            self._lost()
+        if isinstance(answer, BaseException):
+            raise answer
+        return self.nodes.popleft(), answer
+
+    def _lost(self) -> None:
+        self._process.join()
+        raise errors.WorkerLost(self._process.exitcode or 0)
+
+    def close(self, *, at_once: bool) -> None:
+        """Let it end: after its task, or at its next safe point."""
+        if at_once and self._process.is_alive():
+            self._process.terminate()
+        _reader_ends.discard(self.connection)
+        self.connection.close()
+
+    def join(self) -> None:
+        """Wait for its end."""
+        self._process.join()
+        self._process.close()
+
+
+def _serve(
+    act: Callable[[Any], list[Item]], enter: Callable[[int], object], number: int, line: Connection, reader: int
+) -> None:
+    """Do what is asked for until nobody asks any more."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a killed reader takes its workers along
+    if os.getppid() != reader:
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the reader ends us
+    interruption.catch()
+    for inherited in _reader_ends:
+        inherited.close()
+    enter(number)
+    try:
+        while True:
+            line.send_bytes(_answer(act, pickle.loads(line.recv_bytes())))  # noqa: S301  from our own process
+    except (EOFError, OSError):
+        return
+
+
+def _answer(act: Callable[[Any], list[Item]], task: Any) -> bytes:
+    answer: object
+    try:
+        interruption.point()
+        answer = act(task)
+    except errors.PhaseError as error:
+        answer = error
+    except Exception as error:  # noqa: BLE001  told to the reader, who ends
+        answer = errors.Unexpected.at(error)
+    return pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)

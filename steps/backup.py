@@ -177,7 +177,7 @@ def _operator_findings(root: Path) -> Iterator[str]:
     tally = Tally()
     for _ in tally.kept(tree.scan(root / volume.TREE)):
         pass
-    yield from (f"{volume.TREE}: {path!r} can't be read" for path in tally.unreadable)
+    yield from (f"{volume.TREE}: {path!r} can't be read" for path in tally.unreadable.first)
 
 
 def _operator_digest(root: Path) -> str:

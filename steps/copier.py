@@ -1,4 +1,4 @@
-"""Copies a file tree with the digests of its files, in both directions, in one pass and by several threads.
+"""Copies a file tree with the digests of its files, in both directions, in one pass and by several processes.
 
 On the way out the listing holds every entry as it was; the copy is widened, so that the next UID of the group can read
 and replace it. On the way back a file comes under its name only when its bytes have the listed digest, and gets the
@@ -10,22 +10,20 @@ digest; all else is made anew, and what another user has left, whose modes and t
 
 import errno
 import hashlib
+import mmap
 import os
 import secrets
 import stat
-import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from steps import errors, tree, volume
-from steps.ahead import FAR, Ahead, ready
+from steps import errors, interruption, mtree, tree, volume
+from steps.ahead import Ahead, More
 from steps.mtree import FILE, FOLDER, LINK, Entry
-from steps.tree import BLOCK, LARGE, READ, TOGETHER, Leaf, Lost, Pending, Taken, Why, join
+from steps.tree import BLOCK, LARGE, READ, TOGETHER, WORKERS, Folder, Leaf, Left, Lost, Names, Taken, Why, join
 
 _READS = 3  # of a file that changes while it is read
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -37,31 +35,59 @@ _FOLDER_OUT = 0o770
 _FOLDER_BACK = 0o070
 _OWNER_ALL = 0o700
 _EXECUTE = 0o111
+_SPECIAL_BITS = 0o7000  # set-user-ID and its like: a change of owner clears them
+
+
+class Counts(NamedTuple):
+    """What is done so far."""
+
+    entries: int = 0
+    size_bytes: int = 0
+    widened: int = 0
+    ownership_kept: int = 0  # entries whose owner and group could not be set
 
 
 class Meter:
-    """Counts what is done, from any thread."""
+    """Counts what is done, in any of the processes: each has a row of its own in memory that all of them see."""
+
+    _COLUMNS = len(Counts._fields)
+    _ROWS = 1 + mmap.PAGESIZE // 64  # more than there are workers
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.entries = 0
-        self.size_bytes = 0
-        self.widened = 0
-        self.ownership_kept = 0  # entries whose owner and group could not be set
+        self._cells = memoryview(mmap.mmap(-1, self._ROWS * self._COLUMNS * 8)).cast("q")
+        self._row = 0
+
+    def enter(self, worker: int) -> None:
+        """Count in the row of this worker from now on."""
+        self._row = worker * self._COLUMNS
 
     def add(self, *, entries: int = 0, size_bytes: int = 0, widened: int = 0, ownership_kept: int = 0) -> None:
         """Add to the counts."""
-        with self._lock:
-            self.entries += entries
-            self.size_bytes += size_bytes
-            self.widened += widened
-            self.ownership_kept += ownership_kept
+        cells, row = self._cells, self._row
+        cells[row] += entries
+        cells[row + 1] += size_bytes
+        cells[row + 2] += widened
+        cells[row + 3] += ownership_kept
+
+    @property
+    def counts(self) -> Counts:
+        """All processes' together."""
+        cells = self._cells.tolist()
+        return Counts(*(sum(cells[column :: self._COLUMNS]) for column in range(self._COLUMNS)))
 
 
-def copy_out(source: Path, target: Path, ahead: Ahead, meter: Meter, known: Iterable[Entry] = ()) -> Iterator[Taken]:
+class Work(NamedTuple):
+    """How a copy is done: by so many processes, counted where, and who is told each second."""
+
+    workers: int = WORKERS
+    meter: Meter | None = None
+    tick: Callable[[], object] = lambda: None
+
+
+def copy_out(source: Path, target: Path, work: Work, known: Path | None = None) -> Iterator[Taken]:
     """Copy a live tree into a folder; yield each entry as it was in the source, files with their digest.
 
-    `known` are entries of an earlier listing, in the one order. What lies in the target and not in the source goes.
+    `known` is an earlier listing. What lies in the target and not in the source goes.
 
     Raises:
         errors.VolumeFull and its like for the target, errors.Interrupted
@@ -74,14 +100,21 @@ def copy_out(source: Path, target: Path, ahead: Ahead, meter: Meter, known: Iter
         return
     try:
         with _no_umask(), _opened_root(target) as there:
-            settling = _Settling(ahead)
-            yield from tree.walk(here, _Out(here, there, target, ahead, meter, _Known(known), settling), ahead)
-            settling.wait()
+            out = _Out(here, there, target, work.meter or Meter(), known)
+            with Ahead(out.act, work.workers, work.tick, out.meter.enter) as ahead:
+                late = []
+                for item in ahead.stream([Folder("")]):
+                    if isinstance(item, Left):
+                        late.append(item)
+                    else:
+                        yield item
+                for _ in ahead.stream(late):
+                    pass
     finally:
         os.close(here)
 
 
-def copy_back(entries: Iterable[Entry], source: Path, target: Path, ahead: Ahead, meter: Meter, *, again: bool) -> None:
+def copy_back(entries: Iterable[Entry], source: Path, target: Path, work: Work, *, again: bool) -> None:
     """Copy a backup's tree into a folder as its listing says; `again` keeps what is there and whole.
 
     An entry without a digest (a backup without a listing) is copied as it is read.
@@ -93,106 +126,87 @@ def copy_back(entries: Iterable[Entry], source: Path, target: Path, ahead: Ahead
 
     """
     with _no_umask(), _opened_root(source) as here, _opened_root(target) as there:
-        _Back(here, there, target, ahead, meter).fill(entries, again=again)
+        back = _Back(here, there, target, work.meter or Meter(), again=again)
+        with Ahead(back.act, work.workers, work.tick, back.enter) as ahead:
+            _fill(back, ahead, entries)
 
 
 # --- out ---
 
 
-class _Known:
-    """Finds entries of a listing that are asked for in its order."""
-
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        self._entries = iter(entries)
-        self._next = next(self._entries, None)
-
-    def find(self, path: str) -> Entry | None:
-        if self._next is None:  # as in every first run: nothing is worked out for a name
-            return None
-        place = tree.place(path)
-        while self._next and tree.order(self._next) < place:
-            self._next = next(self._entries, None)
-        return self._next if self._next and self._next.path == path else None
-
-
-class _Settling:
-    """Tasks at the end of folders, whose order does not matter."""
-
-    def __init__(self, ahead: Ahead) -> None:
-        self._ahead = ahead
-        self._started: deque[Future[None]] = deque()
-
-    def add(self, task: Callable[[], None]) -> None:
-        self._started.append(self._ahead.start(task))
-        while self._started and (len(self._started) > FAR or self._started[0].done()):
-            self._ahead.result(self._started.popleft())
-
-    def wait(self) -> None:
-        while self._started:
-            self._ahead.result(self._started.popleft())
-
-
-@dataclass(frozen=True)
 class _Out:
     """The visitor that copies a live tree."""
 
-    here: int
-    there: int
-    target: Path
-    ahead: Ahead
-    meter: Meter
-    known: _Known
-    settling: _Settling
+    def __init__(self, here: int, there: int, target: Path, meter: Meter, known: Path | None) -> None:
+        self.top = here
+        self.meter = meter
+        self._there = there
+        self._target = target
+        self._known = known
 
-    def enter(self, folder: Entry, names: Sequence[Leaf]) -> None:
-        with volume.failures(self.target / folder.path):
-            if folder.path and self._make(folder.path):
-                return
-            with tree.folder_of(self.there, folder.path) as there:
-                for name in set(os.listdir(there)) - {leaf.name for leaf in names}:
-                    if folder.path or name != volume.LOST_AND_FOUND:
-                        _remove(name, there)
+    def act(self, task: Folder | Names | Left) -> list[Any]:
+        if isinstance(task, Left):
+            with _target_folder(self._there, task.folder.path, self._target) as there:
+                self._settle(there, task.folder)
+            return []
+        items = tree.act(self, task)
+        if isinstance(task, Folder) and task.path and isinstance(items[0], Lost):
+            self._forget(task.path)
+        return items
 
-    def _make(self, path: str) -> bool:
-        """Make a folder; False where it is there, since a run before this one."""
-        above, _, name = path.rpartition("/")
-        with tree.folder_of(self.there, above) as there:
+    def folder(self, here: int, found: Entry, task: Folder, leaves: Sequence[Leaf]) -> list[Any]:
+        """Copy a folder, opened: all of it but its folders, which are made."""
+        with _target_folder(self._there, task.path, self._target) as there, volume.failures(self._target, task.path):
+            if not task.made:
+                _keep(there, {leaf.name for leaf in leaves}, root=not task.path)
+            take = partial(self._take, here, there, task.path)
+            items = tree.in_order(task.path, leaves, take, made=partial(self._make_folder, there, task.path))
+            if not task.path:
+                return items
+            if any(isinstance(item, More) and isinstance(item.task, Names) for item in items):
+                return [found, *items, Left(found)]
+            self._settle(there, found)
+            return [found, *items]
+
+    def _make_folder(self, there: int, folder: str, name: str) -> bool:
+        with volume.failures(self._target, join(folder, name)):
             return _make_folder(name, there)
 
-    def leave(self, folder: Entry) -> None:
-        self.settling.add(partial(self._settle, folder))
+    def _forget(self, path: str) -> None:
+        """Remove the copy of a folder that was made and then could not be opened in the source."""
+        above, _, name = path.rpartition("/")
+        with _target_folder(self._there, above, self._target) as there, volume.failures(self._target, path):
+            _remove(name, there)
 
-    def _settle(self, folder: Entry) -> None:
-        with volume.failures(self.target / folder.path), tree.folder_of(self.there, folder.path) as there:
+    def names(self, here: int, task: Names) -> list[Any]:
+        """Copy some names of a folder, opened."""
+        with _target_folder(self._there, task.folder, self._target) as there:
+            return self._take(here, there, task.folder, task.leaves, alone=task.alone)
+
+    def _settle(self, there: int, folder: Entry) -> None:
+        with volume.failures(self._target, folder.path):
             os.fchmod(there, (folder.mode & 0o777) | _FOLDER_OUT)
             os.utime(there, ns=(folder.mtime_ns, folder.mtime_ns))
         self.meter.add(entries=1)
 
-    def task(self, folder: str, leaves: Sequence[Leaf]) -> Callable[[], list[Pending]]:
-        known = {leaf.name: self.known.find(join(folder, leaf.name)) for leaf in leaves}
-        return partial(self._take, folder, leaves, known)
+    def _take(self, here: int, there: int, folder: str, leaves: Sequence[Leaf], *, alone: bool = False) -> list[Any]:
+        known = self._find(folder, leaves)
 
-    def _take(self, folder: str, leaves: Sequence[Leaf], known: Mapping[str, Entry | None]) -> list[Pending]:
-        kinds = {leaf.name: leaf.kind for leaf in leaves}
+        def take(path: str, name: str, kind: str) -> Taken | More:
+            if kind == FILE:
+                return self._copy_file(here, there, path, known.get(name), alone=alone)
+            return self._copy_link(here, there, path) if kind == LINK else Lost(path, Why.SPECIAL)
 
-        def take(here: int, path: str, name: str) -> Pending:
-            self.ahead.point()
-            if kinds[name] == FILE:
-                return self._copy_file(here, there, path, known[name], alone=False)
-            return self._copy_link(here, there, path) if kinds[name] == LINK else Lost(path, Why.SPECIAL)
+        return tree.take_each(folder, leaves, take)
 
-        with _target_folder(self.there, folder, self.target) as there:
-            return tree.take_each(self.here, folder, leaves, take)
-
-    def _copy_alone(self, path: str, known: Entry | None) -> Taken:
-        folder, _, name = path.rpartition("/")
-
-        def take(here: int, path: str, _name: str) -> Pending:
-            return self._copy_file(here, there, path, known, alone=True)
-
-        with _target_folder(self.there, folder, self.target) as there:
-            (taken,) = tree.take_each(self.here, folder, [Leaf(name, FILE)], take)
-        return tree.only(taken)
+    def _find(self, folder: str, leaves: Sequence[Leaf]) -> Mapping[str, Entry]:
+        """What an earlier listing knows of some names; nothing where it can't be read."""
+        if self._known is None:
+            return {}
+        try:
+            return mtree.find(self._known, folder, [leaf.name for leaf in leaves])
+        except (OSError, ValueError):
+            return {}
 
     def _copy_link(self, here: int, there: int, path: str) -> Taken:
         name = path.rpartition("/")[2]
@@ -200,43 +214,54 @@ class _Out:
         if not stat.S_ISLNK(found.st_mode):
             return Lost(path, Why.VANISHED)  # something else has taken its name meanwhile
         entry = tree.describe(path, found, target=os.readlink(name, dir_fd=here))
-        with volume.failures(self.target / path):
+        with volume.failures(self._target, path):
             _make_link(entry, there)
         self.meter.add(entries=1)
         return entry
 
-    def _copy_file(self, here: int, there: int, path: str, known: Entry | None, *, alone: bool) -> Pending:
+    def _copy_file(self, here: int, there: int, path: str, known: Entry | None, *, alone: bool) -> Taken | More:
         """Copy one file of the live tree, again while it changes under the reader's hands."""
-        name, failed = path.rpartition("/")[2], Why.CHANGING
+        name, why = path.rpartition("/")[2], Why.CHANGING
         for _ in range(_READS):
-            with _opened(name, here) as stream:
-                before = os.fstat(stream)
-                if not stat.S_ISREG(before.st_mode):  # something else has taken its name meanwhile
-                    return Lost(path, Why.VANISHED)
-                if before.st_size > LARGE and not alone:
-                    return self.ahead.start(partial(self._copy_alone, path, known))
-                entry = tree.describe(path, before)
-                try:
-                    copied = self._kept(entry, known, there) or self._copy(entry, stream, there)
-                    after = os.fstat(stream)
-                except _SourceFailed as failure:
-                    failed = Why.UNREADABLE
-                    if failure.code == errno.ESTALE:  # another machine has put a new file in its place
-                        continue
+            try:
+                taken = self._read_file(here, there, path, known, alone=alone)
+            except OSError as error:  # the source's: what the target says is ours by now
+                why = tree.lost(path, error).why
+                if error.errno != errno.ESTALE:  # another machine has put a new file in its place
                     break
-            failed = Why.CHANGING
-            if (after.st_size, after.st_mtime_ns) == (copied.size, copied.mtime_ns):
-                self.meter.add(entries=1)
-                return copied
-        with volume.failures(self.target / path), suppress(FileNotFoundError):
+                continue
+            if taken is not None:
+                return taken
+            why = Why.CHANGING
+        with volume.failures(self._target, path), suppress(FileNotFoundError):
             _remove(name, there)
-        return Lost(path, failed)
+        return Lost(path, why)
+
+    def _read_file(self, here: int, there: int, path: str, known: Entry | None, *, alone: bool) -> Taken | More | None:
+        """Copy one file of the live tree; None if it changed meanwhile."""
+        folder, _, name = path.rpartition("/")
+        stream = os.open(name, READ, dir_fd=here)
+        try:
+            before = os.fstat(stream)
+            if not stat.S_ISREG(before.st_mode):
+                raise FileNotFoundError(errno.ENOENT, "something else has taken its name")
+            if before.st_size > LARGE and not alone:
+                return More(Names(folder, [Leaf(name, FILE)], alone=True))
+            entry = tree.describe(path, before)
+            copied = self._kept(entry, known, there) or self._copy(entry, stream, there)
+            after = os.fstat(stream)
+        finally:
+            os.close(stream)
+        if (after.st_size, after.st_mtime_ns) != (copied.size, copied.mtime_ns):
+            return None
+        self.meter.add(entries=1)
+        return copied
 
     def _kept(self, entry: Entry, known: Entry | None, there: int) -> Entry | None:
         """Keep what a run before this one has copied, when its bytes are those that were read then."""
         if known is None or (known.size, known.mtime_ns) != (entry.size, entry.mtime_ns):
             return None
-        with volume.failures(self.target / entry.path), _whole(known, there, self.ahead) as copy:
+        with volume.failures(self._target, entry.path), _whole(known, there) as copy:
             if copy is None:
                 return None
             os.fchmod(copy, _wide_out(entry.mode))
@@ -246,15 +271,20 @@ class _Out:
 
     def _copy(self, entry: Entry, stream: int, there: int) -> Entry:
         """Write what is read under its name, and return the entry with what it had."""
-        name = entry.path.rpartition("/")[2]
-        with volume.failures(self.target / entry.path), _creating(name, there, _wide_out(entry.mode)) as copy:
+        with _new_file(_name(entry), there, _wide_out(entry.mode), (self._target, entry.path)) as copy:
+            size, sha256 = _pour(stream, copy, entry, self._target, self.meter)
             try:
-                size, sha256 = _pour(stream, copy, entry.size, self.ahead, self.meter)
                 os.utime(copy, ns=(entry.mtime_ns, entry.mtime_ns))
-            except BaseException:  # a SIGTERM too: half a file is left by a kill only
-                _forget(name, there)
-                raise
+            except OSError as error:
+                raise volume.failure(error, self._target, entry.path) from error
         return entry._replace(size=size, digest=sha256)
+
+
+def _keep(folder: int, names: set[str], *, root: bool) -> None:
+    """Remove what is none of these from a folder."""
+    for name in set(os.listdir(folder)) - names:
+        if name != volume.LOST_AND_FOUND or not root:
+            _remove(name, folder)
 
 
 def _wide_out(mode: int) -> int:
@@ -264,139 +294,154 @@ def _wide_out(mode: int) -> int:
 # --- back ---
 
 
-class _Back:
-    """Fills a folder from a backup."""
+class Bring(NamedTuple):
+    """A task: some entries of a folder, which is made if `new`; answered with the folders that were `left` before."""
 
-    def __init__(self, here: int, there: int, target: Path, ahead: Ahead, meter: Meter) -> None:
+    folder: str
+    entries: list[Entry]
+    left: list[Entry]
+    new: bool = False
+
+
+class Settle(NamedTuple):
+    """A task: folders whose content is there, to get their mode and times."""
+
+    folders: list[Entry]
+
+
+class _Back:
+    """Brings the entries of a backup to a folder, in the workers."""
+
+    def __init__(self, here: int, there: int, target: Path, meter: Meter, *, again: bool) -> None:
         self._here = here
         self._there = there
         self._target = target
-        self._ahead = ahead
         self._meter = meter
+        self._again = again
         self._refused: set[tuple[int, int]] = set()  # owners and groups that this user may not give
-        self._strict: list[Entry] = []  # folders that their owner can't enter any more once they have their mode
-        self._settling = _Settling(ahead)
+        self._temporary = f"{volume.TEMPORARY}{secrets.token_hex(8)}"
 
-    def fill(self, entries: Iterable[Entry], *, again: bool) -> None:
-        """Bring all entries; folders get their mode and times when everything in them is there."""
-        with volume.failures(self._target):
-            self._clean("")
-        for left in self._ahead.in_order(self._start(entries, again=again)):
-            if left is None:
-                continue
-            if left.mode & _OWNER_ALL == _OWNER_ALL:
-                self._settling.add(partial(self._settle_folder, left))
-            else:
-                self._strict.append(left)
-        self._settling.wait()
-        for folder in self._strict:  # the inner ones were left first
-            self._settle_folder(folder)
+    def enter(self, worker: int) -> None:
+        """Have names of this worker's own for what is not whole yet."""
+        self._meter.enter(worker)
+        self._temporary += f"-{worker}"
 
-    def _start(self, entries: Iterable[Entry], *, again: bool) -> Iterator[Future[Entry | None]]:
-        """Give files and links to threads, some of a folder at a time, and make folders on the way."""
-        above: list[Entry] = []
-        batch: list[Entry] = []
-        for entry in entries:
-            folder, _, name = entry.path.rpartition("/")
-            if batch and (entry.kind == FOLDER or folder != _parent(batch[0]) or _is_full(batch)):
-                yield self._ahead.start(partial(self._bring, batch, again=again))
-                batch = []
-            while above and above[-1].path != folder:
-                yield ready(above.pop())
-            if name in {"", ".", ".."} or (folder and not above):  # else it could go through a link
-                raise errors.BackupDamaged([f"the listing's entry {entry.path!r} leads out of the tree"])
-            if entry.kind == FOLDER:
-                self._enter(entry)
-                above.append(entry)
-            else:
-                batch.append(entry)
-        if batch:
-            yield self._ahead.start(partial(self._bring, batch, again=again))
-        yield from map(ready, reversed(above))
+    def act(self, task: Bring | Settle | Folder) -> list[Any]:
+        if isinstance(task, Bring):
+            return self._bring(task)
+        if isinstance(task, Folder):
+            return self._reclaim(task)
+        for folder in task.folders:
+            self.settle_folder(folder)
+        return []
 
-    def _enter(self, folder: Entry) -> None:
-        with volume.failures(self._target / folder.path):
-            with tree.folder_of(self._there, _parent(folder)) as there:
-                made = _make_folder(_name(folder), there)
-            if not made:
-                self._clean(folder.path)
-
-    def _clean(self, folder: str) -> None:
-        """Remove what a run before this one had not given its name yet."""
-        with tree.folder_of(self._there, folder) as there:
-            for name in os.listdir(there):
-                if name.startswith(volume.TEMPORARY):
+    def _reclaim(self, task: Folder) -> list[Any]:
+        """Make a folder fit to go on with: no links, nothing without its name, only folders that are ours and open."""
+        folders = []
+        with _target_folder(self._there, task.path, self._target) as there, volume.failures(self._target, task.path):
+            for name, kind in tree.leaves(there, task.path):
+                if name.startswith(volume.TEMPORARY) or (self._again and kind == LINK):
                     _remove(name, there)
+                elif self._again and kind == FOLDER and _enter(name, there):
+                    folders.append(More(Folder(join(task.path, name))))
+        return folders
 
-    def _bring(self, entries: Sequence[Entry], *, again: bool) -> None:
-        folder = _parent(entries[0])
-        with _target_folder(self._there, folder, self._target) as there:
-            for entry in entries:
-                self._ahead.point()
-                if entry.kind == LINK:
-                    self._bring_link(entry, there)
-                elif not (again and self._is_there(entry, there)):
-                    self._bring_file(entry, there)
-                self._meter.add(entries=1)
+    def _bring(self, task: Bring) -> list[Any]:
+        with volume.failures(self._target, task.folder):
+            there = _made_folder(self._there, task.folder, new=task.new)
+        try:
+            with self._source_folder(task) as here:
+                for entry in task.entries:
+                    interruption.point()
+                    self._bring_one(entry, here, there)
+                    self._meter.add(entries=1)
+        finally:
+            os.close(there)
+        return task.left
+
+    @contextmanager
+    def _source_folder(self, task: Bring) -> Iterator[int]:
+        """The folder that the files are read from; of an empty one nothing is read."""
+        first = next((entry for entry in task.entries if entry.kind == FILE), None)
+        if first is None:
+            yield -1
+            return
+        try:
+            here = tree.open_folder(self._here, task.folder)
+        except OSError as error:
+            raise self._unread(first.path, error) from error
+        try:
+            yield here
+        finally:
+            os.close(here)
+
+    @staticmethod
+    def _unread(path: str, error: OSError) -> errors.PhaseError:
+        if isinstance(error, FileNotFoundError):
+            return errors.BackupDamaged([f"{path!r} is missing"])
+        if error.errno == errno.ESTALE:
+            return errors.VolumeStale(path)
+        return errors.ReadFailed([path], os.strerror(error.errno or 0))
+
+    def _bring_one(self, entry: Entry, here: int, there: int) -> None:
+        if entry.kind == LINK:
+            self._bring_link(entry, there)
+        elif not (self._again and self._is_there(entry, there)):
+            self._bring_file(entry, here, there)
 
     def _bring_link(self, entry: Entry, there: int) -> None:
-        with volume.failures(self._target / entry.path):
+        with volume.failures(self._target, entry.path):
             _make_link(entry, there)
             self._own(entry, partial(os.chown, _name(entry), dir_fd=there, follow_symlinks=False))
 
     def _is_there(self, entry: Entry, there: int) -> bool:
         """Whether a run before this one has brought a file; it gets its mode and times once more."""
-        with volume.failures(self._target / entry.path), _whole(entry, there, self._ahead) as copy:
+        with volume.failures(self._target, entry.path), _whole(entry, there) as copy:
             if copy is None:
                 return False
             self._settle(copy, entry, _wide_back(entry.mode))
         self._meter.add(size_bytes=entry.size)
         return True
 
-    def _bring_file(self, entry: Entry, there: int) -> None:
+    def _bring_file(self, entry: Entry, here: int, there: int) -> None:
         """Bring a file under another name, and give it its own when its bytes are the listed ones."""
-        temporary = f"{volume.TEMPORARY}{secrets.token_hex(8)}"
-        with self._source(entry) as stream, volume.failures(self._target / entry.path):
+        for left in reversed(range(_READS)):
             try:
-                with _creating(temporary, there, _wide_back(entry.mode)) as copy:
-                    self._check(entry, *_pour(stream, copy, entry.size, self._ahead, self._meter))
-                    self._settle(copy, entry, _wide_back(entry.mode))
-                os.rename(temporary, _name(entry), src_dir_fd=there, dst_dir_fd=there)
-            except _SourceFailed as failure:
-                _forget(temporary, there)
-                raise errors.ReadFailed([entry.path], os.strerror(failure.code)) from failure
-            except BaseException:
-                _forget(temporary, there)
-                raise
+                self._read_file(entry, here, there)
+            except OSError as error:  # the backup's: what the target says is ours by now
+                if error.errno != errno.ESTALE or not left:
+                    raise self._unread(entry.path, error) from error
+            else:
+                return
 
-    @staticmethod
-    def _check(entry: Entry, size: int, sha256: str) -> None:
-        if (size, sha256) != (entry.size, entry.digest or sha256):
-            raise errors.BackupDamaged([f"{entry.path!r} has other bytes than the listing says"])
-
-    @contextmanager
-    def _source(self, entry: Entry) -> Iterator[int]:
+    def _read_file(self, entry: Entry, here: int, there: int) -> None:
+        stream = os.open(_name(entry), READ, dir_fd=here)
         try:
-            with tree.folder_of(self._here, _parent(entry)) as here:
-                stream = os.open(_name(entry), READ, dir_fd=here)
-        except FileNotFoundError as error:
-            raise errors.BackupDamaged([f"{entry.path!r} is missing"]) from error
-        except OSError as error:
-            raise errors.ReadFailed([entry.path], os.strerror(error.errno or 0)) from error
-        try:
-            yield stream
+            self._write_file(entry, stream, there)
         finally:
             os.close(stream)
 
-    def _settle_folder(self, folder: Entry) -> None:
-        with volume.failures(self._target / folder.path), tree.folder_of(self._there, folder.path) as there:
+    def _write_file(self, entry: Entry, stream: int, there: int) -> None:
+        mode = _wide_back(entry.mode)
+        with _new_file(self._temporary, there, mode, (self._target, entry.path), name=_name(entry)) as copy:
+            found = _pour(stream, copy, entry, self._target, self._meter)
+            if found != (entry.size, entry.digest or found[1]):
+                raise errors.BackupDamaged([f"{entry.path!r} has other bytes than the listing says"])
+            with volume.failures(self._target, entry.path):
+                self._settle(copy, entry, mode, made=True)
+
+    def settle_folder(self, folder: Entry) -> None:
+        """Give a folder its mode and times when everything in it is there."""
+        path = folder.path
+        with _target_folder(self._there, path, self._target) as there, volume.failures(self._target, path):
             self._settle(there, folder, folder.mode | _FOLDER_BACK)
         self._meter.add(entries=1)
 
-    def _settle(self, descriptor: int, entry: Entry, mode: int) -> None:
-        """Give an entry its owner, mode and times, in this order: a change of owner clears bits of the mode."""
+    def _settle(self, descriptor: int, entry: Entry, mode: int, *, made: bool = False) -> None:
+        """Give an entry its owner, mode and times, in this order; a file that was just `made` has most of its mode."""
         self._own(entry, partial(os.fchown, descriptor))
-        os.fchmod(descriptor, mode)
+        if not made or mode & _SPECIAL_BITS:
+            os.fchmod(descriptor, mode)
         os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
         self._meter.add(widened=int(mode != entry.mode))
 
@@ -411,16 +456,64 @@ class _Back:
         self._meter.add(ownership_kept=int(wanted in self._refused))
 
 
+def _fill(back: _Back, ahead: Ahead[Folder | Bring | Settle], entries: Iterable[Entry]) -> None:
+    """Bring all entries; folders get their mode and times when everything in them is there."""
+    left: list[Entry] = []
+    strict: list[Entry] = []  # folders that their owner can't enter any more once they have their mode
+    for _ in ahead.stream([Folder("")]):
+        pass
+
+    def tasks() -> Iterator[Bring | Settle]:
+        for task in _batches(entries):
+            yield task
+            while len(left) >= TOGETHER:
+                yield Settle([left.pop() for _ in range(TOGETHER)])
+
+    for folder in ahead.stream(tasks()):
+        (left if folder.mode & _OWNER_ALL == _OWNER_ALL else strict).append(folder)
+    for _ in ahead.stream(Settle(left[at : at + TOGETHER]) for at in range(0, len(left), TOGETHER)):
+        pass
+    for folder in strict:  # the inner ones were left first
+        back.settle_folder(folder)
+
+
+def _batches(entries: Iterable[Entry]) -> Iterator[Bring]:
+    """Cut a listing into tasks: a folder with its first entries, more of them, a large file alone.
+
+    Raises:
+        errors.BackupDamaged: an entry lies in no folder that was listed before it, so that it could go through a link.
+
+    """
+    above: list[Entry] = []
+    left: list[Entry] = []
+    task, place = Bring("", [], left), b""
+    for entry in entries:
+        folder, _, name = entry.path.rpartition("/")
+        if entry.kind == FOLDER or folder != task.folder or _is_full(task.entries):
+            yield task
+            left = []
+            while above and above[-1].path != folder:
+                left.append(above.pop())
+            task = Bring(folder, [], left)
+        if name in {"", ".", ".."} or (folder and not above):
+            raise errors.BackupDamaged([f"the listing's entry {entry.path!r} leads out of the tree"])
+        if place >= (place := mtree.place(entry.path)):
+            raise errors.BackupDamaged([f"the listing's entry {entry.path!r} is not in its order, or there twice"])
+        if entry.kind == FOLDER:
+            above.append(entry)
+            task = Bring(entry.path, [], left, new=True)
+        else:
+            task.entries.append(entry)
+    yield task
+    yield Bring("", [], above[::-1])
+
+
 def _wide_back(mode: int) -> int:
     return mode | _GROUP_WRITE | (_GROUP_EXECUTE if mode & _EXECUTE else 0)
 
 
 def _is_full(batch: Sequence[Entry]) -> bool:
-    return len(batch) == TOGETHER or batch[-1].size > LARGE
-
-
-def _parent(entry: Entry) -> str:
-    return entry.path.rpartition("/")[0]
+    return bool(batch) and (len(batch) == TOGETHER or batch[-1].size > LARGE)
 
 
 def _name(entry: Entry) -> str:
@@ -430,35 +523,30 @@ def _name(entry: Entry) -> str:
 # --- one entry ---
 
 
-class _SourceFailed(Exception):
-    """Reading failed, told apart from writing, which `volume.failures` turns into our errors."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-def _pour(stream: int, copy: int, expected: int, ahead: Ahead, meter: Meter) -> tuple[int, str]:
+def _pour(stream: int, copy: int, entry: Entry, target: Path, meter: Meter) -> tuple[int, str]:
     """Write what is read; return how many bytes and their SHA-256.
 
     A file of the expected size is read without asking once more for its end.
+
+    Raises:
+        OSError: it can't be read.
+        errors.VolumeFull and its like, for the target
+
     """
-    size, sha256 = 0, hashlib.sha256()
+    size, sha256, block = 0, hashlib.sha256(), tree.buffer()
     while True:
-        wanted = min(BLOCK, max(expected - size, 0) + 1)
+        wanted = min(BLOCK, max(entry.size - size, 0) + 1)
+        count = os.readv(stream, [block[:wanted]])
+        sha256.update(block[:count])
         try:
-            block = os.read(stream, wanted)
+            volume.put(copy, block[:count])
         except OSError as error:
-            raise _SourceFailed(error.errno or 0) from error
-        sha256.update(block)
-        rest = memoryview(block)
-        while rest:
-            rest = rest[os.write(copy, rest) :]
-        size += len(block)
-        meter.add(size_bytes=len(block))
-        if not block or (size == expected and len(block) < wanted):
+            raise volume.failure(error, target, entry.path) from error
+        size += count
+        meter.add(size_bytes=count)
+        if not count or (size == entry.size and count < wanted):
             return size, sha256.hexdigest()
-        ahead.point()
+        interruption.point()
 
 
 @contextmanager
@@ -474,7 +562,7 @@ def _opened_root(root: Path) -> Iterator[int]:
 @contextmanager
 def _target_folder(top: int, path: str, target: Path) -> Iterator[int]:
     """A folder of the target, whose failures to open are the target's; what is done in it has failures of its own."""
-    with volume.failures(target / path):
+    with volume.failures(target, path):
         descriptor = tree.open_folder(top, path)
     try:
         yield descriptor
@@ -483,30 +571,43 @@ def _target_folder(top: int, path: str, target: Path) -> Iterator[int]:
 
 
 @contextmanager
-def _opened(name: str, folder: int) -> Iterator[int]:
-    stream = os.open(name, READ, dir_fd=folder)
+def _new_file(temporary: str, folder: int, mode: int, where: tuple[Path, str], *, name: str = "") -> Iterator[int]:
+    """A new file in the place of whatever has its name; gone again if anything fails, a SIGTERM too.
+
+    With a `name` it gets that in the end: a network volume may say as late as at the close that it is full.
+    """
     try:
-        yield stream
-    finally:
-        os.close(stream)
+        copy = _create(temporary, folder, mode)
+    except OSError as error:
+        raise volume.failure(error, *where) from error
+    try:
+        try:
+            yield copy
+        except BaseException:
+            with suppress(OSError):
+                os.close(copy)
+            raise
+        with volume.failures(*where):
+            os.close(copy)
+            if name:
+                os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary, dir_fd=folder)
+        raise
 
 
-@contextmanager
-def _creating(name: str, folder: int, mode: int) -> Iterator[int]:
-    """A new file, in the place of whatever has its name."""
+def _create(name: str, folder: int, mode: int) -> int:
+    """Make a new file."""
     try:
-        descriptor = os.open(name, _NEW, mode, dir_fd=folder)
+        return os.open(name, _NEW, mode, dir_fd=folder)
     except FileExistsError:
         _remove(name, folder)
-        descriptor = os.open(name, _NEW, mode, dir_fd=folder)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+        return os.open(name, _NEW, mode, dir_fd=folder)
 
 
 @contextmanager
-def _whole(listed: Entry, folder: int, ahead: Ahead) -> Iterator[int | None]:
+def _whole(listed: Entry, folder: int) -> Iterator[int | None]:
     """A file as it is listed, opened; None where there is none or another."""
     try:
         descriptor = os.open(_name(listed), READ, dir_fd=folder)
@@ -518,22 +619,48 @@ def _whole(listed: Entry, folder: int, ahead: Ahead) -> Iterator[int | None]:
     try:
         found = os.fstat(descriptor)
         same = stat.S_ISREG(found.st_mode) and found.st_size == listed.size and bool(listed.digest) and _is_ours(found)
-        yield descriptor if same and tree.read_digest(descriptor, ahead) == listed.digest else None
+        yield descriptor if same and tree.read_digest(descriptor) == listed.digest else None
     finally:
         os.close(descriptor)
 
 
-def _make_folder(name: str, folder: int) -> bool:
-    """Make a folder; False where it is there, and now lets its owner in."""
+def _made_folder(top: int, path: str, *, new: bool) -> int:
+    """Open a folder below the root that may have to be made, as those above it; the caller closes it."""
+    if not new or not path:
+        try:
+            return tree.open_folder(top, path)
+        except (FileNotFoundError, NotADirectoryError):
+            if not path:
+                raise
+    above, _, name = path.rpartition("/")
+    outer = _made_folder(top, above, new=False)
     try:
-        os.mkdir(name, _FOLDER_OUT, dir_fd=folder)
-    except FileExistsError:
-        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        if stat.S_ISDIR(found.st_mode) and _is_ours(found):
-            os.chmod(name, _FOLDER_OUT, dir_fd=folder)
-            return False
+        _make_folder(name, outer)
+        return tree.open_folder(outer, name)
+    finally:
+        os.close(outer)
+
+
+def _make_folder(name: str, folder: int) -> bool:
+    """Make a folder; False where it is there, perhaps since another process made it."""
+    while True:
+        try:
+            os.mkdir(name, _FOLDER_OUT, dir_fd=folder)
+        except FileExistsError:
+            if _enter(name, folder):
+                return False
+        else:
+            return True
+
+
+def _enter(name: str, folder: int) -> bool:
+    """Let ourselves into a folder that is there; what is no folder of ours is removed."""
+    found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if not stat.S_ISDIR(found.st_mode) or not _is_ours(found):
         _remove(name, folder)
-        os.mkdir(name, _FOLDER_OUT, dir_fd=folder)
+        return False
+    if found.st_mode & _FOLDER_OUT != _FOLDER_OUT:
+        os.chmod(name, _FOLDER_OUT, dir_fd=folder)
     return True
 
 
@@ -561,11 +688,6 @@ def _remove(name: str, folder: int) -> None:
                 _remove(below, inner)
         os.rmdir(name, dir_fd=folder)
     else:
-        os.unlink(name, dir_fd=folder)
-
-
-def _forget(name: str, folder: int) -> None:
-    with suppress(OSError):
         os.unlink(name, dir_fd=folder)
 
 

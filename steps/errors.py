@@ -5,8 +5,11 @@ try more can help is decided here and nowhere else: a phase exits with `exit_cod
 The facts are names, counts and paths, never the value of a Secret.
 """
 
-from collections.abc import Sequence
-from typing import ClassVar
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any, ClassVar
 
 REFUSED_EXIT = 1
 TRY_AGAIN_EXIT = 75  # EX_TEMPFAIL of sysexits.h
@@ -20,6 +23,10 @@ class PhaseError(Exception):
     def __init__(self, sentence: str) -> None:
         super().__init__("".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in sentence))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go from one process to another as the sentence; the facts are not needed twice."""
+        return type(self).__new__, (type(self), *self.args), self.__dict__
+
 
 class Final(PhaseError):
     """Refused or failed for good: the same try would end the same way."""
@@ -31,10 +38,38 @@ class TryAgain(PhaseError):
     exit_code = TRY_AGAIN_EXIT
 
 
-def _several(names: Sequence[str], limit: int = 10) -> str:
+@dataclass
+class Few:
+    """The first ten of many names, and how many there are: as much as a sentence holds."""
+
+    first: list[str] = field(default_factory=list)
+    count: int = 0
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> "Few":
+        """Count them all."""
+        few = cls()
+        for name in names:
+            few.append(name)
+        return few
+
+    def append(self, name: str) -> None:
+        """Count one more."""
+        self.count += 1
+        if len(self.first) < _LIMIT:
+            self.first.append(name)
+
+    def __len__(self) -> int:
+        return self.count
+
+
+_LIMIT = 10
+
+
+def _several(names: Sequence[str] | Few, comma: str = ", ") -> str:
     """Name the first ten, and how many more there are."""
-    shown = ", ".join(names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+    shown = comma.join(names.first if isinstance(names, Few) else names[:_LIMIT])
+    return shown if len(names) <= _LIMIT else f"{shown} and {len(names) - _LIMIT} more"
 
 
 # --- the border to Kubernetes ---
@@ -86,6 +121,25 @@ class NoConnection(Final):
 class Interrupted(TryAgain):
     def __init__(self) -> None:
         super().__init__("asked to stop (SIGTERM); stopped at a safe point, another try goes on from there")
+
+
+class WorkerLost(TryAgain):
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(
+            f"a worker process was killed (exit code {exit_code}), as the kernel does where memory is short; "
+            "another try goes on from there: give the phase more memory or fewer `--workers` if it happens again"
+        )
+
+
+class Unexpected(Final):
+    def __init__(self, kind: str, place: str) -> None:
+        super().__init__(f"unexpected {kind} at {place}: please report it")
+
+    @classmethod
+    def at(cls, error: BaseException) -> "Unexpected":
+        """Say where an error came up that nobody foresaw; its message may quote data, so only its place is shown."""
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return cls(type(error).__name__, f"{PurePath(place.filename).name}:{place.lineno}")
 
 
 # --- arguments ---
@@ -259,16 +313,17 @@ class VolumeReadOnly(Final):
 class VolumeFull(Final):
     def __init__(self, path: str, needed_bytes: int | None, free_bytes: int) -> None:
         needed = "" if needed_bytes is None else f"{needed_bytes} bytes are needed, "
-        super().__init__(f"no space for {path}: {needed}{free_bytes} bytes are free; use a larger claim")
+        why = "" if needed_bytes is None or needed_bytes > free_bytes else ", so inodes or a quota ran out"
+        super().__init__(f"no space for {path}: {needed}{free_bytes} bytes are free{why}; use a larger claim")
 
 
 class ReadFailed(Final):
-    def __init__(self, paths: Sequence[str], reason: str) -> None:
+    def __init__(self, paths: Sequence[str] | Few, reason: str) -> None:
         super().__init__(f"{len(paths)} could not be read ({reason}): {_several(paths)}")
 
 
 class ChangedWhileRead(Final):
-    def __init__(self, paths: Sequence[str]) -> None:
+    def __init__(self, paths: Sequence[str] | Few) -> None:
         super().__init__(f"{len(paths)} changed during each of several reads: {_several(paths)}; back up when it rests")
 
 
@@ -291,8 +346,8 @@ class NotABackup(Final):
 
 
 class BackupDamaged(Final):
-    def __init__(self, findings: Sequence[str]) -> None:
-        super().__init__(f"the backup is not whole, {len(findings)} finding(s): {'; '.join(findings[:10])}")
+    def __init__(self, findings: Sequence[str] | Few) -> None:
+        super().__init__(f"the backup is not whole, {len(findings)} finding(s): {_several(findings, '; ')}")
 
 
 class PhasesMissing(Final):
@@ -377,7 +432,7 @@ class TargetNotEmpty(Final):
 
 
 class TargetDiffers(Final):
-    def __init__(self, claim: str, findings: Sequence[str]) -> None:
+    def __init__(self, claim: str, findings: Sequence[str] | Few) -> None:
         super().__init__(f"the restored tree on claim {claim!r} is not the backup's: {_several(findings)}")
 
 

@@ -5,13 +5,14 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from steps import claims, copier, errors, installation, marks, mtree, system_storage, tree, volume
-from steps.ahead import Ahead
 from steps.backup import Backup
 from steps.cluster import Cluster
-from steps.copier import Meter
+from steps.copier import Meter, Work
 from steps.installation import CLAIM
 from steps.manifest import PLACEHOLDER, Digest, FileTree, Report
 from steps.mtree import FILE, Entry
@@ -19,10 +20,24 @@ from steps.tree import WORKERS, Tally
 
 log = logging.getLogger(__name__)
 
-Progress = Callable[[int, int], None]  # done and all, in entries and MiB added up
+
+class Amount(NamedTuple):
+    """How much of a tree."""
+
+    entries: int
+    size_bytes: int
+
+    @property
+    def units(self) -> int:
+        """Entries and MiB in one number: many small files and a few large ones both show that it goes on."""
+        return self.entries + (self.size_bytes >> 20)
+
+
+Progress = Callable[[Amount, Amount], object]  # done, and all
 
 _PARTS = (f"{volume.TEMPORARY}listing-1", f"{volume.TEMPORARY}listing-2")
 _FLUSH_S = 1.0  # so much of the listing may be lost with the pod, and is copied again
+_FLUSH_BYTES = 1 << 16
 
 
 def save(source: Path, root: Path, progress: Progress, workers: int = WORKERS) -> Report:
@@ -37,13 +52,11 @@ def save(source: Path, root: Path, progress: Progress, workers: int = WORKERS) -
     target = root / volume.TREE
     volume.make_folder(target)
     earlier = _earlier(root)
-    _check_space(target, expected.size_bytes - _copied(target, workers))
     tally, meter = Tally(), Meter()
     show = _showing(progress, meter, expected)
-    with Ahead(workers, show) as ahead:
-        known = _read_listing(earlier) if earlier else ()
-        taken = tally.kept(copier.copy_out(source, target, ahead, meter, known))
-        listing, placeholder = _list(root, _each(taken, show), earlier)
+    with _room(target, expected.size_bytes - _copied(target, workers)):
+        taken = tally.kept(copier.copy_out(source, target, Work(workers, meter, show), known=earlier))
+        listing, placeholder = _list(root, taken, earlier)
     show()
     _judge(tally)
     log.info(
@@ -84,10 +97,10 @@ def restore(cluster: Cluster, backup: Backup, target: Path, progress: Progress, 
     again = state == marks.BEGUN
     if not again and (found := volume.content(target)):
         raise errors.TargetNotEmpty(installation.SYSTEM_STORAGE, found)
-    _check_space(target, backup.size_bytes - _copied(target, workers))
-    system_storage.mark(cluster, backup, marks.BEGUN)
-    with volume.durable(target):
-        tally = _fill(backup, target, progress, workers, again=again)
+    with _room(target, backup.size_bytes - _copied(target, workers)):
+        system_storage.mark(cluster, backup, marks.BEGUN)
+        with volume.durable(target):
+            tally = _fill(backup, target, progress, workers, again=again)
     system_storage.mark(cluster, backup, marks.COMPLETE)
     return tally
 
@@ -95,19 +108,19 @@ def restore(cluster: Cluster, backup: Backup, target: Path, progress: Progress, 
 def _fill(backup: Backup, target: Path, progress: Progress, workers: int, *, again: bool) -> Tally:
     tally, meter = Tally(), Meter()
     show = _showing(progress, meter, backup.counts)
-    with Ahead(workers, show) as ahead:
-        entries = _each(tally.kept(backup.entries()), show)
-        copier.copy_back(entries, backup.tree, target, ahead, meter, again=again)
+    entries = tally.kept(backup.entries())
+    copier.copy_back(entries, backup.tree, target, Work(workers, meter, show), again=again)
     show()
-    if findings := list(tree.compare(backup.entries(), target, digests=False, workers=workers)):
+    if findings := errors.Few.of(tree.compare(backup.entries(), target, digests=False, workers=workers)):
         raise errors.TargetDiffers(installation.SYSTEM_STORAGE, findings)
     log.info(
         "%d files, %d folders, %d links: restored, %d bytes", tally.files, tally.folders, tally.links, tally.size_bytes
     )
-    if meter.widened:
-        log.info("%d entries got more rights for the group than they had, so that System can write", meter.widened)
-    if meter.ownership_kept:
-        log.info("%d entries keep the restoring user as owner, it may not give them away", meter.ownership_kept)
+    counts = meter.counts
+    if counts.widened:
+        log.info("%d entries got more rights for the group than they had, so that System can write", counts.widened)
+    if counts.ownership_kept:
+        log.info("%d entries keep the restoring user as owner, it may not give them away", counts.ownership_kept)
     return tally
 
 
@@ -127,16 +140,19 @@ def _list(root: Path, entries: Iterable[Entry], earlier: Path | None) -> tuple[D
         if not visible:
             yield _placeholder(root / volume.TREE)
 
-    with volume.failures(part), part.open("wb") as stream:
+    waiting = bytearray()
+    with volume.failures(part), part.open("wb", buffering=0) as stream:
         for line in mtree.dump(seen()):
-            data = line.encode("ascii")
-            sha256.update(data)
-            size += len(data)
-            stream.write(data)
-            if time.monotonic() - flushed > _FLUSH_S:
-                stream.flush()
-                flushed = time.monotonic()
+            waiting += line.encode("ascii")
+            if len(waiting) > _FLUSH_BYTES or time.monotonic() - flushed > _FLUSH_S:
+                volume.put(stream.fileno(), waiting)
+                sha256.update(waiting)
+                size, flushed = size + len(waiting), time.monotonic()
+                waiting.clear()
+        volume.put(stream.fileno(), waiting)
+        sha256.update(waiting)
         os.fchmod(stream.fileno(), volume.FILE_MODE)
+    size += len(waiting)
     with volume.failures(part):
         part.rename(root / volume.LISTING)
         for name in _PARTS:
@@ -151,24 +167,9 @@ def _earlier(root: Path) -> Path | None:
         return max(found, key=lambda path: path.stat().st_size, default=None)
 
 
-def _read_listing(path: Path) -> Iterator[Entry]:
-    """Read a listing as far as it goes: one that was begun may end anywhere."""
-    try:
-        with volume.failures(path), path.open(encoding="ascii") as lines:
-            yield from mtree.parse(line for line in lines if line.endswith("\n"))
-    except ValueError:
-        return
-
-
 def _copied(target: Path, workers: int) -> int:
     """Bytes that a run before this one has brought."""
     return tree.measure(target, workers).size_bytes if volume.content(target) else 0
-
-
-def _each(entries: Iterable[Entry], show: Callable[[], None]) -> Iterator[Entry]:
-    for entry in entries:
-        yield entry
-        show()
 
 
 def _placeholder(folder: Path) -> Entry:
@@ -184,16 +185,29 @@ def _placeholder(folder: Path) -> Entry:
 _EMPTY = hashlib.sha256().hexdigest()
 
 
-def _check_space(target: Path, needed_bytes: int) -> None:
+@contextmanager
+def _room(target: Path, needed_bytes: int) -> Iterator[None]:
+    """Refuse a volume without room before the first byte; one that fills up all the same ends in the same sentence.
+
+    Raises:
+        errors.VolumeFull
+
+    """
     free = volume.free_bytes(target)
     if needed_bytes > free:
         raise errors.VolumeFull(str(target), needed_bytes, free)
+    try:
+        yield
+    except errors.VolumeFull as error:
+        raise errors.VolumeFull(str(target), needed_bytes, volume.free_bytes(target)) from error
 
 
 def _judge(tally: Tally) -> None:
     """Say what was not copied; what could not be read is a failure."""
     if tally.vanished:
         log.info("%d entries vanished while the tree was read", tally.vanished)
+    if tally.shared:
+        log.info("%d files are names of a content that has several (hard links): each has its own now", tally.shared)
     for path in tally.special:
         log.info("%r: not copied, it is a socket, FIFO or device", path)
     if tally.unreadable:
@@ -202,11 +216,6 @@ def _judge(tally: Tally) -> None:
         raise errors.ChangedWhileRead(tally.changing)
 
 
-def _showing(progress: Progress, meter: Meter, all_of_it: Tally) -> Callable[[], None]:
-    total = _units(all_of_it.entries, all_of_it.size_bytes)
-    return lambda: progress(_units(meter.entries, meter.size_bytes), total)
-
-
-def _units(entries: int, size_bytes: int) -> int:
-    """Entries and MiB in one number: many small files and a few large ones both show that it goes on."""
-    return entries + (size_bytes >> 20)
+def _showing(progress: Progress, meter: Meter, all_of_it: Tally) -> Callable[[], object]:
+    total = Amount(all_of_it.entries, all_of_it.size_bytes)
+    return lambda: progress(Amount(*meter.counts[:2]), total)

@@ -7,16 +7,19 @@ that are no UTF-8.
 
 import os
 import re
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 FILE = "file"
 FOLDER = "dir"
 LINK = "link"
 
 _HEADER = "#mtree v2.0\n"
-_PLAIN = re.compile(rb"[A-Za-z0-9._/+,:@%~^-]")
+_ODD = re.compile(rb"[^A-Za-z0-9._/+,:@%~^-]")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
+_NAMES = "names:"  # a tag, because `nlink` would be held against the copy, where each name has content of its own
+_NEAR_BYTES = 4096  # of a listing, read from its start on rather than halved
 
 
 class Entry(NamedTuple):
@@ -31,6 +34,7 @@ class Entry(NamedTuple):
     size: int = 0
     target: str = ""
     digest: str = ""
+    names: int = 1  # of a file: hard links
 
 
 def dump(entries: Iterable[Entry]) -> Iterator[str]:
@@ -57,6 +61,58 @@ def parse(lines: Iterable[str]) -> Iterator[Entry]:
             raise ValueError(f"line {number} can't be read") from error
 
 
+def place(path: str) -> bytes:
+    """The place of a path in the one order, to compare with: name after name by their bytes."""
+    return os.fsencode(path).replace(b"/", b"\0")
+
+
+def find(listing: Path, folder: str, names: Sequence[str]) -> dict[str, Entry]:
+    """Look up some names of a folder in a specification: names in the one order, with no folder between them.
+
+    The file may be one that was begun and ends anywhere: it tells what it holds.
+
+    Raises:
+        OSError
+        ValueError: a line is not of the form that `dump` writes.
+
+    """
+    above = f"{folder}/" if folder else ""
+    wanted, last, found = set(names), place(above + names[-1]), {}
+    with listing.open("rb") as stream:
+        _seek(stream, place(above + names[0]))
+        for entry in parse(_whole_lines(stream)):
+            if place(entry.path) > last:
+                break
+            name = entry.path.removeprefix(above)
+            if name in wanted:
+                found[name] = entry
+    return found
+
+
+def _seek(stream: BinaryIO, wanted: bytes) -> None:
+    """Go to a line before which none is wanted, not far from the first that is."""
+    low, high = 0, stream.seek(0, os.SEEK_END)
+    while high - low > _NEAR_BYTES:
+        middle = stream.seek((low + high) // 2)
+        stream.readline()
+        start, line = stream.tell(), stream.readline()
+        if start >= high or not line.endswith(b"\n") or _place_of(line) >= wanted:
+            high = middle
+        else:
+            low = start
+    stream.seek(low)
+
+
+def _place_of(line: bytes) -> bytes:
+    """The place of a line's entry; what is no entry stands before all of them."""
+    path, _, _ = line.decode("ascii").partition(" ")
+    return place(_unescape(path[2:])) if path.startswith("./") else b""
+
+
+def _whole_lines(stream: BinaryIO) -> Iterator[str]:
+    return (line.decode("ascii") for line in stream if line.endswith(b"\n"))
+
+
 def _line(entry: Entry) -> str:
     seconds, nanoseconds = divmod(entry.mtime_ns, 10**9)
     words = [
@@ -65,6 +121,8 @@ def _line(entry: Entry) -> str:
     ]
     if entry.kind == FILE:
         words.append(f"size={entry.size} sha256digest={entry.digest}")
+    if entry.names > 1:
+        words.append(f"tags={_NAMES}{entry.names}")
     if entry.kind == LINK:
         words.append(f"link={_escape(entry.target)}")
     return " ".join(words) + "\n"
@@ -89,11 +147,12 @@ def _entry(line: str) -> Entry:
         size=int(facts["size"]) if kind == FILE else 0,
         target=_unescape(facts["link"]) if kind == LINK else "",
         digest=facts["sha256digest"] if kind == FILE else "",
+        names=int(facts["tags"].removeprefix(_NAMES)) if "tags" in facts else 1,
     )
 
 
 def _escape(text: str) -> str:
-    return "".join(chr(byte) if _PLAIN.match(bytes([byte])) else f"\\{byte:03o}" for byte in os.fsencode(text))
+    return _ODD.sub(lambda found: b"\\%03o" % ord(found[0]), os.fsencode(text)).decode("ascii")
 
 
 def _unescape(text: str) -> str:

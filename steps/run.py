@@ -1,7 +1,10 @@
 """What every phase is told, and what it leaves for Argo: output parameters and its progress."""
 
+import atexit
+import importlib.util
 import logging
 import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +14,7 @@ import click
 from steps import volume
 from steps.claims import Workflow
 from steps.cluster import Cluster
-from steps.file_storage import Progress
+from steps.file_storage import Amount, Progress
 from steps.tree import WORKERS
 
 log = logging.getLogger(__name__)
@@ -56,18 +59,50 @@ class Run:
 
 
 def progress() -> Progress:
-    """Write `N/M` for Argo, at most every 2 s and at the end, and to the log each minute: entries and MiB, added up."""
+    """Write `N/M` for Argo, at most every 2 s and at the end, and to the log each minute; a bar on a terminal."""
     path = os.environ.get("ARGO_PROGRESS_FILE")
     told, logged = 0.0, time.monotonic()
+    draw = _bar()
 
-    def show(done: int, total: int) -> None:
+    def show(done: Amount, total: Amount) -> None:
         nonlocal told, logged
         now = time.monotonic()
+        draw(done, total)
         if path and (done == total or now - told > _PROGRESS_S):
             told = now
-            Path(path).write_text(f"{done}/{max(done, total)}")
+            Path(path).write_text(f"{done.units}/{max(done.units, total.units)}")
         if now - logged > _LOG_S:
             logged = now
-            log.info("%d of %d entries and MiB are done", done, max(done, total))
+            log.info(
+                "%d of %d entries, %d of %d MiB are done",
+                done.entries,
+                max(done.entries, total.entries),
+                done.size_bytes >> 20,
+                max(done.size_bytes, total.size_bytes) >> 20,
+            )
 
     return show
+
+
+def _bar() -> Progress:
+    """Draw a bar for a person who watches; there is none in a pod, whose image has no `rich` either."""
+    if not sys.stderr.isatty() or importlib.util.find_spec("rich") is None:
+        return lambda _done, _total: None
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    words = TextColumn("{task.fields[words]}")
+    columns = (BarColumn(), TaskProgressColumn(), words, TimeRemainingColumn())
+    bar = Bar(*columns, console=Console(stderr=True), auto_refresh=False, transient=True)  # no thread beside workers
+    task = bar.add_task("", words="")
+    atexit.register(bar.stop)  # a phase that fails gives the terminal back too
+
+    def draw(done: Amount, total: Amount) -> None:
+        bar.start()
+        words = f"{done.entries}/{total.entries} entries, {done.size_bytes >> 20}/{total.size_bytes >> 20} MiB"
+        bar.update(task, completed=done.units, total=max(done.units, total.units), words=words, refresh=True)
+        if done == total:
+            bar.stop()
+
+    return draw

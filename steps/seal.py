@@ -3,8 +3,10 @@
 SHA256SUMS comes first and the manifest last and atomically: a volume without a manifest holds no finished backup.
 """
 
+import os
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
 from steps import errors, mtree, saved, tree, volume
@@ -37,7 +39,7 @@ def close(root: Path, *, tool_version: str, begin: volume.Begin, started: dateti
         objects={path: digest for report in reports for path, digest in sorted(report.objects.items())},
         file_storage=file_storage,
     )
-    if wrong := [*_strangers(root, manifest), *findings(root, manifest, digests=True)]:
+    if wrong := errors.Few.of(chain(_strangers(root, manifest), findings(root, manifest, digests=True))):
         raise errors.BackupDamaged(wrong)
     volume.write(root, volume.SUMS, _sums(manifest))
     volume.write(root, volume.MANIFEST, volume.as_json(manifest.model_dump(mode="json")))
@@ -45,9 +47,24 @@ def close(root: Path, *, tool_version: str, begin: volume.Begin, started: dateti
 
 
 def listed(root: Path) -> Iterator[Entry]:
-    """Read the listing of the tree."""
-    with (root / volume.LISTING).open(encoding="ascii") as lines:
-        yield from mtree.parse(lines)
+    """Read the listing of the tree.
+
+    Raises:
+        errors.ReadFailed
+
+    """
+    lines = _lines(root / volume.LISTING)
+    yield from mtree.parse(lines)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Each line of a text; what fails in between is the reader's, and keeps its own error."""
+    try:
+        with path.open(encoding="ascii") as lines:
+            while line := lines.readline():
+                yield line
+    except OSError as error:
+        raise errors.ReadFailed([str(path)], os.strerror(error.errno or 0)) from error
 
 
 def findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:

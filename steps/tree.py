@@ -1,33 +1,33 @@
 """A file tree as a stream of entries in one stable order: each folder before its content, names by their bytes.
 
-The main thread goes from folder to folder; what lies in them is looked at by several threads, a few names at a time, so
-that a network volume's answers are waited for side by side. Everything is reached from a descriptor of its folder: a
-path may be longer than the system takes, and a name costs one look-up. What a look does with an entry (note it, read
-it, copy it) is the visitor's.
+A worker takes a folder at a time, with the names in it that are no folders, and answers what other folders there are.
+Everything is reached from a descriptor of its folder: a path may be longer than the system takes, and a name costs one
+look-up. What is done with an entry (note it, read it, copy it) is the visitor's.
 """
 
 import errno
+import functools
 import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from steps import volume
-from steps.ahead import Ahead, ready
-from steps.mtree import FILE, FOLDER, LINK, Entry
+from steps import interruption, volume
+from steps.ahead import Ahead, More
+from steps.errors import Few
+from steps.mtree import FILE, FOLDER, LINK, Entry, place
 
-BLOCK = 1 << 20
+BLOCK = 256 << 10  # fits a processor's own cache; a new buffer of 1 MiB for each read took three times as long
 WORKERS = 8  # they wait more than they compute: twice the cores or more, whatever the medium
 LARGE = 4 << 20  # files above this size are tasks of their own
-TOGETHER = 64  # names in one task: threads that meet in one folder wait for each other, 16 took a third longer
+TOGETHER = 128  # names in one task
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PATH_BYTES = 4000  # less than PATH_MAX
@@ -54,20 +54,36 @@ class Lost(NamedTuple):
 
 
 class Leaf(NamedTuple):
-    """A name in a folder that is no folder, and what kind the folder says it is; empty for a special file."""
+    """A name in a folder, and what kind the folder says it is; empty for a special file."""
 
     name: str
     kind: str
 
 
+class Folder(NamedTuple):
+    """A task: a folder with what lies in it; `made` says that it was made by the one above."""
+
+    path: str
+    made: bool = False
+
+
+class Names(NamedTuple):
+    """A task: more names of a folder than were taken with it, or one that is `alone` because it is large."""
+
+    folder: str
+    leaves: Sequence[Leaf]
+    alone: bool = False
+
+
 class Left(NamedTuple):
-    """Everything in a folder has been taken."""
+    """Everything in a folder has been taken, which could not be seen to when the folder itself was."""
 
     folder: Entry
 
 
 Taken = Entry | Lost
-Pending = Entry | Lost | Left | Future[Taken]  # a long one may be given to another thread
+Task = Folder | Names
+Take = Callable[[str, str, str], Taken | More]  # of a path, its name and its kind
 
 
 @dataclass
@@ -79,9 +95,10 @@ class Tally:
     links: int = 0
     size_bytes: int = 0
     vanished: int = 0
+    shared: int = 0  # files of several names, once for each
     special: list[str] = field(default_factory=list)
-    unreadable: list[str] = field(default_factory=list)
-    changing: list[str] = field(default_factory=list)
+    unreadable: Few = field(default_factory=Few)
+    changing: Few = field(default_factory=Few)
 
     @property
     def entries(self) -> int:
@@ -90,19 +107,23 @@ class Tally:
 
     def count(self, entry: Entry) -> None:
         """Count one entry by its kind."""
-        self.files += entry.kind == FILE
-        self.folders += entry.kind == FOLDER
-        self.links += entry.kind == LINK
-        self.size_bytes += entry.size
+        if entry.kind == FILE:
+            self.files += 1
+            self.size_bytes += entry.size
+            self.shared += entry.names > 1
+        elif entry.kind == FOLDER:
+            self.folders += 1
+        else:
+            self.links += 1
 
     def lose(self, lost: Lost) -> None:
         """Note an entry that could not be taken."""
         if lost.why is Why.VANISHED:
             self.vanished += 1
+        elif lost.why is Why.SPECIAL:
+            self.special.append(lost.path)
         else:
-            {Why.SPECIAL: self.special, Why.UNREADABLE: self.unreadable, Why.CHANGING: self.changing}[lost.why].append(
-                lost.path
-            )
+            (self.changing if lost.why is Why.CHANGING else self.unreadable).append(lost.path)
 
     def kept(self, taken: Iterable[Taken]) -> Iterator[Entry]:
         """Pass the entries on, counted, and note the others."""
@@ -115,51 +136,99 @@ class Tally:
 
 
 class Visitor(Protocol):
-    """What is done with the entries of a tree."""
+    """What is done with the entries of a tree, in the workers."""
 
-    def enter(self, folder: Entry, names: Sequence[Leaf]) -> None:
-        """Called in the order of the stream, before what lies in a folder; for the root too, whose path is empty."""
+    top: int  # a descriptor of the tree's root
 
-    def task(self, folder: str, leaves: Sequence[Leaf]) -> Callable[[], list[Pending]]:
-        """Called in the order of the stream; what it returns runs in any thread, and answers for each of the names."""
+    def folder(self, here: int, found: Entry, task: Folder, leaves: Sequence[Leaf]) -> list[Any]:
+        """Take a folder, opened, with what was found of it and its names; the root's path is empty."""
 
-    def leave(self, folder: Entry) -> None:
-        """Called when everything in a folder has been taken."""
+    def names(self, here: int, task: Names) -> list[Any]:
+        """Take some names of a folder, opened."""
 
 
-def walk(top: int, visitor: Visitor, ahead: Ahead) -> Iterator[Taken]:
-    """Show the tree below a descriptor to a visitor, and yield what it took, in the one order.
+def act(visitor: Visitor, task: Task) -> list[Any]:
+    """Do a task of a walk."""
+    path = task.path if isinstance(task, Folder) else task.folder
+    try:
+        here = open_folder(visitor.top, path)
+    except OSError as error:
+        if isinstance(task, Folder):
+            return [lost(path, error)]
+        return [lost(join(path, leaf.name), error) for leaf in task.leaves]
+    try:
+        if isinstance(task, Names):
+            return visitor.names(here, task)
+        try:
+            found = describe(path, os.fstat(here)), leaves(here, path)
+        except OSError as error:
+            return [lost(path, error)]
+        return visitor.folder(here, found[0], task, found[1])
+    finally:
+        os.close(here)
 
-    `lost+found` at the top is left out.
-    """
-    for items in ahead.in_order(_start(top, visitor, ahead)):
-        for item in items:
-            if isinstance(item, Left):
-                visitor.leave(item.folder)
-            else:
-                yield ahead.result(item) if isinstance(item, Future) else item
+
+def in_order(
+    folder: str, leaves: Sequence[Leaf], take: Callable[[Sequence[Leaf]], list[Any]], made: Callable[[str], bool]
+) -> list[Any]:
+    """Take a folder's names in their order: some now, those beyond `TOGETHER` and the folders as tasks of their own."""
+    items: list[Any] = []
+    room = TOGETHER
+    for is_folder, run in groupby(leaves, key=lambda leaf: leaf.kind == FOLDER):
+        if is_folder:
+            items += [More(Folder(join(folder, leaf.name), made(leaf.name))) for leaf in run]
+            continue
+        names = list(run)
+        items += take(names[:room]) if room else []
+        items += [More(Names(folder, names[at : at + TOGETHER])) for at in range(room, len(names), TOGETHER)]
+        room = max(0, room - len(names))
+    return items
+
+
+def take_each(folder: str, leaves: Sequence[Leaf], take: Take) -> list[Any]:
+    """Take names one by one; what the system refuses to show is lost."""
+    items: list[Any] = []
+    for name, kind in leaves:
+        interruption.point()
+        path = join(folder, name)
+        try:
+            items.append(take(path, name, kind))
+        except OSError as error:
+            items.append(lost(path, error))
+    return items
 
 
 def scan(root: Path, *, digests: bool = False, workers: int = WORKERS) -> Iterator[Taken]:
     """List a tree; files without their digests, unless these are asked for."""
+    return _visit(root, partial(_Look, digests=digests), workers)
+
+
+def measure(root: Path, workers: int = WORKERS) -> Tally:
+    """Count a tree's entries and bytes."""
+    total = Tally()
+    for item in _visit(root, _Count, workers):
+        if isinstance(item, Lost):
+            total.lose(item)
+        else:
+            files, folders, links, size_bytes = item
+            total.files += files
+            total.folders += folders
+            total.links += links
+            total.size_bytes += size_bytes
+    return total
+
+
+def _visit(root: Path, visitor: Callable[[int], Visitor], workers: int) -> Iterator[Any]:
     try:
         top = open_root(root)
     except OSError:  # a root that is not there is no empty tree
         yield Lost(".", Why.UNREADABLE)
         return
     try:
-        with Ahead(workers) as ahead:
-            yield from walk(top, _Look(top, ahead, digests), ahead)
+        with Ahead(partial(act, visitor(top)), workers) as ahead:
+            yield from ahead.stream([Folder("")])
     finally:
         os.close(top)
-
-
-def measure(root: Path, workers: int = WORKERS) -> Tally:
-    """Count a tree's entries and bytes."""
-    tally = Tally()
-    for _ in tally.kept(scan(root, workers=workers)):
-        pass
-    return tally
 
 
 def compare(entries: Iterable[Entry], root: Path, *, digests: bool, workers: int = WORKERS) -> Iterator[str]:
@@ -194,14 +263,9 @@ def digest(path: Path) -> tuple[int, str]:
     return size, sha256.hexdigest()
 
 
-def order(item: Taken) -> tuple[bytes, ...]:
+def order(item: Taken) -> bytes:
     """The place of an entry in the one order, to compare with."""
     return place(item.path)
-
-
-def place(path: str) -> tuple[bytes, ...]:
-    """The place of a path in the one order."""
-    return tuple(os.fsencode(path).split(b"/"))
 
 
 def join(folder: str, name: str) -> str:
@@ -242,147 +306,116 @@ def open_folder(top: int, path: str) -> int:
         os.close(nearer)
 
 
-def _start(top: int, visitor: Visitor, ahead: Ahead) -> Iterator[Future[list[Pending]]]:
-    """Go from folder to folder, and give the names in them to threads."""
-    found = _look_at_folder(top, "")
-    if isinstance(found, Lost):
-        yield ready([Lost(".", Why.UNREADABLE)])
-        return
-    visitor.enter(*found)
-    stack = [(found[0], _groups(found[1]))]
-    while stack:
-        folder, groups = stack[-1]
-        group = next(groups, None)
-        if group is None:
-            stack.pop()
-            if folder.path:
-                yield ready([Left(folder)])
-        elif group[0].kind != FOLDER:
-            yield ahead.start(visitor.task(folder.path, group))
-        else:
-            found = _look_at_folder(top, join(folder.path, group[0].name))
-            if isinstance(found, Lost):
-                yield ready([found])
-                continue
-            visitor.enter(*found)
-            yield ready([found[0]])
-            stack.append((found[0], _groups(found[1])))
-
-
-def _look_at_folder(top: int, path: str) -> tuple[Entry, list[Leaf]] | Lost:
-    try:
-        with folder_of(top, path) as descriptor:
-            entry = describe(path, os.fstat(descriptor))
-            with os.scandir(descriptor) as names:
-                found = [Leaf(item.name, _kind(item)) for item in names]
-    except (FileNotFoundError, NotADirectoryError):
-        return Lost(path, Why.VANISHED)
-    except OSError:
-        return Lost(path, Why.UNREADABLE)
+def leaves(folder: int, path: str) -> list[Leaf]:
+    """The names in a folder, in their order."""
+    with os.scandir(folder) as names:
+        found = [Leaf(item.name, _kind(item)) for item in names]
     if not path:
         found = [leaf for leaf in found if leaf.name != volume.LOST_AND_FOUND]
-    return entry, sorted(found, key=lambda leaf: os.fsencode(leaf.name))
+    return sorted(found, key=lambda leaf: os.fsencode(leaf.name))
 
 
 def _kind(item: os.DirEntry[str]) -> str:
     """As the folder says, which costs nothing on most file systems."""
+    if item.is_file(follow_symlinks=False):
+        return FILE
     if item.is_dir(follow_symlinks=False):
         return FOLDER
-    if item.is_symlink():
-        return LINK
-    return FILE if item.is_file(follow_symlinks=False) else ""
+    return LINK if item.is_symlink() else ""
 
 
-def _groups(leaves: list[Leaf]) -> Iterator[list[Leaf]]:
-    """Cut a folder's names, in their order, into tasks: one folder, or some names that are none."""
-    for is_folder, run in groupby(leaves, key=lambda leaf: leaf.kind == FOLDER):
-        names = list(run)
-        size = 1 if is_folder else TOGETHER
-        yield from (names[start : start + size] for start in range(0, len(names), size))
-
-
-def describe(path: str, found: os.stat_result, **more: str) -> Entry:
+def describe(path: str, found: os.stat_result, *, target: str = "", digest: str = "") -> Entry:
     """Write what was found of a file, folder or link as an entry."""
     kind = _KINDS[stat.S_IFMT(found.st_mode)]
-    size = found.st_size if kind == FILE else 0
-    return Entry(path, kind, stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid, found.st_mtime_ns, size, **more)
+    size, names = (found.st_size, found.st_nlink) if kind == FILE else (0, 1)
+    mode = stat.S_IMODE(found.st_mode)
+    return Entry(path, kind, mode, found.st_uid, found.st_gid, found.st_mtime_ns, size, target, digest, names)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Look:
     """The visitor that only looks, and reads the files if digests are asked for."""
 
     top: int
-    ahead: Ahead
     digests: bool
 
-    def enter(self, folder: Entry, names: Sequence[Leaf]) -> None:
-        pass
+    def folder(self, here: int, found: Entry, task: Folder, leaves: Sequence[Leaf]) -> list[Any]:
+        take = partial(take_each, task.path, take=partial(self._look, here, alone=False))
+        return ([found] if task.path else []) + in_order(task.path, leaves, take, made=lambda _name: False)
 
-    def leave(self, folder: Entry) -> None:
-        pass
+    def names(self, here: int, task: Names) -> list[Any]:
+        return take_each(task.folder, task.leaves, partial(self._look, here, alone=task.alone))
 
-    def task(self, folder: str, leaves: Sequence[Leaf]) -> Callable[[], list[Pending]]:
-        return partial(take_each, self.top, folder, leaves, self._look)
-
-    def _look(self, folder: int, path: str, name: str) -> Pending:
-        self.ahead.point()
-        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    def _look(self, here: int, path: str, name: str, _kind: str, *, alone: bool) -> Taken | More:
+        found = os.stat(name, dir_fd=here, follow_symlinks=False)
         kind = _KINDS.get(stat.S_IFMT(found.st_mode), "")
         if kind == FILE and self.digests:
-            long = found.st_size > LARGE
-            return self.ahead.start(partial(self._read_alone, path)) if long else self._read(folder, path, name)
+            if found.st_size > LARGE and not alone:
+                return More(Names(path.rpartition("/")[0], [Leaf(name, FILE)], alone=True))
+            return self._read(here, path, name)
         if kind == LINK:
-            return describe(path, found, target=os.readlink(name, dir_fd=folder))
+            return describe(path, found, target=os.readlink(name, dir_fd=here))
         return describe(path, found) if kind else Lost(path, Why.SPECIAL)
 
-    def _read_alone(self, path: str) -> Taken:
-        folder, _, name = path.rpartition("/")
-        (found,) = take_each(self.top, folder, [Leaf(name, FILE)], self._read)
-        return only(found)
-
-    def _read(self, folder: int, path: str, name: str) -> Taken:
-        descriptor = os.open(name, READ, dir_fd=folder)
+    @staticmethod
+    def _read(here: int, path: str, name: str) -> Taken:
+        descriptor = os.open(name, READ, dir_fd=here)
         try:
-            return describe(path, os.fstat(descriptor), digest=read_digest(descriptor, self.ahead))
+            return describe(path, os.fstat(descriptor), digest=read_digest(descriptor))
         finally:
             os.close(descriptor)
 
 
-def only(item: Pending) -> Taken:
-    """What a task of its own took; it gives nothing to another thread."""
-    if not isinstance(item, Entry | Lost):
-        raise TypeError(item)
-    return item
+@dataclass
+class _Count:
+    """The visitor that counts: files, folders, links and bytes of some names at a time."""
+
+    top: int
+
+    def folder(self, here: int, found: Entry, task: Folder, leaves: Sequence[Leaf]) -> list[Any]:
+        take = partial(self._count, here, task.path)
+        return [(0, int(bool(found.path)), 0, 0), *in_order(task.path, leaves, take, made=lambda _name: False)]
+
+    def names(self, here: int, task: Names) -> list[Any]:
+        return self._count(here, task.folder, task.leaves)
+
+    @staticmethod
+    def _count(here: int, folder: str, leaves: Sequence[Leaf]) -> list[Any]:
+        files = links = size_bytes = 0
+        losses = []
+        for name, kind in leaves:
+            if kind == LINK:
+                links += 1
+            elif kind == FILE:
+                try:
+                    size_bytes += os.stat(name, dir_fd=here, follow_symlinks=False).st_size
+                    files += 1
+                except OSError as error:
+                    losses.append(lost(join(folder, name), error))
+            else:
+                losses.append(Lost(join(folder, name), Why.SPECIAL))
+        return [(files, 0, links, size_bytes), *losses]
 
 
-def take_each(top: int, folder: str, leaves: Sequence[Leaf], take: Callable[[int, str, str], Pending]) -> list[Pending]:
-    """Take some names of a folder by its descriptor; what the system refuses to show is lost."""
-    try:
-        with folder_of(top, folder) as descriptor:
-            return [_take_one(descriptor, join(folder, leaf.name), leaf.name, take) for leaf in leaves]
-    except OSError as error:
-        return [_lost(join(folder, leaf.name), error) for leaf in leaves]
+def lost(path: str, error: OSError) -> Lost:
+    """Tell what is gone from what can't be read; the root is never gone."""
+    gone = error.errno in {errno.ENOENT, errno.ENOTDIR} and path
+    return Lost(path or ".", Why.VANISHED if gone else Why.UNREADABLE)
 
 
-def _take_one(folder: int, path: str, name: str, take: Callable[[int, str, str], Pending]) -> Pending:
-    try:
-        return take(folder, path, name)
-    except OSError as error:
-        return _lost(path, error)
-
-
-def _lost(path: str, error: OSError) -> Lost:
-    return Lost(path, Why.VANISHED if error.errno in {errno.ENOENT, errno.ENOTDIR} else Why.UNREADABLE)
-
-
-def read_digest(descriptor: int, ahead: Ahead) -> str:
+def read_digest(descriptor: int) -> str:
     """Read a file to its end and return its SHA-256."""
-    sha256 = hashlib.sha256()
-    while block := os.read(descriptor, BLOCK):
-        ahead.point()
-        sha256.update(block)
+    sha256, block = hashlib.sha256(), buffer()
+    while size := os.readv(descriptor, [block]):
+        interruption.point()
+        sha256.update(block[:size])
     return sha256.hexdigest()
+
+
+@functools.cache
+def buffer() -> memoryview:
+    """The one block through which a process reads; new ones each time cost more than the reading."""
+    return memoryview(bytearray(BLOCK))
 
 
 def _has_vanished(item: Taken) -> bool:

@@ -56,8 +56,8 @@ class State(Enum):
 
 
 @contextmanager
-def failures(path: Path) -> Iterator[None]:
-    """Turn the system's errors at `path` into ours.
+def failures(path: Path, below: str = "") -> Iterator[None]:
+    """Turn the system's errors at `path`, or at what lies `below` it, into ours.
 
     Raises:
         errors.NotWritable, errors.VolumeReadOnly, errors.VolumeFull, errors.VolumeStale, errors.VolumeFailed
@@ -66,17 +66,24 @@ def failures(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = str(error.filename or path)
-        reason = os.strerror(error.errno or 0)
-        if error.errno in {errno.EACCES, errno.EPERM}:
-            raise errors.NotWritable(where, reason) from error
-        if error.errno == errno.EROFS:
-            raise errors.VolumeReadOnly(where) from error
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise errors.VolumeFull(where, None, free_bytes(path if path.exists() else path.parent)) from error
-        if error.errno == errno.ESTALE:
-            raise errors.VolumeStale(where) from error
-        raise errors.VolumeFailed(where, reason) from error
+        raise failure(error, path, below) from error
+
+
+def failure(error: OSError, path: Path, below: str = "") -> errors.PhaseError:
+    """One of the system's errors as ours; the path is put together here, where there is an error, and not each time."""
+    path /= below
+    named = str(error.filename or "")
+    where = named if named.startswith("/") else str(path)  # a name in an opened folder says too little
+    reason = os.strerror(error.errno or 0)
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return errors.NotWritable(where, reason)
+    if error.errno == errno.EROFS:
+        return errors.VolumeReadOnly(where)
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return errors.VolumeFull(where, None, free_bytes(path if path.exists() else path.parent))
+    if error.errno == errno.ESTALE:
+        return errors.VolumeStale(where)
+    return errors.VolumeFailed(where, reason)
 
 
 def free_bytes(path: Path) -> int:
@@ -86,6 +93,14 @@ def free_bytes(path: Path) -> int:
     except OSError:
         return 0
     return usage.f_bavail * usage.f_frsize
+
+
+def put(descriptor: int, data: bytes | bytearray | memoryview) -> None:
+    """Write all of it: the system may take less at a time."""
+    with memoryview(data) as whole:
+        done = 0
+        while done < len(whole):
+            done += os.write(descriptor, whole[done:])
 
 
 def write(root: Path, name: str, data: bytes) -> None:

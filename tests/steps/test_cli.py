@@ -1,6 +1,8 @@
+import contextlib
 import json
 import logging
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pytest
 
 from steps import __main__ as command
 from steps import backup, errors, volume
+from steps.file_storage import Amount
 from steps.run import progress
 from workflows.rehearsal import threescale
 
@@ -284,17 +287,21 @@ def test_without_a_folder_for_outputs_none_are_left(tmp_path, monkeypatch, empty
     assert not (tmp_path / "outputs").exists()
 
 
-def test_progress_is_logged_each_minute(monkeypatch, caplog):
+def of(entries):
+    return Amount(entries, entries << 20)
+
+
+def test_progress_is_logged_each_minute_in_files_and_bytes(monkeypatch, caplog):
     caplog.set_level(logging.INFO)
     show = progress()
     now = time.monotonic()
 
-    show(1, 9)
+    show(of(1), of(9))
     monkeypatch.setattr(time, "monotonic", lambda: now + 61)
-    show(5, 9)
-    show(6, 9)
+    show(of(5), of(9))
+    show(of(6), of(9))
 
-    assert caplog.messages == ["5 of 9 entries and MiB are done"]
+    assert caplog.messages == ["5 of 9 entries, 5 of 9 MiB are done"]
 
 
 def test_progress_is_written_at_most_every_2_s_and_at_the_end(tmp_path, monkeypatch):
@@ -302,18 +309,51 @@ def test_progress_is_written_at_most_every_2_s_and_at_the_end(tmp_path, monkeypa
     monkeypatch.setenv("ARGO_PROGRESS_FILE", str(path))
     show = progress()
 
-    show(1, 9)
-    show(2, 9)
+    show(of(1), of(9))
+    show(of(2), of(9))
 
-    assert path.read_text() == "1/9"
+    assert path.read_text() == "2/18"
 
-    show(9, 9)
+    show(of(9), of(9))
 
-    assert path.read_text() == "9/9"
+    assert path.read_text() == "18/18"
 
-    show(10, 9)  # the tree has grown
+    show(of(10), of(9))  # the tree has grown
 
-    assert path.read_text() in {"9/9", "10/10"}
+    assert path.read_text() in {"18/18", "20/20"}
+
+
+WATCHED = """
+from steps.file_storage import Amount
+from steps.file_storage import Amount
+from steps.run import progress
+show = progress()
+show(Amount(1, 2 << 20), Amount(4, 8 << 20))
+"""
+
+
+def on_a_terminal(code):
+    """What a process shows on a terminal."""
+    reader, writer = pty.openpty()
+    subprocess.run([sys.executable, "-c", code], stderr=writer, check=True)  # noqa: S603  our own
+    os.close(writer)
+    shown = b""
+    with contextlib.suppress(OSError):  # the end of a terminal that nobody writes to any more
+        while block := os.read(reader, 4096):
+            shown += block
+    os.close(reader)
+    return shown.decode()
+
+
+def test_on_a_terminal_progress_is_a_bar_that_gives_the_terminal_back():
+    shown = on_a_terminal(WATCHED)
+
+    assert "1/4 entries, 2/8 MiB" in shown
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")  # the cursor is shown again
+
+
+def test_without_rich_as_in_the_image_there_is_no_bar():
+    assert "MiB" not in on_a_terminal(f"import sys; sys.modules['rich'] = None\n{WATCHED}")
 
 
 def test_every_phase_of_both_workflows_is_a_command():

@@ -38,6 +38,7 @@ AGAIN = {
     "ObjectsGoing",
     "ResyncUnknown",
     "VolumeStale",
+    "WorkerLost",
 }
 
 

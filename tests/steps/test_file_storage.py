@@ -51,7 +51,7 @@ def test_what_was_saved_is_restored_as_it_was(empty, target, backup_volume):
 
     tally = file_storage.restore(empty.connect("threescale-restore"), opened, target, no_progress)
 
-    restored = {entry.path: entry for entry in tree.scan(target)}
+    restored = {entry.path: entry for entry in tree.scan(target, workers=0)}
     listed = list(opened.entries())
     assert set(restored) == {entry.path for entry in listed}
     for entry in listed:
@@ -148,14 +148,14 @@ class TestSave:
         (tmp_path / "source").mkdir()
         (tmp_path / "source/a").touch()
         (tmp_path / "source/b").touch()
-        look = tree._look_at_folder  # a mock, because another thread may always come too late
+        look = tree.leaves  # a mock, because another process may always come too late
 
-        def lose(top, path):
-            found = look(top, path)
+        def lose(descriptor, path):
+            found = look(descriptor, path)
             (tmp_path / "source/b").unlink(missing_ok=True)
             return found
 
-        monkeypatch.setattr(tree, "_look_at_folder", lose)
+        monkeypatch.setattr(tree, "leaves", lose)
         monkeypatch.setattr(tree, "measure", lambda *_: tree.Tally())
 
         report = file_storage.save(tmp_path / "source", tmp_path / "backup", no_progress).file_storage
@@ -211,7 +211,7 @@ class TestRestore:
         file_storage.restore(door, opened, target, no_progress)
 
         assert (target / ".hidden-top").stat().st_ino == whole
-        assert list(tree.compare(opened.entries(), target, digests=True)) == []
+        assert list(tree.compare(opened.entries(), target, digests=True, workers=0)) == []
         assert state(empty) == "complete"
 
     def test_a_target_that_is_complete_is_left_as_it_is(self, empty, target, backup_volume):

@@ -1,4 +1,6 @@
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -17,11 +19,13 @@ ids = st.integers(0, 2**32 - 2)
 times_ns = st.integers(-(10**19), 10**19)
 digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
 
-entries = st.one_of(
-    st.builds(Entry, paths, st.just(FILE), modes, ids, ids, times_ns, st.integers(0, 2**63), st.just(""), digests),
-    st.builds(Entry, paths, st.just(FOLDER), modes, ids, ids, times_ns, st.just(0), st.just(""), st.just("")),
-    st.builds(Entry, paths, st.just(LINK), modes, ids, ids, times_ns, st.just(0), paths, st.just("")),
-)
+few = st.integers(1, 9)
+one = st.just(1)
+empty = st.just("")
+file = st.builds(Entry, paths, st.just(FILE), modes, ids, ids, times_ns, st.integers(0, 2**63), empty, digests, few)
+folder = st.builds(Entry, paths, st.just(FOLDER), modes, ids, ids, times_ns, st.just(0), empty, empty, one)
+link = st.builds(Entry, paths, st.just(LINK), modes, ids, ids, times_ns, st.just(0), paths, empty, one)
+entries = st.one_of(file, folder, link)
 
 
 @given(st.lists(entries, max_size=4))
@@ -77,3 +81,29 @@ def test_a_listing_looks_as_mtree_writes_it():
 def test_a_line_of_another_form_is_refused_by_its_number(line):
     with pytest.raises(ValueError, match=r"^line 3 can't be read$"):
         list(mtree.parse(["#mtree v2.0\n", ". type=dir\n", line]))
+
+
+@given(st.lists(entries, min_size=1, max_size=40, unique_by=lambda entry: entry.path), st.data())
+@settings(max_examples=60, deadline=None)
+def test_entries_are_found_by_their_names_in_a_listing_however_far_it_goes(listed, data):
+    listed = sorted(listed, key=lambda entry: mtree.place(entry.path))
+    text = "".join(mtree.dump(listed))
+    cut = data.draw(st.one_of(st.just(len(text)), st.integers(0, len(text))))
+    there = list(mtree.parse(line for line in text[:cut].splitlines(keepends=True) if line.endswith("\n")))
+    folder = data.draw(st.sampled_from(listed)).path.rpartition("/")[0]
+    below = [entry for entry in listed if entry.path.rpartition("/")[0] == folder]
+    names = [entry.path.rpartition("/")[2] for entry in below]
+    with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mtree, "_NEAR_BYTES", data.draw(st.sampled_from([1, 64, 4096])))  # so that a short one is halved
+        (Path(place) / "listing").write_text(text[:cut])
+
+        found = mtree.find(Path(place) / "listing", folder, names)
+
+    assert found == {entry.path.rpartition("/")[2]: entry for entry in there if entry in below}
+
+
+def test_what_is_not_listed_is_not_found(tmp_path):
+    (tmp_path / "listing").write_text("".join(mtree.dump([Entry("b", LINK, 0o777, 0, 0, 0, target="x")])))
+
+    assert mtree.find(tmp_path / "listing", "", ["absent"]) == {}
+    assert mtree.find(tmp_path / "listing", "absent", ["a", "z"]) == {}

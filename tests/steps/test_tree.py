@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steps import copier, errors, mtree, tree
-from steps.ahead import Ahead
-from steps.copier import Meter
+from steps.copier import Meter, Work
 from steps.mtree import FILE, FOLDER, LINK, Entry
 from steps.tree import Leaf, Lost, Tally, Why
 
@@ -96,17 +95,28 @@ def ordinary_user(uid=ORDINARY_USER):
 
 
 def seen(root):
-    return list(tree.scan(root))
+    return list(tree.scan(root, workers=0))
 
 
-def out(source, target, tally=None, known=(), meter=None):
-    with Ahead(4) as ahead:
-        return list((tally or Tally()).kept(copier.copy_out(source, target, ahead, meter or Meter(), known)))
+@pytest.fixture(params=[0, 3], ids=["in this process", "by three workers"])
+def workers(request):
+    return request.param
 
 
-def back(entries, source, target, meter=None, *, again=False):
-    with Ahead(4) as ahead:
-        copier.copy_back(entries, source, target, ahead, meter or Meter(), again=again)
+def out(source, target, tally=None, known=(), meter=None, workers=0):
+    with tempfile.NamedTemporaryFile("w") as listing:
+        listing.writelines(
+            known if isinstance(known, list) and known and isinstance(known[0], str) else mtree.dump(known)
+        )
+        listing.flush()
+        work = Work(workers, meter or Meter())
+        return list(
+            (tally or Tally()).kept(copier.copy_out(source, target, work, Path(listing.name) if known else None))
+        )
+
+
+def back(entries, source, target, meter=None, *, again=False, workers=0):
+    copier.copy_back(entries, source, target, Work(workers, meter or Meter()), again=again)
 
 
 def as_restored(entry):
@@ -145,7 +155,7 @@ def test_a_copy_is_readable_and_replaceable_by_the_group_and_compares_with_its_l
         entries = out(source, copy)
 
         assert [without_digest(entry) for entry in entries] == before
-        assert list(tree.compare(entries, copy, digests=True)) == []
+        assert list(tree.compare(entries, copy, digests=True, workers=0)) == []
         for entry in seen(copy):
             needed = {FILE: 0o640, FOLDER: 0o770, LINK: 0}[entry.kind]
             assert entry.mode & needed == needed
@@ -172,11 +182,11 @@ def test_an_entry_more_or_less_than_listed_is_found(content, data):
         odd = data.draw(st.sampled_from(entries))
         listed = [entry for entry in entries if entry is not odd]
 
-        assert list(tree.compare(listed, copy, digests=True)) == [f"{odd.path!r} is not listed"]
+        assert list(tree.compare(listed, copy, digests=True, workers=0)) == [f"{odd.path!r} is not listed"]
         if odd.kind != FOLDER:
             (copy / odd.path).unlink()
 
-            assert list(tree.compare(entries, copy, digests=True)) == [f"{odd.path!r} is missing"]
+            assert list(tree.compare(entries, copy, digests=True, workers=0)) == [f"{odd.path!r} is missing"]
 
 
 # Without `*`, `?` and `[`, which Debian's mtree takes for a pattern in its own listings too.
@@ -314,7 +324,7 @@ def test_any_damage_to_a_copy_is_found(copied, damage, findings):
 
     damage(copy)
 
-    assert list(tree.compare(entries, copy, digests=True)) == findings
+    assert list(tree.compare(entries, copy, digests=True, workers=0)) == findings
 
 
 def test_a_comparison_without_digests_reads_no_file(copied):
@@ -322,14 +332,14 @@ def test_a_comparison_without_digests_reads_no_file(copied):
 
     flip(copy)
 
-    assert list(tree.compare(entries, copy, digests=False)) == []
+    assert list(tree.compare(entries, copy, digests=False, workers=0)) == []
 
 
 def test_a_tree_that_is_gone_is_no_empty_one(tmp_path):
-    assert list(tree.scan(tmp_path / "gone")) == [Lost(".", Why.UNREADABLE)]
+    assert list(tree.scan(tmp_path / "gone", workers=0)) == [Lost(".", Why.UNREADABLE)]
     assert out(tmp_path / "gone", tmp_path, tally := Tally()) == []
-    assert tally.unreadable == ["."]
-    assert list(tree.compare([], tmp_path / "gone", digests=True)) == ["'.' can't be read"]
+    assert tally.unreadable.first == ["."]
+    assert list(tree.compare([], tmp_path / "gone", digests=True, workers=0)) == ["'.' can't be read"]
 
 
 def test_lost_and_found_is_left_out_at_the_top_only(source, tmp_path):
@@ -354,7 +364,7 @@ def test_what_is_neither_file_folder_nor_link_is_named_and_not_copied(source, tm
 
     assert tally.special == ["acme/pipe", "socket"]
     assert not {"acme/pipe", "socket"} & {entry.path for entry in entries}
-    assert list(tree.compare(entries, tmp_path / "copy", digests=True)) == []
+    assert list(tree.compare(entries, tmp_path / "copy", digests=True, workers=0)) == []
 
 
 def test_a_copy_is_counted(source, tmp_path):
@@ -364,8 +374,8 @@ def test_a_copy_is_counted(source, tmp_path):
     out(source, tmp_path / "copy", tally, meter=meter)
 
     assert (tally.files, tally.folders, tally.links, tally.size_bytes) == (2, 2, 1, 4)
-    assert (meter.entries, meter.size_bytes) == (tally.entries, tally.size_bytes)
-    assert tree.measure(source) == tally
+    assert meter.counts[:2] == (tally.entries, tally.size_bytes)
+    assert tree.measure(source, workers=0) == tally
 
 
 def test_what_vanishes_while_the_tree_is_read_is_counted(source, tmp_path, listed):
@@ -379,7 +389,7 @@ def test_what_vanishes_while_the_tree_is_read_is_counted(source, tmp_path, liste
     entries = out(source, tmp_path / "copy", tally)
 
     assert [entry.path for entry in entries] == ["acme", "acme/empty", "none"]
-    assert (tally.vanished, tally.unreadable) == (3, [])
+    assert (tally.vanished, tally.unreadable.first) == (3, [])
 
 
 @pytest.fixture
@@ -387,13 +397,12 @@ def listed(monkeypatch):
     """Have a folder list what is not there any more; a mock, because another thread may always come too late."""
 
     def claim(folders):
-        look = tree._look_at_folder
+        look = tree.leaves
 
-        def claimed(top, path):
-            found = look(top, path)
-            return (found[0], folders[path]) if path in folders else found
+        def claimed(descriptor, path):
+            return folders[path] if path in folders else look(descriptor, path)
 
-        monkeypatch.setattr(tree, "_look_at_folder", claimed)
+        monkeypatch.setattr(tree, "leaves", claimed)
 
     return claim
 
@@ -418,7 +427,7 @@ def test_a_file_that_fails_when_it_is_read_is_named_and_leaves_nothing(tmp_path,
     tally = Tally()
 
     assert out(UNREADABLE.parent, tmp_path, tally) == []
-    assert tally.unreadable == [UNREADABLE.name]
+    assert tally.unreadable.first == [UNREADABLE.name]
     assert os.listdir(tmp_path) == []
 
 
@@ -445,7 +454,7 @@ def test_what_can_not_be_read_is_named_after_all_else_was_copied(anyones):
     with ordinary_user():
         entries = out(source, copy, tally)
 
-    assert tally.unreadable == ["aa", "bb", "dd/y"]
+    assert tally.unreadable.first == ["aa", "bb", "dd/y"]
     assert [entry.path for entry in entries] == ["cc", "dd"]
     assert (copy / "cc").read_bytes() == b"3"
 
@@ -459,7 +468,7 @@ def test_a_copy_that_can_not_be_read_is_a_finding(anyones):
     (copy / "a").chmod(0o600)
 
     with ordinary_user():
-        findings = list(tree.compare(entries, copy, digests=True))
+        findings = list(tree.compare(entries, copy, digests=True, workers=0))
 
     assert findings == ["'a' can't be read"]
 
@@ -495,9 +504,9 @@ def test_an_ordinary_user_restores_all_but_the_owners(anyones):
     with ordinary_user():
         back(entries, copy, target, meter)
 
-        assert list(tree.compare(entries, target, digests=True)) == []
-    assert meter.ownership_kept == 4
-    assert meter.widened == 3
+        assert list(tree.compare(entries, target, digests=True, workers=0)) == []
+    assert meter.counts.ownership_kept == 4
+    assert meter.counts.widened == 3
     assert seen(target) == [as_restored(entry)._replace(uid=ORDINARY_USER, digest="") for entry in entries]
 
 
@@ -526,7 +535,7 @@ def test_a_file_that_changes_once_while_it_is_read_is_read_again(tmp_path, while
 
     (copied,) = out(tmp_path / "source", tmp_path / "copy", tally)
 
-    assert tally.changing == []
+    assert tally.changing.first == []
     assert copied.digest == hashlib.sha256(b"begun and done").hexdigest()
     assert (tmp_path / "copy/upload").read_bytes() == b"begun and done"
 
@@ -541,7 +550,7 @@ def test_a_file_that_never_rests_is_named_and_left_out(tmp_path, while_read):
 
     entries = out(tmp_path / "source", tmp_path / "copy", tally)
 
-    assert tally.changing == ["log"]
+    assert tally.changing.first == ["log"]
     assert [entry.path for entry in entries] == ["quiet"]
     assert os.listdir(tmp_path / "copy") == ["quiet"]
 
@@ -581,6 +590,15 @@ def test_a_listing_that_leads_out_of_the_tree_is_refused(listed, tmp_path):
     assert os.listdir(outside) == ["below"]
     assert os.listdir(outside / "below") == []
     assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.parametrize("listed", [[entry("b"), entry("a")], [entry("a", LINK, target="b"), entry("a", FOLDER)]])
+def test_a_listing_that_is_not_in_its_order_is_refused(listed, tmp_path):
+    (tmp_path / "target").mkdir()
+    (tmp_path / "b").touch()
+
+    with pytest.raises(errors.BackupDamaged, match="'a' is not in its order, or there twice"):
+        back(listed, tmp_path, tmp_path / "target")
 
 
 @pytest.mark.parametrize("damage", [flip, truncate, extend], ids=lambda damage: damage.__name__)
@@ -679,7 +697,7 @@ class Fuse(Meter):
 
 def known_of(listing, keep):
     """What a listing that was cut off still tells."""
-    return mtree.parse(listing[: 2 + keep])
+    return [*listing[: 2 + keep], "./cut-o"]
 
 
 @given(trees, st.integers(0, 12), st.data())
@@ -696,7 +714,7 @@ def test_a_copy_out_that_was_killed_ends_as_one_that_was_not(content, fuse, data
 
         assert again == listing
         assert seen(copy) == seen(undisturbed)
-        assert list(tree.compare(mtree.parse(listing), copy, digests=True)) == []
+        assert list(tree.compare(mtree.parse(listing), copy, digests=True, workers=0)) == []
 
 
 @given(trees, st.integers(0, 12))
@@ -711,7 +729,7 @@ def test_a_copy_back_that_was_killed_ends_as_one_that_was_not(content, fuse):
         back(entries, copy, target, again=True)
 
         assert seen(target) == seen(undisturbed)
-        assert list(tree.compare(entries, target, digests=True)) == []
+        assert list(tree.compare(entries, target, digests=True, workers=0)) == []
 
 
 def test_what_is_whole_is_not_copied_again(copied, source, tmp_path):
@@ -754,7 +772,7 @@ def test_what_only_looks_whole_is_made_anew(copied, source, damage):
     again = out(source, copy, known=entries)
 
     assert again == entries
-    assert list(tree.compare(entries, copy, digests=True)) == []
+    assert list(tree.compare(entries, copy, digests=True, workers=0)) == []
 
 
 def test_a_file_that_changed_since_is_copied_again(copied, source):
@@ -786,7 +804,7 @@ def test_a_path_may_be_longer_than_the_system_takes(tmp_path):
 
     assert entries[-1].path.endswith("/leaf")
     assert len(entries[-1].path) > 4096
-    assert list(tree.compare(entries, tmp_path / "target", digests=True)) == []
+    assert list(tree.compare(entries, tmp_path / "target", digests=True, workers=0)) == []
     for name in ("source", "copy", "target"):
         subprocess.run(["rm", "-r", tmp_path / name], check=True)  # noqa: S603, S607  pytest itself can't
 
@@ -801,7 +819,7 @@ def test_a_large_file_among_small_ones_is_copied_and_listed_in_its_place(tmp_pat
     back(entries, tmp_path / "copy", tmp_path / "target")
 
     assert [entry.path for entry in entries] == ["a", "b", "c"]
-    assert list(tree.compare(entries, tmp_path / "target", digests=True)) == []
+    assert list(tree.compare(entries, tmp_path / "target", digests=True, workers=0)) == []
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can become two other users of group 0")
@@ -820,6 +838,6 @@ def test_another_user_of_the_group_goes_on_with_either_copy(anyones):
         entries = out(source, copy, known=known)
         back(entries, copy, target, again=True)
 
-        assert list(tree.compare(entries, target, digests=True)) == []
+        assert list(tree.compare(entries, target, digests=True, workers=0)) == []
     assert entries == expected
     assert {entry.uid for entry in [*seen(copy), *seen(target)]} == {ORDINARY_USER + 1}

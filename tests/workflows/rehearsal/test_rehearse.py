@@ -73,16 +73,15 @@ objects.clean = without
 """
 COPY_WITHOUT_DOT_FILES_MODES_AND_TIMES = """
 from steps import mtree, tree
-look, dump = tree._look_at_folder, mtree.dump
-def without(top, path):
-    folder, leaves = look(top, path)
-    return folder, [leaf for leaf in leaves if not leaf.name.startswith(".")]
+look, dump = tree.leaves, mtree.dump
+def without(folder, path):
+    return [leaf for leaf in look(folder, path) if not leaf.name.startswith(".")]
 def rounded(entries):
     for entry in entries:
         mode = 0o600 if entry.path.endswith("-rf") else entry.mode
         time = entry.mtime_ns // 10**9 * 10**9 if entry.kind == "link" else entry.mtime_ns
         yield entry._replace(mode=mode, mtime_ns=time)
-tree._look_at_folder, mtree.dump = without, lambda entries: dump(rounded(entries))
+tree.leaves, mtree.dump = without, lambda entries: dump(rounded(entries))
 """
 RESTORE_ONE_LESS = """
 from steps import secrets
@@ -97,10 +96,10 @@ ZERO_A_FILE_AND_SKIP_A_MODE = """
 import os
 from steps import copier
 settle = copier._Back._settle
-def unsettled(self, descriptor, entry, mode):
+def unsettled(self, descriptor, entry, mode, **more):
     if entry.path.endswith("conditions.pdf"):
         os.pwrite(descriptor, bytes(entry.size), 0)
-    settle(self, descriptor, entry, mode)
+    settle(self, descriptor, entry, mode, **more)
     if entry.path == "empty-dir":
         os.fchmod(descriptor, 0o700)
 copier._Back._settle = unsettled

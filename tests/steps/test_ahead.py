@@ -1,0 +1,202 @@
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from steps import ahead, errors, interruption
+from steps.ahead import Ahead, More
+
+plans = st.recursive(
+    st.lists(st.integers(), max_size=3),
+    lambda below: st.lists(st.one_of(st.integers(), below), max_size=4),
+    max_leaves=15,
+)
+
+
+def unfold(task):
+    """A task is a list of items, of which a list stands for a further task."""
+    return [More(item) if isinstance(item, list) else item for item in task]
+
+
+def flat(tasks):
+    return [each for item in tasks for each in (flat(item) if isinstance(item, list) else [item])]
+
+
+def stream(act, tasks, workers=2, **more):
+    with Ahead(act, workers, **more) as working:
+        return list(working.stream(tasks))
+
+
+@given(st.lists(plans, max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_items_come_in_the_order_of_one_process_by_itself(tasks):
+    assert stream(unfold, tasks, workers=0) == flat(tasks)
+
+
+@given(st.lists(plans, max_size=5), st.sampled_from([1, 3, ahead.UNREAD]))
+@settings(max_examples=15, deadline=None)
+def test_items_come_in_the_order_of_one_process_from_several(tasks, unread):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ahead, "UNREAD", unread)
+
+        assert stream(unfold, tasks, workers=3) == flat(tasks)
+
+
+def test_tasks_are_done_by_other_processes_and_all_of_them():
+    def who(_task):
+        time.sleep(0.01)
+        return [os.getpid()]
+
+    found = set(stream(who, range(40), workers=3))
+
+    assert len(found) == 3
+    assert os.getpid() not in found
+
+
+def test_without_workers_tasks_are_done_here():
+    assert stream(lambda _task: [os.getpid()], [1], workers=0) == [os.getpid()]
+
+
+def test_tasks_are_not_asked_for_further_ahead_than_fits(monkeypatch):
+    monkeypatch.setattr(ahead, "UNREAD", 10)
+    asked = []
+
+    def tasks():
+        for number in range(1000):
+            asked.append(number)
+            yield number
+
+    with Ahead(lambda task: [task] * 5, 2) as working:
+        first = next(working.stream(tasks()))
+        time.sleep(0.1)
+
+    assert first == 0
+    assert len(asked) < 10
+
+
+def test_each_worker_is_told_its_number_before_it_begins():
+    number = []
+
+    def whoami(_task):
+        time.sleep(0.01)
+        return [number[-1]]
+
+    assert set(stream(whoami, range(20), workers=3, enter=number.append)) == {1, 2, 3}
+    assert number == []
+
+
+def test_the_error_of_a_task_is_the_reader_s_with_its_sentence():
+    def fail(_task):
+        raise errors.VolumeFull("/backup", 10, 5)
+
+    with pytest.raises(
+        errors.VolumeFull, match="no space for /backup: 10 bytes are needed, 5 bytes are free"
+    ) as caught:
+        stream(fail, [1])
+
+    assert caught.value.exit_code == errors.REFUSED_EXIT
+
+
+def test_an_error_that_nobody_foresaw_says_where_it_came_up_and_not_what_it_quotes():
+    def fail(_task):
+        raise ValueError("a password")
+
+    with pytest.raises(errors.Unexpected, match=r"unexpected ValueError at test_ahead\.py:\d+: please report it"):
+        stream(fail, [1])
+
+
+def test_a_worker_that_is_killed_is_an_error_and_the_others_end():
+    def die(task):
+        if task == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return [os.getpid()]
+
+    with pytest.raises(errors.WorkerLost, match=r"killed \(exit code -9\)") as caught:
+        stream(die, range(20), workers=3)
+
+    assert caught.value.exit_code == errors.TRY_AGAIN_EXIT
+    assert workers() == []
+
+
+def test_a_sigterm_ends_the_reader_and_its_workers_at_their_next_safe_point(monkeypatch):
+    def slow(_task):
+        while True:
+            interruption.point()
+            time.sleep(0.01)
+
+    monkeypatch.setattr(interruption, "_asked", threading.Event())
+    monkeypatch.setattr(ahead, "_TICK_S", 0.1)
+    began = time.monotonic()
+    with pytest.raises(errors.Interrupted):
+        stream(slow, [1, 2], tick=interruption._asked.set)
+
+    assert time.monotonic() - began < 5
+    assert workers() == []
+
+
+def test_a_reader_that_stops_early_leaves_no_worker():
+    with Ahead(lambda _task: [bytes(1 << 20)] * 4, 2) as working:
+        next(working.stream(range(10)))
+
+    assert workers() == []
+
+
+def test_a_reader_within_a_reader_leaves_no_worker():
+    with Ahead(lambda task: [task], 2) as outer, Ahead(lambda task: [task], 2) as inner:
+        found = list(outer.stream(inner.stream(range(10))))
+
+    assert found == list(range(10))
+    assert workers() == []
+
+
+def test_ticks_come_while_a_result_is_waited_for(monkeypatch):
+    monkeypatch.setattr(ahead, "_TICK_S", 0.05)
+    ticks = []
+
+    stream(lambda _task: time.sleep(0.5) or [], [1], tick=lambda: ticks.append(1))
+
+    assert len(ticks) > 3
+
+
+KILLED = """
+import os, sys, time
+from steps.ahead import Ahead
+def slow(task):
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+with Ahead(slow, 3) as working:
+    list(working.stream(range(3)))
+"""
+
+
+def test_a_reader_that_is_killed_takes_its_workers_along():
+    reader = subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True)  # noqa: S603  our own
+    found = [int(reader.stdout.readline()) for _ in range(3)]
+    reader.kill()
+    reader.wait()
+    reader.stdout.close()
+    deadline = time.monotonic() + 10
+    while any(is_running(worker) for worker in found) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    assert [worker for worker in found if is_running(worker)] == []
+
+
+def is_running(process):
+    try:
+        with open(f"/proc/{process}/stat") as stat:  # noqa: PTH123  no file
+            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def workers():
+    """Those of this process that have not ended."""
+    return multiprocessing.active_children()

@@ -112,14 +112,14 @@ def backup_file_storage(run: Run, claim: str, root: Path, source: Path, workers:
 def backup_seal(run: Run, claim: str, root: Path) -> None:
     """Compare the volume with the phases' reports, write the manifest, mark the claim complete."""
     begin = run.begin(claim)
-    state = volume.begin(root, begin)
     cluster = run.cluster()
-    found = claims.find(cluster, claim)
-    if state is volume.State.BEGUN:
-        apimanager.check_same(cluster, found)
-        with volume.durable(root):
+    with volume.durable(root) as disk:
+        state = volume.begin(disk, begin)
+        found = claims.find(cluster, claim)
+        if state is volume.State.BEGUN:
+            apimanager.check_same(cluster, found)
             seal.close(
-                root,
+                disk,
                 tool_version=__version__,
                 begin=begin,
                 started=claims.started(found),
@@ -142,16 +142,16 @@ def backup_seal(run: Run, claim: str, root: Path) -> None:
 
 def _part(run: Run, phase: str, claim: str, root: Path, save: Callable[[], Report]) -> None:
     """One part of a backup: its data, a sync, its report; a volume that is sealed, or a part that is done, stays."""
-    state = volume.begin(root, run.begin(claim))
-    found = manifest.reported(root, phase)
-    if state is volume.State.SEALED or found:
-        log.info(
-            "%s: nothing to do, %s", phase, "the backup is sealed" if state is volume.State.SEALED else "it is done"
-        )
-    else:
-        with volume.durable(root):
+    with volume.durable(root) as disk:
+        state = volume.begin(disk, run.begin(claim))
+        found = manifest.reported(root, phase)
+        if state is volume.State.SEALED or found:
+            log.info(
+                "%s: nothing to do, %s", phase, "the backup is sealed" if state is volume.State.SEALED else "it is done"
+            )
+        else:
             found = save()
-        manifest.report(root, phase, found)
+            manifest.report(disk, phase, found)
     found = found or Report()
     run.output(objects=len(found.objects))
     if found.file_storage:

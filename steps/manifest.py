@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from steps import errors, volume
+from steps.volume import Disk
 
 SCHEMA_VERSION: Literal[1] = 1
 PLACEHOLDER = "EMPTY-SYSTEM-FILESTORAGE"  # the operator's restore needs a visible entry at the top of the tree
@@ -96,9 +97,9 @@ class Manifest(_Model):
 PHASES = ("secrets", "configmaps", "apimanager", "file-storage")
 
 
-def report(root: Path, phase: str, facts: Report) -> None:
-    """Leave a phase's report on the volume."""
-    volume.write(root, _report_path(phase), volume.as_json(facts.model_dump(mode="json")))
+def report(disk: Disk, phase: str, facts: Report) -> None:
+    """Leave a phase's report on the volume, after its data: a later try believes it."""
+    disk.commit(_report_path(phase), volume.as_json(facts.model_dump(mode="json")))
 
 
 def reported(root: Path, phase: str) -> Report | None:

@@ -1,6 +1,7 @@
 """A backup's seal: set when what lies on the volume is what every phase reported of its source, checked ever after.
 
-SHA256SUMS comes first and the manifest last and atomically: a volume without a manifest holds no finished backup.
+SHA256SUMS comes first and the manifest last and atomically, when all else is synced: a volume without a manifest holds
+no finished backup.
 """
 
 import os
@@ -12,9 +13,10 @@ from pathlib import Path
 from steps import errors, mtree, saved, tree, volume
 from steps.manifest import PHASES, Manifest, reported
 from steps.mtree import Entry
+from steps.volume import Disk
 
 
-def close(root: Path, *, tool_version: str, begin: volume.Begin, started: datetime, ended: datetime) -> Manifest:
+def close(disk: Disk, *, tool_version: str, begin: volume.Begin, started: datetime, ended: datetime) -> Manifest:
     """Compare the volume with the phases' reports and write SHA256SUMS and the manifest.
 
     Raises:
@@ -22,6 +24,7 @@ def close(root: Path, *, tool_version: str, begin: volume.Begin, started: dateti
         errors.BackupDamaged: something is missing, extra or differs.
 
     """
+    root = disk.root
     found = {phase: reported(root, phase) for phase in PHASES}
     reports = [report for report in found.values() if report]
     source = next((report.source for report in reports if report.source), None)
@@ -42,7 +45,7 @@ def close(root: Path, *, tool_version: str, begin: volume.Begin, started: dateti
     if wrong := errors.Few.of(chain(_strangers(root, manifest), findings(root, manifest, digests=True))):
         raise errors.BackupDamaged(wrong)
     volume.write(root, volume.SUMS, _sums(manifest))
-    volume.write(root, volume.MANIFEST, volume.as_json(manifest.model_dump(mode="json")))
+    disk.commit(volume.MANIFEST, volume.as_json(manifest.model_dump(mode="json")))
     return manifest
 
 

@@ -1,21 +1,24 @@
-"""Where each file lies on the backup volume, and how it gets there: whole or not at all.
+"""Where each file lies on the backup volume, and how it gets there: whole or not at all, and to stay.
 
 The layout is the one of the operator's APIManagerBackup (secrets/, configmaps/, apimanager/, system-filestorage-pvc/),
 so that its APIManagerRestore can read it; what is ours lies beside it. Entries are readable and replaceable by every
 UID of the group, because the next reader is rarely the writer: another namespace, the operator, a retry.
+
+A power loss may take what was not synced: a name, or the bytes under it. So what a later phase or try believes without
+a look at the data (the begin marker, a report, the manifest) has its name only when all before it is synced. A phase
+syncs the whole volume a few times, not each file.
 """
 
 import ctypes
 import errno
+import functools
 import json
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
-from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -103,15 +106,83 @@ def put(descriptor: int, data: bytes | bytearray | memoryview) -> None:
             done += os.write(descriptor, whole[done:])
 
 
-def write(root: Path, name: str, data: bytes) -> None:
-    """Write a file whole, as `writing`."""
-    with writing(root, name) as stream:
-        stream.write(data)
+class Disk:
+    """A volume, held by a descriptor older than what a phase writes to it: a sync tells of all errors since."""
+
+    def __init__(self, root: Path, descriptor: int) -> None:
+        self.root = root
+        self._descriptor = descriptor
+        self._committed: Path | None = None
+
+    def sync(self) -> None:
+        """Make all durable that lies on the volume now.
+
+        Raises:
+            errors.VolumeFailed and its like, as `failures`.
+
+        """
+        with failures(self.root):
+            syncfs(self._descriptor)
+
+    def commit(self, name: str, data: bytes) -> None:
+        """Write the record of this phase, as `write`, but after a sync of it and of all that it vouches for.
+
+        Raises:
+            errors.NotWritable and its like, as `failures`.
+
+        """
+        path = self.root / name
+        with failures(path):
+            make_folder(path.parent)
+            with _temporary(path, data) as temporary:
+                self.sync()
+                temporary.rename(path)
+                self._committed = path
+
+    def withdraw(self) -> None:
+        """Remove the record of a phase that fails after all."""
+        if self._committed:
+            with suppress(OSError):  # the failure that led here is the one to tell
+                self._committed.unlink()
 
 
 @contextmanager
-def writing(root: Path, name: str) -> Iterator[BinaryIO]:
-    """Write a file whole: a temporary name, its bytes synced, renamed, its folder synced; or leave nothing.
+def durable(root: Path) -> Iterator[Disk]:
+    """Hold a volume from before the first write of a phase until all of it is synced; around all that it writes.
+
+    Raises:
+        errors.VolumeFailed and its like, as `failures`.
+
+    """
+    with failures(root):
+        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    disk = Disk(root, descriptor)
+    try:
+        yield disk
+        disk.sync()
+    except BaseException:
+        disk.withdraw()
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def syncfs(descriptor: int) -> None:
+    """Sync the file system of a descriptor, whose write-back errors since it was opened are raised."""
+    if _libc().syncfs(descriptor) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    """The C library, for the `syncfs` that Python 3.11 lacks; loaded where it is used, as not every system has it."""
+    library = ctypes.CDLL(None, use_errno=True)
+    library.syncfs.argtypes = [ctypes.c_int]
+    return library
+
+
+def write(root: Path, name: str, data: bytes) -> None:
+    """Write a file whole: under a temporary name, then renamed; or leave nothing. To sync it is for `durable`.
 
     Raises:
         errors.NotWritable and its like, as `failures`.
@@ -120,14 +191,8 @@ def writing(root: Path, name: str) -> Iterator[BinaryIO]:
     path = root / name
     with failures(path):
         make_folder(path.parent)
-        temporary = _temporary(path.parent)
-        try:
-            with _fill(temporary) as stream:
-                yield stream
+        with _temporary(path, data) as temporary:
             temporary.rename(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _sync_folder(path.parent)
 
 
 def make_folder(path: Path) -> None:
@@ -147,23 +212,25 @@ def make_folder(path: Path) -> None:
             path.chmod(FOLDER_MODE)
 
 
-def begin(root: Path, who: Begin) -> State:
-    """Look at the volume and make it this workflow's own if it is empty.
+def begin(disk: Disk, who: Begin) -> State:
+    """Look at the volume and make it this workflow's own if it is empty; its marker and what lies there are durable.
 
     Raises:
         errors.VolumeTaken: it holds anything else than `lost+found` and this workflow's own backup. Nothing changed.
 
     """
+    root = disk.root
     found = _marker(root)
     if found is None:
         strange = content(root)
         if BEGIN not in strange:  # else a phase beside this one has come between the two looks
             if strange:
                 raise errors.VolumeTaken(_strange(strange))
-            _claim(root, who)
+            _claim(disk, who)
         found = _marker(root)
     if found is None or found.workflow_uid != who.workflow_uid:
         raise errors.VolumeTaken(_holder(root, found))
+    disk.sync()  # a phase beside this one may have left the marker just now, and data without one would be refused
     return State.SEALED if (root / MANIFEST).exists() else State.BEGUN
 
 
@@ -182,45 +249,10 @@ def content(root: Path) -> list[str]:
 
 
 def clear(folder: Path) -> None:
-    """Remove all that lies in a folder, `lost+found` excepted; the folder itself stays as it is."""
-    with failures(folder), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name == LOST_AND_FOUND:
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                _open_up(Path(entry.path))
-                shutil.rmtree(entry.path)
-            else:
-                Path(entry.path).unlink()
-
-
-def _open_up(folder: Path) -> None:
-    """Let the owner empty a tree whose folders an interrupted restore has given modes that forbid it."""
-    if folder.stat().st_uid == os.geteuid():
-        folder.chmod(FOLDER_MODE)
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                _open_up(Path(entry.path))
-
-
-@contextmanager
-def durable(root: Path) -> Iterator[None]:
-    """Sync the whole volume once at the end; opened before the first write, so that write-back errors are seen.
-
-    Raises:
-        errors.VolumeFailed and its like, as `failures`.
-
-    """
-    with failures(root):
-        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield
-        with failures(root):
-            if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:  # Python 3.11 has no syncfs
-                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(root))
-    finally:
-        os.close(descriptor)
+    """Remove the files that lie in a folder."""
+    with failures(folder):
+        for path in folder.iterdir():
+            path.unlink()
 
 
 def _marker(root: Path) -> Begin | None:
@@ -231,18 +263,12 @@ def _marker(root: Path) -> Begin | None:
         raise errors.VolumeTaken(f"a {BEGIN} that can't be read") from error
 
 
-def _claim(root: Path, who: Begin) -> None:
+def _claim(disk: Disk, who: Begin) -> None:
     """Leave the begin marker; of several phases that come at once, one writes it and all find it."""
-    path = root / BEGIN
-    with failures(path):
-        temporary = _temporary(root)
-        try:
-            with _fill(temporary) as stream:
-                stream.write(as_json(who.model_dump()))
-            _place(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _sync_folder(root)
+    path = disk.root / BEGIN
+    with failures(path), _temporary(path, as_json(who.model_dump())) as temporary:
+        disk.sync()  # an empty marker would be nobody's
+        _place(temporary, path)
 
 
 def _place(temporary: Path, path: Path) -> None:
@@ -257,18 +283,17 @@ def _place(temporary: Path, path: Path) -> None:
         temporary.rename(path)
 
 
-def _temporary(folder: Path) -> Path:
-    return folder / f"{TEMPORARY}{secrets.token_hex(8)}"
-
-
 @contextmanager
-def _fill(path: Path) -> Iterator[BinaryIO]:
-    """Make a new file and sync what is written into it."""
-    with path.open("xb") as stream:
-        yield stream
-        stream.flush()
-        os.fchmod(stream.fileno(), FILE_MODE)
-        os.fsync(stream.fileno())
+def _temporary(path: Path, data: bytes) -> Iterator[Path]:
+    """Write a file whole under a temporary name beside `path`, and see that nothing keeps that name."""
+    temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
+    try:
+        with temporary.open("xb") as stream:
+            stream.write(data)
+            os.fchmod(stream.fileno(), FILE_MODE)
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _strange(names: list[str]) -> str:
@@ -282,14 +307,6 @@ def _holder(root: Path, found: Begin | None) -> str:
         return f"a {BEGIN} that vanished"
     state = "a finished backup" if (root / MANIFEST).exists() else "a backup begun"
     return f"{state} of workflow {found.workflow} (uid {found.workflow_uid})"
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def as_json(value: object) -> bytes:

@@ -9,7 +9,8 @@ from steps.manifest import Digest, Report
 def test_what_a_phase_reports_is_read_back(tmp_path):
     facts = Report(objects={"secrets/zync.json": Digest(size=3, sha256="ab" * 32)})
 
-    manifest.report(tmp_path, "secrets", facts)
+    with volume.durable(tmp_path) as disk:
+        manifest.report(disk, "secrets", facts)
 
     assert manifest.reported(tmp_path, "secrets") == facts
 

@@ -12,7 +12,8 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def close(root):
-    return seal.close(root, tool_version="1.0", begin=BEGIN, started=NOW, ended=NOW)
+    with volume.durable(root) as disk:
+        return seal.close(disk, tool_version="1.0", begin=BEGIN, started=NOW, ended=NOW)
 
 
 @pytest.fixture
@@ -156,7 +157,8 @@ def test_a_flipped_byte_in_the_tree_is_found_when_every_byte_is_read(backup_volu
 def test_a_listing_with_other_counts_than_were_found_is_not_sealed(unsealed):
     report = manifest.reported(unsealed, "file-storage")
     facts = report.file_storage.model_copy(update={"files": report.file_storage.files + 1})
-    manifest.report(unsealed, "file-storage", report.model_copy(update={"file_storage": facts}))
+    with volume.durable(unsealed) as disk:
+        manifest.report(disk, "file-storage", report.model_copy(update={"file_storage": facts}))
 
     with pytest.raises(errors.BackupDamaged, match="lists other counts than were found in the source"):
         close(unsealed)

@@ -28,6 +28,12 @@ def content(root):
     }
 
 
+def begin(root, who=MINE):
+    """Begin as a phase does."""
+    with volume.durable(root) as disk:
+        return volume.begin(disk, who)
+
+
 def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
 
@@ -73,26 +79,26 @@ def mounted(folder, options):
 
 
 def test_the_first_phase_makes_an_empty_volume_its_workflow_s_own(tmp_path):
-    assert volume.begin(tmp_path, MINE) is State.BEGUN
+    assert begin(tmp_path) is State.BEGUN
     assert Begin.model_validate_json((tmp_path / BEGIN).read_bytes()) == MINE
     assert os.listdir(tmp_path) == [BEGIN]
 
 
 def test_the_next_phase_of_the_workflow_goes_on(tmp_path):
-    volume.begin(tmp_path, MINE)
+    begin(tmp_path)
     volume.write(tmp_path, "secrets/zync.json", b"{}")
     before = content(tmp_path)
 
-    assert volume.begin(tmp_path, MINE) is State.BEGUN
+    assert begin(tmp_path) is State.BEGUN
     assert content(tmp_path) == before
 
 
 def test_a_volume_that_this_workflow_sealed_is_told_so_and_not_changed(tmp_path):
-    volume.begin(tmp_path, MINE)
+    begin(tmp_path)
     volume.write(tmp_path, MANIFEST, b"{}")
     before = content(tmp_path)
 
-    assert volume.begin(tmp_path, MINE) is State.SEALED
+    assert begin(tmp_path) is State.SEALED
     assert content(tmp_path) == before
 
 
@@ -100,21 +106,21 @@ def test_lost_and_found_is_no_content(tmp_path):
     (tmp_path / "lost+found").mkdir()
 
     assert volume.content(tmp_path) == []
-    assert volume.begin(tmp_path, MINE) is State.BEGUN
+    assert begin(tmp_path) is State.BEGUN
 
 
 def test_what_an_interrupted_write_left_is_no_content(tmp_path):
     (tmp_path / f"{volume.TEMPORARY}0123").write_bytes(b"half")
 
-    assert volume.begin(tmp_path, MINE) is State.BEGUN
+    assert begin(tmp_path) is State.BEGUN
 
 
 def begun_by_another(root):
-    volume.begin(root, FOREIGN)
+    begin(root, FOREIGN)
 
 
 def sealed_by_another(root):
-    volume.begin(root, FOREIGN)
+    begin(root, FOREIGN)
     volume.write(root, MANIFEST, b"{}")
 
 
@@ -153,7 +159,7 @@ def test_a_volume_that_holds_anything_else_is_refused_with_nothing_changed(tmp_p
     before = content(tmp_path)
 
     with pytest.raises(errors.VolumeTaken, match=f"it holds {holder}; nothing was changed"):
-        volume.begin(tmp_path, MINE)
+        begin(tmp_path)
 
     assert content(tmp_path) == before
 
@@ -183,7 +189,7 @@ def test_four_phases_that_come_at_once_find_one_marker(tmp_path):
     for number in range(50):
         root = tmp_path / str(number)
         root.mkdir()
-        failures += at_once(lambda _, root=root: volume.begin(root, MINE), range(4))
+        failures += at_once(lambda _, root=root: begin(root), range(4))
 
         assert os.listdir(root) == [BEGIN]
     assert failures == []
@@ -199,7 +205,7 @@ def test_a_marker_that_appears_between_two_looks_is_looked_at_again(tmp_path, mo
 
     monkeypatch.setattr(volume, "content", look_late)
 
-    assert volume.begin(tmp_path, MINE) is State.BEGUN
+    assert begin(tmp_path) is State.BEGUN
 
 
 def test_a_marker_of_another_that_appears_between_two_looks_is_refused(tmp_path, monkeypatch):
@@ -213,7 +219,7 @@ def test_a_marker_of_another_that_appears_between_two_looks_is_refused(tmp_path,
     monkeypatch.setattr(volume, "content", look_late)
 
     with pytest.raises(errors.VolumeTaken, match="backup-0"):
-        volume.begin(tmp_path, MINE)
+        begin(tmp_path)
 
 
 def test_a_marker_that_vanishes_between_two_looks_is_refused(tmp_path, monkeypatch):
@@ -221,13 +227,13 @@ def test_a_marker_that_vanishes_between_two_looks_is_refused(tmp_path, monkeypat
     monkeypatch.setattr(volume, "content", lambda _root: [BEGIN])
 
     with pytest.raises(errors.VolumeTaken, match=r"a begin\.json that vanished"):
-        volume.begin(tmp_path, MINE)
+        begin(tmp_path)
 
 
 def _begin(root, together, failures):
     together.wait()
     try:
-        volume.begin(root, MINE)
+        begin(root)
         volume.write(root, f"reports/{os.getpid()}.json", b"{}")
     except errors.PhaseError as error:
         failures.put(str(error))
@@ -251,7 +257,7 @@ def test_of_two_workflows_that_come_at_once_one_has_the_volume(tmp_path):
     for number in range(30):
         root = tmp_path / str(number)
         root.mkdir()
-        failures = at_once(lambda who, root=root: volume.begin(root, who), [MINE, FOREIGN])
+        failures = at_once(lambda who, root=root: begin(root, who), [MINE, FOREIGN])
 
         assert len(failures) == 1
         assert "is not this workflow's own" in failures[0]
@@ -265,7 +271,7 @@ def test_where_a_volume_knows_no_links_the_marker_is_renamed(tmp_path, monkeypat
 
     monkeypatch.setattr(Path, "hardlink_to", no_links)
 
-    assert volume.begin(tmp_path, MINE) is State.BEGUN
+    assert begin(tmp_path) is State.BEGUN
     assert os.listdir(tmp_path) == [BEGIN]
 
 
@@ -277,7 +283,7 @@ def test_a_link_that_fails_for_another_reason_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "hardlink_to", no_space)
 
     with pytest.raises(errors.VolumeFailed, match="Input/output error"):
-        volume.begin(tmp_path, MINE)
+        begin(tmp_path)
 
     assert os.listdir(tmp_path) == []
 
@@ -302,7 +308,7 @@ def test_a_file_where_a_folder_belongs_is_told(tmp_path):
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o777])
 def test_modes_on_the_volume_do_not_depend_on_the_umask(tmp_path, mask):
     with umask(mask):
-        volume.begin(tmp_path, MINE)
+        begin(tmp_path)
         volume.write(tmp_path, "secrets/zync.json", b"{}")
 
     assert mode(tmp_path / BEGIN) == 0o640
@@ -325,35 +331,13 @@ def test_a_file_is_replaced_whole(tmp_path):
     assert content(tmp_path) == {"file": b"after"}
 
 
-def write_half(root):
-    with volume.writing(root, "file") as stream:
-        stream.write(b"half")
-        raise RuntimeError("half way")
+def test_a_write_that_fails_leaves_what_was_there_and_no_temporary_file(tmp_path):
+    (tmp_path / "file").mkdir()
 
+    with pytest.raises(errors.VolumeFailed, match="Is a directory"):
+        volume.write(tmp_path, "file", b"data")
 
-def test_a_writer_that_fails_leaves_nothing_not_even_a_temporary_file(tmp_path):
-    with pytest.raises(RuntimeError, match="half way"):
-        write_half(tmp_path)
-
-    assert content(tmp_path) == {}
-
-
-def test_a_writer_that_fails_leaves_what_was_there(tmp_path):
-    volume.write(tmp_path, "file", b"before")
-
-    with pytest.raises(RuntimeError, match="half way"):
-        write_half(tmp_path)
-
-    assert content(tmp_path) == {"file": b"before"}
-
-
-def test_nobody_sees_a_file_before_it_is_whole(tmp_path):
-    with volume.writing(tmp_path, "file") as stream:
-        stream.write(b"half")
-        stream.flush()
-
-        assert volume.content(tmp_path) == []
-    assert volume.content(tmp_path) == ["file"]
+    assert content(tmp_path) == {"file": None}
 
 
 @pytest.mark.parametrize(
@@ -370,8 +354,8 @@ def test_nobody_sees_a_file_before_it_is_whole(tmp_path):
     ids=errno.errorcode.get,
 )
 def test_the_system_s_errors_become_ours(tmp_path, number, kind):
-    with pytest.raises(kind, match="some/place") as caught, volume.failures(tmp_path):
-        raise OSError(number, os.strerror(number), "some/place")
+    with pytest.raises(kind, match="/some/place") as caught, volume.failures(tmp_path):
+        raise OSError(number, os.strerror(number), "/some/place")
 
     assert isinstance(caught.value.__cause__, OSError)
 
@@ -379,7 +363,7 @@ def test_the_system_s_errors_become_ours(tmp_path, number, kind):
 @pytest.mark.skipif(not ROOT, reason="only root can give a volume to root")
 def test_a_volume_of_root_is_refused_with_the_option_that_helps(anyones):
     with ordinary_user(), pytest.raises(errors.NotWritable, match="--fs-group N"):
-        volume.begin(anyones, MINE)
+        begin(anyones)
 
     assert content(anyones) == {}
 
@@ -395,7 +379,7 @@ def test_a_full_volume_is_told_with_what_is_free_and_holds_no_half_file(tmp_path
 
 def test_a_volume_that_is_read_only_is_told(tmp_path):
     with mounted(tmp_path, "ro"), pytest.raises(errors.VolumeReadOnly, match="mounted read-only"):
-        volume.begin(tmp_path, MINE)
+        begin(tmp_path)
 
 
 def test_a_volume_that_can_not_be_listed_is_told(tmp_path):
@@ -408,58 +392,154 @@ def test_of_a_place_that_is_not_there_nothing_is_free(tmp_path):
     assert volume.free_bytes(tmp_path) > 0
 
 
-def test_clearing_leaves_the_folder_and_lost_and_found(tmp_path):
+def test_clearing_leaves_the_folder_and_what_its_links_lead_to(tmp_path):
     volume.write(tmp_path, "a/b", b"1")
-    volume.write(tmp_path, ".hidden", b"2")
-    (tmp_path / "lost+found").mkdir()
-    (tmp_path / "outside").mkdir()
-    (tmp_path / "outside/kept").touch()
-    target = tmp_path / "a/link"
-    target.symlink_to(tmp_path / "outside")
+    volume.write(tmp_path, "a/.hidden", b"2")
+    volume.write(tmp_path, "outside", b"3")
+    (tmp_path / "a/link").symlink_to(tmp_path / "outside")
 
     volume.clear(tmp_path / "a")
 
-    assert content(tmp_path) == {
-        ".hidden": b"2",
-        "a": None,
-        "lost+found": None,
-        "outside": None,
-        "outside/kept": b"",
-    }
-
-    volume.clear(tmp_path)
-
-    assert content(tmp_path) == {"lost+found": None}
-
-
-@pytest.mark.skipif(not ROOT, reason="only root can become a user that modes bind")
-def test_clearing_also_removes_folders_that_forbid_it_to_their_owner(anyones):
-    anyones.chmod(0o777)
-    with ordinary_user():
-        folder = anyones / "a/b"
-        folder.mkdir(parents=True)
-        (folder / "file").touch()
-        folder.chmod(0o050)
-        (anyones / "a").chmod(0o555)
-
-        volume.clear(anyones)
-
-    assert content(anyones) == {}
+    assert content(tmp_path) == {"a": None, "outside": b"3"}
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can make what another user can't remove")
 def test_what_can_not_be_cleared_is_told(anyones):
-    (anyones / "a").mkdir()
+    (anyones / "a").touch()
 
     with ordinary_user(), pytest.raises(errors.NotWritable):
         volume.clear(anyones)
 
 
-def test_a_volume_is_synced_at_the_end(tmp_path):
-    with volume.durable(tmp_path):
-        volume.write(tmp_path, "file", b"1")
+# --- durable ---
 
-    assert content(tmp_path) == {"file": b"1"}
+
+@pytest.fixture
+def syncs(tmp_path, monkeypatch):
+    """What lies on the volume whenever it is synced, temporary names as `temporary`."""
+    found = []
+
+    def sync(_descriptor):
+        names = {name: "temporary" if volume.TEMPORARY in name else name for name in content(tmp_path)}
+        found.append({names[name]: data for name, data in content(tmp_path).items() if data is not None})
+
+    monkeypatch.setattr(volume, "syncfs", sync)
+    return found
+
+
+def fail_sync(monkeypatch, number):
+    """Have the sync of this number fail, as of a disk that is asked to."""
+    syncs = iter(range(1, number + 1))
+
+    def sync(_descriptor):
+        if next(syncs) == number:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(volume, "syncfs", sync)
+
+
+def test_a_volume_is_synced_once_at_the_end(tmp_path, syncs):
+    with volume.durable(tmp_path):
+        volume.write(tmp_path, "a", b"1")
+        volume.write(tmp_path, "b", b"2")
+
+    assert syncs == [{"a": b"1", "b": b"2"}]
+
+
+def test_what_failed_needs_no_sync(tmp_path, syncs):
+    with pytest.raises(RuntimeError), volume.durable(tmp_path):
+        raise RuntimeError
+
+    assert syncs == []
+
+
+def test_a_volume_is_held_open_from_before_the_first_write_by_one_descriptor(tmp_path, monkeypatch):
+    held = []
+    monkeypatch.setattr(volume, "syncfs", lambda descriptor: held.append((descriptor, os.fstat(descriptor).st_ino)))
+    with volume.durable(tmp_path) as disk:
+        lowest_free = os.open(tmp_path, os.O_RDONLY)
+        os.close(lowest_free)
+        volume.begin(disk, MINE)
+        disk.commit("record", b"")
+
+    assert len(held) == 4
+    assert len(set(held)) == 1
+    assert held[0][0] < lowest_free
+    assert held[0][1] == tmp_path.stat().st_ino
+
+
+def test_a_record_has_its_name_when_it_and_the_data_are_synced_and_is_synced_then(tmp_path, syncs):
+    with volume.durable(tmp_path) as disk:
+        volume.write(tmp_path, "data", b"1")
+        disk.commit("reports/record", b"2")
+
+    assert syncs == [{"data": b"1", "temporary": b"2"}, {"data": b"1", "reports/record": b"2"}]
+
+
+def test_the_marker_has_its_name_when_it_is_synced_and_is_synced_before_anything_else(tmp_path, syncs):
+    marker = volume.as_json(MINE.model_dump())
+    with volume.durable(tmp_path) as disk:
+        volume.begin(disk, MINE)
+
+        assert syncs == [{"temporary": marker}, {BEGIN: marker}]
+
+
+def test_a_marker_that_was_found_is_synced_before_anything_else(tmp_path, syncs):
+    volume.write(tmp_path, BEGIN, volume.as_json(MINE.model_dump()))
+    with volume.durable(tmp_path) as disk:
+        volume.begin(disk, MINE)
+
+        assert len(syncs) == 1
+
+
+def commit(root):
+    with volume.durable(root) as disk:
+        volume.write(root, "data", b"1")
+        disk.commit("record", b"2")
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_no_record_stays_of_a_phase_whose_sync_fails(tmp_path, monkeypatch, number):
+    fail_sync(monkeypatch, number)
+
+    with pytest.raises(errors.VolumeFailed, match=rf"{tmp_path} \(Input/output error\)"):
+        commit(tmp_path)
+
+    assert content(tmp_path) == {"data": b"1"}
+
+
+def test_a_record_that_can_not_be_withdrawn_does_not_hide_the_failure(tmp_path, monkeypatch):
+    # A mock, because a disk that fails, and then lets nothing be removed, can't be had.
+    def read_only(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    def sync(_descriptor):
+        if (tmp_path / "record").exists():
+            monkeypatch.setattr(Path, "unlink", read_only)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(volume, "syncfs", sync)
+
+    with pytest.raises(errors.VolumeFailed, match="Input/output error"):
+        commit(tmp_path)
+
+
+def test_a_marker_whose_first_sync_fails_is_none(tmp_path, monkeypatch):
+    fail_sync(monkeypatch, 1)
+
+    with pytest.raises(errors.VolumeFailed):
+        begin(tmp_path)
+
+    assert content(tmp_path) == {}
+
+
+def test_a_marker_stays_when_the_sync_of_its_name_fails_as_another_phase_may_have_found_it(tmp_path, monkeypatch):
+    fail_sync(monkeypatch, 2)
+
+    with pytest.raises(errors.VolumeFailed):
+        begin(tmp_path)
+
+    assert list(content(tmp_path)) == [BEGIN]
 
 
 def test_a_volume_that_is_gone_can_not_be_synced(tmp_path):
@@ -467,20 +547,11 @@ def test_a_volume_that_is_gone_can_not_be_synced(tmp_path):
         pass
 
 
-def test_a_sync_that_fails_is_told(tmp_path, monkeypatch):
-    # A mock of the system's library, because no disk fails when it is asked to.
-    class Library:
-        def __init__(self, *_, **__):
-            pass
+def test_a_sync_that_the_system_refuses_is_told():
+    with pytest.raises(OSError, match="Bad file descriptor") as refused:
+        volume.syncfs(-1)
 
-        def syncfs(self, _descriptor):
-            return -1
-
-    monkeypatch.setattr(volume.ctypes, "CDLL", Library)
-    monkeypatch.setattr(volume.ctypes, "get_errno", lambda: errno.EIO)
-
-    with pytest.raises(errors.VolumeFailed, match="Input/output error"), volume.durable(tmp_path):
-        pass
+    assert refused.value.errno == errno.EBADF
 
 
 def test_json_is_written_as_the_operator_writes_it():

@@ -159,9 +159,9 @@ ZERO_A_FILE = """
 from pathlib import Path
 from steps import manifest
 report = manifest.report
-def zero(root, phase, facts):
-    report(root, phase, facts)
-    path = Path(root, "system-filestorage-pvc/acme/2026/terms and conditions.pdf")
+def zero(disk, phase, facts):
+    report(disk, phase, facts)
+    path = Path(disk.root, "system-filestorage-pvc/acme/2026/terms and conditions.pdf")
     path.write_bytes(bytes(path.stat().st_size))
 manifest.report = zero
 """

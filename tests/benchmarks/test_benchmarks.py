@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tests.benchmarks import sample, stopwatch
-from tests.benchmarks.__main__ import table
+from tests.benchmarks.phase import table
 
 LIMIT_MIB = 64
 

@@ -263,6 +263,7 @@ def _serve(
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the reader ends us
     interruption.catch()
+    gc.disable()  # nothing that a task makes refers to itself
     for inherited in _reader_ends:
         inherited.close()
     enter(number)

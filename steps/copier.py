@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from steps import errors, interruption, mtree, tree, volume
 from steps.ahead import Ahead, More
 from steps.mtree import FILE, FOLDER, LINK, Entry
-from steps.tree import BLOCK, LARGE, READ, TOGETHER, WORKERS, Folder, Leaf, Left, Lost, Names, Taken, Why, join
+from steps.tree import LARGE, READ, TOGETHER, WORKERS, Folder, Leaf, Left, Lost, Names, Stream, Taken, Why, join
 
 _READS = 3  # of a file that changes while it is read
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -192,12 +192,12 @@ class _Out:
     def _take(self, here: int, there: int, folder: str, leaves: Sequence[Leaf], *, alone: bool = False) -> list[Any]:
         known = self._find(folder, leaves)
 
-        def take(path: str, name: str, kind: str) -> Taken | More:
+        def take(path: str, name: str, kind: str, stream: Stream) -> Taken | More:
             if kind == FILE:
-                return self._copy_file(here, there, path, known.get(name), alone=alone)
+                return self._copy_file((here, there), path, stream, known.get(name), alone=alone)
             return self._copy_link(here, there, path) if kind == LINK else Lost(path, Why.SPECIAL)
 
-        return tree.take_each(folder, leaves, take)
+        return tree.take_each(folder, tree.streams(here, leaves, known), take)
 
     def _find(self, folder: str, leaves: Sequence[Leaf]) -> Mapping[str, Entry]:
         """What an earlier listing knows of some names; nothing where it can't be read."""
@@ -219,39 +219,40 @@ class _Out:
         self.meter.add(entries=1)
         return entry
 
-    def _copy_file(self, here: int, there: int, path: str, known: Entry | None, *, alone: bool) -> Taken | More:
+    def _copy_file(
+        self, folders: tuple[int, int], path: str, stream: Stream, known: Entry | None, *, alone: bool
+    ) -> Taken | More:
         """Copy one file of the live tree, again while it changes under the reader's hands."""
-        name, why = path.rpartition("/")[2], Why.CHANGING
+        (here, there), name = folders, path.rpartition("/")[2]
         for _ in range(_READS):
+            why = Why.CHANGING
             try:
-                taken = self._read_file(here, there, path, known, alone=alone)
+                with tree.again(here, name, stream) as descriptor:
+                    taken = self._read_file(descriptor, there, path, known, alone=alone)
+                if taken is not None:
+                    return taken
             except OSError as error:  # the source's: what the target says is ours by now
                 why = tree.lost(path, error).why
                 if error.errno != errno.ESTALE:  # another machine has put a new file in its place
                     break
-                continue
-            if taken is not None:
-                return taken
-            why = Why.CHANGING
+            stream = None
         with volume.failures(self._target, path), suppress(FileNotFoundError):
             _remove(name, there)
         return Lost(path, why)
 
-    def _read_file(self, here: int, there: int, path: str, known: Entry | None, *, alone: bool) -> Taken | More | None:
+    def _read_file(
+        self, stream: int, there: int, path: str, known: Entry | None, *, alone: bool
+    ) -> Taken | More | None:
         """Copy one file of the live tree; None if it changed meanwhile."""
-        folder, _, name = path.rpartition("/")
-        stream = os.open(name, READ, dir_fd=here)
-        try:
-            before = os.fstat(stream)
-            if not stat.S_ISREG(before.st_mode):
-                raise FileNotFoundError(errno.ENOENT, "something else has taken its name")
-            if before.st_size > LARGE and not alone:
-                return More(Names(folder, [Leaf(name, FILE)], alone=True))
-            entry = tree.describe(path, before)
-            copied = self._kept(entry, known, there) or self._copy(entry, stream, there)
-            after = os.fstat(stream)
-        finally:
-            os.close(stream)
+        before = os.fstat(stream)
+        if not stat.S_ISREG(before.st_mode):
+            raise FileNotFoundError(errno.ENOENT, "something else has taken its name")
+        if before.st_size > LARGE and not alone:
+            folder, _, name = path.rpartition("/")
+            return More(Names(folder, [Leaf(name, FILE)], alone=True))
+        entry = tree.describe(path, before)
+        copied = self._kept(entry, known, there) or self._copy(entry, stream, there)
+        after = os.fstat(stream)
         if (after.st_size, after.st_mtime_ns) != (copied.size, copied.mtime_ns):
             return None
         self.meter.add(entries=1)
@@ -319,6 +320,7 @@ class _Back:
         self._meter = meter
         self._again = again
         self._refused: set[tuple[int, int]] = set()  # owners and groups that this user may not give
+        self._made_as: tuple[int, int] | None = None  # owner and group that a new file has in the folder at hand
         self._temporary = f"{volume.TEMPORARY}{secrets.token_hex(8)}"
 
     def enter(self, worker: int) -> None:
@@ -350,14 +352,23 @@ class _Back:
         with volume.failures(self._target, task.folder):
             there = _made_folder(self._there, task.folder, new=task.new)
         try:
+            self._made_as = None
             with self._source_folder(task) as here:
-                for entry in task.entries:
-                    interruption.point()
-                    self._bring_one(entry, here, there)
-                    self._meter.add(entries=1)
+                self._bring_each(task.entries, here, there)
         finally:
             os.close(there)
         return task.left
+
+    def _bring_each(self, entries: Sequence[Entry], here: int, there: int) -> None:
+        leaves = [Leaf(_name(entry), entry.kind) for entry in entries]
+        known = [leaf.name for leaf in leaves] if self._again else ()
+        for entry, (_, stream) in zip(entries, tree.streams(here, leaves, known), strict=True):
+            interruption.point()
+            if entry.kind == LINK:
+                self._bring_link(entry, there)
+            elif not (self._again and self._is_there(entry, there)):
+                self._bring_file(entry, (here, there), stream)
+            self._meter.add(entries=1)
 
     @contextmanager
     def _source_folder(self, task: Bring) -> Iterator[int]:
@@ -383,12 +394,6 @@ class _Back:
             return errors.VolumeStale(path)
         return errors.ReadFailed([path], os.strerror(error.errno or 0))
 
-    def _bring_one(self, entry: Entry, here: int, there: int) -> None:
-        if entry.kind == LINK:
-            self._bring_link(entry, there)
-        elif not (self._again and self._is_there(entry, there)):
-            self._bring_file(entry, here, there)
-
     def _bring_link(self, entry: Entry, there: int) -> None:
         with volume.failures(self._target, entry.path):
             _make_link(entry, there)
@@ -403,23 +408,19 @@ class _Back:
         self._meter.add(size_bytes=entry.size)
         return True
 
-    def _bring_file(self, entry: Entry, here: int, there: int) -> None:
+    def _bring_file(self, entry: Entry, folders: tuple[int, int], stream: Stream) -> None:
         """Bring a file under another name, and give it its own when its bytes are the listed ones."""
+        here, there = folders
         for left in reversed(range(_READS)):
             try:
-                self._read_file(entry, here, there)
+                with tree.again(here, _name(entry), stream) as descriptor:
+                    self._write_file(entry, descriptor, there)
             except OSError as error:  # the backup's: what the target says is ours by now
                 if error.errno != errno.ESTALE or not left:
                     raise self._unread(entry.path, error) from error
+                stream = None
             else:
                 return
-
-    def _read_file(self, entry: Entry, here: int, there: int) -> None:
-        stream = os.open(_name(entry), READ, dir_fd=here)
-        try:
-            self._write_file(entry, stream, there)
-        finally:
-            os.close(stream)
 
     def _write_file(self, entry: Entry, stream: int, there: int) -> None:
         mode = _wide_back(entry.mode)
@@ -438,8 +439,12 @@ class _Back:
         self._meter.add(entries=1)
 
     def _settle(self, descriptor: int, entry: Entry, mode: int, *, made: bool = False) -> None:
-        """Give an entry its owner, mode and times, in this order; a file that was just `made` has most of its mode."""
-        self._own(entry, partial(os.fchown, descriptor))
+        """Give an entry its owner, mode and times, in this order; a file that was just `made` has most of it."""
+        if made and self._made_as is None:
+            found = os.fstat(descriptor)
+            self._made_as = (found.st_uid, found.st_gid)
+        if not made or self._made_as != (entry.uid, entry.gid):
+            self._own(entry, partial(os.fchown, descriptor))
         if not made or mode & _SPECIAL_BITS:
             os.fchmod(descriptor, mode)
         os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
@@ -526,27 +531,23 @@ def _name(entry: Entry) -> str:
 def _pour(stream: int, copy: int, entry: Entry, target: Path, meter: Meter) -> tuple[int, str]:
     """Write what is read; return how many bytes and their SHA-256.
 
-    A file of the expected size is read without asking once more for its end.
-
     Raises:
         OSError: it can't be read.
         errors.VolumeFull and its like, for the target
 
     """
-    size, sha256, block = 0, hashlib.sha256(), tree.buffer()
-    while True:
-        wanted = min(BLOCK, max(entry.size - size, 0) + 1)
-        count = os.readv(stream, [block[:wanted]])
-        sha256.update(block[:count])
+    size, sha256 = 0, hashlib.sha256()
+    for block in tree.blocks(stream, entry.size):
+        if size:
+            interruption.point()
+        sha256.update(block)
         try:
-            volume.put(copy, block[:count])
+            volume.put(copy, block)
         except OSError as error:
             raise volume.failure(error, target, entry.path) from error
-        size += count
-        meter.add(size_bytes=count)
-        if not count or (size == entry.size and count < wanted):
-            return size, sha256.hexdigest()
-        interruption.point()
+        size += len(block)
+        meter.add(size_bytes=len(block))
+    return size, sha256.hexdigest()
 
 
 @contextmanager
@@ -619,7 +620,7 @@ def _whole(listed: Entry, folder: int) -> Iterator[int | None]:
     try:
         found = os.fstat(descriptor)
         same = stat.S_ISREG(found.st_mode) and found.st_size == listed.size and bool(listed.digest) and _is_ours(found)
-        yield descriptor if same and tree.read_digest(descriptor) == listed.digest else None
+        yield descriptor if same and tree.read_digest(descriptor, listed.size) == listed.digest else None
     finally:
         os.close(descriptor)
 

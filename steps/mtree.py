@@ -19,6 +19,11 @@ _HEADER = "#mtree v2.0\n"
 _ODD = re.compile(rb"[^A-Za-z0-9._/+,:@%~^-]")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 _NAMES = "names:"  # a tag, because `nlink` would be held against the copy, where each name has content of its own
+_LINE = re.compile(
+    r"\./(\S+) type=(file|dir|link) mode=([0-7]+) uid=(\d+) gid=(\d+) time=(-?\d+)\.(\d{9})"
+    rf"(?:(?: size=(\d+) sha256digest=(\S*)(?: tags={_NAMES}(\d+))?| link=(\S*)))?\n?",
+    re.ASCII,
+)
 _NEAR_BYTES = 4096  # of a listing, read from its start on rather than halved
 
 
@@ -57,7 +62,7 @@ def parse(lines: Iterable[str]) -> Iterator[Entry]:
             continue
         try:
             yield _entry(line)
-        except (KeyError, ValueError, IndexError) as error:
+        except ValueError as error:
             raise ValueError(f"line {number} can't be read") from error
 
 
@@ -129,25 +134,21 @@ def _line(entry: Entry) -> str:
 
 
 def _entry(line: str) -> Entry:
-    path, *words = line.rstrip("\n").split(" ")
-    if not path.startswith("./"):
-        raise ValueError(path)
-    facts = dict(word.split("=", 1) for word in words)
-    seconds, nanoseconds = facts["time"].split(".")
-    kind = facts["type"]
-    if kind not in {FILE, FOLDER, LINK}:
-        raise ValueError(kind)
+    found = _LINE.fullmatch(line)
+    if found is None:
+        raise ValueError(line)
+    path, kind, mode, uid, gid, seconds, nanoseconds, size, digest, names, target = found.groups()
     return Entry(
-        path=_unescape(path[2:]),
-        kind=kind,
-        mode=int(facts["mode"], 8),
-        uid=int(facts["uid"]),
-        gid=int(facts["gid"]),
-        mtime_ns=int(seconds) * 10**9 + int(nanoseconds),
-        size=int(facts["size"]) if kind == FILE else 0,
-        target=_unescape(facts["link"]) if kind == LINK else "",
-        digest=facts["sha256digest"] if kind == FILE else "",
-        names=int(facts["tags"].removeprefix(_NAMES)) if "tags" in facts else 1,
+        _unescape(path),
+        kind,
+        int(mode, 8),
+        int(uid),
+        int(gid),
+        int(seconds) * 10**9 + int(nanoseconds),
+        int(size or 0),
+        _unescape(target or ""),
+        digest or "",
+        int(names or 1),
     )
 
 
@@ -156,4 +157,6 @@ def _escape(text: str) -> str:
 
 
 def _unescape(text: str) -> str:
+    if "\\" not in text:
+        return text
     return os.fsdecode(_ESCAPE.sub(lambda found: chr(int(found[1], 8)), text).encode("latin-1"))

@@ -72,8 +72,8 @@ class Ahead(Generic[Task]):
     ) -> None:
         """Ready `workers` processes, forked when the block begins; 0 does the tasks in this one, for tests.
 
-        `tick` is called about once a second while results are waited for; `enter` in each worker, with its number from
-        1 on, before it does anything.
+        `tick` is called about once a second, between two tasks at the latest; `enter` in each worker before it does
+        anything, with its number from 1 on.
         """
         self._act = act
         self._count = workers
@@ -121,17 +121,19 @@ class Ahead(Generic[Task]):
 
     def _do(self, plan: "_Plan", wanted: _Node) -> None:
         """Go on until the task that the reader has come to is done."""
-        while wanted.items is None:
+        while True:
             interruption.point()
+            if time.monotonic() - self._ticked >= _TICK_S:
+                self._ticked = time.monotonic()
+                self._tick()
+            if wanted.items is not None:
+                return
             if self._workers:
                 self._give(plan, wanted)
                 self._take(plan)
             else:
                 node = plan.start(wanted)
                 plan.done(node, self._act(node.task))
-            if time.monotonic() - self._ticked >= _TICK_S:
-                self._ticked = time.monotonic()
-                self._tick()
 
     def _give(self, plan: "_Plan", wanted: _Node) -> None:
         for at_hand in range(_AT_HAND):  # one for each before a second for any

@@ -20,7 +20,7 @@ from steps.tree import WORKERS
 log = logging.getLogger(__name__)
 
 FOLDER = click.Path(path_type=Path)  # what is wrong with it, the phase says better
-_PROGRESS_S = 2.0  # Argo reads the file every 3 s
+_PROGRESS_S = 1.5  # told each second, written every other: Argo reads the file every 3 s
 _LOG_S = 60.0
 
 claim_option = click.option("--claim", required=True, help="Claim of the backup.")
@@ -59,7 +59,7 @@ class Run:
 
 
 def progress() -> Progress:
-    """Write `N/M` for Argo, at most every 2 s and at the end, and to the log each minute; a bar on a terminal."""
+    """Write `N/M` for Argo, at most every 1.5 s and at the end, and to the log each minute; a bar on a terminal."""
     path = os.environ.get("ARGO_PROGRESS_FILE")
     told, logged = 0.0, time.monotonic()
     draw = _bar()

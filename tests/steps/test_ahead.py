@@ -165,6 +165,16 @@ def test_ticks_come_while_a_result_is_waited_for(monkeypatch):
     assert len(ticks) > 3
 
 
+def test_ticks_come_also_where_nothing_is_waited_for(monkeypatch):
+    monkeypatch.setattr(ahead, "_TICK_S", 0.05)
+    ticks = []
+    with Ahead(lambda task: [task], 2, tick=lambda: ticks.append(1)) as working:
+        for _ in working.stream(range(40)):
+            time.sleep(0.01)  # the reader is the slow one
+
+    assert len(ticks) > 3
+
+
 KILLED = """
 import os, sys, time
 from steps.ahead import Ahead

@@ -304,7 +304,7 @@ def test_progress_is_logged_each_minute_in_files_and_bytes(monkeypatch, caplog):
     assert caplog.messages == ["5 of 9 entries, 5 of 9 MiB are done"]
 
 
-def test_progress_is_written_at_most_every_2_s_and_at_the_end(tmp_path, monkeypatch):
+def test_progress_is_written_at_most_every_other_second_and_at_the_end(tmp_path, monkeypatch):
     path = tmp_path / "progress"
     monkeypatch.setenv("ARGO_PROGRESS_FILE", str(path))
     show = progress()

@@ -4,7 +4,9 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -182,6 +184,43 @@ class TestSave:
             file_storage.save(tmp_path / "source", tmp_path / "backup", no_progress)
 
         assert names(tmp_path / "backup") == [volume.TREE]
+
+
+SAVE = """
+import sys
+from pathlib import Path
+from steps import file_storage
+file_storage.save(Path(sys.argv[1]), Path(sys.argv[2]), lambda _done, _total: None, workers=4)
+"""
+
+
+@pytest.mark.parametrize("copied", [1, 150, 590])
+def test_a_save_by_several_processes_that_is_killed_ends_as_if_undisturbed(tmp_path, copied):
+    source, root, undisturbed = (tmp_path / name for name in ("source", "backup", "undisturbed"))
+    for number in range(600):
+        path = source / f"{number % 7}/{number % 40}/{number}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(str(number).encode() * 1000)
+    for folder in (root, undisturbed):
+        folder.mkdir()
+    expected = file_storage.save(source, undisturbed, no_progress, workers=0)
+    running = subprocess.Popen([sys.executable, "-c", SAVE, source, root])  # noqa: S603  our own
+    while sum(len(files) for _, _, files in os.walk(root / volume.TREE)) < copied and running.poll() is None:
+        time.sleep(0.001)
+    running.kill()
+    running.wait()
+
+    report = file_storage.save(source, root, no_progress, workers=0)
+
+    assert report == expected
+    assert (root / volume.LISTING).read_bytes() == (undisturbed / volume.LISTING).read_bytes()
+    assert list(tree.compare(listed(root), root / volume.TREE, digests=True, workers=0)) == []
+    assert sorted(os.listdir(root)) == sorted(os.listdir(undisturbed))
+
+
+def listed(root):
+    with (root / volume.LISTING).open() as lines:
+        return list(mtree.parse(lines))
 
 
 class TestRestore:

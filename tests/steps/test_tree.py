@@ -98,11 +98,6 @@ def seen(root):
     return list(tree.scan(root, workers=0))
 
 
-@pytest.fixture(params=[0, 3], ids=["in this process", "by three workers"])
-def workers(request):
-    return request.param
-
-
 def out(source, target, tally=None, known=(), meter=None, workers=0):
     with tempfile.NamedTemporaryFile("w") as listing:
         listing.writelines(
@@ -172,6 +167,59 @@ def test_the_listing_of_a_tree_is_the_same_bytes_twice(content):
         build(source, content)
 
         assert "".join(mtree.dump(out(source, one))) == "".join(mtree.dump(out(source, two)))
+
+
+@given(trees)
+@settings(max_examples=8, deadline=None)
+def test_several_processes_make_the_same_copies_and_the_same_listing_as_one(content):
+    with folders("source", "one", "several", "back") as (source, one, several, restored):
+        build(source, content)
+
+        listing = "".join(mtree.dump(out(source, one)))
+        assert "".join(mtree.dump(out(source, several, workers=3))) == listing
+        back(mtree.parse(listing.splitlines(keepends=True)), several, restored, workers=3)
+
+        assert seen(several) == seen(one)
+        assert list(tree.scan(one, digests=True, workers=3)) == list(tree.scan(several, digests=True, workers=0))
+        assert [entry.path for entry in seen(restored)] == [entry.path for entry in seen(one)]
+
+
+def change_a_byte(path, at):
+    data = bytearray(path.read_bytes())
+    data[at % len(data)] ^= 1
+    path.write_bytes(data)
+
+
+def grow(path, _at):
+    path.write_bytes(path.read_bytes() + b"!")
+
+
+def become_a_folder(path, _at):
+    path.unlink()
+    path.mkdir()
+
+
+def become_a_link(path, _at):
+    path.unlink()
+    path.symlink_to("elsewhere \N{CHECK MARK}")
+
+
+@given(trees.filter(bool), st.data())
+@settings(max_examples=60, deadline=None)
+def test_random_damage_to_a_copy_is_found_where_it_is(content, data):
+    with folders("source", "copy") as (source, copy):
+        entries = out(build(source, content), copy)
+        if not (files := [entry for entry in entries if entry.kind != FOLDER]):
+            return
+        hit = data.draw(st.sampled_from(files))
+        damages = [become_a_folder, become_a_link]
+        damages += [grow] if hit.kind == FILE else []
+        damages += [change_a_byte] if hit.size else []
+        data.draw(st.sampled_from(damages))(copy / hit.path, data.draw(st.integers(0, 99)))
+
+        (finding,) = tree.compare(entries, copy, digests=True, workers=0)
+
+        assert finding.startswith(repr(hit.path))
 
 
 @given(trees.filter(bool), st.data())
@@ -674,6 +722,23 @@ def test_setuid_is_listed_and_restored_but_not_on_the_copy(tmp_path):
     assert stat.S_IMODE((tmp_path / "target/tool").stat().st_mode) == 0o4775
 
 
+def test_hard_links_and_holes_are_copied_as_what_they_hold_and_the_listing_says_how_many_names_there_are(tmp_path):
+    source, copy = build(tmp_path / "source", {b"a": (FILE, b"1", 0o644, 10**18)}), tmp_path / "copy"
+    copy.mkdir()
+    (source / "b").hardlink_to(source / "a")
+    with (source / "hole").open("wb") as sparse:
+        sparse.truncate(1 << 20)
+    tally = Tally()
+
+    entries = out(source, copy, tally)
+
+    assert [(entry.path, entry.names) for entry in entries] == [("a", 2), ("b", 2), ("hole", 1)]
+    assert [line.endswith(" tags=names:2\n") for line in mtree.dump(entries)][2:] == [True, True, False]
+    assert tally.shared == 2
+    assert (copy / "b").read_bytes() == b"1"
+    assert (copy / "hole").read_bytes() == bytes(1 << 20)
+
+
 # --- a copy that was killed is gone on with ---
 
 
@@ -742,6 +807,37 @@ def test_what_is_whole_is_not_copied_again(copied, source, tmp_path):
     back(entries, copy, tmp_path / "target", again=True)
 
     assert [(root / "acme/logo.png").stat().st_ino for root in (copy, tmp_path / "target")] == before
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """Count the bytes of files that are read, by this process."""
+    counts = []
+    readv = os.readv
+
+    def counted(descriptor, buffers):
+        counts.append(readv(descriptor, buffers))
+        return counts[-1]
+
+    monkeypatch.setattr(os, "readv", counted)
+    return counts
+
+
+def test_a_rerun_without_changes_costs_one_read_of_the_copy(copied, source, tmp_path, read):
+    copy, entries = copied
+    (tmp_path / "target").mkdir()
+    back(entries, copy, tmp_path / "target")
+    size_bytes = sum(entry.size for entry in entries)
+    read.clear()
+
+    out(source, copy, known=entries)
+
+    assert sum(read) == size_bytes
+    read.clear()
+
+    back(entries, copy, tmp_path / "target", again=True)
+
+    assert sum(read) == size_bytes
 
 
 @pytest.mark.parametrize(

@@ -150,8 +150,9 @@ class _Out:
                 self._settle(there, task.folder)
             return []
         items = tree.act(self, task)
-        if isinstance(task, Folder) and task.path and isinstance(items[0], Lost):
-            self._forget(task.path)
+        for item in items:
+            if isinstance(item, Lost) and item.path != ".":
+                self._drop(item.path)
         return items
 
     def folder(self, here: int, found: Entry, task: Folder, leaves: Sequence[Leaf]) -> list[Any]:
@@ -172,10 +173,14 @@ class _Out:
         with volume.failures(self._target, join(folder, name)):
             return _make_folder(name, there)
 
-    def _forget(self, path: str) -> None:
-        """Remove the copy of a folder that was made and then could not be opened in the source."""
+    def _drop(self, path: str) -> None:
+        """Leave no copy of what is none of the listing: of this run, or of one before it."""
         above, _, name = path.rpartition("/")
-        with _target_folder(self._there, above, self._target) as there, volume.failures(self._target, path):
+        with (
+            _target_folder(self._there, above, self._target) as there,
+            volume.failures(self._target, path),
+            suppress(FileNotFoundError),
+        ):
             _remove(name, there)
 
     def names(self, here: int, task: Names) -> list[Any]:
@@ -236,8 +241,6 @@ class _Out:
                 if error.errno != errno.ESTALE:  # another machine has put a new file in its place
                     break
             stream = None
-        with volume.failures(self._target, path), suppress(FileNotFoundError):
-            _remove(name, there)
         return Lost(path, why)
 
     def _read_file(

@@ -871,6 +871,18 @@ def test_what_only_looks_whole_is_made_anew(copied, source, damage):
     assert list(tree.compare(entries, copy, digests=True, workers=0)) == []
 
 
+@pytest.mark.parametrize("name", ["acme/logo.png", "current"])
+def test_of_what_is_none_of_the_listing_any_more_no_copy_is_left(copied, source, name):
+    copy, entries = copied
+    (source / name).unlink()
+    os.mkfifo(source / name)
+
+    again = out(source, copy, known=entries)
+
+    assert [entry.path for entry in again] == [entry.path for entry in entries if entry.path != name]
+    assert list(tree.compare(again, copy, digests=True, workers=0)) == []
+
+
 def test_a_file_that_changed_since_is_copied_again(copied, source):
     copy, entries = copied
     (source / "acme/logo.png").write_bytes(b"GIF8")

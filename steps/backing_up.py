@@ -100,7 +100,7 @@ def backup_apimanager(run: Run, claim: str, root: Path, name: str) -> None:
 @click.option("--file-storage", "source", type=FOLDER, required=True, help="Where system-storage is mounted.")
 @workers_option
 @click.pass_obj
-def backup_file_storage(run: Run, claim: str, root: Path, source: Path, workers: int) -> None:
+def backup_file_storage(run: Run, claim: str, root: Path, source: Path, workers: int | None) -> None:
     """Copy the tree of System FileStorage, with a listing."""
     _part(run, "file-storage", claim, root, lambda: file_storage.save(source, root, progress(), workers))
 

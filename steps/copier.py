@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from steps import errors, interruption, mtree, tree, volume
 from steps.ahead import Ahead, More
 from steps.mtree import FILE, FOLDER, LINK, Entry
-from steps.tree import LARGE, READ, TOGETHER, WORKERS, Folder, Leaf, Left, Lost, Names, Stream, Taken, Why, join
+from steps.tree import LARGE, READ, TOGETHER, Folder, Leaf, Left, Lost, Names, Stream, Taken, Why, join
 
 _READS = 3  # of a file that changes while it is read
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -79,7 +79,7 @@ class Meter:
 class Work(NamedTuple):
     """How a copy is done: by so many processes, counted where, and who is told each second."""
 
-    workers: int = WORKERS
+    workers: int
     meter: Meter | None = None
     tick: Callable[[], object] = lambda: None
 

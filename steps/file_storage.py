@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from steps import claims, copier, errors, installation, marks, mtree, system_storage, tree, volume
+from steps import claims, copier, errors, installation, marks, medium, mtree, system_storage, tree, volume
 from steps.backup import Backup
 from steps.cluster import Cluster
 from steps.copier import Meter, Work
 from steps.installation import CLAIM
 from steps.manifest import PLACEHOLDER, Digest, FileTree, Report
 from steps.mtree import FILE, Entry
-from steps.tree import WORKERS, Tally
+from steps.tree import Tally
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +40,17 @@ _FLUSH_S = 1.0  # so much of the listing may be lost with the pod, and is copied
 _FLUSH_BYTES = 1 << 16
 
 
-def save(source: Path, root: Path, progress: Progress, workers: int = WORKERS) -> Report:
+def save(source: Path, root: Path, progress: Progress, workers: int | None = None) -> Report:
     """Copy the tree of the mounted claim to the volume and write its listing; go on where a run before was killed.
+
+    `workers` is how many processes copy; None: as many as suit the media.
 
     Raises:
         errors.VolumeFull: before the first byte where it is foreseeable.
         errors.ReadFailed, errors.ChangedWhileRead: after everything else was copied.
 
     """
+    workers = medium.workers(source, root) if workers is None else workers
     expected = tree.measure(source, workers)
     target = root / volume.TREE
     volume.make_folder(target)
@@ -76,7 +79,9 @@ def save(source: Path, root: Path, progress: Progress, workers: int = WORKERS) -
     )
 
 
-def restore(cluster: Cluster, backup: Backup, target: Path, progress: Progress, workers: int = WORKERS) -> Tally | None:
+def restore(
+    cluster: Cluster, backup: Backup, target: Path, progress: Progress, workers: int | None = None
+) -> Tally | None:
     """Fill system-storage from the backup; None where it was filled before, because a 3scale may have written since.
 
     A target that a restore of this backup began is gone on with. The claim says `begun` before the first
@@ -95,6 +100,7 @@ def restore(cluster: Cluster, backup: Backup, target: Path, progress: Progress, 
         return None
     backup.check_listing()
     again = state == marks.BEGUN
+    workers = medium.workers(backup.root, target) if workers is None else workers
     if not again and (found := volume.content(target)):
         raise errors.TargetNotEmpty(installation.SYSTEM_STORAGE, found)
     with _room(target, backup.size_bytes - _copied(target, workers)):

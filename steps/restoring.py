@@ -64,7 +64,7 @@ def restore_prepare(  # noqa: PLR0913  one argument a workflow parameter
 @click.option("--file-storage", "target", type=FOLDER, required=True, help="Where system-storage is mounted.")
 @workers_option
 @click.pass_obj
-def restore_file_storage(run: Run, claim: str, root: Path, target: Path, workers: int) -> None:
+def restore_file_storage(run: Run, claim: str, root: Path, target: Path, workers: int | None) -> None:
     """Fill system-storage, every byte checked."""
     opened = _open(root, claim)
     cluster = run.cluster()

@@ -1,13 +1,14 @@
 """What every phase is told, and what it leaves for Argo: output parameters and its progress."""
 
 import atexit
-import importlib.util
+import contextlib
 import logging
 import os
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,7 +16,6 @@ from steps import volume
 from steps.claims import Workflow
 from steps.cluster import Cluster
 from steps.file_storage import Amount, Progress
-from steps.tree import WORKERS
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ _LOG_S = 60.0
 claim_option = click.option("--claim", required=True, help="Claim of the backup.")
 backup_option = click.option("--backup", "root", type=FOLDER, required=True, help="Where it is mounted.")
 workers_option = click.option(
-    "--workers", type=click.IntRange(1, 64), default=WORKERS, show_default=True, help="Files copied side by side."
+    "--workers", type=click.IntRange(1, 64), help="Processes that copy side by side.  [default: as suits the media]"
 )
 claim_wait_option = click.option(
     "--claim-wait-s", type=float, default=30.0, show_default=True, help="How long a new claim may take for its volume."
@@ -85,24 +85,20 @@ def progress() -> Progress:
 
 
 def _bar() -> Progress:
-    """Draw a bar for a person who watches; there is none in a pod, whose image has no `rich` either."""
-    if not sys.stderr.isatty() or importlib.util.find_spec("rich") is None:
+    """Draw a bar for a person who watches; there is none in a pod."""
+    if not sys.stderr.isatty():
         return lambda _done, _total: None
-    from rich.console import Console
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    words = TextColumn("{task.fields[words]}")
-    columns = (BarColumn(), TaskProgressColumn(), words, TimeRemainingColumn())
-    bar = Bar(*columns, console=Console(stderr=True), auto_refresh=False, transient=True)  # no thread beside workers
-    task = bar.add_task("", words="")
-    atexit.register(bar.stop)  # a phase that fails gives the terminal back too
+    bars = contextlib.ExitStack()
+    atexit.register(bars.close)  # a phase that fails gives the terminal back too
+    found: list[Any] = []  # the bar, once the total is known; click keeps its type to itself
 
     def draw(done: Amount, total: Amount) -> None:
-        bar.start()
+        if not found:
+            made = click.progressbar(length=max(total.units, 1), file=sys.stderr, item_show_func=lambda words: words)
+            found.append(bars.enter_context(made))
         words = f"{done.entries}/{total.entries} entries, {done.size_bytes >> 20}/{total.size_bytes >> 20} MiB"
-        bar.update(task, completed=done.units, total=max(done.units, total.units), words=words, refresh=True)
+        found[0].update(done.units - found[0].pos, words)
         if done == total:
-            bar.stop()
+            bars.close()
 
     return draw

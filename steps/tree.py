@@ -20,13 +20,12 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from steps import interruption, volume
+from steps import interruption, medium, volume
 from steps.ahead import Ahead, More
 from steps.errors import Few
 from steps.mtree import FILE, FOLDER, LINK, Entry, place
 
 BLOCK = 256 << 10  # fits a processor's own cache; a new buffer of 1 MiB for each read took three times as long
-WORKERS = 8  # they wait more than they compute: twice the cores or more, whatever the medium
 LARGE = 4 << 20  # files above this size are tasks of their own
 TOGETHER = 128  # names in one task
 _OPEN_AHEAD = 32  # files that the system reads while one is taken: half the time from a cold cache, with 8 workers
@@ -258,12 +257,12 @@ def again(here: int, name: str, stream: Stream) -> Iterator[int]:
         os.close(descriptor)
 
 
-def scan(root: Path, *, digests: bool = False, workers: int = WORKERS) -> Iterator[Taken]:
+def scan(root: Path, *, digests: bool = False, workers: int | None = None) -> Iterator[Taken]:
     """List a tree; files without their digests, unless these are asked for."""
     return _visit(root, partial(_Look, digests=digests), workers)
 
 
-def measure(root: Path, workers: int = WORKERS) -> Tally:
+def measure(root: Path, workers: int | None = None) -> Tally:
     """Count a tree's entries and bytes."""
     total = Tally()
     for item in _visit(root, _Count, workers):
@@ -278,20 +277,22 @@ def measure(root: Path, workers: int = WORKERS) -> Tally:
     return total
 
 
-def _visit(root: Path, visitor: Callable[[int], Visitor], workers: int) -> Iterator[Any]:
+def _visit(root: Path, visitor: Callable[[int], Visitor], workers: int | None) -> Iterator[Any]:
+    """Walk a tree with so many processes; None: as many as suit its medium."""
     try:
         top = open_root(root)
     except OSError:  # a root that is not there is no empty tree
         yield Lost(".", Why.UNREADABLE)
         return
     try:
-        with Ahead(partial(act, visitor(top)), workers) as ahead:
+        count = medium.workers(root) if workers is None else workers
+        with Ahead(partial(act, visitor(top)), count) as ahead:
             yield from ahead.stream([Folder("")])
     finally:
         os.close(top)
 
 
-def compare(entries: Iterable[Entry], root: Path, *, digests: bool, workers: int = WORKERS) -> Iterator[str]:
+def compare(entries: Iterable[Entry], root: Path, *, digests: bool, workers: int | None = None) -> Iterator[str]:
     """Hold a tree against its listing: names, kinds, sizes, links' targets, and the digests if asked for.
 
     Yields a finding an entry that is missing, extra or differs; both are read in the one order, nothing is kept.

@@ -25,7 +25,7 @@ STEPS = [
     "tree",
     "ahead",
     "manifest cluster",
-    "volume interruption",
+    "volume interruption medium",
     "marks mtree installation errors",
 ]
 WORKFLOWS = [

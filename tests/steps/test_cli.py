@@ -352,10 +352,6 @@ def test_on_a_terminal_progress_is_a_bar_that_gives_the_terminal_back():
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")  # the cursor is shown again
 
 
-def test_without_rich_as_in_the_image_there_is_no_bar():
-    assert "MiB" not in on_a_terminal(f"import sys; sys.modules['rich'] = None\n{WATCHED}")
-
-
 def test_every_phase_of_both_workflows_is_a_command():
     found = [
         [group, phase]

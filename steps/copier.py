@@ -229,12 +229,11 @@ class _Out:
     ) -> Taken | More:
         """Copy one file of the live tree, again while it changes under the reader's hands."""
         (here, there), name = folders, path.rpartition("/")[2]
+        read = partial(self._read_file, path, there, known, alone=alone)
         for _ in range(_READS):
             why = Why.CHANGING
             try:
-                with tree.again(here, name, stream) as descriptor:
-                    taken = self._read_file(descriptor, there, path, known, alone=alone)
-                if taken is not None:
+                if (taken := tree.reading(here, name, stream, read)) is not None:
                     return taken
             except OSError as error:  # the source's: what the target says is ours by now
                 why = tree.lost(path, error).why
@@ -244,7 +243,7 @@ class _Out:
         return Lost(path, why)
 
     def _read_file(
-        self, stream: int, there: int, path: str, known: Entry | None, *, alone: bool
+        self, path: str, there: int, known: Entry | None, stream: int, *, alone: bool
     ) -> Taken | More | None:
         """Copy one file of the live tree; None if it changed meanwhile."""
         before = os.fstat(stream)
@@ -253,35 +252,38 @@ class _Out:
         if before.st_size > LARGE and not alone:
             folder, _, name = path.rpartition("/")
             return More(Names(folder, [Leaf(name, FILE)], alone=True))
-        entry = tree.describe(path, before)
-        copied = self._kept(entry, known, there) or self._copy(entry, stream, there)
+        if known and self._is_kept(path, before, known, there):
+            size, sha256 = known.size, known.digest
+        else:
+            size, sha256 = self._copy(path, before, stream, there)
         after = os.fstat(stream)
-        if (after.st_size, after.st_mtime_ns) != (copied.size, copied.mtime_ns):
+        if (after.st_size, after.st_mtime_ns) != (size, before.st_mtime_ns):
             return None
         self.meter.add(entries=1)
-        return copied
+        return tree.describe(path, after, digest=sha256)
 
-    def _kept(self, entry: Entry, known: Entry | None, there: int) -> Entry | None:
+    def _is_kept(self, path: str, found: os.stat_result, known: Entry, there: int) -> bool:
         """Keep what a run before this one has copied, when its bytes are those that were read then."""
-        if known is None or (known.size, known.mtime_ns) != (entry.size, entry.mtime_ns):
-            return None
-        with volume.failures(self._target, entry.path), _whole(known, there) as copy:
+        if (known.size, known.mtime_ns) != (found.st_size, found.st_mtime_ns):
+            return False
+        with volume.failures(self._target, path), _whole(known, there) as copy:
             if copy is None:
-                return None
-            os.fchmod(copy, _wide_out(entry.mode))
-            os.utime(copy, ns=(entry.mtime_ns, entry.mtime_ns))
-        self.meter.add(size_bytes=entry.size)
-        return entry._replace(digest=known.digest)
+                return False
+            os.fchmod(copy, _wide_out(found.st_mode))
+            os.utime(copy, ns=(found.st_mtime_ns, found.st_mtime_ns))
+        self.meter.add(size_bytes=found.st_size)
+        return True
 
-    def _copy(self, entry: Entry, stream: int, there: int) -> Entry:
-        """Write what is read under its name, and return the entry with what it had."""
-        with _new_file(_name(entry), there, _wide_out(entry.mode), (self._target, entry.path)) as copy:
-            size, sha256 = _pour(stream, copy, entry, self._target, self.meter)
+    def _copy(self, path: str, found: os.stat_result, stream: int, there: int) -> tuple[int, str]:
+        """Write what is read under its name; return how many bytes and their SHA-256."""
+        where = (self._target, path)
+        with _new_file(path.rpartition("/")[2], there, _wide_out(found.st_mode), where) as copy:
+            read = _pour(stream, copy, found.st_size, where, self.meter)
             try:
-                os.utime(copy, ns=(entry.mtime_ns, entry.mtime_ns))
+                os.utime(copy, ns=(found.st_mtime_ns, found.st_mtime_ns))
             except OSError as error:
-                raise volume.failure(error, self._target, entry.path) from error
-        return entry._replace(size=size, digest=sha256)
+                raise volume.failure(error, *where) from error
+        return read
 
 
 def _keep(folder: int, names: set[str], *, root: bool) -> None:
@@ -416,8 +418,7 @@ class _Back:
         here, there = folders
         for left in reversed(range(_READS)):
             try:
-                with tree.again(here, _name(entry), stream) as descriptor:
-                    self._write_file(entry, descriptor, there)
+                tree.reading(here, _name(entry), stream, partial(self._write_file, entry, there))
             except OSError as error:  # the backup's: what the target says is ours by now
                 if error.errno != errno.ESTALE or not left:
                     raise self._unread(entry.path, error) from error
@@ -425,10 +426,10 @@ class _Back:
             else:
                 return
 
-    def _write_file(self, entry: Entry, stream: int, there: int) -> None:
+    def _write_file(self, entry: Entry, there: int, stream: int) -> None:
         mode = _wide_back(entry.mode)
         with _new_file(self._temporary, there, mode, (self._target, entry.path), name=_name(entry)) as copy:
-            found = _pour(stream, copy, entry, self._target, self._meter)
+            found = _pour(stream, copy, entry.size, (self._target, entry.path), self._meter)
             if found != (entry.size, entry.digest or found[1]):
                 raise errors.BackupDamaged([f"{entry.path!r} has other bytes than the listing says"])
             with volume.failures(self._target, entry.path):
@@ -531,7 +532,7 @@ def _name(entry: Entry) -> str:
 # --- one entry ---
 
 
-def _pour(stream: int, copy: int, entry: Entry, target: Path, meter: Meter) -> tuple[int, str]:
+def _pour(stream: int, copy: int, expected: int, where: tuple[Path, str], meter: Meter) -> tuple[int, str]:
     """Write what is read; return how many bytes and their SHA-256.
 
     Raises:
@@ -540,14 +541,14 @@ def _pour(stream: int, copy: int, entry: Entry, target: Path, meter: Meter) -> t
 
     """
     size, sha256 = 0, hashlib.sha256()
-    for block in tree.blocks(stream, entry.size):
+    for block in tree.blocks(stream, expected):
         if size:
             interruption.point()
         sha256.update(block)
         try:
             volume.put(copy, block)
         except OSError as error:
-            raise volume.failure(error, target, entry.path) from error
+            raise volume.failure(error, *where) from error
         size += len(block)
         meter.add(size_bytes=len(block))
     return size, sha256.hexdigest()
@@ -574,31 +575,43 @@ def _target_folder(top: int, path: str, target: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-@contextmanager
-def _new_file(temporary: str, folder: int, mode: int, where: tuple[Path, str], *, name: str = "") -> Iterator[int]:
+class _new_file:  # noqa: N801  a context manager, written out: it is entered for each file
     """A new file in the place of whatever has its name; gone again if anything fails, a SIGTERM too.
 
     With a `name` it gets that in the end: a network volume may say as late as at the close that it is full.
     """
-    try:
-        copy = _create(temporary, folder, mode)
-    except OSError as error:
-        raise volume.failure(error, *where) from error
-    try:
+
+    __slots__ = ("_copy", "_folder", "_mode", "_name", "_temporary", "_where")
+
+    def __init__(self, temporary: str, folder: int, mode: int, where: tuple[Path, str], name: str = "") -> None:
+        self._temporary = temporary
+        self._folder = folder
+        self._mode = mode
+        self._where = where
+        self._name = name
+
+    def __enter__(self) -> int:
         try:
-            yield copy
-        except BaseException:
-            with suppress(OSError):
-                os.close(copy)
-            raise
-        with volume.failures(*where):
-            os.close(copy)
-            if name:
-                os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except BaseException:
+            self._copy = _create(self._temporary, self._folder, self._mode)
+        except OSError as error:
+            raise volume.failure(error, *self._where) from error
+        return self._copy
+
+    def __exit__(self, kind: type[BaseException] | None, failed: BaseException | None, trace: object) -> None:
+        try:
+            os.close(self._copy)
+            if failed is None and self._name:
+                os.rename(self._temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        except OSError as error:
+            self._forget()
+            if failed is None:
+                raise volume.failure(error, *self._where) from error
+        if failed is not None:
+            self._forget()
+
+    def _forget(self) -> None:
         with suppress(OSError):
-            os.unlink(temporary, dir_fd=folder)
-        raise
+            os.unlink(self._temporary, dir_fd=self._folder)
 
 
 def _create(name: str, folder: int, mode: int) -> int:

@@ -151,11 +151,11 @@ def _list(root: Path, entries: Iterable[Entry], earlier: Path | None) -> tuple[D
         for line in mtree.dump(seen()):
             waiting += line.encode("ascii")
             if len(waiting) > _FLUSH_BYTES or time.monotonic() - flushed > _FLUSH_S:
-                volume.put(stream.fileno(), waiting)
+                volume.put(stream.fileno(), bytes(waiting))
                 sha256.update(waiting)
                 size, flushed = size + len(waiting), time.monotonic()
                 waiting.clear()
-        volume.put(stream.fileno(), waiting)
+        volume.put(stream.fileno(), bytes(waiting))
         sha256.update(waiting)
         os.fchmod(stream.fileno(), volume.FILE_MODE)
     size += len(waiting)

@@ -18,7 +18,7 @@ from enum import Enum
 from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from steps import interruption, medium, volume
 from steps.ahead import Ahead, More
@@ -84,6 +84,7 @@ class Left(NamedTuple):
 
 Taken = Entry | Lost
 Task = Folder | Names
+Read = TypeVar("Read")
 Stream = int | OSError | None  # a file that was opened, or why not; None for what is no file
 Take = Callable[[str, str, str, Stream], Taken | More]  # of a path, its name and its kind
 
@@ -237,22 +238,20 @@ def _close(stream: Stream) -> None:
         os.close(stream)
 
 
-@contextmanager
-def again(here: int, name: str, stream: Stream) -> Iterator[int]:
-    """A file that was opened, or failed to be; None opens it once more.
+def reading(here: int, name: str, stream: Stream, read: Callable[[int], Read]) -> Read:
+    """Read a file that was opened ahead, or failed to be; None opens it once more.
 
     Raises:
-        OSError
+        OSError: and whatever `read` raises
 
     """
-    if isinstance(stream, OSError):
-        raise stream
+    if isinstance(stream, int):
+        return read(stream)
     if stream is not None:
-        yield stream
-        return
+        raise stream
     descriptor = os.open(name, READ, dir_fd=here)
     try:
-        yield descriptor
+        return read(descriptor)
     finally:
         os.close(descriptor)
 
@@ -422,13 +421,17 @@ class _Look:
     def _read(self, here: int, path: str, name: str, kind: str, stream: Stream, *, alone: bool) -> Taken | More:
         if kind != FILE:
             return self._look(here, path, name, kind, stream)
-        with again(here, name, stream) as descriptor:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
-                return Lost(path, Why.SPECIAL)
-            if found.st_size > LARGE and not alone:
-                return More(Names(path.rpartition("/")[0], [Leaf(name, FILE)], alone=True))
-            return describe(path, found, digest=read_digest(descriptor, found.st_size))
+        return reading(here, name, stream, partial(self._read_file, path, alone=alone))
+
+    @staticmethod
+    def _read_file(path: str, stream: int, *, alone: bool) -> Taken | More:
+        found = os.fstat(stream)
+        if not stat.S_ISREG(found.st_mode):
+            return Lost(path, Why.SPECIAL)
+        if found.st_size > LARGE and not alone:
+            folder, _, name = path.rpartition("/")
+            return More(Names(folder, [Leaf(name, FILE)], alone=True))
+        return describe(path, found, digest=read_digest(stream, found.st_size))
 
 
 @dataclass

@@ -100,10 +100,9 @@ def free_bytes(path: Path) -> int:
 
 def put(descriptor: int, data: bytes | bytearray | memoryview) -> None:
     """Write all of it: the system may take less at a time."""
-    with memoryview(data) as whole:
-        done = 0
-        while done < len(whole):
-            done += os.write(descriptor, whole[done:])
+    done = os.write(descriptor, data)
+    while done < len(data):
+        done += os.write(descriptor, memoryview(data)[done:])
 
 
 class Disk:

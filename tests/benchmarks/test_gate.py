@@ -8,7 +8,7 @@ from tests.benchmarks.copying.programs import CP, RSYNC
 
 CASE = Case("portal", 1.0, 5000, 2**20, "local", "cold", "backup")
 SLOW = replace(CASE, medium="1ms", cache="warm")
-OURS = programs.ours(8)
+OURS = programs.ours(4)
 
 
 def of(case, program, *seconds, **more):
@@ -24,7 +24,7 @@ def test_the_table_shows_the_median_of_the_rounds_that_count():
     found = [*of(CASE, OURS, 1.0, 3.0, 2.0, peak_mib=30, cpu_s=1), *of(CASE, RSYNC, 4.0), void]
     _title, _head, own, rsync, *_rest = table.lines(found)
 
-    assert " ".join(own.split()) == "ours, 8 workers 2.00 1.00 3.00 0.50x - 0.5 1.00 30 3 of 3"
+    assert " ".join(own.split()) == "ours, 4 workers 2.00 1.00 3.00 0.50x - 0.5 1.00 30 3 of 3"
     assert rsync.endswith("1 of 2")
 
 
@@ -86,14 +86,14 @@ def test_a_restore_is_held_against_the_backup():
 @pytest.mark.parametrize(("seconds", "passed"), [(1.25, True), (1.3, False)])
 def test_verify_is_held_against_a_plain_read_by_as_many(seconds, passed):
     case = replace(CASE, action="verify")
-    found = verdicts(of(case, OURS, seconds), of(case, programs.plain_read(8), 1.0))
+    found = verdicts(of(case, OURS, seconds), of(case, programs.plain_read(4), 1.0))
 
     assert found["verify at 80% of a plain parallel read, portal, cold cache"] is passed
 
 
 def test_verify_is_not_held_against_reading_what_lies_in_memory():
     case = replace(CASE, action="verify", cache="warm")
-    found = verdicts(of(case, OURS, 9.0), of(case, programs.plain_read(8), 1.0))
+    found = verdicts(of(case, OURS, 9.0), of(case, programs.plain_read(4), 1.0))
 
     assert set(found.values()) == {None, True}
 

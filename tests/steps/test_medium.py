@@ -39,8 +39,8 @@ def test_a_volume_of_which_nothing_is_told_counts_as_a_disk(tmp_path):
     assert medium.workers(tmp_path / "absent") == medium.LOCAL
 
 
-@pytest.mark.parametrize(("processors", "workers"), [(1, 8), (12, 12), (64, 16)])
-def test_there_is_a_worker_a_processor_but_not_more_than_a_server_bears(processors, workers, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("processors", "workers"), [(1, 4), (3, 6), (64, 16)])
+def test_there_are_two_workers_a_processor_but_not_more_than_a_server_bears(processors, workers, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _process: set(range(processors)))
 
     assert medium.workers(tmp_path, mounts=tmp_path / "absent") == workers

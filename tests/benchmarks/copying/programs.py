@@ -12,7 +12,7 @@ BACKUP: Final = "backup"
 RESTORE: Final = "restore"
 VERIFY: Final = "verify"
 ACTIONS: Final = (BACKUP, RESTORE, VERIFY)
-WORKERS: Final[Mapping[str, tuple[int, ...]]] = {BACKUP: (1, 4, 8, 16), RESTORE: (8,), VERIFY: (8,)}  # by default
+WORKERS: Final[Mapping[str, tuple[int, ...]]] = {BACKUP: (1, 4, 8, 16), RESTORE: (4, 8), VERIFY: (4, 8)}  # by default
 WORDS: Final = ("ours", "cp", "rsync", "tar", "cat")  # one is part of each program's name
 
 CP: Final = "cp -a --reflink=never"

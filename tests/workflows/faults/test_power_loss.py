@@ -136,6 +136,7 @@ def whole(root):
     return {name: data for name, (_, data) in look(root).items() if volume.TEMPORARY not in name}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("phase", [*PARTS, "seal"])
 def test_whatever_a_power_loss_leaves_a_later_try_ends_well(nightly, root, phase, monkeypatch, tmp_path):
     # A mock of the sync, because the power can't be cut.
@@ -316,6 +317,7 @@ def test_a_restore_syncs_the_files_before_its_end(traced, restoring):
     assert order(lines, target) == ["hold", "write", "sync"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("phase", "number"), [("secrets", 3), ("secrets", 4), ("seal", 2), ("seal", 3)])
 def test_a_phase_whose_system_can_not_sync_fails_for_good(traced, nightly, root, phase, number):
     done, _ = traced(words(nightly, "backup", phase, root), "-e", f"inject=syncfs:error=EIO:when={number}")

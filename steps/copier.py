@@ -301,12 +301,16 @@ def _wide_out(mode: int) -> int:
 
 
 class Bring(NamedTuple):
-    """A task: some entries of a folder, which is made if `new`; answered with the folders that were `left` before."""
+    """A task: some entries of a folder, which is made if `new`; answered with the folders that were `left` before.
+
+    A folder that holds no more than these is given as `whole`, and settled at once.
+    """
 
     folder: str
     entries: list[Entry]
     left: list[Entry]
     new: bool = False
+    whole: Entry | None = None
 
 
 class Settle(NamedTuple):
@@ -360,6 +364,8 @@ class _Back:
             self._made_as = None
             with self._source_folder(task) as here:
                 self._bring_each(task.entries, here, there)
+            if task.whole:
+                self._settle_folder(task.whole, there)
         finally:
             os.close(there)
         return task.left
@@ -437,8 +443,11 @@ class _Back:
 
     def settle_folder(self, folder: Entry) -> None:
         """Give a folder its mode and times when everything in it is there."""
-        path = folder.path
-        with _target_folder(self._there, path, self._target) as there, volume.failures(self._target, path):
+        with _target_folder(self._there, folder.path, self._target) as there:
+            self._settle_folder(folder, there)
+
+    def _settle_folder(self, folder: Entry, there: int) -> None:
+        with volume.failures(self._target, folder.path):
             self._settle(there, folder, folder.mode | _FOLDER_BACK)
         self._meter.add(entries=1)
 
@@ -494,15 +503,12 @@ def _batches(entries: Iterable[Entry]) -> Iterator[Bring]:
 
     """
     above: list[Entry] = []
-    left: list[Entry] = []
-    task, place = Bring("", [], left), b""
+    task, place = Bring("", [], []), b""
     for entry in entries:
         folder, _, name = entry.path.rpartition("/")
         if entry.kind == FOLDER or folder != task.folder or _is_full(task.entries):
+            task, left = _ended(task, _leave(above, folder))
             yield task
-            left = []
-            while above and above[-1].path != folder:
-                left.append(above.pop())
             task = Bring(folder, [], left)
         if name in {"", ".", ".."} or (folder and not above):
             raise errors.BackupDamaged([f"the listing's entry {entry.path!r} leads out of the tree"])
@@ -510,11 +516,27 @@ def _batches(entries: Iterable[Entry]) -> Iterator[Bring]:
             raise errors.BackupDamaged([f"the listing's entry {entry.path!r} is not in its order, or there twice"])
         if entry.kind == FOLDER:
             above.append(entry)
-            task = Bring(entry.path, [], left, new=True)
+            task = Bring(entry.path, [], task.left, new=True)
         else:
             task.entries.append(entry)
+    task, left = _ended(task, above[::-1])
     yield task
-    yield Bring("", [], above[::-1])
+    yield Bring("", [], left)
+
+
+def _leave(above: list[Entry], folder: str) -> list[Entry]:
+    """Take away those of the folders above that do not hold what lies in `folder`, the inner ones first."""
+    left = []
+    while above and above[-1].path != folder:
+        left.append(above.pop())
+    return left
+
+
+def _ended(task: Bring, left: list[Entry]) -> tuple[Bring, list[Entry]]:
+    """A task with its folder, if this is one and holds nothing else; then the folders left for later."""
+    if task.new and left and left[0].path == task.folder:
+        return task._replace(whole=left[0]), left[1:]
+    return task, left
 
 
 def _wide_back(mode: int) -> int:

@@ -1,4 +1,5 @@
 import hashlib
+import json
 import logging
 import os
 import shutil
@@ -216,6 +217,23 @@ def test_a_save_by_several_processes_that_is_killed_ends_as_if_undisturbed(tmp_p
     assert (root / volume.LISTING).read_bytes() == (undisturbed / volume.LISTING).read_bytes()
     assert list(tree.compare(listed(root), root / volume.TREE, digests=True, workers=0)) == []
     assert sorted(os.listdir(root)) == sorted(os.listdir(undisturbed))
+
+
+MIB = 256
+
+
+@pytest.mark.thorough
+def test_a_hundred_thousand_files_in_one_folder_are_saved_in_a_phase_s_memory(tmp_path):
+    for name in ("source", "backup"):
+        (tmp_path / name).mkdir()
+    for number in range(100_000):
+        (tmp_path / f"source/a-page-of-a-portal-{number:06d}.html").touch()
+    command = [sys.executable, "-c", SAVE, str(tmp_path / "source"), str(tmp_path / "backup")]
+    clock = [sys.executable, "-I", "-S", str(Path(__file__).parents[1] / "benchmarks/copying/clock.py")]
+
+    measured = subprocess.run([*clock, json.dumps({"command": command, "volumes": []})], stdout=-1, check=True)  # noqa: S603  our own
+
+    assert json.loads(measured.stdout)["peak_mib"] < MIB
 
 
 def listed(root):

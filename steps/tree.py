@@ -25,7 +25,7 @@ from steps.ahead import Ahead, More
 from steps.errors import Few
 from steps.mtree import FILE, FOLDER, LINK, Entry, place
 
-BLOCK = 256 << 10  # fits a processor's own cache; a new buffer of 1 MiB for each read took three times as long
+BLOCK = 256 << 10  # fits a processor's own cache; a new buffer of 1 MiB for each read took twice as long
 LARGE = 4 << 20  # files above this size are tasks of their own
 TOGETHER = 128  # names in one task
 _OPEN_AHEAD = 32  # files that the system reads while one is taken: half the time from a cold cache, with 8 workers

@@ -119,6 +119,11 @@ class Ahead(Generic[Task]):
                 else:
                     yield item
 
+    def finish(self, tasks: Iterable[Task]) -> None:
+        """Do tasks that answer nothing; raises what `stream` does."""
+        for _ in self.stream(tasks):
+            pass
+
     def _do(self, plan: "_Plan", wanted: _Node) -> None:
         """Go on until the task that the reader has come to is done."""
         while True:
@@ -132,8 +137,8 @@ class Ahead(Generic[Task]):
                 self._give(plan, wanted)
                 self._take(plan)
             else:
-                node = plan.start(wanted)
-                plan.done(node, self._act(node.task))
+                plan.to_start(wanted)  # nothing lies before what the reader has come to
+                plan.done(wanted, self._act(wanted.task))
 
     def _give(self, plan: "_Plan", wanted: _Node) -> None:
         for at_hand in range(_AT_HAND):  # one for each before a second for any
@@ -177,13 +182,6 @@ class _Plan:
         if not self._to_start or (self._unread >= UNREAD and self._to_start[0] is not wanted):
             return None
         return heapq.heappop(self._to_start)
-
-    def start(self, wanted: _Node) -> _Node:
-        """The first to be started, which is the one that the reader has come to."""
-        node = heapq.heappop(self._to_start)
-        if node is not wanted:
-            raise AssertionError(node.key)
-        return node
 
     def done(self, node: _Node, items: list[Item]) -> None:
         """Note a task's results, and the tasks that belong between them."""

@@ -108,8 +108,7 @@ def copy_out(source: Path, target: Path, work: Work, known: Path | None = None) 
                         late.append(item)
                     else:
                         yield item
-                for _ in ahead.stream(late):
-                    pass
+                ahead.finish(late)
     finally:
         os.close(here)
 
@@ -250,8 +249,7 @@ class _Out:
         if not stat.S_ISREG(before.st_mode):
             raise FileNotFoundError(errno.ENOENT, "something else has taken its name")
         if before.st_size > LARGE and not alone:
-            folder, _, name = path.rpartition("/")
-            return More(Names(folder, [Leaf(name, FILE)], alone=True))
+            return tree.by_itself(path)
         if known and self._is_kept(path, before, known, there):
             size, sha256 = known.size, known.digest
         else:
@@ -372,7 +370,7 @@ class _Back:
 
     def _bring_each(self, entries: Sequence[Entry], here: int, there: int) -> None:
         leaves = [Leaf(_name(entry), entry.kind) for entry in entries]
-        known = [leaf.name for leaf in leaves] if self._again else ()
+        known = {leaf.name for leaf in leaves} if self._again else ()
         for entry, (_, stream) in zip(entries, tree.streams(here, leaves, known), strict=True):
             interruption.point()
             if entry.kind == LINK:
@@ -478,8 +476,7 @@ def _fill(back: _Back, ahead: Ahead[Folder | Bring | Settle], entries: Iterable[
     """Bring all entries; folders get their mode and times when everything in them is there."""
     left: list[Entry] = []
     strict: list[Entry] = []  # folders that their owner can't enter any more once they have their mode
-    for _ in ahead.stream([Folder("")]):
-        pass
+    ahead.finish([Folder("")])
 
     def tasks() -> Iterator[Bring | Settle]:
         for task in _batches(entries):
@@ -489,8 +486,7 @@ def _fill(back: _Back, ahead: Ahead[Folder | Bring | Settle], entries: Iterable[
 
     for folder in ahead.stream(tasks()):
         (left if folder.mode & _OWNER_ALL == _OWNER_ALL else strict).append(folder)
-    for _ in ahead.stream(Settle(left[at : at + TOGETHER]) for at in range(0, len(left), TOGETHER)):
-        pass
+    ahead.finish(Settle(left[at : at + TOGETHER]) for at in range(0, len(left), TOGETHER))
     for folder in strict:  # the inner ones were left first
         back.settle_folder(folder)
 

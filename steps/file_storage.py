@@ -135,7 +135,7 @@ def _list(root: Path, entries: Iterable[Entry], earlier: Path | None) -> tuple[D
 
     Until it is whole it has another name, by which a run after this one knows what is done.
     """
-    sha256, size, visible, flushed = hashlib.sha256(), 0, False, time.monotonic()
+    sha256, size, visible = hashlib.sha256(), 0, False
     part = root / next(name for name in _PARTS if earlier is None or earlier.name != name)
 
     def seen() -> Iterator[Entry]:
@@ -146,24 +146,29 @@ def _list(root: Path, entries: Iterable[Entry], earlier: Path | None) -> tuple[D
         if not visible:
             yield _placeholder(root / volume.TREE)
 
-    waiting = bytearray()
     with volume.failures(part), part.open("wb", buffering=0) as stream:
-        for line in mtree.dump(seen()):
-            waiting += line.encode("ascii")
-            if len(waiting) > _FLUSH_BYTES or time.monotonic() - flushed > _FLUSH_S:
-                volume.put(stream.fileno(), bytes(waiting))
-                sha256.update(waiting)
-                size, flushed = size + len(waiting), time.monotonic()
-                waiting.clear()
-        volume.put(stream.fileno(), bytes(waiting))
-        sha256.update(waiting)
+        for data in _pieces(mtree.dump(seen())):
+            volume.put(stream.fileno(), data)
+            sha256.update(data)
+            size += len(data)
         os.fchmod(stream.fileno(), volume.FILE_MODE)
-    size += len(waiting)
     with volume.failures(part):
         part.rename(root / volume.LISTING)
         for name in _PARTS:
             (root / name).unlink(missing_ok=True)
     return Digest(size=size, sha256=sha256.hexdigest()), "" if visible else PLACEHOLDER
+
+
+def _pieces(lines: Iterable[str]) -> Iterator[bytes]:
+    """Gather lines, to be written when they are many or have waited."""
+    waiting, flushed = bytearray(), time.monotonic()
+    for line in lines:
+        waiting += line.encode("ascii")
+        if len(waiting) > _FLUSH_BYTES or time.monotonic() - flushed > _FLUSH_S:
+            yield bytes(waiting)
+            waiting.clear()
+            flushed = time.monotonic()
+    yield bytes(waiting)
 
 
 def _earlier(root: Path) -> Path | None:

@@ -56,16 +56,14 @@ def listed(root: Path) -> Iterator[Entry]:
         errors.ReadFailed
 
     """
-    lines = _lines(root / volume.LISTING)
-    yield from mtree.parse(lines)
+    yield from mtree.parse(_lines(root / volume.LISTING))
 
 
 def _lines(path: Path) -> Iterator[str]:
     """Each line of a text; what fails in between is the reader's, and keeps its own error."""
     try:
         with path.open(encoding="ascii") as lines:
-            while line := lines.readline():
-                yield line
+            yield from lines
     except OSError as error:
         raise errors.ReadFailed([str(path)], os.strerror(error.errno or 0)) from error
 

@@ -163,10 +163,10 @@ def act(visitor: Visitor, task: Task) -> list[Any]:
         if isinstance(task, Names):
             return visitor.names(here, task)
         try:
-            found = describe(path, os.fstat(here)), leaves(here, path)
+            found, names = describe(path, os.fstat(here)), leaves(here, path)
         except OSError as error:
             return [lost(path, error)]
-        return visitor.folder(here, found[0], task, found[1])
+        return visitor.folder(here, found, task, names)
     finally:
         os.close(here)
 
@@ -186,6 +186,12 @@ def in_order(
         items += [More(Names(folder, names[at : at + TOGETHER])) for at in range(room, len(names), TOGETHER)]
         room = max(0, room - len(names))
     return items
+
+
+def by_itself(path: str) -> More:
+    """In the place of a large file: a task of its own."""
+    folder, _, name = path.rpartition("/")
+    return More(Names(folder, [Leaf(name, FILE)], alone=True))
 
 
 def take_each(folder: str, opened: Iterable[tuple[Leaf, Stream]], take: Take) -> list[Any]:
@@ -429,8 +435,7 @@ class _Look:
         if not stat.S_ISREG(found.st_mode):
             return Lost(path, Why.SPECIAL)
         if found.st_size > LARGE and not alone:
-            folder, _, name = path.rpartition("/")
-            return More(Names(folder, [Leaf(name, FILE)], alone=True))
+            return by_itself(path)
         return describe(path, found, digest=read_digest(stream, found.st_size))
 
 

@@ -82,14 +82,15 @@ def find(listing: Path, folder: str, names: Sequence[str]) -> dict[str, Entry]:
 
     """
     above = f"{folder}/" if folder else ""
-    wanted, last, found = set(names), place(above + names[-1]), {}
+    first, last = place(above + names[0]), place(above + names[-1])
+    wanted, found = set(names), {}
     with listing.open("rb") as stream:
-        _seek(stream, place(above + names[0]))
+        _seek(stream, first)
         for entry in parse(_whole_lines(stream)):
             if place(entry.path) > last:
                 break
-            name = entry.path.removeprefix(above)
-            if name in wanted:
+            within, _, name = entry.path.rpartition("/")
+            if within == folder and name in wanted:
                 found[name] = entry
     return found
 

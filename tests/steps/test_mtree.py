@@ -107,3 +107,14 @@ def test_what_is_not_listed_is_not_found(tmp_path):
 
     assert mtree.find(tmp_path / "listing", "", ["absent"]) == {}
     assert mtree.find(tmp_path / "listing", "absent", ["a", "z"]) == {}
+
+
+def test_a_folder_is_not_found_as_the_entry_of_its_own_name_within_it(tmp_path):
+    folder = Entry("a", FOLDER, 0o755, 0, 0, 0)
+    within = Entry("a/a", FOLDER, 0o700, 0, 0, 0)
+    listing = tmp_path / "listing"
+
+    listing.write_text("".join(mtree.dump([folder])))
+    assert mtree.find(listing, "a", ["a"]) == {}
+    listing.write_text("".join(mtree.dump([folder, within])))
+    assert mtree.find(listing, "a", ["a"]) == {"a": within}

@@ -33,6 +33,7 @@ Item = Any  # what a task is answered with; each visitor says what it gives
 
 UNREAD = 50_000  # items that wait for the reader: bounds the memory, and how far a slow task lets others go ahead
 _AT_HAND = 2  # tasks told to a worker: the one it does, and the next
+_WHILE_S = 0.005  # a worker goes on so long with what its task has found: an answer costs what some files do
 _TICK_S = 1.0
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -41,9 +42,10 @@ _reader_ends: set[Connection] = set()  # of all workers of this process: a new o
 
 
 class More(NamedTuple):
-    """In the place of the results of another task."""
+    """In the place of the results of another task; `apart`: it is a long one, which the finder leaves to any worker."""
 
     task: Any
+    apart: bool = False
 
 
 class _Node:
@@ -69,11 +71,14 @@ class Ahead(Generic[Task]):
         workers: int,
         tick: Callable[[], object] = lambda: None,
         enter: Callable[[int], object] = lambda _number: None,
+        *,
+        alone_s: float = 0,
     ) -> None:
-        """Ready `workers` processes, forked when the block begins; 0 does the tasks in this one, for tests.
+        """Ready `workers` processes, forked when there is something to do; 0 does the tasks in this one, for tests.
 
         `tick` is called about once a second, between two tasks at the latest; `enter` in each worker before it does
-        anything, with its number from 1 on.
+        anything, with its number from 1 on. For `alone_s` this process does the tasks itself: what takes no longer
+        is done before others would be ready.
         """
         self._act = act
         self._count = workers
@@ -81,15 +86,18 @@ class Ahead(Generic[Task]):
         self._enter = enter
         self._workers: list[_Worker] = []
         self._ticked = time.monotonic()
+        self._alone_until = self._ticked + alone_s
 
     def __enter__(self) -> Self:
+        return self
+
+    def _fork(self) -> None:
         gc.freeze()  # else a worker's collector touches, and so copies, what it shares with this process
         try:
             for number in range(1, self._count + 1):
                 self._workers.append(_Worker(self._act, self._enter, number))
         finally:
             gc.unfreeze()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -133,6 +141,8 @@ class Ahead(Generic[Task]):
                 self._tick()
             if wanted.items is not None:
                 return
+            if not self._workers and time.monotonic() >= self._alone_until:
+                self._fork()
             if self._workers:
                 self._give(plan, wanted)
                 self._take(plan)
@@ -277,10 +287,27 @@ def _serve(
 def _answer(act: Callable[[Any], list[Item]], task: Any) -> bytes:
     answer: object
     try:
-        interruption.point()
-        answer = act(task)
+        answer = _go_on(act, task)
     except errors.PhaseError as error:
         answer = error
     except Exception as error:  # noqa: BLE001  told to the reader, who ends
         answer = errors.Unexpected.at(error)
     return pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)
+
+
+def _go_on(act: Callable[[Any], list[Item]], task: Any) -> list[Item]:
+    """Do a task and, for a while, those that it has found, in their order; the others stay in their places."""
+    until = time.monotonic() + _WHILE_S
+    interruption.point()
+    items: list[Item] = []
+    stack = [iter(act(task))]
+    while stack:
+        item = next(stack[-1], None)
+        if item is None:
+            stack.pop()
+        elif isinstance(item, More) and not item.apart and time.monotonic() < until:
+            interruption.point()
+            stack.append(iter(act(item.task)))
+        else:
+            items.append(item)
+    return items

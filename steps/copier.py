@@ -23,8 +23,9 @@ from typing import Any, NamedTuple
 from steps import errors, interruption, mtree, tree, volume
 from steps.ahead import Ahead, More
 from steps.mtree import FILE, FOLDER, LINK, Entry
-from steps.tree import LARGE, READ, TOGETHER, Folder, Leaf, Left, Lost, Names, Stream, Taken, Why, join
+from steps.tree import BLOCK, LARGE, READ, TOGETHER, Folder, Leaf, Left, Lost, Names, Stream, Taken, Why, join
 
+_TOLD = 32  # entries of several folders that a worker is told of at once
 _READS = 3  # of a file that changes while it is read
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _USER_AND_GROUP_READ = 0o640
@@ -335,9 +336,11 @@ class _Back:
         self._meter.enter(worker)
         self._temporary += f"-{worker}"
 
-    def act(self, task: Bring | Settle | Folder) -> list[Any]:
+    def act(self, task: Bring | Settle | Folder | list[More]) -> list[Any]:
         if isinstance(task, Bring):
             return self._bring(task)
+        if isinstance(task, list):
+            return task
         if isinstance(task, Folder):
             return self._reclaim(task)
         for folder in task.folders:
@@ -431,12 +434,19 @@ class _Back:
                 return
 
     def _write_file(self, entry: Entry, there: int, stream: int) -> None:
-        mode = _wide_back(entry.mode)
-        with _new_file(self._temporary, there, mode, (self._target, entry.path), name=_name(entry)) as copy:
-            found = _pour(stream, copy, entry.size, (self._target, entry.path), self._meter)
-            if found != (entry.size, entry.digest or found[1]):
-                raise errors.BackupDamaged([f"{entry.path!r} has other bytes than the listing says"])
-            with volume.failures(self._target, entry.path):
+        """Write a file under its name if it is the listed one: a small one is known before, a larger one renamed."""
+        mode, where = _wide_back(entry.mode), (self._target, entry.path)
+        if entry.size < BLOCK:
+            content = tree.small(stream, entry.size)
+            _hold(entry, len(content), hashlib.sha256(content).hexdigest())
+            with _new_file(_name(entry), there, mode, where) as copy, volume.failures(*where):
+                volume.put(copy, content)
+                self._settle(copy, entry, mode, made=True)
+            self._meter.add(size_bytes=len(content))
+            return
+        with _new_file(self._temporary, there, mode, where, name=_name(entry)) as copy:
+            _hold(entry, *_pour(stream, copy, entry.size, where, self._meter))
+            with volume.failures(*where):
                 self._settle(copy, entry, mode, made=True)
 
     def settle_folder(self, folder: Entry) -> None:
@@ -472,15 +482,21 @@ class _Back:
         self._meter.add(ownership_kept=int(wanted in self._refused))
 
 
-def _fill(back: _Back, ahead: Ahead[Folder | Bring | Settle], entries: Iterable[Entry]) -> None:
+def _hold(entry: Entry, size: int, sha256: str) -> None:
+    """Hold what was read against the listing."""
+    if (size, sha256) != (entry.size, entry.digest or sha256):
+        raise errors.BackupDamaged([f"{entry.path!r} has other bytes than the listing says"])
+
+
+def _fill(back: _Back, ahead: Ahead[Bring | Settle | Folder | list[More]], entries: Iterable[Entry]) -> None:
     """Bring all entries; folders get their mode and times when everything in them is there."""
     left: list[Entry] = []
     strict: list[Entry] = []  # folders that their owner can't enter any more once they have their mode
     ahead.finish([Folder("")])
 
-    def tasks() -> Iterator[Bring | Settle]:
-        for task in _batches(entries):
-            yield task
+    def tasks() -> Iterator[list[More] | Settle]:
+        for several in _several(_batches(entries)):
+            yield several
             while len(left) >= TOGETHER:
                 yield Settle([left.pop() for _ in range(TOGETHER)])
 
@@ -489,6 +505,19 @@ def _fill(back: _Back, ahead: Ahead[Folder | Bring | Settle], entries: Iterable[
     ahead.finish(Settle(left[at : at + TOGETHER]) for at in range(0, len(left), TOGETHER))
     for folder in strict:  # the inner ones were left first
         back.settle_folder(folder)
+
+
+def _several(tasks: Iterable[Bring]) -> Iterator[list[More]]:
+    """Small folders are told together; a worker leaves to others what it does not come to soon."""
+    together: list[More] = []
+    size = 0
+    for task in tasks:
+        together.append(More(task, apart=any(entry.size > LARGE for entry in task.entries[-1:])))
+        size += 1 + len(task.entries)
+        if size >= _TOLD:
+            yield together
+            together, size = [], 0
+    yield together
 
 
 def _batches(entries: Iterable[Entry]) -> Iterator[Bring]:

@@ -64,6 +64,59 @@ def test_without_workers_tasks_are_done_here():
     assert stream(lambda _task: [os.getpid()], [1], workers=0) == [os.getpid()]
 
 
+def chain(task):
+    """A task finds the next, and says who did it."""
+    return [os.getpid(), More(task - 1)] if task else [os.getpid()]
+
+
+@pytest.mark.parametrize(("while_s", "tasks"), [(60, 1), (0, 21)])
+def test_a_worker_goes_on_with_what_its_task_has_found_but_only_for_a_while(monkeypatch, while_s, tasks):
+    told = []
+
+    def give(worker, node, give=ahead._Worker.give):
+        told.append(node)
+        give(worker, node)
+
+    monkeypatch.setattr(ahead, "_WHILE_S", while_s)
+    monkeypatch.setattr(ahead._Worker, "give", give)
+
+    assert len(stream(chain, [20])) == 21
+    assert len(told) == tasks
+
+
+def test_what_is_found_to_be_long_is_left_to_any_worker(monkeypatch):
+    monkeypatch.setattr(ahead, "_WHILE_S", 60)
+
+    def find(task):
+        if not task:
+            return [More(number, apart=True) for number in range(1, 21)]
+        time.sleep(0.01)
+        return [(task, os.getpid())]
+
+    found = stream(find, [0], workers=3)
+
+    assert [task for task, _ in found] == list(range(1, 21))
+    assert len({worker for _, worker in found}) == 3
+
+
+def test_what_is_soon_done_is_done_here_before_others_would_be_ready():
+    assert set(stream(chain, [20], alone_s=60)) == {os.getpid()}
+    assert workers() == []
+
+
+def test_what_takes_longer_is_gone_on_with_by_other_processes():
+    def slow(task):
+        time.sleep(0.01)
+        return [(task, os.getpid())]
+
+    found = stream(slow, range(40), workers=3, alone_s=0.05)
+
+    assert [task for task, _ in found] == list(range(40))
+    assert found[0][1] == os.getpid()
+    assert len({worker for _, worker in found}) == 4
+    assert found[-1][1] != os.getpid()
+
+
 def test_tasks_are_not_asked_for_further_ahead_than_fits(monkeypatch):
     monkeypatch.setattr(ahead, "UNREAD", 10)
     asked = []

@@ -6,6 +6,11 @@ listed mode plus what System needs (group 0 writes), the listed times, and owner
 
 A copy that was interrupted is gone on with: what a listing says is whole is read once and kept when it has the listed
 digest; all else is made anew, and what another user has left, whose modes and times are not to be set.
+
+Tried and not taken, one file of 512 MiB from a warm cache with its sync, medians of 7 beside 0.96 s: `copy_file_range`
+beside hashing 1.07 s (and not from one file system to another), `sendfile` beside hashing 0.98 s (what is written would
+not be what was hashed), preallocation 0.92 s, blocks of 1 MiB 0.96 s, all within the noise; hashing in a thread 0.81 s,
+for which several workers leave no processor. `sync_file_range` after each file: 0.74 s beside 0.61 s for 5,000 files.
 """
 
 import errno
@@ -16,6 +21,7 @@ import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,11 +83,12 @@ class Meter:
         return Counts(*(sum(cells[column :: self._COLUMNS]) for column in range(self._COLUMNS)))
 
 
-class Work(NamedTuple):
+@dataclass(frozen=True)
+class Work:
     """How a copy is done: by so many processes, counted where, and who is told each second."""
 
     workers: int
-    meter: Meter | None = None
+    meter: Meter = field(default_factory=Meter)
     tick: Callable[[], object] = lambda: None
 
 
@@ -99,19 +106,16 @@ def copy_out(source: Path, target: Path, work: Work, known: Path | None = None) 
     except OSError:  # a root that is not there is no empty tree
         yield Lost(".", Why.UNREADABLE)
         return
-    try:
-        with _no_umask(), _opened_root(target) as there:
-            out = _Out(here, there, target, work.meter or Meter(), known)
-            with Ahead(out.act, work.workers, work.tick, out.meter.enter) as ahead:
-                late = []
-                for item in ahead.stream([Folder("")]):
-                    if isinstance(item, Left):
-                        late.append(item)
-                    else:
-                        yield item
-                ahead.finish(late)
-    finally:
-        os.close(here)
+    with tree.closed(here), _no_umask(), _opened_root(target) as there:
+        out = _Out(here, there, target, work.meter, known)
+        with Ahead(out.act, work.workers, work.tick, out.meter.enter) as ahead:
+            late = []
+            for item in ahead.stream([Folder("")]):
+                if isinstance(item, Left):
+                    late.append(item)
+                else:
+                    yield item
+            ahead.finish(late)
 
 
 def copy_back(entries: Iterable[Entry], source: Path, target: Path, work: Work, *, again: bool) -> None:
@@ -126,7 +130,7 @@ def copy_back(entries: Iterable[Entry], source: Path, target: Path, work: Work, 
 
     """
     with _no_umask(), _opened_root(source) as here, _opened_root(target) as there:
-        back = _Back(here, there, target, work.meter or Meter(), again=again)
+        back = _Back(here, there, target, work.meter, again=again)
         with Ahead(back.act, work.workers, work.tick, back.enter) as ahead:
             _fill(back, ahead, entries)
 
@@ -214,11 +218,9 @@ class _Out:
             return {}
 
     def _copy_link(self, here: int, there: int, path: str) -> Taken:
-        name = path.rpartition("/")[2]
-        found = os.stat(name, dir_fd=here, follow_symlinks=False)
-        if not stat.S_ISLNK(found.st_mode):
+        entry = tree.look(here, path, path.rpartition("/")[2])
+        if isinstance(entry, Lost) or entry.kind != LINK:
             return Lost(path, Why.VANISHED)  # something else has taken its name meanwhile
-        entry = tree.describe(path, found, target=os.readlink(name, dir_fd=here))
         with volume.failures(self._target, path):
             _make_link(entry, there)
         self.meter.add(entries=1)
@@ -361,14 +363,12 @@ class _Back:
     def _bring(self, task: Bring) -> list[Any]:
         with volume.failures(self._target, task.folder):
             there = _made_folder(self._there, task.folder, new=task.new)
-        try:
+        with tree.closed(there):
             self._made_as = None
             with self._source_folder(task) as here:
                 self._bring_each(task.entries, here, there)
             if task.whole:
                 self._settle_folder(task.whole, there)
-        finally:
-            os.close(there)
         return task.left
 
     def _bring_each(self, entries: Sequence[Entry], here: int, there: int) -> None:
@@ -393,10 +393,8 @@ class _Back:
             here = tree.open_folder(self._here, task.folder)
         except OSError as error:
             raise self._unread(first.path, error) from error
-        try:
+        with tree.closed(here):
             yield here
-        finally:
-            os.close(here)
 
     @staticmethod
     def _unread(path: str, error: OSError) -> errors.PhaseError:
@@ -603,12 +601,11 @@ def _pour(stream: int, copy: int, expected: int, where: tuple[Path, str], meter:
 
 @contextmanager
 def _opened_root(root: Path) -> Iterator[int]:
+    """The root of a tree, whose failures to open are its volume's."""
     with volume.failures(root):
         descriptor = tree.open_root(root)
-    try:
+    with tree.closed(descriptor):
         yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -616,10 +613,8 @@ def _target_folder(top: int, path: str, target: Path) -> Iterator[int]:
     """A folder of the target, whose failures to open are the target's; what is done in it has failures of its own."""
     with volume.failures(target, path):
         descriptor = tree.open_folder(top, path)
-    try:
+    with tree.closed(descriptor):
         yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 class _new_file:  # noqa: N801  a context manager, written out: it is entered for each file
@@ -680,12 +675,17 @@ def _whole(listed: Entry, folder: int) -> Iterator[int | None]:
             raise
         yield None
         return
-    try:
-        found = os.fstat(descriptor)
-        same = stat.S_ISREG(found.st_mode) and found.st_size == listed.size and bool(listed.digest) and _is_ours(found)
-        yield descriptor if same and tree.read_digest(descriptor, listed.size) == listed.digest else None
-    finally:
-        os.close(descriptor)
+    with tree.closed(descriptor):
+        yield descriptor if _is_whole(descriptor, listed) else None
+
+
+def _is_whole(descriptor: int, listed: Entry) -> bool:
+    """Read it from the volume: what that failed to take may still be in memory as if it had."""
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_size != listed.size or not listed.digest or not _is_ours(found):
+        return False
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    return tree.read_digest(descriptor, listed.size) == listed.digest
 
 
 def _made_folder(top: int, path: str, *, new: bool) -> int:
@@ -697,12 +697,9 @@ def _made_folder(top: int, path: str, *, new: bool) -> int:
             if not path:
                 raise
     above, _, name = path.rpartition("/")
-    outer = _made_folder(top, above, new=False)
-    try:
+    with tree.closed(_made_folder(top, above, new=False)) as outer:
         _make_folder(name, outer)
         return tree.open_folder(outer, name)
-    finally:
-        os.close(outer)
 
 
 def _make_folder(name: str, folder: int) -> bool:
@@ -745,7 +742,7 @@ def _make_link(entry: Entry, folder: int) -> None:
 def _remove(name: str, folder: int) -> None:
     """Remove whatever has this name, a folder with all that is in it."""
     if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-        with tree.folder_of(folder, name) as inner:
+        with tree.closed(tree.open_folder(folder, name)) as inner:
             if _is_ours(os.fstat(inner)):
                 os.fchmod(inner, _FOLDER_OUT)
             for below in os.listdir(inner):

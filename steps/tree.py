@@ -160,7 +160,7 @@ def act(visitor: Visitor, task: Task) -> list[Any]:
         if isinstance(task, Folder):
             return [lost(path, error)]
         return [lost(join(path, leaf.name), error) for leaf in task.leaves]
-    try:
+    with closed(here):
         if isinstance(task, Names):
             return visitor.names(here, task)
         try:
@@ -168,8 +168,6 @@ def act(visitor: Visitor, task: Task) -> list[Any]:
         except OSError as error:
             return [lost(path, error)]
         return visitor.folder(here, found, task, names)
-    finally:
-        os.close(here)
 
 
 def in_order(
@@ -256,11 +254,8 @@ def reading(here: int, name: str, stream: Stream, read: Callable[[int], Read]) -
         return read(stream)
     if stream is not None:
         raise stream
-    descriptor = os.open(name, READ, dir_fd=here)
-    try:
+    with closed(os.open(name, READ, dir_fd=here)) as descriptor:
         return read(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def scan(root: Path, *, digests: bool = False, workers: int | None = None) -> Iterator[Taken]:
@@ -290,12 +285,9 @@ def _visit(root: Path, visitor: Callable[[int], Visitor], workers: int | None, *
     except OSError:  # a root that is not there is no empty tree
         yield Lost(".", Why.UNREADABLE)
         return
-    try:
-        count = medium.workers(root) if workers is None else workers
-        with Ahead(partial(act, visitor(top)), count, alone_s=alone_s) as ahead:
-            yield from ahead.stream([Folder("")])
-    finally:
-        os.close(top)
+    count = medium.workers(root) if workers is None else workers
+    with closed(top), Ahead(partial(act, visitor(top)), count, alone_s=alone_s) as ahead:
+        yield from ahead.stream([Folder("")])
 
 
 def compare(entries: Iterable[Entry], root: Path, *, digests: bool, workers: int | None = None) -> Iterator[str]:
@@ -338,14 +330,8 @@ def open_root(root: Path) -> int:
 
 
 @contextmanager
-def folder_of(top: int, path: str) -> Iterator[int]:
-    """A descriptor of a folder below the root, however long its path.
-
-    Raises:
-        OSError: it is not there, is no folder or may not be opened.
-
-    """
-    descriptor = open_folder(top, path)
+def closed(descriptor: int) -> Iterator[int]:
+    """Close what was opened, in the end."""
     try:
         yield descriptor
     finally:
@@ -358,11 +344,8 @@ def open_folder(top: int, path: str) -> int:
     if len(raw) <= _PATH_BYTES:
         return os.open(raw or b".", _OPEN_FOLDER, dir_fd=top)
     cut = raw.rindex(b"/", 0, _PATH_BYTES)
-    nearer = os.open(raw[:cut], _OPEN_FOLDER, dir_fd=top)
-    try:
+    with closed(os.open(raw[:cut], _OPEN_FOLDER, dir_fd=top)) as nearer:
         return open_folder(nearer, os.fsdecode(raw[cut + 1 :]))
-    finally:
-        os.close(nearer)
 
 
 def leaves(folder: int, path: str) -> list[Leaf]:
@@ -391,6 +374,20 @@ def describe(path: str, found: os.stat_result, *, target: str = "", digest: str 
     return Entry(path, kind, mode, found.st_uid, found.st_gid, found.st_mtime_ns, size, target, digest, names)
 
 
+def look(here: int, path: str, name: str) -> Taken:
+    """Describe what has a name in a folder.
+
+    Raises:
+        OSError
+
+    """
+    found = os.stat(name, dir_fd=here, follow_symlinks=False)
+    kind = _KINDS.get(stat.S_IFMT(found.st_mode), "")
+    if not kind:
+        return Lost(path, Why.SPECIAL)
+    return describe(path, found, target=os.readlink(name, dir_fd=here) if kind == LINK else "")
+
+
 @dataclass
 class _Look:
     """The visitor that only looks, and reads the files if digests are asked for."""
@@ -408,19 +405,11 @@ class _Look:
     def _take(self, here: int, folder: str, leaves: Sequence[Leaf], *, alone: bool = False) -> list[Any]:
         if self.digests:
             return take_each(folder, streams(here, leaves), partial(self._read, here, alone=alone))
-        return take_each(folder, ((leaf, None) for leaf in leaves), partial(self._look, here))
-
-    @staticmethod
-    def _look(here: int, path: str, name: str, _kind: str, _stream: Stream) -> Taken:
-        found = os.stat(name, dir_fd=here, follow_symlinks=False)
-        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "")
-        if kind == LINK:
-            return describe(path, found, target=os.readlink(name, dir_fd=here))
-        return describe(path, found) if kind else Lost(path, Why.SPECIAL)
+        return take_each(folder, ((leaf, None) for leaf in leaves), lambda path, name, *_: look(here, path, name))
 
     def _read(self, here: int, path: str, name: str, kind: str, stream: Stream, *, alone: bool) -> Taken | More:
         if kind != FILE:
-            return self._look(here, path, name, kind, stream)
+            return look(here, path, name)
         return reading(here, name, stream, partial(self._read_file, path, alone=alone))
 
     @staticmethod

@@ -816,6 +816,25 @@ def test_what_is_whole_is_not_copied_again(copied, source, tmp_path):
     assert [(root / "acme/logo.png").stat().st_ino for root in (copy, tmp_path / "target")] == before
 
 
+def test_what_is_whole_is_proved_from_the_volume_and_not_from_memory(copied, source, tmp_path, monkeypatch):
+    copy, entries = copied
+    (tmp_path / "target").mkdir()
+    back(entries, copy, tmp_path / "target")
+    dropped = []  # a stand-in, as only a disk that fails shows what memory hides
+
+    def advise(descriptor, start, length, advice, advise=os.posix_fadvise):
+        if advice == os.POSIX_FADV_DONTNEED:
+            dropped.append((os.readlink(f"/proc/self/fd/{descriptor}"), start, length))
+        advise(descriptor, start, length, advice)
+
+    monkeypatch.setattr(os, "posix_fadvise", advise)
+    out(source, copy, known=entries)
+    back(entries, copy, tmp_path / "target", again=True)
+
+    files = [entry.path for entry in entries if entry.kind == FILE]
+    assert dropped == [(str(root / path), 0, 0) for root in (copy, tmp_path / "target") for path in files]
+
+
 @pytest.fixture
 def read(monkeypatch):
     """Count the bytes of files that are read, by this process."""

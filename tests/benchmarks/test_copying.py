@@ -1,5 +1,6 @@
 import os
 import shutil
+import time
 from dataclasses import replace
 from itertools import islice
 from types import SimpleNamespace
@@ -154,6 +155,21 @@ def test_rsync_copies_everything(once_each):
 
 def test_nothing_but_the_sets_is_left(once_each):
     assert sorted(os.listdir(once_each[1] / "volume")) == [TINY.folder, f"{TINY.folder}.json"]
+
+
+def test_after_many_files_were_removed_the_next_run_waits_until_ext4_uses_their_inodes_again(tmp_path, monkeypatch):
+    rested, said = [], []
+    monkeypatch.setattr(time, "sleep", rested.append)
+    left = tmp_path / "volume" / rounds.USED
+    left.mkdir(parents=True)
+    for number in range(rounds._MANY + 1):
+        (left / str(number)).touch()
+
+    list(rounds.run(plan(actions=("backup",), words=("cp",)), tmp_path, said.append))
+
+    assert not left.exists()
+    assert 350 < rested[0] <= 360
+    assert said[0] == f"waiting {rested[0]:.0f} s: ext4 is slow to make files where many were removed"
 
 
 def test_rounds_are_taken_in_turn_each_in_an_order_of_its_own(tmp_path):

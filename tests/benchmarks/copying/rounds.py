@@ -9,9 +9,11 @@ import os
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +26,11 @@ from tests.benchmarks.copying.sets import Census, Set
 
 ROOT: Final = Path(__file__).parents[3]
 _DROP: Final = Path("/proc/sys/vm/drop_caches")
+BACKUP: Final = "backup"
 USED: Final = "used"
+_REMOVED: Final = "removed"  # a file as old as the last removal
+_REST_S: Final = 360  # for so long ext4 does not use an inode again: RECENTCY_MIN and RECENTCY_DIRTY of its ialloc.c
+_MANY: Final = 1000
 _SPARE: Final = 4  # times what a set takes
 _BLOCK: Final = 4096  # what a small file takes of the disk, and its inode and name of memory, generously
 _SPARE_BYTES: Final = 256 << 20
@@ -44,7 +50,9 @@ def run(plan: Plan, folder: Path, say: Callable[[str], object]) -> Iterator[Roun
     """
     volume = folder / "volume"
     volume.mkdir(parents=True, exist_ok=True)
+    _clear(volume)
     room.check({wanted for _, wanted in plan.places()}, volume)
+    _rest(volume, say)
     for medium, wanted in plan.places():
         say(f"{wanted.folder}: made, or there")
         made = sets.make(wanted, volume)
@@ -53,8 +61,26 @@ def run(plan: Plan, folder: Path, say: Callable[[str], object]) -> Iterator[Roun
             for action in plan.actions:
                 case = Case(wanted.name, wanted.scale, made.files, made.size_bytes, medium.name, cache, action)
                 yield from _Bench(case, trees, made, medium).run(plan, say)
-        for name in ("backup", USED):
-            _remove(volume / name)
+        trees.leave()
+    _clear(volume)
+
+
+def _rest(volume: Path, say: Callable[[str], object]) -> None:
+    """Wait until ext4 has forgotten what a run before this one has removed."""
+    removed = volume / _REMOVED
+    if removed.exists() and (left := removed.stat().st_mtime + _REST_S - time.time()) > 0:
+        say(f"waiting {left:.0f} s: ext4 is slow to make files where many were removed")
+        time.sleep(left)
+
+
+def _clear(volume: Path) -> None:
+    """Remove what all programs have made, and what was left by a run that was stopped."""
+    made = [volume / name for name in (USED, BACKUP, "target")]
+    many = next(islice((path for folder in made for path in folder.rglob("*")), _MANY, None), None)
+    for folder in made:
+        _remove(folder)
+    if many:
+        (volume / _REMOVED).touch()
 
 
 @dataclass
@@ -68,16 +94,20 @@ class _Trees:
     @cached_property
     def backup(self) -> Path:
         """What is restored and verified: made by the copier itself, once it is needed."""
-        folder = self.volume / "backup"
-        _remove(folder)
+        folder = self.volume / BACKUP
         (folder / ours.TREE).mkdir(parents=True)
         command = programs.own(programs.BACKUP, 8)(self.source, folder)
         if subprocess.run(command, cwd=ROOT, check=False, stdout=subprocess.DEVNULL).returncode:  # noqa: S603  our own
             raise NoBackup(self.source)
         return folder
 
+    def leave(self) -> None:
+        """Put away the backup too."""
+        if (self.volume / BACKUP).exists():
+            self.put_away(self.volume / BACKUP)
+
     def put_away(self, target: Path) -> None:
-        """Keep what a program has made until the set is done, if it fits: ext4 is slow where much was just deleted."""
+        """Keep what a program has made to the end, if it fits: ext4 is slow where many files were just removed."""
         used, free = self.volume / USED, os.statvfs(self.volume)
         used.mkdir(exist_ok=True)
         if free.f_bavail * free.f_frsize > _SPARE * (

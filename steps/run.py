@@ -25,8 +25,19 @@ _LOG_S = 60.0
 
 claim_option = click.option("--claim", required=True, help="Claim of the backup.")
 backup_option = click.option("--backup", "root", type=FOLDER, required=True, help="Where it is mounted.")
+
+
+def _workers(context: click.Context, option: click.Parameter, value: str) -> int | None:
+    """A number, or nothing: a workflow passes on what it was not told."""
+    return click.IntRange(1, 64)(value, option, context) if value else None
+
+
 workers_option = click.option(
-    "--workers", type=click.IntRange(1, 64), help="Processes that copy side by side.  [default: as suits the media]"
+    "--workers",
+    default="",
+    callback=_workers,
+    metavar="NUMBER",
+    help="Processes that copy side by side.  [default: as suits the media]",
 )
 claim_wait_option = click.option(
     "--claim-wait-s", type=float, default=30.0, show_default=True, help="How long a new claim may take for its volume."

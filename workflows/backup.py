@@ -3,12 +3,14 @@
 Three levels deep, because each level of a DAG costs a controller round (10 s by default).
 """
 
+from collections.abc import Sequence
+
 from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
 from hera.workflows.models import ValueFrom
 
 from workflows import template
 from workflows.parameters import BackupParameters, declare, names
-from workflows.phases import APIMANAGER, CLAIM, Mount, Settings, count, output, phase, together_on, value
+from workflows.phases import APIMANAGER, CLAIM, Mount, Settings, count, output, phase, together_on, value, words
 
 NAME = "threescale-backup"
 
@@ -27,6 +29,9 @@ _ADVICE = (
 
 def backup(settings: Settings) -> WorkflowTemplate:
     """Build the WorkflowTemplate `threescale-backup`."""
+    asked = dict(zip(names(BackupParameters), declare(BackupParameters), strict=True))
+    of_the_claim = [name for name in asked if name != "workers"]
+
     with template.workflow_template(
         settings,
         NAME,
@@ -34,19 +39,14 @@ def backup(settings: Settings) -> WorkflowTemplate:
         title="Back up 3scale",
         description="Saves Secrets, ConfigMaps, the APIManager and System FileStorage of this namespace's 3scale to a "
         "claim of its own. The databases are external: back them up beside it.",
-        arguments=declare(BackupParameters),
+        arguments=list(asked.values()),
         advice=_ADVICE,
     ) as built:
         prepare = phase(
             settings,
             ["backup", "prepare"],
-            inputs=declare(BackupParameters),
-            arguments=[
-                *("--name", value("name")),
-                *("--storage-request", value("storage-request")),
-                *("--storage-class", value("storage-class")),
-                *("--volume-name", value("volume-name")),
-            ],
+            inputs=[asked[name] for name in of_the_claim],
+            arguments=words(of_the_claim),
             outputs=[
                 output(CLAIM, global_name=CLAIM),
                 output(APIMANAGER),
@@ -55,20 +55,27 @@ def backup(settings: Settings) -> WorkflowTemplate:
             ],
         )
 
-        def part(name: str, *arguments: str, mount: Mount = Mount.SOURCE_LISTED, timeout: str = "15m") -> Task:
+        def part(
+            name: str,
+            *arguments: str,
+            more: Sequence[str] = (),
+            mount: Mount = Mount.SOURCE_LISTED,
+            timeout: str = "15m",
+        ) -> Task:
             """One of the four that run side by side: every one lists both claims, so that the scheduler sees both."""
             own = phase(
                 settings,
                 ["backup", name],
-                inputs=[_CLAIM, _APIMANAGER, *_PLACE],
-                arguments=["--claim", value(CLAIM), *arguments],
+                inputs=[_CLAIM, _APIMANAGER, *_PLACE, *(asked[item] for item in more)],
+                arguments=["--claim", value(CLAIM), *arguments, *words(more)],
                 outputs=[count("objects"), count("files"), count("bytes")],
                 mounts=[Mount.BACKUP, mount],
                 claim=CLAIM,
                 affinity=together_on(value("node-operator"), value("node")),
                 timeout=timeout,
             )
-            return Task(name=name, template=own, arguments=made)
+            told = {item: built.get_parameter(item) for item in more}
+            return Task(name=name, template=own, arguments={**made, **told})
 
         seal = phase(
             settings,
@@ -84,14 +91,14 @@ def backup(settings: Settings) -> WorkflowTemplate:
             first = Task(
                 name="prepare",
                 template=prepare,
-                arguments={name: built.get_parameter(name) for name in names(BackupParameters)},
+                arguments={name: built.get_parameter(name) for name in of_the_claim},
             )
             made = {name: first.get_parameter(name) for name in (CLAIM, APIMANAGER, "node-operator", "node")}
             parts = [
                 part("secrets", "--apimanager", value(APIMANAGER)),
                 part("configmaps"),
                 part("apimanager", "--apimanager", value(APIMANAGER)),
-                part("file-storage", mount=Mount.SOURCE, timeout="6h"),
+                part("file-storage", more=["workers"], mount=Mount.SOURCE, timeout="6h"),
             ]
             last = Task(name="seal", template=seal, arguments={CLAIM: first.get_parameter(CLAIM)})
             for each in parts:

@@ -5,6 +5,8 @@ from typing import Literal, get_args, get_origin
 from hera.workflows import Parameter
 from pydantic import BaseModel, ConfigDict, Field
 
+Workers = Literal["", "1", "2", "4", "8", "16"]
+
 
 class Parameters(BaseModel):
     """Arguments of a workflow; all are strings to Argo, named in kebab-case."""
@@ -23,6 +25,8 @@ class BackupParameters(Parameters):
     """StorageClass of that claim. Empty: the cluster's default."""
     volume_name: str = Field(default="", alias="volume-name")
     """An existing, empty PersistentVolume to use. The claim's class is then `storage-class`, or none."""
+    workers: Workers = ""
+    """How many processes copy System's files side by side. Empty: as suits the processors and the volumes."""
 
 
 class RestoreParameters(Parameters):
@@ -38,6 +42,8 @@ class RestoreParameters(Parameters):
     """Size of the new system-storage. Empty: as it was, or what the data need if that is more."""
     threescale_version: str = Field(default="", alias="threescale-version")
     """3scale's major.minor, only where the operator's version can't be read in this namespace, for instance 2.16."""
+    workers: Workers = ""
+    """How many processes copy System's files side by side. Empty: as suits the processors and the volumes."""
     ready: Literal["as-before", "available", "deployments"] = "as-before"
     """What the restore waits for: `available` is the APIManager's condition; `as-before` is that, or all that was ready
     at backup time; `deployments` are those that were ready."""

@@ -5,7 +5,7 @@ Volumes are Hera's plain models, because a source that must not be touched is re
 hand to the namespace's group is read-only in the mount alone. Hera's own volume classes always set both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 
 from hera.expr import g
@@ -119,6 +119,11 @@ def phase(  # noqa: PLR0913  what may differ between two phases, nothing else
 def value(name: str) -> str:
     """Write the tag of a template's own input parameter."""
     return f"{getattr(g.inputs.parameters, name):$}"
+
+
+def words(names: Iterable[str]) -> list[str]:
+    """Write input parameters as options of the same names."""
+    return [word for name in names for word in (f"--{name}", value(name))]
 
 
 def output(name: str, *, default: str | None = None, global_name: str | None = None) -> Parameter:

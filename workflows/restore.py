@@ -7,7 +7,7 @@ from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
 
 from workflows import template
 from workflows.parameters import RestoreParameters, declare, names
-from workflows.phases import CLAIM_NAME, Mount, Settings, count, phase, value
+from workflows.phases import CLAIM_NAME, Mount, Settings, count, phase, value, words
 
 NAME = "threescale-restore"
 BACKUP = Mount.BACKUP_READ_ONLY
@@ -47,12 +47,11 @@ def restore(settings: Settings) -> WorkflowTemplate:
         def task(name: str, *parameters: str, more: Sequence[str] = (), **facts: Unpack[Facts]) -> Task:
             """A phase whose inputs are the claim's name and workflow parameters, under their own names."""
             mine = (CLAIM_NAME, *parameters)
-            words = [word for item in parameters for word in (f"--{item}", value(item))]
             own = phase(
                 settings,
                 ["restore", name],
                 inputs=[asked[item] for item in mine],
-                arguments=["--claim", value(CLAIM_NAME), *words, *more],
+                arguments=["--claim", value(CLAIM_NAME), *words(parameters), *more],
                 **facts,
             )
             return Task(name=name, template=own, arguments={item: built.get_parameter(item) for item in mine})
@@ -62,7 +61,7 @@ def restore(settings: Settings) -> WorkflowTemplate:
             prepare = task(
                 "prepare", "storage-class", "access-mode", "storage-request", "threescale-version", mounts=[BACKUP]
             )
-            file_storage = task("file-storage", mounts=[BACKUP, Mount.TARGET], outputs=_COPIED, timeout="6h")
+            file_storage = task("file-storage", "workers", mounts=[BACKUP, Mount.TARGET], outputs=_COPIED, timeout="6h")
             secrets = task("secrets", mounts=[BACKUP], outputs=_CREATED)
             configmaps = task("configmaps", mounts=[BACKUP], outputs=_CREATED)
             apimanager = task("apimanager", mounts=[BACKUP], outputs=[count("created")])

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from steps import __main__ as command
-from steps import backup, errors, volume
+from steps import backup, errors, file_storage, volume
 from steps.file_storage import Amount
 from steps.run import progress
 from workflows.rehearsal import threescale
@@ -149,6 +149,8 @@ def test_the_help_of_each_phase_needs_no_other_argument(phase, monkeypatch, caps
         (["backup", "prepare", "--bogus"], "No such option '--bogus'"),
         (["backup", "prepare", "--name", "x"], "Missing option '--storage-request'"),
         (["backup", "dance"], "No such command 'dance'"),
+        (["backup", "file-storage", "--workers", "0"], "0 is not in the range 1<=x<=64"),
+        (["restore", "file-storage", "--workers", "many"], "'many' is not a valid integer"),
         (["restore", "routes", "--claim", "c", "--backup", "b", "--ready", "soon"], "'soon' is not one of"),
         (["restore", "routes", "--claim", "c", "--backup", "b", "--wait-minutes", "-1"], "-1.0 is not in the range"),
     ],
@@ -157,6 +159,23 @@ def test_a_wrong_command_line_ends_1_with_a_sentence_in_both_places(run, tmp_pat
     assert run(*arguments) == 1
     assert sentence in capsys.readouterr().err
     assert sentence in log(tmp_path)
+
+
+@pytest.mark.parametrize(("said", "told"), [([], None), (["--workers", ""], None), (["--workers", "3"], 3)])
+def test_the_copier_is_told_a_number_of_workers_or_nothing(installed, run, tmp_path, monkeypatch, said, told):
+    (tmp_path / "nightly").mkdir()
+    volume_of = ["--claim", "nightly", "--backup", tmp_path / "nightly"]
+    assert run("backup", "prepare", "--name", "nightly", "--storage-request", "1Gi", stage=installed) == 0
+    found, save = [], file_storage.save
+
+    def saved(source, root, progress, workers):
+        found.append(workers)
+        return save(source, root, progress, workers)
+
+    monkeypatch.setattr(file_storage, "save", saved)
+
+    assert run("backup", "file-storage", *volume_of, "--file-storage", installed.storage, *said, stage=installed) == 0
+    assert found == [told]
 
 
 @pytest.mark.parametrize("form", ["--termination-log={}", "--termination-log {}"])

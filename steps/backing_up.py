@@ -38,6 +38,7 @@ def backup_phases() -> None:
 @click.option("--storage-request", required=True, help="Size of its claim.")
 @click.option("--storage-class", default="", help="Empty: the cluster's default.")
 @click.option("--volume-name", default="", help="An existing PersistentVolume.")
+@workers_option(told=False)
 @claim_wait_option
 @click.pass_obj
 def backup_prepare(
@@ -98,7 +99,7 @@ def backup_apimanager(run: Run, claim: str, root: Path, name: str) -> None:
 @claim_option
 @backup_option
 @click.option("--file-storage", "source", type=FOLDER, required=True, help="Where system-storage is mounted.")
-@workers_option
+@workers_option()
 @click.pass_obj
 def backup_file_storage(run: Run, claim: str, root: Path, source: Path, workers: int | None) -> None:
     """Copy the tree of System FileStorage, with a listing."""

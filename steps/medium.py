@@ -6,6 +6,7 @@ from pathlib import Path
 
 LOCAL = 4  # the best or next to it on a disk and two processors, from a cold and from a warm cache
 NETWORK = 16  # behind a latency of 1 ms half the time of 8
+MOST = 16  # each takes memory, and a server has other clients
 _A_PROCESSOR = 2
 _NETWORK_TYPES = ("nfs", "cifs", "smb", "ceph", "fuse", "lustre", "gpfs", "afs", "9p", "virtiofs")
 _MOUNTS = Path("/proc/self/mountinfo")  # proc_pid_mountinfo(5)
@@ -14,10 +15,10 @@ _MOUNTS = Path("/proc/self/mountinfo")  # proc_pid_mountinfo(5)
 def workers(*roots: Path, mounts: Path = _MOUNTS) -> int:
     """How many processes suit some volumes: they wait more than they compute, for a network more than for a disk.
 
-    At least two a processor, but no more than `NETWORK`: a server has other clients.
+    At least two a processor, but no more than `MOST`.
     """
     wanted = NETWORK if any(_is_network(kind) for kind in _kinds(roots, mounts)) else LOCAL
-    return min(NETWORK, max(wanted, _A_PROCESSOR * len(os.sched_getaffinity(0))))
+    return min(MOST, max(wanted, _A_PROCESSOR * len(os.sched_getaffinity(0))))
 
 
 def _kinds(roots: Iterable[Path], mounts: Path) -> set[str]:

@@ -37,6 +37,7 @@ def restore_check(run: Run, claim: str) -> None:
 @click.option("--access-mode", default="", help="Its access mode; empty: as it was.")
 @click.option("--storage-request", default="", help="Its size; empty: as it was, or as the data need.")
 @click.option("--threescale-version", default="", help="3scale's major.minor, where the operator's can't be read.")
+@workers_option(told=False)
 @claim_wait_option
 @click.pass_obj
 def restore_prepare(  # noqa: PLR0913  one argument a workflow parameter
@@ -62,7 +63,7 @@ def restore_prepare(  # noqa: PLR0913  one argument a workflow parameter
 @claim_option
 @backup_option
 @click.option("--file-storage", "target", type=FOLDER, required=True, help="Where system-storage is mounted.")
-@workers_option
+@workers_option()
 @click.pass_obj
 def restore_file_storage(run: Run, claim: str, root: Path, target: Path, workers: int | None) -> None:
     """Fill system-storage, every byte checked."""

@@ -6,42 +6,47 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
-from steps import volume
+from steps import medium, volume
 from steps.claims import Workflow
 from steps.cluster import Cluster
 from steps.file_storage import Amount, Progress
 
 log = logging.getLogger(__name__)
 
+Function = TypeVar("Function", bound=Callable[..., object])
 FOLDER = click.Path(path_type=Path)  # what is wrong with it, the phase says better
 _PROGRESS_S = 1.5  # told each second, written every other: Argo reads the file every 3 s
 _LOG_S = 60.0
 
 claim_option = click.option("--claim", required=True, help="Claim of the backup.")
 backup_option = click.option("--backup", "root", type=FOLDER, required=True, help="Where it is mounted.")
-
-
-def _workers(context: click.Context, option: click.Parameter, value: str) -> int | None:
-    """A number, or nothing: a workflow passes on what it was not told."""
-    return click.IntRange(1, 64)(value, option, context) if value else None
-
-
-workers_option = click.option(
-    "--workers",
-    default="",
-    callback=_workers,
-    metavar="NUMBER",
-    help="Processes that copy side by side.  [default: as suits the media]",
-)
 claim_wait_option = click.option(
     "--claim-wait-s", type=float, default=30.0, show_default=True, help="How long a new claim may take for its volume."
 )
+
+
+def workers_option(*, told: bool = True) -> Callable[[Function], Function]:
+    """How many processes copy; `told` False: only checked, where it can still be refused before anything is made."""
+    return click.option(
+        "--workers",
+        default="",
+        callback=_number_or_nothing,
+        expose_value=told,
+        metavar="NUMBER",
+        help="Processes that copy side by side.  [default: as suits the media]",
+    )
+
+
+def _number_or_nothing(context: click.Context, option: click.Parameter, value: str) -> int | None:
+    """A workflow passes on what it was not told."""
+    return click.IntRange(1, medium.MOST)(value, option, context) if value else None
 
 
 @dataclass(frozen=True)

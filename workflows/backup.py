@@ -30,7 +30,6 @@ _ADVICE = (
 def backup(settings: Settings) -> WorkflowTemplate:
     """Build the WorkflowTemplate `threescale-backup`."""
     asked = dict(zip(names(BackupParameters), declare(BackupParameters), strict=True))
-    of_the_claim = [name for name in asked if name != "workers"]
 
     with template.workflow_template(
         settings,
@@ -45,8 +44,8 @@ def backup(settings: Settings) -> WorkflowTemplate:
         prepare = phase(
             settings,
             ["backup", "prepare"],
-            inputs=[asked[name] for name in of_the_claim],
-            arguments=words(of_the_claim),
+            inputs=list(asked.values()),
+            arguments=words(asked),
             outputs=[
                 output(CLAIM, global_name=CLAIM),
                 output(APIMANAGER),
@@ -91,7 +90,7 @@ def backup(settings: Settings) -> WorkflowTemplate:
             first = Task(
                 name="prepare",
                 template=prepare,
-                arguments={name: built.get_parameter(name) for name in of_the_claim},
+                arguments={name: built.get_parameter(name) for name in asked},
             )
             made = {name: first.get_parameter(name) for name in (CLAIM, APIMANAGER, "node-operator", "node")}
             parts = [

@@ -59,7 +59,9 @@ def restore(settings: Settings) -> WorkflowTemplate:
         with DAG(name="restore", fail_fast=False):
             check = task("check")
             prepare = task(
-                "prepare", "storage-class", "access-mode", "storage-request", "threescale-version", mounts=[BACKUP]
+                "prepare",
+                *("storage-class", "access-mode", "storage-request", "threescale-version", "workers"),
+                mounts=[BACKUP],
             )
             file_storage = task("file-storage", "workers", mounts=[BACKUP, Mount.TARGET], outputs=_COPIED, timeout="6h")
             secrets = task("secrets", mounts=[BACKUP], outputs=_CREATED)

@@ -1,6 +1,7 @@
 """The hand that strikes phases while they run, from within their containers.
 
-Argo's own process is the first of a container, and no signal from within reaches it; the phase is its child.
+Argo's own process is the first of a container, and no signal from within reaches it; the phase is its child, and has
+children of its own while it copies.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,8 @@ with open(sys.argv[1] + "/zz-large", "wb") as stream:
 _PHASE: Final = """
 import os, pathlib, re, signal, sys, time
 
-def phase():
+def phase():  # its own process, then those that it has forked
+    found = []
     for folder in pathlib.Path("/proc").iterdir():
         if folder.name.isdigit() and folder.name != "1":
             try:
@@ -31,7 +33,8 @@ def phase():
             except OSError:
                 continue
             if words[1:3] == [b"-m", b"steps"]:
-                return int(folder.name)
+                found.append(int(folder.name))
+    return sorted(found)
 
 def wait(look):
     end = time.monotonic() + 20
@@ -50,19 +53,23 @@ def is_large(path):
 
 wait(lambda: is_large(pathlib.Path("/backup/system-filestorage-pvc/zz-large")))
 """
-_SEND: Final = """
-os.kill(wait(phase), signal.{signal})
+_STOP: Final = """
+for process in wait(phase):
+    os.kill(process, signal.SIGSTOP)
 print("sent")
+"""
+_KILL: Final = """
+os.kill(wait(phase)[0], signal.SIGKILL)
 """
 _GO_ON: Final = """
 def has_come():
-    status = pathlib.Path(f"/proc/{wait(phase)}/status").read_text()
+    status = pathlib.Path(f"/proc/{wait(phase)[0]}/status").read_text()
     mask = 1 << signal.SIGTERM - 1
     return any(int(pending, 16) & mask for pending in re.findall(r"(?:Sig|Shd)Pnd:\\s*(\\w+)", status))
 
 wait(has_come)
-os.kill(wait(phase), signal.SIGCONT)
-print("sent")
+for process in wait(phase):
+    os.kill(process, signal.SIGCONT)
 """
 
 
@@ -79,20 +86,20 @@ class Hand:
         installation.run(_ENLARGE, "/storage", str(LARGE_BYTES), claims={"/storage": SYSTEM_STORAGE})
 
     def hold(self, workflow: str, attempt: str, *, amid_copy: bool = False) -> None:
-        """Have the process of a try stand still; `amid_copy` waits until it copies a large file to the backup."""
-        code = _PHASE + (_AMID_COPY if amid_copy else "") + _SEND.format(signal="SIGSTOP")
+        """Have the processes of a try stand still; `amid_copy` waits until it copies a large file to the backup."""
+        code = _PHASE + (_AMID_COPY if amid_copy else "") + _STOP
         pod = self._argo.pod(workflow, attempt)
         said = str(until(f"a process of {attempt}", lambda: self._run(pod, code), NODE_S))
         assert said.strip() == "sent", said
 
     def go_on(self, workflow: str, attempt: str) -> None:
-        """Let a process that stands still go on as soon as it was asked to end."""
+        """Let processes that stand still go on as soon as the phase was asked to end."""
         self._run(self._argo.pod(workflow, attempt), _PHASE + _GO_ON)
 
     def kill(self, workflow: str, attempt: str, *, amid_copy: bool = False) -> None:
-        """Kill the process of a try."""
+        """Kill the process of a try; those that it has forked end with it."""
         self.hold(workflow, attempt, amid_copy=amid_copy)
-        self._run(self._argo.pod(workflow, attempt), _PHASE + _SEND.format(signal="SIGKILL"))
+        self._run(self._argo.pod(workflow, attempt), _PHASE + _KILL)
 
     def lose_pod(self, workflow: str, attempt: str, *, amid_copy: bool = False) -> None:
         """Take the pod of a try away while its process runs and the try is no longer young; wait for nobody."""

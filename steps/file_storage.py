@@ -117,7 +117,7 @@ def _fill(backup: Backup, target: Path, progress: Progress, workers: int, *, aga
     entries = tally.kept(backup.entries())
     copier.copy_back(entries, backup.tree, target, Work(workers, meter, show), again=again)
     show()
-    if findings := errors.Few.of(tree.compare(backup.entries(), target, digests=False, workers=workers)):
+    if findings := errors.Few.of(tree.differences(tally, backup.entries, target, workers)):
         raise errors.TargetDiffers(installation.SYSTEM_STORAGE, findings)
     log.info(
         "%d files, %d folders, %d links: restored, %d bytes", tally.files, tally.folders, tally.links, tally.size_bytes

@@ -98,6 +98,7 @@ class Tally:
     folders: int = 0
     links: int = 0
     size_bytes: int = 0
+    fingerprint: int = 0  # of all paths, kinds and sizes, in no order; equal only within a process and its workers
     vanished: int = 0
     shared: int = 0  # files of several names, once for each
     special: list[str] = field(default_factory=list)
@@ -111,6 +112,7 @@ class Tally:
 
     def count(self, entry: Entry) -> None:
         """Count one entry by its kind."""
+        self.fingerprint ^= hash((entry.path, entry.kind, entry.size))
         if entry.kind == FILE:
             self.files += 1
             self.size_bytes += entry.size
@@ -275,11 +277,12 @@ def measure(root: Path, workers: int | None = None) -> Tally:
         if isinstance(item, Lost):
             total.lose(item)
         else:
-            files, folders, links, size_bytes = item
+            files, folders, links, size_bytes, fingerprint = item
             total.files += files
             total.folders += folders
             total.links += links
             total.size_bytes += size_bytes
+            total.fingerprint ^= fingerprint
     return total
 
 
@@ -293,6 +296,24 @@ def _visit(root: Path, visitor: Callable[[int], Visitor], workers: int | None, *
     count = medium.workers(root) if workers is None else workers
     with closed(top), Ahead(partial(act, visitor(top)), count, alone_s=alone_s) as ahead:
         yield from ahead.stream([Folder("")])
+
+
+def differences(
+    listed: Tally, entries: Callable[[], Iterable[Entry]], root: Path, workers: int | None = None
+) -> Iterator[str]:
+    """Compare a tree with its listing by names, kinds and sizes; one by one only where the whole says that they differ.
+
+    What was counted of the listing tells the whole: the same entries have the same fingerprint, and others another,
+    but for one chance in 2**64.
+    """
+    found = measure(root, workers)
+    same = (listed.entries, listed.size_bytes, listed.fingerprint) == (
+        found.entries,
+        found.size_bytes,
+        found.fingerprint,
+    )
+    if not same or found.special or found.unreadable:
+        yield from compare(entries(), root, digests=False, workers=workers)
 
 
 def compare(entries: Iterable[Entry], root: Path, *, digests: bool, workers: int | None = None) -> Iterator[str]:
@@ -435,27 +456,33 @@ class _Count:
 
     def folder(self, here: int, found: Entry, task: Folder, leaves: Sequence[Leaf]) -> list[Any]:
         take = partial(self._count, here, task.path)
-        return [(0, int(bool(found.path)), 0, 0), *in_order(task.path, leaves, take, made=lambda _name: False)]
+        own = (0, 1, 0, 0, hash((found.path, FOLDER, 0))) if found.path else (0, 0, 0, 0, 0)
+        return [own, *in_order(task.path, leaves, take, made=lambda _name: False)]
 
     def names(self, here: int, task: Names) -> list[Any]:
         return self._count(here, task.folder, task.leaves)
 
     @staticmethod
     def _count(here: int, folder: str, leaves: Sequence[Leaf]) -> list[Any]:
-        files = links = size_bytes = 0
+        files = links = size_bytes = fingerprint = 0
         losses = []
         for name, kind in leaves:
+            size, path = 0, join(folder, name)
             if kind == LINK:
                 links += 1
             elif kind == FILE:
                 try:
-                    size_bytes += os.stat(name, dir_fd=here, follow_symlinks=False).st_size
-                    files += 1
+                    size = os.stat(name, dir_fd=here, follow_symlinks=False).st_size
                 except OSError as error:
-                    losses.append(lost(join(folder, name), error))
+                    losses.append(lost(path, error))
+                    continue
+                size_bytes += size
+                files += 1
             else:
-                losses.append(Lost(join(folder, name), Why.SPECIAL))
-        return [(files, 0, links, size_bytes), *losses]
+                losses.append(Lost(path, Why.SPECIAL))
+                continue
+            fingerprint ^= hash((path, kind, size))
+        return [(files, 0, links, size_bytes, fingerprint), *losses]
 
 
 def lost(path: str, error: OSError) -> Lost:

@@ -348,31 +348,76 @@ def link_elsewhere(copy):
     (copy / "current").symlink_to("none")
 
 
-@pytest.mark.parametrize(
-    ("damage", "findings"),
-    [
-        (flip, ["'acme/logo.png' has other bytes than listed"]),
-        (truncate, ["'acme/logo.png' has 3 bytes, listed with 4"]),
-        (extend, ["'acme/logo.png' has 5 bytes, listed with 4"]),
-        (fill, ["'acme/empty' has 1 bytes, listed with 0"]),
-        (remove_file, ["'acme/logo.png' is missing"]),
-        (remove_folder, ["'acme' is missing", "'acme/empty' is missing", "'acme/logo.png' is missing"]),
-        (add_file, ["'acme/more' is not listed"]),
-        (add_at_the_end, ["'zzz' is not listed"]),
-        (add_fifo, ["'acme/pipe' is a socket, FIFO or device"]),
-        (file_to_folder, ["'acme/empty' is a dir, listed as file"]),
-        (folder_to_link, ["'none' is a link, listed as dir"]),
-        (file_to_fifo, ["'acme/empty' is a socket, FIFO or device"]),
-        (link_elsewhere, ["'current' points elsewhere than listed"]),
-    ],
-    ids=lambda value: getattr(value, "__name__", ""),
-)
+ANY_DAMAGE = [
+    (flip, ["'acme/logo.png' has other bytes than listed"]),
+    (truncate, ["'acme/logo.png' has 3 bytes, listed with 4"]),
+    (extend, ["'acme/logo.png' has 5 bytes, listed with 4"]),
+    (fill, ["'acme/empty' has 1 bytes, listed with 0"]),
+    (remove_file, ["'acme/logo.png' is missing"]),
+    (remove_folder, ["'acme' is missing", "'acme/empty' is missing", "'acme/logo.png' is missing"]),
+    (add_file, ["'acme/more' is not listed"]),
+    (add_at_the_end, ["'zzz' is not listed"]),
+    (add_fifo, ["'acme/pipe' is a socket, FIFO or device"]),
+    (file_to_folder, ["'acme/empty' is a dir, listed as file"]),
+    (folder_to_link, ["'none' is a link, listed as dir"]),
+    (file_to_fifo, ["'acme/empty' is a socket, FIFO or device"]),
+    (link_elsewhere, ["'current' points elsewhere than listed"]),
+]
+BY_THE_LOOK = [case for case in ANY_DAMAGE if case[0] not in {flip, link_elsewhere}]
+
+
+def called(value):
+    return getattr(value, "__name__", "")
+
+
+@pytest.mark.parametrize(("damage", "findings"), ANY_DAMAGE, ids=called)
 def test_any_damage_to_a_copy_is_found(copied, damage, findings):
     copy, entries = copied
 
     damage(copy)
 
     assert list(tree.compare(entries, copy, digests=True, workers=0)) == findings
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(("damage", "findings"), [*BY_THE_LOOK, (lambda _copy: None, [])], ids=called)
+def test_any_other_name_kind_or_size_is_found_at_a_look(copied, damage, findings, workers):
+    copy, entries = copied
+    list((tally := Tally()).kept(entries))
+
+    damage(copy)
+
+    assert list(tree.differences(tally, lambda: entries, copy, workers)) == findings
+
+
+def test_only_a_tree_that_differs_is_compared_one_by_one(copied):
+    copy, entries = copied
+    list((tally := Tally()).kept(entries))
+
+    assert list(tree.differences(tally, lambda: pytest.fail("compared"), copy, 0)) == []
+
+
+@given(trees.filter(bool), st.data())
+@settings(max_examples=40, deadline=None)
+def test_random_changes_of_names_kinds_and_sizes_are_found_at_a_look(content, data):
+    with folders("source", "copy") as (source, copy):
+        entries = out(build(source, content), copy)
+        list((tally := Tally()).kept(entries))
+        hit = data.draw(st.sampled_from(entries))
+        changes = {
+            FOLDER: [rename],
+            FILE: [rename, grow, become_a_folder, become_a_link],
+            LINK: [rename, become_a_folder],
+        }
+        change = data.draw(st.sampled_from(changes[hit.kind]))
+
+        change(copy / hit.path, data.draw(st.integers(0, 99)))
+
+        assert any(repr(hit.path) in each for each in tree.differences(tally, lambda: entries, copy, 0))
+
+
+def rename(path, number):
+    path.rename(path.with_name(f"renamed-{number}-{path.name}"[:200]))
 
 
 def test_a_comparison_without_digests_reads_no_file(copied):

@@ -14,6 +14,7 @@ from typing import Final
 
 from steps import copier, file_storage, seal, tree, volume
 from steps.copier import Work
+from steps.tree import Tally
 
 TREE: Final = volume.TREE
 
@@ -28,8 +29,9 @@ def backup(source: Path, folder: Path, workers: int) -> list[str]:
 def restore(folder: Path, target: Path, workers: int) -> list[str]:
     """Copy the tree of a backup back as its listing says, and name what differs, as the phase of a restore."""
     with volume.durable(target):
-        copier.copy_back(seal.listed(folder), folder / TREE, target / TREE, Work(workers), again=False)
-        return list(tree.compare(seal.listed(folder), target / TREE, digests=False, workers=workers))
+        tally = Tally()
+        copier.copy_back(tally.kept(seal.listed(folder)), folder / TREE, target / TREE, Work(workers), again=False)
+        return list(tree.differences(tally, lambda: seal.listed(folder), target / TREE, workers))
 
 
 def verify(folder: Path, _target: Path, workers: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""The rounds: each program once, then each again, so that what slows the machine for a while slows all of them.
+"""The rounds: each program and action once, then each again: what slows the machine for a while slows all of them.
 
 A round counts only if its program copied every file and every byte; else it is void and says why.
 """
@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -58,9 +58,11 @@ def run(plan: Plan, folder: Path, say: Callable[[str], object]) -> Iterator[Roun
         made = sets.make(wanted, volume)
         trees = _Trees(volume, volume / wanted.folder, made)
         for cache in plan.caches if medium.is_local else (WARM,):
-            for action in plan.actions:
-                case = Case(wanted.name, wanted.scale, made.files, made.size_bytes, medium.name, cache, action)
-                yield from _Bench(case, trees, made, medium).run(plan, say)
+            case = partial(Case, wanted.name, wanted.scale, made.files, made.size_bytes, medium.name, cache)
+            benches = [_Bench(case(action), trees, made, medium) for action in plan.actions]
+            for number in range(plan.often(Set(wanted.name), medium)):
+                for bench in benches:
+                    yield from bench.run(plan, number, say)
         trees.leave()
     _clear(volume)
 
@@ -127,17 +129,17 @@ class _Bench:
     made: Census
     medium: Medium
 
-    def run(self, plan: Plan, say: Callable[[str], object]) -> Iterator[Round]:
+    def run(self, plan: Plan, number: int, say: Callable[[str], object]) -> Iterator[Round]:
+        """A round: each program once."""
         listed = programs.of(self.case.action, plan.workers, self.made.files, plan.words)
         if not listed:
             return
         source = self.trees.source if self.case.action == programs.BACKUP else self.trees.backup
-        for number in range(plan.often(Set(self.case.set), self.medium)):
-            in_turn = random.Random(number).sample(listed, len(listed))  # noqa: S311  no secret; no steady neighbours
-            for program in in_turn:
-                done = self._round(program, number, source)
-                say(f"{describe(self.case)}, round {number + 1}: {program.name} {done.void or f'{done.seconds:.2f} s'}")
-                yield done
+        in_turn = random.Random(number).sample(listed, len(listed))  # noqa: S311  no secret; no steady neighbours
+        for program in in_turn:
+            done = self._round(program, number, source)
+            say(f"{describe(self.case)}, round {number + 1}: {program.name} {done.void or f'{done.seconds:.2f} s'}")
+            yield done
 
     def _round(self, program: Program, number: int, source: Path) -> Round:
         target = self.trees.volume / "target"

@@ -162,7 +162,6 @@ def test_an_installation_that_cannot_be_backed_up_is_refused(installed, harm, sa
         ({"name": "by.night"}, "'by.night' can't name a backup"),
         ({"name": "n" * 64}, "at most 63 characters"),
         ({"storage_request": "ten"}, "'ten' is no size for storage-request"),
-        ({"workers": "17"}, "17 is not in the range 1<=x<=16"),
     ],
 )
 def test_what_no_backup_can_be_asked_for_is_refused(installed, parameters, said):

@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 refused or failed for good, 75 try again. The last sentenc
 and to the termination log, the only text that Argo shows beside a failed node.
 """
 
+import gc
 import logging
 import os
 import sys
@@ -115,4 +116,5 @@ def _fail(termination_log: Path | None, sentence: str, exit_code: int) -> None:
 
 
 if __name__ == "__main__":
+    gc.freeze()  # what is imported stays: to look through it in each collection, and at the end, takes 0.06 s
     main()

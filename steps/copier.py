@@ -510,7 +510,7 @@ def _several(tasks: Iterable[Bring]) -> Iterator[list[More]]:
     together: list[More] = []
     size = 0
     for task in tasks:
-        together.append(More(task, apart=any(entry.size > LARGE for entry in task.entries[-1:])))
+        together.append(More(task, apart=_ends_large(task.entries)))
         size += 1 + len(task.entries)
         if size >= _TOLD:
             yield together
@@ -567,7 +567,11 @@ def _wide_back(mode: int) -> int:
 
 
 def _is_full(batch: Sequence[Entry]) -> bool:
-    return bool(batch) and (len(batch) == TOGETHER or batch[-1].size > LARGE)
+    return len(batch) == TOGETHER or _ends_large(batch)
+
+
+def _ends_large(batch: Sequence[Entry]) -> bool:
+    return bool(batch) and batch[-1].size > LARGE
 
 
 def _name(entry: Entry) -> str:

@@ -84,6 +84,7 @@ class Left(NamedTuple):
 
 
 Taken = Entry | Lost
+Sums = tuple[int, int, int, int, int]  # of a Tally: files, folders, links, bytes, fingerprint
 Task = Folder | Names
 Read = TypeVar("Read")
 Stream = int | OSError | None  # a file that was opened, or why not; None for what is no file
@@ -110,17 +111,35 @@ class Tally:
         """All of them."""
         return self.files + self.folders + self.links
 
-    def count(self, entry: Entry) -> None:
-        """Count one entry by its kind."""
-        self.fingerprint ^= hash((entry.path, entry.kind, entry.size))
-        if entry.kind == FILE:
+    @property
+    def sums(self) -> Sums:
+        """What can be added up and compared."""
+        return self.files, self.folders, self.links, self.size_bytes, self.fingerprint
+
+    def add(self, sums: Sums) -> None:
+        """Add what was counted elsewhere."""
+        files, folders, links, size_bytes, fingerprint = sums
+        self.files += files
+        self.folders += folders
+        self.links += links
+        self.size_bytes += size_bytes
+        self.fingerprint ^= fingerprint
+
+    def note(self, path: str, kind: str, size_bytes: int) -> None:
+        """Count an entry by its kind; the size is a file's."""
+        self.fingerprint ^= hash((path, kind, size_bytes))
+        if kind == FILE:
             self.files += 1
-            self.size_bytes += entry.size
-            self.shared += entry.names > 1
-        elif entry.kind == FOLDER:
+            self.size_bytes += size_bytes
+        elif kind == FOLDER:
             self.folders += 1
         else:
             self.links += 1
+
+    def count(self, entry: Entry) -> None:
+        """Count one entry of a listing."""
+        self.note(entry.path, entry.kind, entry.size)
+        self.shared += entry.kind == FILE and entry.names > 1
 
     def lose(self, lost: Lost) -> None:
         """Note an entry that could not be taken."""
@@ -277,12 +296,7 @@ def measure(root: Path, workers: int | None = None) -> Tally:
         if isinstance(item, Lost):
             total.lose(item)
         else:
-            files, folders, links, size_bytes, fingerprint = item
-            total.files += files
-            total.folders += folders
-            total.links += links
-            total.size_bytes += size_bytes
-            total.fingerprint ^= fingerprint
+            total.add(item)
     return total
 
 
@@ -307,12 +321,7 @@ def differences(
     but for one chance in 2**64.
     """
     found = measure(root, workers)
-    same = (listed.entries, listed.size_bytes, listed.fingerprint) == (
-        found.entries,
-        found.size_bytes,
-        found.fingerprint,
-    )
-    if not same or found.special or found.unreadable:
+    if listed.sums != found.sums or found.special or found.unreadable:
         yield from compare(entries(), root, digests=False, workers=workers)
 
 
@@ -456,33 +465,29 @@ class _Count:
 
     def folder(self, here: int, found: Entry, task: Folder, leaves: Sequence[Leaf]) -> list[Any]:
         take = partial(self._count, here, task.path)
-        own = (0, 1, 0, 0, hash((found.path, FOLDER, 0))) if found.path else (0, 0, 0, 0, 0)
-        return [own, *in_order(task.path, leaves, take, made=lambda _name: False)]
+        own = Tally()
+        if found.path:
+            own.count(found)
+        return [own.sums, *in_order(task.path, leaves, take, made=lambda _name: False)]
 
     def names(self, here: int, task: Names) -> list[Any]:
         return self._count(here, task.folder, task.leaves)
 
     @staticmethod
     def _count(here: int, folder: str, leaves: Sequence[Leaf]) -> list[Any]:
-        files = links = size_bytes = fingerprint = 0
-        losses = []
+        found, losses = Tally(), []
         for name, kind in leaves:
-            size, path = 0, join(folder, name)
-            if kind == LINK:
-                links += 1
-            elif kind == FILE:
-                try:
-                    size = os.stat(name, dir_fd=here, follow_symlinks=False).st_size
-                except OSError as error:
-                    losses.append(lost(path, error))
-                    continue
-                size_bytes += size
-                files += 1
+            path = join(folder, name)
+            try:
+                size_bytes = os.stat(name, dir_fd=here, follow_symlinks=False).st_size if kind == FILE else 0
+            except OSError as error:
+                losses.append(lost(path, error))
+                continue
+            if kind:
+                found.note(path, kind, size_bytes)
             else:
                 losses.append(Lost(path, Why.SPECIAL))
-                continue
-            fingerprint ^= hash((path, kind, size))
-        return [(files, 0, links, size_bytes, fingerprint), *losses]
+        return [found.sums, *losses]
 
 
 def lost(path: str, error: OSError) -> Lost:

@@ -9,7 +9,7 @@ from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
 from hera.workflows.models import ValueFrom
 
 from workflows import template
-from workflows.parameters import BackupParameters, declare, names
+from workflows.parameters import BackupParameters, by_name
 from workflows.phases import APIMANAGER, CLAIM, Mount, Settings, count, output, phase, together_on, value, words
 
 NAME = "threescale-backup"
@@ -29,7 +29,7 @@ _ADVICE = (
 
 def backup(settings: Settings) -> WorkflowTemplate:
     """Build the WorkflowTemplate `threescale-backup`."""
-    asked = dict(zip(names(BackupParameters), declare(BackupParameters), strict=True))
+    asked = by_name(BackupParameters)
 
     with template.workflow_template(
         settings,

@@ -51,11 +51,6 @@ class RestoreParameters(Parameters):
     """How many minutes each wait for 3scale may take."""
 
 
-def names(model: type[Parameters]) -> list[str]:
-    """Name the arguments."""
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
 def declare(model: type[Parameters]) -> list[Parameter]:
     """Declare the model's fields as the arguments of a WorkflowTemplate."""
     return [
@@ -67,3 +62,8 @@ def declare(model: type[Parameters]) -> list[Parameter]:
         )
         for name, field in model.model_fields.items()
     ]
+
+
+def by_name(model: type[Parameters]) -> dict[str, Parameter]:
+    """The same, each by its name."""
+    return {str(parameter.name): parameter for parameter in declare(model)}

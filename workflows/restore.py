@@ -6,7 +6,7 @@ from typing import TypedDict, Unpack
 from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
 
 from workflows import template
-from workflows.parameters import RestoreParameters, declare, names
+from workflows.parameters import RestoreParameters, by_name
 from workflows.phases import CLAIM_NAME, Mount, Settings, count, phase, value, words
 
 NAME = "threescale-restore"
@@ -30,7 +30,7 @@ class Facts(TypedDict, total=False):
 
 def restore(settings: Settings) -> WorkflowTemplate:
     """Build the WorkflowTemplate `threescale-restore`."""
-    asked = dict(zip(names(RestoreParameters), declare(RestoreParameters), strict=True))
+    asked = by_name(RestoreParameters)
 
     with template.workflow_template(
         settings,

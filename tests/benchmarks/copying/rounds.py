@@ -26,7 +26,8 @@ from tests.benchmarks.copying.sets import Census, Set
 
 ROOT: Final = Path(__file__).parents[3]
 _DROP: Final = Path("/proc/sys/vm/drop_caches")
-BACKUP: Final = "backup"
+_BACKUP: Final = "backup"
+_TARGET: Final = "target"
 USED: Final = "used"
 _REMOVED: Final = "removed"  # a file as old as the last removal
 _REST_S: Final = 360  # for so long ext4 does not use an inode again: RECENTCY_MIN and RECENTCY_DIRTY of its ialloc.c
@@ -77,7 +78,7 @@ def _rest(volume: Path, say: Callable[[str], object]) -> None:
 
 def _clear(volume: Path) -> None:
     """Remove what all programs have made, and what was left by a run that was stopped."""
-    made = [volume / name for name in (USED, BACKUP, "target")]
+    made = [volume / name for name in (USED, _BACKUP, _TARGET)]
     many = next(islice((path for folder in made for path in folder.rglob("*")), _MANY, None), None)
     for folder in made:
         _remove(folder)
@@ -96,7 +97,7 @@ class _Trees:
     @cached_property
     def backup(self) -> Path:
         """What is restored and verified: made by the copier itself, once it is needed."""
-        folder = self.volume / BACKUP
+        folder = self.volume / _BACKUP
         (folder / ours.TREE).mkdir(parents=True)
         command = programs.own(programs.BACKUP, 8)(self.source, folder)
         if subprocess.run(command, cwd=ROOT, check=False, stdout=subprocess.DEVNULL).returncode:  # noqa: S603  our own
@@ -105,8 +106,8 @@ class _Trees:
 
     def leave(self) -> None:
         """Put away the backup too."""
-        if (self.volume / BACKUP).exists():
-            self.put_away(self.volume / BACKUP)
+        if (self.volume / _BACKUP).exists():
+            self.put_away(self.volume / _BACKUP)
 
     def put_away(self, target: Path) -> None:
         """Keep what a program has made to the end, if it fits: ext4 is slow where many files were just removed."""
@@ -142,7 +143,7 @@ class _Bench:
             yield done
 
     def _round(self, program: Program, number: int, source: Path) -> Round:
-        target = self.trees.volume / "target"
+        target = self.trees.volume / _TARGET
         _remove(target)
         (target / ours.TREE).mkdir(parents=True)
         self._prepare(source)

@@ -142,21 +142,26 @@ def check_once_pod(claim: Object, pods: Sequence[Object]) -> None:
         raise errors.ClaimInUse(claim["metadata"]["name"], _ONCE_POD, names)
 
 
-def check_mountable(cluster: Cluster, name: str, workflow: Workflow) -> Object:
+def check_mountable(cluster: Cluster, name: str, workflow: Workflow, patience_s: float) -> Object:
     """The claim of a backup, when a pod can mount it and there is something to mount.
 
     Raises:
-        errors.ClaimMissing and its like, errors.ClaimUnbound, errors.ClaimNotYetBound, errors.ClaimInUse
+        errors.ClaimMissing and its like, errors.ClaimUnbound, errors.ClaimInUse
+        errors.ClaimWithoutVolume: the volume that it names was not bound to it in this time.
 
     """
     claim = find(cluster, name)
-    phase, bound_to = claim.get("status", {}).get("phase", ""), claim["spec"].get("volumeName", "")
-    if phase == "Pending" and bound_to:
-        raise errors.ClaimNotYetBound(name, bound_to)
-    if phase != "Bound":
+    if _phase(claim) == "Pending" and claim["spec"].get("volumeName"):
+        wait_for_volume(cluster, name, patience_s)  # Kubernetes looks again every 15 s (pvClaimBinderSyncPeriod)
+        claim = find(cluster, name)
+    if (phase := _phase(claim)) != "Bound":
         raise errors.ClaimUnbound(name, phase or "new")
     check_once_pod(claim, users(cluster, name, workflow))
     return claim
+
+
+def _phase(claim: Object) -> str:
+    return str((claim.get("status") or {}).get("phase", ""))
 
 
 def check_free(cluster: Cluster, name: str, workflow: Workflow) -> Object | None:
@@ -226,7 +231,7 @@ def wait_for_volume(cluster: Cluster, name: str, patience_s: float) -> None:
             see whether it was only slow.
     """
     until = time.monotonic() + patience_s
-    while (claim := cluster.get(CLAIM, name)) and (claim.get("status") or {}).get("phase") != "Bound":
+    while (claim := cluster.get(CLAIM, name)) and _phase(claim) != "Bound":
         event = events.last(cluster, CLAIM.name, name, claim["metadata"]["uid"])
         if event and (event.type == "Warning" or event.reason == _NO_VOLUME):
             raise errors.ClaimWithoutVolume(name, str(event))

@@ -256,11 +256,6 @@ class ClaimUnbound(Final):
         super().__init__(f"claim {name!r} is {phase} and has no volume: it holds no backup; check the name")
 
 
-class ClaimNotYetBound(TryAgain):
-    def __init__(self, name: str, volume: str) -> None:
-        super().__init__(f"claim {name!r} is not bound to volume {volume!r} yet")
-
-
 class ClaimWithoutVolume(TryAgain):
     def __init__(self, name: str, event: str) -> None:
         super().__init__(f"claim {name!r} gets no volume ({event}): check its class, its volume and its size")

@@ -44,7 +44,7 @@ def check_backup(cluster: Cluster, wanted: Wanted, workflow: Workflow) -> tuple[
     return found, claims.placement(cluster, storage, workflow)
 
 
-def check_restore(cluster: Cluster, claim: str, workflow: Workflow, *, last_try: bool) -> None:
+def check_restore(cluster: Cluster, claim: str, workflow: Workflow, claim_wait_s: float, *, last_try: bool) -> None:
     """See, without the backup mounted, that a restore may begin.
 
     Raises:
@@ -53,7 +53,7 @@ def check_restore(cluster: Cluster, claim: str, workflow: Workflow, *, last_try:
         errors.ObjectsMissing, errors.KeysMissing: a database Secret.
 
     """
-    digest = marks.annotation(claims.check_mountable(cluster, claim, workflow), marks.MANIFEST_DIGEST)
+    digest = marks.annotation(claims.check_mountable(cluster, claim, workflow, claim_wait_s), marks.MANIFEST_DIGEST)
     found = cluster.list(APIMANAGER)
     for obj in found:
         made_from = marks.annotation(obj, marks.MANIFEST_DIGEST)

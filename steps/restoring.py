@@ -23,10 +23,11 @@ def restore_phases() -> None:
 
 @restore_phases.command("check")
 @claim_option
+@claim_wait_option
 @click.pass_obj
-def restore_check(run: Run, claim: str) -> None:
+def restore_check(run: Run, claim: str, claim_wait_s: float) -> None:
     """Check what can be checked without the backup."""
-    prerequisites.check_restore(run.cluster(), claim, run.workflow, last_try=run.last_try)
+    prerequisites.check_restore(run.cluster(), claim, run.workflow, claim_wait_s, last_try=run.last_try)
     log.info("checked: claim %s can be mounted, nothing of 3scale stands in the way", claim)
 
 

@@ -28,7 +28,7 @@ _LOG_S = 60.0
 claim_option = click.option("--claim", required=True, help="Claim of the backup.")
 backup_option = click.option("--backup", "root", type=FOLDER, required=True, help="Where it is mounted.")
 claim_wait_option = click.option(
-    "--claim-wait-s", type=float, default=30.0, show_default=True, help="How long a new claim may take for its volume."
+    "--claim-wait-s", type=float, default=30.0, show_default=True, help="How long a claim may take for its volume."
 )
 
 

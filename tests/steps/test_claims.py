@@ -223,41 +223,62 @@ class TestPlacement:
         assert claims.placement(empty.connect(), empty.claim(), ME) == ANYWHERE
 
 
+def set_phase(stage, phase):
+    stage.kubernetes.patch("persistentvolumeclaims", stage.namespace, "nightly", {"status": {"phase": phase}})
+
+
 class TestCheckMountable:
     def test_a_bound_claim_passes(self, empty):
         empty.claim("nightly")
 
-        assert claims.check_mountable(empty.connect("threescale-restore"), "nightly", ME)["status"]["phase"] == "Bound"
+        assert (
+            claims.check_mountable(empty.connect("threescale-restore"), "nightly", ME, 0.0)["status"]["phase"]
+            == "Bound"
+        )
 
     def test_a_claim_without_a_volume_holds_no_backup(self, empty):
         empty.claim("nightly", storageClassName="unknown")
 
         with pytest.raises(errors.ClaimUnbound, match="is Pending and has no volume"):
-            claims.check_mountable(empty.connect(), "nightly", ME)
+            claims.check_mountable(empty.connect(), "nightly", ME, 0.0)
 
     def test_a_claim_that_nobody_has_looked_at_holds_no_backup(self, empty):
         empty.claim("nightly")
         empty.kubernetes.patch("persistentvolumeclaims", empty.namespace, "nightly", {"status": None})
 
         with pytest.raises(errors.ClaimUnbound, match="is new"):
-            claims.check_mountable(empty.connect(), "nightly", ME)
+            claims.check_mountable(empty.connect(), "nightly", ME, 0.0)
 
     def test_a_claim_that_is_about_to_be_bound_is_waited_for(self, empty):
         empty.claim("nightly", volumeName="disk")
-        pending = {"status": {"phase": "Pending"}}
-        empty.kubernetes.patch("persistentvolumeclaims", empty.namespace, "nightly", pending)
+        set_phase(empty, "Pending")
+        empty.kubernetes.after_next("list", "events", lambda _: set_phase(empty, "Bound"))
+        cluster = empty.connect("threescale-restore")
 
-        with pytest.raises(errors.ClaimNotYetBound, match="'disk'") as error:
-            claims.check_mountable(empty.connect(), "nightly", ME)
+        assert claims.check_mountable(cluster, "nightly", ME, 60.0)["status"]["phase"] == "Bound"
+
+    def test_a_claim_that_names_a_volume_that_does_not_come_is_told(self, empty):
+        empty.claim("nightly", volumeName="disk")
+        set_phase(empty, "Pending")
+
+        with pytest.raises(errors.ClaimWithoutVolume, match="volume disk is not there") as error:
+            claims.check_mountable(empty.connect(), "nightly", ME, 0.0)
 
         assert error.value.exit_code == 75
+
+    def test_a_claim_whose_volume_is_lost_holds_no_backup(self, empty):
+        empty.claim("nightly", volumeName="disk")
+        set_phase(empty, "Lost")
+
+        with pytest.raises(errors.ClaimUnbound, match="is Lost"):
+            claims.check_mountable(empty.connect(), "nightly", ME, 60.0)
 
     def test_a_claim_for_one_pod_that_is_in_use_is_refused(self, empty):
         empty.claim("nightly", modes=["ReadWriteOncePod"])
         pod(empty, "shell", claim="nightly")
 
         with pytest.raises(errors.ClaimInUse, match="shell"):
-            claims.check_mountable(empty.connect(), "nightly", ME)
+            claims.check_mountable(empty.connect(), "nightly", ME, 0.0)
 
 
 def pending(stage):

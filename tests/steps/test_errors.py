@@ -30,7 +30,6 @@ def samples(kind, text="the {}"):
 
 AGAIN = {
     "AlreadyExists",
-    "ClaimNotYetBound",
     "ClaimWithoutVolume",
     "InstallationGoing",
     "Interrupted",

@@ -151,7 +151,7 @@ class TestCheckRestore:
     @staticmethod
     def check(stage, claim="nightly", *, last_try=False):
         door = stage.connect("threescale-restore")
-        prerequisites.check_restore(door, claim, Workflow("restore-1", "uid-2"), last_try=last_try)
+        prerequisites.check_restore(door, claim, Workflow("restore-1", "uid-2"), 0.0, last_try=last_try)
 
     def test_a_lost_installation_passes_without_a_write(self, lost):
         lost.kubernetes.clear_requests()

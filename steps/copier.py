@@ -29,9 +29,8 @@ from typing import Any, NamedTuple
 from steps import errors, interruption, mtree, tree, volume
 from steps.ahead import Ahead, More
 from steps.mtree import FILE, FOLDER, LINK, Entry
-from steps.tree import BLOCK, LARGE, READ, TOGETHER, Folder, Leaf, Left, Lost, Names, Stream, Taken, Why, join
+from steps.tree import BLOCK, LARGE, READ, TOGETHER, Folder, Leaf, Left, Listed, Lost, Names, Stream, Taken, Why, join
 
-_TOLD = 32  # entries of several folders that a worker is told of at once
 _READS = 3  # of a file that changes while it is read
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _USER_AND_GROUP_READ = 0o640
@@ -92,8 +91,8 @@ class Work:
     tick: Callable[[], object] = lambda: None
 
 
-def copy_out(source: Path, target: Path, work: Work, known: Path | None = None) -> Iterator[Taken]:
-    """Copy a live tree into a folder; yield each entry as it was in the source, files with their digest.
+def copy_out(source: Path, target: Path, work: Work, known: Path | None = None) -> Iterator[Listed | Lost]:
+    """Copy a live tree into a folder; yield the lines of its listing: entries as they were, files with their digest.
 
     `known` is an earlier listing. What lies in the target and not in the source goes.
 
@@ -157,7 +156,7 @@ class _Out:
         for item in items:
             if isinstance(item, Lost) and item.path != ".":
                 self._drop(item.path)
-        return items
+        return list(tree.told(items))
 
     def folder(self, here: int, found: Entry, task: Folder, leaves: Sequence[Leaf]) -> list[Any]:
         """Copy a folder, opened: all of it but its folders, which are made."""
@@ -203,7 +202,7 @@ class _Out:
 
         def take(path: str, name: str, kind: str, stream: Stream) -> Taken | More:
             if kind == FILE:
-                return self._copy_file((here, there), path, stream, known.get(name), alone=alone)
+                return self._copy_file((here, there), path, name, stream, known.get(name), alone=alone)
             return self._copy_link(here, there, path) if kind == LINK else Lost(path, Why.SPECIAL)
 
         return tree.take_each(folder, tree.streams(here, leaves, known), take)
@@ -227,11 +226,11 @@ class _Out:
         return entry
 
     def _copy_file(
-        self, folders: tuple[int, int], path: str, stream: Stream, known: Entry | None, *, alone: bool
+        self, folders: tuple[int, int], path: str, name: str, stream: Stream, known: Entry | None, *, alone: bool
     ) -> Taken | More:
         """Copy one file of the live tree, again while it changes under the reader's hands."""
-        (here, there), name = folders, path.rpartition("/")[2]
-        read = partial(self._read_file, path, there, known, alone=alone)
+        here, there = folders
+        read = partial(self._read_file, path, name, there, known, alone=alone)
         for _ in range(_READS):
             why = Why.CHANGING
             try:
@@ -245,7 +244,7 @@ class _Out:
         return Lost(path, why)
 
     def _read_file(
-        self, path: str, there: int, known: Entry | None, stream: int, *, alone: bool
+        self, path: str, name: str, there: int, known: Entry | None, stream: int, *, alone: bool
     ) -> Taken | More | None:
         """Copy one file of the live tree; None if it changed meanwhile."""
         before = os.fstat(stream)
@@ -256,7 +255,7 @@ class _Out:
         if known and self._is_kept(path, before, known, there):
             size, sha256 = known.size, known.digest
         else:
-            size, sha256 = self._copy(path, before, stream, there)
+            size, sha256 = self._copy(path, name, before, stream, there)
         after = os.fstat(stream)
         if (after.st_size, after.st_mtime_ns) != (size, before.st_mtime_ns):
             return None
@@ -275,10 +274,10 @@ class _Out:
         self.meter.add(size_bytes=found.st_size)
         return True
 
-    def _copy(self, path: str, found: os.stat_result, stream: int, there: int) -> tuple[int, str]:
+    def _copy(self, path: str, name: str, found: os.stat_result, stream: int, there: int) -> tuple[int, str]:
         """Write what is read under its name; return how many bytes and their SHA-256."""
         where = (self._target, path)
-        with _new_file(path.rpartition("/")[2], there, _wide_out(found.st_mode), where) as copy:
+        with _new_file(name, there, _wide_out(found.st_mode), where) as copy:
             read = _pour(stream, copy, found.st_size, where, self.meter)
             try:
                 os.utime(copy, ns=(found.st_mtime_ns, found.st_mtime_ns))
@@ -338,11 +337,9 @@ class _Back:
         self._meter.enter(worker)
         self._temporary += f"-{worker}"
 
-    def act(self, task: Bring | Settle | Folder | list[More]) -> list[Any]:
+    def act(self, task: Bring | Settle | Folder) -> list[Any]:
         if isinstance(task, Bring):
             return self._bring(task)
-        if isinstance(task, list):
-            return task
         if isinstance(task, Folder):
             return self._reclaim(task)
         for folder in task.folders:
@@ -486,15 +483,15 @@ def _hold(entry: Entry, size: int, sha256: str) -> None:
         raise errors.BackupDamaged([f"{entry.path!r} has other bytes than the listing says"])
 
 
-def _fill(back: _Back, ahead: Ahead[Bring | Settle | Folder | list[More]], entries: Iterable[Entry]) -> None:
+def _fill(back: _Back, ahead: Ahead[Bring | Settle | Folder], entries: Iterable[Entry]) -> None:
     """Bring all entries; folders get their mode and times when everything in them is there."""
     left: list[Entry] = []
     strict: list[Entry] = []  # folders that their owner can't enter any more once they have their mode
     ahead.finish([Folder("")])
 
-    def tasks() -> Iterator[list[More] | Settle]:
-        for several in _several(_batches(entries)):
-            yield several
+    def tasks() -> Iterator[More | Settle]:
+        for task in _batches(entries):
+            yield More(task, apart=_ends_large(task.entries))
             while len(left) >= TOGETHER:
                 yield Settle([left.pop() for _ in range(TOGETHER)])
 
@@ -503,19 +500,6 @@ def _fill(back: _Back, ahead: Ahead[Bring | Settle | Folder | list[More]], entri
     ahead.finish(Settle(left[at : at + TOGETHER]) for at in range(0, len(left), TOGETHER))
     for folder in strict:  # the inner ones were left first
         back.settle_folder(folder)
-
-
-def _several(tasks: Iterable[Bring]) -> Iterator[list[More]]:
-    """Small folders are told together; a worker leaves to others what it does not come to soon."""
-    together: list[More] = []
-    size = 0
-    for task in tasks:
-        together.append(More(task, apart=_ends_large(task.entries)))
-        size += 1 + len(task.entries)
-        if size >= _TOLD:
-            yield together
-            together, size = [], 0
-    yield together
 
 
 def _batches(entries: Iterable[Entry]) -> Iterator[Bring]:
@@ -590,7 +574,8 @@ def _pour(stream: int, copy: int, expected: int, where: tuple[Path, str], meter:
 
     """
     size, sha256 = 0, hashlib.sha256()
-    for block in tree.blocks(stream, expected):
+    blocks = tree.blocks(stream, expected) if expected >= BLOCK else (tree.small(stream, expected),)
+    for block in blocks:
         if size:
             interruption.point()
         sha256.update(block)

@@ -16,7 +16,7 @@ from steps.copier import Meter, Work
 from steps.installation import CLAIM
 from steps.manifest import PLACEHOLDER, Digest, FileTree, Report
 from steps.mtree import FILE, Entry
-from steps.tree import Tally
+from steps.tree import Listed, Tally
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +58,8 @@ def save(source: Path, root: Path, progress: Progress, workers: int | None = Non
     tally, meter = Tally(), Meter()
     show = _showing(progress, meter, expected)
     with _room(target, expected.size_bytes - _copied(target, workers)):
-        taken = tally.kept(copier.copy_out(source, target, Work(workers, meter, show), known=earlier))
-        listing, placeholder = _list(root, taken, earlier)
+        taken = copier.copy_out(source, target, Work(workers, meter, show), known=earlier)
+        listing, placeholder = _list(root, tally.listed(taken), earlier)
     show()
     _judge(tally)
     log.info(
@@ -130,7 +130,7 @@ def _fill(backup: Backup, target: Path, progress: Progress, workers: int, *, aga
     return tally
 
 
-def _list(root: Path, entries: Iterable[Entry], earlier: Path | None) -> tuple[Digest, str]:
+def _list(root: Path, taken: Iterable[Listed], earlier: Path | None) -> tuple[Digest, str]:
     """Write the listing while the tree is copied; an empty one gets the placeholder that the operator needs.
 
     Until it is whole it has another name, by which a run after this one knows what is done.
@@ -138,16 +138,16 @@ def _list(root: Path, entries: Iterable[Entry], earlier: Path | None) -> tuple[D
     sha256, size, visible = hashlib.sha256(), 0, False
     part = root / next(name for name in _PARTS if earlier is None or earlier.name != name)
 
-    def seen() -> Iterator[Entry]:
+    def lines() -> Iterator[str]:
         nonlocal visible
-        for entry in entries:
-            visible = visible or not entry.path.startswith(".")
-            yield entry
+        for listed in taken:
+            visible = visible or listed.visible
+            yield listed.lines
         if not visible:
-            yield _placeholder(root / volume.TREE)
+            yield mtree.line(_placeholder(root / volume.TREE))
 
     with volume.failures(part), part.open("wb", buffering=0) as stream:
-        for data in _pieces(mtree.dump(seen())):
+        for data in _pieces(mtree.dump(lines())):
             volume.put(stream.fileno(), data)
             sha256.update(data)
             size += len(data)

@@ -17,6 +17,7 @@ LINK = "link"
 
 _HEADER = "#mtree v2.0\n"
 _ODD = re.compile(rb"[^A-Za-z0-9._/+,:@%~^-]")
+_PLAIN = re.compile(r"[A-Za-z0-9._/+,:@%~^-]*")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 _NAMES = "names:"  # a tag, because `nlink` would be held against the copy, where each name has content of its own
 _LINE = re.compile(
@@ -42,12 +43,11 @@ class Entry(NamedTuple):
     names: int = 1  # of a file: hard links
 
 
-def dump(entries: Iterable[Entry]) -> Iterator[str]:
-    """Write a specification, a line at a time."""
+def dump(lines: Iterable[str]) -> Iterator[str]:
+    """Write a specification of the lines of its entries."""
     yield _HEADER
     yield ". type=dir\n"
-    for entry in entries:
-        yield _line(entry)
+    yield from lines
 
 
 def parse(lines: Iterable[str]) -> Iterator[Entry]:
@@ -119,19 +119,20 @@ def _whole_lines(stream: BinaryIO) -> Iterator[str]:
     return (line.decode("ascii") for line in stream if line.endswith(b"\n"))
 
 
-def _line(entry: Entry) -> str:
-    seconds, nanoseconds = divmod(entry.mtime_ns, 10**9)
-    words = [
-        f"./{_escape(entry.path)} type={entry.kind} mode={entry.mode:04o} uid={entry.uid} gid={entry.gid} "
-        f"time={seconds}.{nanoseconds:09d}"
-    ]
-    if entry.kind == FILE:
-        words.append(f"size={entry.size} sha256digest={entry.digest}")
-    if entry.names > 1:
-        words.append(f"tags={_NAMES}{entry.names}")
-    if entry.kind == LINK:
-        words.append(f"link={_escape(entry.target)}")
-    return " ".join(words) + "\n"
+def line(entry: Entry) -> str:
+    """Write an entry."""
+    path, kind, mode, uid, gid, mtime_ns, size, target, digest, names = entry
+    seconds, nanoseconds = divmod(mtime_ns, 10**9)
+    of_its_kind = ""
+    if kind == FILE:
+        of_its_kind = f" size={size} sha256digest={digest}"
+    elif kind == LINK:
+        of_its_kind = f" link={_escape(target)}"
+    tags = f" tags={_NAMES}{names}" if names > 1 else ""
+    return (
+        f"./{_escape(path)} type={kind} mode={mode:04o} uid={uid} gid={gid} time={seconds}.{nanoseconds:09d}"
+        f"{of_its_kind}{tags}\n"
+    )
 
 
 def _entry(line: str) -> Entry:
@@ -154,6 +155,8 @@ def _entry(line: str) -> Entry:
 
 
 def _escape(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
     return _ODD.sub(lambda found: b"\\%03o" % ord(found[0]), os.fsencode(text)).decode("ascii")
 
 

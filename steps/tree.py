@@ -20,7 +20,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from steps import interruption, medium, volume
+from steps import interruption, medium, mtree, volume
 from steps.ahead import Ahead, More
 from steps.errors import Few
 from steps.mtree import FILE, FOLDER, LINK, Entry, place
@@ -28,7 +28,7 @@ from steps.mtree import FILE, FOLDER, LINK, Entry, place
 BLOCK = 256 << 10  # fits a processor's own cache; a new buffer of 1 MiB for each read took twice as long
 LARGE = 4 << 20  # files above this size are tasks of their own
 TOGETHER = 128  # names in one task
-_OPEN_AHEAD = 32  # files that the system reads while one is taken: half the time from a cold cache, with 8 workers
+_OPEN_AHEAD = 16  # files that the system reads while one is taken: half the time from a cold cache, with 8 workers
 _ALONE_S = 0.03  # to look at some thousand files of a disk; that four workers are ready takes half of it
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -81,6 +81,15 @@ class Left(NamedTuple):
     """Everything in a folder has been taken, which could not be seen to when the folder itself was."""
 
     folder: Entry
+
+
+class Listed(NamedTuple):
+    """Entries that were taken, as lines of a listing, and what they add up to."""
+
+    lines: str
+    sums: "Sums"
+    shared: int
+    visible: bool  # any of them does not lie under a dot-name at the top
 
 
 Taken = Entry | Lost
@@ -150,6 +159,16 @@ class Tally:
         else:
             (self.changing if lost.why is Why.CHANGING else self.unreadable).append(lost.path)
 
+    def listed(self, taken: Iterable[Lost | Listed]) -> Iterator[Listed]:
+        """Pass the lines on, counted, and note the others."""
+        for item in taken:
+            if isinstance(item, Lost):
+                self.lose(item)
+            else:
+                self.add(item.sums)
+                self.shared += item.shared
+                yield item
+
     def kept(self, taken: Iterable[Taken]) -> Iterator[Entry]:
         """Pass the entries on, counted, and note the others."""
         for item in taken:
@@ -158,6 +177,19 @@ class Tally:
             else:
                 self.count(item)
                 yield item
+
+
+def told(items: Iterable[Any]) -> Iterator[Any]:
+    """Tell entries that follow each other as lines: to write them is for the workers, and cheaper to hand on."""
+    for is_entry, run in groupby(items, key=lambda item: isinstance(item, Entry)):
+        if is_entry:
+            entries, tally = list(run), Tally()
+            for entry in entries:
+                tally.count(entry)
+            visible = not all(entry.path.startswith(".") for entry in entries)
+            yield Listed("".join(map(mtree.line, entries)), tally.sums, tally.shared, visible)
+        else:
+            yield from run
 
 
 class Visitor(Protocol):
@@ -235,12 +267,12 @@ def streams(here: int, leaves: Iterable[Leaf], known: Container[str] = ()) -> It
     rest = iter(leaves)
     ahead: deque[tuple[Leaf, Stream]] = deque()
     try:
-        while True:
-            ahead.extend((leaf, _open(here, leaf, known)) for leaf in islice(rest, 1 if ahead else _OPEN_AHEAD))
-            if not ahead:
-                return
+        ahead.extend((leaf, _open(here, leaf, known)) for leaf in islice(rest, _OPEN_AHEAD))
+        while ahead:
             yield ahead[0]
             _close(ahead.popleft()[1])
+            if leaf := next(rest, None):
+                ahead.append((leaf, _open(here, leaf, known)))
     finally:
         for _, stream in ahead:
             _close(stream)
@@ -510,29 +542,34 @@ def blocks(descriptor: int, expected: int) -> Iterator[memoryview]:
 
     Of a large one the system is asked for more than is read, so that a disk is never idle while a block is digested.
     """
-    block, done, asked = buffer(), 0, 0
+    left, asked = expected, 0
     while True:
-        if expected > LARGE and asked < min(expected, done + LARGE):
+        if expected > LARGE and asked < min(expected, expected - left + LARGE):
             _ask(descriptor, asked)
             asked += LARGE
-        wanted = min(BLOCK, max(expected - done, 0) + 1)
-        count = os.readv(descriptor, [block[:wanted]])
-        done += count
-        if count:
-            yield block[:count]
-        if not count or (done == expected and count < wanted):
+        wanted = min(BLOCK, max(left, 0) + 1)
+        block = _read(descriptor, wanted, left)
+        if block:
+            yield block
+        if len(block) < wanted:
             return
+        left -= wanted
 
 
 def small(descriptor: int, expected: int) -> memoryview:
     """Read a file of less than a block to its end; of one that is longer than expected, a byte more."""
+    return _read(descriptor, expected + 1, expected)
+
+
+def _read(descriptor: int, wanted: int, end: int) -> memoryview:
+    """Read so many bytes, or less where the file ends; to come to the expected end is to have read to it."""
     block, done = buffer(), 0
-    while True:
-        wanted = expected + 1 - done
-        count = os.readv(descriptor, [block[done : done + wanted]])
+    while done < wanted:
+        count = os.readv(descriptor, [block[done:wanted]])
         done += count
-        if not count or count == wanted or done == expected:
-            return block[:done]
+        if not count or done == end:
+            break
+    return block[:done]
 
 
 @functools.cache

@@ -40,11 +40,11 @@ def test_items_come_in_the_order_of_one_process_by_itself(tasks):
     assert stream(unfold, tasks, workers=0) == flat(tasks)
 
 
-@given(st.lists(plans, max_size=5), st.sampled_from([1, 3, ahead.UNREAD]))
+@given(st.lists(plans, max_size=5), st.sampled_from([1, 30, ahead.UNREAD_BYTES]))
 @settings(max_examples=15, deadline=None)
 def test_items_come_in_the_order_of_one_process_from_several(tasks, unread):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ahead, "UNREAD", unread)
+        patch.setattr(ahead, "UNREAD_BYTES", unread)
 
         assert stream(unfold, tasks, workers=3) == flat(tasks)
 
@@ -69,19 +69,47 @@ def chain(task):
     return [os.getpid(), More(task - 1)] if task else [os.getpid()]
 
 
-@pytest.mark.parametrize(("while_s", "tasks"), [(60, 1), (0, 21)])
-def test_a_worker_goes_on_with_what_its_task_has_found_but_only_for_a_while(monkeypatch, while_s, tasks):
+@pytest.fixture
+def told(monkeypatch):
+    """What workers are told: the tasks of each word."""
     told = []
 
-    def give(worker, node, give=ahead._Worker.give):
-        told.append(node)
-        give(worker, node)
+    def tell(worker, nodes, tell=ahead._Worker.tell):
+        told.append([node.task for node in nodes])
+        tell(worker, nodes)
 
+    monkeypatch.setattr(ahead._Worker, "tell", tell)
+    return told
+
+
+@pytest.mark.parametrize(("while_s", "tasks"), [(60, 1), (0, 21)])
+def test_a_worker_goes_on_with_what_its_task_has_found_but_only_for_a_while(monkeypatch, told, while_s, tasks):
     monkeypatch.setattr(ahead, "_WHILE_S", while_s)
-    monkeypatch.setattr(ahead._Worker, "give", give)
 
     assert len(stream(chain, [20])) == 21
-    assert len(told) == tasks
+    assert [len(tasks) for tasks in told] == [1] * tasks
+
+
+@pytest.mark.parametrize(("while_s", "most"), [(60, 32), (0, 1)])
+def test_a_worker_is_told_as_many_tasks_at_once_as_it_does_in_a_while(monkeypatch, told, while_s, most):
+    monkeypatch.setattr(ahead, "_WHILE_S", while_s)
+
+    assert stream(lambda task: [task], range(300), workers=1) == list(range(300))
+    assert max(len(tasks) for tasks in told) == most
+
+
+def test_what_a_worker_does_not_come_to_in_a_while_is_left_to_any_worker(monkeypatch, told):
+    monkeypatch.setattr(ahead, "_WHILE_S", 0.05)
+
+    def slow_in_the_end(task):
+        time.sleep(0.02 * (task >= 100))
+        return [(task, os.getpid())]
+
+    found = stream(slow_in_the_end, range(120), workers=3)
+
+    assert [task for task, _ in found] == list(range(120))
+    assert len({worker for task, worker in found if task >= 100}) == 3
+    assert sum(len(tasks) for tasks in told) > 120
 
 
 def test_what_is_found_to_be_long_is_left_to_any_worker(monkeypatch):
@@ -118,7 +146,7 @@ def test_what_takes_longer_is_gone_on_with_by_other_processes():
 
 
 def test_tasks_are_not_asked_for_further_ahead_than_fits(monkeypatch):
-    monkeypatch.setattr(ahead, "UNREAD", 10)
+    monkeypatch.setattr(ahead, "UNREAD_BYTES", 10_000)
     asked = []
 
     def tasks():
@@ -126,12 +154,12 @@ def test_tasks_are_not_asked_for_further_ahead_than_fits(monkeypatch):
             asked.append(number)
             yield number
 
-    with Ahead(lambda task: [task] * 5, 2) as working:
+    with Ahead(lambda task: [bytes([task % 2]) * 2000] * 5, 2) as working:
         first = next(working.stream(tasks()))
         time.sleep(0.1)
 
-    assert first == 0
-    assert len(asked) < 10
+    assert first == bytes(2000)
+    assert len(asked) < 100
 
 
 def test_each_worker_is_told_its_number_before_it_begins():

@@ -100,14 +100,16 @@ def seen(root):
 
 def out(source, target, tally=None, known=(), meter=None, workers=0):
     with tempfile.NamedTemporaryFile("w") as listing:
-        listing.writelines(
-            known if isinstance(known, list) and known and isinstance(known[0], str) else mtree.dump(known)
-        )
+        listing.writelines(known if isinstance(known, list) and known and isinstance(known[0], str) else written(known))
         listing.flush()
         work = Work(workers, meter or Meter())
-        return list(
-            (tally or Tally()).kept(copier.copy_out(source, target, work, Path(listing.name) if known else None))
-        )
+        copied = copier.copy_out(source, target, work, Path(listing.name) if known else None)
+        lines = [listed.lines for listed in (Tally() if tally is None else tally).listed(copied)]
+        return list(mtree.parse("".join(lines).splitlines(keepends=True)))
+
+
+def written(entries):
+    return list(mtree.dump(map(mtree.line, entries)))
 
 
 def back(entries, source, target, meter=None, *, again=False, workers=0):
@@ -132,7 +134,7 @@ def test_a_tree_that_was_copied_out_and_back_is_the_same(content):
     with folders("source", "copy", "back") as (source, copy, restored):
         before = seen(build(source, content))
 
-        listing = list(mtree.dump(out(source, copy)))
+        listing = written(out(source, copy))
         back(mtree.parse(listing), copy, restored)
 
         assert seen(restored) == [as_restored(entry) for entry in before]
@@ -166,7 +168,7 @@ def test_the_listing_of_a_tree_is_the_same_bytes_twice(content):
     with folders("source", "one", "two") as (source, one, two):
         build(source, content)
 
-        assert "".join(mtree.dump(out(source, one))) == "".join(mtree.dump(out(source, two)))
+        assert "".join(written(out(source, one))) == "".join(written(out(source, two)))
 
 
 @given(trees)
@@ -175,8 +177,8 @@ def test_several_processes_make_the_same_copies_and_the_same_listing_as_one(cont
     with folders("source", "one", "several", "back") as (source, one, several, restored):
         build(source, content)
 
-        listing = "".join(mtree.dump(out(source, one)))
-        assert "".join(mtree.dump(out(source, several, workers=3))) == listing
+        listing = "".join(written(out(source, one)))
+        assert "".join(written(out(source, several, workers=3))) == listing
         back(mtree.parse(listing.splitlines(keepends=True)), several, restored, workers=3)
 
         assert seen(several) == seen(one)
@@ -258,7 +260,7 @@ def test_the_mtree_of_the_system_finds_a_copy_to_be_as_listed(tmp_path):
     content = {name: (FILE, name, 0o600, 10**18 + number) for number, name in enumerate(ODD)}
     content |= {b"to-" + name: (LINK, name, 0o777, 10**18 + 1) for name in ODD}
     content |= {b"in-" + name: (FOLDER, dict(content), 0o755, 10**18 + 2) for name in ODD}
-    listing = "".join(mtree.dump(out(build(tmp_path / "source", content), tmp_path / "copy")))
+    listing = "".join(written(out(build(tmp_path / "source", content), tmp_path / "copy")))
 
     chosen = subprocess.run(  # noqa: S603  the system's own mtree
         [MTREE, "-C", "-k", KEYWORDS], input=listing.encode(), capture_output=True, check=True
@@ -778,7 +780,7 @@ def test_hard_links_and_holes_are_copied_as_what_they_hold_and_the_listing_says_
     entries = out(source, copy, tally)
 
     assert [(entry.path, entry.names) for entry in entries] == [("a", 2), ("b", 2), ("hole", 1)]
-    assert [line.endswith(" tags=names:2\n") for line in mtree.dump(entries)][2:] == [True, True, False]
+    assert [line.endswith(" tags=names:2\n") for line in written(entries)][2:] == [True, True, False]
     assert tally.shared == 2
     assert (copy / "b").read_bytes() == b"1"
     assert (copy / "hole").read_bytes() == bytes(1 << 20)
@@ -821,12 +823,12 @@ def known_of(listing, keep):
 def test_a_copy_out_that_was_killed_ends_as_one_that_was_not(content, fuse, data):
     with folders("source", "undisturbed", "copy") as (source, undisturbed, copy):
         build(source, content)
-        listing = list(mtree.dump(out(source, undisturbed)))
+        listing = written(out(source, undisturbed))
         with suppress(Killed):
             out(source, copy, meter=Fuse(fuse))
         kept = data.draw(st.integers(0, len(listing)))
 
-        again = list(mtree.dump(out(source, copy, known=known_of(listing, kept))))
+        again = written(out(source, copy, known=known_of(listing, kept)))
 
         assert again == listing
         assert seen(copy) == seen(undisturbed)

@@ -73,15 +73,14 @@ objects.clean = without
 """
 COPY_WITHOUT_DOT_FILES_MODES_AND_TIMES = """
 from steps import mtree, tree
-look, dump = tree.leaves, mtree.dump
+look, line = tree.leaves, mtree.line
 def without(folder, path):
     return [leaf for leaf in look(folder, path) if not leaf.name.startswith(".")]
-def rounded(entries):
-    for entry in entries:
-        mode = 0o600 if entry.path.endswith("-rf") else entry.mode
-        time = entry.mtime_ns // 10**9 * 10**9 if entry.kind == "link" else entry.mtime_ns
-        yield entry._replace(mode=mode, mtime_ns=time)
-tree.leaves, mtree.dump = without, lambda entries: dump(rounded(entries))
+def rounded(entry):
+    mode = 0o600 if entry.path.endswith("-rf") else entry.mode
+    time = entry.mtime_ns // 10**9 * 10**9 if entry.kind == "link" else entry.mtime_ns
+    return line(entry._replace(mode=mode, mtime_ns=time))
+tree.leaves, mtree.line = without, rounded
 """
 RESTORE_ONE_LESS = """
 from steps import secrets

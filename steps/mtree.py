@@ -139,17 +139,19 @@ def _entry(line: str) -> Entry:
     found = _LINE.fullmatch(line)
     if found is None:
         raise ValueError(line)
-    path, kind, mode, uid, gid, seconds, nanoseconds, size, digest, names, target = found.groups()
+    path, kind, mode, uid, gid, seconds, nanoseconds, size, digest, names, target = found.groups("")
+    if "\\" in line:
+        path, target = _unescape(path), _unescape(target)
     return Entry(
-        _unescape(path),
+        path,
         kind,
         int(mode, 8),
         int(uid),
         int(gid),
         int(seconds) * 10**9 + int(nanoseconds),
         int(size or 0),
-        _unescape(target or ""),
-        digest or "",
+        target,
+        digest,
         int(names or 1),
     )
 
@@ -161,6 +163,4 @@ def _escape(text: str) -> str:
 
 
 def _unescape(text: str) -> str:
-    if "\\" not in text:
-        return text
     return os.fsdecode(_ESCAPE.sub(lambda found: chr(int(found[1], 8)), text).encode("latin-1"))

@@ -10,10 +10,27 @@ from steps import apimanager, backup, claims, configmaps, file_storage, installa
 from steps.backup import Backup
 from steps.cluster import Cluster
 from steps.objects import Comparison
-from steps.run import FOLDER, Run, backup_option, claim_option, claim_wait_option, progress, workers_option
+from steps.run import FOLDER, Function, Run, backup_option, claim_option, claim_wait_option, progress, workers_option
 from steps.system_storage import Asked
 
 log = logging.getLogger(__name__)
+
+
+def _ready_option(*, told: bool = True) -> Callable[[Function], Function]:
+    """What to wait for; `told` as in `workers_option`."""
+    names = click.Choice(["as-before", "available", "deployments"])
+    return click.option("--ready", type=names, default="as-before", expose_value=told, help="What to wait for.")
+
+
+def _wait_minutes_option(*, told: bool = True) -> Callable[[Function], Function]:
+    return click.option(
+        "--wait-minutes",
+        type=click.FloatRange(0, 120),
+        default=60,
+        show_default=True,
+        expose_value=told,
+        help="Limit of each wait.",
+    )
 
 
 @click.group("restore")
@@ -39,6 +56,8 @@ def restore_check(run: Run, claim: str, claim_wait_s: float) -> None:
 @click.option("--storage-request", default="", help="Its size; empty: as it was, or as the data need.")
 @click.option("--threescale-version", default="", help="3scale's major.minor, where the operator's can't be read.")
 @workers_option(told=False)
+@_ready_option(told=False)
+@_wait_minutes_option(told=False)
 @claim_wait_option
 @click.pass_obj
 def restore_prepare(  # noqa: PLR0913  one argument a workflow parameter
@@ -107,10 +126,8 @@ def restore_apimanager(run: Run, claim: str, root: Path) -> None:
 @restore_phases.command("routes")
 @claim_option
 @backup_option
-@click.option("--ready", type=click.Choice(["as-before", "available", "deployments"]), default="as-before")
-@click.option(
-    "--wait-minutes", type=click.FloatRange(0, 120), default=60, show_default=True, help="Limit of each wait."
-)
+@_ready_option()
+@_wait_minutes_option()
 @click.option("--look-s", type=float, default=5.0, show_default=True, help="Pause between two looks.")
 @click.pass_obj
 def restore_routes(run: Run, claim: str, root: Path, ready: str, wait_minutes: float, look_s: float) -> None:

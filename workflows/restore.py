@@ -60,7 +60,8 @@ def restore(settings: Settings) -> WorkflowTemplate:
             check = task("check")
             prepare = task(
                 "prepare",
-                *("storage-class", "access-mode", "storage-request", "threescale-version", "workers"),
+                *("storage-class", "access-mode", "storage-request", "threescale-version"),
+                *("workers", "ready", "wait-minutes"),  # here only to be refused before anything is made
                 mounts=[BACKUP],
             )
             file_storage = task("file-storage", "workers", mounts=[BACKUP, Mount.TARGET], outputs=_COPIED, timeout="6h")

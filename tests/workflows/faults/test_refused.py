@@ -301,6 +301,22 @@ def test_a_mistyped_claim_is_answered_with_the_backups_that_there_are(lost):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"workers": "64"}, "64 is not in the range 1<=x<=16"),
+        ({"ready": "soon"}, "'soon' is not one of 'as-before', 'available', 'deployments'"),
+        ({"wait_minutes": "an hour"}, "'an hour' is not a valid float range"),
+        ({"wait_minutes": "600"}, "600.0 is not in the range 0<=x<=120"),
+    ],
+)
+def test_an_argument_that_a_later_phase_would_refuse_is_refused_before_anything_is_made(lost, arguments, said):
+    outcome, sentence = run(lost, RESTORE, "prepare", claim_name="nightly", **arguments)
+
+    assert outcome == REFUSED
+    assert said in sentence
+
+
+@pytest.mark.parametrize(
     ("name", "annotations"),
     [(APIMANAGER, {}), ("other", {}), (APIMANAGER, {marks.MANIFEST_DIGEST: "of another backup"})],
     ids=["of the same name", "of another name", "made by a restore of another backup"],

@@ -58,18 +58,26 @@ class State(Enum):
     SEALED = "sealed"
 
 
-@contextmanager
-def failures(path: Path, below: str = "") -> Iterator[None]:
+class failures:  # noqa: N801  a context manager, written out: it is entered for each file
     """Turn the system's errors at `path`, or at what lies `below` it, into ours.
 
     Raises:
         errors.NotWritable, errors.VolumeReadOnly, errors.VolumeFull, errors.VolumeStale, errors.VolumeFailed
 
     """
-    try:
-        yield
-    except OSError as error:
-        raise failure(error, path, below) from error
+
+    __slots__ = ("_below", "_path")
+
+    def __init__(self, path: Path, below: str = "") -> None:
+        self._path = path
+        self._below = below
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise failure(error, self._path, self._below) from error
 
 
 def failure(error: OSError, path: Path, below: str = "") -> errors.PhaseError:

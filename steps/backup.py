@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from steps import errors, installation, manifest, saved, seal, tree, volume
+from steps import errors, installation, manifest, mtree, saved, seal, tree, volume
 from steps.manifest import Manifest, Ready, SystemStorage
 from steps.marks import Mark
 from steps.mtree import Entry
@@ -99,13 +99,17 @@ class Backup:
         if self.manifest and (finding := seal.listing_finding(self.root, self.manifest)):
             raise errors.BackupDamaged([finding])
 
-    def entries(self) -> Iterator[Entry]:
-        """The tree's entries to restore, in the listing's order; without digests where there is no listing."""
+    def lines(self) -> Iterator[str]:
+        """The lines of the tree's entries to restore; without digests where there is no listing."""
         if self.manifest is None:
-            yield from Tally().kept(tree.scan(self.tree))
-            return
-        placeholder = self.manifest.file_storage.placeholder
-        yield from (entry for entry in seal.listed(self.root) if entry.path != placeholder)
+            return map(mtree.line, Tally().kept(tree.scan(self.tree)))
+        if placeholder := self.manifest.file_storage.placeholder:
+            return (line for line in seal.lines(self.root) if mtree.head(line)[0] != placeholder)
+        return seal.lines(self.root)
+
+    def entries(self) -> Iterator[Entry]:
+        """The entries themselves."""
+        return mtree.parse(self.lines())
 
     def findings(self, *, digests: bool) -> Iterator[str]:
         """Say what is wrong, a line each; `digests` asks for every byte of the tree too."""

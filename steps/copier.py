@@ -29,7 +29,23 @@ from typing import Any, NamedTuple
 from steps import errors, interruption, mtree, tree, volume
 from steps.ahead import Ahead, More
 from steps.mtree import FILE, FOLDER, LINK, Entry
-from steps.tree import BLOCK, LARGE, READ, TOGETHER, Folder, Leaf, Left, Listed, Lost, Names, Stream, Taken, Why, join
+from steps.tree import (
+    BLOCK,
+    LARGE,
+    READ,
+    TOGETHER,
+    Folder,
+    Leaf,
+    Left,
+    Listed,
+    Lost,
+    Names,
+    Stream,
+    Taken,
+    Tally,
+    Why,
+    join,
+)
 
 _READS = 3  # of a file that changes while it is read
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -117,8 +133,8 @@ def copy_out(source: Path, target: Path, work: Work, known: Path | None = None) 
             ahead.finish(late)
 
 
-def copy_back(entries: Iterable[Entry], source: Path, target: Path, work: Work, *, again: bool) -> None:
-    """Copy a backup's tree into a folder as its listing says; `again` keeps what is there and whole.
+def copy_back(lines: Iterable[str], source: Path, target: Path, work: Work, *, again: bool) -> Tally:
+    """Copy a backup's tree into a folder as the lines of its listing say, and count it; `again` keeps what is whole.
 
     An entry without a digest (a backup without a listing) is copied as it is read.
 
@@ -131,7 +147,7 @@ def copy_back(entries: Iterable[Entry], source: Path, target: Path, work: Work, 
     with _no_umask(), _opened_root(source) as here, _opened_root(target) as there:
         back = _Back(here, there, target, work.meter, again=again)
         with Ahead(back.act, work.workers, work.tick, back.enter) as ahead:
-            _fill(back, ahead, entries)
+            return _fill(back, ahead, lines)
 
 
 # --- out ---
@@ -301,16 +317,18 @@ def _wide_out(mode: int) -> int:
 
 
 class Bring(NamedTuple):
-    """A task: some entries of a folder, which is made if `new`; answered with the folders that were `left` before.
+    """A task: some entries of a folder, which is made if `new`; all of the kind as lines of the listing.
 
-    A folder that holds no more than these is given as `whole`, and settled at once.
+    It is answered with what was counted, and with the folders that were `left` before. A folder that holds no more than
+    these is given as `whole`, and settled at once.
     """
 
     folder: str
-    entries: list[Entry]
-    left: list[Entry]
+    lines: list[str]
+    left: list[str]
     new: bool = False
-    whole: Entry | None = None
+    whole: str = ""
+    alone: bool = False  # a large file
 
 
 class Settle(NamedTuple):
@@ -358,15 +376,23 @@ class _Back:
         return folders
 
     def _bring(self, task: Bring) -> list[Any]:
+        entries, left = [mtree.entry(line) for line in task.lines], [mtree.entry(line) for line in task.left]
+        large = [] if task.alone else [entry for entry in entries if entry.size > LARGE]
+        now = [entry for entry in entries if entry.size <= LARGE] if large else entries
+        whole = [mtree.entry(task.whole)] if task.whole else []
         with volume.failures(self._target, task.folder):
             there = _made_folder(self._there, task.folder, new=task.new)
         with tree.closed(there):
             self._made_as = None
-            with self._source_folder(task) as here:
-                self._bring_each(task.entries, here, there)
-            if task.whole:
-                self._settle_folder(task.whole, there)
-        return task.left
+            with self._source_folder(task.folder, now) as here:
+                self._bring_each(now, here, there)
+            for folder in [] if large else whole:
+                self._settle_folder(folder, there)
+        tally = Tally()
+        for entry in (*now, *whole, *left):
+            tally.count(entry)
+        later = [More(Bring(task.folder, [mtree.line(entry)], [], alone=True), apart=True) for entry in large]
+        return [tally.sums, *later, *(whole if large else []), *left]
 
     def _bring_each(self, entries: Sequence[Entry], here: int, there: int) -> None:
         leaves = [Leaf(_name(entry), entry.kind) for entry in entries]
@@ -380,14 +406,14 @@ class _Back:
             self._meter.add(entries=1)
 
     @contextmanager
-    def _source_folder(self, task: Bring) -> Iterator[int]:
+    def _source_folder(self, folder: str, entries: Sequence[Entry]) -> Iterator[int]:
         """The folder that the files are read from; of an empty one nothing is read."""
-        first = next((entry for entry in task.entries if entry.kind == FILE), None)
+        first = next((entry for entry in entries if entry.kind == FILE), None)
         if first is None:
             yield -1
             return
         try:
-            here = tree.open_folder(self._here, task.folder)
+            here = tree.open_folder(self._here, folder)
         except OSError as error:
             raise self._unread(first.path, error) from error
         with tree.closed(here):
@@ -483,79 +509,78 @@ def _hold(entry: Entry, size: int, sha256: str) -> None:
         raise errors.BackupDamaged([f"{entry.path!r} has other bytes than the listing says"])
 
 
-def _fill(back: _Back, ahead: Ahead[Bring | Settle | Folder], entries: Iterable[Entry]) -> None:
+def _fill(back: _Back, ahead: Ahead[Bring | Settle | Folder], lines: Iterable[str]) -> Tally:
     """Bring all entries; folders get their mode and times when everything in them is there."""
+    total = Tally()
     left: list[Entry] = []
     strict: list[Entry] = []  # folders that their owner can't enter any more once they have their mode
     ahead.finish([Folder("")])
 
-    def tasks() -> Iterator[More | Settle]:
-        for task in _batches(entries):
-            yield More(task, apart=_ends_large(task.entries))
+    def tasks() -> Iterator[Bring | Settle]:
+        for task in _batches(lines):
+            yield task
             while len(left) >= TOGETHER:
                 yield Settle([left.pop() for _ in range(TOGETHER)])
 
-    for folder in ahead.stream(tasks()):
-        (left if folder.mode & _OWNER_ALL == _OWNER_ALL else strict).append(folder)
+    for item in ahead.stream(tasks()):
+        if isinstance(item, Entry):
+            (left if item.mode & _OWNER_ALL == _OWNER_ALL else strict).append(item)
+        else:
+            total.add(item)
     ahead.finish(Settle(left[at : at + TOGETHER]) for at in range(0, len(left), TOGETHER))
     for folder in strict:  # the inner ones were left first
         back.settle_folder(folder)
+    return total
 
 
-def _batches(entries: Iterable[Entry]) -> Iterator[Bring]:
-    """Cut a listing into tasks: a folder with its first entries, more of them, a large file alone.
+def _batches(lines: Iterable[str]) -> Iterator[Bring]:
+    """Cut a listing into tasks: a folder with its first entries, more of them.
 
     Raises:
         errors.BackupDamaged: an entry lies in no folder that was listed before it, so that it could go through a link.
 
     """
-    above: list[Entry] = []
+    above: list[tuple[str, str]] = []  # the path of a folder, and its line
     task, place = Bring("", [], []), b""
-    for entry in entries:
-        folder, _, name = entry.path.rpartition("/")
-        if entry.kind == FOLDER or folder != task.folder or _is_full(task.entries):
+    for line in lines:
+        path, is_folder = mtree.head(line)
+        folder, _, name = path.rpartition("/")
+        if is_folder or folder != task.folder or len(task.lines) == TOGETHER:
             task, left = _ended(task, _leave(above, folder))
             yield task
             task = Bring(folder, [], left)
         if name in {"", ".", ".."} or (folder and not above):
-            raise errors.BackupDamaged([f"the listing's entry {entry.path!r} leads out of the tree"])
-        if place >= (place := mtree.place(entry.path)):
-            raise errors.BackupDamaged([f"the listing's entry {entry.path!r} is not in its order, or there twice"])
-        if entry.kind == FOLDER:
-            above.append(entry)
-            task = Bring(entry.path, [], task.left, new=True)
+            raise errors.BackupDamaged([f"the listing's entry {path!r} leads out of the tree"])
+        if place >= (place := mtree.place(path)):
+            raise errors.BackupDamaged([f"the listing's entry {path!r} is not in its order, or there twice"])
+        if is_folder:
+            above.append((path, line))
+            task = Bring(path, [], task.left, new=True)
         else:
-            task.entries.append(entry)
+            task.lines.append(line)
     task, left = _ended(task, above[::-1])
     yield task
     yield Bring("", [], left)
 
 
-def _leave(above: list[Entry], folder: str) -> list[Entry]:
+def _leave(above: list[tuple[str, str]], folder: str) -> list[tuple[str, str]]:
     """Take away those of the folders above that do not hold what lies in `folder`, the inner ones first."""
     left = []
-    while above and above[-1].path != folder:
+    while above and above[-1][0] != folder:
         left.append(above.pop())
     return left
 
 
-def _ended(task: Bring, left: list[Entry]) -> tuple[Bring, list[Entry]]:
+def _ended(task: Bring, left: list[tuple[str, str]]) -> tuple[Bring, list[str]]:
     """A task with its folder, if this is one and holds nothing else; then the folders left for later."""
-    if task.new and left and left[0].path == task.folder:
-        return task._replace(whole=left[0]), left[1:]
-    return task, left
+    lines = [line for _, line in left]
+    if task.new and left and left[0][0] == task.folder:
+        return task._replace(whole=lines[0]), lines[1:]
+    return task, lines
 
 
 def _wide_back(mode: int) -> int:
     return mode | _GROUP_WRITE | (_GROUP_EXECUTE if mode & _EXECUTE else 0)
-
-
-def _is_full(batch: Sequence[Entry]) -> bool:
-    return len(batch) == TOGETHER or _ends_large(batch)
-
-
-def _ends_large(batch: Sequence[Entry]) -> bool:
-    return bool(batch) and batch[-1].size > LARGE
 
 
 def _name(entry: Entry) -> str:

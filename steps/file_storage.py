@@ -112,10 +112,9 @@ def restore(
 
 
 def _fill(backup: Backup, target: Path, progress: Progress, workers: int, *, again: bool) -> Tally:
-    tally, meter = Tally(), Meter()
+    meter = Meter()
     show = _showing(progress, meter, backup.counts)
-    entries = tally.kept(backup.entries())
-    copier.copy_back(entries, backup.tree, target, Work(workers, meter, show), again=again)
+    tally = copier.copy_back(backup.lines(), backup.tree, target, Work(workers, meter, show), again=again)
     show()
     if findings := errors.Few.of(tree.differences(tally, backup.entries, target, workers)):
         raise errors.TargetDiffers(installation.SYSTEM_STORAGE, findings)

@@ -25,6 +25,8 @@ _LINE = re.compile(
     rf"(?:(?: size=(\d+) sha256digest=(\S*)(?: tags={_NAMES}(\d+))?| link=(\S*)))?\n?",
     re.ASCII,
 )
+_NO_ENTRY = ("#", ". ")
+_IS_FOLDER = f"type={FOLDER} "
 _NEAR_BYTES = 4096  # of a listing, read from its start on rather than halved
 
 
@@ -58,12 +60,24 @@ def parse(lines: Iterable[str]) -> Iterator[Entry]:
 
     """
     for number, line in enumerate(lines, 1):
-        if line.startswith(("#", ". ")):
+        if line.startswith(_NO_ENTRY):
             continue
         try:
-            yield _entry(line)
+            yield entry(line)
         except ValueError as error:
             raise ValueError(f"line {number} can't be read") from error
+
+
+def of_entries(lines: Iterable[str]) -> Iterator[str]:
+    """Those lines of a specification that each are an entry."""
+    return (line for line in lines if not line.startswith(_NO_ENTRY))
+
+
+def head(line: str) -> tuple[str, bool]:
+    """The path of a line's entry and whether that is a folder, which takes a third of reading it."""
+    path, _, rest = line.partition(" ")
+    path = path.removeprefix("./")
+    return _unescape(path) if "\\" in path else path, rest.startswith(_IS_FOLDER)
 
 
 def place(path: str) -> bytes:
@@ -119,9 +133,9 @@ def _whole_lines(stream: BinaryIO) -> Iterator[str]:
     return (line.decode("ascii") for line in stream if line.endswith(b"\n"))
 
 
-def line(entry: Entry) -> str:
+def line(of: Entry) -> str:
     """Write an entry."""
-    path, kind, mode, uid, gid, mtime_ns, size, target, digest, names = entry
+    path, kind, mode, uid, gid, mtime_ns, size, target, digest, names = of
     seconds, nanoseconds = divmod(mtime_ns, 10**9)
     of_its_kind = ""
     if kind == FILE:
@@ -135,7 +149,13 @@ def line(entry: Entry) -> str:
     )
 
 
-def _entry(line: str) -> Entry:
+def entry(line: str) -> Entry:
+    """Read a line as `line` writes it.
+
+    Raises:
+        ValueError: it is not of that form.
+
+    """
     found = _LINE.fullmatch(line)
     if found is None:
         raise ValueError(line)

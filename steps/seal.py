@@ -49,23 +49,24 @@ def close(disk: Disk, *, tool_version: str, begin: volume.Begin, started: dateti
     return manifest
 
 
-def listed(root: Path) -> Iterator[Entry]:
-    """Read the listing of the tree.
+def lines(root: Path) -> Iterator[str]:
+    """Read the listing of the tree, a line an entry; what fails in between is the reader's, and keeps its own error.
 
     Raises:
         errors.ReadFailed
 
     """
-    yield from mtree.parse(_lines(root / volume.LISTING))
-
-
-def _lines(path: Path) -> Iterator[str]:
-    """Each line of a text; what fails in between is the reader's, and keeps its own error."""
+    path = root / volume.LISTING
     try:
-        with path.open(encoding="ascii") as lines:
-            yield from lines
+        with path.open(encoding="ascii") as found:
+            yield from mtree.of_entries(found)
     except OSError as error:
         raise errors.ReadFailed([str(path)], os.strerror(error.errno or 0)) from error
+
+
+def listed(root: Path) -> Iterator[Entry]:
+    """Its entries; raises what `lines` does."""
+    return mtree.parse(lines(root))
 
 
 def findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:

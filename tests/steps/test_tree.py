@@ -113,7 +113,8 @@ def written(entries):
 
 
 def back(entries, source, target, meter=None, *, again=False, workers=0):
-    copier.copy_back(entries, source, target, Work(workers, meter or Meter()), again=again)
+    lines = map(mtree.line, entries)
+    return copier.copy_back(lines, source, target, Work(workers, meter or Meter()), again=again)
 
 
 def as_restored(entry):

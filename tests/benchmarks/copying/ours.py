@@ -15,7 +15,6 @@ from typing import Final
 
 from steps import copier, file_storage, seal, tree, volume
 from steps.copier import Work
-from steps.tree import Tally
 
 TREE: Final = volume.TREE
 
@@ -30,8 +29,7 @@ def backup(source: Path, folder: Path, workers: int) -> list[str]:
 def restore(folder: Path, target: Path, workers: int) -> list[str]:
     """Copy the tree of a backup back as its listing says, and name what differs, as the phase of a restore."""
     with volume.durable(target):
-        tally = Tally()
-        copier.copy_back(tally.kept(seal.listed(folder)), folder / TREE, target / TREE, Work(workers), again=False)
+        tally = copier.copy_back(seal.lines(folder), folder / TREE, target / TREE, Work(workers), again=False)
         return list(tree.differences(tally, lambda: seal.listed(folder), target / TREE, workers))
 
 

@@ -36,7 +36,6 @@ Task = TypeVar("Task")
 Item = Any  # what a task is answered with; each visitor says what it gives
 
 UNREAD_BYTES = 8 << 20  # answers that wait for the reader: bounds the memory, and how far a slow task is left behind
-_AT_HAND = 2  # words to a worker: what it does, and what comes next
 _WHILE_S = 0.005  # between its answers, where tasks are short
 _TASKS = 32  # most in a word
 _TICK_S = 1.0
@@ -148,7 +147,7 @@ class Ahead(Generic[Task]):
                 self._tick()
             if wanted.items is not None:
                 return
-            if not self._workers and time.monotonic() >= self._alone_until:
+            if self._count and not self._workers and time.monotonic() >= self._alone_until:
                 self._fork()
             if self._workers:
                 self._give(plan, wanted)
@@ -158,17 +157,19 @@ class Ahead(Generic[Task]):
                 plan.done(wanted, self._act(wanted.task), 0)  # and it is read at once
 
     def _give(self, plan: "_Plan", wanted: _Node) -> None:
-        for at_hand in range(_AT_HAND):  # one for each before a second for any
-            for worker in self._workers:
-                if len(worker.told) <= at_hand and (nodes := plan.to_start(wanted, worker.at_once)):
-                    worker.tell(nodes)
+        """Tell those that wait for it; another would not read it before its answer is read, and both might wait."""
+        for worker in self._workers:
+            if not worker.told and (nodes := plan.to_start(wanted, worker.at_once)):
+                worker.tell(nodes)
 
     def _take(self, plan: "_Plan") -> None:
         for key, _ in self._lines.select(_TICK_S):
-            nodes, answer = key.data.take()
-            for node, items in zip(nodes, answer.done, strict=False):
-                plan.done(node, items, answer.size_bytes // len(answer.done))
-            for node in nodes[len(answer.done) :]:
+            worker: _Worker = key.data
+            nodes = worker.told
+            answers, size_bytes = worker.take()
+            for node, items in zip(nodes, answers, strict=False):
+                plan.done(node, items, size_bytes // len(answers))
+            for node in nodes[len(answers) :]:
                 plan.put_back(node)
 
 
@@ -230,19 +231,11 @@ class _Plan:
         return items
 
 
-class _Answer(NamedTuple):
-    """What a worker did of the tasks that it was told at once: the first ones, each with its items."""
-
-    done: list[list[Item]]
-    in_time: bool  # more would have fitted
-    size_bytes: int = 0
-
-
 class _Worker:
     """A process that does tasks one by one, and the reader's end of the line to it."""
 
     def __init__(self, act: Callable[[Any], list[Item]], enter: Callable[[int], object], number: int) -> None:
-        self.told: deque[list[_Node]] = deque()
+        self.told: list[_Node] = []
         self.at_once = 1  # tasks to tell it
         self.connection, other = _FORK.Pipe()
         _reader_ends.add(self.connection)
@@ -256,14 +249,14 @@ class _Worker:
 
     def tell(self, nodes: list[_Node]) -> None:
         """Tell it some tasks."""
-        self.told.append(nodes)
+        self.told = nodes
         try:
             self.connection.send_bytes(pickle.dumps([node.task for node in nodes], pickle.HIGHEST_PROTOCOL))
         except OSError:
             self._lost()
 
-    def take(self) -> tuple[list[_Node], _Answer]:
-        """Take the answer to what it was told first.
+    def take(self) -> tuple[list[list[Item]], int]:
+        """Take the items of those tasks that it came to, the first ones; and how many bytes the answer was.
 
         Raises:
             errors.WorkerLost, and what the task raised
@@ -278,7 +271,8 @@ class _Worker:
             raise answer
         done, in_time = answer
         self.at_once = min(_TASKS, 2 * len(done)) if in_time else len(done)
-        return self.told.popleft(), _Answer(done, in_time, len(said))
+        self.told = []
+        return done, len(said)
 
     def _lost(self) -> None:
         self._process.join()

@@ -397,12 +397,12 @@ class _Back:
     def _bring_each(self, entries: Sequence[Entry], here: int, there: int) -> None:
         leaves = [Leaf(_name(entry), entry.kind) for entry in entries]
         known = {leaf.name for leaf in leaves} if self._again else ()
-        for entry, (_, stream) in zip(entries, tree.streams(here, leaves, known), strict=True):
+        for entry, (leaf, stream) in zip(entries, tree.streams(here, leaves, known), strict=True):
             interruption.point()
             if entry.kind == LINK:
                 self._bring_link(entry, there)
             elif not (self._again and self._is_there(entry, there)):
-                self._bring_file(entry, (here, there), stream)
+                self._bring_file(entry, leaf.name, (here, there), stream)
             self._meter.add(entries=1)
 
     @contextmanager
@@ -437,16 +437,17 @@ class _Back:
         with volume.failures(self._target, entry.path), _whole(entry, there) as copy:
             if copy is None:
                 return False
-            self._settle(copy, entry, _wide_back(entry.mode))
-        self._meter.add(size_bytes=entry.size)
+            self._settle(copy, entry, mode := _wide_back(entry.mode))
+        self._meter.add(size_bytes=entry.size, widened=mode != entry.mode)
         return True
 
-    def _bring_file(self, entry: Entry, folders: tuple[int, int], stream: Stream) -> None:
-        """Bring a file under another name, and give it its own when its bytes are the listed ones."""
+    def _bring_file(self, entry: Entry, name: str, folders: tuple[int, int], stream: Stream) -> None:
+        """Bring a file under its name when its bytes are the listed ones."""
         here, there = folders
+        write = partial(self._write_file, entry, name, there)
         for left in reversed(range(_READS)):
             try:
-                tree.reading(here, _name(entry), stream, partial(self._write_file, entry, there))
+                tree.reading(here, name, stream, write)
             except OSError as error:  # the backup's: what the target says is ours by now
                 if error.errno != errno.ESTALE or not left:
                     raise self._unread(entry.path, error) from error
@@ -454,21 +455,22 @@ class _Back:
             else:
                 return
 
-    def _write_file(self, entry: Entry, there: int, stream: int) -> None:
+    def _write_file(self, entry: Entry, name: str, there: int, stream: int) -> None:
         """Write a file under its name if it is the listed one: a small one is known before, a larger one renamed."""
         mode, where = _wide_back(entry.mode), (self._target, entry.path)
         if entry.size < BLOCK:
             content = tree.small(stream, entry.size)
             _hold(entry, len(content), hashlib.sha256(content).hexdigest())
-            with _new_file(_name(entry), there, mode, where) as copy, volume.failures(*where):
+            with _new_file(name, there, mode, where) as copy, volume.failures(*where):
                 volume.put(copy, content)
                 self._settle(copy, entry, mode, made=True)
-            self._meter.add(size_bytes=len(content))
+            self._meter.add(size_bytes=entry.size, widened=mode != entry.mode)
             return
-        with _new_file(self._temporary, there, mode, where, name=_name(entry)) as copy:
+        with _new_file(self._temporary, there, mode, where, name) as copy:
             _hold(entry, *_pour(stream, copy, entry.size, where, self._meter))
             with volume.failures(*where):
                 self._settle(copy, entry, mode, made=True)
+        self._meter.add(widened=mode != entry.mode)
 
     def settle_folder(self, folder: Entry) -> None:
         """Give a folder its mode and times when everything in it is there."""
@@ -477,8 +479,8 @@ class _Back:
 
     def _settle_folder(self, folder: Entry, there: int) -> None:
         with volume.failures(self._target, folder.path):
-            self._settle(there, folder, folder.mode | _FOLDER_BACK)
-        self._meter.add(entries=1)
+            self._settle(there, folder, mode := folder.mode | _FOLDER_BACK)
+        self._meter.add(entries=1, widened=mode != folder.mode)
 
     def _settle(self, descriptor: int, entry: Entry, mode: int, *, made: bool = False) -> None:
         """Give an entry its owner, mode and times, in this order; a file that was just `made` has most of it."""
@@ -490,7 +492,6 @@ class _Back:
         if not made or mode & _SPECIAL_BITS:
             os.fchmod(descriptor, mode)
         os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
-        self._meter.add(widened=int(mode != entry.mode))
 
     def _own(self, entry: Entry, chown: Callable[[int, int], None]) -> None:
         """Give an entry its owner and group, where this user may; what was refused once is not asked for again."""

@@ -7,6 +7,7 @@ that are no UTF-8.
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -25,6 +26,7 @@ _LINE = re.compile(
     rf"(?:(?: size=(\d+) sha256digest=(\S*)(?: tags={_NAMES}(\d+))?| link=(\S*)))?\n?",
     re.ASCII,
 )
+_ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 _NO_ENTRY = ("#", ". ")
 _IS_FOLDER = f"type={FOLDER} "
 _NEAR_BYTES = 4096  # of a listing, read from its start on rather than halved
@@ -82,7 +84,7 @@ def head(line: str) -> tuple[str, bool]:
 
 def place(path: str) -> bytes:
     """The place of a path in the one order, to compare with: name after name by their bytes."""
-    return os.fsencode(path).replace(b"/", b"\0")
+    return path.replace("/", "\0").encode(_ENCODING, _ERRORS)  # as os.fsencode, in half its time
 
 
 def find(listing: Path, folder: str, names: Sequence[str]) -> dict[str, Entry]:

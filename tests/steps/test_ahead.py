@@ -162,6 +162,22 @@ def test_tasks_are_not_asked_for_further_ahead_than_fits(monkeypatch):
     assert len(asked) < 100
 
 
+def test_long_tasks_and_long_answers_do_not_wait_for_each_other():
+    """A socket holds some 200 KiB: who writes more waits for the reader, which must not be writing too."""
+
+    def too_long(_signal, _frame):
+        raise TimeoutError
+
+    long = bytes(1 << 20)
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(20)
+    try:
+        assert stream(lambda task: [task], [long] * 20) == [long] * 20
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_each_worker_is_told_its_number_before_it_begins():
     number = []
 

@@ -15,7 +15,6 @@ from typing import Any
 from steps import errors, installation, manifest, mtree, saved, seal, tree, volume
 from steps.manifest import Manifest, Ready, SystemStorage
 from steps.marks import Mark
-from steps.mtree import Entry
 from steps.tree import Tally
 
 
@@ -106,10 +105,6 @@ class Backup:
         if placeholder := self.manifest.file_storage.placeholder:
             return (line for line in seal.lines(self.root) if mtree.head(line)[0] != placeholder)
         return seal.lines(self.root)
-
-    def entries(self) -> Iterator[Entry]:
-        """The entries themselves."""
-        return mtree.parse(self.lines())
 
     def findings(self, *, digests: bool) -> Iterator[str]:
         """Say what is wrong, a line each; `digests` asks for every byte of the tree too."""

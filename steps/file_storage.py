@@ -57,7 +57,10 @@ def save(source: Path, root: Path, progress: Progress, workers: int | None = Non
     earlier = _earlier(root)
     tally, meter = Tally(), Meter()
     show = _showing(progress, meter, expected)
-    with _room(target, expected.size_bytes - _copied(target, workers)):
+    with (
+        _room(target, expected.size_bytes - _copied(target, workers)),
+        volume.writing_back(root, lambda: meter.counts.size_bytes),
+    ):
         taken = copier.copy_out(source, target, Work(workers, meter, show), known=earlier)
         listing, placeholder = _list(root, tally.listed(taken), earlier)
     show()
@@ -114,9 +117,8 @@ def restore(
 def _fill(backup: Backup, target: Path, progress: Progress, workers: int, *, again: bool) -> Tally:
     meter = Meter()
     show = _showing(progress, meter, backup.counts)
-    tally = copier.copy_back(backup.lines(), backup.tree, target, Work(workers, meter, show), again=again)
-    show()
-    if findings := errors.Few.of(tree.differences(tally, backup.entries, target, workers)):
+    tally, findings = bring(backup.lines, backup.tree, target, Work(workers, meter, show), again=again)
+    if findings:
         raise errors.TargetDiffers(installation.SYSTEM_STORAGE, findings)
     log.info(
         "%d files, %d folders, %d links: restored, %d bytes", tally.files, tally.folders, tally.links, tally.size_bytes
@@ -127,6 +129,20 @@ def _fill(backup: Backup, target: Path, progress: Progress, workers: int, *, aga
     if counts.ownership_kept:
         log.info("%d entries keep the restoring user as owner, it may not give them away", counts.ownership_kept)
     return tally
+
+
+def bring(
+    lines: Callable[[], Iterable[str]], source: Path, target: Path, work: Work, *, again: bool
+) -> tuple[Tally, errors.Few]:
+    """Copy a tree as the lines of its listing say, and hold it against them while the system writes to the disk.
+
+    Returns what was counted, and what differs. Raises what `copier.copy_back` does.
+    """
+    with volume.writing_back(target, lambda: work.meter.counts.size_bytes) as write_back:
+        tally = copier.copy_back(lines(), source, target, work, again=again)
+        work.tick()
+        write_back()
+        return tally, errors.Few.of(tree.differences(tally, lambda: mtree.parse(lines()), target, work.workers))
 
 
 def _list(root: Path, taken: Iterable[Listed], earlier: Path | None) -> tuple[Digest, str]:

@@ -15,7 +15,8 @@ import functools
 import json
 import os
 import secrets
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
@@ -36,6 +37,9 @@ TREE = "system-filestorage-pvc"
 
 LOST_AND_FOUND = "lost+found"  # the file system's own, never content
 TEMPORARY = ".threescale-backup-"
+
+_WRITE_BACK_BYTES = 64 << 20
+_LOOK_S = 0.02
 
 FILE_MODE = 0o640
 FOLDER_MODE = 0o770
@@ -172,6 +176,33 @@ def durable(root: Path) -> Iterator[Disk]:
         raise
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def writing_back(root: Path, written_bytes: Callable[[], int]) -> Iterator[Callable[[], object]]:
+    """Have the system write to the disk while a phase still copies: each 64 MiB, and all when it calls what is yielded.
+
+    What fails is told by the sync in the end, whose descriptor is another one.
+    """
+    asked, over = threading.Event(), threading.Event()
+
+    def write_back() -> None:
+        with suppress(OSError):
+            descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+            synced = 0
+            while not over.is_set():
+                if asked.wait(_LOOK_S) or written_bytes() - synced >= _WRITE_BACK_BYTES:
+                    asked.clear()
+                    synced = written_bytes()
+                    syncfs(descriptor)
+            os.close(descriptor)
+
+    thread = threading.Thread(target=write_back, daemon=True)
+    thread.start()
+    try:
+        yield asked.set
+    finally:
+        over.set()
 
 
 def syncfs(descriptor: int) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from steps import backup, errors, file_storage, installation, secrets, system_storage, volume
+from steps import backup, errors, file_storage, installation, mtree, secrets, system_storage, volume
 from steps.manifest import Ready, SystemStorage
 from steps.system_storage import Asked
 
@@ -71,8 +71,8 @@ def test_a_sealed_backup_opens_as_what_it_is(backup_volume, sealed):
     assert opened.apimanager["metadata"]["name"] == "example-apimanager"
     assert opened.system_storage.capacity == "256Mi"
     assert "Available" in opened.ready.conditions
-    assert opened.counts.entries == len(list(opened.entries()))
-    assert opened.size_bytes == sum(entry.size for entry in opened.entries())
+    assert opened.counts.entries == len(list(mtree.parse(opened.lines())))
+    assert opened.size_bytes == sum(entry.size for entry in mtree.parse(opened.lines()))
     assert list(opened.findings(digests=True)) == []
 
 
@@ -152,7 +152,8 @@ class TestOfTheOperator:
         assert opened.threescale_version == "2.13"
         assert (opened.system_storage, opened.ready) == (SystemStorage(), Ready())
         assert (opened.counts.entries, opened.size_bytes) == (2, 3)
-        assert [(entry.path, entry.digest) for entry in opened.entries()] == [("acme", ""), ("acme/logo.png", "")]
+        entries = mtree.parse(opened.lines())
+        assert [(entry.path, entry.digest) for entry in entries] == [("acme", ""), ("acme/logo.png", "")]
         assert list(opened.findings(digests=True)) == []
         opened.check_listing()
 

@@ -562,3 +562,41 @@ def test_json_is_written_as_the_operator_writes_it():
         b'            "z": "gr\\u00f6\\u00dfe \\u2603"\n        }\n    ]\n}\n'
     )
     assert json.loads(data)["b"][1]["z"] == "größe ☃"
+
+
+class TestWritingBack:
+    @pytest.fixture
+    def synced(self, monkeypatch):
+        """Count syncs, and see each one begun."""
+        found = threading.Semaphore(0)
+        monkeypatch.setattr(volume, "syncfs", lambda _descriptor: found.release())
+        return found
+
+    def test_the_system_writes_each_time_that_so_much_more_was_written(self, tmp_path, synced, monkeypatch):
+        monkeypatch.setattr(volume, "_WRITE_BACK_BYTES", 10)
+        written = [9]
+        with volume.writing_back(tmp_path, lambda: written[0]):
+            assert not synced.acquire(timeout=0.1)
+            for written[0] in (10, 20):
+                assert synced.acquire(timeout=10)
+                assert not synced.acquire(timeout=0.1)
+
+    def test_the_system_writes_what_there_is_when_asked(self, tmp_path, synced):
+        with volume.writing_back(tmp_path, lambda: 1) as write_back:
+            write_back()
+            assert synced.acquire(timeout=10)
+            assert not synced.acquire(timeout=0.1)
+
+    def test_what_fails_is_left_to_the_sync_in_the_end(self, tmp_path, monkeypatch):
+        asked = threading.Event()
+
+        def fail(_descriptor):
+            asked.set()
+            raise OSError(errno.EIO, "broken")
+
+        monkeypatch.setattr(volume, "syncfs", fail)
+        with volume.writing_back(tmp_path, lambda: 1) as write_back:
+            write_back()
+            assert asked.wait(10)
+        with pytest.raises(errors.VolumeFailed), volume.durable(tmp_path):
+            pass

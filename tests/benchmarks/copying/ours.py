@@ -10,10 +10,11 @@ import gc
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from steps import copier, file_storage, seal, tree, volume
+from steps import file_storage, seal, tree, volume
 from steps.copier import Work
 
 TREE: Final = volume.TREE
@@ -29,8 +30,8 @@ def backup(source: Path, folder: Path, workers: int) -> list[str]:
 def restore(folder: Path, target: Path, workers: int) -> list[str]:
     """Copy the tree of a backup back as its listing says, and name what differs, as the phase of a restore."""
     with volume.durable(target):
-        tally = copier.copy_back(seal.lines(folder), folder / TREE, target / TREE, Work(workers), again=False)
-        return list(tree.differences(tally, lambda: seal.listed(folder), target / TREE, workers))
+        lines, work = partial(seal.lines, folder), Work(workers)
+        return file_storage.bring(lines, folder / TREE, target / TREE, work, again=False)[1].first
 
 
 def verify(folder: Path, _target: Path, workers: int) -> list[str]:

@@ -194,7 +194,7 @@ def writing_back(root: Path, written_bytes: Callable[[], int]) -> Iterator[Calla
                 if asked.wait(_LOOK_S) or written_bytes() - synced >= _WRITE_BACK_BYTES:
                     asked.clear()
                     synced = written_bytes()
-                    syncfs(descriptor)
+                    _libc().syncfs(descriptor)
             os.close(descriptor)
 
     thread = threading.Thread(target=write_back, daemon=True)

@@ -9,6 +9,7 @@ import tempfile
 import threading
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -569,7 +570,7 @@ class TestWritingBack:
     def synced(self, monkeypatch):
         """Count syncs, and see each one begun."""
         found = threading.Semaphore(0)
-        monkeypatch.setattr(volume, "syncfs", lambda _descriptor: found.release())
+        monkeypatch.setattr(volume, "_libc", lambda: SimpleNamespace(syncfs=lambda _descriptor: found.release()))
         return found
 
     def test_the_system_writes_each_time_that_so_much_more_was_written(self, tmp_path, synced, monkeypatch):
@@ -592,9 +593,9 @@ class TestWritingBack:
 
         def fail(_descriptor):
             asked.set()
-            raise OSError(errno.EIO, "broken")
+            return -1
 
-        monkeypatch.setattr(volume, "syncfs", fail)
+        monkeypatch.setattr(volume, "_libc", lambda: SimpleNamespace(syncfs=fail))
         with volume.writing_back(tmp_path, lambda: 1) as write_back:
             write_back()
             assert asked.wait(10)

@@ -267,8 +267,16 @@ def traced(tmp_path_factory):
 
 
 def order(lines, root):
-    """What happens to a volume: `hold` it open, `write`, `sync` it all, other syncs, and records by their names."""
-    (held,) = {call[1] for line in lines if (call := re.search(rf" syncfs\((\d+)<{root}>", line))}
+    """What happens to a volume: `hold` it open, `write`, `sync` it all, other syncs, and records by their names.
+
+    What is written to the disk while a phase still copies is no sync: nothing is believed for it.
+    """
+    syncs = {
+        place: call[1] for place, line in enumerate(lines) if (call := re.search(rf" syncfs\((\d+)<{root}>", line))
+    }
+    last_sync = max(syncs)
+    held = syncs[last_sync]
+    lines = [line for place, line in enumerate(lines) if syncs.get(place, held) == held]
     last_sync = max(place for place, line in enumerate(lines) if " syncfs(" in line)
     opened = [line for line in lines[:last_sync] if re.search(rf" openat\(.*= {held}<", line)]
     found = []

@@ -125,6 +125,13 @@ def as_restored(entry):
     return entry._replace(mode=entry.mode | (0o070 if executable else 0o060))
 
 
+def tallied(entries):
+    tally = Tally()
+    for entry in entries:
+        tally.count(entry)
+    return tally
+
+
 def without_digest(entry):
     return entry._replace(digest="")
 
@@ -735,6 +742,35 @@ def test_without_digests_a_tree_is_restored_as_it_is_read(source, tmp_path):
     back(entries, source, tmp_path / "target")
 
     assert seen(tmp_path / "target") == [as_restored(entry) for entry in entries]
+
+
+@given(trees, st.integers(0, 9))
+@settings(max_examples=40, deadline=None)
+def test_large_files_that_are_tasks_of_their_own_change_nothing(content, large):
+    with folders("source", "copy", "back") as (source, copy, restored):
+        listing = written(out(build(source, content), copy))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tree, "LARGE", large)
+            patch.setattr(copier, "LARGE", large)
+            again = written(out(source, copy))
+            counted = back(mtree.parse(listing), copy, restored)
+
+        entries = list(mtree.parse(listing))
+        assert again == listing
+        assert seen(restored) == [as_restored(without_digest(entry)) for entry in entries]
+        assert counted.sums == tallied(entries).sums
+
+
+@pytest.mark.parametrize("count", [tree.TOGETHER, tree.TOGETHER + 1, 3 * tree.TOGETHER])
+def test_a_folder_of_many_files_is_restored_in_several_tasks(tmp_path, count):
+    content = {b"many": (FOLDER, {b"%d" % number: (FILE, b"", 0o644, 0) for number in range(count)}, 0o755, 10**18)}
+    source, copy, target = (tmp_path / name for name in ("source", "copy", "target"))
+    copy.mkdir()
+    target.mkdir()
+    entries = out(build(source, content), copy)
+
+    assert back(entries, copy, target).sums == tallied(entries).sums
+    assert seen(target) == [as_restored(without_digest(entry)) for entry in entries]
 
 
 def test_a_folder_comes_before_its_content_and_a_like_name_after_it(tmp_path):

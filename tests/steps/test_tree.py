@@ -747,18 +747,20 @@ def test_without_digests_a_tree_is_restored_as_it_is_read(source, tmp_path):
 @given(trees, st.integers(0, 9))
 @settings(max_examples=40, deadline=None)
 def test_large_files_that_are_tasks_of_their_own_change_nothing(content, large):
-    with folders("source", "copy", "back") as (source, copy, restored):
+    with folders("source", "copy", "one", "other") as (source, copy, one, other):
         listing = written(out(build(source, content), copy))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(tree, "LARGE", large)
-            patch.setattr(copier, "LARGE", large)
-            again = written(out(source, copy))
-            counted = back(mtree.parse(listing), copy, restored)
-
         entries = list(mtree.parse(listing))
+        back(entries, copy, one, expected := Meter())
+        with pytest.MonkeyPatch.context() as patch:
+            for module, name in ((tree, "LARGE"), (copier, "LARGE"), (copier, "BLOCK")):
+                patch.setattr(module, name, large)
+            again = written(out(source, copy))
+            counted = back(entries, copy, other, meter := Meter())
+
         assert again == listing
-        assert seen(restored) == [as_restored(without_digest(entry)) for entry in entries]
+        assert seen(other) == seen(one)
         assert counted.sums == tallied(entries).sums
+        assert meter.counts == expected.counts
 
 
 @pytest.mark.parametrize("count", [tree.TOGETHER, tree.TOGETHER + 1, 3 * tree.TOGETHER])

@@ -38,7 +38,7 @@ TREE = "system-filestorage-pvc"
 LOST_AND_FOUND = "lost+found"  # the file system's own, never content
 TEMPORARY = ".threescale-backup-"
 
-_WRITE_BACK_BYTES = 64 << 20
+_WRITE_BACK_BYTES = 64 << 20  # 84 MiB took 0.39 s, with 16 MiB 0.43 s, without 0.42 s
 _LOOK_S = 0.02
 
 FILE_MODE = 0o640
@@ -182,7 +182,7 @@ def durable(root: Path) -> Iterator[Disk]:
 def writing_back(root: Path, written_bytes: Callable[[], int]) -> Iterator[Callable[[], object]]:
     """Have the system write to the disk while a phase still copies: each 64 MiB, and all when it calls what is yielded.
 
-    What fails is told by the sync in the end, whose descriptor is another one.
+    What fails is told by the sync in the end: its descriptor is another one, and each is told of an error by itself.
     """
     asked, over = threading.Event(), threading.Event()
 

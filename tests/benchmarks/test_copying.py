@@ -181,6 +181,12 @@ def test_rounds_are_taken_in_turn_each_in_an_order_of_its_own(tmp_path):
     assert second != first
 
 
+def test_actions_are_taken_the_other_way_round_each_second_time(tmp_path):
+    found = measured(tmp_path, rounds=2, actions=("backup", "restore"), words=("ours",), workers=(1,))
+
+    assert [each.case.action for each in found] == ["backup", "restore", "restore", "backup"]
+
+
 def test_a_copy_that_lacks_bytes_is_void(tmp_path, monkeypatch):
     line = 'cp -a "$1/." "$2" && find "$2" -type f | head -n 1 | xargs truncate -s 1'
 

@@ -745,7 +745,7 @@ def test_without_digests_a_tree_is_restored_as_it_is_read(source, tmp_path):
 
 
 @given(trees, st.integers(0, 9))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_large_files_that_are_tasks_of_their_own_change_nothing(content, large):
     with folders("source", "copy", "one", "other") as (source, copy, one, other):
         listing = written(out(build(source, content), copy))

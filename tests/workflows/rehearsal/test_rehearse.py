@@ -173,6 +173,7 @@ LOUD = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("harm", "failing"), LOUD.values(), ids=LOUD)
 def test_a_phase_that_is_broken_ends_the_rehearsal(tmp_path, harm, failing):
     result = rehearse(tmp_path, silent, manifests=broken(harm))

@@ -315,9 +315,9 @@ def _answer(act: Callable[[Any], list[Item]], tasks: list[Any]) -> bytes:
     answer: object
     until = time.monotonic() + _WHILE_S
     try:
-        done = [_go_on(act, tasks[0], until)]
-        for task in tasks[1:]:
-            if time.monotonic() >= until:
+        done: list[list[Item]] = []
+        for task in tasks:
+            if done and time.monotonic() >= until:
                 break
             done.append(_go_on(act, task, until))
         answer = done, time.monotonic() < until

@@ -376,23 +376,23 @@ class _Back:
         return folders
 
     def _bring(self, task: Bring) -> list[Any]:
-        entries, left = [mtree.entry(line) for line in task.lines], [mtree.entry(line) for line in task.left]
+        entries = [mtree.entry(line) for line in task.lines]
         large = [] if task.alone else [entry for entry in entries if entry.size > LARGE]
         now = [entry for entry in entries if entry.size <= LARGE] if large else entries
         whole = [mtree.entry(task.whole)] if task.whole else []
+        left = [mtree.entry(line) for line in task.left]
+        if large:  # the folder is not whole before they are
+            whole, left = [], whole + left
         with volume.failures(self._target, task.folder):
             there = _made_folder(self._there, task.folder, new=task.new)
         with tree.closed(there):
             self._made_as = None
             with self._source_folder(task.folder, now) as here:
                 self._bring_each(now, here, there)
-            for folder in [] if large else whole:
+            for folder in whole:
                 self._settle_folder(folder, there)
-        tally = Tally()
-        for entry in (*now, *whole, *left):
-            tally.count(entry)
         later = [More(Bring(task.folder, [mtree.line(entry)], [], alone=True), apart=True) for entry in large]
-        return [tally.sums, *later, *(whole if large else []), *left]
+        return [Tally.of((*now, *whole, *left)).sums, *later, *left]
 
     def _bring_each(self, entries: Sequence[Entry], here: int, there: int) -> None:
         leaves = [Leaf(_name(entry), entry.kind) for entry in entries]

@@ -115,6 +115,14 @@ class Tally:
     unreadable: Few = field(default_factory=Few)
     changing: Few = field(default_factory=Few)
 
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> "Tally":
+        """Count the entries of a listing."""
+        tally = cls()
+        for entry in entries:
+            tally.count(entry)
+        return tally
+
     @property
     def entries(self) -> int:
         """All of them."""
@@ -183,9 +191,8 @@ def told(items: Iterable[Any]) -> Iterator[Any]:
     """Tell entries that follow each other as lines: to write them is for the workers, and cheaper to hand on."""
     for is_entry, run in groupby(items, key=lambda item: isinstance(item, Entry)):
         if is_entry:
-            entries, tally = list(run), Tally()
-            for entry in entries:
-                tally.count(entry)
+            entries = list(run)
+            tally = Tally.of(entries)
             visible = not all(entry.path.startswith(".") for entry in entries)
             yield Listed("".join(map(mtree.line, entries)), tally.sums, tally.shared, visible)
         else:
@@ -542,18 +549,18 @@ def blocks(descriptor: int, expected: int) -> Iterator[memoryview]:
 
     Of a large one the system is asked for more than is read, so that a disk is never idle while a block is digested.
     """
-    left, asked = expected, 0
+    done, asked = 0, 0
     while True:
-        if expected > LARGE and asked < min(expected, expected - left + LARGE):
+        if expected > LARGE and asked < min(expected, done + LARGE):
             _ask(descriptor, asked)
             asked += LARGE
-        wanted = min(BLOCK, max(left, 0) + 1)
-        block = _read(descriptor, wanted, left)
+        wanted = min(BLOCK, max(expected - done, 0) + 1)
+        block = _read(descriptor, wanted, expected - done)
+        done += len(block)
         if block:
             yield block
         if len(block) < wanted:
             return
-        left -= wanted
 
 
 def small(descriptor: int, expected: int) -> memoryview:

@@ -125,13 +125,6 @@ def as_restored(entry):
     return entry._replace(mode=entry.mode | (0o070 if executable else 0o060))
 
 
-def tallied(entries):
-    tally = Tally()
-    for entry in entries:
-        tally.count(entry)
-    return tally
-
-
 def without_digest(entry):
     return entry._replace(digest="")
 
@@ -393,7 +386,7 @@ def test_any_damage_to_a_copy_is_found(copied, damage, findings):
 @pytest.mark.parametrize(("damage", "findings"), [*BY_THE_LOOK, (lambda _copy: None, [])], ids=called)
 def test_any_other_name_kind_or_size_is_found_at_a_look(copied, damage, findings, workers):
     copy, entries = copied
-    list((tally := Tally()).kept(entries))
+    tally = Tally.of(entries)
 
     damage(copy)
 
@@ -402,7 +395,7 @@ def test_any_other_name_kind_or_size_is_found_at_a_look(copied, damage, findings
 
 def test_only_a_tree_that_differs_is_compared_one_by_one(copied):
     copy, entries = copied
-    list((tally := Tally()).kept(entries))
+    tally = Tally.of(entries)
 
     assert list(tree.differences(tally, lambda: pytest.fail("compared"), copy, 0)) == []
 
@@ -412,7 +405,7 @@ def test_only_a_tree_that_differs_is_compared_one_by_one(copied):
 def test_random_changes_of_names_kinds_and_sizes_are_found_at_a_look(content, data):
     with folders("source", "copy") as (source, copy):
         entries = out(build(source, content), copy)
-        list((tally := Tally()).kept(entries))
+        tally = Tally.of(entries)
         hit = data.draw(st.sampled_from(entries))
         changes = {
             FOLDER: [rename],
@@ -759,7 +752,7 @@ def test_large_files_that_are_tasks_of_their_own_change_nothing(content, large):
 
         assert again == listing
         assert seen(other) == seen(one)
-        assert counted.sums == tallied(entries).sums
+        assert counted.sums == Tally.of(entries).sums
         assert meter.counts == expected.counts
 
 
@@ -771,7 +764,7 @@ def test_a_folder_of_many_files_is_restored_in_several_tasks(tmp_path, count):
     target.mkdir()
     entries = out(build(source, content), copy)
 
-    assert back(entries, copy, target).sums == tallied(entries).sums
+    assert back(entries, copy, target).sums == Tally.of(entries).sums
     assert seen(target) == [as_restored(without_digest(entry)) for entry in entries]
 
 

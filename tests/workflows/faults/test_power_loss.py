@@ -274,8 +274,7 @@ def order(lines, root):
     syncs = {
         place: call[1] for place, line in enumerate(lines) if (call := re.search(rf" syncfs\((\d+)<{root}>", line))
     }
-    last_sync = max(syncs)
-    held = syncs[last_sync]
+    held = syncs[max(syncs)]
     lines = [line for place, line in enumerate(lines) if syncs.get(place, held) == held]
     last_sync = max(place for place, line in enumerate(lines) if " syncfs(" in line)
     opened = [line for line in lines[:last_sync] if re.search(rf" openat\(.*= {held}<", line)]

@@ -82,18 +82,12 @@ def findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:
         yield finding  # the listing can't judge the tree then
         return
     counted = tree.Tally()
-    entries = _counting(listed(root), counted)
+    entries = counted.kept(listed(root))
     yield from (f"{volume.TREE}: {finding}" for finding in tree.compare(entries, root / volume.TREE, digests=digests))
     facts = manifest.file_storage
     expected_counts = (facts.files, facts.folders, facts.links, facts.size_bytes)
     if (counted.files, counted.folders, counted.links, counted.size_bytes) != expected_counts:
         yield f"{volume.LISTING} lists other counts than were found in the source"
-
-
-def _counting(entries: Iterator[Entry], tally: tree.Tally) -> Iterator[Entry]:
-    for entry in entries:
-        tally.count(entry)
-        yield entry
 
 
 def _strangers(root: Path, manifest: Manifest) -> Iterator[str]:

@@ -17,6 +17,7 @@ from steps import (
     file_storage,
     manifest,
     prerequisites,
+    references,
     seal,
     secrets,
     volume,
@@ -70,8 +71,9 @@ def backup_secrets(run: Run, claim: str, root: Path, name: str) -> None:
 
     def save() -> Report:
         cluster = run.cluster()
-        optional = apimanager.optional_secrets(apimanager.named(cluster, name))
-        return secrets.save(cluster, root, optional=optional)
+        found = apimanager.named(cluster, name)
+        optional = apimanager.optional_secrets(found)
+        return secrets.save(cluster, root, optional=optional, named=references.of(found))
 
     _part(run, "secrets", claim, root, save)
 
@@ -79,10 +81,16 @@ def backup_secrets(run: Run, claim: str, root: Path, name: str) -> None:
 @backup_phases.command("configmaps")
 @claim_option
 @backup_option
+@click.option("--apimanager", "name", required=True, help="Name of the APIManager.")
 @click.pass_obj
-def backup_configmaps(run: Run, claim: str, root: Path) -> None:
+def backup_configmaps(run: Run, claim: str, root: Path, name: str) -> None:
     """Save the ConfigMaps."""
-    _part(run, "configmaps", claim, root, lambda: configmaps.save(run.cluster(), root))
+
+    def save() -> Report:
+        cluster = run.cluster()
+        return configmaps.save(cluster, root, references.of(apimanager.named(cluster, name)))
+
+    _part(run, "configmaps", claim, root, save)
 
 
 @backup_phases.command("apimanager")

@@ -12,9 +12,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from steps import errors, installation, manifest, mtree, saved, seal, tree, volume
+from steps import errors, installation, manifest, mtree, references, saved, seal, tree, volume
 from steps.manifest import Manifest, Ready, SystemStorage
 from steps.marks import Mark
+from steps.references import Reference
 from steps.tree import Tally
 
 
@@ -87,6 +88,20 @@ class Backup:
         """Read those of the named objects that the backup holds."""
         paths = [f"{folder}/{name}.json" for name in names]
         return [self.read(path) for path in paths if self._lists(path)]
+
+    def all_objects(self, folder: str) -> list[dict[str, Any]]:
+        """Read all objects of a folder; the operator's own backup has no others than those with known names."""
+        listed = self.manifest.objects if self.manifest else ()
+        return [self.read(path) for path in sorted(listed) if path.rpartition("/")[0] == folder]
+
+    @property
+    def named(self) -> list[Reference]:
+        """What its APIManager names."""
+        return references.of(self.apimanager)
+
+    def holds(self, reference: Reference) -> bool:
+        """Whether it holds what its APIManager names: one that the operator made does not."""
+        return self._lists(seal.path_of(reference))
 
     def check_listing(self) -> None:
         """See that the listing is the manifest's, before a tree is restored by it.

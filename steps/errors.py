@@ -5,6 +5,7 @@ try more can help is decided here and nowhere else: a phase exits with `exit_cod
 The facts are names, counts and paths, never the value of a Secret.
 """
 
+import json
 import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -195,6 +196,23 @@ class FileStorageInS3(Final):
 class ObjectsMissing(Final):
     def __init__(self, kind: str, names: Sequence[str], namespace: str) -> None:
         super().__init__(f"{kind} {_several(names)} missing in namespace {namespace}: 3scale can't be restored without")
+
+
+class ReferencesMissing(Final):
+    def __init__(self, references: Sequence[str], namespace: str) -> None:
+        super().__init__(
+            f"the APIManager names what is not in namespace {namespace}: {_several(references)}; "
+            "create it, or take the reference out"
+        )
+
+
+class ReferencesNotAllowed(Final):
+    def __init__(self, resource: str, names: Sequence[str], namespace: str) -> None:
+        rule = {"apiGroups": [""], "resources": [resource], "resourceNames": list(names), "verbs": ["get"]}
+        super().__init__(
+            f"not allowed to get {resource} in namespace {namespace} that the APIManager names: add to the Role "
+            f"{json.dumps(rule)}, or render the Roles with `threescale-backup manifests --from-apimanager FILE`"
+        )
 
 
 class KeysMissing(Final):

@@ -15,6 +15,7 @@ from steps import errors, installation, interruption, marks, volume
 from steps.cluster import Cluster, Object
 from steps.installation import Kind
 from steps.manifest import Digest
+from steps.references import Reference, names
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,8 @@ def save_all(
         errors.ObjectsMissing: after all that is there was saved.
 
     """
-    volume.make_folder(root / folder)
+    for part in (folder.partition("/")[0], folder):
+        volume.make_folder(root / part)
     volume.clear(root / folder)
     saved, missing = {}, []
     for name in names:
@@ -85,6 +87,38 @@ def save_all(
     if missing:
         raise errors.ObjectsMissing(kind.name, missing, cluster.namespace)
     return saved
+
+
+def check(cluster: Cluster, references: Iterable[Reference]) -> None:
+    """See that what an APIManager names is there and may be read.
+
+    Raises:
+        errors.ReferencesMissing; as `absent`
+
+    """
+    if missing := absent(cluster, references):
+        raise errors.ReferencesMissing([str(each) for each in missing], cluster.namespace)
+
+
+def absent(cluster: Cluster, references: Iterable[Reference]) -> list[Reference]:
+    """Those that lead to nothing in the namespace.
+
+    Raises:
+        errors.ReferencesNotAllowed: the Role lacks names, all of them are in the sentence.
+
+    """
+    missing, refused = [], []
+    for each in references:
+        interruption.point()
+        try:
+            if cluster.get(each.kind, each.name) is None:
+                missing.append(each)
+        except errors.NotAllowed:
+            refused.append(each)
+    for kind in (installation.SECRET, installation.CONFIGMAP):
+        if named := names(refused, kind):
+            raise errors.ReferencesNotAllowed(kind.resource, named, cluster.namespace)
+    return missing
 
 
 def empty_keys(obj: Object, required: Iterable[str]) -> list[str]:

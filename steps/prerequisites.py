@@ -6,7 +6,18 @@ The operator checks next to nothing of this; its documentation asks the person t
 import logging
 from collections.abc import Collection
 
-from steps import apimanager, claims, configmaps, errors, installation, marks, objects, secrets, system_storage
+from steps import (
+    apimanager,
+    claims,
+    configmaps,
+    errors,
+    installation,
+    marks,
+    objects,
+    references,
+    secrets,
+    system_storage,
+)
 from steps.backup import Backup, minor
 from steps.claims import Placement, Wanted, Workflow
 from steps.cluster import Cluster, Object
@@ -37,8 +48,10 @@ def check_backup(cluster: Cluster, wanted: Wanted, workflow: Workflow) -> tuple[
     claims.check_size(wanted.storage_request, "storage-request")
     found = apimanager.find(cluster)
     apimanager.check(found)
-    secrets.check(cluster, optional=apimanager.optional_secrets(found), unneeded_keys=apimanager.unneeded_keys(found))
-    configmaps.check(cluster)
+    named = references.of(found)
+    optional, unneeded_keys = apimanager.optional_secrets(found), apimanager.unneeded_keys(found)
+    secrets.check(cluster, optional=optional, unneeded_keys=unneeded_keys, named=named)
+    configmaps.check(cluster, named)
     claims.check_free(cluster, wanted.name, workflow)
     storage = claims.find(cluster, installation.SYSTEM_STORAGE)
     return found, claims.placement(cluster, storage, workflow)
@@ -128,6 +141,8 @@ def prepare_restore(cluster: Cluster, backup: Backup, asked: Asked, threescale_v
         log.info("this backup's restore made the APIManager already: only the Routes are left to do")
         return
     alive = living(cluster)
+    if lacking := [str(each) for each in objects.absent(cluster, backup.named) if not backup.holds(each)]:
+        raise errors.ReferencesMissing(lacking, cluster.namespace)
     result = objects.compare(cluster, SECRET, secrets.to_restore(backup), alive)
     more = objects.compare(cluster, CONFIGMAP, configmaps.to_restore(backup), alive)
     result.differing += more.differing

@@ -8,7 +8,12 @@ from typing import Any
 from steps import installation, volume
 from steps.manifest import Digest
 
-_KINDS = {volume.SECRETS: installation.SECRET.name, volume.CONFIGMAPS: installation.CONFIGMAP.name}
+_KINDS = {
+    volume.SECRETS: installation.SECRET.name,
+    volume.REFERENCED_SECRETS: installation.SECRET.name,
+    volume.CONFIGMAPS: installation.CONFIGMAP.name,
+    volume.REFERENCED_CONFIGMAPS: installation.CONFIGMAP.name,
+}
 
 
 def read(root: Path, path: str, expected: Digest | None) -> tuple[dict[str, Any], str]:
@@ -34,7 +39,7 @@ def _parse_object(path: str, data: bytes) -> tuple[dict[str, Any], str]:
         return {}, f"{path} is no JSON"
     if not isinstance(obj, dict) or not isinstance(obj.get("metadata"), dict):
         return {}, f"{path} is no Kubernetes object"
-    folder, _, file = path.partition("/")
+    folder, _, file = path.rpartition("/")
     kind = _KINDS.get(folder, installation.APIMANAGER.name)
     if obj.get("kind") != kind:
         return {}, f"{path} is a {obj.get('kind')}, no {kind}"

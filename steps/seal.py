@@ -10,10 +10,15 @@ from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
-from steps import errors, mtree, saved, tree, volume
+from steps import errors, mtree, references, saved, tree, volume
+from steps.installation import SECRET
 from steps.manifest import PHASES, Manifest, reported
 from steps.mtree import Entry
+from steps.references import Reference
 from steps.volume import Disk
+
+
+_FOLDERS = frozenset({volume.REFERENCED_SECRETS, volume.REFERENCED_CONFIGMAPS})
 
 
 def close(disk: Disk, *, tool_version: str, begin: volume.Begin, started: datetime, ended: datetime) -> Manifest:
@@ -42,7 +47,8 @@ def close(disk: Disk, *, tool_version: str, begin: volume.Begin, started: dateti
         objects={path: digest for report in reports for path, digest in sorted(report.objects.items())},
         file_storage=file_storage,
     )
-    if wrong := errors.Few.of(chain(_strangers(root, manifest), findings(root, manifest, digests=True))):
+    looks = (_strangers(root, manifest), _lacking(root, manifest), findings(root, manifest, digests=True))
+    if wrong := errors.Few.of(chain.from_iterable(looks)):
         raise errors.BackupDamaged(wrong)
     volume.write(root, volume.SUMS, _sums(manifest))
     disk.commit(volume.MANIFEST, volume.as_json(manifest.model_dump(mode="json")))
@@ -74,10 +80,11 @@ def findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:
     for path, expected in manifest.objects.items():
         if finding := saved.read(root, path, expected)[1]:
             yield finding
-    for folder in (volume.SECRETS, volume.CONFIGMAPS, volume.APIMANAGER.partition("/")[0]):
-        for file in sorted((root / folder).glob("*")):
-            if str(file.relative_to(root)) not in manifest.objects:
-                yield f"{file.relative_to(root)} is not in the manifest"
+    for folder in (volume.SECRETS, volume.CONFIGMAPS, volume.REFERENCED, volume.APIMANAGER.partition("/")[0]):
+        for file in sorted((root / folder).rglob("*")):
+            path = str(file.relative_to(root))
+            if path not in manifest.objects and path not in _FOLDERS:
+                yield f"{path} is not in the manifest"
     if finding := listing_finding(root, manifest):
         yield finding  # the listing can't judge the tree then
         return
@@ -88,6 +95,20 @@ def findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:
     expected_counts = (facts.files, facts.folders, facts.links, facts.size_bytes)
     if (counted.files, counted.folders, counted.links, counted.size_bytes) != expected_counts:
         yield f"{volume.LISTING} lists other counts than were found in the source"
+
+
+def path_of(reference: Reference) -> str:
+    """Where a backup holds what its APIManager names."""
+    folder = volume.REFERENCED_SECRETS if reference.kind == SECRET else volume.REFERENCED_CONFIGMAPS
+    return f"{folder}/{reference.name}.json"
+
+
+def _lacking(root: Path, manifest: Manifest) -> Iterator[str]:
+    """What the saved APIManager names must have been saved with it; it may have been changed in between."""
+    apimanager, _ = saved.read(root, volume.APIMANAGER, None)
+    for each in references.of(apimanager):
+        if path_of(each) not in manifest.objects:
+            yield f"{path_of(each)} was not saved, the APIManager names it since ({each.path})"
 
 
 def _strangers(root: Path, manifest: Manifest) -> Iterator[str]:

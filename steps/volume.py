@@ -32,6 +32,9 @@ LISTING = "system-filestorage.mtree"
 REPORTS = "reports"
 SECRETS = "secrets"
 CONFIGMAPS = "configmaps"
+REFERENCED = "referenced"  # the operator passes over folders that it does not know
+REFERENCED_SECRETS = f"{REFERENCED}/{SECRETS}"
+REFERENCED_CONFIGMAPS = f"{REFERENCED}/{CONFIGMAPS}"
 APIMANAGER = "apimanager/apimanager-backup.json"  # one fixed name, whatever the APIManager is called
 TREE = "system-filestorage-pvc"
 

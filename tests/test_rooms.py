@@ -25,7 +25,7 @@ STEPS = [
     "tree",
     "ahead",
     "manifest cluster",
-    "volume interruption medium",
+    "volume interruption medium references",
     "marks mtree installation errors",
 ]
 WORKFLOWS = [

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 import click
 
 if TYPE_CHECKING:
+    from steps.references import Reference
     from workflows.rehearsal.comparison import Row
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -58,6 +59,16 @@ def rehearse(keep: Path | None) -> None:
 @click.option("--fs-group", type=click.IntRange(0), metavar="N", help="Group of the volumes; not on OpenShift.")
 @click.option("--run-as-user", type=click.IntRange(1), metavar="N", help="User of the phases; not on OpenShift.")
 @click.option(
+    "--from-apimanager",
+    "sources",
+    type=click.File(),
+    multiple=True,
+    metavar="FILE",
+    help="An APIManager, `-` for stdin: the Roles name the Secrets that it names.",
+)
+@click.option("--secret", "secrets", multiple=True, metavar="NAME", help="A Secret more that the Roles name.")
+@click.option("--all-secrets", is_flag=True, help="Let the accounts read every Secret of the namespace instead.")
+@click.option(
     "--output", type=_FOLDER, metavar="DIR", help="One file a resource; else one stream for `kubectl apply -f -`."
 )
 def manifests(  # noqa: PLR0913  one argument an option
@@ -67,23 +78,37 @@ def manifests(  # noqa: PLR0913  one argument an option
     timezone: str,
     fs_group: int | None,
     run_as_user: int | None,
+    sources: Sequence[TextIO],
+    secrets: Sequence[str],
+    all_secrets: bool,
     output: Path | None,
 ) -> None:
     """Render all YAML that a cluster with Argo Workflows needs."""
     from pydantic import ValidationError
 
+    from steps import references
+    from steps.installation import CONFIGMAP, SECRET
     from workflows import manifests as rendering
     from workflows.phases import Settings
     from workflows.schedule import BadScheduleError
 
+    named = [reference for source in sources for reference in _references(source)]
     try:
-        settings = Settings(image=image, namespace=namespace, fs_group=fs_group, run_as_user=run_as_user)
+        settings = Settings(
+            image=image,
+            namespace=namespace,
+            fs_group=fs_group,
+            run_as_user=run_as_user,
+            secrets=(*secrets, *references.names(named, SECRET)),
+            configmaps=tuple(references.names(named, CONFIGMAP)),
+            all_secrets=all_secrets,
+        )
         rendered = rendering.render(settings, schedule, timezone)
     except BadScheduleError as error:
         _refuse(str(error))
     except ValidationError as error:
-        wrong = [f"--{problem['loc'][0]} {problem['input']!r}" for problem in error.errors()]
-        _refuse(f"{' and '.join(wrong)}: an image is one word, a namespace a DNS-1123 label")
+        wrong = [f"--{str(problem['loc'][0]).removesuffix('s')} {problem['input']!r}" for problem in error.errors()]
+        _refuse(f"{' and '.join(wrong)}: an image is one word, a namespace a DNS-1123 label, a Secret's name a subdomain")
     if output is None:
         click.echo("---\n".join(rendering.to_yaml(manifest) for manifest in rendered), nl=False)
     else:
@@ -145,6 +170,19 @@ def verify(folder: Path) -> None:
         f"{'NOT whole' if findings else 'whole'}: {maker}, {opened.counts.entries} entries, {opened.size_bytes} bytes"
     )
     sys.exit(1 if findings else 0)
+
+
+def _references(source: TextIO) -> "list[Reference]":
+    """What the APIManagers of a file name."""
+    from steps import references
+    from workflows import resources
+
+    try:
+        return [each for apimanager in resources.apimanagers(source.read()) for each in references.of(apimanager)]
+    except resources.BadResourceError as error:
+        _refuse(f"{source.name}: {error}")
+    except UnicodeDecodeError:
+        _refuse(f"{source.name}: no text in UTF-8, so no YAML")
 
 
 def _show(rows: "Sequence[Row]") -> None:

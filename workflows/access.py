@@ -1,7 +1,7 @@
 """Who may do what: a ServiceAccount, a Role and a RoleBinding for each workflow, no right more than its phases use.
 
 `create` and `list` can't be narrowed by name in Kubernetes, and the claims of backups have names that nobody knows
-beforehand; all else is given by name.
+beforehand; all else is given by name, what an APIManager names too.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,7 @@ from steps.installation import (
     Kind,
 )
 from workflows import backup, restore
+from workflows.phases import Settings
 from workflows.template import PART_OF
 
 Manifest = dict[str, Any]
@@ -29,16 +30,20 @@ Manifest = dict[str, Any]
 _RBAC = "rbac.authorization.k8s.io"
 
 
-def access(namespace: str | None) -> list[Manifest]:
+def access(settings: Settings) -> list[Manifest]:
     """Render the six objects."""
-    return [*_account(backup.NAME, _backup_rules(), namespace), *_account(restore.NAME, _restore_rules(), namespace)]
+    place = settings.namespace
+    return [
+        *_account(backup.NAME, _backup_rules(settings), place),
+        *_account(restore.NAME, _restore_rules(settings), place),
+    ]
 
 
-def _backup_rules() -> list[Manifest]:
+def _backup_rules(settings: Settings) -> list[Manifest]:
     return [
         _argo(),
-        _rule(SECRET, ["get"], installation.SECRETS),
-        _rule(CONFIGMAP, ["get"], installation.CONFIGMAPS),
+        _rule(SECRET, ["get"], _secrets(settings, installation.SECRETS)),
+        _rule(CONFIGMAP, ["get"], _configmaps(settings)),
         _rule(APIMANAGER, ["get", "list"]),
         _rule(CLAIM, ["get", "list", "create", "patch"]),  # patch: the state of the backup's own claim
         _rule(POD, ["list"]),  # who has system-storage mounted, what holds a pod back
@@ -47,12 +52,13 @@ def _backup_rules() -> list[Manifest]:
     ]
 
 
-def _restore_rules() -> list[Manifest]:
+def _restore_rules(settings: Settings) -> list[Manifest]:
+    known = (*installation.RESTORED_SECRETS, *installation.DATABASE_SECRETS)
     return [
         _argo(),
-        _rule(SECRET, ["get"], sorted((*installation.RESTORED_SECRETS, *installation.DATABASE_SECRETS))),
+        _rule(SECRET, ["get"], _secrets(settings, known)),
         _rule(SECRET, ["create"]),
-        _rule(CONFIGMAP, ["get"], installation.CONFIGMAPS),
+        _rule(CONFIGMAP, ["get"], _configmaps(settings)),
         _rule(CONFIGMAP, ["create"]),
         _rule(APIMANAGER, ["get", "list", "create"]),
         _rule(APIMANAGER_BACKUP, ["get"]),  # whether a backup of the operator had completed
@@ -66,6 +72,15 @@ def _restore_rules() -> list[Manifest]:
         _rule(ROUTE, ["list"]),
         _rule(EVENT, ["list"]),
     ]
+
+
+def _secrets(settings: Settings, known: Sequence[str]) -> Sequence[str]:
+    """Names of the Secrets that may be read; none means all of them."""
+    return () if settings.all_secrets else sorted({*known, *settings.secrets})
+
+
+def _configmaps(settings: Settings) -> Sequence[str]:
+    return sorted({*installation.CONFIGMAPS, *installation.EDITED_CONFIGMAPS, *settings.configmaps})
 
 
 def _argo() -> Manifest:

@@ -95,7 +95,7 @@ def backup(settings: Settings) -> WorkflowTemplate:
             made = {name: first.get_parameter(name) for name in (CLAIM, APIMANAGER, "node-operator", "node")}
             parts = [
                 part("secrets", "--apimanager", value(APIMANAGER)),
-                part("configmaps"),
+                part("configmaps", "--apimanager", value(APIMANAGER)),
                 part("apimanager", "--apimanager", value(APIMANAGER)),
                 part("file-storage", more=["workers"], mount=Mount.SOURCE, timeout="6h"),
             ]

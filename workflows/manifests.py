@@ -44,7 +44,7 @@ def render(settings: Settings, cron: str | None = None, timezone: str = "UTC") -
     built = [backup(settings).to_dict(), restore(settings).to_dict()]
     if cron is not None:
         built.append(schedule(settings, cron, timezone).to_dict())
-    manifests = [*access(settings.namespace), *built]
+    manifests = [*access(settings), *built]
     problems = [problem for manifest in manifests for problem in check(manifest)]
     if problems:
         raise BadReferenceError("; ".join(problems))

@@ -7,6 +7,7 @@ hand to the namespace's group is read-only in the mount alone. Hera's own volume
 
 from collections.abc import Iterable, Sequence
 from enum import Enum
+from typing import Annotated
 
 from hera.expr import g
 from hera.workflows import Container, Parameter, Resources, RetryPolicy, RetryStrategy
@@ -60,6 +61,10 @@ _SMALL = Resources(cpu_request="50m", memory_request="96Mi", memory_limit="256Mi
 _SHORT = "15m"  # from the moment a node has the pod: a volume that can't be mounted ends here
 
 
+_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+ObjectName = Annotated[str, Field(pattern=_SUBDOMAIN, max_length=253)]
+
+
 class Settings(BaseModel):
     """What is fixed when rendering, so that whoever submits a workflow can't choose what runs."""
 
@@ -69,6 +74,9 @@ class Settings(BaseModel):
     namespace: str | None = Field(default=None, pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
     fs_group: int | None = None
     run_as_user: int | None = None
+    secrets: tuple[ObjectName, ...] = ()  # that an APIManager names, for the Roles
+    configmaps: tuple[ObjectName, ...] = ()
+    all_secrets: bool = False  # instead of any name
     look_s: float = 5.0  # between two looks at the operator; its own rhythm
 
 

@@ -100,16 +100,34 @@ class ApiManagerRestore(_Strict):
         return _workflow(self.metadata, restore.NAME, {CLAIM_NAME: self.spec.source.claim.claim_source.claim_name})
 
 
+def apimanagers(text: str) -> list[Manifest]:
+    """Read the APIManagers of a file, as `kubectl get apimanager -o yaml` gives them.
+
+    Raises:
+        BadResourceError: there is none.
+    """
+    documents = [item for item in _documents(text) if isinstance(item, dict)]
+    listed = [item for document in documents for item in document.get("items") or [] if isinstance(item, dict)]
+    found = [item for item in (*documents, *listed) if item.get("kind") == "APIManager"]
+    if not found:
+        raise BadResourceError("no APIManager is in it: `kubectl get apimanager -o yaml` gives one")
+    return found
+
+
+def _documents(text: str) -> list[Any]:
+    try:
+        return [item for item in yaml.safe_load_all(text) if item is not None]
+    except yaml.YAMLError as error:
+        raise BadResourceError(f"no YAML: {' '.join(str(error).split())}") from error
+
+
 def workflow(text: str) -> Manifest:
     """Read one resource and return the Workflow that does its work.
 
     Raises:
         BadResourceError
     """
-    try:
-        documents = [item for item in yaml.safe_load_all(text) if item is not None]
-    except yaml.YAMLError as error:
-        raise BadResourceError(f"no YAML: {' '.join(str(error).split())}") from error
+    documents = _documents(text)
     if len(documents) != 1 or not isinstance(documents[0], dict):
         raise BadResourceError("one APIManagerBackup or APIManagerRestore is expected, and nothing else")
     kinds: dict[str, type[ApiManagerBackup | ApiManagerRestore]] = {

@@ -18,6 +18,7 @@ from steps.cluster import Cluster
 from tests.live.kubernetes import until
 from tests.live.pods import LOCKED, OF_TESTS
 from workflows.access import access
+from workflows.phases import Settings
 from workflows.rehearsal import kinds
 from workflows.rehearsal.cluster import ExecResult
 
@@ -59,7 +60,7 @@ class Contract:
         """Make the namespace, the accounts of the workflows with their rights, and one without any."""
         head = {"name": self.namespace, "labels": dict(OF_TESTS)}
         self.hand.create({"apiVersion": "v1", "kind": "Namespace", "metadata": head})
-        for manifest in access(self.namespace):
+        for manifest in access(Settings(image="none", namespace=self.namespace)):
             self.hand.create(manifest)
         self.create("ServiceAccount", STRANGER)
 

@@ -90,14 +90,14 @@ def test_the_phases_in_their_order_back_up_and_restore(empty, run, tmp_path, mon
     }
     for _ in range(2):  # a second time there is nothing to do
         assert back("secrets", *volume_of, "--apimanager", "example-apimanager") == 0
-        assert back("configmaps", *volume_of) == 0
+        assert back("configmaps", *volume_of, "--apimanager", "example-apimanager") == 0
         assert back("apimanager", *volume_of, "--apimanager", "example-apimanager") == 0
         assert back("file-storage", *volume_of, "--file-storage", empty.storage) == 0
     assert "secrets: nothing to do, it is done" in caplog.text
     done, _, total = (tmp_path / "progress").read_text().partition("/")
     assert done == total
     assert back("seal", *volume_of) == 0
-    assert outputs(tmp_path)["objects"] == "16"
+    assert outputs(tmp_path)["objects"] == "24"
     before = (root / volume.MANIFEST).read_bytes()
     assert back("seal", *volume_of) == 0
     assert back("secrets", *volume_of, "--apimanager", "example-apimanager") == 0
@@ -116,7 +116,7 @@ def test_the_phases_in_their_order_back_up_and_restore(empty, run, tmp_path, mon
     assert forth("file-storage", *volume_of, "--file-storage", target) == 0
     with threescale.Operator(empty.kubernetes, step_s=0.01):
         assert forth("secrets", *volume_of) == 0
-        assert outputs(tmp_path)["created"] == "9"
+        assert outputs(tmp_path)["created"] == "15"
         assert forth("configmaps", *volume_of) == 0
         assert forth("apimanager", *volume_of) == 0
         for phase in ("secrets", "configmaps"):

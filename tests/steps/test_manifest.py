@@ -74,7 +74,8 @@ def test_the_manifest_tells_of_the_source_and_holds_no_value(backup_volume):
     assert facts["started"] <= facts["ended"]
     assert facts["started"].endswith("Z")
     assert {len(digest["sha256"]) for digest in facts["objects"].values()} == {64}
-    assert len(facts["objects"]) == 16
-    secrets = [json.loads(path.read_bytes()) for path in (backup_volume / "secrets").iterdir()]
+    assert len(facts["objects"]) == 24
+    saved = (path for folder in (volume.SECRETS, volume.REFERENCED_SECRETS) for path in (backup_volume / folder).iterdir())
+    secrets = [json.loads(path.read_bytes()) for path in saved]
     text = json.dumps(facts)
     assert not [value for secret in secrets for value in secret["data"].values() if len(value) > 12 and value in text]

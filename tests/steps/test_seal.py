@@ -199,7 +199,7 @@ class TestSha256sum:
         judged = self.judge(backup_volume)
 
         assert judged.returncode == 0, judged.stderr
-        assert len(judged.stdout.splitlines()) == 17
+        assert len(judged.stdout.splitlines()) == 25
 
     @pytest.mark.parametrize(
         "damage", [flip_secret, flip_listing, remove_configmap], ids=lambda damage: damage.__name__

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from steps import backup, errors, installation, secrets, volume
+from steps import backup, errors, installation, references, secrets, volume
 from steps.installation import SECRET
 
 THIRTEEN = [
@@ -21,6 +21,7 @@ THIRTEEN = [
     "zync",
 ]
 USERS = ["backend-redis", "system-database", "system-redis"]
+NAMED = ["my-env", "my-policy", "my-registry", "my-telemetry", "my-tls", "my-tracing"]  # by the sample's APIManager
 NINE = [name for name in THIRTEEN if name not in {*USERS, "system-memcache"}]
 
 
@@ -29,14 +30,14 @@ def values(stage, names):
 
 
 def test_what_was_saved_and_lost_is_restored_as_it_was(installed, backup_volume):
-    before = values(installed, NINE)
+    before = values(installed, [*NINE, *NAMED])
     installed.lose()
     opened = backup.open_at(backup_volume)
 
     result = secrets.restore(installed.connect(), opened, set(), opened.mark, last_try=False)
 
-    assert len(result.absent) == 9
-    assert values(installed, NINE) == before
+    assert len(result.absent) == 15
+    assert values(installed, [*NINE, *NAMED]) == before
 
 
 def test_thirteen_are_saved(installed, tmp_path):
@@ -44,6 +45,44 @@ def test_thirteen_are_saved(installed, tmp_path):
 
     assert sorted(path.stem for path in (tmp_path / volume.SECRETS).iterdir()) == THIRTEEN
     assert sorted(report.objects) == [f"secrets/{name}.json" for name in THIRTEEN]
+
+
+def test_what_the_apimanager_names_is_saved_beside_them(installed, tmp_path):
+    named = references.of(installed.kubernetes.list("apimanagers", installed.namespace)[0])
+
+    report = secrets.save(installed.connect("threescale-backup"), tmp_path, optional=(), named=named)
+
+    assert sorted(path.stem for path in (tmp_path / volume.REFERENCED_SECRETS).iterdir()) == NAMED
+    assert {f"referenced/secrets/{name}.json" for name in NAMED} < set(report.objects)
+    assert json.loads((tmp_path / "referenced/secrets/my-tls.json").read_bytes())["type"] == "kubernetes.io/tls"
+
+
+def test_a_reference_to_what_is_not_there_is_refused_with_its_path_before_anything_is_saved(installed, tmp_path):
+    named = references.of(installed.kubernetes.list("apimanagers", installed.namespace)[0])
+    for name in ("my-registry", "my-policy"):
+        installed.kubernetes.delete("secrets", installed.namespace, name)
+
+    with pytest.raises(errors.ReferencesMissing) as error:
+        secrets.save(installed.connect("threescale-backup"), tmp_path, optional=(), named=named)
+
+    assert str(error.value) == (
+        "the APIManager names what is not in namespace threescale: "
+        "Secret my-policy (spec.apicast.productionSpec.customPolicies[0].secretRef.name), "
+        "Secret my-policy (spec.apicast.stagingSpec.customPolicies[0].secretRef.name), "
+        "Secret my-registry (spec.imagePullSecrets[0].name); create it, or take the reference out"
+    )
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_what_the_role_does_not_name_ends_with_the_rule_to_add(installed):
+    spec = {"imagePullSecrets": [{"name": "mine"}, {"name": "my-tls"}, {"name": "his"}]}
+
+    with pytest.raises(errors.ReferencesNotAllowed) as error:
+        secrets.check(installed.connect("threescale-backup"), optional=(), named=references.of({"spec": spec}))
+
+    rule = '{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["his", "mine"], "verbs": ["get"]}'
+    assert f"add to the Role {rule}, or render" in str(error.value)
+    assert error.value.exit_code == 1
 
 
 def test_nine_are_restored_and_the_databases_secrets_are_the_user_s(lost, backup_volume):
@@ -65,7 +104,7 @@ def test_zync_may_be_absent_from_a_backup(backup_volume):
 
     names = [obj["metadata"]["name"] for obj in secrets.to_restore(backup.open_at(backup_volume))]
 
-    assert names == [name for name in NINE if name != "zync"]
+    assert names == [*(name for name in NINE if name != "zync"), *NAMED]
 
 
 def test_a_complete_set_passes(installed):

@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 
 from workflows.access import access
+from workflows.phases import Settings
 
-ROLES = {manifest["metadata"]["name"]: manifest for manifest in access("api") if manifest["kind"] == "Role"}
+ROLES = {manifest["metadata"]["name"]: manifest for manifest in access(Settings(image="none", namespace="api")) if manifest["kind"] == "Role"}
 
 
 def grants(role: str) -> Iterator[tuple[str, str, bool]]:
@@ -42,7 +43,7 @@ def test_a_restore_changes_no_object_but_the_claim_of_system() -> None:
 
 
 def test_each_workflow_has_an_account_a_role_and_a_binding_of_its_own() -> None:
-    kinds = [(manifest["kind"], manifest["metadata"]["name"]) for manifest in access(None)]
+    kinds = [(manifest["kind"], manifest["metadata"]["name"]) for manifest in access(Settings(image="none"))]
 
     assert kinds == [
         (kind, name)

@@ -14,6 +14,12 @@ from typing import Any, NamedTuple, Protocol
 SECRETS = (
     "backend-internal-api",
     "backend-listener",
+    "my-env",
+    "my-policy",
+    "my-registry",
+    "my-telemetry",
+    "my-tls",
+    "my-tracing",
     "system-app",
     "system-events-hook",
     "system-master-apicast",
@@ -22,7 +28,7 @@ SECRETS = (
     "system-smtp",
     "zync",
 )
-CONFIGMAPS = ("apicast-environment", "system-environment")
+CONFIGMAPS = ("apicast-environment", "backend-environment", "system", "system-environment")
 
 _SERVERS_OWN = {
     "creationTimestamp",

@@ -18,10 +18,16 @@ from workflows.rehearsal import comparison, threescale
 from workflows.rehearsal.cluster import Cluster
 from workflows.rehearsal.comparison import Row
 from workflows.rehearsal.engine import Engine, Node, Workflow
+from workflows.rehearsal.threescale_objects import REFERENCED_SECRETS
 
 NAMESPACE = "threescale"
 IMAGE = "threescale-backup-steps:rehearsal"  # never pulled: a phase runs with the Python that runs this
-SETTINGS = Settings(image=IMAGE, namespace=NAMESPACE, look_s=0.1)  # the embedded operator is quicker than the real one
+SETTINGS = Settings(
+    image=IMAGE,
+    namespace=NAMESPACE,
+    secrets=REFERENCED_SECRETS,
+    look_s=0.1,  # the embedded operator is quicker than the real one
+)
 _SYSTEM_STORAGE = "system-storage"
 
 

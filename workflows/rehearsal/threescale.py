@@ -29,6 +29,8 @@ _SET = {
 }
 EDITS = {
     "apicast-environment": {"APICAST_RESPONSE_CODES": "false"},
+    "backend-environment": {"RACK_ENV": "staging"},
+    "system": {"service_discovery.yml": "production:\n  enabled: true\n"},
     "system-environment": {"RAILS_LOG_LEVEL": "debug"},
 }
 _ANNOTATIONS = {"example.test/contact": "api-team@example.test"}
@@ -52,12 +54,12 @@ def install(cluster: Cluster, namespace: str, file_storage: Path, *, canary: str
     files.write(file_storage)
 
 
-def lose(cluster: Cluster, namespace: str, file_storage: Path, *, referenced: bool = False) -> None:
-    """Lose an installation with its Secrets and files; with `referenced` also the Secrets its APIManager refers to.
+def lose(cluster: Cluster, namespace: str, file_storage: Path) -> None:
+    """Lose an installation with its files, its Secrets and those that its APIManager refers to.
 
     What belonged to the APIManager is gone too when this returns. The namespace and the operator stay.
     """
-    secrets = (*objects.SECRETS, objects.DERIVED_SECRET, *(objects.REFERENCED_SECRETS if referenced else ()))
+    secrets = (*objects.SECRETS, objects.DERIVED_SECRET, *objects.REFERENCED_SECRETS)
     with cluster.hand:  # else an operator in the midst of a pass makes again what is just gone
         for resource, names in (("apimanagers", (NAME,)), ("secrets", secrets)):
             for name in names:

@@ -34,7 +34,7 @@ SECRETS = (
     "zync",
 )
 DERIVED_SECRET = "hashed-secret-data"  # noqa: S105 - the name of a Secret, not its value
-REFERENCED_SECRETS = ("my-env", "my-policy", "my-tls")
+REFERENCED_SECRETS = ("my-env", "my-policy", "my-registry", "my-telemetry", "my-tls", "my-tracing")
 SECRET_LABEL = "secret.apimanager.apps.3scale.net/"  # noqa: S105 - the start of a label's name
 WATCHED_LABEL = "apimanager.apps.3scale.net/watched-by"
 

@@ -40,8 +40,9 @@ def referenced_secrets(apimanager: Object) -> list[str]:
     for part in ("productionSpec", "stagingSpec"):
         spec = apicast.get(part) or {}
         several = [*spec.get("customPolicies", []), *spec.get("customEnvironments", [])]
-        names |= {entry["secretRef"]["name"] for entry in several}
-        names |= {spec["httpsCertificateSecretRef"]["name"]} if "httpsCertificateSecretRef" in spec else set()
+        traces = [spec.get(kind, {}).get("tracingConfigSecretRef") for kind in ("openTracing", "openTelemetry")]
+        named = [*(entry["secretRef"] for entry in several), spec.get("httpsCertificateSecretRef"), *traces]
+        names |= {reference["name"] for reference in named if reference}
     return sorted(names)
 
 

@@ -17,7 +17,7 @@ from workflows.rehearsal.rehearse import SETTINGS
 CANARY = "canary-in-a-coal-mine"
 SHORTEST = 9  # shorter values are words such as `admin`
 READ_BY_PEOPLE = ("events", "persistentvolumeclaims", "pods", "workflows", "workflowtaskresults")
-OBJECTS = (volume.SECRETS, volume.CONFIGMAPS, "apimanager", volume.TREE)
+OBJECTS = (volume.SECRETS, volume.CONFIGMAPS, volume.REFERENCED, "apimanager", volume.TREE)
 RESTORE = "threescale-restore"
 BACKUP = "threescale-backup"
 
@@ -93,7 +93,7 @@ def test_no_run_tells_a_value_of_a_secret(mine):
 TELL_ALL = """
 import base64, pathlib, sys
 from steps import secrets
-def tell(cluster, root, *, optional):
+def tell(cluster, root, **_):
     value = base64.b64decode(cluster.get(secrets.SECRET, "zync")["data"]["CANARY"])
     print(value.decode())
     (root / "reports").mkdir()

@@ -38,6 +38,7 @@ def words(stage, group, phase, root, target=None):
     """The arguments of a phase."""
     more = {
         "secrets": ["--apimanager", threescale.NAME] if group == "backup" else [],
+        "configmaps": ["--apimanager", threescale.NAME] if group == "backup" else [],
         "apimanager": ["--apimanager", threescale.NAME] if group == "backup" else [],
         "file-storage": ["--file-storage", str(target or stage.storage)],
     }

@@ -1,0 +1,65 @@
+"""What an APIManager names beyond the well-known objects: Secrets and ConfigMaps without which 3scale comes up in part.
+
+They are found by how a field is called and shaped, as the operator's API and Kubernetes' own spell it, and not by a list
+of paths: a reference that a later operator knows is followed too.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from steps.installation import CONFIGMAP, CONFIGMAPS, EDITED_CONFIGMAPS, SECRET, SECRETS, Kind
+
+_FIELDS = {
+    re.compile(r"(^s|S)ecret((Key)?Ref)?$"): SECRET,  # secretRef, tracingConfigSecretRef, awsCredentialsSecret
+    re.compile(r"(^c|C)onfigMap((Key)?Ref)?$"): CONFIGMAP,
+}
+_PULL_SECRETS = "imagePullSecrets"
+_WELL_KNOWN = {SECRET: SECRETS, CONFIGMAP: (*CONFIGMAPS, *EDITED_CONFIGMAPS)}
+
+
+class Reference(NamedTuple):
+    """An object that an APIManager names, and the path in it: `spec.imagePullSecrets[0].name`."""
+
+    kind: Kind
+    name: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.name} {self.name} ({self.path})"
+
+
+def of(apimanager: dict[str, Any]) -> list[Reference]:
+    """Every reference of an APIManager in the order of its fields; what a backup holds anyway is left out."""
+    return [each for each in _walk(apimanager.get("spec"), "spec") if each.name not in _WELL_KNOWN[each.kind]]
+
+
+def of_kind(references: Iterable[Reference], kind: Kind) -> list[Reference]:
+    """Those to objects of a kind."""
+    return [each for each in references if each.kind == kind]
+
+
+def names(references: Iterable[Reference], kind: Kind) -> list[str]:
+    """The objects of a kind, each once, in the order of their names."""
+    return sorted({each.name for each in of_kind(references, kind)})
+
+
+def _walk(value: Any, path: str) -> Iterator[Reference]:
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _walk(item, f"{path}[{number}]")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            below = f"{path}.{key}"
+            if kind := next((kind for field, kind in _FIELDS.items() if field.search(key)), None):
+                yield from _named(kind, item, below)
+            elif key == _PULL_SECRETS and isinstance(item, list):
+                for number, each in enumerate(item):
+                    yield from _named(SECRET, each, f"{below}[{number}]")
+            yield from _walk(item, below)
+
+
+def _named(kind: Kind, value: Any, path: str) -> Iterator[Reference]:
+    """The object that a field names; an empty one names none."""
+    if isinstance(value, dict) and (name := value.get("name")):
+        yield Reference(kind, str(name), f"{path}.name")

@@ -3,6 +3,7 @@
 It is restored last: as soon as it exists, the operator fills every missing Secret with fresh random values.
 """
 
+import base64
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,10 +12,15 @@ from typing import Any
 from steps import errors, installation, marks, objects, volume
 from steps.backup import Backup
 from steps.cluster import Cluster, Object
-from steps.installation import APIMANAGER, CLAIM, ROUTE
-from steps.manifest import Ready, Report, Source, SystemStorage
+from steps.installation import APIMANAGER, CLAIM, ROUTE, SECRET
+from steps.manifest import External, Ready, Report, Source, SystemStorage
 
 log = logging.getLogger(__name__)
+
+
+_S3 = ("spec", "system", "fileStorage", "simpleStorageService")
+_BUCKET = ("AWS_BUCKET", "AWS_REGION")
+_STORE = ("AWS_HOSTNAME", "AWS_PATH_STYLE")
 
 
 def find(cluster: Cluster) -> Object:
@@ -45,18 +51,33 @@ def named(cluster: Cluster, name: str) -> Object:
     return found
 
 
-def check(apimanager: Object) -> None:
-    """See that a backup can hold what the installation consists of.
+def check(apimanager: Object, *, external: bool = False) -> None:
+    """See that a backup can hold what the installation consists of; `external`: but for System's files, in S3.
 
     Raises:
-        errors.DatabasesNotExternal, errors.FileStorageInS3
+        errors.DatabasesNotExternal, errors.FileStorageInS3, errors.FileStorageInClaim
 
     """
     name = apimanager["metadata"]["name"]
     if internal := internal_databases(apimanager["spec"]):
         raise errors.DatabasesNotExternal(name, internal)
-    if _at(apimanager, "spec", "system", "fileStorage", "simpleStorageService") is not None:
-        raise errors.FileStorageInS3(name)
+    check_files(apimanager, external=external)
+
+
+def check_files(apimanager: Object, *, external: bool) -> None:
+    """See that System's files are where a backup was told that they are.
+
+    Raises:
+        errors.FileStorageInS3, errors.FileStorageInClaim
+
+    """
+    if in_s3(apimanager) != external:
+        raise (errors.FileStorageInClaim if external else errors.FileStorageInS3)(apimanager["metadata"]["name"])
+
+
+def in_s3(apimanager: Object) -> bool:
+    """Whether System keeps its files in S3; `amazonSimpleStorageService` of old is ignored, as by the operator."""
+    return _at(apimanager, *_S3) is not None
 
 
 def internal_databases(spec: Mapping[str, Any]) -> list[str]:
@@ -96,14 +117,33 @@ def unneeded_keys(apimanager: Object) -> tuple[str, ...]:
     )
 
 
-def save(cluster: Cluster, root: Path, name: str) -> Report:
+def external(cluster: Cluster, apimanager: Object) -> External:
+    """Where System's files lie in S3: what the Secret says that the APIManager names for it, but for its credentials.
+
+    Raises:
+        errors.KeysMissing: no bucket or region, or no such Secret; errors.NotAllowed
+
+    """
+    name = str(_at(apimanager, *_S3, "configurationSecretRef", "name") or "")
+    secret = (cluster.get(SECRET, name) if name else None) or {}
+    data = secret.get("data") or {}
+    if missing := [key for key in _BUCKET if not data.get(key)]:
+        raise errors.KeysMissing(SECRET.name, name or "of S3", missing, cluster.namespace)
+    bucket, region, hostname, path_style = (
+        base64.b64decode(data.get(key) or "").decode(errors="replace") for key in (*_BUCKET, *_STORE)
+    )
+    return External(bucket=bucket, region=region, hostname=hostname, path_style=path_style)
+
+
+def save(cluster: Cluster, root: Path, name: str, *, is_external: bool = False) -> Report:
     """Save the APIManager and what can only be known while the installation is there.
 
     Raises:
-        errors.NoApiManager: there is none of this name any more.
+        errors.NoApiManager: there is none of this name any more; as `check_files`, `external`
 
     """
     apimanager = named(cluster, name)
+    check_files(apimanager, external=is_external)
     folder = root / volume.APIMANAGER.partition("/")[0]
     volume.make_folder(folder)
     volume.clear(folder)
@@ -166,9 +206,15 @@ def _source(cluster: Cluster, apimanager: Object) -> Source:
         threescale_version=marks.annotation(apimanager, installation.THREESCALE_VERSION),
         operator_version=marks.annotation(apimanager, installation.OPERATOR_VERSION),
         wildcard_domain=str(apimanager["spec"].get("wildcardDomain", "")),
-        system_storage=_system_storage(cluster),
         ready=ready(cluster, apimanager),
+        **_files(cluster, apimanager),
     )
+
+
+def _files(cluster: Cluster, apimanager: Object) -> dict[str, Any]:
+    if in_s3(apimanager):
+        return {"file_storage": marks.EXTERNAL, "external": external(cluster, apimanager)}
+    return {"system_storage": _system_storage(cluster)}
 
 
 def _system_storage(cluster: Cluster) -> SystemStorage:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ from steps import (
     errors,
     file_storage,
     manifest,
+    marks,
     prerequisites,
     references,
     seal,
@@ -23,7 +25,8 @@ from steps import (
     volume,
 )
 from steps.claims import Wanted
-from steps.manifest import Report
+from steps.cluster import Cluster
+from steps.manifest import FileTree, Report
 from steps.run import FOLDER, Run, backup_option, claim_option, claim_wait_option, progress, workers_option
 
 log = logging.getLogger(__name__)
@@ -39,15 +42,23 @@ def backup_phases() -> None:
 @click.option("--storage-request", required=True, help="Size of its claim.")
 @click.option("--storage-class", default="", help="Empty: the cluster's default.")
 @click.option("--volume-name", default="", help="An existing PersistentVolume.")
+@click.option("--file-storage", type=click.Choice(["", marks.EXTERNAL]), default="", help="external: in S3, not saved.")
 @workers_option(told=False)
 @claim_wait_option
 @click.pass_obj
-def backup_prepare(
-    run: Run, name: str, storage_request: str, storage_class: str, volume_name: str, claim_wait_s: float
+def backup_prepare(  # noqa: PLR0913  one argument a workflow parameter
+    run: Run,
+    name: str,
+    storage_request: str,
+    storage_class: str,
+    volume_name: str,
+    file_storage: str,
+    claim_wait_s: float,
 ) -> None:
     """Check all that can be checked before anything is written, then create the claim."""
     cluster = run.cluster()
-    wanted = Wanted(name or run.workflow.name, storage_request, storage_class, volume_name)
+    external = file_storage == marks.EXTERNAL
+    wanted = Wanted(name or run.workflow.name, storage_request, storage_class, volume_name, external)
     found, placement = prerequisites.check_backup(cluster, wanted, run.workflow)
     if claims.check_free(cluster, wanted.name, run.workflow) is None:
         claims.create_backup(cluster, wanted, found, run.workflow)
@@ -57,50 +68,58 @@ def backup_prepare(
         apiManagerSourceName=found["metadata"]["name"],
         node_operator=placement.operator,
         node=placement.node,
+        file_storage=marks.place(external=external),
     )
     log.info("prepared: backup %s of APIManager %s", wanted.name, found["metadata"]["name"])
+
+
+_apimanager_option = click.option("--apimanager", "name", required=True, help="Name of the APIManager.")
 
 
 @backup_phases.command("secrets")
 @claim_option
 @backup_option
-@click.option("--apimanager", "name", required=True, help="Name of the APIManager.")
+@_apimanager_option
 @click.pass_obj
 def backup_secrets(run: Run, claim: str, root: Path, name: str) -> None:
     """Save the Secrets."""
-
-    def save() -> Report:
-        cluster = run.cluster()
-        found = apimanager.named(cluster, name)
-        optional = apimanager.optional_secrets(found)
-        return secrets.save(cluster, root, optional=optional, named=references.of(found))
-
-    _part(run, "secrets", claim, root, save)
+    _part(run, "secrets", claim, root, lambda: _secrets(run.cluster(), root, name))
 
 
 @backup_phases.command("configmaps")
 @claim_option
 @backup_option
-@click.option("--apimanager", "name", required=True, help="Name of the APIManager.")
+@_apimanager_option
 @click.pass_obj
 def backup_configmaps(run: Run, claim: str, root: Path, name: str) -> None:
     """Save the ConfigMaps."""
-
-    def save() -> Report:
-        cluster = run.cluster()
-        return configmaps.save(cluster, root, references.of(apimanager.named(cluster, name)))
-
-    _part(run, "configmaps", claim, root, save)
+    _part(run, "configmaps", claim, root, lambda: _configmaps(run.cluster(), root, name))
 
 
 @backup_phases.command("apimanager")
 @claim_option
 @backup_option
-@click.option("--apimanager", "name", required=True, help="Its name.")
+@_apimanager_option
 @click.pass_obj
 def backup_apimanager(run: Run, claim: str, root: Path, name: str) -> None:
     """Save the APIManager, and what is ready now."""
     _part(run, "apimanager", claim, root, lambda: apimanager.save(run.cluster(), root, name))
+
+
+@backup_phases.command("external")
+@claim_option
+@backup_option
+@_apimanager_option
+@click.pass_obj
+def backup_external(run: Run, claim: str, root: Path, name: str) -> None:
+    """Save all objects of an installation whose files are external: no claim but the backup's is mounted."""
+    cluster = run.cluster()
+    parts = {
+        "secrets": partial(_secrets, cluster, root, name),
+        "configmaps": partial(_configmaps, cluster, root, name),
+        "apimanager": partial(apimanager.save, cluster, root, name, is_external=True),
+    }
+    run.output(objects=sum(len(_save_part(run, phase, claim, root, save).objects) for phase, save in parts.items()))
 
 
 @backup_phases.command("file-storage")
@@ -139,17 +158,29 @@ def backup_seal(run: Run, claim: str, root: Path) -> None:
         raise errors.NotABackup("its manifest vanished")
     claims.complete(cluster, found, sealed.manifest, sealed.digest)
     facts = sealed.manifest
-    run.output(objects=len(facts.objects), files=facts.file_storage.files, bytes=facts.file_storage.size_bytes)
-    log.info(
-        "sealed: backup %s, %d objects, %d files, %d bytes",
-        facts.backup,
-        len(facts.objects),
-        facts.file_storage.files,
-        facts.file_storage.size_bytes,
-    )
+    run.output(objects=len(facts.objects))
+    _output_files(run, facts.file_storage)
+    log.info("sealed: backup %s, %d objects, %s", facts.backup, len(facts.objects), facts.files)
+
+
+def _secrets(cluster: Cluster, root: Path, name: str) -> Report:
+    found = apimanager.named(cluster, name)
+    optional = apimanager.optional_secrets(found)
+    return secrets.save(cluster, root, optional=optional, named=references.of(found))
+
+
+def _configmaps(cluster: Cluster, root: Path, name: str) -> Report:
+    return configmaps.save(cluster, root, references.of(apimanager.named(cluster, name)))
 
 
 def _part(run: Run, phase: str, claim: str, root: Path, save: Callable[[], Report]) -> None:
+    """One part of a backup, and what it tells Argo."""
+    found = _save_part(run, phase, claim, root, save)
+    run.output(objects=len(found.objects))
+    _output_files(run, found.file_storage)
+
+
+def _save_part(run: Run, phase: str, claim: str, root: Path, save: Callable[[], Report]) -> Report:
     """One part of a backup: its data, a sync, its report; a volume that is sealed, or a part that is done, stays."""
     with volume.durable(root) as disk:
         state = volume.begin(disk, run.begin(claim))
@@ -161,8 +192,10 @@ def _part(run: Run, phase: str, claim: str, root: Path, save: Callable[[], Repor
         else:
             found = save()
             manifest.report(disk, phase, found)
-    found = found or Report()
-    run.output(objects=len(found.objects))
-    if found.file_storage:
-        run.output(files=found.file_storage.files, bytes=found.file_storage.size_bytes)
     log.info("%s: done", phase)
+    return found or Report()
+
+
+def _output_files(run: Run, facts: FileTree | None) -> None:
+    if facts:
+        run.output(files=facts.files, bytes=facts.size_bytes)

@@ -7,16 +7,19 @@ and called so.
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from steps import errors, installation, manifest, mtree, references, saved, seal, tree, volume
-from steps.manifest import Manifest, Ready, SystemStorage
+from steps.domain import Move
+from steps.manifest import External, Manifest, Ready, SystemStorage
 from steps.marks import Mark
 from steps.references import Reference
 from steps.tree import Tally
+
+_OF_ROUTES = ("Available", "RoutesReady")  # conditions of an APIManager
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Backup:
     manifest: Manifest | None
     digest: str
     name: str
+    move: Move | None = None  # to another wildcard domain
 
     @property
     def mark(self) -> Mark:
@@ -54,7 +58,19 @@ class Backup:
 
     @property
     def ready(self) -> Ready:
-        return self.manifest.source.ready if self.manifest else Ready()
+        """What was ready; under another domain without the Routes of the old one, and what depends on them."""
+        found = self.manifest.source.ready if self.manifest else Ready()
+        if self.move is None:
+            return found
+        conditions = tuple(name for name in found.conditions if name not in _OF_ROUTES)
+        return Ready(
+            conditions=conditions, deployments=found.deployments, routes=tuple(filter(self.move.stays, found.routes))
+        )
+
+    @property
+    def external(self) -> External | None:
+        """Where System's files lie, if it is not here."""
+        return self.manifest.source.external if self.manifest else None
 
     @property
     def size_bytes(self) -> int:
@@ -67,6 +83,8 @@ class Backup:
         if self.manifest is None:
             return tree.measure(self.tree)
         facts = self.manifest.file_storage
+        if facts is None:
+            return Tally()
         files = facts.files - bool(facts.placeholder)
         return Tally(files, facts.folders, facts.links, facts.size_bytes)
 
@@ -82,7 +100,18 @@ class Backup:
         data, finding = saved.read(self.root, path, self.manifest.objects[path] if self.manifest else None)
         if finding:
             raise errors.BackupDamaged([finding])
-        return data
+        return self.move.rewritten(data) if self.move else data
+
+    def under(self, wildcard_domain: str) -> "Backup":
+        """The backup as it is restored under another wildcard domain; empty: as it was.
+
+        Raises:
+            errors.BadDomain, errors.BackupDamaged
+
+        """
+        if not wildcard_domain:
+            return self
+        return replace(self, move=Move.to(str(self.apimanager["spec"].get("wildcardDomain", "")), wildcard_domain))
 
     def objects(self, folder: str, names: Iterable[str]) -> list[dict[str, Any]]:
         """Read those of the named objects that the backup holds."""
@@ -90,7 +119,12 @@ class Backup:
         return [self.read(path) for path in paths if self._lists(path)]
 
     def all_objects(self, folder: str) -> list[dict[str, Any]]:
-        """Read all objects of a folder; the operator's own backup has no others than those with known names."""
+        """Read all objects of a folder; the operator's own backup has no others than those with known names.
+
+        Raises:
+            errors.BackupDamaged
+
+        """
         listed = self.manifest.objects if self.manifest else ()
         return [self.read(path) for path in sorted(listed) if path.rpartition("/")[0] == folder]
 
@@ -110,14 +144,15 @@ class Backup:
             errors.BackupDamaged
 
         """
-        if self.manifest and (finding := seal.listing_finding(self.root, self.manifest)):
+        facts = self.manifest.file_storage if self.manifest else None
+        if facts and (finding := seal.listing_finding(self.root, facts)):
             raise errors.BackupDamaged([finding])
 
     def lines(self) -> Iterator[str]:
         """The lines of the tree's entries to restore; without digests where there is no listing."""
         if self.manifest is None:
             return map(mtree.line, Tally().kept(tree.scan(self.tree)))
-        if placeholder := self.manifest.file_storage.placeholder:
+        if (facts := self.manifest.file_storage) and (placeholder := facts.placeholder):
             return (line for line in seal.lines(self.root) if mtree.head(line)[0] != placeholder)
         return seal.lines(self.root)
 

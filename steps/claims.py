@@ -182,12 +182,13 @@ def check_free(cluster: Cluster, name: str, workflow: Workflow) -> Object | None
 
 
 class Wanted(NamedTuple):
-    """The claim of a new backup; an empty class means the cluster's default."""
+    """The claim of a new backup; an empty class means the cluster's default, `external` that it holds no files."""
 
     name: str
     storage_request: str
     storage_class: str
     volume_name: str
+    external: bool = False
 
 
 def create_backup(cluster: Cluster, wanted: Wanted, apimanager: Object, workflow: Workflow) -> Object:
@@ -204,6 +205,7 @@ def create_backup(cluster: Cluster, wanted: Wanted, apimanager: Object, workflow
         marks.WORKFLOW: workflow.name,
         marks.WORKFLOW_UID: workflow.uid,
         **({marks.THREESCALE_VERSION: version} if version else {}),
+        **({marks.FILE_STORAGE: marks.EXTERNAL} if wanted.external else {}),
     }
     annotations = {
         installation.APIMANAGER_NAME: apimanager["metadata"]["name"],

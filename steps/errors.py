@@ -154,6 +154,14 @@ class BadName(Final):
         )
 
 
+class BadDomain(Final):
+    def __init__(self, value: str) -> None:
+        super().__init__(
+            f"{value!r} is no domain for wildcard-domain: write a DNS-1123 subdomain such as apps.example.com, "
+            "without '*.'"
+        )
+
+
 class BadQuantity(Final):
     def __init__(self, value: str, parameter: str) -> None:
         super().__init__(f"{value!r} is no size for {parameter}: write a Kubernetes quantity above zero such as 10Gi")
@@ -188,8 +196,16 @@ class DatabasesNotExternal(Final):
 class FileStorageInS3(Final):
     def __init__(self, apimanager: str) -> None:
         super().__init__(
-            f"APIManager {apimanager} keeps System's FileStorage in S3: only a claim (PersistentVolumeClaim) "
-            "can be backed up"
+            f"APIManager {apimanager} keeps System's FileStorage in S3, which is yours to back up: "
+            "say so with -p file-storage=external, and the rest is backed up"
+        )
+
+
+class FileStorageInClaim(Final):
+    def __init__(self, apimanager: str) -> None:
+        super().__init__(
+            f"APIManager {apimanager} keeps System's FileStorage in a claim, not in S3: "
+            "leave out -p file-storage=external"
         )
 
 
@@ -206,12 +222,26 @@ class ReferencesMissing(Final):
         )
 
 
-class ReferencesNotAllowed(Final):
+class NamesNotAllowed(Final):
     def __init__(self, resource: str, names: Sequence[str], namespace: str) -> None:
         rule = {"apiGroups": [""], "resources": [resource], "resourceNames": list(names), "verbs": ["get"]}
         super().__init__(
-            f"not allowed to get {resource} in namespace {namespace} that the APIManager names: add to the Role "
-            f"{json.dumps(rule)}, or render the Roles with `threescale-backup manifests --from-apimanager FILE`"
+            f"not allowed to get {resource} {_several(names)} in namespace {namespace}: add to the Role "
+            f"{json.dumps(rule)}, or render the Roles with `threescale-backup manifests --from-apimanager FILE` "
+            "(or --secret NAME, --configmap NAME)"
+        )
+
+
+class OverridesWithoutRestore(Final):
+    def __init__(self) -> None:
+        super().__init__("database-overrides replace keys of restored Secrets: say -p database-secrets=restore too")
+
+
+class BadOverride(Final):
+    def __init__(self, secret: str, key: str, names: Sequence[str]) -> None:
+        super().__init__(
+            f"Secret {secret} has a key {key!r} that replaces nothing: write SECRET.KEY, for instance "
+            f"system-database.URL, with one of {_several(names)}"
         )
 
 
@@ -389,6 +419,14 @@ class ApiManagerPresent(Final):
         super().__init__(
             f"APIManager {name!r} exists in namespace {namespace} and was not made by a restore of this backup: "
             "nothing is restored over an installation; delete it or restore into another namespace"
+        )
+
+
+class DomainDiffers(Final):
+    def __init__(self, apimanager: str, found: str, asked: str) -> None:
+        super().__init__(
+            f"this backup's restore made APIManager {apimanager!r} for wildcard domain {found}, and is now asked for "
+            f"{asked}: say -p wildcard-domain={found} to go on with it, or delete it to restore under {asked}"
         )
 
 

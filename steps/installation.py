@@ -50,7 +50,10 @@ RESTORED_SECRETS = (
 )
 SECRETS = tuple(sorted((*RESTORED_SECRETS, *DATABASE_SECRETS, "system-memcache")))
 CONFIGMAPS = ("apicast-environment", "system-environment")
-EDITED_CONFIGMAPS = ("backend-environment", "system")  # made once and then left to the user, and not saved by the operator
+EDITED_CONFIGMAPS = (
+    "backend-environment",
+    "system",
+)  # made once and then left to the user, and not saved by the operator
 ZYNC_SECRET = "zync"  # noqa: S105  the name of a Secret, not its value
 
 # Without these the restored databases and the restored objects disagree: addresses of the databases, and the values

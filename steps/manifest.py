@@ -43,6 +43,19 @@ class Ready(_Model):
     routes: tuple[str, ...] = ()
 
 
+class External(_Model):
+    """Where System's files lie in S3, by the keys of its Secret; the last two only of a store that is not Amazon's."""
+
+    bucket: str
+    region: str
+    hostname: str = ""
+    path_style: str = ""
+
+    def __str__(self) -> str:
+        where = f" at {self.hostname}" if self.hostname else ""
+        return f"external, in S3 bucket {self.bucket} of {self.region}{where}"
+
+
 class Source(_Model):
     """Where a backup comes from; versions are empty where the APIManager does not record them."""
 
@@ -52,7 +65,8 @@ class Source(_Model):
     threescale_version: str = ""
     operator_version: str = ""
     wildcard_domain: str = ""
-    file_storage: Literal["PersistentVolumeClaim"] = "PersistentVolumeClaim"
+    file_storage: Literal["PersistentVolumeClaim", "external"] = "PersistentVolumeClaim"
+    external: External | None = None
     system_storage: SystemStorage = SystemStorage()
     ready: Ready = Ready()
 
@@ -91,10 +105,18 @@ class Manifest(_Model):
     ended: datetime
     source: Source
     objects: dict[str, Digest]
-    file_storage: FileTree
+    file_storage: FileTree | None = None  # None where it is external
+
+    @property
+    def files(self) -> str:
+        """System's files in words."""
+        if self.file_storage is None:
+            return f"file-storage: {self.source.external}"
+        return f"{self.file_storage.files} files, {self.file_storage.size_bytes} bytes"
 
 
-PHASES = ("secrets", "configmaps", "apimanager", "file-storage")
+FILE_STORAGE = "file-storage"
+PHASES = ("secrets", "configmaps", "apimanager", FILE_STORAGE)
 
 
 def report(disk: Disk, phase: str, facts: Report) -> None:
@@ -115,6 +137,11 @@ def reported(root: Path, phase: str) -> Report | None:
         return None
     except ValidationError as error:
         raise errors.BackupDamaged([f"{_report_path(phase)} is no report"]) from error
+
+
+def text(manifest: Manifest) -> bytes:
+    """Write a manifest as it lies on the volume; what does not apply to it is left out, for readers of before."""
+    return volume.as_json(manifest.model_dump(mode="json", exclude_none=True))
 
 
 def parse(data: bytes) -> Manifest:

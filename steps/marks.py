@@ -14,6 +14,8 @@ STATE = PREFIX + "state"
 WORKFLOW = PREFIX + "workflow"
 WORKFLOW_UID = PREFIX + "workflow-uid"
 THREESCALE_VERSION = PREFIX + "threescale-version"
+FILE_STORAGE = PREFIX + "file-storage"
+EXTERNAL = "external"  # System's files are in S3, not in a claim
 STARTED = PREFIX + "started"
 ENDED = PREFIX + "ended"
 
@@ -25,6 +27,11 @@ MANIFEST_DIGEST = PREFIX + "manifest-sha256"
 RESTORE_STATE = PREFIX + "restore"
 
 BEGUN = "begun"
+
+
+def place(*, external: bool) -> str:
+    """Where System's files are, as a phase tells the next."""
+    return EXTERNAL if external else "claim"
 
 
 class Mark(NamedTuple):

@@ -104,7 +104,7 @@ def absent(cluster: Cluster, references: Iterable[Reference]) -> list[Reference]
     """Those that lead to nothing in the namespace.
 
     Raises:
-        errors.ReferencesNotAllowed: the Role lacks names, all of them are in the sentence.
+        errors.NamesNotAllowed: the Role lacks names, all of them are in the sentence.
 
     """
     missing, refused = [], []
@@ -117,7 +117,7 @@ def absent(cluster: Cluster, references: Iterable[Reference]) -> list[Reference]
             refused.append(each)
     for kind in (installation.SECRET, installation.CONFIGMAP):
         if named := names(refused, kind):
-            raise errors.ReferencesNotAllowed(kind.resource, named, cluster.namespace)
+            raise errors.NamesNotAllowed(kind.resource, named, cluster.namespace)
     return missing
 
 

@@ -4,7 +4,8 @@ The operator checks next to nothing of this; its documentation asks the person t
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from steps import (
     apimanager,
@@ -32,6 +33,7 @@ from steps.installation import (
     SECRET,
     Kind,
 )
+from steps.secrets import EXPECTED, Databases
 from steps.system_storage import Asked
 
 log = logging.getLogger(__name__)
@@ -47,23 +49,34 @@ def check_backup(cluster: Cluster, wanted: Wanted, workflow: Workflow) -> tuple[
     claims.check_name(wanted.name)
     claims.check_size(wanted.storage_request, "storage-request")
     found = apimanager.find(cluster)
-    apimanager.check(found)
+    apimanager.check(found, external=wanted.external)
     named = references.of(found)
     optional, unneeded_keys = apimanager.optional_secrets(found), apimanager.unneeded_keys(found)
     secrets.check(cluster, optional=optional, unneeded_keys=unneeded_keys, named=named)
     configmaps.check(cluster, named)
     claims.check_free(cluster, wanted.name, workflow)
+    if wanted.external:
+        log.info("file-storage: %s; it is not in this backup", apimanager.external(cluster, found))
+        return found, claims.ANYWHERE
     storage = claims.find(cluster, installation.SYSTEM_STORAGE)
     return found, claims.placement(cluster, storage, workflow)
 
 
-def check_restore(cluster: Cluster, claim: str, workflow: Workflow, claim_wait_s: float, *, last_try: bool) -> None:
+def check_restore(
+    cluster: Cluster,
+    claim: str,
+    workflow: Workflow,
+    claim_wait_s: float,
+    *,
+    databases: Databases = EXPECTED,
+    last_try: bool,
+) -> None:
     """See, without the backup mounted, that a restore may begin.
 
     Raises:
         errors.ClaimMissing and its like: the backup can't be mounted.
         errors.ApiManagerPresent, errors.InstallationLeft (errors.InstallationGoing before the last try)
-        errors.ObjectsMissing, errors.KeysMissing: a database Secret.
+        errors.ObjectsMissing, errors.KeysMissing: a database Secret, where these are expected.
 
     """
     digest = marks.annotation(claims.check_mountable(cluster, claim, workflow, claim_wait_s), marks.MANIFEST_DIGEST)
@@ -74,7 +87,8 @@ def check_restore(cluster: Cluster, claim: str, workflow: Workflow, claim_wait_s
             raise errors.ApiManagerPresent(obj["metadata"]["name"], cluster.namespace)
     if not found and (left := _left(cluster)):
         raise (errors.InstallationLeft if last_try else errors.InstallationGoing)(cluster.namespace, left)
-    check_database_secrets(cluster, living(cluster), last_try=last_try)
+    if not databases.restored:
+        check_database_secrets(cluster, living(cluster), last_try=last_try)
 
 
 def check_database_secrets(cluster: Cluster, alive: Collection[str], *, last_try: bool) -> None:
@@ -128,7 +142,15 @@ def check_version(cluster: Cluster, backup: Backup, asked: str) -> None:
         raise errors.VersionDiffers(recorded, operator, "the operator in the namespace")
 
 
-def prepare_restore(cluster: Cluster, backup: Backup, asked: Asked, threescale_version: str, *, last_try: bool) -> None:
+def prepare_restore(
+    cluster: Cluster,
+    backup: Backup,
+    asked: Asked,
+    threescale_version: str,
+    *,
+    databases: Databases = EXPECTED,
+    last_try: bool,
+) -> None:
     """See, with the backup mounted, that it is whole and nothing speaks against it; then create system-storage.
 
     Raises:
@@ -137,30 +159,53 @@ def prepare_restore(cluster: Cluster, backup: Backup, asked: Asked, threescale_v
     """
     check_whole(cluster, backup)
     check_version(cluster, backup, threescale_version)
-    if apimanager.present(cluster, backup.mark) is not None:
+    if (made := apimanager.present(cluster, backup.mark)) is not None:
+        found, asked_for = (str(obj["spec"].get("wildcardDomain", "")) for obj in (made, backup.apimanager))
+        if found != asked_for:
+            raise errors.DomainDiffers(made["metadata"]["name"], found, asked_for)
         log.info("this backup's restore made the APIManager already: only the Routes are left to do")
         return
+    of_databases = databases.to_restore(cluster, backup)
+    wanted = [*secrets.to_restore(backup), *of_databases]
+    _tell_domains(backup, of_databases)
     alive = living(cluster)
     if lacking := [str(each) for each in objects.absent(cluster, backup.named) if not backup.holds(each)]:
         raise errors.ReferencesMissing(lacking, cluster.namespace)
-    result = objects.compare(cluster, SECRET, secrets.to_restore(backup), alive)
+    result = objects.compare(cluster, SECRET, wanted, alive)
     more = objects.compare(cluster, CONFIGMAP, configmaps.to_restore(backup), alive)
     result.differing += more.differing
     result.going += more.going
+    existing = None if backup.external else cluster.get(CLAIM, installation.SYSTEM_STORAGE)
     new = system_storage.wanted(backup, asked)
-    existing = cluster.get(CLAIM, installation.SYSTEM_STORAGE)
     if existing is not None and (reason := objects.going(existing, alive)):
         held = claims.holders(cluster, installation.SYSTEM_STORAGE)
         by = f" (held by pod {', '.join(held)}, also one that has ended holds it)" if held else ""
         result.going.append(f"{CLAIM.name} {installation.SYSTEM_STORAGE} {reason}{by}")
-    check_database_secrets(cluster, alive, last_try=last_try)
+    if not databases.restored:
+        check_database_secrets(cluster, alive, last_try=last_try)
     result.refuse(cluster.namespace, last_try=last_try)
+    if backup.external:
+        log.info("file-storage: %s; there is nothing to copy", backup.external)
+        return
     if existing is not None:
         system_storage.check(existing, backup)
         log.info("%s %s: kept", CLAIM.name, installation.SYSTEM_STORAGE)
         return
     cluster.create(CLAIM, new)
     log.info("%s %s: created", CLAIM.name, installation.SYSTEM_STORAGE)
+
+
+def _tell_domains(backup: Backup, databases: Sequence[Object]) -> None:
+    """Say what another wildcard domain changes, and what it leaves."""
+    if (move := backup.move) is None:
+        return
+    original = replace(backup, move=None)
+    saved = [original.apimanager, *secrets.to_restore(original), *databases, *configmaps.to_restore(original)]
+    for each in (place for obj in saved for place in move.rewrites(obj)):
+        log.info("%s: %s becomes %s", each, move.old, move.new)
+    for each in (place for obj in saved for place in move.others(obj)):
+        log.info("%s: holds %s and stays as it is", each, move.old)
+    log.info(move.left_to_do)
 
 
 def living(cluster: Cluster) -> set[str]:

@@ -1,7 +1,7 @@
 """What an APIManager names beyond the well-known objects: Secrets and ConfigMaps without which 3scale comes up in part.
 
-They are found by how a field is called and shaped, as the operator's API and Kubernetes' own spell it, and not by a list
-of paths: a reference that a later operator knows is followed too.
+They are found by how a field is called and shaped, as the operator's API and Kubernetes' own spell it, and not by a
+list of paths: a reference that a later operator knows is followed too.
 """
 
 import re

@@ -55,6 +55,8 @@ def wait(cluster: Cluster, backup: Backup, ready: str, patience: Patience) -> No
         errors.WaitedInVain: its sentence says what was missing last.
 
     """
+    if ready == "as-before" and backup.move and backup.ready == Ready():
+        ready = "deployments"  # nothing is known of before, and Available waits for hosts that only 3scale can change
     judge = {"available": _available, "deployments": _deployments, "as-before": _as_before}[ready]
     warning = _wait(f"3scale ({ready})", lambda: judge(_state(cluster, backup), backup.ready), patience)
     log.info(warning or "3scale is ready")

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from steps import errors, mtree, references, saved, tree, volume
 from steps.installation import SECRET
-from steps.manifest import PHASES, Manifest, reported
+from steps.manifest import FILE_STORAGE, PHASES, FileTree, Manifest, reported, text
 from steps.mtree import Entry
 from steps.references import Reference
 from steps.volume import Disk
 
-
+_TREE = (volume.LISTING, volume.TREE)
 _FOLDERS = frozenset({volume.REFERENCED_SECRETS, volume.REFERENCED_CONFIGMAPS})
 
 
@@ -34,8 +34,13 @@ def close(disk: Disk, *, tool_version: str, begin: volume.Begin, started: dateti
     reports = [report for report in found.values() if report]
     source = next((report.source for report in reports if report.source), None)
     file_storage = next((report.file_storage for report in reports if report.file_storage), None)
-    if len(reports) < len(PHASES) or source is None or file_storage is None:
-        raise errors.PhasesMissing([phase for phase, facts in found.items() if facts is None])
+    needed = [phase for phase in PHASES if phase != FILE_STORAGE or source is None or source.external is None]
+    if missing := [phase for phase in needed if found[phase] is None]:
+        raise errors.PhasesMissing(missing)
+    if source is None or (file_storage is None) != (source.external is not None):
+        raise errors.BackupDamaged(
+            [f"{volume.REPORTS} say too little, or of {FILE_STORAGE} both that it is here and not"]
+        )
     manifest = Manifest(
         tool_version=tool_version,
         backup=begin.backup,
@@ -51,7 +56,7 @@ def close(disk: Disk, *, tool_version: str, begin: volume.Begin, started: dateti
     if wrong := errors.Few.of(chain.from_iterable(looks)):
         raise errors.BackupDamaged(wrong)
     volume.write(root, volume.SUMS, _sums(manifest))
-    disk.commit(volume.MANIFEST, volume.as_json(manifest.model_dump(mode="json")))
+    disk.commit(volume.MANIFEST, text(manifest))
     return manifest
 
 
@@ -85,13 +90,16 @@ def findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:
             path = str(file.relative_to(root))
             if path not in manifest.objects and path not in _FOLDERS:
                 yield f"{path} is not in the manifest"
-    if finding := listing_finding(root, manifest):
+    facts = manifest.file_storage
+    if facts is None:
+        yield from (f"{name} is there, though the files are external" for name in _TREE if (root / name).exists())
+        return
+    if finding := listing_finding(root, facts):
         yield finding  # the listing can't judge the tree then
         return
     counted = tree.Tally()
     entries = counted.kept(listed(root))
     yield from (f"{volume.TREE}: {finding}" for finding in tree.compare(entries, root / volume.TREE, digests=digests))
-    facts = manifest.file_storage
     expected_counts = (facts.files, facts.folders, facts.links, facts.size_bytes)
     if (counted.files, counted.folders, counted.links, counted.size_bytes) != expected_counts:
         yield f"{volume.LISTING} lists other counts than were found in the source"
@@ -113,7 +121,7 @@ def _lacking(root: Path, manifest: Manifest) -> Iterator[str]:
 
 def _strangers(root: Path, manifest: Manifest) -> Iterator[str]:
     known = {path.partition("/")[0] for path in manifest.objects}
-    known |= {volume.BEGIN, volume.REPORTS, volume.LISTING, volume.TREE, volume.SUMS}
+    known |= {volume.BEGIN, volume.REPORTS, volume.LISTING, volume.TREE, volume.SUMS, volume.REFERENCED}
     yield from (f"{name} at the root is no part of a backup" for name in volume.content(root) if name not in known)
 
 
@@ -127,9 +135,9 @@ def sums_findings(root: Path, manifest: Manifest) -> Iterator[str]:
         yield f"{volume.SUMS} is missing or not the manifest's"
 
 
-def listing_finding(root: Path, manifest: Manifest) -> str:
+def listing_finding(root: Path, facts: FileTree) -> str:
     """Say what is wrong with the listing itself, empty if it is the manifest's."""
-    path, expected = volume.LISTING, manifest.file_storage.listing
+    path, expected = volume.LISTING, facts.listing
     try:
         size, sha256 = tree.digest(root / path)
     except OSError as error:
@@ -142,5 +150,6 @@ def listing_finding(root: Path, manifest: Manifest) -> str:
 def _sums(manifest: Manifest) -> bytes:
     """What `sha256sum -c` reads at the root of the volume."""
     lines = {path: digest.sha256 for path, digest in manifest.objects.items()}
-    lines[volume.LISTING] = manifest.file_storage.listing.sha256
+    if manifest.file_storage:
+        lines[volume.LISTING] = manifest.file_storage.listing.sha256
     return "".join(f"{sha256}  {path}\n" for path, sha256 in sorted(lines.items())).encode()

@@ -1,11 +1,13 @@
 """The Secrets of an installation: thirteen are saved, and those that the APIManager names; nine and these are restored.
 
 The three with the databases' addresses are the user's to restore, as the documentation says, because a restored
-installation may use other databases; system-memcache is saved and never restored, as the operator does.
+installation may use other databases; they come from the backup where that is asked for. system-memcache is saved and
+never restored, as the operator does.
 """
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from steps import errors, installation, marks, objects, volume
 from steps.backup import Backup
@@ -69,13 +71,60 @@ def to_restore(backup: Backup) -> list[Object]:
     return [*known, *backup.all_objects(volume.REFERENCED_SECRETS)]
 
 
+class Databases(NamedTuple):
+    """Where the Secrets with the databases' addresses come from: the user, or the backup and a Secret over it."""
+
+    restored: bool = False
+    overrides: str = ""  # name of a Secret with keys SECRET.KEY, whose values replace the backup's
+
+    def to_restore(self, cluster: Cluster, backup: Backup) -> list[Object]:
+        """Those of the three that come from the backup, complete.
+
+        Raises:
+            errors.ObjectsMissing, errors.NamesNotAllowed, errors.BadOverride, errors.KeysMissing, errors.BackupDamaged
+
+        """
+        if not self.restored:
+            return []
+        saved = {obj["metadata"]["name"]: obj for obj in backup.objects(volume.SECRETS, installation.DATABASE_SECRETS)}
+        for key, value in self._read(cluster).items():
+            name, _, own = key.partition(".")
+            if name not in saved or not own:
+                raise errors.BadOverride(self.overrides, key, sorted(saved))
+            saved[name] = {**saved[name], "data": {**(saved[name].get("data") or {}), own: value}}
+        for obj in saved.values():
+            check_keys(obj, f"{cluster.namespace}, as it would be restored,")
+        return list(saved.values())
+
+    def _read(self, cluster: Cluster) -> dict[str, str]:
+        if not self.overrides:
+            return {}
+        try:
+            found = cluster.get(SECRET, self.overrides)
+        except errors.NotAllowed as error:
+            raise errors.NamesNotAllowed(SECRET.resource, [self.overrides], cluster.namespace) from error
+        if found is None:
+            raise errors.ObjectsMissing(SECRET.name, [self.overrides], cluster.namespace)
+        return found.get("data") or {}
+
+
+EXPECTED = Databases()
+
+
 def restore(
-    cluster: Cluster, backup: Backup, living: Collection[str], mark: marks.Mark, *, last_try: bool
+    cluster: Cluster,
+    backup: Backup,
+    living: Collection[str],
+    mark: marks.Mark,
+    *,
+    last_try: bool,
+    databases: Databases = EXPECTED,
 ) -> objects.Comparison:
     """Create them, keep those that say the same.
 
     Raises:
-        as `objects.restore`
+        as `objects.restore`, `Databases.to_restore`
 
     """
-    return objects.restore(cluster, SECRET, to_restore(backup), living, mark, last_try=last_try)
+    wanted = [*to_restore(backup), *databases.to_restore(cluster, backup)]
+    return objects.restore(cluster, SECRET, wanted, living, mark, last_try=last_try)

@@ -18,6 +18,7 @@ STEPS = [
     "prerequisites routes outcome",
     "secrets configmaps apimanager file_storage",
     "system_storage",
+    "operators_restore",
     "claims objects",
     "backup events",
     "seal",
@@ -25,7 +26,7 @@ STEPS = [
     "tree",
     "ahead",
     "manifest cluster",
-    "volume interruption medium references",
+    "volume interruption medium references domain",
     "marks mtree installation errors",
 ]
 WORKFLOWS = [

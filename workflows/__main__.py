@@ -56,6 +56,9 @@ def rehearse(keep: Path | None) -> None:
 @click.option("--namespace", metavar="NS", help="Namespace of the 3scale installation; else that of `kubectl apply`.")
 @click.option("--schedule", metavar="CRON", help='A CronWorkflow too, for instance "0 2 * * *".')
 @click.option("--timezone", default="UTC", show_default=True, help="Time zone of the schedule.")
+@click.option(
+    "--argument", "arguments", multiple=True, metavar="NAME=VALUE", help="Of each night's backup: storage-request=20Gi."
+)
 @click.option("--fs-group", type=click.IntRange(0), metavar="N", help="Group of the volumes; not on OpenShift.")
 @click.option("--run-as-user", type=click.IntRange(1), metavar="N", help="User of the phases; not on OpenShift.")
 @click.option(
@@ -67,6 +70,7 @@ def rehearse(keep: Path | None) -> None:
     help="An APIManager, `-` for stdin: the Roles name the Secrets that it names.",
 )
 @click.option("--secret", "secrets", multiple=True, metavar="NAME", help="A Secret more that the Roles name.")
+@click.option("--configmap", "configmaps", multiple=True, metavar="NAME", help="A ConfigMap more that the Roles name.")
 @click.option("--all-secrets", is_flag=True, help="Let the accounts read every Secret of the namespace instead.")
 @click.option(
     "--output", type=_FOLDER, metavar="DIR", help="One file a resource; else one stream for `kubectl apply -f -`."
@@ -76,10 +80,12 @@ def manifests(  # noqa: PLR0913  one argument an option
     namespace: str | None,
     schedule: str | None,
     timezone: str,
+    arguments: Sequence[str],
     fs_group: int | None,
     run_as_user: int | None,
     sources: Sequence[TextIO],
     secrets: Sequence[str],
+    configmaps: Sequence[str],
     all_secrets: bool,
     output: Path | None,
 ) -> None:
@@ -92,6 +98,13 @@ def manifests(  # noqa: PLR0913  one argument an option
     from workflows.phases import Settings
     from workflows.schedule import BadScheduleError
 
+    nightly = dict(word.partition("=")[::2] for word in arguments)
+    if len(nightly) < len(arguments):
+        _refuse("--argument is given twice for the same name")
+    if wrong := [word for word in arguments if "=" not in word]:
+        _refuse(f"--argument {wrong[0]!r}: write NAME=VALUE, for instance storage-request=20Gi")
+    if nightly and schedule is None:
+        _refuse("--argument is for the backups of a schedule: say --schedule too")
     named = [reference for source in sources for reference in _references(source)]
     try:
         settings = Settings(
@@ -100,15 +113,15 @@ def manifests(  # noqa: PLR0913  one argument an option
             fs_group=fs_group,
             run_as_user=run_as_user,
             secrets=(*secrets, *references.names(named, SECRET)),
-            configmaps=tuple(references.names(named, CONFIGMAP)),
+            configmaps=(*configmaps, *references.names(named, CONFIGMAP)),
             all_secrets=all_secrets,
         )
-        rendered = rendering.render(settings, schedule, timezone)
+        rendered = rendering.render(settings, schedule, timezone, nightly)
     except BadScheduleError as error:
         _refuse(str(error))
     except ValidationError as error:
         wrong = [f"--{str(problem['loc'][0]).removesuffix('s')} {problem['input']!r}" for problem in error.errors()]
-        _refuse(f"{' and '.join(wrong)}: an image is one word, a namespace a DNS-1123 label, a Secret's name a subdomain")
+        _refuse(f"{' and '.join(wrong)}: an image is one word, a namespace a DNS-1123 label, an object a subdomain")
     if output is None:
         click.echo("---\n".join(rendering.to_yaml(manifest) for manifest in rendered), nl=False)
     else:
@@ -149,13 +162,16 @@ def workflow(source: TextIO) -> None:
 
 @main.command()
 @click.argument("folder", type=_FOLDER, metavar="DIR")
-def verify(folder: Path) -> None:
+@click.option("--for-operator", is_flag=True, help="Say too whether the operator's APIManagerRestore could take it.")
+def verify(folder: Path, *, for_operator: bool) -> None:
     """Check a backup on a mounted or copied volume, every byte of it."""
-    from steps import backup, errors
+    from steps import backup, errors, operators_restore
 
     try:
         opened = backup.open_at(folder)
         findings = list(opened.findings(digests=True))
+        objections = list(operators_restore.objections(opened)) if for_operator else []
+        left = [repr(path) for path in operators_restore.left_behind(opened)] if for_operator else []
     except errors.PhaseError as error:
         _refuse(f"{folder}: {error}")
     for finding in findings:
@@ -166,10 +182,16 @@ def verify(folder: Path) -> None:
         maker = (
             f"backup {opened.name} of 3scale {opened.manifest.source.threescale_version or '(version not recorded)'}"
         )
-    click.echo(
-        f"{'NOT whole' if findings else 'whole'}: {maker}, {opened.counts.entries} entries, {opened.size_bytes} bytes"
-    )
-    sys.exit(1 if findings else 0)
+    here = f"{opened.counts.entries} entries, {opened.size_bytes} bytes"
+    files = f"file-storage: {opened.external}" if opened.external else here
+    click.echo(f"{'NOT whole' if findings else 'whole'}: {maker}, {files}")
+    for objection in objections:
+        click.echo(f"the operator's APIManagerRestore can't take it: {objection}")
+    if for_operator and not objections and not findings:
+        click.echo(
+            f"the operator's APIManagerRestore can take it{', but leaves behind ' if left else ''}{', '.join(left)}"
+        )
+    sys.exit(1 if findings or objections else 0)
 
 
 def _references(source: TextIO) -> "list[Reference]":

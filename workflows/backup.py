@@ -1,6 +1,7 @@
 """The backup, top to bottom: prepare a claim, save the four parts side by side, seal.
 
-Three levels deep, because each level of a DAG costs a controller round (10 s by default).
+Three levels deep, because each level of a DAG costs a controller round (10 s by default). Where System's files are
+external there is no claim of theirs to mount, so one phase saves the rest in the place of the four.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,20 @@ from hera.workflows.models import ValueFrom
 
 from workflows import template
 from workflows.parameters import BackupParameters, by_name
-from workflows.phases import APIMANAGER, CLAIM, Mount, Settings, count, output, phase, together_on, value, words
+from workflows.phases import (
+    APIMANAGER,
+    CLAIM,
+    EXTERNAL,
+    FILE_STORAGE,
+    Mount,
+    Settings,
+    count,
+    output,
+    phase,
+    together_on,
+    value,
+    words,
+)
 
 NAME = "threescale-backup"
 
@@ -51,6 +65,7 @@ def backup(settings: Settings) -> WorkflowTemplate:
                 output(APIMANAGER),
                 output("node-operator"),
                 output("node"),
+                output(FILE_STORAGE),
             ],
         )
 
@@ -58,23 +73,25 @@ def backup(settings: Settings) -> WorkflowTemplate:
             name: str,
             *arguments: str,
             more: Sequence[str] = (),
-            mount: Mount = Mount.SOURCE_LISTED,
+            mount: Mount | None = Mount.SOURCE_LISTED,
             timeout: str = "15m",
         ) -> Task:
-            """One of the four that run side by side: every one lists both claims, so that the scheduler sees both."""
+            """One of those that run side by side: every one lists both claims, so that the scheduler sees both."""
             own = phase(
                 settings,
                 ["backup", name],
                 inputs=[_CLAIM, _APIMANAGER, *_PLACE, *(asked[item] for item in more)],
                 arguments=["--claim", value(CLAIM), *arguments, *words(more)],
                 outputs=[count("objects"), count("files"), count("bytes")],
-                mounts=[Mount.BACKUP, mount],
+                mounts=[Mount.BACKUP, *([mount] if mount else [])],
                 claim=CLAIM,
                 affinity=together_on(value("node-operator"), value("node")),
                 timeout=timeout,
             )
             told = {item: built.get_parameter(item) for item in more}
-            return Task(name=name, template=own, arguments={**made, **told})
+            files = first.get_parameter(FILE_STORAGE).value
+            when = f"{files} {'!=' if mount else '=='} {EXTERNAL}"
+            return Task(name=name, template=own, arguments={**made, **told}, when=when)
 
         seal = phase(
             settings,
@@ -98,6 +115,7 @@ def backup(settings: Settings) -> WorkflowTemplate:
                 part("configmaps", "--apimanager", value(APIMANAGER)),
                 part("apimanager", "--apimanager", value(APIMANAGER)),
                 part("file-storage", more=["workers"], mount=Mount.SOURCE, timeout="6h"),
+                part("external", "--apimanager", value(APIMANAGER), mount=None),  # instead of these, without a source
             ]
             last = Task(name="seal", template=seal, arguments={CLAIM: first.get_parameter(CLAIM)})
             for each in parts:

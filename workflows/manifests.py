@@ -5,6 +5,7 @@ A workflow with a wrong reference is accepted by Kubernetes and fails when it st
 
 import re
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -34,8 +35,13 @@ class BadReferenceError(ValueError):
     """A manifest refers to what is not there; the text names all of it."""
 
 
-def render(settings: Settings, cron: str | None = None, timezone: str = "UTC") -> list[Manifest]:
-    """Render everything: access first, then the templates, then the schedule where there is one.
+def render(
+    settings: Settings,
+    cron: str | None = None,
+    timezone: str = "UTC",
+    arguments: Mapping[str, str] = MappingProxyType({}),
+) -> list[Manifest]:
+    """Render everything: access first, then the templates, then the schedule with its arguments where there is one.
 
     Raises:
         schedule.BadScheduleError
@@ -43,7 +49,7 @@ def render(settings: Settings, cron: str | None = None, timezone: str = "UTC") -
     """
     built = [backup(settings).to_dict(), restore(settings).to_dict()]
     if cron is not None:
-        built.append(schedule(settings, cron, timezone).to_dict())
+        built.append(schedule(settings, cron, timezone, arguments).to_dict())
     manifests = [*access(settings), *built]
     problems = [problem for manifest in manifests for problem in check(manifest)]
     if problems:

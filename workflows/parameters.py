@@ -25,6 +25,9 @@ class BackupParameters(Parameters):
     """StorageClass of that claim. Empty: the cluster's default."""
     volume_name: str = Field(default="", alias="volume-name")
     """An existing, empty PersistentVolume to use. The claim's class is then `storage-class`, or none."""
+    file_storage: Literal["", "external"] = Field(default="", alias="file-storage")
+    """`external`: System's files lie in S3 and are yours to back up; where, and the Secret for it, are saved. Empty:
+    they are copied, and S3 is refused."""
     workers: Workers = ""
     """How many processes copy System's files side by side. Empty: as suits the processors and the volumes."""
 
@@ -42,6 +45,15 @@ class RestoreParameters(Parameters):
     """Size of the new system-storage. Empty: as it was, or what the data need if that is more."""
     threescale_version: str = Field(default="", alias="threescale-version")
     """3scale's major.minor, only where the operator's version can't be read in this namespace, for instance 2.16."""
+    database_secrets: Literal["expect", "restore"] = Field(default="expect", alias="database-secrets")
+    """Secrets backend-redis, system-database and system-redis: `expect` them to be there, or `restore` the
+    backup's."""
+    database_overrides: str = Field(default="", alias="database-overrides")
+    """With `database-secrets=restore`: a Secret of yours, whose keys SECRET.KEY (system-database.URL) replace the
+    backup's."""
+    wildcard_domain: str = Field(default="", alias="wildcard-domain")
+    """Another wildcard domain than the backup's, for instance apps.example.com; the tenants' own hosts stay. Empty: as
+    it was."""
     workers: Workers = ""
     """How many processes copy System's files side by side. Empty: as suits the processors and the volumes."""
     ready: Literal["as-before", "available", "deployments"] = "as-before"

@@ -38,6 +38,8 @@ CLAIM = "backupPersistentVolumeClaimName"  # the operator's spelling, in its sta
 APIMANAGER = "apiManagerSourceName"
 CLAIM_NAME = "claim-name"
 SYSTEM_STORAGE = "system-storage"
+FILE_STORAGE = "file-storage"
+EXTERNAL = "external"  # a value of it: in S3, not in a claim
 
 BACKUP_PATH = "/backup"
 FILE_STORAGE_PATH = "/system-filestorage"

@@ -106,9 +106,11 @@ def apimanagers(text: str) -> list[Manifest]:
     Raises:
         BadResourceError: there is none.
     """
-    documents = [item for item in _documents(text) if isinstance(item, dict)]
-    listed = [item for document in documents for item in document.get("items") or [] if isinstance(item, dict)]
-    found = [item for item in (*documents, *listed) if item.get("kind") == "APIManager"]
+    found = []
+    for document in _documents(text):
+        items = document.get("items") if isinstance(document, dict) else None  # of a List
+        every = items if isinstance(items, list) else [document]
+        found += [item for item in every if isinstance(item, dict) and item.get("kind") == "APIManager"]
     if not found:
         raise BadResourceError("no APIManager is in it: `kubectl get apimanager -o yaml` gives one")
     return found

@@ -7,10 +7,12 @@ from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
 
 from workflows import template
 from workflows.parameters import RestoreParameters, by_name
-from workflows.phases import CLAIM_NAME, Mount, Settings, count, phase, value, words
+from workflows.phases import CLAIM_NAME, EXTERNAL, FILE_STORAGE, Mount, Settings, count, output, phase, value, words
 
 NAME = "threescale-restore"
 BACKUP = Mount.BACKUP_READ_ONLY
+DOMAIN = "wildcard-domain"
+DATABASES = ("database-secrets", "database-overrides")
 _COPIED = [count("files"), count("bytes")]
 _CREATED = [count("created"), count("kept")]
 
@@ -38,8 +40,8 @@ def restore(settings: Settings) -> WorkflowTemplate:
         entrypoint="restore",
         title="Restore 3scale",
         description="Restores a backup's Secrets, ConfigMaps, System FileStorage and APIManager into this namespace, "
-        "which must hold no 3scale. Before it: restore the databases and the Secrets backend-redis, system-redis and "
-        "system-database.",
+        "which must hold no 3scale. Before it: restore the databases, and the Secrets backend-redis, system-redis and "
+        "system-database unless database-secrets=restore.",
         arguments=list(asked.values()),
         advice=_ADVICE,
     ) as built:
@@ -57,19 +59,21 @@ def restore(settings: Settings) -> WorkflowTemplate:
             return Task(name=name, template=own, arguments={item: built.get_parameter(item) for item in mine})
 
         with DAG(name="restore", fail_fast=False):
-            check = task("check")
+            check = task("check", *DATABASES)
             prepare = task(
                 "prepare",
-                *("storage-class", "access-mode", "storage-request", "threescale-version"),
+                *("storage-class", "access-mode", "storage-request", "threescale-version", DOMAIN, *DATABASES),
                 *("workers", "ready", "wait-minutes"),  # here only to be refused before anything is made
                 mounts=[BACKUP],
+                outputs=[output(FILE_STORAGE)],
             )
             file_storage = task("file-storage", "workers", mounts=[BACKUP, Mount.TARGET], outputs=_COPIED, timeout="6h")
-            secrets = task("secrets", mounts=[BACKUP], outputs=_CREATED)
-            configmaps = task("configmaps", mounts=[BACKUP], outputs=_CREATED)
-            apimanager = task("apimanager", mounts=[BACKUP], outputs=[count("created")])
+            file_storage.when = f"{prepare.get_parameter(FILE_STORAGE).value} != {EXTERNAL}"
+            secrets = task("secrets", DOMAIN, *DATABASES, mounts=[BACKUP], outputs=_CREATED)
+            configmaps = task("configmaps", DOMAIN, mounts=[BACKUP], outputs=_CREATED)
+            apimanager = task("apimanager", DOMAIN, mounts=[BACKUP], outputs=[count("created")])
             look_s = ["--look-s", f"{settings.look_s:g}"]
-            routes = task("routes", "ready", "wait-minutes", more=look_s, mounts=[BACKUP], timeout="5h")
+            routes = task("routes", "ready", "wait-minutes", DOMAIN, more=look_s, mounts=[BACKUP], timeout="5h")
 
             check >> prepare
             prepare >> file_storage

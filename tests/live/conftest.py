@@ -17,6 +17,7 @@ from tests.live.second_node import FIRST, SECOND
 from tests.live.stage import Stage
 from tests.live.volumes import Opener
 from workflows.phases import Settings
+from workflows.rehearsal.threescale_objects import REFERENCED_SECRETS
 
 FIRST_USER = 1_000_680_000  # as OpenShift numbers the users of a namespace; no image knows one
 PREFIX = "threescale-backup-test-"
@@ -76,7 +77,14 @@ def new_stage(
         kubernetes.create(namespaced(namespace))
         made.append(namespace)
         opener.namespaces.add(namespace)
-        settings = Settings(image=image, namespace=namespace, run_as_user=user, fs_group=user, look_s=_LOOK_S)
+        settings = Settings(
+            image=image,
+            namespace=namespace,
+            run_as_user=user,
+            fs_group=user,
+            secrets=REFERENCED_SECRETS,
+            look_s=_LOOK_S,
+        )
         return stage.build(kubernetes, settings.model_copy(update=changes), opener, tmp_path)
 
     yield make

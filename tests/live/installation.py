@@ -74,7 +74,7 @@ class Installation:
 
     def lose(self) -> None:
         """Lose the APIManager with all that it owns, and the Secrets."""
-        for name in (*objects.SECRETS, objects.DERIVED_SECRET):
+        for name in (*objects.SECRETS, *objects.REFERENCED_SECRETS, objects.DERIVED_SECRET):
             self._kubernetes.delete("secrets", self.namespace, name)
         self._kubernetes.delete("apimanagers", self.namespace, threescale.NAME)
         until("the garbage collector", self._all_gone, 60)

@@ -19,7 +19,7 @@ from tests.live.local_volumes import LocalVolumes
 from tests.live.scheduler import NO_IMAGE, Scheduler
 from tests.live.second_node import FIRST, SECOND, SecondNode
 from tests.live.stage import Stage
-from workflows.phases import APIMANAGER, CLAIM, SYSTEM_STORAGE
+from workflows.phases import APIMANAGER, CLAIM, FILE_STORAGE, SYSTEM_STORAGE
 from workflows.rehearsal import threescale
 from workflows.rehearsal.pod import Order
 
@@ -64,11 +64,17 @@ class Place:
             self.volumes.wait_until_bound(self.stage.namespace, BACKUP)
         claims.wait_for_volume(self.cluster, BACKUP, 30)
         operator, node = claims.placement(self.cluster, claims.find(self.cluster, SYSTEM_STORAGE), WORKFLOW)
-        told = {CLAIM: BACKUP, APIMANAGER: threescale.NAME, "node-operator": operator, "node": node}
+        told = {
+            CLAIM: BACKUP,
+            APIMANAGER: threescale.NAME,
+            "node-operator": operator,
+            "node": node,
+            FILE_STORAGE: "claim",
+        }
         return self.scheduler.orders("threescale-backup", {"prepare": told})
 
     def restore(self) -> dict[str, Order]:
-        return self.scheduler.orders("threescale-restore", {}, claim_name=BACKUP)
+        return self.scheduler.orders("threescale-restore", {"prepare": {FILE_STORAGE: "claim"}}, claim_name=BACKUP)
 
 
 @pytest.fixture

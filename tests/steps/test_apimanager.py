@@ -111,7 +111,7 @@ EXTERNAL = {"highAvailability": {"enabled": True}}
 def test_file_storage_in_s3_is_refused():
     s3 = {"system": {"fileStorage": {"simpleStorageService": {}}}}
 
-    with pytest.raises(errors.FileStorageInS3, match="in S3"):
+    with pytest.raises(errors.FileStorageInS3, match="-p file-storage=external"):
         apimanager.check(of(EXTERNAL | s3))
 
 

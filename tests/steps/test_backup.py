@@ -276,3 +276,20 @@ class TestGenuine:
             data = path.read_bytes()
 
             assert volume.as_json(json.loads(data)) == data
+
+
+@pytest.mark.lesson(24)
+def test_a_backup_of_before_references_were_followed_is_whole_and_holds_none(backup_volume):
+    facts = json.loads((backup_volume / volume.MANIFEST).read_bytes())
+    facts["objects"] = {path: digest for path, digest in facts["objects"].items() if not path.startswith("referenced/")}
+    (backup_volume / volume.MANIFEST).write_bytes(volume.as_json(facts))
+    shutil.rmtree(backup_volume / volume.REFERENCED)
+    names = [path for path in (backup_volume / volume.SUMS).read_text().splitlines() if "  referenced/" not in path]
+    (backup_volume / volume.SUMS).write_text("".join(f"{name}\n" for name in names))
+
+    opened = backup.open_at(backup_volume)
+
+    assert list(opened.findings(digests=True)) == []
+    assert [obj["metadata"]["name"] for obj in opened.all_objects(volume.REFERENCED_SECRETS)] == []
+    assert not any(opened.holds(each) for each in opened.named)
+    assert "external" not in facts["source"]

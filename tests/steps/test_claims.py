@@ -181,6 +181,7 @@ class TestPlacement:
     def test_a_claim_for_one_node_that_nobody_uses_can_be_mounted_anywhere(self, empty):
         assert claims.placement(empty.connect(), empty.claim(), ME) == ANYWHERE
 
+    @pytest.mark.lesson(13)
     def test_a_claim_for_one_node_is_mounted_where_its_pods_are(self, empty):
         pod(empty, "one", "node-b")
         pod(empty, "two", "node-b")
@@ -188,6 +189,7 @@ class TestPlacement:
 
         assert claims.placement(empty.connect(), empty.claim(), ME) == Placement("In", "node-b")
 
+    @pytest.mark.lesson(13)
     def test_a_claim_for_one_node_on_two_nodes_is_refused(self, empty):
         pod(empty, "one", "node-b")
         pod(empty, "two", "node-a")

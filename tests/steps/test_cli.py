@@ -17,7 +17,10 @@ from steps.file_storage import Amount
 from steps.run import progress
 from workflows.rehearsal import threescale
 
-BACKUP = [["backup", phase] for phase in ("prepare", "secrets", "configmaps", "apimanager", "file-storage", "seal")]
+BACKUP = [
+    ["backup", phase]
+    for phase in ("prepare", "secrets", "configmaps", "apimanager", "external", "file-storage", "seal")
+]
 RESTORE = [
     ["restore", phase]
     for phase in ("check", "prepare", "file-storage", "secrets", "configmaps", "apimanager", "routes")
@@ -87,6 +90,7 @@ def test_the_phases_in_their_order_back_up_and_restore(empty, run, tmp_path, mon
         "apiManagerSourceName": "example-apimanager",
         "node-operator": "NotIn",
         "node": "no-node",
+        "file-storage": "claim",
     }
     for _ in range(2):  # a second time there is nothing to do
         assert back("secrets", *volume_of, "--apimanager", "example-apimanager") == 0

@@ -176,6 +176,7 @@ class TestSave:
         with pytest.raises(errors.ChangedWhileRead, match="log"):
             file_storage._judge(tally)  # that such a file is noticed is shown where it is copied
 
+    @pytest.mark.lesson(22)
     def test_a_volume_without_room_is_refused_before_the_first_byte(self, tmp_path):
         (tmp_path / "source").mkdir()
         with (tmp_path / "source/huge").open("wb") as sparse:

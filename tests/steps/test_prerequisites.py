@@ -1,8 +1,13 @@
+import json
+import re
+import shutil
+
 import pytest
 
 from steps import backup, claims, errors, installation, marks, prerequisites, volume
 from steps.claims import ANYWHERE, Wanted, Workflow
 from steps.system_storage import Asked
+from workflows.rehearsal import threescale_objects
 
 ME = Workflow("backup-1", "uid-1")
 WANTED = Wanted("nightly", "10Gi", "", "")
@@ -106,6 +111,18 @@ class TestBackup:
             lambda s: delete(s, "configmaps", "system-environment"),
             WANTED,
             errors.ObjectsMissing,
+        ),
+        (
+            "a reference to nothing",
+            lambda s: delete(s, "secrets", "my-registry"),
+            WANTED,
+            errors.ReferencesMissing,
+        ),
+        (
+            "a reference that the Role does not name",
+            lambda s: spec(s, imagePullSecrets=[{"name": "mine"}]),
+            WANTED,
+            errors.NamesNotAllowed,
         ),
         ("a taken name", lambda _: None, WANTED._replace(name="system-storage"), errors.ClaimTaken),
         (
@@ -242,7 +259,7 @@ def put_apimanager(stage, annotations=None, **metadata):
                 "annotations": annotations or {},
                 **metadata,
             },
-            "spec": {"wildcardDomain": "example.test"},
+            "spec": {"wildcardDomain": "apps.example.test"},
         }
     )
 
@@ -261,6 +278,14 @@ def left(stage, api, kind, phase="Running"):
             "status": {"phase": phase},
         }
     )
+
+
+def operators_own(root):
+    """Leave of a backup what the operator's would hold."""
+    shutil.rmtree(root / volume.REFERENCED)
+    shutil.rmtree(root / volume.REPORTS)
+    for name in (volume.MANIFEST, volume.BEGIN, volume.SUMS, volume.LISTING):
+        (root / name).unlink()
 
 
 class TestVersion:
@@ -332,10 +357,10 @@ class TestVersion:
 
 class TestPrepareRestore:
     @staticmethod
-    def prepare(stage, root, *, asked=AS_IT_WAS, last_try=False):
+    def prepare(stage, root, *, asked=AS_IT_WAS, version="", last_try=False):
         opened = backup.open_at(root, root.name)
         door = stage.connect("threescale-restore")
-        prerequisites.prepare_restore(door, opened, asked, "", last_try=last_try)
+        prerequisites.prepare_restore(door, opened, asked, version, last_try=last_try)
         return opened
 
     def test_system_storage_is_made_with_the_mark_and_nothing_else(self, lost, backup_volume):
@@ -392,6 +417,43 @@ class TestPrepareRestore:
 
         match = "Secret zync: .*SECRET_KEY_BASE.*, ConfigMap system-environment: "
         self.refuse(lost, backup_volume, errors.ObjectsDiffer, match)
+
+    def test_another_value_of_what_the_apimanager_names_is_refused_before_anything_is_written(
+        self, lost, backup_volume
+    ):
+        metadata = {"name": "my-policy", "namespace": lost.namespace}
+        lost.kubernetes.apply(
+            {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"init.lua": "eA=="}}
+        )
+
+        self.refuse(lost, backup_volume, errors.ObjectsDiffer, r"Secret my-policy: apicast-policy\.json, init\.lua")
+
+    def test_a_backup_without_what_its_apimanager_names_asks_for_it(self, lost, backup_volume):
+        operators_own(backup_volume)
+
+        match = r"Secret my-env \(spec\.apicast.*customEnvironments\[0\]\.secretRef\.name\), .*create it"
+        self.refuse(lost, backup_volume, errors.ReferencesMissing, match, version="2.16")
+
+    def test_what_the_apimanager_names_may_be_there_already(self, lost, backup_volume):
+        operators_own(backup_volume)
+        for secret in threescale_objects.sample("secrets", lost.namespace):
+            if secret["metadata"]["name"] in threescale_objects.REFERENCED_SECRETS:
+                lost.kubernetes.apply(secret)
+
+        self.prepare(lost, backup_volume, version="2.16")
+
+        assert "system-storage" in lost.exists("persistentvolumeclaims")
+
+    def test_a_role_that_lacks_the_names_is_refused_with_the_rule_before_anything_is_written(self, lost, backup_volume):
+        names = threescale_objects.REFERENCED_SECRETS
+        role = lost.get("roles", "threescale-restore")
+        for rule in role["rules"]:
+            if "get" in rule["verbs"] and rule["resources"] == ["secrets"]:
+                rule["resourceNames"] = [name for name in rule["resourceNames"] if name not in names]
+        lost.kubernetes.apply(role)
+
+        rule = re.escape(json.dumps({"resourceNames": list(names)})[1:-1])
+        self.refuse(lost, backup_volume, errors.NamesNotAllowed, rule)
 
     def test_a_system_storage_whose_owner_is_gone_is_waited_for_and_not_kept(self, lost, backup_volume):
         lost.kubernetes.gc_delay_s = float("inf")

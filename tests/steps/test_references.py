@@ -40,7 +40,7 @@ def test_the_configuration_of_s3_is_found_in_both_forms():
 def test_every_field_of_the_crd_that_names_a_secret_is_followed():
     if not CRD.exists():
         pytest.skip(f"the operator's CRD is not beside this checkout: {CRD.name}")
-    (version,) = yaml.safe_load(CRD.read_text())["spec"]["versions"]
+    (version,) = yaml.load(CRD.read_text(), yaml.CSafeLoader)["spec"]["versions"]
     schema = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
     named = {path for path in paths_of_objects(schema, "spec") if "secret" in path.lower()}
 

@@ -1,9 +1,11 @@
 import logging
 import threading
+from dataclasses import replace
 
 import pytest
 
 from steps import backup, errors, installation, routes
+from steps.domain import Move
 from steps.manifest import Ready
 from steps.routes import Patience
 from workflows.rehearsal.cluster import ExecResult
@@ -265,3 +267,33 @@ class TestAsBefore:
 
         with pytest.raises(errors.WaitedInVain, match="the condition Available is not True"):
             wait(empty, backup_volume, "as-before", before=Ready())
+
+
+class TestUnderAnotherDomain:
+    """Available waits for hosts that only 3scale can change."""
+
+    @staticmethod
+    def wait(stage, root, **facts):
+        moved = replace(opened(root, **facts), move=Move("test", "example.com"))
+        routes.wait(stage.connect("threescale-restore"), moved, "as-before", AT_ONCE)
+
+    def test_the_routes_of_the_old_one_are_not_waited_for(self, empty, backup_volume):
+        apimanager(empty, conditions=[("Available", "no routes"), ("Preflights", "")], ready=BEFORE.deployments)
+
+        self.wait(empty, backup_volume)
+
+    def test_other_routes_and_the_deployments_are(self, empty, backup_volume):
+        before = BEFORE.model_copy(update={"routes": ("a.test", "b.elsewhere")})
+        apimanager(empty, conditions=[("Available", "no routes"), ("Preflights", "")], ready=["zync"])
+
+        with pytest.raises(errors.WaitedInVain, match=r"system-app; Routes not admitted: b\.elsewhere;"):
+            self.wait(empty, backup_volume, before=before)
+
+    def test_where_nothing_is_known_of_before_the_deployments_are_waited_for(self, empty, backup_volume):
+        apimanager(empty, conditions=[("Available", "no routes")], ready=["zync"], starting=["system-app"])
+
+        with pytest.raises(errors.WaitedInVain, match="Deployments not ready: system-app"):
+            self.wait(empty, backup_volume, before=Ready())
+
+        apimanager(empty, conditions=[("Available", "no routes")], ready=["system-app", "zync"])
+        self.wait(empty, backup_volume, before=Ready())

@@ -1,10 +1,11 @@
+import json
 import shutil
 import subprocess
 from datetime import UTC, datetime
 
 import pytest
 
-from steps import backup, errors, manifest, seal, volume
+from steps import backup, errors, manifest, seal, tree, volume
 from steps.volume import Begin
 
 BEGIN = Begin(backup="nightly", workflow="backup-1", workflow_uid="uid-1")
@@ -126,6 +127,7 @@ damages = pytest.mark.parametrize(("damage", "finding"), DAMAGES, ids=[damage.__
 
 
 @damages
+@pytest.mark.lesson(3)
 def test_every_damage_of_a_sealed_backup_is_a_finding(backup_volume, damage, finding):
     damage(backup_volume)
 
@@ -135,6 +137,7 @@ def test_every_damage_of_a_sealed_backup_is_a_finding(backup_volume, damage, fin
 
 
 @damages
+@pytest.mark.lesson(1)
 def test_no_damaged_volume_is_sealed(unsealed, damage, finding):
     damage(unsealed)
 
@@ -162,6 +165,50 @@ def test_a_listing_with_other_counts_than_were_found_is_not_sealed(unsealed):
 
     with pytest.raises(errors.BackupDamaged, match="lists other counts than were found in the source"):
         close(unsealed)
+
+
+@pytest.mark.lesson(24)
+def test_what_the_apimanager_names_and_no_phase_has_saved_is_not_sealed(unsealed):
+    path = "referenced/secrets/my-policy.json"
+    report = json.loads((unsealed / "reports/secrets.json").read_bytes())
+    del report["objects"][path]
+    (unsealed / "reports/secrets.json").write_bytes(volume.as_json(report))
+    (unsealed / path).unlink()
+
+    with pytest.raises(errors.BackupDamaged) as error:
+        close(unsealed)
+
+    field = "productionSpec.customPolicies[0].secretRef.name"
+    assert f"{path} was not saved, the APIManager names it since (spec.apicast.{field})" in str(error.value)
+    assert not (unsealed / volume.MANIFEST).exists()
+
+
+def test_a_backup_of_an_installation_that_names_nothing_is_sealed(unsealed):
+    apimanager = json.loads((unsealed / volume.APIMANAGER).read_bytes())
+    apimanager["spec"] = {"wildcardDomain": "apps.example.test"}
+    (unsealed / volume.APIMANAGER).write_bytes(volume.as_json(apimanager))
+    for phase in ("secrets", "configmaps", "apimanager"):
+        report = json.loads((unsealed / f"reports/{phase}.json").read_bytes())
+        objects = {path: digest for path, digest in report["objects"].items() if not path.startswith("referenced/")}
+        size, sha256 = tree.digest(unsealed / volume.APIMANAGER)
+        report["objects"] = {
+            path: {"size": size, "sha256": sha256} if path == volume.APIMANAGER else digest
+            for path, digest in objects.items()
+        }
+        (unsealed / f"reports/{phase}.json").write_bytes(volume.as_json(report))
+    for folder in (volume.REFERENCED_SECRETS, volume.REFERENCED_CONFIGMAPS):
+        volume.clear(unsealed / folder)
+
+    assert len(close(unsealed).objects) == 16
+
+
+@pytest.mark.parametrize(
+    "stranger", ["referenced/secrets/more.json", "referenced/configmaps/more.json", "referenced/x"]
+)
+def test_a_stranger_beside_the_references_is_a_finding(backup_volume, stranger):
+    (backup_volume / stranger).write_bytes(b"{}")
+
+    assert list(backup.open_at(backup_volume).findings(digests=False)) == [f"{stranger} is not in the manifest"]
 
 
 def test_a_stranger_at_the_root_is_not_sealed(unsealed):

@@ -1,9 +1,13 @@
+import base64
 import json
 
 import pytest
 
 from steps import backup, errors, installation, references, secrets, volume
 from steps.installation import SECRET
+from steps.secrets import Databases
+from workflows.manifests import render
+from workflows.rehearsal.rehearse import SETTINGS
 
 THIRTEEN = [
     "backend-internal-api",
@@ -77,7 +81,7 @@ def test_a_reference_to_what_is_not_there_is_refused_with_its_path_before_anythi
 def test_what_the_role_does_not_name_ends_with_the_rule_to_add(installed):
     spec = {"imagePullSecrets": [{"name": "mine"}, {"name": "my-tls"}, {"name": "his"}]}
 
-    with pytest.raises(errors.ReferencesNotAllowed) as error:
+    with pytest.raises(errors.NamesNotAllowed) as error:
         secrets.check(installed.connect("threescale-backup"), optional=(), named=references.of({"spec": spec}))
 
     rule = '{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["his", "mine"], "verbs": ["get"]}'
@@ -190,3 +194,106 @@ def test_a_saved_secret_is_raw_and_bare(installed, tmp_path):
     found = installed.connect().get(SECRET, "system-seed")
     assert saved["data"] == found["data"]
     assert set(saved["metadata"]) <= {"name", "labels", "annotations"}
+
+
+class TestDatabases:
+    """Where the three Secrets with the databases' addresses come from."""
+
+    @staticmethod
+    def overrides(stage, **values):
+        encoded = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+        metadata = {"name": "mine", "namespace": stage.namespace}
+        stage.kubernetes.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": encoded})
+
+    def test_they_are_the_user_s_unless_told_otherwise(self, lost, backup_volume):
+        assert Databases().to_restore(lost.connect(), backup.open_at(backup_volume)) == []
+
+    def test_they_come_from_the_backup_as_they_were(self, lost, backup_volume):
+        opened = backup.open_at(backup_volume)
+
+        found = Databases(restored=True).to_restore(lost.connect("threescale-restore"), opened)
+
+        assert found == opened.objects(volume.SECRETS, USERS)
+        assert [obj["metadata"]["name"] for obj in found] == USERS
+
+    def test_single_keys_are_replaced_and_the_others_stay(self, lost, backup_volume):
+        self.overrides(lost, **{"system-database.URL": "mysql2://new", "system-redis.SENTINEL_HOSTS": ""})
+        opened = backup.open_at(backup_volume)
+        before = {obj["metadata"]["name"]: obj["data"] for obj in opened.objects(volume.SECRETS, USERS)}
+
+        found = Databases(restored=True, overrides="mine").to_restore(lost.connect(), opened)
+
+        after = {obj["metadata"]["name"]: obj["data"] for obj in found}
+        assert after["backend-redis"] == before["backend-redis"]
+        assert after["system-database"] == before["system-database"] | {
+            "URL": base64.b64encode(b"mysql2://new").decode()
+        }
+        assert after["system-redis"] == before["system-redis"] | {"SENTINEL_HOSTS": ""}
+
+    @pytest.mark.parametrize("key", ["URL", "system-databse.URL", "system-database.", "zync.DATABASE_URL"])
+    def test_a_key_that_replaces_nothing_is_refused(self, lost, backup_volume, key):
+        self.overrides(lost, **{key: "some"})
+
+        with pytest.raises(errors.BadOverride, match=f"Secret mine has a key '{key}' that replaces nothing"):
+            Databases(restored=True, overrides="mine").to_restore(lost.connect(), backup.open_at(backup_volume))
+
+    def test_an_address_that_is_emptied_is_refused(self, lost, backup_volume):
+        self.overrides(lost, **{"system-redis.URL": ""})
+
+        with pytest.raises(errors.KeysMissing, match=r"Secret system-redis .* has no value under URL"):
+            Databases(restored=True, overrides="mine").to_restore(lost.connect(), backup.open_at(backup_volume))
+
+    def test_a_secret_that_is_not_there_is_refused(self, lost, backup_volume):
+        with pytest.raises(errors.ObjectsMissing, match="Secret mine missing"):
+            Databases(restored=True, overrides="mine").to_restore(lost.connect(), backup.open_at(backup_volume))
+
+    def test_a_role_that_does_not_name_it_ends_with_the_rule_to_add(self, lost, backup_volume):
+        door = lost.connect("threescale-restore")
+
+        with pytest.raises(errors.NamesNotAllowed, match=r'"resourceNames": \["mine"\]'):
+            Databases(restored=True, overrides="mine").to_restore(door, backup.open_at(backup_volume))
+
+
+@pytest.fixture
+def installed_before(backup_volume):
+    """What the three held."""
+    saved = backup.open_at(backup_volume).objects(volume.SECRETS, USERS)
+    return {obj["metadata"]["name"]: obj["data"] for obj in saved}
+
+
+@pytest.fixture
+def without_databases(lost):
+    """A lost installation whose administrator has put nothing back, and may read a Secret called mine."""
+    for manifest in render(SETTINGS.model_copy(update={"secrets": (*SETTINGS.secrets, "mine")})):
+        lost.engine.apply(manifest)
+    for name in USERS:
+        lost.kubernetes.delete("secrets", lost.namespace, name)
+    return lost
+
+
+def test_a_restore_that_expects_them_is_refused_without(without_databases):
+    restored = without_databases.restore("nightly")
+
+    assert restored.phase == "Failed"
+    assert "Secret backend-redis, system-database, system-redis missing" in restored.node("check").attempts[-1].message
+
+
+def test_a_restore_that_was_told_so_brings_them_with_other_addresses(without_databases, installed_before):
+    TestDatabases.overrides(without_databases, **{"system-database.URL": "mysql2://new"})
+
+    arguments = {"claim-name": "nightly", "database-secrets": "restore", "database-overrides": "mine"}
+    restored = without_databases.engine.submit("threescale-restore", arguments, entrypoint="secrets")
+
+    assert restored.phase == "Succeeded", restored.message
+    after = values(without_databases, USERS)
+    assert after == installed_before | {
+        "system-database": installed_before["system-database"] | {"URL": base64.b64encode(b"mysql2://new").decode()}
+    }
+    assert restored.nodes[0].outputs["created"] == "18"
+
+
+def test_overrides_without_a_restore_of_them_are_refused(without_databases):
+    restored = without_databases.restore("nightly", database_overrides="mine")
+
+    assert restored.phase == "Failed"
+    assert "say -p database-secrets=restore too" in restored.node("check").attempts[-1].message

@@ -474,6 +474,7 @@ def test_a_copy_is_counted(source, tmp_path):
     assert tree.measure(source, workers=0) == tally
 
 
+@pytest.mark.lesson(25)
 def test_what_vanishes_while_the_tree_is_read_is_counted(source, tmp_path, listed):
     (tmp_path / "copy").mkdir()
     (source / "acme/logo.png").unlink()
@@ -536,6 +537,7 @@ def test_a_copy_that_fails_when_it_is_read_ends_the_restore(tmp_path):
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can make files that another user may not read")
+@pytest.mark.lesson(1, 25)
 def test_what_can_not_be_read_is_named_after_all_else_was_copied(anyones):
     source, copy = anyones / "source", anyones / "copy"
     build(source, {b"aa": (FOLDER, {b"x": (FILE, b"1", 0o644, 0)}, 0o700, 0)})
@@ -587,6 +589,7 @@ def test_a_copy_that_can_not_be_read_is_not_restored(anyones):
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can give files away, and then not")
+@pytest.mark.lesson(14)
 def test_an_ordinary_user_restores_all_but_the_owners(anyones):
     source, copy, target = (anyones / name for name in ("source", "copy", "target"))
     content = {b"a": (FILE, b"1", 0o604, 10**18), b"d": (FOLDER, {b"b": (FILE, b"2", 0o755, 0)}, 0o555, 10**18)}
@@ -636,6 +639,7 @@ def test_a_file_that_changes_once_while_it_is_read_is_read_again(tmp_path, while
     assert (tmp_path / "copy/upload").read_bytes() == b"begun and done"
 
 
+@pytest.mark.lesson(25)
 def test_a_file_that_never_rests_is_named_and_left_out(tmp_path, while_read):
     (tmp_path / "copy").mkdir()
     content = {b"log": (FILE, b"1", 0o644, 0), b"quiet": (FILE, b"2", 0o644, 0)}
@@ -852,6 +856,7 @@ def known_of(listing, keep):
 
 @given(trees, st.integers(0, 12), st.data())
 @settings(max_examples=60, deadline=None)
+@pytest.mark.lesson(11)
 def test_a_copy_out_that_was_killed_ends_as_one_that_was_not(content, fuse, data):
     with folders("source", "undisturbed", "copy") as (source, undisturbed, copy):
         build(source, content)

@@ -6,7 +6,14 @@ import pytest
 from workflows.access import access
 from workflows.phases import Settings
 
-ROLES = {manifest["metadata"]["name"]: manifest for manifest in access(Settings(image="none", namespace="api")) if manifest["kind"] == "Role"}
+SETTINGS = Settings(image="none", namespace="api")
+
+
+def roles(settings: Settings) -> dict[str, dict[str, Any]]:
+    return {manifest["metadata"]["name"]: manifest for manifest in access(settings) if manifest["kind"] == "Role"}
+
+
+ROLES = roles(SETTINGS)
 
 
 def grants(role: str) -> Iterator[tuple[str, str, bool]]:
@@ -27,6 +34,30 @@ def test_nobody_may_delete_or_read_secrets_without_naming_them(role: str) -> Non
 
     assert not any(verb in {"delete", "deletecollection", "update", "*"} for verb, _, _ in given)
     assert not {("get", "secrets", False), ("list", "secrets", False), ("list", "secrets", True)} & given
+
+
+def readable(settings: Settings, role: str, resource: str) -> list[str] | None:
+    """The names of a kind that a Role lets be read; None for all of them."""
+    rules = [rule for rule in roles(settings)[role]["rules"] if rule["resources"] == [resource]]
+    (rule,) = (rule for rule in rules if "get" in rule["verbs"])
+    names: list[str] | None = rule.get("resourceNames")
+    return names
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_what_an_apimanager_names_may_be_read_beside_what_always_may(role: str) -> None:
+    settings = SETTINGS.model_copy(update={"secrets": ("my-tls", "zync"), "configmaps": ("mine",)})
+
+    for resource, more in (("secrets", {"my-tls", "zync"}), ("configmaps", {"mine"})):
+        before, after = readable(SETTINGS, role, resource), readable(settings, role, resource)
+        assert before is not None
+        assert after == sorted({*before, *more})
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_secret_may_be_read_only_where_that_was_chosen(role: str) -> None:
+    assert readable(SETTINGS.model_copy(update={"all_secrets": True}), role, "secrets") is None
+    assert readable(SETTINGS.model_copy(update={"all_secrets": True}), role, "configmaps") is not None
 
 
 def test_a_backup_writes_nothing_but_claims() -> None:

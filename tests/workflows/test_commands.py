@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ import yaml
 from click.testing import CliRunner
 
 from workflows.__main__ import main
+from workflows.rehearsal import threescale_objects
 
 IMAGE = "registry.example.com/steps:1"
 
@@ -30,6 +32,41 @@ def test_manifests_can_be_one_file_a_resource(tmp_path: Path) -> None:
     assert sorted(out.split()) == sorted(str(path) for path in (tmp_path / "out").iterdir())
 
 
+def secrets_of_the_roles(out: str) -> list[list[str] | None]:
+    """What each Role lets be read of the Secrets, by name."""
+    rules = [rule for manifest in yaml.safe_load_all(out) for rule in manifest.get("rules", [])]
+    return [rule.get("resourceNames") for rule in rules if rule["resources"] == ["secrets"] and "get" in rule["verbs"]]
+
+
+@pytest.mark.parametrize("form", ["object", "list", "yaml"])
+def test_the_roles_name_what_an_apimanager_names(tmp_path: Path, form: str) -> None:
+    (apimanager,) = threescale_objects.sample("apimanager", "api")
+    listed = {"apiVersion": "v1", "kind": "List", "items": [apimanager]} if form == "list" else apimanager
+    path = tmp_path / "apimanager"
+    path.write_text(yaml.safe_dump(listed) if form == "yaml" else json.dumps(listed))
+
+    code, out, _ = run("manifests", "--image", IMAGE, "--from-apimanager", str(path), "--secret", "one-more")
+
+    assert code == 0
+    for names in secrets_of_the_roles(out):
+        assert names is not None
+        assert {*threescale_objects.REFERENCED_SECRETS, "one-more", "system-seed"} < set(names)
+
+
+def test_all_secrets_may_be_read_where_that_is_asked_for() -> None:
+    code, out, _ = run("manifests", "--image", IMAGE, "--all-secrets")
+
+    assert (code, secrets_of_the_roles(out)) == (0, [None, None])
+
+
+@pytest.mark.parametrize("text", ["", "kind: Deployment", "- 1", "kind: List\nitems: [1, {kind: Pod}]"])
+def test_a_file_without_an_apimanager_is_refused_in_one_sentence(text: str) -> None:
+    code, out, err = run("manifests", "--image", IMAGE, "--from-apimanager", "-", stdin=text)
+
+    assert (code, out) == (1, "")
+    assert "<stdin>: no APIManager is in it" in err
+
+
 def test_a_schedule_says_that_nothing_is_deleted_yet() -> None:
     code, out, err = run("manifests", "--image", IMAGE, "--schedule", "0 2 * * *")
 
@@ -38,9 +75,27 @@ def test_a_schedule_says_that_nothing_is_deleted_yet() -> None:
     assert "kubectl delete pvc" in err
 
 
+def test_each_night_s_backup_has_the_arguments_that_were_given() -> None:
+    given = ["--argument", "storage-request=20Gi", "--argument", "file-storage=external"]
+    code, out, _ = run("manifests", "--image", IMAGE, "--schedule", "0 2 * * *", *given)
+
+    assert code == 0
+    assert list(yaml.safe_load_all(out))[-1]["spec"]["workflowSpec"]["arguments"]["parameters"] == [
+        {"name": "storage-request", "value": "20Gi"},
+        {"name": "file-storage", "value": "external"},
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
+        (["--schedule", "0 2 * * *", "--argument", "storage-request"], "write NAME=VALUE"),
+        (["--schedule", "0 2 * * *", "--argument", "storage=20Gi"], "'storage' is no argument of a backup"),
+        (["--schedule", "0 2 * * *", "--argument", "file-storage=s3"], "'s3' is none of '', 'external'"),
+        (["--schedule", "0 2 * * *", "--argument", "name=nightly"], "argument name: it suits one night only"),
+        (["--schedule", "0 2 * * *", "--argument", "volume-name=pv1"], "argument volume-name: it suits one night only"),
+        (["--schedule", "0 2 * * *", "--argument", "workers=2", "--argument", "workers=4"], "given twice"),
+        (["--argument", "storage-request=20Gi"], "say --schedule too"),
         (["--schedule", "2 * * *"], "five fields"),
         (["--schedule", "0 2 * * *", "--timezone", "Mars/Olympus"], "Mars/Olympus"),
     ],
@@ -58,6 +113,7 @@ def test_a_schedule_that_argo_would_refuse_is_refused_here(arguments: list[str],
         (["manifests", "--image", ""], "--image ''"),
         (["manifests", "--image", "a b"], "--image 'a b'"),
         (["manifests", "--image", IMAGE, "--namespace", "My_NS"], "--namespace 'My_NS'"),
+        (["manifests", "--image", IMAGE, "--secret", "My_Secret"], "--secret 'My_Secret'"),
         (["manifests", "--image", IMAGE, "--output", "/proc/no"], "can't write to /proc/no"),
         (["rehearse", "--keep", "/proc/no"], "can't make a folder"),
     ],

@@ -100,7 +100,8 @@ def test_the_success_path_of_a_backup_is_three_levels_deep() -> None:
         "configmaps": "prepare",
         "apimanager": "prepare",
         "file-storage": "prepare",
-        "seal": "secrets && configmaps && apimanager && file-storage",
+        "external": "prepare",
+        "seal": "secrets && configmaps && apimanager && file-storage && external",
     }
 
 

@@ -9,9 +9,16 @@ from typing import Any, Final
 from tests.live.installation import Installation
 from workflows.rehearsal import comparison
 from workflows.rehearsal.comparison import Node, Snapshot
+from workflows.rehearsal.threescale_objects import REFERENCED_SECRETS
 
 TREE: Final = "system-filestorage-pvc/"
-OBJECTS: Final = {"secrets": 13, "configmaps": 2, "apimanager": 1}
+OBJECTS: Final = {
+    "secrets": 13,
+    "referenced/secrets": len(REFERENCED_SECRETS),
+    "configmaps": 2,
+    "referenced/configmaps": 2,
+    "apimanager": 1,
+}
 _PATH: Final = "/storage"
 _LOOK: Final = (
     inspect.getsource(comparison)

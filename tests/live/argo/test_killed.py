@@ -10,6 +10,7 @@ from tests.live.stage import Stage
 pytestmark = pytest.mark.cluster
 
 
+@pytest.mark.lesson(9)
 def test_a_backup_goes_on_after_a_kill_and_a_lost_pod(live: Stage, argo: Argo, hand: Hand) -> None:
     live.installation.install()
     hand.enlarge(live.installation)

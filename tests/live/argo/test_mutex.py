@@ -31,3 +31,18 @@ def test_a_restore_waits_until_the_backup_has_ended(live: Stage, argo: Argo) -> 
     assert second.node("check").started >= first.status["finishedAt"]
     assert second.phase == "Failed"
     assert "nothing is restored over an installation" in second.node("check(0)").message
+
+
+@pytest.mark.lesson(12)
+def test_a_backup_that_is_dead_leaves_no_lock_behind(live: Stage, argo: Argo) -> None:
+    live.installation.install()
+    dead = argo.backup(name="first")
+    argo.wait_until(dead, "its first phase", lambda workflow: workflow.tries("prepare"))
+    argo.suspend(dead)
+    waiting = argo.backup(name="second")
+    argo.wait_until(waiting, "what it waits for", lambda workflow: workflow.message.startswith("Waiting for "))
+
+    live.kubernetes.delete("workflows", live.namespace, dead)
+
+    ended = argo.wait(waiting)
+    assert ended.phase == "Succeeded", ended.failures()

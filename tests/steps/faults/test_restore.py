@@ -22,6 +22,7 @@ def ends_as_undisturbed(restore, world, target):
     return ended.error == "" and restored(target) == restored(world.target)
 
 
+@pytest.mark.lesson(22)
 def test_a_claim_that_is_full_amid_the_tree_holds_whole_files_only(small, restore, target):
     ended = restore(small.backup, Fault(Call.WRITE, "*/target/*", errno.ENOSPC, first=10))
 

@@ -38,6 +38,7 @@ def ends_as_undisturbed(save, world, root):
         pytest.param(Fault(Call.WRITE, "*/backup/*", errno.EDQUOT, first=10), id="a quota"),
     ],
 )
+@pytest.mark.lesson(22)
 def test_a_volume_that_is_full_amid_the_tree_holds_whole_files_only(small, save, root, copy, fault):
     ended = save(small.source, fault)
 

@@ -281,6 +281,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize(("name", "harm", "said"), DAMAGES.values(), ids=DAMAGES)
+@pytest.mark.lesson(3)
 def test_a_damaged_backup_is_refused(lost, name, harm, said):
     harm(lost.engine.volume("nightly") / name)
 
@@ -293,6 +294,7 @@ def test_a_damaged_backup_is_refused(lost, name, harm, said):
 # --- a namespace that is not ready for a restore ---
 
 
+@pytest.mark.lesson(23)
 def test_a_mistyped_claim_is_answered_with_the_backups_that_there_are(lost):
     outcome, sentence = run(lost, RESTORE, "check", claim_name="nigthly")
 
@@ -312,6 +314,7 @@ def test_an_argument_that_only_the_last_phase_needs_is_refused_before_anything_i
     [(APIMANAGER, {}), ("other", {}), (APIMANAGER, {marks.MANIFEST_DIGEST: "of another backup"})],
     ids=["of the same name", "of another name", "made by a restore of another backup"],
 )
+@pytest.mark.lesson(7)
 def test_nothing_is_restored_over_an_apimanager(lost, name, annotations):
     add_apimanager(lost, name, **annotations)
 
@@ -422,6 +425,7 @@ def restored_secret(stage, name) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.lesson(6)
 def test_another_value_is_refused_by_its_key_and_never_told(lost):
     secret = restored_secret(lost, "system-seed")
     saved = base64.b64decode(secret["data"]["ADMIN_PASSWORD"]).decode()
@@ -480,6 +484,7 @@ def emptied(just_deleted):
     return just_deleted
 
 
+@pytest.mark.lesson(10)
 def test_a_restore_right_after_the_deletion_waits_and_is_then_refused(just_deleted):
     outcome, sentence = run(just_deleted, RESTORE, "check", claim_name="nightly")
 
@@ -487,6 +492,7 @@ def test_a_restore_right_after_the_deletion_waits_and_is_then_refused(just_delet
     assert "still holds parts of a 3scale installation (Deployment apicast-production, " in sentence
 
 
+@pytest.mark.lesson(7)
 def test_what_the_garbage_collector_is_about_to_take_is_never_kept(emptied):
     outcome, sentence = run(emptied, RESTORE, "prepare", entrypoint="prepare", claim_name="nightly")
 

@@ -208,6 +208,7 @@ def test_a_restore_gets_over_a_signal_in_each_phase(lost, hand, differences):
 
 @pytest.mark.thorough
 @pytest.mark.usefixtures("tried_once")
+@pytest.mark.lesson(9, 11)
 def test_a_restore_that_was_killed_in_each_phase_is_completed_by_new_workflows(lost, hand, differences):
     blows = {
         "check": hand.kill_before("list", "apimanagers"),

@@ -64,6 +64,7 @@ def owners(folder) -> set[int]:
     return {path.lstat().st_uid for path in folder.rglob("*") if path.name != "lost+found"}
 
 
+@pytest.mark.lesson(14)
 def test_what_one_user_has_written_the_next_can_read_and_replace(common, differences):
     first, second, third = (under(common, uid) for uid in (FIRST, SECOND, THIRD))
     first.install()

@@ -117,7 +117,8 @@ def run(cluster, tmp_path, command, container="system-sidekiq"):
 
 def restore(lost, *secrets, without=""):
     threescale.give_database_secrets(lost.cluster, "src")
-    named = [s for s in objects.sample("secrets", "src") if s["metadata"]["name"] in set(REFERENCED_SECRETS) - {without}]
+    wanted = set(REFERENCED_SECRETS) - {without}
+    named = [secret for secret in objects.sample("secrets", "src") if secret["metadata"]["name"] in wanted]
     for secret in [*named, *secrets]:
         lost.cluster.apply(secret)
     return lost.cluster.apply(lost.apimanager)

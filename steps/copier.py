@@ -88,8 +88,9 @@ class Meter:
         cells, row = self._cells, self._row
         cells[row] += entries
         cells[row + 1] += size_bytes
-        cells[row + 2] += widened
-        cells[row + 3] += ownership_kept
+        if widened or ownership_kept:
+            cells[row + 2] += widened
+            cells[row + 3] += ownership_kept
 
     @property
     def counts(self) -> Counts:
@@ -599,19 +600,26 @@ def _pour(stream: int, copy: int, expected: int, where: tuple[Path, str], meter:
         errors.VolumeFull and its like, for the target
 
     """
+    if expected < BLOCK:
+        block = tree.small(stream, expected)
+        _put(copy, block, where)
+        meter.add(size_bytes=len(block))
+        return len(block), hashlib.sha256(block).hexdigest()
     size, sha256 = 0, hashlib.sha256()
-    blocks = tree.blocks(stream, expected) if expected >= BLOCK else (tree.small(stream, expected),)
-    for block in blocks:
-        if size:
-            interruption.point()
+    for block in tree.blocks(stream, expected):
+        interruption.point()
         sha256.update(block)
-        try:
-            volume.put(copy, block)
-        except OSError as error:
-            raise volume.failure(error, *where) from error
+        _put(copy, block, where)
         size += len(block)
         meter.add(size_bytes=len(block))
     return size, sha256.hexdigest()
+
+
+def _put(copy: int, block: memoryview, where: tuple[Path, str]) -> None:
+    try:
+        volume.put(copy, block)
+    except OSError as error:
+        raise volume.failure(error, *where) from error
 
 
 @contextmanager

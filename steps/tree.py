@@ -428,6 +428,8 @@ def leaves(folder: int, path: str) -> list[Leaf]:
         found = [Leaf(item.name, _kind(item)) for item in names]
     if not path:
         found = [leaf for leaf in found if leaf.name != volume.LOST_AND_FOUND]
+    if "".join([leaf.name for leaf in found]).isascii():
+        return sorted(found)  # characters and bytes have one order then
     return sorted(found, key=lambda leaf: os.fsencode(leaf.name))
 
 

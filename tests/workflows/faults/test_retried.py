@@ -142,10 +142,10 @@ def test_a_backup_gets_over_a_signal_in_each_phase(installed, hand):
 
     assert workflow.phase == "Succeeded"
     assert exit_codes(workflow, BACKUP_PHASES) == {
-        "prepare": [137, 137, 0],  # nothing is left to be stopped when the signal comes
+        "prepare": [137, 137, 75, 0],
         "secrets": [137, 75, 0],
         "configmaps": [137, 75, 0],
-        "apimanager": [137, 0],
+        "apimanager": [137, 0],  # nothing is left to be stopped when the signal comes
         "file-storage": [137, 75, 0],
         "seal": [75, 137, 0],
     }

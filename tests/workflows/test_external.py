@@ -113,7 +113,8 @@ def test_it_is_restored_without_a_claim_for_files(in_s3, saved):
     in_s3.lose()
     in_s3.kubernetes.delete("secrets", in_s3.namespace, "my-s3")
     threescale.give_database_secrets(in_s3.kubernetes, in_s3.namespace)
-    in_s3.claim(storageClassName="unknown")  # a claim of this name that nobody can bind is none of its business
+    in_s3.claim(storageClassName="unknown", metadata={"finalizers": ["example/wait"]})
+    in_s3.kubernetes.delete("persistentvolumeclaims", in_s3.namespace, "system-storage")  # none of its business
 
     with threescale.Operator(in_s3.kubernetes):
         restored = in_s3.restore("nightly")

@@ -158,6 +158,17 @@ def test_an_external_zync_database_needs_no_password_of_the_operator(spec, unnee
 
 
 class TestSave:
+    @pytest.mark.parametrize("is_external", [False, True])
+    def test_files_that_moved_since_the_backup_began_are_told(self, installed, tmp_path, is_external):
+        service = None if is_external else {"configurationSecretRef": {"name": "my-s3"}}
+        spec = {"system": {"fileStorage": {"simpleStorageService": service}}}
+        installed.kubernetes.patch("apimanagers", installed.namespace, NAME, {"spec": spec})
+
+        with pytest.raises(errors.FileStorageInClaim if is_external else errors.FileStorageInS3):
+            apimanager.save(installed.connect(), tmp_path, NAME, is_external=is_external)
+
+        assert not list(tmp_path.rglob("apimanager-backup.json"))
+
     def test_the_report_tells_what_only_the_living_installation_knows(self, installed, tmp_path):
         found = installed.get("apimanagers", NAME)
 

@@ -37,6 +37,8 @@ def test_files_in_s3_are_recorded_and_no_claim_for_them_is_asked_for(live: Stage
     assert found.manifest["source"]["external"]["bucket"] == "tenants"
     assert (found.wrong, found.tree) == ([], {})
 
+    for ended in (refused, backup):
+        live.kubernetes.delete("workflows", live.namespace, ended.name)
     live.installation.lose()
     live.installation.give_database_secrets()
     live.claim(SYSTEM_STORAGE)  # for the stand-in of Sidekiq, which mounts it whatever the APIManager says

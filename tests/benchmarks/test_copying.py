@@ -140,6 +140,7 @@ def once_each(tmp_path_factory):
     return measured(folder), folder
 
 
+@pytest.mark.thorough
 def test_every_program_copies_everything(once_each):
     found = [each for each in once_each[0] if each.program != RSYNC]
 
@@ -181,6 +182,7 @@ def test_rounds_are_taken_in_turn_each_in_an_order_of_its_own(tmp_path):
     assert second != first
 
 
+@pytest.mark.thorough
 def test_actions_are_taken_the_other_way_round_each_second_time(tmp_path):
     found = measured(tmp_path, rounds=2, actions=("backup", "restore"), words=("ours",), workers=(1,))
 

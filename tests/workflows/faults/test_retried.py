@@ -37,6 +37,7 @@ def everything(folder) -> dict[str, tuple[int, int, int, bytes]]:
 # --- the API server fails ---
 
 
+@pytest.mark.thorough
 def test_a_backup_gets_over_an_api_server_that_fails(installed, hand):
     hand.against(
         "prepare",
@@ -253,6 +254,7 @@ def unlabelled(installed, hand, tried_once):  # noqa: ARG001  the first try is t
     return workflow
 
 
+@pytest.mark.thorough
 def test_nothing_that_is_started_again_spoils_a_sealed_backup(installed, unlabelled):
     volume = installed.engine.volume("nightly")
     sealed = everything(volume)

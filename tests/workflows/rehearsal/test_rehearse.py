@@ -105,6 +105,7 @@ copier._Back._settle = unsettled
 """
 
 
+@pytest.mark.thorough
 def test_a_rehearsal_whose_phases_hardly_do_what_they_should_and_succeed_is_found_out_in_each(tmp_path):
     manifests = broken(
         (BACKUP, "secrets", LEAVE_ONE_OUT),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from steps import errors
+from steps import errors, fields
 
 Object = dict[str, Any]
 
@@ -93,18 +93,7 @@ def _texts(obj: Object) -> dict[str, str]:
         return {key: _decoded(value) for key, value in (obj.get("data") or {}).items()}
     if obj["kind"] == "ConfigMap":
         return dict(obj.get("data") or {})
-    return dict(_fields(obj.get("spec"), "spec"))
-
-
-def _fields(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _fields(item, f"{path}.{key}")
-    elif isinstance(value, list):
-        for number, item in enumerate(value):
-            yield from _fields(item, f"{path}[{number}]")
+    return {path: value for path, _, value in fields.walk(obj.get("spec"), "spec") if isinstance(value, str)}
 
 
 def _encoded(text: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from steps import errors, installation, saved, volume
+from steps import installation, saved, volume
 from steps.backup import Backup
 from steps.installation import APIMANAGER, CONFIGMAP, SECRET, Kind
 
@@ -77,12 +77,7 @@ def _strange(obj: dict[str, Any]) -> Iterator[str]:
 
 
 def _top(tree: Path) -> list[str]:
-    try:
-        return sorted(name for name in os.listdir(tree) if name != volume.LOST_AND_FOUND)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise errors.ReadFailed([str(tree)], os.strerror(error.errno or 0)) from error
+    return volume.content(tree) if tree.is_dir() else []
 
 
 def _unreadable(root: Path) -> Iterator[str]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from steps import fields
 from steps.installation import CONFIGMAP, CONFIGMAPS, EDITED_CONFIGMAPS, SECRET, SECRETS, Kind
 
 _FIELDS = {
@@ -31,7 +32,8 @@ class Reference(NamedTuple):
 
 def of(apimanager: dict[str, Any]) -> list[Reference]:
     """Every reference of an APIManager in the order of its fields; what a backup holds anyway is left out."""
-    return [each for each in _walk(apimanager.get("spec"), "spec") if each.name not in _WELL_KNOWN[each.kind]]
+    found = (each for field in fields.walk(apimanager.get("spec"), "spec") for each in _found(*field))
+    return [each for each in found if each.name not in _WELL_KNOWN[each.kind]]
 
 
 def of_kind(references: Iterable[Reference], kind: Kind) -> list[Reference]:
@@ -44,19 +46,13 @@ def names(references: Iterable[Reference], kind: Kind) -> list[str]:
     return sorted({each.name for each in of_kind(references, kind)})
 
 
-def _walk(value: Any, path: str) -> Iterator[Reference]:
-    if isinstance(value, list):
-        for number, item in enumerate(value):
-            yield from _walk(item, f"{path}[{number}]")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            below = f"{path}.{key}"
-            if kind := next((kind for field, kind in _FIELDS.items() if field.search(key)), None):
-                yield from _named(kind, item, below)
-            elif key == _PULL_SECRETS and isinstance(item, list):
-                for number, each in enumerate(item):
-                    yield from _named(SECRET, each, f"{below}[{number}]")
-            yield from _walk(item, below)
+def _found(path: str, key: str, value: Any) -> Iterator[Reference]:
+    """What one field names."""
+    if kind := next((kind for field, kind in _FIELDS.items() if field.search(key)), None):
+        yield from _named(kind, value, path)
+    elif key == _PULL_SECRETS and isinstance(value, list):
+        for number, each in enumerate(value):
+            yield from _named(SECRET, each, f"{path}[{number}]")
 
 
 def _named(kind: Kind, value: Any, path: str) -> Iterator[Reference]:

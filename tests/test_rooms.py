@@ -27,7 +27,7 @@ STEPS = [
     "ahead",
     "manifest cluster",
     "volume interruption medium references domain",
-    "marks mtree installation errors",
+    "marks mtree installation errors fields",
 ]
 WORKFLOWS = [
     "__main__",

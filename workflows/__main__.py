@@ -5,16 +5,16 @@ Exit codes: 0 done (rehearse: equal, verify: whole), 1 refused, failed or not wh
 
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar
 
 import click
 
 if TYPE_CHECKING:
-    from steps.references import Reference
     from workflows.rehearsal.comparison import Row
 
+Read = TypeVar("Read")
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -95,6 +95,7 @@ def manifests(  # noqa: PLR0913  one argument an option
     from steps import references
     from steps.installation import CONFIGMAP, SECRET
     from workflows import manifests as rendering
+    from workflows import resources
     from workflows.phases import Settings
     from workflows.schedule import BadScheduleError
 
@@ -105,7 +106,8 @@ def manifests(  # noqa: PLR0913  one argument an option
         _refuse(f"--argument {wrong[0]!r}: write NAME=VALUE, for instance storage-request=20Gi")
     if nightly and schedule is None:
         _refuse("--argument is for the backups of a schedule: say --schedule too")
-    named = [reference for source in sources for reference in _references(source)]
+    found = [apimanager for source in sources for apimanager in _read(source, resources.apimanagers)]
+    named = [reference for apimanager in found for reference in references.of(apimanager)]
     try:
         settings = Settings(
             image=image,
@@ -151,13 +153,7 @@ def workflow(source: TextIO) -> None:
     from workflows import manifests as rendering
     from workflows import resources
 
-    try:
-        rendered = resources.workflow(source.read())
-    except resources.BadResourceError as error:
-        _refuse(f"{source.name}: {error}")
-    except UnicodeDecodeError:
-        _refuse(f"{source.name}: no text in UTF-8, so no YAML")
-    click.echo(rendering.to_yaml(rendered), nl=False)
+    click.echo(rendering.to_yaml(_read(source, resources.workflow)), nl=False)
 
 
 @main.command()
@@ -194,13 +190,12 @@ def verify(folder: Path, *, for_operator: bool) -> None:
     sys.exit(1 if findings or objections else 0)
 
 
-def _references(source: TextIO) -> "list[Reference]":
-    """What the APIManagers of a file name."""
-    from steps import references
+def _read(source: TextIO, read: Callable[[str], Read]) -> Read:
+    """Read the resources of a file, or refuse it with its name."""
     from workflows import resources
 
     try:
-        return [each for apimanager in resources.apimanagers(source.read()) for each in references.of(apimanager)]
+        return read(source.read())
     except resources.BadResourceError as error:
         _refuse(f"{source.name}: {error}")
     except UnicodeDecodeError:

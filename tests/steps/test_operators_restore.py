@@ -7,27 +7,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 from click.testing import CliRunner
 from jsonschema import Draft7Validator
 
 from steps import backup, errors, operators_restore, volume
+from tests.steps import crd
 from tests.steps.test_prerequisites import operators_own
+from tests.steps.test_secrets import NINE
 from workflows.__main__ import main
 from workflows.rehearsal import comparison
 
-CRD = Path(__file__).parents[3] / "shared/crds/3scale/apps.3scale.net_apimanagers.yaml"  # kept beside a checkout
-NINE = [
-    "backend-internal-api",
-    "backend-listener",
-    "system-app",
-    "system-events-hook",
-    "system-master-apicast",
-    "system-recaptcha",
-    "system-seed",
-    "system-smtp",
-    "zync",
-]
 OTHER = 1000710000  # a UID as OpenShift gives a namespace
 
 
@@ -74,12 +63,9 @@ def test_it_reads_the_apimanager_from_a_secret_with_fields_of_its_own(backup_vol
 
 
 def test_the_saved_apimanager_is_one_by_the_operator_s_own_crd(backup_volume):
-    if not CRD.exists():
-        pytest.skip(f"the operator's CRD is not beside this checkout: {CRD.name}")
-    (version,) = yaml.load(CRD.read_text(), yaml.CSafeLoader)["spec"]["versions"]
     spec = json.loads((backup_volume / volume.APIMANAGER).read_bytes())["spec"]
 
-    found = list(Draft7Validator(version["schema"]["openAPIV3Schema"]["properties"]["spec"]).iter_errors(spec))
+    found = list(Draft7Validator(crd.spec_schema()).iter_errors(spec))
 
     assert [error.message for error in found] == []
 

@@ -1,13 +1,9 @@
-from pathlib import Path
-
 import pytest
-import yaml
 
 from steps import references
 from steps.installation import CONFIGMAP, SECRET
+from tests.steps import crd
 from workflows.rehearsal import threescale_objects
-
-CRD = Path(__file__).parents[3] / "shared/crds/3scale/apps.3scale.net_apimanagers.yaml"  # kept beside a checkout
 
 
 def found(spec):
@@ -38,10 +34,7 @@ def test_the_configuration_of_s3_is_found_in_both_forms():
 
 
 def test_every_field_of_the_crd_that_names_a_secret_is_followed():
-    if not CRD.exists():
-        pytest.skip(f"the operator's CRD is not beside this checkout: {CRD.name}")
-    (version,) = yaml.load(CRD.read_text(), yaml.CSafeLoader)["spec"]["versions"]
-    schema = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    schema = crd.spec_schema()
     named = {path for path in paths_of_objects(schema, "spec") if "secret" in path.lower()}
 
     followed = {each.path.removesuffix(".name") for each in references.of({"spec": filled(schema)})}

@@ -175,8 +175,9 @@ class _Out:
                 self._drop(item.path)
         return list(tree.told(items))
 
-    def folder(self, here: int, found: Entry, task: Folder, leaves: Sequence[Leaf]) -> list[Any]:
+    def folder(self, here: int, task: Folder) -> list[Any]:
         """Copy a folder, opened: all of it but its folders, which are made."""
+        found, leaves = tree.describe(task.path, os.fstat(here)), tree.leaves(here, task.path)
         with _target_folder(self._there, task.path, self._target) as there, volume.failures(self._target, task.path):
             if not task.made:
                 _keep(there, {leaf.name for leaf in leaves}, root=not task.path)
@@ -247,11 +248,11 @@ class _Out:
     ) -> Taken | More:
         """Copy one file of the live tree, again while it changes under the reader's hands."""
         here, there = folders
-        read = partial(self._read_file, path, name, there, known, alone=alone)
         for _ in range(_READS):
             why = Why.CHANGING
             try:
-                if (taken := tree.reading(here, name, stream, read)) is not None:
+                taken = tree.reading(here, name, stream, self._read_file, path, name, there, known, alone)
+                if taken is not None:
                     return taken
             except OSError as error:  # the source's: what the target says is ours by now
                 why = tree.lost(path, error).why
@@ -261,7 +262,7 @@ class _Out:
         return Lost(path, why)
 
     def _read_file(
-        self, path: str, name: str, there: int, known: Entry | None, stream: int, *, alone: bool
+        self, stream: int, path: str, name: str, there: int, known: Entry | None, alone: bool
     ) -> Taken | More | None:
         """Copy one file of the live tree; None if it changed meanwhile."""
         before = os.fstat(stream)
@@ -445,10 +446,9 @@ class _Back:
     def _bring_file(self, entry: Entry, name: str, folders: tuple[int, int], stream: Stream) -> None:
         """Bring a file under its name when its bytes are the listed ones."""
         here, there = folders
-        write = partial(self._write_file, entry, name, there)
         for left in reversed(range(_READS)):
             try:
-                tree.reading(here, name, stream, write)
+                tree.reading(here, name, stream, self._write_file, entry, name, there)
             except OSError as error:  # the backup's: what the target says is ours by now
                 if error.errno != errno.ESTALE or not left:
                     raise self._unread(entry.path, error) from error
@@ -456,7 +456,7 @@ class _Back:
             else:
                 return
 
-    def _write_file(self, entry: Entry, name: str, there: int, stream: int) -> None:
+    def _write_file(self, stream: int, entry: Entry, name: str, there: int) -> None:
         """Write a file under its name if it is the listed one: a small one is known before, a larger one renamed."""
         mode, where = _wide_back(entry.mode), (self._target, entry.path)
         if entry.size < BLOCK:
@@ -601,10 +601,10 @@ def _pour(stream: int, copy: int, expected: int, where: tuple[Path, str], meter:
 
     """
     if expected < BLOCK:
-        block = tree.small(stream, expected)
-        _put(copy, block, where)
-        meter.add(size_bytes=len(block))
-        return len(block), hashlib.sha256(block).hexdigest()
+        content = tree.small(stream, expected)
+        _put(copy, content, where)
+        meter.add(size_bytes=len(content))
+        return len(content), hashlib.sha256(content).hexdigest()
     size, sha256 = 0, hashlib.sha256()
     for block in tree.blocks(stream, expected):
         interruption.point()
@@ -615,7 +615,7 @@ def _pour(stream: int, copy: int, expected: int, where: tuple[Path, str], meter:
     return size, sha256.hexdigest()
 
 
-def _put(copy: int, block: memoryview, where: tuple[Path, str]) -> None:
+def _put(copy: int, block: bytes | memoryview, where: tuple[Path, str]) -> None:
     try:
         volume.put(copy, block)
     except OSError as error:

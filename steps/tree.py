@@ -12,7 +12,7 @@ import os
 import stat
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -204,8 +204,8 @@ class Visitor(Protocol):
 
     top: int  # a descriptor of the tree's root
 
-    def folder(self, here: int, found: Entry, task: Folder, leaves: Sequence[Leaf]) -> list[Any]:
-        """Take a folder, opened, with what was found of it and its names; the root's path is empty."""
+    def folder(self, here: int, task: Folder) -> list[Any]:
+        """Take a folder, opened; the root's path is empty. Raises OSError where it can't be read."""
 
     def names(self, here: int, task: Names) -> list[Any]:
         """Take some names of a folder, opened."""
@@ -224,10 +224,9 @@ def act(visitor: Visitor, task: Task) -> list[Any]:
         if isinstance(task, Names):
             return visitor.names(here, task)
         try:
-            found, names = describe(path, os.fstat(here)), leaves(here, path)
+            return visitor.folder(here, task)
         except OSError as error:
             return [lost(path, error)]
-        return visitor.folder(here, found, task, names)
 
 
 def in_order(
@@ -256,9 +255,10 @@ def by_itself(path: str) -> More:
 def take_each(folder: str, opened: Iterable[tuple[Leaf, Stream]], take: Take) -> list[Any]:
     """Take names of a folder one by one; what the system refuses to show is lost."""
     items: list[Any] = []
+    above = join(folder, "")
     for (name, kind), stream in opened:
         interruption.point()
-        path = join(folder, name)
+        path = above + name
         try:
             items.append(take(path, name, kind, stream))
         except OSError as error:
@@ -286,21 +286,24 @@ def streams(here: int, leaves: Iterable[Leaf], known: Container[str] = ()) -> It
 
 
 def _open(here: int, leaf: Leaf, known: Container[str]) -> Stream:
-    if leaf.kind != FILE:
+    name, kind = leaf
+    if kind != FILE:
         return None
     try:
-        descriptor = os.open(leaf.name, READ, dir_fd=here)
+        descriptor = os.open(name, READ, dir_fd=here)
     except OSError as error:
         return error
-    if leaf.name not in known:
+    if name not in known:
         _ask(descriptor, 0)
     return descriptor
 
 
 def _ask(descriptor: int, start: int) -> None:
     """Ask the system to read some of a file that is read soon."""
-    with suppress(OSError):  # what has taken its name may be no file any more
+    try:  # noqa: SIM105  to enter `suppress` takes longer than to ask
         os.posix_fadvise(descriptor, start, LARGE, os.POSIX_FADV_WILLNEED)
+    except OSError:  # what has taken its name may be no file any more
+        pass
 
 
 def _close(stream: Stream) -> None:
@@ -308,19 +311,19 @@ def _close(stream: Stream) -> None:
         os.close(stream)
 
 
-def reading(here: int, name: str, stream: Stream, read: Callable[[int], Read]) -> Read:
+def reading(here: int, name: str, stream: Stream, read: Callable[..., Read], *arguments: Any) -> Read:
     """Read a file that was opened ahead, or failed to be; None opens it once more.
 
     Raises:
-        OSError: and whatever `read` raises
+        OSError: and whatever `read` raises, which gets the descriptor and the arguments
 
     """
     if isinstance(stream, int):
-        return read(stream)
+        return read(stream, *arguments)
     if stream is not None:
         raise stream
     with closed(os.open(name, READ, dir_fd=here)) as descriptor:
-        return read(descriptor)
+        return read(descriptor, *arguments)
 
 
 def scan(root: Path, *, digests: bool = False, workers: int | None = None) -> Iterator[Taken]:
@@ -422,12 +425,16 @@ def open_folder(top: int, path: str) -> int:
         return open_folder(nearer, os.fsdecode(raw[cut + 1 :]))
 
 
-def leaves(folder: int, path: str) -> list[Leaf]:
-    """The names in a folder, in their order."""
+def found_in(folder: int, path: str) -> list[Leaf]:
+    """The names in a folder, as it gives them."""
     with os.scandir(folder) as names:
         found = [Leaf(item.name, _kind(item)) for item in names]
-    if not path:
-        found = [leaf for leaf in found if leaf.name != volume.LOST_AND_FOUND]
+    return found if path else [leaf for leaf in found if leaf.name != volume.LOST_AND_FOUND]
+
+
+def leaves(folder: int, path: str) -> list[Leaf]:
+    """The names in a folder, in their order."""
+    found = found_in(folder, path)
     if "".join([leaf.name for leaf in found]).isascii():
         return sorted(found)  # characters and bytes have one order then
     return sorted(found, key=lambda leaf: os.fsencode(leaf.name))
@@ -471,9 +478,11 @@ class _Look:
     top: int
     digests: bool
 
-    def folder(self, here: int, found: Entry, task: Folder, leaves: Sequence[Leaf]) -> list[Any]:
-        take = partial(self._take, here, task.path)
-        return ([found] if task.path else []) + in_order(task.path, leaves, take, made=lambda _name: False)
+    def folder(self, here: int, task: Folder) -> list[Any]:
+        path, own = task.path, []
+        if path:
+            own = [describe(path, os.fstat(here))]
+        return own + in_order(path, leaves(here, path), partial(self._take, here, path), made=lambda _name: False)
 
     def names(self, here: int, task: Names) -> list[Any]:
         return self._take(here, task.folder, task.leaves, alone=task.alone)
@@ -486,10 +495,10 @@ class _Look:
     def _read(self, here: int, path: str, name: str, kind: str, stream: Stream, *, alone: bool) -> Taken | More:
         if kind != FILE:
             return look(here, path, name)
-        return reading(here, name, stream, partial(self._read_file, path, alone=alone))
+        return reading(here, name, stream, self._read_file, path, alone)
 
     @staticmethod
-    def _read_file(path: str, stream: int, *, alone: bool) -> Taken | More:
+    def _read_file(stream: int, path: str, alone: bool) -> Taken | More:
         found = os.fstat(stream)
         if not stat.S_ISREG(found.st_mode):
             return Lost(path, Why.SPECIAL)
@@ -500,35 +509,38 @@ class _Look:
 
 @dataclass
 class _Count:
-    """The visitor that counts: files, folders, links and bytes of some names at a time."""
+    """The visitor that counts: files, folders, links and bytes, in the order in which the folders have them."""
 
     top: int
 
-    def folder(self, here: int, found: Entry, task: Folder, leaves: Sequence[Leaf]) -> list[Any]:
-        take = partial(self._count, here, task.path)
-        own = Tally()
-        if found.path:
-            own.count(found)
-        return [own.sums, *in_order(task.path, leaves, take, made=lambda _name: False)]
+    def folder(self, here: int, task: Folder) -> list[Any]:
+        path, found = task.path, found_in(here, task.path)
+        rest = range(TOGETHER, len(found), TOGETHER)
+        more = [More(Names(path, found[at : at + TOGETHER])) for at in rest]
+        return [*self._count(here, path, found[:TOGETHER]), *more]
 
     def names(self, here: int, task: Names) -> list[Any]:
         return self._count(here, task.folder, task.leaves)
 
     @staticmethod
     def _count(here: int, folder: str, leaves: Sequence[Leaf]) -> list[Any]:
-        found, losses = Tally(), []
+        tally = Tally()
+        items: list[Any] = []
         for name, kind in leaves:
-            path = join(folder, name)
-            try:
-                size_bytes = os.stat(name, dir_fd=here, follow_symlinks=False).st_size if kind == FILE else 0
-            except OSError as error:
-                losses.append(lost(path, error))
+            path, size_bytes = join(folder, name), 0
+            if kind == FILE:
+                try:
+                    size_bytes = os.stat(name, dir_fd=here, follow_symlinks=False).st_size
+                except OSError as error:
+                    items.append(lost(path, error))
+                    continue
+            elif kind == FOLDER:
+                items.append(More(Folder(path)))
+            elif not kind:
+                items.append(Lost(path, Why.SPECIAL))
                 continue
-            if kind:
-                found.note(path, kind, size_bytes)
-            else:
-                losses.append(Lost(path, Why.SPECIAL))
-        return [found.sums, *losses]
+            tally.note(path, kind, size_bytes)
+        return [tally.sums, *items]
 
 
 def lost(path: str, error: OSError) -> Lost:
@@ -565,14 +577,17 @@ def blocks(descriptor: int, expected: int) -> Iterator[memoryview]:
             return
 
 
-def small(descriptor: int, expected: int) -> memoryview:
+def small(descriptor: int, expected: int) -> bytes:
     """Read a file of less than a block to its end; of one that is longer than expected, a byte more."""
-    return _read(descriptor, expected + 1, expected)
+    content = os.read(descriptor, expected + 1)
+    while len(content) < expected and (more := os.read(descriptor, expected + 1 - len(content))):
+        content += more
+    return content
 
 
 def _read(descriptor: int, wanted: int, end: int) -> memoryview:
     """Read so many bytes, or less where the file ends; to come to the expected end is to have read to it."""
-    block, done = buffer(), 0
+    block, done = _buffer(), 0
     while done < wanted:
         count = os.readv(descriptor, [block[done:wanted]])
         done += count
@@ -582,8 +597,8 @@ def _read(descriptor: int, wanted: int, end: int) -> memoryview:
 
 
 @functools.cache
-def buffer() -> memoryview:
-    """The one block through which a process reads; new ones each time cost more than the reading."""
+def _buffer() -> memoryview:
+    """The one block through which a process reads large files; new ones each time cost more than the reading."""
     return memoryview(bytearray(BLOCK))
 
 

@@ -20,7 +20,7 @@ from typing import Any, Final
 from tests.benchmarks.copying import clock, ours, programs, room, sets
 from tests.benchmarks.copying.errors import NoBackup
 from tests.benchmarks.copying.media import Medium, Seen
-from tests.benchmarks.copying.plan import COLD, WARM, Case, Plan, Round, describe
+from tests.benchmarks.copying.plan import WARM, Case, Plan, Round, describe
 from tests.benchmarks.copying.programs import Program
 from tests.benchmarks.copying.sets import Census, Set
 
@@ -155,10 +155,10 @@ class _Bench:
         return _round(self.case, program, number, {**said, "void": void}, seen)
 
     def _prepare(self, source: Path) -> None:
-        if self.case.cache == COLD:
+        if caches_can_be_dropped():  # for a warm one too: it takes time to get rid of what others have left in memory
             os.sync()
             _DROP.write_text("3")
-        else:
+        if self.case.cache == WARM:
             read = programs.reading(2, self.made.files)(source, source)
             subprocess.run(read, check=True)  # noqa: S603  our own
         _ask_for_memory(self.made)

@@ -45,8 +45,8 @@ class Cluster:
         self._timeout_s = request_timeout_s
 
     @classmethod
-    def connect(cls, namespace: str, request_timeout_s: float) -> Self:
-        """Connect as KUBECONFIG says where it is set, else as the pod's service account.
+    def connect(cls, namespace: str, request_timeout_s: float, kubeconfig: str = "", context: str = "") -> Self:
+        """Connect as `kubeconfig` or KUBECONFIG says where one is set, else as the pod's service account.
 
         Raises:
             errors.NoConnection: neither is there.
@@ -54,8 +54,9 @@ class Cluster:
         """
         configuration = Configuration()
         try:
-            if path := os.environ.get("KUBECONFIG"):  # said by name: the client looks at it only once, when imported
-                config.load_kube_config(config_file=path, client_configuration=configuration)  # type: ignore[no-untyped-call]  # the client types only a part of itself
+            # said by name: the client looks at the variable only once, when imported
+            if path := kubeconfig or os.environ.get("KUBECONFIG"):
+                config.load_kube_config(config_file=path, context=context or None, client_configuration=configuration)  # type: ignore[no-untyped-call]  # the client types only a part of itself
             else:
                 config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # the client types only a part of itself
         except ConfigException as error:

@@ -12,6 +12,7 @@ from steps.backup import Backup
 from steps.cluster import Cluster, Object
 from steps.installation import CONFIGMAP
 from steps.manifest import Report
+from steps.objects import Standing
 from steps.references import Reference, names, of_kind
 
 
@@ -51,12 +52,19 @@ def to_restore(backup: Backup) -> list[Object]:
 
 
 def restore(
-    cluster: Cluster, backup: Backup, living: Collection[str], mark: marks.Mark, *, last_try: bool
-) -> objects.Comparison:
+    cluster: Cluster,
+    backup: Backup,
+    living: Collection[str],
+    mark: marks.Mark,
+    *,
+    last_try: bool,
+    planned: Collection[str] | None = None,
+) -> list[Standing]:
     """Create them, keep those that say the same.
 
     Raises:
         as `objects.restore`
 
     """
-    return objects.restore(cluster, CONFIGMAP, to_restore(backup), living, mark, last_try=last_try)
+    wanted = to_restore(backup)
+    return objects.restore(cluster, CONFIGMAP, wanted, living, mark, planned=planned, last_try=last_try)

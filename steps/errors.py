@@ -461,6 +461,30 @@ class ObjectsDiffer(Final):
         )
 
 
+class ChangedSincePlan(Final):
+    def __init__(self, namespace: str, changes: Sequence[str]) -> None:
+        super().__init__(
+            f"namespace {namespace} has changed since the plan ({_several(changes)}): nothing was created in this "
+            "phase; plan again"
+        )
+
+
+class PlanDiffers(Final):
+    def __init__(self, asked: str, now: str) -> None:
+        super().__init__(
+            f"the plan is another one than {asked}: it is {now} now, its lines are in the log of this phase; nothing "
+            "was changed; submit again with this digest if it is what you want"
+        )
+
+
+class TooLittleTime(Final):
+    def __init__(self, phase: str, needed_s: float, left_s: float) -> None:
+        super().__init__(
+            f"{phase} needs {needed_s:.0f} s at the least and has {left_s:.0f} s left until the deadline: not begun; "
+            "submit again, what this workflow made is kept"
+        )
+
+
 class ObjectsGoing(TryAgain):
     def __init__(self, namespace: str, names: Sequence[str]) -> None:
         super().__init__(f"in namespace {namespace} {_several(names)}: about to be deleted; looking again")

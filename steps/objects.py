@@ -6,10 +6,10 @@ The form on the volume is the operator's: one raw JSON object a file, so that a 
 import copy
 import hashlib
 import logging
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from steps import errors, installation, interruption, marks, volume
 from steps.cluster import Cluster, Object
@@ -127,45 +127,64 @@ def empty_keys(obj: Object, required: Iterable[str]) -> list[str]:
     return [key for key in required if not data.get(key)]
 
 
-@dataclass
-class Comparison:
-    """Saved objects held against a namespace; names only, as `Kind name`."""
+class State(Enum):
+    """How a saved object stands to a namespace."""
 
-    absent: list[Object] = field(default_factory=list)
-    same: list[str] = field(default_factory=list)
-    differing: list[str] = field(default_factory=list)
-    going: list[str] = field(default_factory=list)
-
-    def refuse(self, namespace: str, *, last_try: bool) -> None:
-        """Pass if every object is absent or says the same.
-
-        Raises:
-            errors.ObjectsDiffer: another value is there; the keys are named.
-            errors.ObjectsGoing, on the last try errors.ObjectsGoingStill: one is about to be deleted.
-
-        """
-        if self.differing:
-            raise errors.ObjectsDiffer(namespace, self.differing)
-        if self.going:
-            raise (errors.ObjectsGoingStill if last_try else errors.ObjectsGoing)(namespace, self.going)
+    ABSENT = "absent"
+    MADE = "made"  # by a restore of this backup, and it says the same still
+    SAME = "same"  # as somebody else's
+    DIFFERS = "differs"
+    GOING = "going"
 
 
-def compare(cluster: Cluster, kind: Kind, saved: Iterable[Object], living: Collection[str]) -> Comparison:
+class Standing(NamedTuple):
+    """A saved object held against a namespace: the keys that differ, or why it goes."""
+
+    obj: Object
+    state: State
+    why: str = ""
+
+    def __str__(self) -> str:
+        return named(self.obj)
+
+
+def named(obj: Object) -> str:
+    """An object as `Kind name`."""
+    return f"{obj['kind']} {obj['metadata']['name']}"
+
+
+def compare(
+    cluster: Cluster, kind: Kind, saved: Iterable[Object], living: Collection[str], mark: marks.Mark
+) -> list[Standing]:
     """Hold saved objects against those in the namespace; `living` are the uids of the APIManagers that exist."""
-    result = Comparison()
+    standings = []
     for obj in saved:
         interruption.point()
-        name = obj["metadata"]["name"]
-        found = cluster.get(kind, name)
+        found = cluster.get(kind, obj["metadata"]["name"])
         if found is None:
-            result.absent.append(obj)
+            standings.append(Standing(obj, State.ABSENT))
         elif reason := going(found, living):
-            result.going.append(f"{kind.name} {name} {reason}")
+            standings.append(Standing(obj, State.GOING, reason))
         elif keys := differing_keys(obj, found):
-            result.differing.append(f"{kind.name} {name}: {', '.join(keys)}")
+            standings.append(Standing(obj, State.DIFFERS, ", ".join(keys)))
         else:
-            result.same.append(f"{kind.name} {name}")
-    return result
+            standings.append(Standing(obj, State.MADE if mark.on(found) else State.SAME))
+    return standings
+
+
+def refuse(standings: Iterable[Standing], namespace: str, *, last_try: bool) -> None:
+    """Pass if every object is absent or says the same.
+
+    Raises:
+        errors.ObjectsDiffer: another value is there; the keys are named.
+        errors.ObjectsGoing, on the last try errors.ObjectsGoingStill: one is about to be deleted.
+
+    """
+    found = list(standings)
+    if differing := [f"{each}: {each.why}" for each in found if each.state is State.DIFFERS]:
+        raise errors.ObjectsDiffer(namespace, differing)
+    if leaving := [f"{each} {each.why}" for each in found if each.state is State.GOING]:
+        raise (errors.ObjectsGoingStill if last_try else errors.ObjectsGoing)(namespace, leaving)
 
 
 def going(obj: Object, living: Collection[str]) -> str:
@@ -192,24 +211,45 @@ def differing_keys(saved: Object, found: Object) -> list[str]:
     return keys
 
 
-def restore(
-    cluster: Cluster, kind: Kind, saved: Iterable[Object], living: Collection[str], mark: marks.Mark, *, last_try: bool
-) -> Comparison:
+def restore(  # noqa: PLR0913  where to, what, and what may be there
+    cluster: Cluster,
+    kind: Kind,
+    saved: Iterable[Object],
+    living: Collection[str],
+    mark: marks.Mark,
+    *,
+    planned: Collection[str] | None = None,
+    last_try: bool,
+) -> list[Standing]:
     """Create what is absent, with the mark, once nothing speaks against it; keep what says the same.
 
+    `planned` are the names of those that somebody else had made when the restore was planned; None: nobody knows.
+
     Raises:
-        as `Comparison.refuse`, before the first object is created; errors.AlreadyExists
+        as `refuse`, before the first object is created; errors.ChangedSincePlan, errors.AlreadyExists
 
     """
-    result = compare(cluster, kind, saved, living)
-    result.refuse(cluster.namespace, last_try=last_try)
-    for name in result.same:
-        log.info("%s: kept, it says the same", name)
-    for obj in result.absent:
+    standings = compare(cluster, kind, saved, living, mark)
+    refuse(standings, cluster.namespace, last_try=last_try)
+    if planned is not None and (changed := list(_changes(standings, planned))):
+        raise errors.ChangedSincePlan(cluster.namespace, changed)
+    for each in standings:
+        if each.state is not State.ABSENT:
+            log.info("%s: kept, it says the same", each)
+            continue
         interruption.point()
-        cluster.create(kind, marked(obj, mark))
-        log.info("%s %s: created", kind.name, obj["metadata"]["name"])
-    return result
+        cluster.create(kind, marked(each.obj, mark))
+        log.info("%s: created", each)
+    return standings
+
+
+def _changes(standings: Iterable[Standing], planned: Collection[str]) -> Iterator[str]:
+    for each in standings:
+        was_there = each.obj["metadata"]["name"] in planned
+        if each.state is State.SAME and not was_there:
+            yield f"{each} has appeared"
+        elif each.state is not State.SAME and was_there:
+            yield f"{each} is gone"
 
 
 def marked(obj: Object, mark: marks.Mark) -> Object:

@@ -4,37 +4,23 @@ The operator checks next to nothing of this; its documentation asks the person t
 """
 
 import logging
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection
 
-from steps import (
-    apimanager,
-    claims,
-    configmaps,
-    errors,
-    installation,
-    marks,
-    objects,
-    references,
-    secrets,
-    system_storage,
-)
+from steps import apimanager, claims, configmaps, errors, installation, marks, objects, references, secrets
 from steps.backup import Backup, minor
 from steps.claims import Placement, Wanted, Workflow
 from steps.cluster import Cluster, Object
 from steps.installation import (
     APIMANAGER,
     APIMANAGER_BACKUP,
-    CLAIM,
-    CONFIGMAP,
     DEPLOYMENT,
     DEPLOYMENT_CONFIG,
     POD,
     SECRET,
     Kind,
 )
+from steps.objects import Standing, State
 from steps.secrets import EXPECTED, Databases
-from steps.system_storage import Asked
 
 log = logging.getLogger(__name__)
 
@@ -85,10 +71,21 @@ def check_restore(
         made_from = marks.annotation(obj, marks.MANIFEST_DIGEST)
         if not made_from or (digest and made_from != digest):
             raise errors.ApiManagerPresent(obj["metadata"]["name"], cluster.namespace)
-    if not found and (left := _left(cluster)):
-        raise (errors.InstallationLeft if last_try else errors.InstallationGoing)(cluster.namespace, left)
+    if not found:
+        check_nothing_left(cluster, last_try=last_try)
     if not databases.restored:
         check_database_secrets(cluster, living(cluster), last_try=last_try)
+
+
+def check_nothing_left(cluster: Cluster, *, last_try: bool) -> None:
+    """See that no workload of an installation is left where there is no APIManager.
+
+    Raises:
+        errors.InstallationLeft, before the last try errors.InstallationGoing
+
+    """
+    if left := _left(cluster):
+        raise (errors.InstallationLeft if last_try else errors.InstallationGoing)(cluster.namespace, left)
 
 
 def check_database_secrets(cluster: Cluster, alive: Collection[str], *, last_try: bool) -> None:
@@ -101,13 +98,13 @@ def check_database_secrets(cluster: Cluster, alive: Collection[str], *, last_try
     found = {name: cluster.get(SECRET, name) for name in installation.DATABASE_SECRETS}
     if missing := [name for name, obj in found.items() if obj is None]:
         raise errors.ObjectsMissing(SECRET.name, missing, cluster.namespace)
-    result = objects.Comparison()
-    for name, obj in found.items():
+    standings = []
+    for obj in found.values():
         if obj is not None:
             secrets.check_keys(obj, cluster.namespace)
             if reason := objects.going(obj, alive):
-                result.going.append(f"{SECRET.name} {name} {reason}")
-    result.refuse(cluster.namespace, last_try=last_try)
+                standings.append(Standing(obj, State.GOING, reason))
+    objects.refuse(standings, cluster.namespace, last_try=last_try)
 
 
 def check_whole(cluster: Cluster, backup: Backup) -> None:
@@ -140,72 +137,6 @@ def check_version(cluster: Cluster, backup: Backup, asked: str) -> None:
         raise errors.VersionUnknown(recorded)
     if operator and minor(operator) != recorded:
         raise errors.VersionDiffers(recorded, operator, "the operator in the namespace")
-
-
-def prepare_restore(
-    cluster: Cluster,
-    backup: Backup,
-    asked: Asked,
-    threescale_version: str,
-    *,
-    databases: Databases = EXPECTED,
-    last_try: bool,
-) -> None:
-    """See, with the backup mounted, that it is whole and nothing speaks against it; then create system-storage.
-
-    Raises:
-        errors.Final or errors.TryAgain before anything is written; errors.AlreadyExists
-
-    """
-    check_whole(cluster, backup)
-    check_version(cluster, backup, threescale_version)
-    if (made := apimanager.present(cluster, backup.mark)) is not None:
-        found, asked_for = (str(obj["spec"].get("wildcardDomain", "")) for obj in (made, backup.apimanager))
-        if found != asked_for:
-            raise errors.DomainDiffers(made["metadata"]["name"], found, asked_for)
-        log.info("this backup's restore made the APIManager already: only the Routes are left to do")
-        return
-    of_databases = databases.to_restore(cluster, backup)
-    wanted = [*secrets.to_restore(backup), *of_databases]
-    _tell_domains(backup, of_databases)
-    alive = living(cluster)
-    if lacking := [str(each) for each in objects.absent(cluster, backup.named) if not backup.holds(each)]:
-        raise errors.ReferencesMissing(lacking, cluster.namespace)
-    result = objects.compare(cluster, SECRET, wanted, alive)
-    more = objects.compare(cluster, CONFIGMAP, configmaps.to_restore(backup), alive)
-    result.differing += more.differing
-    result.going += more.going
-    existing = None if backup.external else cluster.get(CLAIM, installation.SYSTEM_STORAGE)
-    new = system_storage.wanted(backup, asked)
-    if existing is not None and (reason := objects.going(existing, alive)):
-        held = claims.holders(cluster, installation.SYSTEM_STORAGE)
-        by = f" (held by pod {', '.join(held)}, also one that has ended holds it)" if held else ""
-        result.going.append(f"{CLAIM.name} {installation.SYSTEM_STORAGE} {reason}{by}")
-    if not databases.restored:
-        check_database_secrets(cluster, alive, last_try=last_try)
-    result.refuse(cluster.namespace, last_try=last_try)
-    if backup.external:
-        log.info("file-storage: %s; there is nothing to copy", backup.external)
-        return
-    if existing is not None:
-        system_storage.check(existing, backup)
-        log.info("%s %s: kept", CLAIM.name, installation.SYSTEM_STORAGE)
-        return
-    cluster.create(CLAIM, new)
-    log.info("%s %s: created", CLAIM.name, installation.SYSTEM_STORAGE)
-
-
-def _tell_domains(backup: Backup, databases: Sequence[Object]) -> None:
-    """Say what another wildcard domain changes, and what it leaves."""
-    if (move := backup.move) is None:
-        return
-    original = replace(backup, move=None)
-    saved = [original.apimanager, *secrets.to_restore(original), *databases, *configmaps.to_restore(original)]
-    for each in (place for obj in saved for place in move.rewrites(obj)):
-        log.info("%s: %s becomes %s", each, move.old, move.new)
-    for each in (place for obj in saved for place in move.others(obj)):
-        log.info("%s: holds %s and stays as it is", each, move.old)
-    log.info(move.left_to_do)
 
 
 def living(cluster: Cluster) -> set[str]:

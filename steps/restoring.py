@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import click
 
@@ -12,22 +13,27 @@ from steps import (
     backup,
     claims,
     configmaps,
-    errors,
     file_storage,
     installation,
     marks,
     prerequisites,
+    restore_plan,
     routes,
     secrets,
 )
 from steps.backup import Backup
 from steps.cluster import Cluster
-from steps.objects import Comparison
+from steps.objects import Standing, State
+from steps.restore_plan import RestorePlan, Wishes
 from steps.run import FOLDER, Function, Run, backup_option, claim_option, claim_wait_option, progress, workers_option
 from steps.secrets import Databases
 from steps.system_storage import Asked
 
 log = logging.getLogger(__name__)
+
+# So many at the best: less time than this is plainly too little.
+_BYTES_A_SECOND = 500 << 20
+_ENTRIES_A_SECOND = 20_000
 
 
 def _ready_option(*, told: bool = True) -> Callable[[Function], Function]:
@@ -47,6 +53,13 @@ def _wait_minutes_option(*, told: bool = True) -> Callable[[Function], Function]
     )
 
 
+def _names(_context: click.Context, _option: click.Parameter, value: str | None) -> list[str] | None:
+    return None if value is None else list(filter(None, value.split(",")))
+
+
+_kept_option = click.option(
+    "--kept", callback=_names, metavar="NAMES", help="Those that were somebody else's when it was planned."
+)
 _domain_option = click.option("--wildcard-domain", default="", help="Another than the backup's; empty: as it was.")
 
 
@@ -61,70 +74,116 @@ def _databases_options(function: Function) -> Function:
     return function
 
 
-def _databases(database_secrets: str, database_overrides: str) -> Databases:
-    restored = database_secrets == "restore"
-    if database_overrides and not restored:
-        raise errors.OverridesWithoutRestore
-    return Databases(restored, database_overrides)
-
-
 @click.group("restore")
 def restore_phases() -> None:
     """Phases of a restore, in their order."""
 
 
+_ONLY = "only"
+
+
+def _planned_options(function: Function) -> Function:
+    """All that the plan of a restore depends on."""
+    for option in (
+        _wait_minutes_option(),
+        _ready_option(),
+        workers_option(told=False),
+        _databases_options,
+        _domain_option,
+        click.option(
+            "--threescale-version", default="", help="3scale's major.minor, where the operator's can't be read."
+        ),
+        click.option("--storage-request", default="", help="Its size; empty: as it was, or as the data need."),
+        click.option("--access-mode", default="", help="Its access mode; empty: as it was."),
+        click.option("--storage-class", default="", help="Class of the new system-storage; empty: as it was."),
+        backup_option,
+        claim_option,
+    ):
+        function = option(function)
+    return function
+
+
+class _Asked(TypedDict):
+    """What `_planned_options` gives."""
+
+    claim: str
+    root: Path
+    storage_class: str
+    access_mode: str
+    storage_request: str
+    threescale_version: str
+    wildcard_domain: str
+    database_secrets: str
+    database_overrides: str
+    ready: str
+    wait_minutes: float
+
+
+def _plan(run: Run, asked: _Asked) -> tuple[Cluster, Backup, RestorePlan]:
+    opened = _open(asked["root"], asked["claim"], asked["wildcard_domain"])
+    wishes = Wishes(
+        Asked(asked["storage_class"], asked["access_mode"], asked["storage_request"]),
+        asked["threescale_version"],
+        Databases.asked(asked["database_secrets"], asked["database_overrides"]),
+        asked["ready"],
+        asked["wait_minutes"],
+    )
+    cluster = run.cluster()
+    return cluster, opened, restore_plan.of(cluster, opened, wishes, last_try=run.last_try)
+
+
 @restore_phases.command("check")
 @claim_option
 @_databases_options
+@click.option("--plan", type=click.Choice(["no", _ONLY]), default="no", help="only: leave the rest to the plan.")
+@click.option("--approve", type=click.Choice(["no", "yes"]), default="no", expose_value=False, help="Of the workflow.")
 @claim_wait_option
 @click.pass_obj
-def restore_check(run: Run, claim: str, database_secrets: str, database_overrides: str, claim_wait_s: float) -> None:
+def restore_check(
+    run: Run, claim: str, database_secrets: str, database_overrides: str, plan: str, claim_wait_s: float
+) -> None:
     """Check what can be checked without the backup."""
-    databases = _databases(database_secrets, database_overrides)
-    prerequisites.check_restore(
-        run.cluster(), claim, run.workflow, claim_wait_s, databases=databases, last_try=run.last_try
-    )
+    cluster = run.cluster()
+    databases = Databases.asked(database_secrets, database_overrides)
+    if plan == _ONLY:
+        claims.check_mountable(cluster, claim, run.workflow, claim_wait_s)
+        log.info("checked: claim %s can be mounted", claim)
+        return
+    prerequisites.check_restore(cluster, claim, run.workflow, claim_wait_s, databases=databases, last_try=run.last_try)
     log.info("checked: claim %s can be mounted, nothing of 3scale stands in the way", claim)
 
 
+@restore_phases.command("plan")
+@_planned_options
+@click.pass_obj
+def restore_plan_only(run: Run, **asked: Unpack[_Asked]) -> None:
+    """Say what the restore is going to do, and change nothing."""
+    _, _, planned = _plan(run, asked)
+    for line in planned.plan.text():
+        log.info(line)
+    run.output(plan_digest=planned.plan.digest, summary=planned.plan.summary)
+    planned.plan.refuse()
+
+
 @restore_phases.command("prepare")
-@claim_option
-@backup_option
-@click.option("--storage-class", default="", help="Class of the new system-storage; empty: as it was.")
-@click.option("--access-mode", default="", help="Its access mode; empty: as it was.")
-@click.option("--storage-request", default="", help="Its size; empty: as it was, or as the data need.")
-@click.option("--threescale-version", default="", help="3scale's major.minor, where the operator's can't be read.")
-@_domain_option
-@_databases_options
-@workers_option(told=False)
-@_ready_option(told=False)
-@_wait_minutes_option(told=False)
+@_planned_options
+@click.option("--plan-digest", default="", help="Go on only by this plan.")
+@click.option("--approved", default="", help="The digest that was approved in this workflow.")
 @claim_wait_option
 @click.pass_obj
-def restore_prepare(  # noqa: PLR0913  one argument a workflow parameter
-    run: Run,
-    claim: str,
-    root: Path,
-    storage_class: str,
-    access_mode: str,
-    storage_request: str,
-    threescale_version: str,
-    wildcard_domain: str,
-    database_secrets: str,
-    database_overrides: str,
-    claim_wait_s: float,
-) -> None:
-    """Check the backup and all that is there already, then create system-storage."""
-    opened = _open(root, claim, wildcard_domain)
-    asked = Asked(storage_class, access_mode, storage_request)
-    cluster = run.cluster()
-    databases = _databases(database_secrets, database_overrides)
-    prerequisites.prepare_restore(
-        cluster, opened, asked, threescale_version, databases=databases, last_try=run.last_try
-    )
+def restore_prepare(run: Run, plan_digest: str, approved: str, claim_wait_s: float, **asked: Unpack[_Asked]) -> None:
+    """Plan the restore, refuse what speaks against it, then create system-storage."""
+    run.need("prepare", claim_wait_s)
+    cluster, opened, planned = _plan(run, asked)
+    restore_plan.prepare(cluster, planned, filter(None, (plan_digest, approved)))
     if not opened.external:
         claims.wait_for_volume(cluster, installation.SYSTEM_STORAGE, claim_wait_s)
-    run.output(file_storage=marks.place(external=bool(opened.external)))
+    run.output(
+        file_storage=marks.place(external=bool(opened.external)),
+        kept_secrets=",".join(planned.kept_secrets),
+        kept_configmaps=",".join(planned.kept_configmaps),
+        plan_digest=planned.plan.digest,
+    )
     log.info("prepared: backup %s is whole", opened.name)
 
 
@@ -140,6 +199,7 @@ def restore_file_storage(run: Run, claim: str, root: Path, target: Path, workers
     cluster = run.cluster()
     if _done(cluster, opened):
         return
+    run.need("file-storage", opened.size_bytes / _BYTES_A_SECOND + opened.counts.entries / _ENTRIES_A_SECOND)
     tally = file_storage.restore(cluster, opened, target, progress(), workers)
     run.output(files=tally.files if tally else 0, bytes=tally.size_bytes if tally else 0)
 
@@ -149,23 +209,33 @@ def restore_file_storage(run: Run, claim: str, root: Path, target: Path, workers
 @backup_option
 @_domain_option
 @_databases_options
+@_kept_option
 @click.pass_obj
-def restore_secrets(
-    run: Run, claim: str, root: Path, wildcard_domain: str, database_secrets: str, database_overrides: str
+def restore_secrets(  # noqa: PLR0913  one argument a workflow parameter
+    run: Run,
+    claim: str,
+    root: Path,
+    wildcard_domain: str,
+    database_secrets: str,
+    database_overrides: str,
+    kept: list[str] | None,
 ) -> None:
     """Create the Secrets; the three of the databases are the user's, unless told otherwise."""
-    databases = _databases(database_secrets, database_overrides)
-    _restore_objects(run, _open(root, claim, wildcard_domain), partial(secrets.restore, databases=databases))
+    databases = Databases.asked(database_secrets, database_overrides)
+    restore_all = partial(secrets.restore, databases=databases, planned=kept)
+    _restore_objects(run, "secrets", _open(root, claim, wildcard_domain), restore_all)
 
 
 @restore_phases.command("configmaps")
 @claim_option
 @backup_option
 @_domain_option
+@_kept_option
 @click.pass_obj
-def restore_configmaps(run: Run, claim: str, root: Path, wildcard_domain: str) -> None:
+def restore_configmaps(run: Run, claim: str, root: Path, wildcard_domain: str, kept: list[str] | None) -> None:
     """Create the ConfigMaps."""
-    _restore_objects(run, _open(root, claim, wildcard_domain), configmaps.restore)
+    restore_all = partial(configmaps.restore, planned=kept)
+    _restore_objects(run, "configmaps", _open(root, claim, wildcard_domain), restore_all)
 
 
 @restore_phases.command("apimanager")
@@ -175,6 +245,7 @@ def restore_configmaps(run: Run, claim: str, root: Path, wildcard_domain: str) -
 @click.pass_obj
 def restore_apimanager(run: Run, claim: str, root: Path, wildcard_domain: str) -> None:
     """Create the APIManager, the last of all objects."""
+    run.need("apimanager")
     created = apimanager.restore(run.cluster(), _open(root, claim, wildcard_domain))
     run.output(created=int(created))
 
@@ -200,12 +271,14 @@ def restore_routes(  # noqa: PLR0913  one argument a workflow parameter
     routes.wait(cluster, opened, ready, patience)
 
 
-def _restore_objects(run: Run, opened: Backup, restore_all: Callable[..., Comparison]) -> None:
+def _restore_objects(run: Run, phase: str, opened: Backup, restore_all: Callable[..., list[Standing]]) -> None:
     cluster = run.cluster()
     if _done(cluster, opened):
         return
-    result = restore_all(cluster, opened, prerequisites.living(cluster), opened.mark, last_try=run.last_try)
-    run.output(created=len(result.absent), kept=len(result.same))
+    run.need(phase)
+    found = restore_all(cluster, opened, prerequisites.living(cluster), opened.mark, last_try=run.last_try)
+    created = sum(each.state is State.ABSENT for each in found)
+    run.output(created=created, kept=len(found) - created)
 
 
 def _done(cluster: Cluster, opened: Backup) -> bool:

@@ -5,7 +5,7 @@ The resync comes before the wait for readiness, because `Available` needs the Ro
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from steps import apimanager, errors, installation, interruption
@@ -55,11 +55,23 @@ def wait(cluster: Cluster, backup: Backup, ready: str, patience: Patience) -> No
         errors.WaitedInVain: its sentence says what was missing last.
 
     """
-    if ready == "as-before" and backup.move and backup.ready == Ready():
-        ready = "deployments"  # nothing is known of before, and Available waits for hosts that only 3scale can change
+    ready = _asked(backup, ready)
     judge = {"available": _available, "deployments": _deployments, "as-before": _as_before}[ready]
     warning = _wait(f"3scale ({ready})", lambda: judge(_state(cluster, backup), backup.ready), patience)
     log.info(warning or "3scale is ready")
+
+
+def waits(backup: Backup, ready: str) -> Iterator[str]:
+    """Name what `resync` and `wait` are going to wait for."""
+    if apimanager.zync_enabled(backup.apimanager):
+        yield f"a ready pod of {installation.SIDEKIQ}, for zync:resync:domains"
+    yield f"3scale ({_asked(backup, ready)})"
+
+
+def _asked(backup: Backup, ready: str) -> str:
+    if ready == "as-before" and backup.move and backup.ready == Ready():
+        return "deployments"  # nothing is known of before, and Available waits for hosts that only 3scale can change
+    return ready
 
 
 class _Missing(NamedTuple):

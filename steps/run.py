@@ -3,17 +3,19 @@
 import atexit
 import contextlib
 import logging
+import math
 import os
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from steps import medium, volume
+from steps import errors, medium, volume
 from steps.claims import Workflow
 from steps.cluster import Cluster
 from steps.file_storage import Amount, Progress
@@ -24,6 +26,7 @@ Function = TypeVar("Function", bound=Callable[..., object])
 FOLDER = click.Path(path_type=Path)  # what is wrong with it, the phase says better
 _PROGRESS_S = 1.5  # told each second, written every other: Argo reads the file every 3 s
 _LOG_S = 60.0
+_SPARE_S = 30.0  # for some requests and a sync
 
 claim_option = click.option("--claim", required=True, help="Claim of the backup.")
 backup_option = click.option("--backup", "root", type=FOLDER, required=True, help="Where it is mounted.")
@@ -70,8 +73,30 @@ class Run:
         for name, value in values.items():
             (self.outputs / name.replace("_", "-")).write_text(str(value))
 
+    def need(self, phase: str, seconds: float = 0.0) -> None:
+        """See that so much time is left, and some to spare, before a phase changes anything.
+
+        Argo tells the deadline of the pod, its own or the workflow's, which may have waited for an approval.
+
+        Raises:
+            errors.TooLittleTime
+
+        """
+        left_s = _left_s(os.environ.get("ARGO_DEADLINE", ""))
+        if left_s < seconds + _SPARE_S:
+            raise errors.TooLittleTime(phase, seconds + _SPARE_S, left_s)
+
     def begin(self, backup: str) -> volume.Begin:
         return volume.Begin(backup=backup, workflow=self.workflow.name, workflow_uid=self.workflow.uid)
+
+
+def _left_s(deadline: str) -> float:
+    """Seconds until a deadline as Argo writes it; there is none, or a year 1, where nothing limits the pod."""
+    try:
+        until = datetime.fromisoformat(deadline)
+    except ValueError:
+        return math.inf
+    return math.inf if until.year == 1 else until.timestamp() - time.time()
 
 
 def progress() -> Progress:

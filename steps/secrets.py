@@ -14,6 +14,7 @@ from steps.backup import Backup
 from steps.cluster import Cluster, Object
 from steps.installation import SECRET
 from steps.manifest import Report
+from steps.objects import Standing
 from steps.references import Reference, names, of_kind
 
 
@@ -77,6 +78,18 @@ class Databases(NamedTuple):
     restored: bool = False
     overrides: str = ""  # name of a Secret with keys SECRET.KEY, whose values replace the backup's
 
+    @classmethod
+    def asked(cls, database_secrets: str, overrides: str) -> "Databases":
+        """As a person says it: expect or restore, and the name of a Secret.
+
+        Raises:
+            errors.OverridesWithoutRestore
+
+        """
+        if overrides and database_secrets != "restore":
+            raise errors.OverridesWithoutRestore
+        return cls(database_secrets == "restore", overrides)
+
     def to_restore(self, cluster: Cluster, backup: Backup) -> list[Object]:
         """Those of the three that come from the backup, complete.
 
@@ -111,15 +124,16 @@ class Databases(NamedTuple):
 EXPECTED = Databases()
 
 
-def restore(
+def restore(  # noqa: PLR0913  where to, what, and what may be there
     cluster: Cluster,
     backup: Backup,
     living: Collection[str],
     mark: marks.Mark,
     *,
     last_try: bool,
+    planned: Collection[str] | None = None,
     databases: Databases = EXPECTED,
-) -> objects.Comparison:
+) -> list[Standing]:
     """Create them, keep those that say the same.
 
     Raises:
@@ -127,4 +141,4 @@ def restore(
 
     """
     wanted = [*to_restore(backup), *databases.to_restore(cluster, backup)]
-    return objects.restore(cluster, SECRET, wanted, living, mark, last_try=last_try)
+    return objects.restore(cluster, SECRET, wanted, living, mark, planned=planned, last_try=last_try)

@@ -19,6 +19,9 @@ class Asked(NamedTuple):
     storage_request: str
 
 
+AS_IT_WAS = Asked("", "", "")
+
+
 def wanted(backup: Backup, asked: Asked) -> Object:
     """The claim of System FileStorage as a restore creates it, with the mark and not yet begun.
 
@@ -38,6 +41,13 @@ def wanted(backup: Backup, asked: Asked) -> Object:
         asked.storage_class or chosen.get("storageClassName") or backup.system_storage.storage_class,
     )
     return claims.new(installation.SYSTEM_STORAGE, {}, backup.mark.annotations(), spec)
+
+
+def told(claim: Object) -> str:
+    """A claim to be made in words."""
+    spec = claim["spec"]
+    of_class = f"of class {spec['storageClassName']}" if spec.get("storageClassName") else "of the default class"
+    return f"{spec['resources']['requests']['storage']}, {spec['accessModes'][0]}, {of_class}"
 
 
 def check(claim: Object, backup: Backup) -> None:

@@ -3,6 +3,8 @@
 Exit codes: 0 done (rehearse: equal, verify: whole), 1 refused, failed or not whole, 2 the command line is wrong.
 """
 
+import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from workflows.rehearsal.comparison import Row
 
 Read = TypeVar("Read")
+_TIMEOUT_S = 30.0
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -188,6 +191,73 @@ def verify(folder: Path, *, for_operator: bool) -> None:
             f"the operator's APIManagerRestore can take it{', but leaves behind ' if left else ''}{', '.join(left)}"
         )
     sys.exit(1 if findings or objections else 0)
+
+
+@main.group()
+def plan() -> None:
+    """Say what is going to be done, and change nothing."""
+
+
+@plan.command("restore")
+@click.argument("folder", type=_FOLDER, metavar="DIR")
+@click.option("-n", "--namespace", required=True, metavar="NS", help="Namespace to restore into.")
+@click.option("--kubeconfig", metavar="FILE", help="Else KUBECONFIG, or ~/.kube/config.")
+@click.option("--context", default="", metavar="NAME", help="Of the kubeconfig; else its current one.")
+@click.option("--storage-class", default="", help="Of the new system-storage. Empty: as it was.")
+@click.option("--access-mode", default="", help="Its access mode. Empty: as it was.")
+@click.option("--storage-request", default="", help="Its size. Empty: as it was, or as the data need.")
+@click.option("--threescale-version", default="", metavar="MAJOR.MINOR", help="Where the operator's can't be read.")
+@click.option("--wildcard-domain", default="", help="Another than the backup's.")
+@click.option("--database-secrets", type=click.Choice(["expect", "restore"]), default="expect", show_default=True)
+@click.option("--database-overrides", default="", metavar="SECRET", help="Its keys replace the backup's.")
+@click.option("--ready", type=click.Choice(["as-before", "available", "deployments"]), default="as-before")
+@click.option("--wait-minutes", type=click.FloatRange(0, 120), default=60, show_default=True)
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def plan_restore(  # noqa: PLR0913  one argument an option
+    folder: Path,
+    namespace: str,
+    kubeconfig: str | None,
+    context: str,
+    storage_class: str,
+    access_mode: str,
+    storage_request: str,
+    threescale_version: str,
+    wildcard_domain: str,
+    database_secrets: str,
+    database_overrides: str,
+    ready: str,
+    wait_minutes: float,
+    output: str,
+) -> None:
+    """Plan the restore of a backup on a mounted or copied volume; its digest is that of `-p plan-digest=`."""
+    from steps import backup, errors, restore_plan
+    from steps.cluster import Cluster
+    from steps.restore_plan import Wishes
+    from steps.secrets import Databases
+    from steps.system_storage import Asked
+
+    try:
+        wishes = Wishes(
+            Asked(storage_class, access_mode, storage_request),
+            threescale_version,
+            Databases.asked(database_secrets, database_overrides),
+            ready,
+            wait_minutes,
+        )
+        opened = backup.open_at(folder, folder.resolve().name).under(wildcard_domain)
+        cluster = Cluster.connect(namespace, _TIMEOUT_S, kubeconfig or _kubeconfig(), context)
+        planned = restore_plan.of(cluster, opened, wishes, last_try=True).plan
+    except errors.PhaseError as error:
+        _refuse(f"{folder}: {error}")
+    click.echo(json.dumps(planned.as_json(), indent=2) if output == "json" else "\n".join(planned.text()))
+    for objection in planned.objections[:1]:
+        _refuse(str(objection))
+
+
+def _kubeconfig() -> str:
+    """Where kubectl looks too; empty where there is none, for a pod's own account."""
+    usual = Path.home() / ".kube/config"
+    return os.environ.get("KUBECONFIG") or (str(usual) if usual.exists() else "")
 
 
 def _read(source: TextIO, read: Callable[[str], Read]) -> Read:

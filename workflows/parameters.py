@@ -54,6 +54,12 @@ class RestoreParameters(Parameters):
     wildcard_domain: str = Field(default="", alias="wildcard-domain")
     """Another wildcard domain than the backup's, for instance apps.example.com; the tenants' own hosts stay. Empty: as
     it was."""
+    plan: Literal["no", "only"] = "no"
+    """`only`: say what the restore would do, and change nothing."""
+    plan_digest: str = Field(default="", alias="plan-digest")
+    """The digest of a plan: the restore goes on only if its plan is still that one."""
+    approve: Literal["no", "yes"] = "no"
+    """`yes`: wait between the plan and the first change for `argo resume`, or the button in Argo's UI."""
     workers: Workers = ""
     """How many processes copy System's files side by side. Empty: as suits the processors and the volumes."""
     ready: Literal["as-before", "available", "deployments"] = "as-before"

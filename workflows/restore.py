@@ -1,9 +1,9 @@
 """The restore, top to bottom: every refusal comes before the first object is written, the APIManager comes last."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict, Unpack
 
-from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
+from hera.workflows import DAG, Parameter, Suspend, Task, WorkflowTemplate
 
 from workflows import template
 from workflows.parameters import RestoreParameters, by_name
@@ -13,6 +13,11 @@ NAME = "threescale-restore"
 BACKUP = Mount.BACKUP_READ_ONLY
 DOMAIN = "wildcard-domain"
 DATABASES = ("database-secrets", "database-overrides")
+PLAN, PLAN_DIGEST, APPROVE = "plan", "plan-digest", "approve"
+_PLANNED = (
+    *("storage-class", "access-mode", "storage-request", "threescale-version", DOMAIN, *DATABASES),
+    *("workers", "ready", "wait-minutes"),
+)
 _COPIED = [count("files"), count("bytes")]
 _CREATED = [count("created"), count("kept")]
 
@@ -46,39 +51,60 @@ def restore(settings: Settings) -> WorkflowTemplate:
         advice=_ADVICE,
     ) as built:
 
-        def task(name: str, *parameters: str, more: Sequence[str] = (), **facts: Unpack[Facts]) -> Task:
-            """A phase whose inputs are the claim's name and workflow parameters, under their own names."""
+        def task(
+            name: str,
+            *parameters: str,
+            told: Mapping[str, Parameter] = {},
+            more: Sequence[str] = (),
+            **facts: Unpack[Facts],
+        ) -> Task:
+            """A phase whose inputs are the claim's name, workflow parameters, and what another has `told`."""
             mine = (CLAIM_NAME, *parameters)
             own = phase(
                 settings,
                 ["restore", name],
-                inputs=[asked[item] for item in mine],
-                arguments=["--claim", value(CLAIM_NAME), *words(parameters), *more],
+                inputs=[*(asked[item] for item in mine), *(Parameter(name=item) for item in told)],
+                arguments=["--claim", value(CLAIM_NAME), *words([*parameters, *told]), *more],
                 **facts,
             )
-            return Task(name=name, template=own, arguments={item: built.get_parameter(item) for item in mine})
+            arguments = {**{item: built.get_parameter(item) for item in mine}, **told}
+            return Task(name=name, template=own, arguments=arguments)
 
         with DAG(name="restore", fail_fast=False):
-            check = task("check", *DATABASES)
+            check = task("check", *DATABASES, PLAN, APPROVE)
+            plan = task(PLAN, *_PLANNED, mounts=[BACKUP], outputs=[output(PLAN_DIGEST, default=""), count("summary")])
+            plan.when = f"{_said(built, PLAN)} == only || {_said(built, APPROVE)} == yes"
+            approve = Task(name=APPROVE, template=Suspend(name=APPROVE))
+            approve.when = f"{_said(built, PLAN)} != only && {_said(built, APPROVE)} == yes"
             prepare = task(
                 "prepare",
-                *("storage-class", "access-mode", "storage-request", "threescale-version", DOMAIN, *DATABASES),
-                *("workers", "ready", "wait-minutes"),  # here only to be refused before anything is made
+                *(*_PLANNED, PLAN_DIGEST),
+                told={"approved": plan.get_parameter(PLAN_DIGEST)},
                 mounts=[BACKUP],
-                outputs=[output(FILE_STORAGE)],
+                outputs=[output(FILE_STORAGE), output("kept-secrets"), output("kept-configmaps"), output(PLAN_DIGEST)],
             )
+            prepare.when = f"{_said(built, PLAN)} != only"
             file_storage = task("file-storage", "workers", mounts=[BACKUP, Mount.TARGET], outputs=_COPIED, timeout="6h")
             file_storage.when = f"{prepare.get_parameter(FILE_STORAGE).value} != {EXTERNAL}"
-            secrets = task("secrets", DOMAIN, *DATABASES, mounts=[BACKUP], outputs=_CREATED)
-            configmaps = task("configmaps", DOMAIN, mounts=[BACKUP], outputs=_CREATED)
+            kept = {"kept": prepare.get_parameter("kept-secrets")}
+            secrets = task("secrets", DOMAIN, *DATABASES, told=kept, mounts=[BACKUP], outputs=_CREATED)
+            kept = {"kept": prepare.get_parameter("kept-configmaps")}
+            configmaps = task("configmaps", DOMAIN, told=kept, mounts=[BACKUP], outputs=_CREATED)
             apimanager = task("apimanager", DOMAIN, mounts=[BACKUP], outputs=[count("created")])
             look_s = ["--look-s", f"{settings.look_s:g}"]
             routes = task("routes", "ready", "wait-minutes", DOMAIN, more=look_s, mounts=[BACKUP], timeout="5h")
 
-            check >> prepare
-            prepare >> file_storage
+            check >> plan
+            plan >> approve
+            approve >> prepare
+            prepare.on_success(file_storage)  # not where it was skipped
             file_storage >> [secrets, configmaps]
             secrets >> apimanager
             configmaps >> apimanager
             apimanager >> routes
     return built
+
+
+def _said(built: WorkflowTemplate, name: str) -> str:
+    """What a person said, for a condition."""
+    return str(built.get_parameter(name).value)

@@ -23,7 +23,7 @@ BACKUP = [
 ]
 RESTORE = [
     ["restore", phase]
-    for phase in ("check", "prepare", "file-storage", "secrets", "configmaps", "apimanager", "routes")
+    for phase in ("check", "plan", "prepare", "file-storage", "secrets", "configmaps", "apimanager", "routes")
 ]
 
 
@@ -400,3 +400,39 @@ def test_the_command_runs_as_a_process_and_ends_with_its_exit_code(tmp_path):
     assert done.returncode == 1
     assert done.stderr.strip() == log(tmp_path)
     assert done.stdout == ""
+
+
+def deadline(in_s):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + in_s))
+
+
+@pytest.mark.parametrize("phase", ["prepare", "file-storage", "secrets", "configmaps", "apimanager"])
+def test_a_phase_that_has_too_little_time_left_changes_nothing(lost, run, backup_volume, tmp_path, monkeypatch, phase):
+    monkeypatch.setenv("ARGO_DEADLINE", deadline(20))
+    lost.kubernetes.clear_requests()
+    arguments = ["--claim", "nightly", "--backup", backup_volume]
+    arguments += ["--file-storage", tmp_path] if phase == "file-storage" else []
+
+    assert run("restore", phase, *arguments, stage=lost, account="threescale-restore") == 1
+
+    assert log(tmp_path).startswith(f"{phase} needs ")
+    assert "left until the deadline: not begun" in log(tmp_path)
+    assert [each for each in lost.kubernetes.writes() if "restore" in each.user] == []
+
+
+@pytest.mark.parametrize("told", ["", deadline(3600), "0001-01-01T00:00:00Z", "2030"])
+def test_a_phase_that_has_time_or_no_deadline_begins(lost, run, backup_volume, monkeypatch, told):
+    monkeypatch.setenv("ARGO_DEADLINE", told)
+    arguments = ["--claim", "nightly", "--backup", backup_volume]
+
+    assert run("restore", "configmaps", *arguments, stage=lost, account="threescale-restore") == 0
+
+
+def test_a_large_tree_needs_more_time_than_some_objects(lost, run, backup_volume, tmp_path, monkeypatch):
+    monkeypatch.setenv("ARGO_DEADLINE", deadline(100))
+    monkeypatch.setattr(backup.Backup, "size_bytes", 500 << 30)  # a mock, because nobody has the disk
+    arguments = ["--claim", "nightly", "--backup", backup_volume, "--file-storage", tmp_path]
+
+    assert run("restore", "file-storage", *arguments, stage=lost, account="threescale-restore") == 1
+
+    assert "needs 1054 s at the least" in log(tmp_path)

@@ -7,6 +7,7 @@ import pytest
 from steps import errors, marks, objects
 from steps.installation import APIMANAGER, CONFIGMAP, SECRET
 from steps.marks import Mark
+from steps.objects import State
 
 MARK = Mark("nightly", "abc")
 
@@ -236,9 +237,9 @@ class TestRestore:
     def test_an_object_that_says_the_same_is_kept(self, empty):
         before = put(empty, secret())
 
-        result = objects.restore(empty.connect(), SECRET, [secret()], set(), MARK, last_try=False)
+        (found,) = objects.restore(empty.connect(), SECRET, [secret()], set(), MARK, last_try=False)
 
-        assert result.same == ["Secret zync"]
+        assert (str(found), found.state) == ("Secret zync", State.SAME)
         assert empty.get("secrets", "zync") == before
 
     def test_a_different_one_is_refused_by_its_keys_and_not_by_its_values(self, empty):
@@ -263,7 +264,9 @@ class TestRestore:
         empty.kubernetes.gc_delay_s = float("inf")
         put(empty, {**secret(), "metadata": {"name": "zync", "ownerReferences": [owner("alive")]}})
 
-        assert objects.restore(empty.connect(), SECRET, [secret()], {"alive"}, MARK, last_try=False).absent == []
+        (found,) = objects.restore(empty.connect(), SECRET, [secret()], {"alive"}, MARK, last_try=False)
+
+        assert found.state is State.SAME
 
     def test_a_create_whose_answer_was_lost_is_kept_by_the_next_try(self, empty):
         door = empty.connect()
@@ -271,7 +274,36 @@ class TestRestore:
         with pytest.raises(errors.NoAnswer):
             objects.restore(door, SECRET, [secret()], set(), MARK, last_try=False)
 
-        assert objects.restore(door, SECRET, [secret()], set(), MARK, last_try=False).same == ["Secret zync"]
+        (found,) = objects.restore(door, SECRET, [secret()], set(), MARK, last_try=False)
+
+        assert found.state is State.MADE
+
+    @pytest.mark.parametrize(
+        ("there", "planned", "change"),
+        [(True, [], "Secret zync has appeared"), (False, ["zync"], "Secret zync is gone")],
+    )
+    def test_what_has_changed_since_the_plan_stops_it_before_anything_is_created(self, empty, there, planned, change):
+        if there:
+            put(empty, secret())
+
+        with pytest.raises(errors.ChangedSincePlan, match=change):
+            objects.restore(
+                empty.connect(),
+                SECRET,
+                [secret("system-app"), secret()],
+                set(),
+                MARK,
+                planned=planned,
+                last_try=False,
+            )
+
+        assert empty.exists("secrets") == (["zync"] if there else [])
+
+    def test_what_it_has_made_itself_is_no_change_since_the_plan(self, empty):
+        for _ in range(2):
+            objects.restore(empty.connect(), SECRET, [secret()], set(), MARK, planned=[], last_try=False)
+
+        assert empty.exists("secrets") == ["zync"]
 
     def test_what_the_operator_left_in_an_object_is_not_created(self, empty):
         metadata = {"name": "zync", "namespace": "src", "resourceVersion": "1", "uid": "u", "managedFields": [{}]}

@@ -1,18 +1,11 @@
-import json
-import re
-import shutil
-
 import pytest
 
-from steps import backup, claims, errors, installation, marks, prerequisites, volume
+from steps import backup, claims, errors, installation, marks, prerequisites
 from steps.claims import ANYWHERE, Wanted, Workflow
-from steps.system_storage import Asked
-from workflows.rehearsal import threescale_objects
 
 ME = Workflow("backup-1", "uid-1")
 WANTED = Wanted("nightly", "10Gi", "", "")
 NAME = "example-apimanager"
-AS_IT_WAS = Asked("", "", "")
 
 
 def patch(stage, resource, name, body):
@@ -280,14 +273,6 @@ def left(stage, api, kind, phase="Running"):
     )
 
 
-def operators_own(root):
-    """Leave of a backup what the operator's would hold."""
-    shutil.rmtree(root / volume.REFERENCED)
-    shutil.rmtree(root / volume.REPORTS)
-    for name in (volume.MANIFEST, volume.BEGIN, volume.SUMS, volume.LISTING):
-        (root / name).unlink()
-
-
 class TestVersion:
     @staticmethod
     def check(stage, root, asked=""):
@@ -353,162 +338,6 @@ class TestVersion:
 
         with pytest.raises(errors.VersionDiffers, match=r"of 3scale 2\.15, the operator in the namespace says 2\.16"):
             self.check(empty, unversioned, "2.15")
-
-
-class TestPrepareRestore:
-    @staticmethod
-    def prepare(stage, root, *, asked=AS_IT_WAS, version="", last_try=False):
-        opened = backup.open_at(root, root.name)
-        door = stage.connect("threescale-restore")
-        prerequisites.prepare_restore(door, opened, asked, version, last_try=last_try)
-        return opened
-
-    def test_system_storage_is_made_with_the_mark_and_nothing_else(self, lost, backup_volume):
-        lost.kubernetes.clear_requests()
-
-        opened = self.prepare(lost, backup_volume)
-
-        made = lost.get("persistentvolumeclaims", "system-storage")
-        assert opened.mark.on(made)
-        assert marks.annotation(made, marks.RESTORE_STATE) == ""
-        writes = [request for request in lost.kubernetes.writes() if "restore" in request.user]
-        assert [(request.verb, request.resource) for request in writes] == [("create", "persistentvolumeclaims")]
-
-    def test_prepared_again_it_is_kept(self, lost, backup_volume):
-        self.prepare(lost, backup_volume)
-        before = lost.get("persistentvolumeclaims", "system-storage")["metadata"]["uid"]
-
-        self.prepare(lost, backup_volume)
-
-        assert lost.get("persistentvolumeclaims", "system-storage")["metadata"]["uid"] == before
-
-    def refuse(self, stage, root, kind, match, **more):
-        stage.kubernetes.clear_requests()
-
-        with pytest.raises(kind, match=match):
-            self.prepare(stage, root, **more)
-
-        assert [request for request in stage.kubernetes.writes() if "restore" in request.user] == []
-
-    def test_a_damaged_backup_is_refused_before_anything_is_written(self, lost, backup_volume):
-        (backup_volume / "secrets/zync.json").write_bytes(b"")
-
-        self.refuse(lost, backup_volume, errors.BackupDamaged, r"secrets/zync\.json")
-
-    def test_a_missing_file_of_the_tree_is_refused_before_anything_is_written(self, lost, backup_volume):
-        (backup_volume / volume.TREE / ".hidden-top").unlink()
-
-        self.refuse(lost, backup_volume, errors.BackupDamaged, r"'\.hidden-top' is missing")
-
-    def test_another_version_is_refused_before_anything_is_written(self, lost, backup_volume):
-        name = "threescale-operator-controller-manager-v2"
-        labels = {"spec": {"template": {"metadata": {"labels": {"rht.comp_ver": "2.15"}}}}}
-        patch(lost, "deployments", name, labels)
-
-        self.refuse(lost, backup_volume, errors.VersionDiffers, r"says 2\.15")
-
-    def test_another_value_is_refused_before_anything_is_written(self, lost, backup_volume):
-        for kind, name, data in (
-            ("Secret", "zync", {"SECRET_KEY_BASE": "eA=="}),
-            ("ConfigMap", "system-environment", {}),
-        ):
-            metadata = {"name": name, "namespace": lost.namespace}
-            lost.kubernetes.apply({"apiVersion": "v1", "kind": kind, "metadata": metadata, "data": data})
-
-        match = "Secret zync: .*SECRET_KEY_BASE.*, ConfigMap system-environment: "
-        self.refuse(lost, backup_volume, errors.ObjectsDiffer, match)
-
-    def test_another_value_of_what_the_apimanager_names_is_refused_before_anything_is_written(
-        self, lost, backup_volume
-    ):
-        metadata = {"name": "my-policy", "namespace": lost.namespace}
-        lost.kubernetes.apply(
-            {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"init.lua": "eA=="}}
-        )
-
-        self.refuse(lost, backup_volume, errors.ObjectsDiffer, r"Secret my-policy: apicast-policy\.json, init\.lua")
-
-    def test_a_backup_without_what_its_apimanager_names_asks_for_it(self, lost, backup_volume):
-        operators_own(backup_volume)
-
-        match = r"Secret my-env \(spec\.apicast.*customEnvironments\[0\]\.secretRef\.name\), .*create it"
-        self.refuse(lost, backup_volume, errors.ReferencesMissing, match, version="2.16")
-
-    def test_what_the_apimanager_names_may_be_there_already(self, lost, backup_volume):
-        operators_own(backup_volume)
-        for secret in threescale_objects.sample("secrets", lost.namespace):
-            if secret["metadata"]["name"] in threescale_objects.REFERENCED_SECRETS:
-                lost.kubernetes.apply(secret)
-
-        self.prepare(lost, backup_volume, version="2.16")
-
-        assert "system-storage" in lost.exists("persistentvolumeclaims")
-
-    def test_a_role_that_lacks_the_names_is_refused_with_the_rule_before_anything_is_written(self, lost, backup_volume):
-        names = threescale_objects.REFERENCED_SECRETS
-        role = lost.get("roles", "threescale-restore")
-        for rule in role["rules"]:
-            if "get" in rule["verbs"] and rule["resources"] == ["secrets"]:
-                rule["resourceNames"] = [name for name in rule["resourceNames"] if name not in names]
-        lost.kubernetes.apply(role)
-
-        rule = re.escape(json.dumps({"resourceNames": list(names)})[1:-1])
-        self.refuse(lost, backup_volume, errors.NamesNotAllowed, rule)
-
-    def test_a_system_storage_whose_owner_is_gone_is_waited_for_and_not_kept(self, lost, backup_volume):
-        lost.kubernetes.gc_delay_s = float("inf")
-        owner = {"apiVersion": "apps.3scale.net/v1alpha1", "kind": "APIManager", "name": "example", "uid": "dead"}
-        metadata = {"name": "system-storage", "namespace": lost.namespace, "ownerReferences": [owner]}
-        lost.kubernetes.apply(
-            {
-                "apiVersion": "v1",
-                "kind": "PersistentVolumeClaim",
-                "metadata": metadata,
-                "spec": {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "1Gi"}}},
-            }
-        )
-
-        match = "PersistentVolumeClaim system-storage belongs to APIManager example, which is gone"
-        self.refuse(lost, backup_volume, errors.ObjectsGoing, match)
-        self.refuse(lost, backup_volume, errors.ObjectsGoingStill, match, last_try=True)
-
-    def test_a_system_storage_of_another_restore_is_refused(self, lost, backup_volume):
-        self.prepare(lost, backup_volume)
-        other = {"metadata": {"annotations": marks.Mark("weekly", "other").annotations()}}
-        patch(lost, "persistentvolumeclaims", "system-storage", other)
-
-        self.refuse(lost, backup_volume, errors.ClaimOfAnotherRestore, "weekly")
-
-    def test_a_request_that_is_too_small_is_refused(self, lost, backup_volume):
-        self.refuse(lost, backup_volume, errors.RequestTooSmall, "1Ki is less", asked=Asked("", "", "1Ki"))
-
-    def test_where_the_apimanager_is_made_only_the_routes_are_left(self, lost, backup_volume):
-        opened = backup.open_at(backup_volume)
-        put_apimanager(lost, opened.mark.annotations())
-
-        self.prepare(lost, backup_volume)
-
-        assert not [
-            request
-            for request in lost.kubernetes.writes()
-            if "restore" in request.user and request.resource == "persistentvolumeclaims"
-        ]
-
-    def test_what_the_operator_has_not_completed_is_no_backup(self, lost, backup_volume):
-        for name in (volume.MANIFEST, volume.BEGIN):
-            (backup_volume / name).unlink()
-        made = {
-            "apiVersion": "apps.3scale.net/v1alpha1",
-            "kind": "APIManagerBackup",
-            "metadata": {"name": backup_volume.name, "namespace": lost.namespace},
-            "spec": {},
-        }
-        lost.kubernetes.apply(made)
-
-        self.refuse(lost, backup_volume, errors.NotABackup, "has not completed it")
-
-        lost.kubernetes.apply(made | {"status": {"completed": True}})
-        self.prepare(lost, backup_volume)
 
 
 def test_an_apimanager_that_is_being_deleted_does_not_count_as_alive(empty):

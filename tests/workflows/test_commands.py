@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -178,6 +179,55 @@ def test_an_empty_folder_is_no_backup(tmp_path: Path) -> None:
 
     assert (code, out) == (1, "")
     assert "no finished backup" in err
+
+
+def plan(stage: Any, folder: Path, *arguments: str) -> tuple[int, str, str]:
+    stage.connect("threescale-restore")
+    kubeconfig = str(stage.folder / "kubeconfig-threescale-restore")
+    return run("plan", "restore", str(folder), "-n", stage.namespace, "--kubeconfig", kubeconfig, *arguments)
+
+
+def test_an_administrator_plans_a_restore_with_the_workflow_s_digest(lost: Any, backup_volume: Path) -> None:
+    lost.kubernetes.clear_requests()
+
+    code, out, _ = plan(lost, backup_volume)
+    _, told, _ = plan(lost, backup_volume, "--output", "json")
+
+    assert code == 0
+    assert lost.kubernetes.writes() == []
+    digest = lost.restore("nightly", plan="only").node("plan").outputs["plan-digest"]
+    assert out.splitlines()[-1].startswith(f"plan {digest}: ")
+    assert json.loads(told)["digest"] == digest
+
+
+def test_a_restore_that_would_be_refused_is_planned_and_refused(lost: Any, backup_volume: Path) -> None:
+    lost.kubernetes.delete("secrets", lost.namespace, "system-redis")
+
+    code, out, err = plan(lost, backup_volume)
+
+    assert code == 1
+    assert "create" in out
+    assert err == "Error: Secret system-redis missing in namespace threescale: 3scale can't be restored without\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--context", "of-another"], "Expected object with name of-another in"),
+        (["--kubeconfig", "/no/such/file"], "no way to reach Kubernetes"),
+        (["--database-overrides", "mine"], "database-secrets=restore"),
+        (["--wildcard-domain", "not a domain"], "'not a domain'"),
+    ],
+)
+def test_a_plan_that_can_not_be_made_is_refused_in_one_sentence(
+    lost: Any, backup_volume: Path, arguments: list[str], sentence: str
+) -> None:
+    code, out, err = plan(lost, backup_volume, *arguments)
+
+    assert (code, out) == (1, "")
+    assert sentence in err
+    assert err.startswith("Error: ")
+    assert err.count("\n") == 1
 
 
 def test_help_comes_without_hera_and_kubernetes() -> None:

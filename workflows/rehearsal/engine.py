@@ -34,6 +34,11 @@ def silent(node: Node) -> None:
     """Tell nobody."""
 
 
+def nobody(_node: Node) -> bool:
+    """Let a gate wait for its deadline."""
+    return False
+
+
 class Engine:
     """Keeps templates and runs workflows in one namespace of a cluster."""
 
@@ -48,16 +53,18 @@ class Engine:
         user: int | None = None,
         pending_s: float = 2.0,
         pods: Pods | None = None,
+        resume: Callable[[Node], bool] = nobody,
     ) -> None:
         """Take a cluster and the folder of the volumes.
 
         `time_scale` multiplies back-offs, timeouts and deadlines; `user` runs each process under that UID with group 0;
         `pending_s` is how long a pod waits for a claim that is not there before the clock is put forward; `pods` runs
-        the pods elsewhere than on this machine.
+        the pods elsewhere than on this machine; `resume` is the person who is asked at a gate and goes on, or not.
         """
         self._cluster = cluster
         self._namespace = namespace
         self._say = say
+        self.resume = resume
         self._time_scale = time_scale
         self._kubelet = Kubelet(cluster, folder, namespace, user=user, time_scale=time_scale, pending_s=pending_s)
         self._pods = pods or self._kubelet
@@ -166,7 +173,7 @@ class Engine:
         subject = Subject(
             workflow.name, workflow.uid, self._namespace, created, workflow.spec, workflow.arguments, kept
         )
-        run = Run(subject, self._pods, self._say, self._time_scale)
+        run = Run(subject, self._pods, self._say, self._time_scale, self.resume)
         run.check_spec()
         self._running.append(run)
         try:

@@ -51,6 +51,11 @@ class NotToRepeat(RehearsalError):
         super().__init__(f"workflow {name} must be Failed/Error to {verb}, and is {phase}")
 
 
+class NobodyResumes(RehearsalError):
+    def __init__(self, workflow: str, node: str) -> None:
+        super().__init__(f"workflow {workflow}: nobody resumes {node}, and no `activeDeadlineSeconds` ends the waiting")
+
+
 class PendingForEver(RehearsalError):
     def __init__(self, claim: str, where: str) -> None:
         super().__init__(

@@ -80,6 +80,7 @@ TEMPLATE: Final = {
         **dict.fromkeys(WITHOUT_EFFECT["retryStrategy"], ANYTHING),
     },
     "serviceAccountName": ANYTHING,
+    "suspend": set[str](),
     "timeout": ANYTHING,
     "volumes": VOLUME,
     **dict.fromkeys(WITHOUT_EFFECT["template"], ANYTHING),
@@ -122,10 +123,11 @@ def check_cron(manifest: dict[str, Any]) -> None:
 
 def _check_kind(template: dict[str, Any]) -> None:
     owner = f"template {template['name']}"
-    if ("container" in template) is ("dag" in template):
-        raise errors.UnknownField(owner, "of its kind: exactly one of container and dag is played")
-    if "dag" in template and (misplaced := [name for name in ONLY_WITH_CONTAINER if name in template]):
-        raise errors.UnknownField(owner, f"{misplaced[0]} of a dag")
+    kinds = [kind for kind in ("container", "dag", "suspend") if kind in template]
+    if len(kinds) != 1:
+        raise errors.UnknownField(owner, "of its kind: exactly one of container, dag and suspend is played")
+    if kinds != ["container"] and (misplaced := [name for name in ONLY_WITH_CONTAINER if name in template]):
+        raise errors.UnknownField(owner, f"{misplaced[0]} of a {kinds[0]}")
     if "container" in template and not template["container"].get("command"):
         raise errors.NoCommand(template["name"])
 

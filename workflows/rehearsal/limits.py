@@ -19,6 +19,10 @@ class Limit:
             self._reason = STEP_DEADLINE
         return self._reason
 
+    def left_s(self) -> float | None:
+        """Return the seconds until the deadline, None where there is none."""
+        return None if self._deadline is None else self._deadline - time.monotonic()
+
     def stop(self, reason: str) -> None:
         """Stop the work; the first reason stays."""
         self._reason = self._reason or reason

@@ -26,9 +26,17 @@ _KEPT_PHASES: Final = ("Succeeded", "Skipped", "Omitted")
 class Run:
     """Runs a workflow once; `nodes` and `outputs` grow while it does."""
 
-    def __init__(self, subject: Subject, pods: Pods, say: Callable[[Node], None], time_scale: float) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        pods: Pods,
+        say: Callable[[Node], None],
+        time_scale: float,
+        resume: Callable[[Node], bool],
+    ) -> None:
         self._subject = subject
         self._say = say
+        self._resume = resume
         self.time_scale = time_scale
         self._lock = threading.RLock()
         self._began = time.monotonic()
@@ -76,7 +84,19 @@ class Run:
             return self.record(replace(node, phase="Error", message=str(error)))
         if reason := self._limit.reason():
             return self.record(replace(node, phase="Failed", message=reason))
+        if "suspend" in described:
+            return self._gate(node)
         return self._tasks(described, node) if "dag" in described else self._tries.run(described, node, self._limit)
+
+    def _gate(self, node: Node) -> Node:
+        """Wait for a person; where none comes, the clock is put forward to the deadline."""
+        node = self.record(replace(node, phase="Running"))
+        if self._resume(node) and not self._limit.reason():
+            return self.record(replace(node, phase="Succeeded"))
+        reason = self._limit.put_forward()
+        if not reason:
+            raise errors.NobodyResumes(self._subject.name, node.name)
+        return self.record(replace(node, phase="Failed", message=reason))
 
     def _template(self, name: str) -> dict[str, Any]:
         if name not in self._templates:

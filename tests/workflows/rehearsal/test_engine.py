@@ -1,6 +1,7 @@
 import json
 import re
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -260,8 +261,10 @@ def test_fields_that_mean_nothing_without_a_cluster_are_accepted(argo):
 
 
 def test_a_template_of_another_kind_is_an_error(argo):
-    with pytest.raises(errors.UnknownField, match="suspend"):
-        argo.apply(workflow({"name": "main", "suspend": {}}))
+    with pytest.raises(errors.UnknownField, match="script"):
+        argo.apply(workflow({"name": "main", "script": {}}))
+    with pytest.raises(errors.UnknownField, match="exactly one of container, dag and suspend"):
+        argo.apply(workflow({**phase("main"), "suspend": {}}))
 
 
 def test_a_timeout_of_a_dag_is_an_error_as_for_the_cluster(argo):
@@ -742,6 +745,55 @@ def test_a_stop_ends_what_runs_but_not_the_exit_handler(argo):
     done = run(argo, main, slow, phase("report"), onExit="report")
 
     assert (done.phase, phases(done)["after"], done.node("onExit").phase) == ("Failed", "Failed", "Succeeded")
+
+
+# --- a gate ---
+
+GATED = (
+    dag("main", task("gate"), task("after", "gate")),
+    {"name": "gate", "suspend": {}},
+    phase("after", WRITE, args=["open"], outputs=OUT),
+)
+
+
+def test_a_gate_goes_on_when_a_person_resumes_it(argo):
+    asked = []
+    argo.resume = lambda node: asked.append((node.name, node.phase)) or True
+
+    done = run(argo, *GATED)
+
+    assert asked == [("gate", "Running")]
+    assert (done.phase, done.node("gate").phase, done.node("after").outputs) == (
+        "Succeeded",
+        "Succeeded",
+        {"out": "open"},
+    )
+
+
+def test_a_gate_that_nobody_resumes_ends_with_the_workflow_s_deadline_and_the_exit_handler_runs(argo):
+    done = run(argo, *GATED, phase("report"), activeDeadlineSeconds=3600, onExit="report")
+
+    assert (done.phase, done.node("gate").message) == ("Failed", "Step exceeded its deadline")
+    assert phases(done)["after"] == "Omitted"
+    assert done.node("onExit").phase == "Succeeded"
+
+
+def test_a_gate_that_nothing_ends_is_an_error(argo):
+    with pytest.raises(errors.NobodyResumes, match="nobody resumes gate"):
+        run(argo, *GATED)
+
+
+def test_a_gate_with_a_time_is_not_played(argo):
+    with pytest.raises(errors.UnknownField, match="duration"):
+        run(argo, {"name": "main", "suspend": {"duration": "20s"}})
+
+
+def test_a_pod_knows_the_workflow_s_deadline_where_that_comes_first(argo):
+    tell = "import os, sys; sys.exit(os.environ['ARGO_DEADLINE'])"
+    done = run(argo, phase("main", tell, timeout="3h"), activeDeadlineSeconds=3600)
+
+    until = datetime.fromisoformat(only(done).log.strip())
+    assert 3500 < (until - datetime.now(UTC)).total_seconds() <= 3600
 
 
 # --- once more ---

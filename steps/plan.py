@@ -1,0 +1,116 @@
+"""What a restore is going to do, line by line, before it does anything: read by a person, and held to by the phases.
+
+A plan is what the namespace and the backup say together at one moment. Its digest stays the same while a restore of
+this very backup goes on, since what that has made counts as what it makes: so a workflow that was retried still acts
+by the plan that was approved.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple, TypeVar
+
+from steps import errors
+from steps.objects import Standing, State
+
+Found = TypeVar("Found")
+
+
+class Does(Enum):
+    """What happens to a thing; the word is what a person reads."""
+
+    CREATE = "create"
+    SAME = "same"
+    DIFFERS = "differs"
+    REFUSED = "refused"
+    YOURS = "left to you"
+    OPERATORS = "left to the operator"
+    REWRITTEN = "rewritten"
+    STAYS = "stays as it is"
+    WAIT = "wait"
+    EXPECTED = "expected"
+
+
+_OF_STATES = {
+    State.ABSENT: Does.CREATE,
+    State.MADE: Does.CREATE,
+    State.SAME: Does.SAME,
+    State.DIFFERS: Does.DIFFERS,
+    State.GOING: Does.REFUSED,
+}
+
+
+class Line(NamedTuple):
+    """What happens to one thing, and in which way or why; names, sizes and counts only."""
+
+    does: Does
+    what: str
+    how: str = ""
+    done: bool = False  # by a restore of this backup
+
+
+@dataclass
+class Plan:
+    """All lines in the order of the action, and what speaks against it."""
+
+    backup: str  # the digest of its manifest
+    lines: list[Line] = field(default_factory=list)
+    objections: list[errors.PhaseError] = field(default_factory=list)
+
+    def add(self, does: Does, what: str, how: str = "", *, done: bool = False) -> None:
+        """Put a line at the end."""
+        self.lines.append(Line(does, what, how, done))
+
+    def add_objects(self, standings: Iterable[Standing]) -> None:
+        """Put a line for each object of a backup at the end."""
+        for each in standings:
+            self.add(_OF_STATES[each.state], str(each), each.why, done=each.state is State.MADE)
+
+    def ask(self, what: str, look: Callable[[], Found]) -> Found | None:
+        """Look, and note what that raises, with a line if it is about `what`: a person would rather see all at once."""
+        try:
+            return look()
+        except errors.PhaseError as error:
+            self.objections.append(error)
+            if what:
+                self.add(Does.REFUSED, what, str(error))
+            return None
+
+    def refuse(self) -> None:
+        """Pass if nothing speaks against it; raises the first objection."""
+        for objection in self.objections:
+            raise objection
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the backup and of all lines, in hexadecimal digits."""
+        told = [self.backup, *([line.does.value, line.what, line.how] for line in self.lines)]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+    @property
+    def summary(self) -> str:
+        """How many lines there are of each kind, in the order of the first."""
+        counts = Counter(line.does.value for line in self.lines)
+        return ", ".join(f"{count} {word}" for word, count in counts.items())
+
+    def text(self) -> Iterator[str]:
+        """The table, a line at a time, and what it comes to."""
+        words = max((len(line.does.value) for line in self.lines), default=0)
+        names = max((len(line.what) for line in self.lines), default=0)
+        for does, what, how, done in self.lines:
+            said = f"{how} (a restore of this backup made it)".strip() if done else how
+            yield f"{does.value:<{words}}  {what:<{names}}  {said}".rstrip()
+        yield f"plan {self.digest}: {self.summary}"
+
+    def as_json(self) -> dict[str, object]:
+        """The same for a program: `digest`, `lines` and the sentences of the `objections`."""
+        return {
+            "digest": self.digest,
+            "lines": [
+                {"does": line.does.value, "what": line.what, "how": line.how, "done": line.done} for line in self.lines
+            ],
+            "objections": [str(each) for each in self.objections],
+        }

@@ -1,0 +1,95 @@
+import pytest
+
+from steps import errors
+from steps.objects import Standing, State
+from steps.plan import Does, Line, Plan
+
+SECRET = {"kind": "Secret", "metadata": {"name": "zync"}, "data": {"KEY": "bm90IHRvIGJlIHNlZW4="}}
+
+
+def plan(*lines, backup="abc"):
+    return Plan(backup, lines=[Line(*line) for line in lines])
+
+
+def refuse():
+    raise errors.VersionUnknown("2.16")
+
+
+def test_the_table_stands_in_columns_and_ends_with_the_digest_and_what_it_comes_to():
+    made = plan(
+        (Does.CREATE, "Secret zync"), (Does.DIFFERS, "ConfigMap system", "a, b"), (Does.CREATE, "Secret apicast")
+    )
+
+    assert list(made.text()) == [
+        "create   Secret zync",
+        "differs  ConfigMap system  a, b",
+        "create   Secret apicast",
+        f"plan {made.digest}: 2 create, 1 differs",
+    ]
+
+
+def test_a_line_that_is_done_says_so_and_leaves_the_digest_as_it_was():
+    before, after = plan((Does.CREATE, "Secret zync")), plan((Does.CREATE, "Secret zync", "", True))
+
+    assert next(after.text()) == "create  Secret zync  (a restore of this backup made it)"
+    assert after.digest == before.digest
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        plan((Does.SAME, "Secret zync", "how")),
+        plan((Does.CREATE, "Secret apicast", "how")),
+        plan((Does.CREATE, "Secret zync", "else")),
+        plan((Does.CREATE, "Secret zync", "how"), (Does.SAME, "Secret apicast")),
+        plan((Does.CREATE, "Secret zync", "how"), backup="def"),
+    ],
+)
+def test_whatever_is_planned_otherwise_has_another_digest(other):
+    assert other.digest != plan((Does.CREATE, "Secret zync", "how")).digest
+
+
+@pytest.mark.parametrize(
+    ("state", "does", "done"),
+    [
+        (State.ABSENT, Does.CREATE, False),
+        (State.MADE, Does.CREATE, True),
+        (State.SAME, Does.SAME, False),
+        (State.DIFFERS, Does.DIFFERS, False),
+        (State.GOING, Does.REFUSED, False),
+    ],
+)
+def test_an_object_has_one_line_without_its_values(state, does, done):
+    made = Plan("abc")
+
+    made.add_objects([Standing(SECRET, state, "KEY")])
+
+    assert made.lines == [Line(does, "Secret zync", "KEY", done)]
+    assert SECRET["data"]["KEY"] not in "".join(made.text())
+
+
+def test_what_speaks_against_it_is_a_line_and_the_first_of_it_is_raised():
+    made = Plan("abc")
+
+    assert made.ask("3scale's version", refuse) is None
+    assert made.ask("", lambda: made.refuse() or "asked") is None
+    assert made.ask("Secret zync", lambda: "there") == "there"
+    with pytest.raises(errors.VersionUnknown):
+        made.refuse()
+
+    assert [(line.does, line.what) for line in made.lines] == [(Does.REFUSED, "3scale's version")]
+
+
+def test_a_plan_without_objections_is_not_refused():
+    plan((Does.CREATE, "Secret zync")).refuse()
+
+
+def test_a_program_gets_the_digest_the_lines_and_the_sentences():
+    made = plan((Does.CREATE, "Secret zync"))
+    made.ask("3scale's version", refuse)
+
+    told = made.as_json()
+
+    assert told["digest"] == made.digest
+    assert told["lines"][0] == {"does": "create", "what": "Secret zync", "how": "", "done": False}
+    assert told["objections"] == [str(errors.VersionUnknown("2.16"))]

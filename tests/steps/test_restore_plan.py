@@ -1,0 +1,418 @@
+import json
+import re
+import shutil
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from steps import (
+    apimanager,
+    backup,
+    configmaps,
+    errors,
+    file_storage,
+    installation,
+    marks,
+    objects,
+    restore_plan,
+    secrets,
+    volume,
+)
+from steps.plan import Does
+from steps.restore_plan import Wishes
+from steps.secrets import Databases
+from steps.system_storage import AS_IT_WAS, Asked
+from workflows.rehearsal import threescale_objects
+
+
+def patch(stage, resource, name, body):
+    stage.kubernetes.patch(resource, stage.namespace, name, body)
+
+
+def put_apimanager(stage, annotations=None, **metadata):
+    """An APIManager that the sample's operator does not bring up, because it is of another name."""
+    return stage.kubernetes.apply(
+        {
+            "apiVersion": "apps.3scale.net/v1alpha1",
+            "kind": "APIManager",
+            "metadata": {
+                "name": "second",
+                "namespace": stage.namespace,
+                "annotations": annotations or {},
+                **metadata,
+            },
+            "spec": {"wildcardDomain": "apps.example.test"},
+        }
+    )
+
+
+def operators_own(root):
+    """Leave of a backup what the operator's would hold."""
+    shutil.rmtree(root / volume.REFERENCED)
+    shutil.rmtree(root / volume.REPORTS)
+    for name in (volume.MANIFEST, volume.BEGIN, volume.SUMS, volume.LISTING):
+        (root / name).unlink()
+
+
+class TestPrepare:
+    @staticmethod
+    def prepare(stage, root, *, asked=AS_IT_WAS, version="", approved=(), last_try=False):
+        opened = backup.open_at(root, root.name)
+        door = stage.connect("threescale-restore")
+        wishes = Wishes(storage=asked, threescale_version=version)
+        restore_plan.prepare(door, restore_plan.of(door, opened, wishes, last_try=last_try), approved)
+        return opened
+
+    def test_system_storage_is_made_with_the_mark_and_nothing_else(self, lost, backup_volume):
+        lost.kubernetes.clear_requests()
+
+        opened = self.prepare(lost, backup_volume)
+
+        made = lost.get("persistentvolumeclaims", "system-storage")
+        assert opened.mark.on(made)
+        assert marks.annotation(made, marks.RESTORE_STATE) == ""
+        writes = [request for request in lost.kubernetes.writes() if "restore" in request.user]
+        assert [(request.verb, request.resource) for request in writes] == [("create", "persistentvolumeclaims")]
+
+    def test_prepared_again_it_is_kept(self, lost, backup_volume):
+        self.prepare(lost, backup_volume)
+        before = lost.get("persistentvolumeclaims", "system-storage")["metadata"]["uid"]
+
+        self.prepare(lost, backup_volume)
+
+        assert lost.get("persistentvolumeclaims", "system-storage")["metadata"]["uid"] == before
+
+    def refuse(self, stage, root, kind, match, **more):
+        stage.kubernetes.clear_requests()
+
+        with pytest.raises(kind, match=match):
+            self.prepare(stage, root, **more)
+
+        assert [request for request in stage.kubernetes.writes() if "restore" in request.user] == []
+
+    def test_a_damaged_backup_is_refused_before_anything_is_written(self, lost, backup_volume):
+        (backup_volume / "secrets/zync.json").write_bytes(b"")
+
+        self.refuse(lost, backup_volume, errors.BackupDamaged, r"secrets/zync\.json")
+
+    def test_a_missing_file_of_the_tree_is_refused_before_anything_is_written(self, lost, backup_volume):
+        (backup_volume / volume.TREE / ".hidden-top").unlink()
+
+        self.refuse(lost, backup_volume, errors.BackupDamaged, r"'\.hidden-top' is missing")
+
+    def test_another_version_is_refused_before_anything_is_written(self, lost, backup_volume):
+        name = "threescale-operator-controller-manager-v2"
+        labels = {"spec": {"template": {"metadata": {"labels": {"rht.comp_ver": "2.15"}}}}}
+        patch(lost, "deployments", name, labels)
+
+        self.refuse(lost, backup_volume, errors.VersionDiffers, r"says 2\.15")
+
+    def test_another_value_is_refused_before_anything_is_written(self, lost, backup_volume):
+        for kind, name, data in (
+            ("Secret", "zync", {"SECRET_KEY_BASE": "eA=="}),
+            ("ConfigMap", "system-environment", {}),
+        ):
+            metadata = {"name": name, "namespace": lost.namespace}
+            lost.kubernetes.apply({"apiVersion": "v1", "kind": kind, "metadata": metadata, "data": data})
+
+        match = "Secret zync: .*SECRET_KEY_BASE.*, ConfigMap system-environment: "
+        self.refuse(lost, backup_volume, errors.ObjectsDiffer, match)
+
+    def test_another_value_of_what_the_apimanager_names_is_refused_before_anything_is_written(
+        self, lost, backup_volume
+    ):
+        metadata = {"name": "my-policy", "namespace": lost.namespace}
+        lost.kubernetes.apply(
+            {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"init.lua": "eA=="}}
+        )
+
+        self.refuse(lost, backup_volume, errors.ObjectsDiffer, r"Secret my-policy: apicast-policy\.json, init\.lua")
+
+    def test_a_backup_without_what_its_apimanager_names_asks_for_it(self, lost, backup_volume):
+        operators_own(backup_volume)
+
+        match = r"Secret my-env \(spec\.apicast.*customEnvironments\[0\]\.secretRef\.name\), .*create it"
+        self.refuse(lost, backup_volume, errors.ReferencesMissing, match, version="2.16")
+
+    def test_what_the_apimanager_names_may_be_there_already(self, lost, backup_volume):
+        operators_own(backup_volume)
+        for secret in threescale_objects.sample("secrets", lost.namespace):
+            if secret["metadata"]["name"] in threescale_objects.REFERENCED_SECRETS:
+                lost.kubernetes.apply(secret)
+
+        self.prepare(lost, backup_volume, version="2.16")
+
+        assert "system-storage" in lost.exists("persistentvolumeclaims")
+
+    def test_a_role_that_lacks_the_names_is_refused_with_the_rule_before_anything_is_written(self, lost, backup_volume):
+        names = threescale_objects.REFERENCED_SECRETS
+        role = lost.get("roles", "threescale-restore")
+        for rule in role["rules"]:
+            if "get" in rule["verbs"] and rule["resources"] == ["secrets"]:
+                rule["resourceNames"] = [name for name in rule["resourceNames"] if name not in names]
+        lost.kubernetes.apply(role)
+
+        rule = re.escape(json.dumps({"resourceNames": list(names)})[1:-1])
+        self.refuse(lost, backup_volume, errors.NamesNotAllowed, rule)
+
+    def test_a_system_storage_whose_owner_is_gone_is_waited_for_and_not_kept(self, lost, backup_volume):
+        lost.kubernetes.gc_delay_s = float("inf")
+        owner = {"apiVersion": "apps.3scale.net/v1alpha1", "kind": "APIManager", "name": "example", "uid": "dead"}
+        metadata = {"name": "system-storage", "namespace": lost.namespace, "ownerReferences": [owner]}
+        lost.kubernetes.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "metadata": metadata,
+                "spec": {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "1Gi"}}},
+            }
+        )
+
+        match = "PersistentVolumeClaim system-storage belongs to APIManager example, which is gone"
+        self.refuse(lost, backup_volume, errors.ObjectsGoing, match)
+        self.refuse(lost, backup_volume, errors.ObjectsGoingStill, match, last_try=True)
+
+    def test_a_system_storage_of_another_restore_is_refused(self, lost, backup_volume):
+        self.prepare(lost, backup_volume)
+        other = {"metadata": {"annotations": marks.Mark("weekly", "other").annotations()}}
+        patch(lost, "persistentvolumeclaims", "system-storage", other)
+
+        self.refuse(lost, backup_volume, errors.ClaimOfAnotherRestore, "weekly")
+
+    def test_a_request_that_is_too_small_is_refused(self, lost, backup_volume):
+        self.refuse(lost, backup_volume, errors.RequestTooSmall, "1Ki is less", asked=Asked("", "", "1Ki"))
+
+    def test_where_the_apimanager_is_made_only_the_routes_are_left(self, lost, backup_volume):
+        opened = backup.open_at(backup_volume)
+        put_apimanager(lost, opened.mark.annotations())
+
+        self.prepare(lost, backup_volume)
+
+        assert not [
+            request
+            for request in lost.kubernetes.writes()
+            if "restore" in request.user and request.resource == "persistentvolumeclaims"
+        ]
+
+    def test_what_the_operator_has_not_completed_is_no_backup(self, lost, backup_volume):
+        for name in (volume.MANIFEST, volume.BEGIN):
+            (backup_volume / name).unlink()
+        made = {
+            "apiVersion": "apps.3scale.net/v1alpha1",
+            "kind": "APIManagerBackup",
+            "metadata": {"name": backup_volume.name, "namespace": lost.namespace},
+            "spec": {},
+        }
+        lost.kubernetes.apply(made)
+
+        self.refuse(lost, backup_volume, errors.NotABackup, "has not completed it")
+
+        lost.kubernetes.apply(made | {"status": {"completed": True}})
+        self.prepare(lost, backup_volume)
+
+
+def of(stage, root, **wishes):
+    door = stage.connect("threescale-restore")
+    return restore_plan.of(door, backup.open_at(root, root.name), Wishes(**wishes), last_try=True)
+
+
+def lines(planned):
+    return {line.what: line for line in planned.plan.lines}
+
+
+class TestPlan:
+    def test_it_names_every_object_and_the_tree_and_what_is_waited_for(self, lost, backup_volume):
+        planned = of(lost, backup_volume)
+        found = lines(planned)
+
+        created = {what for what, line in found.items() if line.does is Does.CREATE}
+        saved = [path for path in backup.open_at(backup_volume).manifest.objects if "system-memcache" not in path]
+        names = {path.rpartition("/")[2].removesuffix(".json") for path in saved} - {*installation.DATABASE_SECRETS}
+        assert {what.rpartition(" ")[2] for what in created if what != "System FileStorage"} == (
+            names - {"apimanager-backup"} | {"example-apimanager", "system-storage"}
+        )
+        assert {what for what, line in found.items() if line.does is Does.YOURS} == {
+            f"Secret {name}" for name in installation.DATABASE_SECRETS
+        }
+        assert found["Secret system-memcache"].does is Does.OPERATORS
+        assert re.fullmatch(r"\d+ files, \d+ folders, \d+ links, \d+ bytes", found["System FileStorage"].how)
+        assert found["PersistentVolumeClaim system-storage"].how == "256Mi, ReadWriteMany, of class standard"
+        assert len([line for line in planned.plan.lines if line.does is Does.EXPECTED]) == 6
+        assert [line.what for line in planned.plan.lines if line.does is Does.WAIT] == [
+            "a ready pod of system-sidekiq, for zync:resync:domains",
+            "3scale (as-before)",
+        ]
+        assert planned.plan.objections == []
+
+    def test_it_asks_and_changes_nothing(self, lost, backup_volume):
+        lost.kubernetes.clear_requests()
+
+        of(lost, backup_volume)
+
+        assert [request for request in lost.kubernetes.writes() if "restore" in request.user] == []
+
+    def test_it_holds_no_value_of_a_secret(self, lost, backup_volume):
+        for secret in threescale_objects.sample("secrets", lost.namespace):
+            if secret["metadata"]["name"] == "zync":
+                lost.kubernetes.apply({**secret, "data": {**secret["data"], "DATABASE_URL": "b3RoZXI="}})
+        planned = of(lost, backup_volume)
+
+        told = "\n".join(planned.plan.text()) + json.dumps(planned.plan.as_json())
+
+        assert lines(planned)["Secret zync"].how == "DATABASE_URL"
+        for path in (backup_volume / "secrets").iterdir():
+            for value in json.loads(path.read_text())["data"].values():
+                assert len(value) < 6 or value not in told
+
+    def test_all_that_speaks_against_it_is_said_together(self, lost, backup_volume):
+        for name in installation.DATABASE_SECRETS:
+            lost.kubernetes.delete("secrets", lost.namespace, name)
+        put_apimanager(lost)
+
+        planned = of(lost, backup_volume, threescale_version="2.15")
+
+        kinds = [errors.VersionDiffers, errors.ApiManagerPresent, errors.ObjectsMissing]
+        assert [type(each) for each in planned.plan.objections] == kinds
+        refused = {line.what for line in planned.plan.lines if line.does is Does.REFUSED}
+        assert refused == {"3scale's version", "APIManager example-apimanager", "the databases' Secrets"}
+
+    def test_it_is_the_same_while_a_restore_goes_on_by_it(self, lost, backup_volume):
+        opened = backup.open_at(backup_volume, backup_volume.name)
+        door = lost.connect("threescale-restore")
+        planned = of(lost, backup_volume)
+
+        restore_plan.prepare(door, planned, [planned.plan.digest])
+        assert of(lost, backup_volume).plan.digest == planned.plan.digest
+
+        file_storage.restore(door, opened, lost.engine.volume("system-storage"), lambda *_: None, 0)
+        secrets.restore(door, opened, (), opened.mark, planned=planned.kept_secrets, last_try=True)
+        configmaps.restore(door, opened, (), opened.mark, planned=planned.kept_configmaps, last_try=True)
+        again = of(lost, backup_volume)
+
+        assert again.plan.digest == planned.plan.digest
+        assert {line.what for line in again.plan.lines if line.does is Does.CREATE and not line.done} == {
+            "APIManager example-apimanager"
+        }
+
+    def test_a_target_that_has_changed_since_it_was_approved_is_left_alone(self, lost, backup_volume):
+        approved = of(lost, backup_volume).plan.digest
+        for secret in threescale_objects.sample("secrets", lost.namespace):
+            if secret["metadata"]["name"] == "zync":
+                lost.kubernetes.apply(secret)
+        now = of(lost, backup_volume).plan.digest
+        door = lost.connect("threescale-restore")
+
+        with pytest.raises(errors.PlanDiffers, match=f"another one than {approved}: it is {now} now"):
+            restore_plan.prepare(door, of(lost, backup_volume), [approved])
+
+        assert "system-storage" not in lost.exists("persistentvolumeclaims")
+
+    @pytest.mark.parametrize(
+        "wishes",
+        [
+            {"storage": Asked("", "ReadWriteOnce", "")},
+            {"databases": Databases(restored=True)},
+            {"ready": "available"},
+            {"wait_minutes": 30},
+        ],
+        ids=lambda wishes: next(iter(wishes)),
+    )
+    def test_whoever_wishes_otherwise_gets_another_digest(self, lost, backup_volume, wishes):
+        assert of(lost, backup_volume, **wishes).plan.digest != of(lost, backup_volume).plan.digest
+
+    def test_another_domain_is_shown_place_by_place(self, lost, backup_volume):
+        opened = backup.open_at(backup_volume).under("new.example.com")
+        planned = restore_plan.of(lost.connect("threescale-restore"), opened, Wishes(), last_try=True)
+
+        rewritten = [line.what for line in planned.plan.lines if line.does is Does.REWRITTEN]
+        assert rewritten == [
+            "APIManager example-apimanager: spec.wildcardDomain",
+            "Secret backend-listener: route_endpoint",
+            "ConfigMap system-environment: THREESCALE_SUPERDOMAIN",
+        ]
+        assert lines(planned)["System's database"].does is Does.YOURS
+
+
+SOME = ("Secret system-app", "Secret zync", "Secret my-policy", "ConfigMap system-environment", "ConfigMap system")
+STATES = ("absent", "same", "made", "differs", "going")
+PLURALS = {"Secret": "secrets", "ConfigMap": "configmaps"}
+
+
+def lay(stage, opened, what, state):
+    """Put an object of the backup into the namespace in a state."""
+    kind, name = what.split()
+    if name in stage.exists(PLURALS[kind]):
+        stage.kubernetes.patch(PLURALS[kind], stage.namespace, name, {"metadata": {"finalizers": None}})
+        if name in stage.exists(PLURALS[kind]):
+            stage.kubernetes.delete(PLURALS[kind], stage.namespace, name)
+    if state == "absent":
+        return
+    saved = {objects.named(obj): obj for obj in [*secrets.to_restore(opened), *configmaps.to_restore(opened)]}[what]
+    obj = objects.marked(saved, opened.mark) if state == "made" else objects.clean(saved)
+    obj["metadata"]["namespace"] = stage.namespace
+    if state == "differs":
+        obj["data"] = {**(obj.get("data") or {}), "more": "eA=="}
+    if state == "going":
+        obj["metadata"]["finalizers"] = ["example/wait"]
+    stage.kubernetes.apply(obj)
+    if state == "going":
+        stage.kubernetes.delete(PLURALS[kind], stage.namespace, name)
+
+
+def clear(stage, opened):
+    """Take away all that a restore has made."""
+    for resource, name in [
+        *(("secrets", obj["metadata"]["name"]) for obj in secrets.to_restore(opened)),
+        *(("configmaps", obj["metadata"]["name"]) for obj in configmaps.to_restore(opened)),
+        ("apimanagers", opened.apimanager["metadata"]["name"]),
+        ("persistentvolumeclaims", "system-storage"),
+    ]:
+        if name in stage.exists(resource):
+            stage.kubernetes.patch(resource, stage.namespace, name, {"metadata": {"finalizers": None}})
+        if name in stage.exists(resource):
+            stage.kubernetes.delete(resource, stage.namespace, name)
+    shutil.rmtree(stage.engine.volume("system-storage"))
+
+
+def act(door, opened, planned, folder):
+    restore_plan.prepare(door, planned)
+    file_storage.restore(door, opened, folder, lambda *_: None, 0)
+    secrets.restore(door, opened, (), opened.mark, planned=planned.kept_secrets, last_try=True)
+    configmaps.restore(door, opened, (), opened.mark, planned=planned.kept_configmaps, last_try=True)
+    apimanager.restore(door, opened)
+
+
+class TestWhatAPlanSaysIsWhatHappens:
+    def test_for_random_states_of_the_target(self, lost, backup_volume):
+        opened = backup.open_at(backup_volume, backup_volume.name)
+        door = lost.connect("threescale-restore")
+        likely = st.sampled_from(STATES[:3])
+
+        @given(st.fixed_dictionaries(dict.fromkeys(SOME, likely)), st.sampled_from(SOME), st.sampled_from(STATES))
+        @settings(max_examples=15, deadline=None)
+        def check(states, odd, state):
+            clear(lost, opened)
+            for what, laid in {**states, odd: state}.items():
+                lay(lost, opened, what, laid)
+            planned = restore_plan.of(door, opened, Wishes(), last_try=True)
+            said = [line.what for line in planned.plan.lines if line.does is Does.CREATE and not line.done]
+            lost.kubernetes.clear_requests()
+
+            sentence = ""
+            try:
+                act(door, opened, planned, lost.engine.volume("system-storage"))
+            except errors.PhaseError as error:
+                sentence = str(error)
+
+            created = [each for each in lost.kubernetes.writes() if each.verb == "create" and "restore" in each.user]
+            names = {what.rpartition(" ")[2] for what in said if what != "System FileStorage"}
+            if planned.plan.objections:
+                assert sentence == str(planned.plan.objections[0])
+                assert created == []
+            else:
+                assert sentence == ""
+                assert sorted(each.name for each in created) == sorted(names)
+            assert bool(planned.plan.objections) == (state in {"differs", "going"})
+
+        check()

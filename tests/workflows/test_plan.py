@@ -1,0 +1,106 @@
+"""A plan first, and a gate: what a person has read is what is done, or nothing is."""
+
+import pytest
+
+from workflows.rehearsal import threescale_objects
+
+ACTING = ("file-storage", "secrets", "configmaps", "apimanager", "routes")
+
+
+def phases(workflow):
+    return {node.name: node.phase for node in workflow.nodes if node.phase != "Running"}
+
+
+def created(stage):
+    return [each for each in stage.kubernetes.writes() if "restore" in each.user and each.resource != "events"]
+
+
+def put_zync(stage):
+    for secret in threescale_objects.sample("secrets", stage.namespace):
+        if secret["metadata"]["name"] == "zync":
+            stage.kubernetes.apply(secret)
+
+
+def test_a_plan_alone_is_said_and_changes_nothing(lost):
+    lost.kubernetes.clear_requests()
+
+    workflow = lost.restore("nightly", plan="only")
+
+    assert workflow.phase == "Succeeded", workflow.message
+    told = workflow.node("plan")
+    assert told.outputs["plan-digest"] in told.attempts[-1].log
+    assert "create" in told.outputs["summary"]
+    assert phases(workflow).items() >= {"approve": "Skipped", "prepare": "Skipped"}.items()
+    assert {phases(workflow)[name] for name in ACTING} == {"Omitted"}
+    assert created(lost) == []
+
+
+def test_a_plan_that_would_be_refused_fails_with_that_sentence_after_all_its_lines(lost):
+    put_zync(lost)
+    lost.kubernetes.patch("secrets", lost.namespace, "zync", {"data": {"DATABASE_URL": "eA=="}})
+
+    workflow = lost.restore("nightly", plan="only")
+
+    assert workflow.phase == "Failed"
+    attempt = workflow.node("plan").attempts[-1]
+    assert "holds other values than the backup (Secret zync: DATABASE_URL)" in attempt.message
+    assert "wait " in attempt.log
+
+
+def test_by_another_digest_nothing_is_done(lost):
+    lost.kubernetes.clear_requests()
+
+    workflow = lost.restore("nightly", plan_digest="0" * 64)
+
+    assert workflow.phase == "Failed"
+    assert f"the plan is another one than {'0' * 64}" in workflow.node("prepare").attempts[-1].message
+    assert created(lost) == []
+
+
+def test_a_mistyped_word_is_refused_before_anything_else(lost):
+    for wrong in ({"plan": "onyl"}, {"approve": "YES"}):
+        workflow = lost.restore("nightly", **wrong)
+
+        assert workflow.phase == "Failed"
+        assert "is not one of" in workflow.node("check").attempts[-1].message
+        assert phases(workflow)["prepare"] == "Omitted"
+
+
+def test_a_gate_that_nobody_opens_ends_failed_with_nothing_changed(lost):
+    lost.kubernetes.clear_requests()
+
+    workflow = lost.restore("nightly", approve="yes")
+
+    assert workflow.phase == "Failed"
+    assert workflow.node("approve").message == "Step exceeded its deadline"
+    assert phases(workflow)["prepare"] == "Omitted"
+    assert created(lost) == []
+
+
+def test_a_target_that_has_changed_behind_the_gate_is_left_alone(lost):
+    def resume(_node):
+        put_zync(lost)
+        return True
+
+    lost.engine.resume = resume
+    lost.kubernetes.clear_requests()
+
+    workflow = lost.restore("nightly", approve="yes")
+
+    assert workflow.phase == "Failed"
+    digest = workflow.node("plan").outputs["plan-digest"]
+    assert f"the plan is another one than {digest}" in workflow.node("prepare").attempts[-1].message
+    assert created(lost) == []
+
+
+@pytest.mark.thorough
+def test_what_was_planned_approved_and_is_still_so_is_done(lost):
+    digest = lost.restore("nightly", plan="only").node("plan").outputs["plan-digest"]
+    asked = []
+    lost.engine.resume = lambda node: asked.append(node.name) or True
+
+    workflow = lost.restore("nightly", approve="yes", plan_digest=digest)
+
+    assert workflow.phase == "Succeeded", workflow.message
+    assert asked == ["approve"]
+    assert workflow.node("prepare").outputs["plan-digest"] == digest

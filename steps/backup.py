@@ -6,7 +6,7 @@ and called so.
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -156,10 +156,13 @@ class Backup:
             return (line for line in seal.lines(self.root) if mtree.head(line)[0] != placeholder)
         return seal.lines(self.root)
 
-    def findings(self, *, digests: bool) -> Iterator[str]:
-        """Say what is wrong, a line each; `digests` asks for every byte of the tree too."""
+    def findings(self, *, digests: bool, given: Collection[str] = ()) -> Iterator[str]:
+        """Say what is wrong, a line each; `digests` asks for every byte of the tree too.
+
+        `given` are paths that one made by the operator need not hold, because what they would bring is there.
+        """
         if self.manifest is None:
-            yield from _operator_findings(self.root)
+            yield from _operator_findings(self.root, given)
         else:
             yield from seal.findings(self.root, self.manifest, digests=digests)
             yield from seal.sums_findings(self.root, self.manifest)
@@ -198,6 +201,8 @@ def _open(root: Path, claim: str) -> Backup:
     if (root / volume.BEGIN).exists():
         raise errors.NotABackup("it was begun and never sealed, there is no manifest.json")
     if not (root / volume.APIMANAGER).exists():
+        if any((root / path).exists() for path in _operator_paths(root)):
+            raise errors.NotABackup(f"the operator did not finish it, the log of its Job says why; {_first_gap(root)}")
         names = volume.content(root)
         raise errors.NotABackup(f"no manifest.json and no {volume.APIMANAGER}, but {len(names)} other entries")
     return Backup(root, None, _operator_digest(root), claim or root.name)
@@ -216,9 +221,15 @@ def _operator_paths(root: Path) -> list[str]:
     ]
 
 
-def _operator_findings(root: Path) -> Iterator[str]:
+def _first_gap(root: Path) -> str:
+    """Where a run of the operator ended: it writes one file after the other, the APIManager's after all others."""
+    first, *others = _operator_paths(root)
+    return next(finding for path in (*others, first) if (finding := saved.read(root, path, None)[1]))
+
+
+def _operator_findings(root: Path, given: Collection[str]) -> Iterator[str]:
     for path in _operator_paths(root):
-        if finding := saved.read(root, path, None)[1]:
+        if path not in given and (finding := saved.read(root, path, None)[1]):
             yield finding
     if not (root / volume.TREE).is_dir():
         yield f"{volume.TREE} is missing"

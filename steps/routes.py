@@ -55,11 +55,17 @@ def wait(cluster: Cluster, backup: Backup, ready: str, patience: Patience) -> No
         errors.WaitedInVain: its sentence says what was missing last.
 
     """
-    if ready == "as-before" and backup.move and backup.ready == Ready():
-        ready = "deployments"  # nothing is known of before, and Available waits for hosts that only 3scale can change
+    if ready == "as-before" and backup.ready == Ready() and (backup.move or not _tells_available(backup)):
+        # nothing is known of before, and Available waits for hosts that only 3scale can change, or never comes
+        ready = "deployments"
     judge = {"available": _available, "deployments": _deployments, "as-before": _as_before}[ready]
     warning = _wait(f"3scale ({ready})", lambda: judge(_state(cluster, backup), backup.ready), patience)
     log.info(warning or "3scale is ready")
+
+
+def _tells_available(backup: Backup) -> bool:
+    """Whether this 3scale has a condition Available: from 2.11 (operator, apimanager_types.go)."""
+    return backup.threescale_version not in {"2.9", "2.10"}
 
 
 class _Missing(NamedTuple):

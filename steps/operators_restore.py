@@ -16,6 +16,7 @@ from steps.backup import Backup
 from steps.installation import APIMANAGER, CONFIGMAP, SECRET, Kind
 
 _SECRET_BYTES = 1 << 20  # a Secret's limit, and so that of the APIManager's file
+_NAME_LENGTH = 63  # of a DNS-1123 label
 _NOT_IN_CREATE = ("namespace", "resourceVersion", "ownerReferences", "uid")
 
 
@@ -26,8 +27,11 @@ def objections(backup: Backup) -> Iterator[str]:
         errors.ReadFailed: this user may not look at the top of the tree.
 
     """
-    if backup.manifest and "." in backup.name:
-        yield f"its claim's name {backup.name!r} becomes that of a volume in its pods, and such a name has no dot"
+    if backup.manifest and ("." in backup.name or len(backup.name) > _NAME_LENGTH):
+        yield (
+            f"its claim's name {backup.name!r} becomes that of a volume in its pods, and such a name has no dot and at "
+            f"most {_NAME_LENGTH} characters"
+        )
     for path, kind in _files():
         yield from _object(backup.root, path, kind)
     if backup.external:

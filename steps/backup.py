@@ -67,10 +67,12 @@ class Backup:
             conditions=conditions, deployments=found.deployments, routes=tuple(filter(self.move.stays, found.routes))
         )
 
-    @property
+    @cached_property
     def external(self) -> External | None:
-        """Where System's files lie, if it is not here."""
-        return self.manifest.source.external if self.manifest else None
+        """Where System's files lie, if it is not here; one that the operator made does not record the bucket."""
+        if self.manifest:
+            return self.manifest.source.external
+        return External(bucket="", region="") if _operator_in_s3(self.root) else None
 
     @property
     def size_bytes(self) -> int:
@@ -208,10 +210,20 @@ def _open(root: Path, claim: str) -> Backup:
     return Backup(root, None, _operator_digest(root), claim or root.name)
 
 
+def _operator_spec(root: Path, part: str) -> dict[str, Any]:
+    """A part of its APIManager's spec, empty where there is none or it can't be read."""
+    apimanager, _ = saved.read(root, volume.APIMANAGER, None)
+    return (apimanager.get("spec") or {}).get(part) or {}
+
+
+def _operator_in_s3(root: Path) -> bool:
+    """Whether System's files are in S3: the operator copies them all the same, and its Job waits for a claim."""
+    return (_operator_spec(root, "system").get("fileStorage") or {}).get("simpleStorageService") is not None
+
+
 def _operator_paths(root: Path) -> list[str]:
     """The object files that the operator writes; the one of zync may be absent where Zync is disabled."""
-    apimanager, _ = saved.read(root, volume.APIMANAGER, None)
-    zync = ((apimanager.get("spec") or {}).get("zync") or {}).get("enabled", True)
+    zync = _operator_spec(root, "zync").get("enabled", True)
     secrets = [f"{volume.SECRETS}/{name}.json" for name in installation.SECRETS]
     optional = f"{volume.SECRETS}/{installation.ZYNC_SECRET}.json"
     return [
@@ -232,7 +244,8 @@ def _operator_findings(root: Path, given: Collection[str]) -> Iterator[str]:
         if path not in given and (finding := saved.read(root, path, None)[1]):
             yield finding
     if not (root / volume.TREE).is_dir():
-        yield f"{volume.TREE} is missing"
+        if not _operator_in_s3(root):
+            yield f"{volume.TREE} is missing"
         return
     tally = Tally()
     for _ in tally.kept(tree.scan(root / volume.TREE)):

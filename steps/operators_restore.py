@@ -35,7 +35,7 @@ def objections(backup: Backup) -> Iterator[str]:
     for path, kind in _files():
         yield from _object(backup.root, path, kind)
     if backup.external:
-        yield "System's files are in S3: it makes a claim for them all the same, and waits for files to copy for ever"
+        yield "System's files are in S3: it makes a claim for them all the same, and waits for ever if none is here"
     elif not [name for name in _top(backup.tree) if not name.startswith(".")]:
         yield f"{volume.TREE} shows no entry at its top: its copy of `*` fails and is never given up"
     yield from _unreadable(backup.root)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from steps import __main__ as command
+from steps import marks
 
 RESTORE = "threescale-restore"
 BACKUP = "threescale-backup"
@@ -35,12 +36,16 @@ def backup(stage, root: Path) -> None:
 def restore(
     stage, root: Path, *, databases: tuple[str, ...] = (), domain: tuple[str, ...] = (), version: tuple[str, ...] = ()
 ) -> None:
-    """Restore from the volume of a claim, which is called as its folder, up to the APIManager."""
+    """Restore from the volume of a claim, which is called as its folder, up to the APIManager.
+
+    Files that `prepare` says are external are passed over, as the workflow does.
+    """
     claim = ("--claim", root.name)
     volume_of = (*claim, "--backup", root)
     run(stage, RESTORE, "check", *claim, *databases)
     run(stage, RESTORE, "prepare", *volume_of, *databases, *domain, *version)
-    run(stage, RESTORE, "file-storage", *volume_of, "--file-storage", stage.storage, "--workers", 1)
+    if (stage.folder / "outputs/file-storage").read_text() != marks.EXTERNAL:
+        run(stage, RESTORE, "file-storage", *volume_of, "--file-storage", stage.storage, "--workers", 1)
     run(stage, RESTORE, "configmaps", *volume_of, *domain)
     run(stage, RESTORE, "secrets", *volume_of, *databases, *domain)
     run(stage, RESTORE, "apimanager", *volume_of, *domain)

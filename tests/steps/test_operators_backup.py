@@ -15,7 +15,9 @@ from tests.steps import operators_backup, phases
 from tests.steps.test_backup import GENUINE
 from tests.steps.test_secrets import USERS
 from workflows.__main__ import main
+from workflows.manifests import render
 from workflows.rehearsal import comparison, threescale, threescale_objects
+from workflows.rehearsal.rehearse import SETTINGS
 
 CLAIM = "example-apimanagerbackup-pvc"
 ZYNC = f"{volume.SECRETS}/{installation.ZYNC_SECRET}.json"
@@ -195,6 +197,45 @@ def test_it_moves_to_another_wildcard_domain_in_three_places(waiting, root, capl
     moved = {"apimanagers/example-apimanager", "secrets/backend-listener", "configmaps/system-environment"}
     others = [name for name in before if name not in moved | NOT_RESTORED]
     assert restored(waiting, others) == {name: before[name] for name in others}
+
+
+S3 = {"fileStorage": {"simpleStorageService": {"configurationSecretRef": {"name": "my-s3"}}}}
+
+
+class TestFilesInS3:
+    """The operator's Job for the files waits for a claim that such an installation lacks, or copies one of before."""
+
+    @pytest.fixture
+    def in_s3(self, waiting, root):
+        """The Role names the Secret, which is there."""
+        for manifest in render(SETTINGS.model_copy(update={"secrets": (*SETTINGS.secrets, "my-s3")})):
+            waiting.engine.apply(manifest)
+        waiting.kubernetes.apply(
+            {**waiting.get("secrets", "my-env"), "metadata": {"name": "my-s3", "namespace": waiting.namespace}}
+        )
+        operators_backup.change_apimanager(root, {"system": S3})
+        return waiting
+
+    @pytest.mark.parametrize("left", [True, False], ids=["a tree of before", "no tree"])
+    def test_it_is_restored_without_a_claim_for_files(self, in_s3, root, left):
+        if not left:
+            shutil.rmtree(root / volume.TREE)
+        code, said = verified(root)
+        assert (code, "file-storage: external, in S3\n" in said) == (0, True)
+
+        phases.restore(in_s3, root)
+        phases.routes(in_s3, root)
+
+        assert not in_s3.storage.exists() or not any(in_s3.storage.iterdir())
+        assert in_s3.exists("persistentvolumeclaims") == [CLAIM, "system-searchd-manticore"]
+        assert in_s3.get("apimanagers", threescale.NAME)["spec"]["system"] == S3
+
+    def test_the_secret_for_it_is_asked_for(self, in_s3, root):
+        in_s3.kubernetes.delete("secrets", in_s3.namespace, "my-s3")
+
+        said = TestRefused.refuse(in_s3, root, errors.ReferencesMissing)
+
+        assert "Secret my-s3 (spec.system.fileStorage.simpleStorageService.configurationSecretRef.name)" in said
 
 
 class TestRefused:

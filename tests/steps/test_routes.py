@@ -88,7 +88,7 @@ class TestResync:
         empty.kubernetes.on_exec(run)
         return told
 
-    @pytest.mark.parametrize("label", installation.POD_LABELS)
+    @pytest.mark.parametrize("label", ["deployment", "deploymentconfig"])
     def test_zync_is_told_in_a_ready_pod_of_either_era(self, empty, backup_volume, told, label):
         sidekiq(empty, name="sidekiq-0", label=label, ready=False)
         sidekiq(empty, name="sidekiq-1", label=label)

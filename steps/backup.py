@@ -6,7 +6,7 @@ and called so.
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -67,10 +67,12 @@ class Backup:
             conditions=conditions, deployments=found.deployments, routes=tuple(filter(self.move.stays, found.routes))
         )
 
-    @property
+    @cached_property
     def external(self) -> External | None:
-        """Where System's files lie, if it is not here."""
-        return self.manifest.source.external if self.manifest else None
+        """Where System's files lie, if it is not here; one that the operator made does not record the bucket."""
+        if self.manifest:
+            return self.manifest.source.external
+        return External(bucket="", region="") if _operator_in_s3(self.root) else None
 
     @property
     def size_bytes(self) -> int:
@@ -156,10 +158,13 @@ class Backup:
             return (line for line in seal.lines(self.root) if mtree.head(line)[0] != placeholder)
         return seal.lines(self.root)
 
-    def findings(self, *, digests: bool) -> Iterator[str]:
-        """Say what is wrong, a line each; `digests` asks for every byte of the tree too."""
+    def findings(self, *, digests: bool, given: Collection[str] = ()) -> Iterator[str]:
+        """Say what is wrong, a line each; `digests` asks for every byte of the tree too.
+
+        `given` are paths that one made by the operator need not hold, because what they would bring is there.
+        """
         if self.manifest is None:
-            yield from _operator_findings(self.root)
+            yield from _operator_findings(self.root, given)
         else:
             yield from seal.findings(self.root, self.manifest, digests=digests)
             yield from seal.sums_findings(self.root, self.manifest)
@@ -198,15 +203,27 @@ def _open(root: Path, claim: str) -> Backup:
     if (root / volume.BEGIN).exists():
         raise errors.NotABackup("it was begun and never sealed, there is no manifest.json")
     if not (root / volume.APIMANAGER).exists():
+        if any((root / path).exists() for path in _operator_paths(root)):
+            raise errors.NotABackup(f"the operator did not finish it, the log of its Job says why; {_first_gap(root)}")
         names = volume.content(root)
         raise errors.NotABackup(f"no manifest.json and no {volume.APIMANAGER}, but {len(names)} other entries")
     return Backup(root, None, _operator_digest(root), claim or root.name)
 
 
+def _operator_spec(root: Path, part: str) -> dict[str, Any]:
+    """A part of its APIManager's spec, empty where there is none or it can't be read."""
+    apimanager, _ = saved.read(root, volume.APIMANAGER, None)
+    return (apimanager.get("spec") or {}).get(part) or {}
+
+
+def _operator_in_s3(root: Path) -> bool:
+    """Whether System's files are in S3: the operator copies them all the same, and its Job waits for a claim."""
+    return (_operator_spec(root, "system").get("fileStorage") or {}).get("simpleStorageService") is not None
+
+
 def _operator_paths(root: Path) -> list[str]:
     """The object files that the operator writes; the one of zync may be absent where Zync is disabled."""
-    apimanager, _ = saved.read(root, volume.APIMANAGER, None)
-    zync = ((apimanager.get("spec") or {}).get("zync") or {}).get("enabled", True)
+    zync = _operator_spec(root, "zync").get("enabled", True)
     secrets = [f"{volume.SECRETS}/{name}.json" for name in installation.SECRETS]
     optional = f"{volume.SECRETS}/{installation.ZYNC_SECRET}.json"
     return [
@@ -216,12 +233,19 @@ def _operator_paths(root: Path) -> list[str]:
     ]
 
 
-def _operator_findings(root: Path) -> Iterator[str]:
+def _first_gap(root: Path) -> str:
+    """Where a run of the operator ended: it writes one file after the other, the APIManager's after all others."""
+    first, *others = _operator_paths(root)
+    return next(finding for path in (*others, first) if (finding := saved.read(root, path, None)[1]))
+
+
+def _operator_findings(root: Path, given: Collection[str]) -> Iterator[str]:
     for path in _operator_paths(root):
-        if finding := saved.read(root, path, None)[1]:
+        if path not in given and (finding := saved.read(root, path, None)[1]):
             yield finding
     if not (root / volume.TREE).is_dir():
-        yield f"{volume.TREE} is missing"
+        if not _operator_in_s3(root):
+            yield f"{volume.TREE} is missing"
         return
     tally = Tally()
     for _ in tally.kept(tree.scan(root / volume.TREE)):

@@ -52,6 +52,8 @@ class External(_Model):
     path_style: str = ""
 
     def __str__(self) -> str:
+        if not self.bucket:
+            return "external, in S3"
         where = f" at {self.hostname}" if self.hostname else ""
         return f"external, in S3 bucket {self.bucket} of {self.region}{where}"
 

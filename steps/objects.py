@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from steps import errors, installation, interruption, marks, volume
+from steps import errors, gitops, installation, interruption, marks, volume
 from steps.cluster import Cluster, Object
 from steps.installation import Kind
 from steps.manifest import Digest
@@ -138,11 +138,12 @@ class State(Enum):
 
 
 class Standing(NamedTuple):
-    """A saved object held against a namespace: the keys that differ, or why it goes."""
+    """A saved object held against a namespace: the keys that differ, or why it goes; and who else writes it."""
 
     obj: Object
     state: State
     why: str = ""
+    also: str = ""  # a GitOps controller
 
     def __str__(self) -> str:
         return named(self.obj)
@@ -161,14 +162,15 @@ def compare(
     for obj in saved:
         interruption.point()
         found = cluster.get(kind, obj["metadata"]["name"])
+        also = gitops.owner(found or obj)
         if found is None:
-            standings.append(Standing(obj, State.ABSENT))
+            standings.append(Standing(obj, State.ABSENT, also=also))
         elif reason := going(found, living):
-            standings.append(Standing(obj, State.GOING, reason))
+            standings.append(Standing(obj, State.GOING, reason, also))
         elif keys := differing_keys(obj, found):
-            standings.append(Standing(obj, State.DIFFERS, ", ".join(keys)))
+            standings.append(Standing(obj, State.DIFFERS, ", ".join(keys), also))
         else:
-            standings.append(Standing(obj, State.MADE if mark.on(found) else State.SAME))
+            standings.append(Standing(obj, State.MADE if mark.on(found) else State.SAME, also=also))
     return standings
 
 

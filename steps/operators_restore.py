@@ -16,6 +16,7 @@ from steps.backup import Backup
 from steps.installation import APIMANAGER, CONFIGMAP, SECRET, Kind
 
 _SECRET_BYTES = 1 << 20  # a Secret's limit, and so that of the APIManager's file
+_NAME_LENGTH = 63  # of a DNS-1123 label
 _NOT_IN_CREATE = ("namespace", "resourceVersion", "ownerReferences", "uid")
 
 
@@ -26,12 +27,15 @@ def objections(backup: Backup) -> Iterator[str]:
         errors.ReadFailed: this user may not look at the top of the tree.
 
     """
-    if backup.manifest and "." in backup.name:
-        yield f"its claim's name {backup.name!r} becomes that of a volume in its pods, and such a name has no dot"
+    if backup.manifest and ("." in backup.name or len(backup.name) > _NAME_LENGTH):
+        yield (
+            f"its claim's name {backup.name!r} becomes that of a volume in its pods, and such a name has no dot and at "
+            f"most {_NAME_LENGTH} characters"
+        )
     for path, kind in _files():
         yield from _object(backup.root, path, kind)
     if backup.external:
-        yield "System's files are in S3: it makes a claim for them all the same, and waits for files to copy for ever"
+        yield "System's files are in S3: it makes a claim for them all the same, and waits for ever if none is here"
     elif not [name for name in _top(backup.tree) if not name.startswith(".")]:
         yield f"{volume.TREE} shows no entry at its top: its copy of `*` fails and is never given up"
     yield from _unreadable(backup.root)

@@ -32,6 +32,7 @@ class Does(Enum):
     STAYS = "stays as it is"
     WAIT = "wait"
     EXPECTED = "expected"
+    WARNING = "warning"
 
 
 _OF_STATES = {
@@ -68,6 +69,12 @@ class Plan:
         """Put a line for each object of a backup at the end."""
         for each in standings:
             self.add(_OF_STATES[each.state], str(each), each.why, done=each.state is State.MADE)
+            if each.also:
+                self.add_warning(str(each), each.also)
+
+    def add_warning(self, what: str, controller: str) -> None:
+        """Put a line at the end that says who else writes an object."""
+        self.add(Does.WARNING, what, f"{controller} owns it and may put back what its repository says")
 
     def ask(self, what: str, look: Callable[[], Found]) -> Found | None:
         """Look, and note what that raises, with a line if it is about `what`: a person would rather see all at once."""

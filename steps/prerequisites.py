@@ -6,7 +6,7 @@ The operator checks next to nothing of this; its documentation asks the person t
 import logging
 from collections.abc import Collection
 
-from steps import apimanager, claims, configmaps, errors, installation, marks, objects, references, secrets
+from steps import apimanager, claims, configmaps, errors, installation, marks, objects, references, secrets, volume
 from steps.backup import Backup, minor
 from steps.claims import Placement, Wanted, Workflow
 from steps.cluster import Cluster, Object
@@ -116,8 +116,15 @@ def check_whole(cluster: Cluster, backup: Backup) -> None:
     made_by = cluster.get(APIMANAGER_BACKUP, backup.name) if backup.manifest is None else None
     if made_by and not (made_by.get("status") or {}).get("completed"):
         raise errors.NotABackup(f"APIManagerBackup {backup.name} has not completed it")
-    if findings := list(backup.findings(digests=False)):
+    if findings := list(backup.findings(digests=False, given=_given(cluster, backup))):
         raise errors.BackupDamaged(findings)
+
+
+def _given(cluster: Cluster, backup: Backup) -> list[str]:
+    """Files that one made by the operator need not hold: of Zync's Secret, where the user has brought it already."""
+    if backup.manifest or cluster.get(SECRET, installation.ZYNC_SECRET) is None:
+        return []
+    return [f"{volume.SECRETS}/{installation.ZYNC_SECRET}.json"]
 
 
 def check_version(cluster: Cluster, backup: Backup, asked: str) -> None:

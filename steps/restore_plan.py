@@ -14,6 +14,7 @@ from steps import (
     claims,
     configmaps,
     errors,
+    gitops,
     installation,
     marks,
     objects,
@@ -93,6 +94,8 @@ def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool) -> R
     plan.ask("", lambda: objects.refuse([*standings, *claim_goes], cluster.namespace, last_try=last_try))
     _add_what_stays(plan, backup)
     plan.add(Does.CREATE, named(backup.apimanager))
+    if controller := gitops.owner(backup.apimanager):
+        plan.add_warning(named(backup.apimanager), controller)
     _add_domains(plan, backup, of_databases)
     _add_waits(plan, backup, wishes)
     return RestorePlan(plan, claim, _kept(found), _kept(found_more))

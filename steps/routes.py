@@ -69,9 +69,15 @@ def waits(backup: Backup, ready: str) -> Iterator[str]:
 
 
 def _asked(backup: Backup, ready: str) -> str:
-    if ready == "as-before" and backup.move and backup.ready == Ready():
-        return "deployments"  # nothing is known of before, and Available waits for hosts that only 3scale can change
+    if ready == "as-before" and backup.ready == Ready() and (backup.move or not _tells_available(backup)):
+        # nothing is known of before, and Available waits for hosts that only 3scale can change, or never comes
+        return "deployments"
     return ready
+
+
+def _tells_available(backup: Backup) -> bool:
+    """Whether this 3scale has a condition Available: from 2.11 (operator, apimanager_types.go)."""
+    return backup.threescale_version not in {"2.9", "2.10"}
 
 
 class _Missing(NamedTuple):

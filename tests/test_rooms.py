@@ -26,7 +26,7 @@ STEPS = [
     "tree",
     "ahead",
     "manifest cluster",
-    "volume interruption medium references domain",
+    "volume interruption medium references domain gitops",
     "marks mtree installation errors fields",
 ]
 WORKFLOWS = [

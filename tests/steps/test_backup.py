@@ -9,14 +9,10 @@ import pytest
 from steps import backup, errors, file_storage, installation, mtree, secrets, system_storage, volume
 from steps.manifest import Ready, SystemStorage
 from steps.system_storage import Asked
+from tests.steps import operators_backup
 
 # A backup that a real operator made, where somebody keeps one beside the checkout.
 GENUINE = Path(__file__).parents[2].parent / "shared/threescale-2.16/operator-backup.tar"
-
-
-def python_2(obj):
-    """As the operator wrote it under Python 2: a blank after each comma at the end of a line."""
-    return json.dumps(obj, indent=4, sort_keys=True, separators=(", ", ": ")).encode() + b"\n"
 
 
 def metadata(name):
@@ -58,8 +54,7 @@ def apimanager(**spec):
 
 
 def put(root, path, obj):
-    (root / path).parent.mkdir(parents=True, exist_ok=True)
-    (root / path).write_bytes(python_2(obj))
+    operators_backup.put(root, path, operators_backup.printed_by_python_2(obj))
 
 
 def test_a_sealed_backup_opens_as_what_it_is(backup_volume, sealed):

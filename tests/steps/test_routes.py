@@ -88,7 +88,7 @@ class TestResync:
         empty.kubernetes.on_exec(run)
         return told
 
-    @pytest.mark.parametrize("label", installation.POD_LABELS)
+    @pytest.mark.parametrize("label", ["deployment", "deploymentconfig"])
     def test_zync_is_told_in_a_ready_pod_of_either_era(self, empty, backup_volume, told, label):
         sidekiq(empty, name="sidekiq-0", label=label, ready=False)
         sidekiq(empty, name="sidekiq-1", label=label)
@@ -267,6 +267,29 @@ class TestAsBefore:
 
         with pytest.raises(errors.WaitedInVain, match="the condition Available is not True"):
             wait(empty, backup_volume, "as-before", before=Ready())
+
+    @pytest.mark.parametrize("version", ["2.9", "2.10"])
+    def test_before_2_11_which_knows_no_condition_available_the_deployments_are_waited_for(
+        self, empty, backup_volume, version
+    ):
+        old = opened(backup_volume, before=Ready())
+        old.apimanager["metadata"]["annotations"] = {installation.THREESCALE_VERSION: version}
+        door = empty.connect("threescale-restore")
+        apimanager(empty, ready=["zync"], starting=["system-app"])
+
+        with pytest.raises(errors.WaitedInVain, match="Deployments not ready: system-app"):
+            routes.wait(door, old, "as-before", AT_ONCE)
+
+        apimanager(empty, ready=["system-app", "zync"])
+        routes.wait(door, old, "as-before", AT_ONCE)
+
+    def test_from_2_11_on_it_is_the_condition(self, empty, backup_volume):
+        newer = opened(backup_volume, before=Ready())
+        newer.apimanager["metadata"]["annotations"] = {installation.THREESCALE_VERSION: "2.11"}
+        apimanager(empty, ready=["system-app"])
+
+        with pytest.raises(errors.WaitedInVain, match="the condition Available is not True"):
+            routes.wait(empty.connect("threescale-restore"), newer, "as-before", AT_ONCE)
 
 
 class TestUnderAnotherDomain:

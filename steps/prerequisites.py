@@ -33,6 +33,7 @@ from steps.installation import (
     SECRET,
     Kind,
 )
+from steps.result import CREATED, KEPT, Line
 from steps.secrets import EXPECTED, Databases
 from steps.system_storage import Asked
 
@@ -150,8 +151,10 @@ def prepare_restore(
     *,
     databases: Databases = EXPECTED,
     last_try: bool,
-) -> None:
+) -> list[Line]:
     """See, with the backup mounted, that it is whole and nothing speaks against it; then create system-storage.
+
+    Returns what became of that claim, nothing where none is needed.
 
     Raises:
         errors.Final or errors.TryAgain before anything is written; errors.AlreadyExists
@@ -164,7 +167,7 @@ def prepare_restore(
         if found != asked_for:
             raise errors.DomainDiffers(made["metadata"]["name"], found, asked_for)
         log.info("this backup's restore made the APIManager already: only the Routes are left to do")
-        return
+        return []
     of_databases = databases.to_restore(cluster, backup)
     wanted = [*secrets.to_restore(backup), *of_databases]
     _tell_domains(backup, of_databases)
@@ -186,13 +189,14 @@ def prepare_restore(
     result.refuse(cluster.namespace, last_try=last_try)
     if backup.external:
         log.info("file-storage: %s; there is nothing to copy", backup.external)
-        return
+        return []
     if existing is not None:
         system_storage.check(existing, backup)
         log.info("%s %s: kept", CLAIM.name, installation.SYSTEM_STORAGE)
-        return
+        return [Line(kind=CLAIM.name, name=installation.SYSTEM_STORAGE, done=KEPT)]
     cluster.create(CLAIM, new)
     log.info("%s %s: created", CLAIM.name, installation.SYSTEM_STORAGE)
+    return [Line(kind=CLAIM.name, name=installation.SYSTEM_STORAGE, done=CREATED)]
 
 
 def _tell_domains(backup: Backup, databases: Sequence[Object]) -> None:

@@ -1,9 +1,10 @@
 """The phases of a restore as commands, in their order."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -13,19 +14,33 @@ from steps import (
     claims,
     configmaps,
     errors,
+    evidence,
     file_storage,
     installation,
     marks,
     prerequisites,
+    result,
     routes,
     secrets,
 )
 from steps.backup import Backup
-from steps.cluster import Cluster
+from steps.cluster import Cluster, Object
 from steps.objects import Comparison
-from steps.run import FOLDER, Function, Run, backup_option, claim_option, claim_wait_option, progress, workers_option
+from steps.result import Counts, Done, Line, Phase, Result
+from steps.run import (
+    FOLDER,
+    Function,
+    Run,
+    backup_option,
+    claim_option,
+    claim_wait_option,
+    progress,
+    told_phase,
+    workers_option,
+)
 from steps.secrets import Databases
 from steps.system_storage import Asked
+from steps.tree import Tally
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +99,7 @@ def restore_check(run: Run, claim: str, database_secrets: str, database_override
     prerequisites.check_restore(
         run.cluster(), claim, run.workflow, claim_wait_s, databases=databases, last_try=run.last_try
     )
+    run.tell_times("checked")
     log.info("checked: claim %s can be mounted, nothing of 3scale stands in the way", claim)
 
 
@@ -100,6 +116,7 @@ def restore_check(run: Run, claim: str, database_secrets: str, database_override
 @_ready_option(told=False)
 @_wait_minutes_option(told=False)
 @claim_wait_option
+@click.option("--checked", default="", help="When `check` began and ended, for the evidence.")
 @click.pass_obj
 def restore_prepare(  # noqa: PLR0913  one argument a workflow parameter
     run: Run,
@@ -113,19 +130,21 @@ def restore_prepare(  # noqa: PLR0913  one argument a workflow parameter
     database_secrets: str,
     database_overrides: str,
     claim_wait_s: float,
+    checked: str,
 ) -> None:
     """Check the backup and all that is there already, then create system-storage."""
-    opened = _open(root, claim, wildcard_domain)
+    restore = _open(run, root, claim, wildcard_domain)
+    opened, cluster = restore.backup, restore.cluster
     asked = Asked(storage_class, access_mode, storage_request)
-    cluster = run.cluster()
     databases = _databases(database_secrets, database_overrides)
-    prerequisites.prepare_restore(
+    made = prerequisites.prepare_restore(
         cluster, opened, asked, threescale_version, databases=databases, last_try=run.last_try
     )
     if not opened.external:
         claims.wait_for_volume(cluster, installation.SYSTEM_STORAGE, claim_wait_s)
     run.output(file_storage=marks.place(external=bool(opened.external)))
     log.info("prepared: backup %s is whole", opened.name)
+    restore.note("prepare", made, before=told_phase("check", checked))
 
 
 @restore_phases.command("file-storage")
@@ -136,12 +155,13 @@ def restore_prepare(  # noqa: PLR0913  one argument a workflow parameter
 @click.pass_obj
 def restore_file_storage(run: Run, claim: str, root: Path, target: Path, workers: int | None) -> None:
     """Fill system-storage, every byte checked."""
-    opened = _open(root, claim)
-    cluster = run.cluster()
-    if _done(cluster, opened):
+    restore = _open(run, root, claim)
+    if restore.done():
+        restore.note("file-storage")
         return
-    tally = file_storage.restore(cluster, opened, target, progress(), workers)
+    tally = file_storage.restore(restore.cluster, restore.backup, target, progress(), workers)
     run.output(files=tally.files if tally else 0, bytes=tally.size_bytes if tally else 0)
+    restore.note("file-storage", counts=_counts(tally) if tally else None)
 
 
 @restore_phases.command("secrets")
@@ -155,7 +175,8 @@ def restore_secrets(
 ) -> None:
     """Create the Secrets; the three of the databases are the user's, unless told otherwise."""
     databases = _databases(database_secrets, database_overrides)
-    _restore_objects(run, _open(root, claim, wildcard_domain), partial(secrets.restore, databases=databases))
+    restore_all = partial(secrets.restore, databases=databases)
+    _restore_objects(_open(run, root, claim, wildcard_domain), "secrets", secrets.to_restore, restore_all)
 
 
 @restore_phases.command("configmaps")
@@ -165,7 +186,8 @@ def restore_secrets(
 @click.pass_obj
 def restore_configmaps(run: Run, claim: str, root: Path, wildcard_domain: str) -> None:
     """Create the ConfigMaps."""
-    _restore_objects(run, _open(root, claim, wildcard_domain), configmaps.restore)
+    restore = _open(run, root, claim, wildcard_domain)
+    _restore_objects(restore, "configmaps", configmaps.to_restore, configmaps.restore)
 
 
 @restore_phases.command("apimanager")
@@ -175,8 +197,10 @@ def restore_configmaps(run: Run, claim: str, root: Path, wildcard_domain: str) -
 @click.pass_obj
 def restore_apimanager(run: Run, claim: str, root: Path, wildcard_domain: str) -> None:
     """Create the APIManager, the last of all objects."""
-    created = apimanager.restore(run.cluster(), _open(root, claim, wildcard_domain))
+    restore = _open(run, root, claim, wildcard_domain)
+    created = apimanager.restore(restore.cluster, restore.backup)
     run.output(created=int(created))
+    restore.note("apimanager", [_line(restore.backup.apimanager, result.CREATED if created else result.KEPT)])
 
 
 @restore_phases.command("routes")
@@ -191,33 +215,91 @@ def restore_routes(  # noqa: PLR0913  one argument a workflow parameter
     run: Run, claim: str, root: Path, ready: str, wait_minutes: float, wildcard_domain: str, look_s: float
 ) -> None:
     """Have Zync make the Routes, and wait until 3scale is ready."""
-    opened = _open(root, claim, wildcard_domain)
-    cluster = run.cluster()
+    restore = _open(run, root, claim, wildcard_domain)
+    opened, cluster = restore.backup, restore.cluster
     patience = routes.Patience(wait_minutes, look_s)
     routes.resync(cluster, opened, patience)
     if opened.move:
         log.info(opened.move.left_to_do)
     routes.wait(cluster, opened, ready, patience)
+    restore.note("routes", last=True)
 
 
-def _restore_objects(run: Run, opened: Backup, restore_all: Callable[..., Comparison]) -> None:
-    cluster = run.cluster()
-    if _done(cluster, opened):
+class Restore(NamedTuple):
+    """What a phase restores, and where; it notes what it did when that is done."""
+
+    run: Run
+    claim: str
+    backup: Backup
+    cluster: Cluster
+
+    def done(self) -> bool:
+        """Whether a restore of this backup has come as far as the APIManager; what it uses is then its own."""
+        done = apimanager.present(self.cluster, self.backup.mark) is not None
+        if done:
+            log.info("kept: this backup's restore made the APIManager already")
+        return done
+
+    def note(
+        self,
+        phase: str,
+        lines: Iterable[Line] = (),
+        *,
+        counts: Counts | None = None,
+        before: Iterable[Phase] = (),
+        last: bool = False,
+    ) -> None:
+        """Add this phase to the evidence of its workflow, and those `before` it that could not; never fails."""
+        ended, noted = self.run.phase(phase, counts), list(lines)
+
+        def change(found: Result) -> Result:
+            known = found.model_copy(update=_facts(self.backup))
+            for each in before:
+                known = known.did(each)
+            return known.did(ended, noted, last=last)
+
+        evidence.note(self.run.cluster, self.run.record("restore", self.claim), change)
+
+
+def _restore_objects(
+    restore: Restore, phase: str, saved: Callable[[Backup], list[Object]], restore_all: Callable[..., Comparison]
+) -> None:
+    opened, cluster = restore.backup, restore.cluster
+    if restore.done():
+        restore.note(phase, [_line(obj, result.UNTOUCHED) for obj in saved(opened)])
         return
-    result = restore_all(cluster, opened, prerequisites.living(cluster), opened.mark, last_try=run.last_try)
-    run.output(created=len(result.absent), kept=len(result.same))
+    last_try = restore.run.last_try
+    found = restore_all(cluster, opened, prerequisites.living(cluster), opened.mark, last_try=last_try)
+    restore.run.output(created=len(found.absent), kept=len(found.same))
+    restore.note(phase, [*(_line(obj, result.CREATED) for obj in found.absent), *map(_kept, found.same)])
 
 
-def _done(cluster: Cluster, opened: Backup) -> bool:
-    """Whether a restore of this backup has come as far as the APIManager; what it uses is then its own."""
-    done = apimanager.present(cluster, opened.mark) is not None
-    if done:
-        log.info("kept: this backup's restore made the APIManager already")
-    return done
+def _facts(opened: Backup) -> dict[str, str]:
+    """What a backup says of itself, for the evidence."""
+    return {
+        "backup": opened.name,
+        "manifest_sha256": opened.digest,
+        "apimanager": opened.apimanager["metadata"]["name"],
+        "threescale_version": opened.threescale_version,
+        "file_storage": str(opened.external or "PersistentVolumeClaim"),
+    }
 
 
-def _open(root: Path, claim: str, wildcard_domain: str = "") -> Backup:
+def _line(obj: Object, done: Done) -> Line:
+    return Line(kind=obj["kind"], name=obj["metadata"]["name"], done=done)
+
+
+def _kept(name: str) -> Line:
+    kind, _, own = name.partition(" ")
+    return Line(kind=kind, name=own, done=result.KEPT)
+
+
+def _counts(tally: Tally) -> Counts:
+    return {"files": tally.files, "folders": tally.folders, "links": tally.links, "bytes": tally.size_bytes}
+
+
+def _open(run: Run, root: Path, claim: str, wildcard_domain: str = "") -> Restore:
     opened = backup.open_at(root, claim)
     if opened.manifest is None:
         log.info("claim %s holds a backup that the operator made", claim)
-    return opened.under(wildcard_domain)
+    return Restore(run, claim, opened.under(wildcard_domain), run.cluster())

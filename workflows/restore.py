@@ -43,27 +43,37 @@ def restore(settings: Settings) -> WorkflowTemplate:
         "which must hold no 3scale. Before it: restore the databases, and the Secrets backend-redis, system-redis and "
         "system-database unless database-secrets=restore.",
         arguments=list(asked.values()),
+        claim=CLAIM_NAME,
         advice=_ADVICE,
     ) as built:
 
-        def task(name: str, *parameters: str, more: Sequence[str] = (), **facts: Unpack[Facts]) -> Task:
-            """A phase whose inputs are the claim's name and workflow parameters, under their own names."""
+        def task(
+            name: str,
+            *parameters: str,
+            more: Sequence[str] = (),
+            told: Sequence[Parameter] = (),
+            **facts: Unpack[Facts],
+        ) -> Task:
+            """A phase whose inputs are the claim's name and workflow parameters, and what a task before it told."""
             mine = (CLAIM_NAME, *parameters)
+            of_others = {str(each.name): each for each in told}
             own = phase(
                 settings,
                 ["restore", name],
-                inputs=[asked[item] for item in mine],
-                arguments=["--claim", value(CLAIM_NAME), *words(parameters), *more],
+                inputs=[*(asked[item] for item in mine), *(Parameter(name=item, value="") for item in of_others)],
+                arguments=["--claim", value(CLAIM_NAME), *words([*parameters, *of_others]), *more],
                 **facts,
             )
-            return Task(name=name, template=own, arguments={item: built.get_parameter(item) for item in mine})
+            given = {item: built.get_parameter(item) for item in mine}
+            return Task(name=name, template=own, arguments=given | of_others)
 
         with DAG(name="restore", fail_fast=False):
-            check = task("check", *DATABASES)
+            check = task("check", *DATABASES, outputs=[output("checked", default="")])
             prepare = task(
                 "prepare",
                 *("storage-class", "access-mode", "storage-request", "threescale-version", DOMAIN, *DATABASES),
                 *("workers", "ready", "wait-minutes"),  # here only to be refused before anything is made
+                told=[check.get_parameter("checked")],
                 mounts=[BACKUP],
                 outputs=[output(FILE_STORAGE)],
             )

@@ -85,7 +85,9 @@ def test_the_phases_in_their_order_back_up_and_restore(empty, run, tmp_path, mon
     volume_of = ["--claim", "nightly", "--backup", root]
     asked = ["--storage-request", "1Gi"]
     assert back("prepare", "--name", "nightly", *asked) == 0
+    prepared = (tmp_path / "outputs" / "prepared").read_text()
     assert outputs(tmp_path) == {
+        "prepared": prepared,
         "backupPersistentVolumeClaimName": "nightly",
         "apiManagerSourceName": "example-apimanager",
         "node-operator": "NotIn",
@@ -285,13 +287,13 @@ class TestReport:
         node = {"templateName": "prepare", "message": "no APIManager (exit code 1)", "podName": "p"}
         failures = json.dumps(json.dumps([node]))
 
-        arguments = ["report", "--failures", failures, "--advice", "start again"]
+        arguments = ["report", "--of", "backup", "--failures", failures, "--advice", "start again"]
         assert run(*arguments, stage=empty, account="threescale-backup") == 0
         assert outputs(tmp_path) == {"report": "prepare failed: no APIManager (exit code 1)\nstart again"}
 
     @pytest.mark.parametrize("failures", ["{{workflow.failures}}", "1", "[null]", '[{"message": 1}]', "[[]]"])
     def test_it_never_fails_itself(self, empty, run, tmp_path, failures):
-        arguments = ["report", "--failures", failures, "--advice", "start again"]
+        arguments = ["report", "--of", "backup", "--failures", failures, "--advice", "start again"]
 
         assert run(*arguments, stage=empty, account="threescale-backup") == 0
         assert outputs(tmp_path)["report"].startswith("workflow workflow-uid-1 did not succeed")
@@ -301,7 +303,7 @@ class TestReport:
         monkeypatch.delenv("KUBECONFIG", raising=False)
         monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
 
-        assert run("report", "--failures", "null", "--advice", "start again") == 0
+        assert run("report", "--of", "backup", "--failures", "null", "--advice", "start again") == 0
         assert "NoConnection while asking why); start again" in outputs(tmp_path)["report"]
 
 
@@ -311,7 +313,7 @@ def test_without_a_folder_for_outputs_none_are_left(tmp_path, monkeypatch, empty
     monkeypatch.chdir(tmp_path)
     told = ["--namespace", "threescale", "--workflow", "w", "--workflow-uid", "u"]
 
-    assert bare(monkeypatch, *told, "report", "--failures", "null", "--advice", "x") == 0
+    assert bare(monkeypatch, *told, "report", "--of", "backup", "--failures", "null", "--advice", "x") == 0
     assert not (tmp_path / "outputs").exists()
 
 

@@ -36,7 +36,7 @@ WORKFLOWS = [
     "access schedule",
     "backup restore",
     "template",
-    "phases parameters",
+    "phases parameters page",
 ]
 LAYERS = [
     (package, name, depth)

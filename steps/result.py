@@ -159,7 +159,7 @@ def of_backup(begun: Result, manifest: Manifest, reports: Mapping[str, Report | 
             "apimanager": manifest.source.apimanager,
             "threescale_version": manifest.source.threescale_version,
             "file_storage": str(manifest.source.external or manifest.source.file_storage),
-            "began": min(begun.began, manifest.started),
+            "began": begun.began if begun.phases else manifest.started,
         }
     )
     for phase, report in reports.items():

@@ -90,7 +90,14 @@ def test_no_run_tells_a_value_of_a_secret(mine):
     assert "system-seed: " in refused.node("report").log
     assert "HTTP 422" in failed.node("report").log
     assert all(workflow.name in places[installation.RESTORE_RESULTS] for workflow in (refused, failed, restored))
-    assert {"manifest.json", "result.json", "begin.json", "reports/secrets.json", "SHA256SUMS", volume.LISTING} <= places.keys()
+    assert {
+        "manifest.json",
+        "result.json",
+        "begin.json",
+        "reports/secrets.json",
+        "SHA256SUMS",
+        volume.LISTING,
+    } <= places.keys()
     assert leaks(wanted, places) == []
 
 

@@ -14,8 +14,8 @@ Record = Mapping[str, Any]  # a record as `steps.result` dumps it, times as such
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #5c6670; --line: #d5dae0; --paper: #fff; --bar: #2f6fb0;
   --good: #1d7a3e; --bad: #b3261e; --open: #9a6700; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ed; --soft: #9aa5b1; --line: #3a424b; --paper: #14181c;
-  --bar: #6aa8e6; --good: #5fc27e; --bad: #ff8a80; --open: #e0b040; } }
+@media screen and (prefers-color-scheme: dark) { :root { --ink: #e6e9ed; --soft: #9aa5b1; --line: #3a424b;
+  --paper: #14181c; --bar: #6aa8e6; --good: #5fc27e; --bad: #ff8a80; --open: #e0b040; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 60rem; padding: 1.5rem 1rem 3rem; color: var(--ink); background: var(--paper);
   font: 1rem/1.5 system-ui, sans-serif; }

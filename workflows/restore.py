@@ -22,6 +22,10 @@ _ADVICE = (
 )
 
 
+def _told(name: str) -> Parameter:
+    return Parameter(name=name, value="", description="When a phase before began and ended, for the evidence.")
+
+
 class Facts(TypedDict, total=False):
     """What sets one phase apart."""
 
@@ -60,7 +64,7 @@ def restore(settings: Settings) -> WorkflowTemplate:
             own = phase(
                 settings,
                 ["restore", name],
-                inputs=[*(asked[item] for item in mine), *(Parameter(name=item, value="") for item in of_others)],
+                inputs=[*(asked[item] for item in mine), *(_told(item) for item in of_others)],
                 arguments=["--claim", value(CLAIM_NAME), *words([*parameters, *of_others]), *more],
                 **facts,
             )

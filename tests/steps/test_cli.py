@@ -12,9 +12,10 @@ import click
 import pytest
 
 from steps import __main__ as command
-from steps import backup, errors, file_storage, volume
+from steps import backup, errors, file_storage, installation, result, volume
 from steps.file_storage import Amount
 from steps.run import progress
+from tests.steps.test_outcome import event, pending_pod
 from workflows.rehearsal import threescale
 
 BACKUP = [
@@ -64,6 +65,11 @@ def bare(monkeypatch, *arguments):
 
 def outputs(tmp_path):
     return {path.name: path.read_text() for path in (tmp_path / "outputs").iterdir()}
+
+
+def entry(stage, uid):
+    """The evidence of a restore."""
+    return result.parse(stage.get("configmaps", installation.RESTORE_RESULTS)["data"][f"workflow-{uid}.json"])
 
 
 def log(tmp_path):
@@ -129,11 +135,25 @@ def test_the_phases_in_their_order_back_up_and_restore(empty, run, tmp_path, mon
             assert forth(phase, *volume_of) == 0
         assert forth("file-storage", *volume_of, "--file-storage", target) == 0
         assert "kept: this backup's restore made the APIManager already" in caplog.text
+        assert entry(empty, "uid-2").outcome == result.RUNNING
         assert forth("routes", *volume_of, "--look-s", "0.02", "--wait-minutes", "1") == 0
+    assert entry(empty, "uid-2").outcome == result.SUCCEEDED
+    assert {line.done for line in entry(empty, "uid-2").objects} == {result.CREATED}
+    assert entry(empty, "uid-2").counts["files"] > 0
     assert empty.get("secrets", "zync")["data"] == secret
     assert (target / ".hidden-top").exists()
     assert log(tmp_path) == ""
     assert "canary" not in caplog.text + json.dumps(outputs(tmp_path))
+
+
+def test_what_is_not_looked_at_any_more_is_told_as_untouched(lost, run, backup_volume):
+    volume_of = ["--claim", "nightly", "--backup", backup_volume]
+    assert run("restore", "apimanager", *volume_of, stage=lost, account="threescale-restore") == 0
+
+    for phase in ("prepare", "secrets", "configmaps", "apimanager"):
+        assert run("restore", phase, *volume_of, stage=lost, account="threescale-restore", uid="uid-2") == 0
+
+    assert entry(lost, "uid-2").counts == {result.UNTOUCHED: 19, result.KEPT: 1}
 
 
 def test_an_unnamed_backup_is_called_as_its_workflow(installed, run, tmp_path):
@@ -282,6 +302,10 @@ def test_a_backup_of_the_operator_is_called_so(lost, run, backup_volume, caplog)
     assert "claim nightly holds a backup that the operator made" in caplog.text
 
 
+def labelled(workflow):
+    return {"metadata": {"labels": {"workflows.argoproj.io/workflow": workflow}}}
+
+
 class TestReport:
     def test_what_failed_and_what_to_do_next_is_an_output(self, empty, run, tmp_path):
         node = {"templateName": "prepare", "message": "no APIManager (exit code 1)", "podName": "p"}
@@ -290,6 +314,24 @@ class TestReport:
         arguments = ["report", "--of", "backup", "--failures", failures, "--advice", "start again"]
         assert run(*arguments, stage=empty, account="threescale-backup") == 0
         assert outputs(tmp_path) == {"report": "prepare failed: no APIManager (exit code 1)\nstart again"}
+
+    def test_it_stands_in_the_evidence_too_with_what_held_back_a_pod(self, empty, run):
+        pending_pod(empty, name="p")
+        empty.kubernetes.patch("pods", empty.namespace, "p", labelled("workflow-uid-1"))
+        event(empty, "Pod", "p", "FailedScheduling", message="no node")
+        failures = json.dumps(json.dumps([{"templateName": "prepare", "message": "timeout", "podName": "p"}]))
+        told = ["--claim", "nightly", "--began", "2026-01-02T03:04:05Z", "--failures", failures, "--advice", "wait"]
+
+        assert run("report", "--of", "restore", *told, stage=empty, account="threescale-restore") == 0
+        found = entry(empty, "uid-1")
+        assert (found.outcome, found.claim, found.began.isoformat()) == (
+            result.FAILED,
+            "nightly",
+            "2026-01-02T03:04:05+00:00",
+        )
+        assert [(each.phase, each.sentence) for each in found.failures] == [("prepare", "timeout")]
+        assert found.held_back == ("Pod p: FailedScheduling: no node",)
+        assert found.advice == "wait"
 
     @pytest.mark.parametrize("failures", ["{{workflow.failures}}", "1", "[null]", '[{"message": 1}]', "[[]]"])
     def test_it_never_fails_itself(self, empty, run, tmp_path, failures):

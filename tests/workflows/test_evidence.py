@@ -71,6 +71,7 @@ def test_a_backup_s_record_names_every_object_who_when_and_how_long(sealed):
     assert "Backup nightly" in check_page(text)
 
 
+@pytest.mark.lesson(20)
 def test_a_backup_s_record_holds_no_digest_of_a_secret(sealed):
     text = (sealed.folder / volume.RESULT).read_text()
     wanted = digests_of_secrets(sealed.folder)

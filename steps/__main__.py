@@ -13,10 +13,11 @@ from pathlib import Path
 
 import click
 
-from steps import errors, interruption, outcome
+from steps import errors, evidence, interruption, outcome
 from steps.backing_up import backup_phases
 from steps.claims import Workflow
 from steps.restoring import restore_phases
+from steps.result import Failure, Operation, Result
 from steps.run import FOLDER, Run
 
 log = logging.getLogger("steps")
@@ -36,6 +37,7 @@ class Phases(click.Group):
 @click.option("--namespace", required=True, help="Namespace of the 3scale installation.")
 @click.option("--workflow", required=True, help="Name of the workflow.")
 @click.option("--workflow-uid", required=True, help="Its uid: what it began, another one does not touch.")
+@click.option("--service-account", default="", help="Who runs it, for the evidence.")
 @click.option("--outputs", type=FOLDER, help="Folder for output parameters, a file each.")
 @click.option("--termination-log", type=click.Path(path_type=Path), help="File for the last sentence of a failure.")
 @click.option("--request-timeout-s", type=float, default=30.0, show_default=True, help="Limit of each request.")
@@ -47,6 +49,7 @@ def cli(  # noqa: PLR0913  what every phase is told, in one place
     namespace: str,
     workflow: str,
     workflow_uid: str,
+    service_account: str,
     outputs: Path | None,
     termination_log: Path | None,  # noqa: ARG001  looked for by main
     request_timeout_s: float,
@@ -55,7 +58,8 @@ def cli(  # noqa: PLR0913  what every phase is told, in one place
 ) -> None:
     """Phases of the backup and the restore of a 3scale installation."""
     if not context.resilient_parsing:
-        context.obj = Run(namespace, Workflow(workflow, workflow_uid), outputs, request_timeout_s, try_number >= tries)
+        by = Workflow(workflow, workflow_uid)
+        context.obj = Run(namespace, by, outputs, request_timeout_s, try_number >= tries, service_account)
 
 
 cli.add_command(backup_phases)
@@ -63,18 +67,32 @@ cli.add_command(restore_phases)
 
 
 @cli.command("report")
+@click.option("--of", "operation", type=click.Choice(list(evidence.NAMES)), required=True, help="What has failed.")
+@click.option("--claim", default="", help="Claim of the backup; empty: called as the workflow.")
+@click.option("--began", default="", help="When the workflow was made.")
 @click.option("--failures", required=True, help="{{workflow.failures}} as Argo gives it.")
 @click.option("--advice", required=True, help="What to do next.")
 @click.option("--pod", default="", help="The pod that runs this.")
 @click.pass_obj
-def report(run: Run, failures: str, advice: str, pod: str) -> None:
-    """Say what failed and what to do next; never fails itself."""
+def report(  # noqa: PLR0913  what a workflow says of itself at its end
+    run: Run, operation: Operation, claim: str, began: str, failures: str, advice: str, pod: str
+) -> None:
+    """Say what failed and what to do next, here and in the evidence; never fails itself."""
+    failed: list[outcome.Failure] = []
+    held_back: list[str] = []
     try:
-        text = outcome.explain(run.cluster(), run.workflow.name, outcome.failures(failures), advice, pod)
+        failed = outcome.failures(failures)
+        held_back = outcome.held_back(run.cluster(), run.workflow.name, failed, pod)
+        text = outcome.explain(run.workflow.name, failed, held_back, advice)
     except (errors.PhaseError, ValueError, KeyError, AttributeError, TypeError) as error:
         text = f"workflow {run.workflow.name} did not succeed ({type(error).__name__} while asking why); {advice}"
     log.info(text)
     run.output(report=text)
+
+    def fail(found: Result) -> Result:
+        return found.failed((Failure(phase=item.phase, sentence=item.sentence) for item in failed), held_back, advice)
+
+    evidence.note(run.cluster, run.record(operation, claim or run.workflow.name, since=began), fail)
 
 
 def main() -> None:

@@ -1,8 +1,7 @@
 """The phases of a backup as commands, in their order."""
 
 import logging
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -20,14 +19,24 @@ from steps import (
     marks,
     prerequisites,
     references,
+    result,
     seal,
     secrets,
     volume,
 )
 from steps.claims import Wanted
 from steps.cluster import Cluster
-from steps.manifest import FileTree, Report
-from steps.run import FOLDER, Run, backup_option, claim_option, claim_wait_option, progress, workers_option
+from steps.manifest import FileTree, Manifest, Report
+from steps.run import (
+    FOLDER,
+    Run,
+    backup_option,
+    claim_option,
+    claim_wait_option,
+    progress,
+    told_phase,
+    workers_option,
+)
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +79,7 @@ def backup_prepare(  # noqa: PLR0913  one argument a workflow parameter
         node=placement.node,
         file_storage=marks.place(external=external),
     )
+    run.tell_times("prepared")
     log.info("prepared: backup %s of APIManager %s", wanted.name, found["metadata"]["name"])
 
 
@@ -136,8 +146,9 @@ def backup_file_storage(run: Run, claim: str, root: Path, source: Path, workers:
 @backup_phases.command("seal")
 @claim_option
 @backup_option
+@click.option("--prepared", default="", help="When `prepare` began and ended, for the evidence.")
 @click.pass_obj
-def backup_seal(run: Run, claim: str, root: Path) -> None:
+def backup_seal(run: Run, claim: str, root: Path, prepared: str) -> None:
     """Compare the volume with the phases' reports, write the manifest, mark the claim complete."""
     begin = run.begin(claim)
     cluster = run.cluster()
@@ -151,7 +162,8 @@ def backup_seal(run: Run, claim: str, root: Path) -> None:
                 tool_version=__version__,
                 begin=begin,
                 started=claims.started(found),
-                ended=datetime.now(UTC),
+                ended=result.now(),
+                record=partial(_record, run, claim, prepared),
             )
     sealed = backup.open_at(root)
     if sealed.manifest is None:
@@ -161,6 +173,14 @@ def backup_seal(run: Run, claim: str, root: Path) -> None:
     run.output(objects=len(facts.objects))
     _output_files(run, facts.file_storage)
     log.info("sealed: backup %s, %d objects, %s", facts.backup, len(facts.objects), facts.files)
+
+
+def _record(run: Run, claim: str, prepared: str, facts: Manifest, reports: Mapping[str, Report | None]) -> str:
+    """The evidence of a backup: its phases but the last have ended, and that one but for its seal."""
+    begun = run.record("backup", claim)
+    for phase in told_phase("prepare", prepared):
+        begun = begun.did(phase)
+    return result.text(result.of_backup(begun, facts, reports).did(run.phase("seal"), last=True))
 
 
 def _secrets(cluster: Cluster, root: Path, name: str) -> Report:
@@ -182,6 +202,7 @@ def _part(run: Run, phase: str, claim: str, root: Path, save: Callable[[], Repor
 
 def _save_part(run: Run, phase: str, claim: str, root: Path, save: Callable[[], Report]) -> Report:
     """One part of a backup: its data, a sync, its report; a volume that is sealed, or a part that is done, stays."""
+    began = result.now()
     with volume.durable(root) as disk:
         state = volume.begin(disk, run.begin(claim))
         found = manifest.reported(root, phase)
@@ -190,7 +211,7 @@ def _save_part(run: Run, phase: str, claim: str, root: Path, save: Callable[[], 
                 "%s: nothing to do, %s", phase, "the backup is sealed" if state is volume.State.SEALED else "it is done"
             )
         else:
-            found = save()
+            found = save().model_copy(update={"began": began, "ended": result.now()})
             manifest.report(disk, phase, found)
     log.info("%s: done", phase)
     return found or Report()

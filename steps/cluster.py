@@ -107,7 +107,8 @@ class Cluster:
         """Merge `body` into an object (RFC 7386).
 
         Raises:
-            errors.Rejected: there is no such object; else as `get`.
+            errors.Rejected: there is no such object. errors.Conflict: it is not of the version that `body` names.
+            Else as `get`.
 
         """
         status, answer = self._request("PATCH", kind, name, body=body)
@@ -181,7 +182,8 @@ class Cluster:
         if status == 401 or (status == 403 and not _by_admission(answer)):
             raise errors.NotAllowed(verb, kind.resource, name, self.namespace, message)
         if status in _AGAIN:
-            raise errors.NoAnswer(verb, kind.resource, name, f"HTTP {status} {answer.get('reason', '')}".strip())
+            again = errors.Conflict if status == 409 else errors.NoAnswer
+            raise again(verb, kind.resource, name, f"HTTP {status} {answer.get('reason', '')}".strip())
         raise errors.Rejected(verb, kind.resource, name, status, message)
 
 

@@ -112,6 +112,10 @@ class NoAnswer(TryAgain):
         super().__init__(f"no usable answer from Kubernetes to {verb} {resource} {name!r} ({reason})")
 
 
+class Conflict(NoAnswer):
+    """Somebody else has changed it since it was read, or writes it at this moment."""
+
+
 class NoConnection(Final):
     def __init__(self, reason: str) -> None:
         super().__init__(
@@ -391,6 +395,13 @@ class NotABackup(Final):
 class BackupDamaged(Final):
     def __init__(self, findings: Sequence[str] | Few) -> None:
         super().__init__(f"the backup is not whole, {len(findings)} finding(s): {_several(findings, '; ')}")
+
+
+class NoResult(Final):
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"this is no result record: {reason}; a backup's is its result.json, a restore's one entry of its ConfigMap"
+        )
 
 
 class PhasesMissing(Final):

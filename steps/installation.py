@@ -97,3 +97,7 @@ BACKUP_NAME = "apiManagerBackupName"
 BACKUP_UID = "apiManagerBackupUID"
 APIMANAGER_NAME = "apiManagerName"
 APIMANAGER_UID = "apiManagerUID"
+
+# Ours beside it, of fixed names: the evidence of restores, and of backups that failed.
+BACKUP_RESULTS = "threescale-backup-results"
+RESTORE_RESULTS = "threescale-restore-results"

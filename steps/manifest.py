@@ -87,11 +87,13 @@ class FileTree(_Model):
 
 
 class Report(_Model):
-    """What one phase found in its source, left on the volume for `seal`."""
+    """What one phase found in its source and when, left on the volume for `seal`."""
 
     objects: dict[str, Digest] = {}
     source: Source | None = None
     file_storage: FileTree | None = None
+    began: datetime | None = None
+    ended: datetime | None = None
 
 
 class Manifest(_Model):
@@ -108,6 +110,7 @@ class Manifest(_Model):
     source: Source
     objects: dict[str, Digest]
     file_storage: FileTree | None = None  # None where it is external
+    result: Digest | None = None  # of result.json; None in backups of before
 
     @property
     def files(self) -> str:

@@ -23,6 +23,11 @@ class Failure(NamedTuple):
     message: str
     pod: str
 
+    @property
+    def sentence(self) -> str:
+        """What is said of it."""
+        return self.message or "no message"
+
 
 def failures(text: str) -> list[Failure]:
     """Read `{{workflow.failures}}`: JSON inside a quoted string; the last failure of each phase, without its parents'.
@@ -39,20 +44,18 @@ def failures(text: str) -> list[Failure]:
     return [Failure(name, str(node.get("message", "")), str(node.get("podName", ""))) for name, node in last.items()]
 
 
-def explain(cluster: Cluster, workflow: str, failed: Iterable[Failure], advice: str, own_pod: str) -> str:
-    """One sentence a failed phase, then the events of what never started, then the advice.
-
-    The pod that asks is seen as Pending for a while, and is none of them.
-    """
-    failed = list(failed)
-    sentences = [f"{item.phase} failed: {item.message or 'no message'}" for item in failed]
-    never_ran = {item.pod for item in failed if item.pod and _EXIT_CODE not in item.message}
-    sentences += _waiting(cluster, workflow, never_ran, own_pod)
+def explain(workflow: str, failed: Iterable[Failure], held_back: Iterable[str], advice: str) -> str:
+    """One sentence a failed phase, then what held back what never started, then the advice."""
+    sentences = [*(f"{item.phase} failed: {item.sentence}" for item in failed), *held_back]
     return "\n".join([*(sentences or [f"workflow {workflow} did not succeed"]), advice])
 
 
-def _waiting(cluster: Cluster, workflow: str, pods: set[str], own_pod: str) -> list[str]:
-    """What holds back the pods that never started; silent where the rights or the objects are gone."""
+def held_back(cluster: Cluster, workflow: str, failed: Iterable[Failure], own_pod: str) -> list[str]:
+    """What holds back the pods that never started; silent where the rights or the objects are gone.
+
+    The pod that asks is seen as Pending for a while, and is none of them.
+    """
+    pods = {item.pod for item in failed if item.pod and _EXIT_CODE not in item.message}
     try:
         mine = cluster.list(POD, f"{claims.WORKFLOW_LABEL}={workflow}")
         others = [pod for pod in mine if pod["metadata"]["name"] != own_pod]

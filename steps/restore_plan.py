@@ -28,6 +28,7 @@ from steps.cluster import Cluster, Object
 from steps.installation import CLAIM, CONFIGMAP, SECRET
 from steps.objects import Standing, State, named
 from steps.plan import Does, Plan
+from steps.result import CREATED, Line
 from steps.secrets import EXPECTED, Databases
 from steps.system_storage import AS_IT_WAS, Asked
 
@@ -101,8 +102,10 @@ def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool) -> R
     return RestorePlan(plan, claim, _kept(found), _kept(found_more))
 
 
-def prepare(cluster: Cluster, planned: RestorePlan, approved: Iterable[str] = ()) -> None:
+def prepare(cluster: Cluster, planned: RestorePlan, approved: Iterable[str] = ()) -> list[Line]:
     """Say the plan, hold it against the digests that were approved, and create system-storage.
+
+    Returns what was created.
 
     Raises:
         the plan's first objection or errors.PlanDiffers, before anything is written; errors.AlreadyExists
@@ -113,13 +116,15 @@ def prepare(cluster: Cluster, planned: RestorePlan, approved: Iterable[str] = ()
     planned.plan.refuse()
     if planned.is_done:
         log.info("this backup's restore made the APIManager already: only the Routes are left to do")
-        return
+        return []
     for digest in approved:
         if digest != planned.plan.digest:
             raise errors.PlanDiffers(digest, planned.plan.digest)
-    if planned.claim is not None:
-        cluster.create(CLAIM, planned.claim)
-        log.info("%s: created", named(planned.claim))
+    if planned.claim is None:
+        return []
+    cluster.create(CLAIM, planned.claim)
+    log.info("%s: created", named(planned.claim))
+    return [Line(kind=CLAIM.name, name=installation.SYSTEM_STORAGE, done=CREATED)]
 
 
 def _check_domain(there: Object, backup: Backup) -> None:

@@ -10,7 +10,6 @@ import click
 
 from steps import (
     apimanager,
-    backup,
     claims,
     configmaps,
     file_storage,
@@ -18,14 +17,26 @@ from steps import (
     marks,
     prerequisites,
     restore_plan,
+    result,
     routes,
     secrets,
 )
 from steps.backup import Backup
-from steps.cluster import Cluster
+from steps.cluster import Object
 from steps.objects import Standing, State
+from steps.restoration import Restoration, counts_of, line, open_at
 from steps.restore_plan import RestorePlan, Wishes
-from steps.run import FOLDER, Function, Run, backup_option, claim_option, claim_wait_option, progress, workers_option
+from steps.run import (
+    FOLDER,
+    Function,
+    Run,
+    backup_option,
+    claim_option,
+    claim_wait_option,
+    progress,
+    told_phase,
+    workers_option,
+)
 from steps.secrets import Databases
 from steps.system_storage import Asked
 
@@ -58,7 +69,12 @@ def _names(_context: click.Context, _option: click.Parameter, value: str | None)
 
 
 _kept_option = click.option(
-    "--kept", callback=_names, metavar="NAMES", help="Those that were somebody else's when it was planned."
+    "--kept-secrets",
+    "--kept-configmaps",
+    "kept",
+    callback=_names,
+    metavar="NAMES",
+    help="Those that were somebody else's when it was planned.",
 )
 _domain_option = click.option("--wildcard-domain", default="", help="Another than the backup's; empty: as it was.")
 
@@ -119,8 +135,8 @@ class _Asked(TypedDict):
     wait_minutes: float
 
 
-def _plan(run: Run, asked: _Asked) -> tuple[Cluster, Backup, RestorePlan]:
-    opened = _open(asked["root"], asked["claim"], asked["wildcard_domain"])
+def _plan(run: Run, asked: _Asked) -> tuple[Restoration, RestorePlan]:
+    restore = open_at(run, asked["root"], asked["claim"], asked["wildcard_domain"])
     wishes = Wishes(
         Asked(asked["storage_class"], asked["access_mode"], asked["storage_request"]),
         asked["threescale_version"],
@@ -128,8 +144,7 @@ def _plan(run: Run, asked: _Asked) -> tuple[Cluster, Backup, RestorePlan]:
         asked["ready"],
         asked["wait_minutes"],
     )
-    cluster = run.cluster()
-    return cluster, opened, restore_plan.of(cluster, opened, wishes, last_try=run.last_try)
+    return restore, restore_plan.of(restore.cluster, restore.backup, wishes, last_try=run.last_try)
 
 
 @restore_phases.command("check")
@@ -150,6 +165,7 @@ def restore_check(
         log.info("checked: claim %s can be mounted", claim)
         return
     prerequisites.check_restore(cluster, claim, run.workflow, claim_wait_s, databases=databases, last_try=run.last_try)
+    run.tell_times("checked")
     log.info("checked: claim %s can be mounted, nothing of 3scale stands in the way", claim)
 
 
@@ -158,24 +174,28 @@ def restore_check(
 @click.pass_obj
 def restore_plan_only(run: Run, **asked: Unpack[_Asked]) -> None:
     """Say what the restore is going to do, and change nothing."""
-    _, _, planned = _plan(run, asked)
-    for line in planned.plan.text():
-        log.info(line)
-    run.output(plan_digest=planned.plan.digest, summary=planned.plan.summary)
+    _, planned = _plan(run, asked)
+    for text in planned.plan.text():
+        log.info(text)
+    run.output(digest=planned.plan.digest, summary=planned.plan.summary)
     planned.plan.refuse()
 
 
 @restore_phases.command("prepare")
 @_planned_options
 @click.option("--plan-digest", default="", help="Go on only by this plan.")
-@click.option("--approved", default="", help="The digest that was approved in this workflow.")
+@click.option("--digest", default="", help="The digest of the plan that this workflow has shown.")
 @claim_wait_option
+@click.option("--checked", default="", help="When `check` began and ended, for the evidence.")
 @click.pass_obj
-def restore_prepare(run: Run, plan_digest: str, approved: str, claim_wait_s: float, **asked: Unpack[_Asked]) -> None:
+def restore_prepare(
+    run: Run, plan_digest: str, digest: str, claim_wait_s: float, checked: str, **asked: Unpack[_Asked]
+) -> None:
     """Plan the restore, refuse what speaks against it, then create system-storage."""
     run.need("prepare", claim_wait_s)
-    cluster, opened, planned = _plan(run, asked)
-    restore_plan.prepare(cluster, planned, filter(None, (plan_digest, approved)))
+    restore, planned = _plan(run, asked)
+    opened, cluster = restore.backup, restore.cluster
+    made = restore_plan.prepare(cluster, planned, filter(None, (plan_digest, digest)))
     if not opened.external:
         claims.wait_for_volume(cluster, installation.SYSTEM_STORAGE, claim_wait_s)
     run.output(
@@ -185,6 +205,7 @@ def restore_prepare(run: Run, plan_digest: str, approved: str, claim_wait_s: flo
         plan_digest=planned.plan.digest,
     )
     log.info("prepared: backup %s is whole", opened.name)
+    restore.note("prepare", made, before=told_phase("check", checked))
 
 
 @restore_phases.command("file-storage")
@@ -195,13 +216,15 @@ def restore_prepare(run: Run, plan_digest: str, approved: str, claim_wait_s: flo
 @click.pass_obj
 def restore_file_storage(run: Run, claim: str, root: Path, target: Path, workers: int | None) -> None:
     """Fill system-storage, every byte checked."""
-    opened = _open(root, claim)
-    cluster = run.cluster()
-    if _done(cluster, opened):
+    restore = open_at(run, root, claim)
+    if restore.is_done():
+        restore.note("file-storage")
         return
+    opened = restore.backup
     run.need("file-storage", opened.size_bytes / _BYTES_A_SECOND + opened.counts.entries / _ENTRIES_A_SECOND)
-    tally = file_storage.restore(cluster, opened, target, progress(), workers)
+    tally = file_storage.restore(restore.cluster, opened, target, progress(), workers)
     run.output(files=tally.files if tally else 0, bytes=tally.size_bytes if tally else 0)
+    restore.note("file-storage", counts=counts_of(tally) if tally else None)
 
 
 @restore_phases.command("secrets")
@@ -223,7 +246,7 @@ def restore_secrets(  # noqa: PLR0913  one argument a workflow parameter
     """Create the Secrets; the three of the databases are the user's, unless told otherwise."""
     databases = Databases.asked(database_secrets, database_overrides)
     restore_all = partial(secrets.restore, databases=databases, planned=kept)
-    _restore_objects(run, "secrets", _open(root, claim, wildcard_domain), restore_all)
+    _restore_objects(open_at(run, root, claim, wildcard_domain), "secrets", secrets.to_restore, restore_all)
 
 
 @restore_phases.command("configmaps")
@@ -235,7 +258,7 @@ def restore_secrets(  # noqa: PLR0913  one argument a workflow parameter
 def restore_configmaps(run: Run, claim: str, root: Path, wildcard_domain: str, kept: list[str] | None) -> None:
     """Create the ConfigMaps."""
     restore_all = partial(configmaps.restore, planned=kept)
-    _restore_objects(run, "configmaps", _open(root, claim, wildcard_domain), restore_all)
+    _restore_objects(open_at(run, root, claim, wildcard_domain), "configmaps", configmaps.to_restore, restore_all)
 
 
 @restore_phases.command("apimanager")
@@ -246,8 +269,10 @@ def restore_configmaps(run: Run, claim: str, root: Path, wildcard_domain: str, k
 def restore_apimanager(run: Run, claim: str, root: Path, wildcard_domain: str) -> None:
     """Create the APIManager, the last of all objects."""
     run.need("apimanager")
-    created = apimanager.restore(run.cluster(), _open(root, claim, wildcard_domain))
+    restore = open_at(run, root, claim, wildcard_domain)
+    created = apimanager.restore(restore.cluster, restore.backup)
     run.output(created=int(created))
+    restore.note("apimanager", [line(restore.backup.apimanager, result.CREATED if created else result.KEPT)])
 
 
 @restore_phases.command("routes")
@@ -262,35 +287,30 @@ def restore_routes(  # noqa: PLR0913  one argument a workflow parameter
     run: Run, claim: str, root: Path, ready: str, wait_minutes: float, wildcard_domain: str, look_s: float
 ) -> None:
     """Have Zync make the Routes, and wait until 3scale is ready."""
-    opened = _open(root, claim, wildcard_domain)
-    cluster = run.cluster()
+    restore = open_at(run, root, claim, wildcard_domain)
+    opened, cluster = restore.backup, restore.cluster
     patience = routes.Patience(wait_minutes, look_s)
     routes.resync(cluster, opened, patience)
     if opened.move:
         log.info(opened.move.left_to_do)
     routes.wait(cluster, opened, ready, patience)
+    restore.note("routes", last=True)
 
 
-def _restore_objects(run: Run, phase: str, opened: Backup, restore_all: Callable[..., list[Standing]]) -> None:
-    cluster = run.cluster()
-    if _done(cluster, opened):
+def _restore_objects(
+    restore: Restoration,
+    phase: str,
+    saved: Callable[[Backup], list[Object]],
+    restore_all: Callable[..., list[Standing]],
+) -> None:
+    opened, cluster = restore.backup, restore.cluster
+    if restore.is_done():
+        restore.note(phase, [line(obj, result.UNTOUCHED) for obj in saved(opened)])
         return
-    run.need(phase)
-    found = restore_all(cluster, opened, prerequisites.living(cluster), opened.mark, last_try=run.last_try)
+    restore.run.need(phase)
+    living = prerequisites.living(cluster)
+    found = restore_all(cluster, opened, living, opened.mark, last_try=restore.run.last_try)
+    lines = [line(each.obj, result.CREATED if each.state is State.ABSENT else result.KEPT) for each in found]
     created = sum(each.state is State.ABSENT for each in found)
-    run.output(created=created, kept=len(found) - created)
-
-
-def _done(cluster: Cluster, opened: Backup) -> bool:
-    """Whether a restore of this backup has come as far as the APIManager; what it uses is then its own."""
-    done = apimanager.present(cluster, opened.mark) is not None
-    if done:
-        log.info("kept: this backup's restore made the APIManager already")
-    return done
-
-
-def _open(root: Path, claim: str, wildcard_domain: str = "") -> Backup:
-    opened = backup.open_at(root, claim)
-    if opened.manifest is None:
-        log.info("claim %s holds a backup that the operator made", claim)
-    return opened.under(wildcard_domain)
+    restore.run.output(created=created, kept=len(found) - created)
+    restore.note(phase, lines)

@@ -8,17 +8,18 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from steps import errors, medium, volume
+from steps import __version__, errors, medium, result, volume
 from steps.claims import Workflow
 from steps.cluster import Cluster
 from steps.file_storage import Amount, Progress
+from steps.result import Counts, Operation, Phase, Result
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,8 @@ class Run:
     outputs: Path | None
     request_timeout_s: float
     last_try: bool
+    service_account: str = ""
+    began: datetime = field(default_factory=result.now)
 
     def cluster(self) -> Cluster:
         return Cluster.connect(self.namespace, self.request_timeout_s)
@@ -86,6 +89,27 @@ class Run:
         if left_s < seconds + _SPARE_S:
             raise errors.TooLittleTime(phase, seconds + _SPARE_S, left_s)
 
+    def record(self, operation: Operation, claim: str, since: str = "") -> Result:
+        """A new record of evidence that says who and when, and no more."""
+        return Result(
+            tool_version=__version__,
+            operation=operation,
+            service_account=self.service_account,
+            workflow=self.workflow.name,
+            workflow_uid=self.workflow.uid,
+            namespace=self.namespace,
+            claim=claim,
+            began=_moment(since) or self.began,
+        )
+
+    def phase(self, name: str, counts: Counts | None = None) -> Phase:
+        """The phase that runs, for that record and at its end."""
+        return result.lasted(name, self.began, result.now(), counts)
+
+    def tell_times(self, name: str) -> None:
+        """Leave when this phase began and ended as an output, for a later phase that may write it down."""
+        self.output(**{name: f"{self.began.isoformat()}/{result.now().isoformat()}"})
+
     def begin(self, backup: str) -> volume.Begin:
         return volume.Begin(backup=backup, workflow=self.workflow.name, workflow_uid=self.workflow.uid)
 
@@ -97,6 +121,20 @@ def _left_s(deadline: str) -> float:
     except ValueError:
         return math.inf
     return math.inf if until.year == 1 else until.timestamp() - time.time()
+
+
+def told_phase(name: str, times: str) -> list[Phase]:
+    """A phase of whose times another has told; none where it was not told of."""
+    began, ended = map(_moment, times.partition("/")[::2])
+    return [result.lasted(name, began, ended)] if began and ended else []
+
+
+def _moment(text: str) -> datetime | None:
+    """A time as ISO 8601 has it, None where it is none: evidence without it is evidence all the same."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 def progress() -> Progress:

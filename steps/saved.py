@@ -16,6 +16,11 @@ _KINDS = {
 }
 
 
+def kind_of(path: str) -> str:
+    """The kind of an object, by the folder of its file."""
+    return _KINDS.get(path.rpartition("/")[0], installation.APIMANAGER.name)
+
+
 def read(root: Path, path: str, expected: Digest | None) -> tuple[dict[str, Any], str]:
     """Read an object file: the object and no finding, or no object and what is wrong."""
     try:
@@ -39,8 +44,7 @@ def _parse_object(path: str, data: bytes) -> tuple[dict[str, Any], str]:
         return {}, f"{path} is no JSON"
     if not isinstance(obj, dict) or not isinstance(obj.get("metadata"), dict):
         return {}, f"{path} is no Kubernetes object"
-    folder, _, file = path.rpartition("/")
-    kind = _KINDS.get(folder, installation.APIMANAGER.name)
+    kind, file = kind_of(path), path.rpartition("/")[2]
     if obj.get("kind") != kind:
         return {}, f"{path} is a {obj.get('kind')}, no {kind}"
     name = obj["metadata"].get("name")

@@ -1,18 +1,19 @@
 """A backup's seal: set when what lies on the volume is what every phase reported of its source, checked ever after.
 
-SHA256SUMS comes first and the manifest last and atomically, when all else is synced: a volume without a manifest holds
-no finished backup.
+The result record and SHA256SUMS come first and the manifest last and atomically, when all else is synced: a volume
+without a manifest holds no finished backup.
 """
 
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
 from steps import errors, mtree, references, saved, tree, volume
 from steps.installation import SECRET
-from steps.manifest import FILE_STORAGE, PHASES, FileTree, Manifest, reported, text
+from steps.manifest import FILE_STORAGE, PHASES, Digest, FileTree, Manifest, Report, reported, text
 from steps.mtree import Entry
 from steps.references import Reference
 from steps.volume import Disk
@@ -21,8 +22,13 @@ _TREE = (volume.LISTING, volume.TREE)
 _FOLDERS = frozenset({volume.REFERENCED_SECRETS, volume.REFERENCED_CONFIGMAPS})
 
 
-def close(disk: Disk, *, tool_version: str, begin: volume.Begin, started: datetime, ended: datetime) -> Manifest:
-    """Compare the volume with the phases' reports and write SHA256SUMS and the manifest.
+Record = Callable[[Manifest, Mapping[str, Report | None]], str]  # the text of a backup's result record
+
+
+def close(
+    disk: Disk, *, tool_version: str, begin: volume.Begin, started: datetime, ended: datetime, record: Record
+) -> Manifest:
+    """Compare the volume with the phases' reports and write the result record, SHA256SUMS and the manifest.
 
     Raises:
         errors.PhasesMissing: a phase has not reported.
@@ -55,6 +61,9 @@ def close(disk: Disk, *, tool_version: str, begin: volume.Begin, started: dateti
     looks = (_strangers(root, manifest), _lacking(root, manifest), findings(root, manifest, digests=True))
     if wrong := errors.Few.of(chain.from_iterable(looks)):
         raise errors.BackupDamaged(wrong)
+    data = record(manifest, found).encode()
+    volume.write(root, volume.RESULT, data)
+    manifest = manifest.model_copy(update={"result": Digest(size=len(data), sha256=hashlib.sha256(data).hexdigest())})
     volume.write(root, volume.SUMS, _sums(manifest))
     disk.commit(volume.MANIFEST, text(manifest))
     return manifest
@@ -90,6 +99,8 @@ def findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:
             path = str(file.relative_to(root))
             if path not in manifest.objects and path not in _FOLDERS:
                 yield f"{path} is not in the manifest"
+    if manifest.result and (finding := _file_finding(root, volume.RESULT, manifest.result)):
+        yield finding
     facts = manifest.file_storage
     if facts is None:
         yield from (f"{name} is there, though the files are external" for name in _TREE if (root / name).exists())
@@ -122,6 +133,7 @@ def _lacking(root: Path, manifest: Manifest) -> Iterator[str]:
 def _strangers(root: Path, manifest: Manifest) -> Iterator[str]:
     known = {path.partition("/")[0] for path in manifest.objects}
     known |= {volume.BEGIN, volume.REPORTS, volume.LISTING, volume.TREE, volume.SUMS, volume.REFERENCED}
+    known |= {volume.RESULT}  # of a try before, which did not come to the manifest
     yield from (f"{name} at the root is no part of a backup" for name in volume.content(root) if name not in known)
 
 
@@ -137,7 +149,10 @@ def sums_findings(root: Path, manifest: Manifest) -> Iterator[str]:
 
 def listing_finding(root: Path, facts: FileTree) -> str:
     """Say what is wrong with the listing itself, empty if it is the manifest's."""
-    path, expected = volume.LISTING, facts.listing
+    return _file_finding(root, volume.LISTING, facts.listing)
+
+
+def _file_finding(root: Path, path: str, expected: Digest) -> str:
     try:
         size, sha256 = tree.digest(root / path)
     except OSError as error:
@@ -150,6 +165,8 @@ def listing_finding(root: Path, facts: FileTree) -> str:
 def _sums(manifest: Manifest) -> bytes:
     """What `sha256sum -c` reads at the root of the volume."""
     lines = {path: digest.sha256 for path, digest in manifest.objects.items()}
+    if manifest.result:
+        lines[volume.RESULT] = manifest.result.sha256
     if manifest.file_storage:
         lines[volume.LISTING] = manifest.file_storage.listing.sha256
     return "".join(f"{sha256}  {path}\n" for path, sha256 in sorted(lines.items())).encode()

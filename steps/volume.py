@@ -27,6 +27,7 @@ from steps import errors
 
 BEGIN = "begin.json"
 MANIFEST = "manifest.json"
+RESULT = "result.json"
 SUMS = "SHA256SUMS"
 LISTING = "system-filestorage.mtree"
 REPORTS = "reports"

@@ -14,14 +14,15 @@ ROOT = Path(__file__).parents[1]
 STEPS = [
     "__main__",
     "backing_up restoring",
-    "run",
+    "restoration",
+    "run restore_plan",
     "prerequisites routes outcome",
     "secrets configmaps apimanager file_storage",
     "system_storage",
-    "operators_restore",
+    "operators_restore evidence plan",
     "claims objects",
     "backup events",
-    "seal",
+    "seal result",
     "saved copier",
     "tree",
     "ahead",
@@ -36,7 +37,7 @@ WORKFLOWS = [
     "access schedule",
     "backup restore",
     "template",
-    "phases parameters",
+    "phases parameters page",
 ]
 LAYERS = [
     (package, name, depth)

@@ -260,6 +260,30 @@ def _kubeconfig() -> str:
     return os.environ.get("KUBECONFIG") or (str(usual) if usual.exists() else "")
 
 
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="The page; else it is printed.")
+def report(file: Path, output: Path | None) -> None:
+    """Make an HTML page of the result record of a backup or a restore, `-` for stdin."""
+    from steps import errors, result
+    from workflows import page
+
+    try:
+        record = result.parse(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
+    except OSError as error:
+        _refuse(f"can't read {file}: {error.strerror}")
+    except errors.NoResult as error:
+        _refuse(f"{file}: {error}")
+    text = page.render(record.model_dump())
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        _refuse(f"can't write to {output}: {error.strerror}")
+
+
 def _read(source: TextIO, read: Callable[[str], Read]) -> Read:
     """Read the resources of a file, or refuse it with its name."""
     from workflows import resources

@@ -43,7 +43,8 @@ def _backup_rules(settings: Settings) -> list[Manifest]:
     return [
         _argo(),
         _rule(SECRET, ["get"], _secrets(settings, installation.SECRETS)),
-        _rule(CONFIGMAP, ["get"], _configmaps(settings)),
+        _rule(CONFIGMAP, ["get"], _configmaps(settings, installation.BACKUP_RESULTS)),
+        *_evidence(installation.BACKUP_RESULTS),
         _rule(APIMANAGER, ["get", "list"]),
         _rule(CLAIM, ["get", "list", "create", "patch"]),  # patch: the state of the backup's own claim
         _rule(POD, ["list"]),  # who has system-storage mounted, what holds a pod back
@@ -58,8 +59,8 @@ def _restore_rules(settings: Settings) -> list[Manifest]:
         _argo(),
         _rule(SECRET, ["get"], _secrets(settings, known)),
         _rule(SECRET, ["create"]),
-        _rule(CONFIGMAP, ["get"], _configmaps(settings)),
-        _rule(CONFIGMAP, ["create"]),
+        _rule(CONFIGMAP, ["get"], _configmaps(settings, installation.RESTORE_RESULTS)),
+        *_evidence(installation.RESTORE_RESULTS),  # create: all that are restored too
         _rule(APIMANAGER, ["get", "list", "create"]),
         _rule(APIMANAGER_BACKUP, ["get"]),  # whether a backup of the operator had completed
         _rule(CLAIM, ["get", "list", "create"]),
@@ -79,8 +80,12 @@ def _secrets(settings: Settings, known: Sequence[str]) -> Sequence[str]:
     return () if settings.all_secrets else sorted({*known, *settings.secrets})
 
 
-def _configmaps(settings: Settings) -> Sequence[str]:
-    return sorted({*installation.CONFIGMAPS, *installation.EDITED_CONFIGMAPS, *settings.configmaps})
+def _configmaps(settings: Settings, evidence: str) -> Sequence[str]:
+    return sorted({*installation.CONFIGMAPS, *installation.EDITED_CONFIGMAPS, *settings.configmaps, evidence})
+
+
+def _evidence(name: str) -> list[Manifest]:
+    return [_rule(CONFIGMAP, ["create"]), _rule(CONFIGMAP, ["patch"], [name])]
 
 
 def _argo() -> Manifest:

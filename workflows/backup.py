@@ -34,6 +34,7 @@ _PLACE = [
     Parameter(name="node-operator", value="NotIn", description="In: only that node; NotIn: any but that one."),
     Parameter(name="node", value="no-node", description="The node that has a ReadWriteOnce system-storage mounted."),
 ]
+_PREPARED = Parameter(name="prepared", value="", description="When `prepare` began and ended, for the evidence.")
 _ADVICE = (
     "No finished backup was made. `argo retry WORKFLOW` tries the failed phases again (one that was stopped: with "
     "`--restart-successful --node-field-selector phase=Failed`); to start anew, submit again with another name. "
@@ -53,6 +54,7 @@ def backup(settings: Settings) -> WorkflowTemplate:
         description="Saves Secrets, ConfigMaps, the APIManager and System FileStorage of this namespace's 3scale to a "
         "claim of its own. The databases are external: back them up beside it.",
         arguments=list(asked.values()),
+        claim="name",
         advice=_ADVICE,
     ) as built:
         prepare = phase(
@@ -66,6 +68,7 @@ def backup(settings: Settings) -> WorkflowTemplate:
                 output("node-operator"),
                 output("node"),
                 output(FILE_STORAGE),
+                output("prepared", default=""),
             ],
         )
 
@@ -96,8 +99,8 @@ def backup(settings: Settings) -> WorkflowTemplate:
         seal = phase(
             settings,
             ["backup", "seal"],
-            inputs=[_CLAIM],
-            arguments=["--claim", value(CLAIM)],
+            inputs=[_CLAIM, _PREPARED],
+            arguments=["--claim", value(CLAIM), *words(["prepared"])],
             outputs=[count("objects"), count("files"), count("bytes")],
             mounts=[Mount.BACKUP],
             claim=CLAIM,
@@ -117,7 +120,9 @@ def backup(settings: Settings) -> WorkflowTemplate:
                 part("file-storage", more=["workers"], mount=Mount.SOURCE, timeout="6h"),
                 part("external", "--apimanager", value(APIMANAGER), mount=None),  # instead of these, without a source
             ]
-            last = Task(name="seal", template=seal, arguments={CLAIM: first.get_parameter(CLAIM)})
+            last = Task(
+                name="seal", template=seal, arguments={name: first.get_parameter(name) for name in (CLAIM, "prepared")}
+            )
             for each in parts:
                 first >> each
                 each >> last

@@ -24,6 +24,8 @@ _GLOBALS = {
     "workflow.name",
     "workflow.namespace",
     "workflow.uid",
+    "workflow.serviceAccountName",
+    "workflow.creationTimestamp.RFC3339",
     "workflow.status",
     "workflow.failures",
     "retries",

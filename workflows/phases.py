@@ -186,6 +186,7 @@ def _common() -> list[str]:
         *("--namespace", f"{g.workflow.namespace:$}"),
         *("--workflow", f"{g.workflow.name:$}"),
         *("--workflow-uid", f"{g.workflow.uid:$}"),
+        *("--service-account", f"{g.workflow.serviceAccountName:$}"),
         *("--outputs", OUTPUTS_PATH),
         *("--termination-log", TERMINATION_LOG),
         *("--request-timeout-s", "30"),

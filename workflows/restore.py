@@ -1,6 +1,6 @@
 """The restore, top to bottom: every refusal comes before the first object is written, the APIManager comes last."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TypedDict, Unpack
 
 from hera.workflows import DAG, Parameter, Suspend, Task, WorkflowTemplate
@@ -27,6 +27,10 @@ _ADVICE = (
 )
 
 
+def _told(name: str) -> Parameter:
+    return Parameter(name=name, value="", description="What a phase before this one has told.")
+
+
 class Facts(TypedDict, total=False):
     """What sets one phase apart."""
 
@@ -48,48 +52,50 @@ def restore(settings: Settings) -> WorkflowTemplate:
         "which must hold no 3scale. Before it: restore the databases, and the Secrets backend-redis, system-redis and "
         "system-database unless database-secrets=restore.",
         arguments=list(asked.values()),
+        claim=CLAIM_NAME,
         advice=_ADVICE,
     ) as built:
 
         def task(
             name: str,
             *parameters: str,
-            told: Mapping[str, Parameter] = {},
+            told: Sequence[Parameter] = (),
             more: Sequence[str] = (),
             **facts: Unpack[Facts],
         ) -> Task:
-            """A phase whose inputs are the claim's name, workflow parameters, and what another has `told`."""
+            """A phase whose inputs are the claim's name and workflow parameters, and what a task before it told."""
             mine = (CLAIM_NAME, *parameters)
+            of_others = {str(each.name): each for each in told}
             own = phase(
                 settings,
                 ["restore", name],
-                inputs=[*(asked[item] for item in mine), *(Parameter(name=item) for item in told)],
-                arguments=["--claim", value(CLAIM_NAME), *words([*parameters, *told]), *more],
+                inputs=[*(asked[item] for item in mine), *(_told(item) for item in of_others)],
+                arguments=["--claim", value(CLAIM_NAME), *words([*parameters, *of_others]), *more],
                 **facts,
             )
-            arguments = {**{item: built.get_parameter(item) for item in mine}, **told}
-            return Task(name=name, template=own, arguments=arguments)
+            given = {item: built.get_parameter(item) for item in mine}
+            return Task(name=name, template=own, arguments=given | of_others)
 
         with DAG(name="restore", fail_fast=False):
-            check = task("check", *DATABASES, PLAN, APPROVE)
-            plan = task(PLAN, *_PLANNED, mounts=[BACKUP], outputs=[output(PLAN_DIGEST, default=""), count("summary")])
+            check = task("check", *DATABASES, PLAN, APPROVE, outputs=[output("checked", default="")])
+            plan = task(PLAN, *_PLANNED, mounts=[BACKUP], outputs=[output("digest", default=""), count("summary")])
             plan.when = f"{_said(built, PLAN)} == only || {_said(built, APPROVE)} == yes"
             approve = Task(name=APPROVE, template=Suspend(name=APPROVE))
             approve.when = f"{_said(built, PLAN)} != only && {_said(built, APPROVE)} == yes"
             prepare = task(
                 "prepare",
                 *(*_PLANNED, PLAN_DIGEST),
-                told={"approved": plan.get_parameter(PLAN_DIGEST)},
+                told=[check.get_parameter("checked"), plan.get_parameter("digest")],
                 mounts=[BACKUP],
                 outputs=[output(FILE_STORAGE), output("kept-secrets"), output("kept-configmaps"), output(PLAN_DIGEST)],
             )
             prepare.when = f"{_said(built, PLAN)} != only"
             file_storage = task("file-storage", "workers", mounts=[BACKUP, Mount.TARGET], outputs=_COPIED, timeout="6h")
             file_storage.when = f"{prepare.get_parameter(FILE_STORAGE).value} != {EXTERNAL}"
-            kept = {"kept": prepare.get_parameter("kept-secrets")}
-            secrets = task("secrets", DOMAIN, *DATABASES, told=kept, mounts=[BACKUP], outputs=_CREATED)
-            kept = {"kept": prepare.get_parameter("kept-configmaps")}
-            configmaps = task("configmaps", DOMAIN, told=kept, mounts=[BACKUP], outputs=_CREATED)
+            kept = prepare.get_parameter("kept-secrets")
+            secrets = task("secrets", DOMAIN, *DATABASES, told=[kept], mounts=[BACKUP], outputs=_CREATED)
+            kept = prepare.get_parameter("kept-configmaps")
+            configmaps = task("configmaps", DOMAIN, told=[kept], mounts=[BACKUP], outputs=_CREATED)
             apimanager = task("apimanager", DOMAIN, mounts=[BACKUP], outputs=[count("created")])
             look_s = ["--look-s", f"{settings.look_s:g}"]
             routes = task("routes", "ready", "wait-minutes", DOMAIN, more=look_s, mounts=[BACKUP], timeout="5h")

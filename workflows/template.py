@@ -25,9 +25,10 @@ def workflow_template(  # noqa: PLR0913  what may differ between the two, nothin
     title: str,
     description: str,
     arguments: Sequence[Parameter],
+    claim: str,
     advice: str,
 ) -> Iterator[WorkflowTemplate]:
-    """Open a WorkflowTemplate; at its end the exit handler is added."""
+    """Open a WorkflowTemplate; at its end the exit handler is added. `claim`: the argument that names the backup's."""
     with WorkflowTemplate(
         name=name,
         namespace=settings.namespace,
@@ -48,23 +49,27 @@ def workflow_template(  # noqa: PLR0913  what may differ between the two, nothin
         ttl_strategy=TTLStrategy(seconds_after_success=7 * _DAY_S, seconds_after_failure=30 * _DAY_S),
     ) as template:
         yield template
-        _exit_handler(settings, advice)
+        _exit_handler(settings, entrypoint, template.get_parameter(claim), advice)
 
 
-def _exit_handler(settings: Settings, advice: str) -> None:
-    """Tell what failed and what to do next; a good run pays no pod for it."""
+def _exit_handler(settings: Settings, operation: str, claim: Parameter, advice: str) -> None:
+    """Tell what failed and what to do next, in the evidence too; a good run pays no pod for it."""
+    named = Parameter(name="claim", value="", description="Claim of the backup. Empty: called as the workflow.")
     failures = Parameter(name="failures", value="null", description="What failed, as Argo's workflow.failures says it.")
     report = phase(
         settings,
         ["report"],
-        inputs=[failures],
-        arguments=["--failures", value("failures"), "--advice", advice, "--pod", f"{g.pod.name:$}"],
+        inputs=[named, failures],
+        arguments=[
+            *("--of", operation, "--claim", value("claim"), "--began", f"{g.workflow.creationTimestamp.RFC3339:$}"),
+            *("--failures", value("failures"), "--advice", advice, "--pod", f"{g.pod.name:$}"),
+        ],
         outputs=[output("report", default="")],
     )
     with DAG(name="exit"):
         Task(
             name="report",
             template=report,
-            arguments={"failures": f"{g.workflow.failures:$}"},
+            arguments={"claim": claim, "failures": f"{g.workflow.failures:$}"},
             when=f"{g.workflow.status:$} != Succeeded",
         )

@@ -12,9 +12,10 @@ import click
 import pytest
 
 from steps import __main__ as command
-from steps import backup, errors, file_storage, volume
+from steps import backup, errors, file_storage, installation, result, volume
 from steps.file_storage import Amount
 from steps.run import progress
+from tests.steps.test_outcome import event, pending_pod
 from workflows.rehearsal import threescale
 
 BACKUP = [
@@ -66,6 +67,11 @@ def outputs(tmp_path):
     return {path.name: path.read_text() for path in (tmp_path / "outputs").iterdir()}
 
 
+def entry(stage, uid):
+    """The evidence of a restore."""
+    return result.parse(stage.get("configmaps", installation.RESTORE_RESULTS)["data"][f"workflow-{uid}.json"])
+
+
 def log(tmp_path):
     return (tmp_path / "log").read_text() if (tmp_path / "log").exists() else ""
 
@@ -85,7 +91,9 @@ def test_the_phases_in_their_order_back_up_and_restore(empty, run, tmp_path, mon
     volume_of = ["--claim", "nightly", "--backup", root]
     asked = ["--storage-request", "1Gi"]
     assert back("prepare", "--name", "nightly", *asked) == 0
+    prepared = (tmp_path / "outputs" / "prepared").read_text()
     assert outputs(tmp_path) == {
+        "prepared": prepared,
         "backupPersistentVolumeClaimName": "nightly",
         "apiManagerSourceName": "example-apimanager",
         "node-operator": "NotIn",
@@ -127,11 +135,25 @@ def test_the_phases_in_their_order_back_up_and_restore(empty, run, tmp_path, mon
             assert forth(phase, *volume_of) == 0
         assert forth("file-storage", *volume_of, "--file-storage", target) == 0
         assert "kept: this backup's restore made the APIManager already" in caplog.text
+        assert entry(empty, "uid-2").outcome == result.RUNNING
         assert forth("routes", *volume_of, "--look-s", "0.02", "--wait-minutes", "1") == 0
+    assert entry(empty, "uid-2").outcome == result.SUCCEEDED
+    assert {line.done for line in entry(empty, "uid-2").objects} == {result.CREATED}
+    assert entry(empty, "uid-2").counts["files"] > 0
     assert empty.get("secrets", "zync")["data"] == secret
     assert (target / ".hidden-top").exists()
     assert log(tmp_path) == ""
     assert "canary" not in caplog.text + json.dumps(outputs(tmp_path))
+
+
+def test_what_is_not_looked_at_any_more_is_told_as_untouched(lost, run, backup_volume):
+    volume_of = ["--claim", "nightly", "--backup", backup_volume]
+    assert run("restore", "apimanager", *volume_of, stage=lost, account="threescale-restore") == 0
+
+    for phase in ("prepare", "secrets", "configmaps", "apimanager"):
+        assert run("restore", phase, *volume_of, stage=lost, account="threescale-restore", uid="uid-2") == 0
+
+    assert entry(lost, "uid-2").counts == {result.UNTOUCHED: 19, result.KEPT: 1}
 
 
 def test_an_unnamed_backup_is_called_as_its_workflow(installed, run, tmp_path):
@@ -280,18 +302,40 @@ def test_a_backup_of_the_operator_is_called_so(lost, run, backup_volume, caplog)
     assert "claim nightly holds a backup that the operator made" in caplog.text
 
 
+def labelled(workflow):
+    return {"metadata": {"labels": {"workflows.argoproj.io/workflow": workflow}}}
+
+
 class TestReport:
     def test_what_failed_and_what_to_do_next_is_an_output(self, empty, run, tmp_path):
         node = {"templateName": "prepare", "message": "no APIManager (exit code 1)", "podName": "p"}
         failures = json.dumps(json.dumps([node]))
 
-        arguments = ["report", "--failures", failures, "--advice", "start again"]
+        arguments = ["report", "--of", "backup", "--failures", failures, "--advice", "start again"]
         assert run(*arguments, stage=empty, account="threescale-backup") == 0
         assert outputs(tmp_path) == {"report": "prepare failed: no APIManager (exit code 1)\nstart again"}
 
+    def test_it_stands_in_the_evidence_too_with_what_held_back_a_pod(self, empty, run):
+        pending_pod(empty, name="p")
+        empty.kubernetes.patch("pods", empty.namespace, "p", labelled("workflow-uid-1"))
+        event(empty, "Pod", "p", "FailedScheduling", message="no node")
+        failures = json.dumps(json.dumps([{"templateName": "prepare", "message": "timeout", "podName": "p"}]))
+        told = ["--claim", "nightly", "--began", "2026-01-02T03:04:05Z", "--failures", failures, "--advice", "wait"]
+
+        assert run("report", "--of", "restore", *told, stage=empty, account="threescale-restore") == 0
+        found = entry(empty, "uid-1")
+        assert (found.outcome, found.claim, found.began.isoformat()) == (
+            result.FAILED,
+            "nightly",
+            "2026-01-02T03:04:05+00:00",
+        )
+        assert [(each.phase, each.sentence) for each in found.failures] == [("prepare", "timeout")]
+        assert found.held_back == ("Pod p: FailedScheduling: no node",)
+        assert found.advice == "wait"
+
     @pytest.mark.parametrize("failures", ["{{workflow.failures}}", "1", "[null]", '[{"message": 1}]', "[[]]"])
     def test_it_never_fails_itself(self, empty, run, tmp_path, failures):
-        arguments = ["report", "--failures", failures, "--advice", "start again"]
+        arguments = ["report", "--of", "backup", "--failures", failures, "--advice", "start again"]
 
         assert run(*arguments, stage=empty, account="threescale-backup") == 0
         assert outputs(tmp_path)["report"].startswith("workflow workflow-uid-1 did not succeed")
@@ -301,7 +345,7 @@ class TestReport:
         monkeypatch.delenv("KUBECONFIG", raising=False)
         monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
 
-        assert run("report", "--failures", "null", "--advice", "start again") == 0
+        assert run("report", "--of", "backup", "--failures", "null", "--advice", "start again") == 0
         assert "NoConnection while asking why); start again" in outputs(tmp_path)["report"]
 
 
@@ -311,7 +355,7 @@ def test_without_a_folder_for_outputs_none_are_left(tmp_path, monkeypatch, empty
     monkeypatch.chdir(tmp_path)
     told = ["--namespace", "threescale", "--workflow", "w", "--workflow-uid", "u"]
 
-    assert bare(monkeypatch, *told, "report", "--failures", "null", "--advice", "x") == 0
+    assert bare(monkeypatch, *told, "report", "--of", "backup", "--failures", "null", "--advice", "x") == 0
     assert not (tmp_path / "outputs").exists()
 
 

@@ -50,7 +50,8 @@ def pending_pod(stage, name="pod-1", claim="nightly", phase="Pending", **status)
 
 
 def explain(stage, *failed):
-    return outcome.explain(stage.connect("threescale-backup"), "backup-1", failed, "do this next", "own")
+    held_back = outcome.held_back(stage.connect("threescale-backup"), "backup-1", failed, "own")
+    return outcome.explain("backup-1", failed, held_back, "do this next")
 
 
 class TestFailures:

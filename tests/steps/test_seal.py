@@ -14,13 +14,18 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 def close(root):
     with volume.durable(root) as disk:
-        return seal.close(disk, tool_version="1.0", begin=BEGIN, started=NOW, ended=NOW)
+        return seal.close(disk, tool_version="1.0", begin=BEGIN, started=NOW, ended=NOW, record=record)
+
+
+def record(facts, reports):
+    """A record that says little, to be sealed."""
+    return f"{facts.backup}: {', '.join(phase for phase, report in reports.items() if report)}\n"
 
 
 @pytest.fixture
 def unsealed(backup_volume):
     """A backup whose phases have all reported."""
-    for name in (volume.MANIFEST, volume.SUMS):
+    for name in (volume.MANIFEST, volume.SUMS, volume.RESULT):
         (backup_volume / name).unlink()
     return backup_volume
 
@@ -34,6 +39,49 @@ def test_what_is_sealed_opens_and_is_whole(unsealed):
     assert list(opened.findings(digests=True)) == []
     assert (sealed.backup, sealed.workflow, sealed.workflow_uid) == ("nightly", "backup-1", "uid-1")
     assert (sealed.started, sealed.ended) == (NOW, NOW)
+
+
+def test_the_result_record_is_sealed_with_the_rest(unsealed):
+    (unsealed / volume.RESULT).write_bytes(b"of a try that did not come to the manifest")
+
+    sealed = close(unsealed)
+
+    size, sha256 = tree.digest(unsealed / volume.RESULT)
+    assert (unsealed / volume.RESULT).read_text() == "nightly: secrets, configmaps, apimanager, file-storage\n"
+    assert (sealed.result.size, sealed.result.sha256) == (size, sha256)
+    assert f"{sha256}  {volume.RESULT}\n" in (unsealed / volume.SUMS).read_text()
+
+
+@pytest.mark.parametrize(
+    ("harm", "finding"),
+    [
+        (lambda path: path.unlink(), "result.json is missing"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "result.json has "),
+        (lambda path: path.write_bytes(path.read_bytes()[::-1]), "result.json has other bytes than the manifest says"),
+        (lambda path: (path.unlink(), path.mkdir()), "result.json can not be read"),
+    ],
+    ids=["missing", "shortened", "changed", "a folder"],
+)
+def test_a_damaged_result_record_is_a_finding(backup_volume, harm, finding):
+    harm(backup_volume / volume.RESULT)
+
+    (found,) = backup.open_at(backup_volume).findings(digests=False)
+
+    assert found.startswith(finding)
+
+
+def test_a_backup_of_before_result_records_is_whole(backup_volume):
+    facts = json.loads((backup_volume / volume.MANIFEST).read_bytes())
+    del facts["result"]
+    (backup_volume / volume.MANIFEST).write_bytes(volume.as_json(facts))
+    (backup_volume / volume.RESULT).unlink()
+    sums = (backup_volume / volume.SUMS).read_text().splitlines(keepends=True)
+    (backup_volume / volume.SUMS).write_text("".join(line for line in sums if not line.endswith("result.json\n")))
+
+    opened = backup.open_at(backup_volume)
+
+    assert list(opened.findings(digests=True)) == []
+    assert manifest.text(opened.manifest) == (backup_volume / volume.MANIFEST).read_bytes()
 
 
 @pytest.mark.parametrize("phase", manifest.PHASES)
@@ -147,6 +195,7 @@ def test_no_damaged_volume_is_sealed(unsealed, damage, finding):
     assert finding in str(error.value) or "finding(s)" in str(error.value)
     assert not (unsealed / volume.MANIFEST).exists()
     assert not (unsealed / volume.SUMS).exists()
+    assert not (unsealed / volume.RESULT).exists()
 
 
 def test_a_flipped_byte_in_the_tree_is_found_when_every_byte_is_read(backup_volume):
@@ -246,7 +295,7 @@ class TestSha256sum:
         judged = self.judge(backup_volume)
 
         assert judged.returncode == 0, judged.stderr
-        assert len(judged.stdout.splitlines()) == 25
+        assert len(judged.stdout.splitlines()) == 26
 
     @pytest.mark.parametrize(
         "damage", [flip_secret, flip_listing, remove_configmap], ids=lambda damage: damage.__name__

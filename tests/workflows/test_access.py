@@ -60,17 +60,28 @@ def test_every_secret_may_be_read_only_where_that_was_chosen(role: str) -> None:
     assert readable(SETTINGS.model_copy(update={"all_secrets": True}), role, "configmaps") is not None
 
 
-def test_a_backup_writes_nothing_but_claims() -> None:
-    written = {resource for verb, resource, _ in grants("threescale-backup") if verb in {"create", "patch"}}
+def patched(role: str) -> set[tuple[str, ...]]:
+    rules: list[dict[str, Any]] = ROLES[role]["rules"]
+    return {(*rule["resources"], *rule.get("resourceNames", [])) for rule in rules if "patch" in rule["verbs"]}
 
-    assert written == {"persistentvolumeclaims", "workflowtaskresults"}
+
+def test_a_backup_writes_nothing_but_claims_and_its_evidence() -> None:
+    created = {resource for verb, resource, _ in grants("threescale-backup") if verb == "create"}
+
+    assert created == {"persistentvolumeclaims", "workflowtaskresults", "configmaps"}
+    assert patched("threescale-backup") == {
+        ("workflowtaskresults",),
+        ("persistentvolumeclaims",),
+        ("configmaps", "threescale-backup-results"),
+    }
 
 
-def test_a_restore_changes_no_object_but_the_claim_of_system() -> None:
-    rules: list[dict[str, Any]] = ROLES["threescale-restore"]["rules"]
-    patched = {(*rule["resources"], *rule.get("resourceNames", [])) for rule in rules if "patch" in rule["verbs"]}
-
-    assert patched == {("workflowtaskresults",), ("persistentvolumeclaims", "system-storage")}
+def test_a_restore_changes_no_object_but_the_claim_of_system_and_its_evidence() -> None:
+    assert patched("threescale-restore") == {
+        ("workflowtaskresults",),
+        ("persistentvolumeclaims", "system-storage"),
+        ("configmaps", "threescale-restore-results"),
+    }
 
 
 def test_each_workflow_has_an_account_a_role_and_a_binding_of_its_own() -> None:

@@ -195,7 +195,7 @@ def test_an_administrator_plans_a_restore_with_the_workflow_s_digest(lost: Any, 
 
     assert code == 0
     assert lost.kubernetes.writes() == []
-    digest = lost.restore("nightly", plan="only").node("plan").outputs["plan-digest"]
+    digest = lost.restore("nightly", plan="only").node("plan").outputs["digest"]
     assert out.splitlines()[-1].startswith(f"plan {digest}: ")
     assert json.loads(told)["digest"] == digest
 

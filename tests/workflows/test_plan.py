@@ -28,7 +28,7 @@ def test_a_plan_alone_is_said_and_changes_nothing(lost):
 
     assert workflow.phase == "Succeeded", workflow.message
     told = workflow.node("plan")
-    assert told.outputs["plan-digest"] in told.attempts[-1].log
+    assert told.outputs["digest"] in told.attempts[-1].log
     assert "create" in told.outputs["summary"]
     assert phases(workflow).items() >= {"approve": "Skipped", "prepare": "Skipped"}.items()
     assert {phases(workflow)[name] for name in ACTING} == {"Omitted"}
@@ -88,14 +88,14 @@ def test_a_target_that_has_changed_behind_the_gate_is_left_alone(lost):
     workflow = lost.restore("nightly", approve="yes")
 
     assert workflow.phase == "Failed"
-    digest = workflow.node("plan").outputs["plan-digest"]
+    digest = workflow.node("plan").outputs["digest"]
     assert f"the plan is another one than {digest}" in workflow.node("prepare").attempts[-1].message
     assert created(lost) == []
 
 
 @pytest.mark.thorough
 def test_what_was_planned_approved_and_is_still_so_is_done(lost):
-    digest = lost.restore("nightly", plan="only").node("plan").outputs["plan-digest"]
+    digest = lost.restore("nightly", plan="only").node("plan").outputs["digest"]
     asked = []
     lost.engine.resume = lambda node: asked.append(node.name) or True
 

@@ -54,7 +54,7 @@ class Saved:
         problems = [
             "" if self.manifest else "no manifest",
             f"wrong sums: {self.wrong}" if self.wrong else "",
-            "" if self.listed == sum(OBJECTS.values()) + 1 else f"{self.listed} sums",
+            "" if self.listed == sum(OBJECTS.values()) + 2 else f"{self.listed} sums",
             "" if counted == OBJECTS else f"objects: {counted}",
             "" if _bare(self.tree) == _bare(before.tree) else "other files than the installation's",
         ]

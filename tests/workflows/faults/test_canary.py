@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from steps import volume
+from steps import installation, volume
 from workflows.manifests import render
 from workflows.rehearsal import threescale
 from workflows.rehearsal.rehearse import SETTINGS
@@ -18,6 +18,7 @@ CANARY = "canary-in-a-coal-mine"
 SHORTEST = 9  # shorter values are words such as `admin`
 READ_BY_PEOPLE = ("events", "persistentvolumeclaims", "pods", "workflows", "workflowtaskresults")
 OBJECTS = (volume.SECRETS, volume.CONFIGMAPS, volume.REFERENCED, "apimanager", volume.TREE)
+EVIDENCE = (installation.BACKUP_RESULTS, installation.RESTORE_RESULTS)
 RESTORE = "threescale-restore"
 BACKUP = "threescale-backup"
 
@@ -43,6 +44,7 @@ def left_behind(stage, workflows, claim) -> dict[str, str]:
     return {
         **{f"{workflow.name}: log of {n.name}": n.log for workflow in workflows for n in workflow.nodes},
         **{workflow.name: repr(workflow) for workflow in workflows},
+        **{name: json.dumps(stage.get("configmaps", name)) for name in EVIDENCE},
         **{resource: json.dumps(stage.kubernetes.list(resource, stage.namespace)) for resource in READ_BY_PEOPLE},
         **{str(path.relative_to(root)): path.read_text() for path in files},
     }
@@ -87,7 +89,15 @@ def test_no_run_tells_a_value_of_a_secret(mine):
     assert (saved.phase, restored.phase) == ("Succeeded", "Succeeded")
     assert "system-seed: " in refused.node("report").log
     assert "HTTP 422" in failed.node("report").log
-    assert {"manifest.json", "begin.json", "reports/secrets.json", "SHA256SUMS", volume.LISTING} <= places.keys()
+    assert all(workflow.name in places[installation.RESTORE_RESULTS] for workflow in (refused, failed, restored))
+    assert {
+        "manifest.json",
+        "result.json",
+        "begin.json",
+        "reports/secrets.json",
+        "SHA256SUMS",
+        volume.LISTING,
+    } <= places.keys()
     assert leaks(wanted, places) == []
 
 

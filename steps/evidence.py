@@ -1,0 +1,117 @@
+"""Where the evidence lies that has no backup to lie in: one ConfigMap for restores, one for backups that failed.
+
+An entry is a workflow's, under its name, and each phase that wrote something adds to it; so it tells how far a workflow
+came that nobody could ask any more. The ten newest stay. Names are fixed, so that a Role needs neither list nor delete.
+
+Two phases may write at once: each change is of the version that it has read, and the loser of a conflict looks again.
+Evidence that can't be written is said in the log; it never fails a phase, whose work is done by then.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+from steps import errors, installation, result
+from steps.cluster import Cluster, Object
+from steps.installation import CONFIGMAP
+from steps.result import Result
+
+log = logging.getLogger(__name__)
+
+NAMES = {"backup": installation.BACKUP_RESULTS, "restore": installation.RESTORE_RESULTS}
+_NEWEST = 10
+_LIMIT_BYTES = 900 << 10  # a ConfigMap may hold 1 MiB, its metadata included
+_LOOKS = 10
+_PAUSE_S = 0.05
+
+Entries = dict[str, str]
+
+
+def note(connect: Callable[[], Cluster], begun: Result, change: Callable[[Result], Result]) -> None:
+    """Change the entry of a workflow, `begun` where it has none; what keeps it from being written goes to the log."""
+    name = NAMES[begun.operation]
+    try:
+        _write(connect(), name, begun, change)
+    except Exception as error:  # noqa: BLE001  whatever it is, the phase has done its work; only ours may be quoted
+        reason = str(error) if isinstance(error, errors.PhaseError) else str(errors.Unexpected.at(error))
+        log.info("no evidence of this in ConfigMap %s, the work itself is done: %s", name, reason)
+
+
+def _write(cluster: Cluster, name: str, begun: Result, change: Callable[[Result], Result]) -> None:
+    for looks in range(1, _LOOKS + 1):
+        found = cluster.get(CONFIGMAP, name)
+        before: Entries = (found or {}).get("data") or {}
+        after = with_entry(before, begun, change)
+        try:
+            if found is None:
+                cluster.create(CONFIGMAP, _configmap(name, after))
+            else:
+                cluster.patch(CONFIGMAP, name, _difference(found, before, after))
+        except (errors.AlreadyExists, errors.Conflict):
+            if looks == _LOOKS:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return
+
+
+def with_entry(entries: Entries, begun: Result, change: Callable[[Result], Result]) -> Entries:
+    """The entries with that of one workflow changed, and as few and as small as they must be."""
+    key = f"{begun.workflow}.json"
+    found = _read(entries.get(key, ""))
+    if found and found.workflow_uid != begun.workflow_uid:  # a workflow of this name was there before
+        entries = {**entries, f"{begun.workflow}.{found.workflow_uid}.json": entries[key]}
+        found = None
+    return _fitting({**entries, key: result.text(change(found or begun))})
+
+
+def _fitting(entries: Entries) -> Entries:
+    """The ten newest under the limit: lines of objects go first, of the oldest entry first, then entries."""
+    newest = sorted(entries, key=lambda key: _age(entries[key]))[-_NEWEST:]
+    kept = {key: entries[key] for key in newest}
+    for smaller in _smaller(kept, newest):
+        if _size_bytes(kept) <= _LIMIT_BYTES:
+            break
+        kept = smaller
+    return kept
+
+
+def _smaller(entries: Entries, oldest_first: list[str]) -> Iterator[Entries]:
+    """Ever smaller ones; the newest is never left out."""
+    for key in oldest_first:
+        if found := _read(entries[key]):
+            entries = {**entries, key: result.text(found.without_objects())}
+            yield entries
+    for key in oldest_first[:-1]:
+        entries = {name: text for name, text in entries.items() if name != key}
+        yield entries
+
+
+def _size_bytes(entries: Entries) -> int:
+    return sum(len(key.encode()) + len(text.encode()) for key, text in entries.items())
+
+
+def _age(text: str) -> datetime:
+    """When it was last heard of a workflow; what can't be read is older than all."""
+    found = _read(text)
+    return found.last_seen if found else datetime.min.replace(tzinfo=UTC)
+
+
+def _read(text: str) -> Result | None:
+    try:
+        return result.parse(text) if text else None
+    except errors.NoResult:
+        return None
+
+
+def _difference(found: Object, before: Entries, after: Entries) -> Object:
+    changed: dict[str, str | None] = {key: text for key, text in after.items() if before.get(key) != text}
+    changed |= dict.fromkeys(before.keys() - after.keys())
+    return {"metadata": {"resourceVersion": found["metadata"]["resourceVersion"]}, "data": changed}
+
+
+def _configmap(name: str, entries: Entries) -> Object:
+    labels = {"app.kubernetes.io/part-of": "threescale-backup"}
+    metadata = {"name": name, "labels": labels}
+    return {"apiVersion": CONFIGMAP.api_version, "kind": CONFIGMAP.name, "metadata": metadata, "data": entries}

@@ -1,0 +1,85 @@
+"""What a phase of a restore works on: the opened backup, the cluster, and the evidence that it adds to at its end."""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from steps import apimanager, backup, evidence
+from steps.backup import Backup
+from steps.cluster import Cluster, Object
+from steps.result import Counts, Done, Line, Phase, Result
+from steps.run import Run
+from steps.tree import Tally
+
+log = logging.getLogger(__name__)
+
+
+class Restoration(NamedTuple):
+    """What a phase restores, and where; it notes what it did when that is done."""
+
+    run: Run
+    claim: str
+    backup: Backup
+    cluster: Cluster
+
+    def is_done(self) -> bool:
+        """Whether a restore of this backup has come as far as the APIManager; what it uses is then its own."""
+        is_done = apimanager.present(self.cluster, self.backup.mark) is not None
+        if is_done:
+            log.info("kept: this backup's restore made the APIManager already")
+        return is_done
+
+    def note(
+        self,
+        phase: str,
+        lines: Iterable[Line] = (),
+        *,
+        counts: Counts | None = None,
+        before: Iterable[Phase] = (),
+        last: bool = False,
+    ) -> None:
+        """Add this phase to the evidence of its workflow, and those `before` it that could not; never fails."""
+        ended, noted = self.run.phase(phase, counts), list(lines)
+
+        def change(found: Result) -> Result:
+            known = found.model_copy(update=_facts(self.backup))
+            for each in before:
+                known = known.did(each)
+            return known.did(ended, noted, last=last)
+
+        evidence.note(self.run.cluster, self.run.record("restore", self.claim), change)
+
+
+def open_at(run: Run, root: Path, claim: str, wildcard_domain: str = "") -> Restoration:
+    """Open the backup that is restored.
+
+    Raises:
+        as `backup.open_at` and `Backup.under`; errors.NoConnection
+
+    """
+    opened = backup.open_at(root, claim)
+    if opened.manifest is None:
+        log.info("claim %s holds a backup that the operator made", claim)
+    return Restoration(run, claim, opened.under(wildcard_domain), run.cluster())
+
+
+def line(obj: Object, done: Done) -> Line:
+    """What became of an object, for the evidence."""
+    return Line(kind=obj["kind"], name=obj["metadata"]["name"], done=done)
+
+
+def counts_of(tally: Tally) -> Counts:
+    """A tree in counts, for the evidence."""
+    return {"files": tally.files, "folders": tally.folders, "links": tally.links, "bytes": tally.size_bytes}
+
+
+def _facts(opened: Backup) -> dict[str, str]:
+    """What a backup says of itself."""
+    return {
+        "backup": opened.name,
+        "manifest_sha256": opened.digest,
+        "apimanager": opened.apimanager["metadata"]["name"],
+        "threescale_version": opened.threescale_version,
+        "file_storage": str(opened.external or "PersistentVolumeClaim"),
+    }

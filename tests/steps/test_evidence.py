@@ -1,0 +1,188 @@
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from steps import evidence, installation, result
+from steps.result import Failure, Line, Phase, Result
+
+NAME = installation.RESTORE_RESULTS
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+LIMIT_BYTES = 900 * 1024
+
+
+def begun(number, uid=None, **facts):
+    """The record of a restore; a later one has a higher number."""
+    who = {"service_account": "sa", "workflow": f"restore-{number}", "workflow_uid": uid or f"uid-{number}"}
+    told = {"namespace": "threescale", "claim": "nightly", "began": NOON + timedelta(minutes=number)}
+    return Result(**{"tool_version": "1", "operation": "restore", **who, **told, **facts})
+
+
+def did(phase, *names):
+    """A phase that created Secrets."""
+    lines = [Line(kind="Secret", name=name, done="created") for name in names]
+    return lambda found: found.did(Phase(phase=phase, began=found.began, duration_s=1), lines)
+
+
+def same(found):
+    return found
+
+
+@pytest.fixture
+def connect(empty):
+    """Connect with the rights of a restore."""
+    door = empty.connect("threescale-restore")
+    return lambda: door
+
+
+@pytest.fixture
+def said(caplog):
+    caplog.set_level(logging.INFO)
+    return caplog
+
+
+def entries(stage):
+    return {key: json.loads(text) for key, text in stage.get("configmaps", NAME)["data"].items()}
+
+
+def test_the_first_phase_makes_the_configmap_and_later_ones_add_to_their_workflow_s_entry(empty, connect):
+    evidence.note(connect, begun(1), did("prepare"))
+    evidence.note(connect, begun(1), did("secrets", "zync"))
+    evidence.note(connect, begun(2), same)
+
+    found = entries(empty)
+    assert list(found) == ["restore-1.json", "restore-2.json"]
+    assert [phase["phase"] for phase in found["restore-1.json"]["phases"]] == ["prepare", "secrets"]
+    assert [line["name"] for line in found["restore-1.json"]["objects"]] == ["zync"]
+    assert empty.get("configmaps", NAME)["metadata"]["labels"] == {"app.kubernetes.io/part-of": "threescale-backup"}
+
+
+@pytest.mark.parametrize("verb", ["create", "patch"])
+def test_two_phases_at_once_both_have_their_place(empty, connect, verb):
+    if verb == "patch":
+        evidence.note(connect, begun(1), did("prepare"))
+    other = empty.connect("threescale-restore")
+    empty.kubernetes.before_next(
+        verb, "configmaps", lambda _request: evidence.note(lambda: other, begun(1), did("configmaps")), name=NAME
+    )
+
+    evidence.note(connect, begun(1), did("secrets", "zync"))
+
+    phases = [phase["phase"] for phase in entries(empty)["restore-1.json"]["phases"]]
+    assert {"secrets", "configmaps"} <= set(phases)
+
+
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        (lambda api: api.drop_next("get", "configmaps"), "no usable answer from Kubernetes to GET configmaps"),
+        (lambda api: api.refuse_next("create", "configmaps", status=403), "not allowed to create configmaps"),
+        (lambda api: [api.refuse_next("create", "configmaps", status=409) for _ in range(10)], "HTTP 409 Conflict"),
+    ],
+    ids=["no answer", "no right", "conflicts without end"],
+)
+def test_what_can_not_be_written_is_said_in_the_log_and_fails_nothing(empty, connect, said, harm, reason):
+    harm(empty.kubernetes)
+
+    evidence.note(connect, begun(1), same)
+
+    assert empty.get("configmaps", NAME) is None
+    assert f"no evidence of this in ConfigMap {NAME}, the work itself is done: " in said.text
+    assert reason in said.text
+
+
+def test_a_defect_of_its_own_fails_nothing_and_quotes_nothing(connect, said):
+    def stumble(_found):
+        raise RuntimeError("canary")
+
+    evidence.note(connect, begun(1), stumble)
+
+    assert "unexpected RuntimeError at test_evidence.py:" in said.text
+    assert "canary" not in said.text
+
+
+def test_the_eleventh_entry_pushes_out_the_first(empty, connect):
+    for number in range(11):
+        evidence.note(connect, begun(number), same)
+
+    assert set(entries(empty)) == {f"restore-{number}.json" for number in range(1, 11)}
+
+
+def all_of(*records, **more):
+    found = {}
+    for record in records:
+        found = evidence.with_entry(found, record, same)
+    return {**found, **more}
+
+
+def test_an_old_workflow_that_is_tried_again_is_no_old_entry():
+    before = all_of(*(begun(number) for number in range(10)))
+    late = Phase(phase="routes", began=NOON + timedelta(days=1), duration_s=1)
+
+    after = evidence.with_entry(before, begun(0), lambda found: found.did(late, last=True))
+    after = evidence.with_entry(after, begun(11), same)
+
+    assert "restore-0.json" in after
+    assert "restore-1.json" not in after
+
+
+def test_a_workflow_of_a_name_that_was_used_before_takes_nothing_away():
+    before = all_of(begun(1, uid="first"))
+
+    after = evidence.with_entry(before, begun(1, uid="second"), same)
+
+    uids = {key: json.loads(text)["workflow_uid"] for key, text in after.items()}
+    assert uids == {"restore-1.json": "second", "restore-1.first.json": "first"}
+
+
+def test_what_is_no_record_makes_room_first_and_is_none_of_the_workflow_s():
+    before = all_of(*(begun(number) for number in range(8)), **{"by-hand": "{}", "restore-9.json": "{"})
+
+    after = evidence.with_entry(before, begun(9), same)
+
+    assert len(after) == 10
+    assert "by-hand" in after
+    assert result.parse(after["restore-9.json"]) == begun(9)
+    assert "by-hand" not in evidence.with_entry(after, begun(10), same)
+
+
+def large(number, lines):
+    return did("secrets", *(f"{number}-{line:0200}" for line in range(lines)))(begun(number))
+
+
+def size_bytes(found):
+    return sum(len(key) + len(text.encode()) for key, text in found.items())
+
+
+def test_where_room_is_short_the_oldest_entry_loses_its_lines_and_says_so():
+    before = all_of(large(1, 1000), large(2, 1000))
+
+    after = evidence.with_entry(before, large(3, 1000), same)
+
+    records = {key: result.parse(text) for key, text in after.items()}
+    assert size_bytes(after) <= LIMIT_BYTES
+    assert {key: (len(each.objects), each.cut) for key, each in records.items()} == {
+        "restore-1.json": (0, 1000),
+        "restore-2.json": (1000, 0),
+        "restore-3.json": (1000, 0),
+    }
+    assert records["restore-1.json"].counts == {"created": 1000}
+
+
+def test_even_the_newest_loses_its_lines_before_it_is_too_large():
+    found = result.parse(evidence.with_entry({}, large(1, 4000), same)["restore-1.json"])
+
+    assert (found.objects, found.cut) == ((), 4000)
+
+
+def test_where_lines_are_not_enough_the_oldest_entries_go():
+    def fail(found):
+        return found.failed([Failure(phase="routes", sentence="x" * 200_000)], [], "")
+
+    after = {}
+    for number in range(6):
+        after = evidence.with_entry(after, begun(number), fail)
+
+    assert size_bytes(after) <= LIMIT_BYTES
+    assert list(after) == [f"restore-{number}.json" for number in range(2, 6)]

@@ -1,0 +1,181 @@
+"""The evidence of whole workflows: what is in it, what is not, and that its page can be read."""
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+from steps import installation, result, volume
+from tests.workflows.test_page import Page, foreign, page_of
+
+HASHES = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", "blake2b", "blake2s")
+BACKUP_PHASES = ["prepare", "secrets", "configmaps", "apimanager", "file-storage", "seal"]
+RESTORE_PHASES = ["check", "prepare", "file-storage", "secrets", "configmaps", "apimanager", "routes"]
+
+
+def digests(data: bytes) -> set[str]:
+    """What could be the digest of something, in hexadecimal and in base64, with and without its padding."""
+    raw = [hashlib.new(name, data).digest() for name in HASHES]
+    encoded = [base64.b64encode(digest).decode() for digest in raw]
+    return {*(digest.hex() for digest in raw), *encoded, *(text.rstrip("=") for text in encoded)}
+
+
+def digests_of_secrets(folder) -> set[str]:
+    """Those of each Secret's file, its data as a whole, and each value as it is and as it stands there."""
+    paths = [path for place in (volume.SECRETS, volume.REFERENCED_SECRETS) for path in (folder / place).iterdir()]
+    found = set()
+    for path in paths:
+        data = json.loads(path.read_bytes())["data"]
+        found |= digests(path.read_bytes()) | digests(json.dumps(data).encode()) | digests(volume.as_json(data))
+        for value in data.values():
+            found |= digests(value.encode()) | digests(base64.b64decode(value))
+    return found
+
+
+def entry(stage, workflow, name=installation.RESTORE_RESULTS) -> tuple[dict[str, Any], str]:
+    """The record of a workflow, and its text."""
+    text = stage.get("configmaps", name)["data"][f"{workflow.name}.json"]
+    return json.loads(text), text
+
+
+def check_page(text) -> str:
+    """The text of a record's page, which has nothing from elsewhere."""
+    page = page_of(text)
+    assert list(foreign(page)) == []
+    assert len(Page(page).bars) == len(json.loads(text)["phases"])
+    return Page(page).text
+
+
+def test_a_backup_s_record_names_every_object_who_when_and_how_long(sealed):
+    text = (sealed.folder / volume.RESULT).read_text()
+    record = json.loads(text)
+    manifest = json.loads((sealed.folder / volume.MANIFEST).read_bytes())
+
+    names = {(line["kind"], line["name"]) for line in record["objects"]}
+    kinds = {"secrets": "Secret", "configmaps": "ConfigMap", "apimanager": "APIManager"}
+    parts = [(path.split("/")[-2], path.split("/")[-1].removesuffix(".json")) for path in manifest["objects"]]
+    named = {(kinds[folder], "example-apimanager" if folder == "apimanager" else name) for folder, name in parts}
+    assert names == named
+    assert len(record["objects"]) == len(manifest["objects"]) == record["counts"]["saved"] == 24
+    assert {line["done"] for line in record["objects"]} == {"saved"}
+    assert (record["operation"], record["outcome"], record["backup"]) == ("backup", "succeeded", "nightly")
+    assert record["service_account"] == "threescale-backup"
+    assert (record["workflow"], record["workflow_uid"]) == (sealed.workflow.name, sealed.workflow.uid)
+    assert sorted(phase["phase"] for phase in record["phases"]) == sorted(BACKUP_PHASES)
+    told = result.parse(text)
+    assert told.began == told.phases[0].began
+    assert all(told.began <= phase.began <= told.ended for phase in told.phases)
+    assert record["counts"]["bytes"] == manifest["file_storage"]["size_bytes"]
+    assert "Backup nightly" in check_page(text)
+
+
+@pytest.mark.lesson(20)
+def test_a_backup_s_record_holds_no_digest_of_a_secret(sealed):
+    text = (sealed.folder / volume.RESULT).read_text()
+    wanted = digests_of_secrets(sealed.folder)
+
+    assert [digest for digest in wanted if digest in text] == []
+    assert [digest for digest in wanted if digest in (sealed.folder / volume.MANIFEST).read_text()] != []
+
+
+@pytest.fixture
+def ten_before(lost):
+    """A namespace in which ten restores have left their entries."""
+    who = {"service_account": "sa", "namespace": lost.namespace, "claim": "nightly", "tool_version": "1"}
+    records = [
+        result.Result(operation="restore", workflow=f"w-{day}", workflow_uid=str(day), began=began(day), **who)
+        for day in range(1, 11)
+    ]
+    data = {f"{record.workflow}.json": result.text(record) for record in records}
+    metadata = {"name": installation.RESTORE_RESULTS, "namespace": lost.namespace}
+    lost.kubernetes.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+    return lost
+
+
+def began(day) -> str:
+    return f"2026-01-{day:02}T00:00:00Z"
+
+
+def test_a_restore_leaves_an_entry_and_the_eleventh_pushes_out_the_first(ten_before, sealed):
+    workflow = ten_before.restore("nightly", database_secrets="expect")
+
+    record, text = entry(ten_before, workflow)
+    keys = set(ten_before.get("configmaps", installation.RESTORE_RESULTS)["data"])
+    assert workflow.phase == "Succeeded", workflow.message
+    assert keys == {*(f"w-{day}.json" for day in range(2, 11)), f"{workflow.name}.json"}
+    assert (record["operation"], record["outcome"], record["backup"]) == ("restore", "succeeded", "nightly")
+    assert (record["service_account"], record["workflow_uid"]) == ("threescale-restore", workflow.uid)
+    assert sorted(phase["phase"] for phase in record["phases"]) == sorted(RESTORE_PHASES)
+    assert record["counts"] == {"created": 21, "files": 43, "folders": 46, "links": 2, "bytes": 190509}
+    assert {(line["kind"], line["name"]) for line in record["objects"]} >= {
+        ("PersistentVolumeClaim", "system-storage"),
+        ("Secret", "zync"),
+        ("ConfigMap", "system"),
+        ("APIManager", "example-apimanager"),
+    }
+    assert [digest for digest in digests_of_secrets(sealed.folder) if digest in text] == []
+    assert record["manifest_sha256"] == hashlib.sha256((sealed.folder / volume.MANIFEST).read_bytes()).hexdigest()
+    assert "Restore nightly" in check_page(text)
+
+
+def test_a_restore_that_fails_leaves_its_phase_its_sentence_and_the_advice(lost):
+    tree = lost.engine.volume("nightly") / volume.TREE
+    harmed = tree / "acme/2026/terms and conditions.pdf"
+    harmed.write_bytes(harmed.read_bytes()[::-1])
+
+    workflow = lost.restore("nightly")
+
+    record, text = entry(lost, workflow)
+    (failure,) = record["failures"]
+    assert (workflow.phase, record["outcome"]) == ("Failed", "failed")
+    assert failure["phase"] == "file-storage"
+    assert "has other bytes than the listing says" in failure["sentence"]
+    assert "submitted again" in record["advice"]
+    assert [phase["phase"] for phase in record["phases"]] == ["check", "prepare"]
+    assert record["ended"] > record["began"]
+    told = check_page(text)
+    assert told.index("has other bytes than the listing says") < told.index("What to do next")
+
+
+def test_a_refused_restore_leaves_an_entry_though_nothing_else_was_written(lost):
+    lost.kubernetes.clear_requests()
+    workflow = lost.restore("mistyped")
+
+    record, _ = entry(lost, workflow)
+    assert (record["outcome"], record["claim"], record["backup"]) == ("failed", "mistyped", "")
+    assert record["failures"][0]["phase"] == "check"
+    assert "the backups here are nightly" in record["failures"][0]["sentence"]
+    assert record["began"] <= record["ended"]
+    assert [request.name for request in lost.kubernetes.writes()] == [installation.RESTORE_RESULTS]
+
+
+def test_a_backup_that_fails_leaves_its_phase_its_sentence_and_the_advice(empty):
+    workflow = empty.backup()
+
+    record, text = entry(empty, workflow, installation.BACKUP_RESULTS)
+    assert (record["operation"], record["outcome"], record["claim"]) == ("backup", "failed", workflow.name)
+    assert record["service_account"] == "threescale-backup"
+    assert record["failures"][0]["phase"] == "prepare"
+    assert "there is no APIManager in namespace threescale" in record["failures"][0]["sentence"]
+    assert record["advice"].startswith("No finished backup was made.")
+    assert "What to do next" in check_page(text)
+
+
+def test_a_restore_whose_evidence_can_not_be_written_is_as_good(lost):
+    role = lost.kubernetes.get("roles", lost.namespace, "threescale-restore")
+    for rule in role["rules"]:
+        names = rule.get("resourceNames", [])
+        rule["resourceNames"] = [name for name in names if name != installation.RESTORE_RESULTS]
+        if not rule["resourceNames"]:
+            del rule["resourceNames"]
+        if names == [installation.RESTORE_RESULTS]:
+            rule["verbs"] = []
+    lost.kubernetes.apply(role)
+
+    workflow = lost.engine.submit("threescale-restore", {"claim-name": "nightly"}, entrypoint="prepare")
+
+    assert workflow.phase == "Succeeded"
+    assert "no evidence of this in ConfigMap threescale-restore-results" in workflow.nodes[0].log
+    assert lost.get("configmaps", installation.RESTORE_RESULTS) is None

@@ -144,7 +144,7 @@ def restore_prepare(  # noqa: PLR0913  one argument a workflow parameter
         claims.wait_for_volume(cluster, installation.SYSTEM_STORAGE, claim_wait_s)
     run.output(file_storage=marks.place(external=bool(opened.external)))
     log.info("prepared: backup %s is whole", opened.name)
-    restore.note("prepare", made, before=told_phase("check", checked))
+    restore.note("prepare", lambda: made, before=told_phase("check", checked))
 
 
 @restore_phases.command("file-storage")
@@ -200,7 +200,8 @@ def restore_apimanager(run: Run, claim: str, root: Path, wildcard_domain: str) -
     restore = _open(run, root, claim, wildcard_domain)
     created = apimanager.restore(restore.cluster, restore.backup)
     run.output(created=int(created))
-    restore.note("apimanager", [_line(restore.backup.apimanager, result.CREATED if created else result.KEPT)])
+    done = result.CREATED if created else result.KEPT
+    restore.note("apimanager", lambda: [_line(restore.backup.apimanager, done)])
 
 
 @restore_phases.command("routes")
@@ -243,20 +244,23 @@ class Restore(NamedTuple):
     def note(
         self,
         phase: str,
-        lines: Iterable[Line] = (),
+        lines: Callable[[], list[Line]] = list,
         *,
         counts: Counts | None = None,
         before: Iterable[Phase] = (),
         last: bool = False,
     ) -> None:
-        """Add this phase to the evidence of its workflow, and those `before` it that could not; never fails."""
-        ended, noted = self.run.phase(phase, counts), list(lines)
+        """Add this phase to the evidence of its workflow, and those `before` it that could not.
+
+        It never fails, so whatever it must look at for that is looked at where nothing can.
+        """
+        ended = self.run.phase(phase, counts)
 
         def change(found: Result) -> Result:
             known = found.model_copy(update=_facts(self.backup))
             for each in before:
                 known = known.did(each)
-            return known.did(ended, noted, last=last)
+            return known.did(ended, lines(), last=last)
 
         evidence.note(self.run.cluster, self.run.record("restore", self.claim), change)
 
@@ -266,12 +270,12 @@ def _restore_objects(
 ) -> None:
     opened, cluster = restore.backup, restore.cluster
     if restore.done():
-        restore.note(phase, [_line(obj, result.UNTOUCHED) for obj in saved(opened)])
+        restore.note(phase, lambda: [_line(obj, result.UNTOUCHED) for obj in saved(opened)])
         return
     last_try = restore.run.last_try
     found = restore_all(cluster, opened, prerequisites.living(cluster), opened.mark, last_try=last_try)
     restore.run.output(created=len(found.absent), kept=len(found.same))
-    restore.note(phase, [*(_line(obj, result.CREATED) for obj in found.absent), *map(_kept, found.same)])
+    restore.note(phase, lambda: [*(_line(obj, result.CREATED) for obj in found.absent), *map(_kept, found.same)])
 
 
 def _facts(opened: Backup) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """What a phase of a restore works on: the opened backup, the cluster, and the evidence that it adds to at its end."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,20 +33,23 @@ class Restoration(NamedTuple):
     def note(
         self,
         phase: str,
-        lines: Iterable[Line] = (),
+        lines: Callable[[], list[Line]] = list,
         *,
         counts: Counts | None = None,
         before: Iterable[Phase] = (),
         last: bool = False,
     ) -> None:
-        """Add this phase to the evidence of its workflow, and those `before` it that could not; never fails."""
-        ended, noted = self.run.phase(phase, counts), list(lines)
+        """Add this phase to the evidence of its workflow, and those `before` it that could not.
+
+        It never fails, so whatever it must look at for that is looked at where nothing can.
+        """
+        ended = self.run.phase(phase, counts)
 
         def change(found: Result) -> Result:
             known = found.model_copy(update=_facts(self.backup))
             for each in before:
                 known = known.did(each)
-            return known.did(ended, noted, last=last)
+            return known.did(ended, lines(), last=last)
 
         evidence.note(self.run.cluster, self.run.record("restore", self.claim), change)
 

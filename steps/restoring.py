@@ -205,7 +205,7 @@ def restore_prepare(
         plan_digest=planned.plan.digest,
     )
     log.info("prepared: backup %s is whole", opened.name)
-    restore.note("prepare", made, before=told_phase("check", checked))
+    restore.note("prepare", lambda: made, before=told_phase("check", checked))
 
 
 @restore_phases.command("file-storage")
@@ -272,7 +272,8 @@ def restore_apimanager(run: Run, claim: str, root: Path, wildcard_domain: str) -
     restore = open_at(run, root, claim, wildcard_domain)
     created = apimanager.restore(restore.cluster, restore.backup)
     run.output(created=int(created))
-    restore.note("apimanager", [line(restore.backup.apimanager, result.CREATED if created else result.KEPT)])
+    done = result.CREATED if created else result.KEPT
+    restore.note("apimanager", lambda: [line(restore.backup.apimanager, done)])
 
 
 @restore_phases.command("routes")
@@ -305,12 +306,12 @@ def _restore_objects(
 ) -> None:
     opened, cluster = restore.backup, restore.cluster
     if restore.is_done():
-        restore.note(phase, [line(obj, result.UNTOUCHED) for obj in saved(opened)])
+        restore.note(phase, lambda: [line(obj, result.UNTOUCHED) for obj in saved(opened)])
         return
     restore.run.need(phase)
     living = prerequisites.living(cluster)
     found = restore_all(cluster, opened, living, opened.mark, last_try=restore.run.last_try)
-    lines = [line(each.obj, result.CREATED if each.state is State.ABSENT else result.KEPT) for each in found]
     created = sum(each.state is State.ABSENT for each in found)
     restore.run.output(created=created, kept=len(found) - created)
-    restore.note(phase, lines)
+    done = {State.ABSENT: result.CREATED}
+    restore.note(phase, lambda: [line(each.obj, done.get(each.state, result.KEPT)) for each in found])

@@ -53,7 +53,7 @@ def test_a_patch_of_a_stale_version_is_tried_again(cluster, kind):
     stale = cluster.hand.apply(cluster.object(kind.name, "stale", spec=SPEC))["metadata"]["resourceVersion"]
     cluster.hand.patch(kind.resource, cluster.namespace, "stale", {"metadata": {"labels": {"a": "b"}}})
 
-    with pytest.raises(errors.NoAnswer, match="HTTP 409 Conflict"):
+    with pytest.raises(errors.Conflict, match="HTTP 409 Conflict"):
         cluster.connect().patch(kind, "stale", {"metadata": {"resourceVersion": stale, "labels": {"a": "c"}}})
 
 

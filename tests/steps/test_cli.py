@@ -146,7 +146,8 @@ def test_the_phases_in_their_order_back_up_and_restore(empty, run, tmp_path, mon
     assert "canary" not in caplog.text + json.dumps(outputs(tmp_path))
 
 
-def test_what_is_not_looked_at_any_more_is_told_as_untouched(lost, run, backup_volume):
+def test_what_is_not_looked_at_any_more_is_told_as_untouched(lost, run, backup_volume, caplog):
+    caplog.set_level(logging.INFO)
     volume_of = ["--claim", "nightly", "--backup", backup_volume]
     assert run("restore", "apimanager", *volume_of, stage=lost, account="threescale-restore") == 0
 
@@ -154,6 +155,11 @@ def test_what_is_not_looked_at_any_more_is_told_as_untouched(lost, run, backup_v
         assert run("restore", phase, *volume_of, stage=lost, account="threescale-restore", uid="uid-2") == 0
 
     assert entry(lost, "uid-2").counts == {result.UNTOUCHED: 19, result.KEPT: 1}
+
+    (backup_volume / "secrets/zync.json").write_bytes(b"")  # which nobody needs any more
+
+    assert run("restore", "secrets", *volume_of, stage=lost, account="threescale-restore", uid="uid-3") == 0
+    assert "no evidence of this in ConfigMap threescale-restore-results" in caplog.text
 
 
 def test_an_unnamed_backup_is_called_as_its_workflow(installed, run, tmp_path):

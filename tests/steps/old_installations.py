@@ -109,17 +109,12 @@ def apimanager(version: str) -> Object:
     return {**obj, "metadata": {**obj["metadata"], "annotations": annotations, "labels": {}}, "spec": SPECS[version]}
 
 
-def prepare(stage: Any, version: str) -> None:
-    """Have the operator of this version in the namespace."""
-    deployment = threescale_objects.operator_deployment(stage.namespace)
-    deployment["spec"]["template"]["metadata"]["labels"]["rht.comp_ver"] = minor(version)
-    stage.kubernetes.apply(deployment)
-
-
 def install(stage: Any, version: str) -> None:
     """Put a healthy installation into the namespace."""
     stage.install()
-    prepare(stage, version)
+    operator = threescale_objects.operator_deployment(stage.namespace)
+    operator["spec"]["template"]["metadata"]["labels"]["rht.comp_ver"] = minor(version)
+    stage.kubernetes.apply(operator)
     found = stage.get("apimanagers", threescale.NAME)
     old = apimanager(version)
     metadata = {**found["metadata"], **{key: old["metadata"][key] for key in ("annotations", "labels")}}

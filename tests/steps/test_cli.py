@@ -470,7 +470,7 @@ def test_a_phase_that_has_too_little_time_left_changes_nothing(lost, run, backup
     assert [each for each in lost.kubernetes.writes() if "restore" in each.user] == []
 
 
-@pytest.mark.parametrize("told", ["", deadline(3600), "0001-01-01T00:00:00Z", "2030"])
+@pytest.mark.parametrize("told", ["", "2099-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "tomorrow"])
 def test_a_phase_that_has_time_or_no_deadline_begins(lost, run, backup_volume, monkeypatch, told):
     monkeypatch.setenv("ARGO_DEADLINE", told)
     arguments = ["--claim", "nightly", "--backup", backup_volume]

@@ -53,4 +53,4 @@ def test_what_is_invalid_is_said_before_a_quota_that_is_full(full):
 
 def test_a_missing_right_is_said_before_a_quota_that_is_full(full):
     with pytest.raises(errors.NotAllowed):
-        full.connect("threescale-backup").create(CONFIGMAP, full.object("ConfigMap", "more"))
+        full.connect("threescale-backup").create(APIMANAGER, full.object("APIManager", "more", spec={}))

@@ -489,9 +489,9 @@ class PlanDiffers(Final):
 
 
 class TooLittleTime(Final):
-    def __init__(self, phase: str, needed_s: float, left_s: float) -> None:
+    def __init__(self, phase: str, needed_s: int, left_s: int) -> None:
         super().__init__(
-            f"{phase} needs {needed_s:.0f} s at the least and has {left_s:.0f} s left until the deadline: not begun; "
+            f"{phase} needs {needed_s} s at the least and has {left_s} s left until the deadline: not begun; "
             "submit again, what this workflow made is kept"
         )
 

@@ -64,8 +64,11 @@ def _wait_minutes_option(*, told: bool = True) -> Callable[[Function], Function]
     )
 
 
+_NONE = "-"  # told apart from a phase that was told nothing, and no name
+
+
 def _names(_context: click.Context, _option: click.Parameter, value: str | None) -> list[str] | None:
-    return None if value is None else list(filter(None, value.split(",")))
+    return [name for name in value.split(",") if name != _NONE] if value else None
 
 
 _kept_option = click.option(
@@ -200,8 +203,8 @@ def restore_prepare(
         claims.wait_for_volume(cluster, installation.SYSTEM_STORAGE, claim_wait_s)
     run.output(
         file_storage=marks.place(external=bool(opened.external)),
-        kept_secrets=",".join(planned.kept_secrets),
-        kept_configmaps=",".join(planned.kept_configmaps),
+        kept_secrets=",".join(planned.kept_secrets) or _NONE,
+        kept_configmaps=",".join(planned.kept_configmaps) or _NONE,
         plan_digest=planned.plan.digest,
     )
     log.info("prepared: backup %s is whole", opened.name)

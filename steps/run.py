@@ -87,7 +87,7 @@ class Run:
         """
         left_s = _left_s(os.environ.get("ARGO_DEADLINE", ""))
         if left_s < seconds + _SPARE_S:
-            raise errors.TooLittleTime(phase, seconds + _SPARE_S, left_s)
+            raise errors.TooLittleTime(phase, round(seconds + _SPARE_S), round(left_s))
 
     def record(self, operation: Operation, claim: str, since: str = "") -> Result:
         """A new record of evidence that says who and when, and no more."""

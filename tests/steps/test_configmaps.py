@@ -1,6 +1,7 @@
 import pytest
 
 from steps import backup, configmaps, errors, references, volume
+from steps.objects import State
 
 BOTH = ["apicast-environment", "system-environment"]
 EDITED = ["backend-environment", "system"]
@@ -11,9 +12,9 @@ def test_what_was_saved_and_lost_is_restored_as_it_was(installed, backup_volume)
     installed.lose()
     opened = backup.open_at(backup_volume)
 
-    result = configmaps.restore(installed.connect(), opened, set(), opened.mark, last_try=False)
+    standings = configmaps.restore(installed.connect(), opened, set(), opened.mark, last_try=False)
 
-    assert len(result.absent) == 4
+    assert [each.state for each in standings] == [State.ABSENT] * 4
     assert {name: installed.get("configmaps", name)["data"] for name in before} == before
     assert "ownerReferences" not in installed.get("configmaps", BOTH[0])["metadata"]
 

@@ -110,8 +110,10 @@ def test_the_apimanager_is_restored_after_everything_that_the_operator_would_mak
 
     assert depends == {
         "check": "",
-        "prepare": "check",
-        "file-storage": "prepare",
+        "plan": "check",
+        "approve": "plan",
+        "prepare": "approve",
+        "file-storage": "prepare.Succeeded",
         "secrets": "file-storage",
         "configmaps": "file-storage",
         "apimanager": "secrets && configmaps",

@@ -138,6 +138,7 @@ def test_a_backup_under_another_domain_asks_for_no_route_of_the_old_one(backup_v
     assert opened.under("") == opened
 
 
+@pytest.mark.thorough
 def test_a_restore_under_another_domain_says_what_it_changes_and_goes_on_under_no_other(lost):
     restored = lost.restore("nightly", wildcard_domain=NEW)
 

@@ -338,6 +338,7 @@ class TestRefused:
         self.refuse(waiting, root, errors.ApiManagerPresent)
 
 
+@pytest.mark.thorough
 def test_a_whole_workflow_restores_it_with_all_that_may_be_asked(waiting, root):
     operators_backup.make(root, operators_backup.python_2)
     shutil.copytree(root, waiting.engine.volume(CLAIM), symlinks=True, dirs_exist_ok=True)

@@ -98,6 +98,7 @@ def began(day) -> str:
     return f"2026-01-{day:02}T00:00:00Z"
 
 
+@pytest.mark.thorough
 def test_a_restore_leaves_an_entry_and_the_eleventh_pushes_out_the_first(ten_before, sealed):
     workflow = ten_before.restore("nightly", database_secrets="expect")
 

@@ -108,6 +108,7 @@ def test_it_is_whole_by_our_own_check_and_by_the_system_s_until_files_are_in_it_
         )
 
 
+@pytest.mark.thorough
 def test_it_is_restored_without_a_claim_for_files(in_s3, saved):
     before = in_s3.get("secrets", "my-s3")["data"]
     in_s3.lose()

@@ -212,6 +212,10 @@ class Argo:
         """Have the same workflow try again what failed."""
         self._program("retry", name)
 
+    def approve(self, name: str) -> None:
+        """Open the gate at which a workflow waits."""
+        self._program("resume", name)
+
     def resubmit_memoized(self, name: str, **parameters: str) -> str:
         """Start a new workflow that takes over what succeeded in another, and return its name."""
         words = [word for key, value in kebab(parameters).items() for word in ("-p", f"{key}={value}")]

@@ -61,9 +61,10 @@ def test_a_gate_that_nobody_opens_ends_with_the_deadline_and_nothing_changed(liv
     lose(live, argo)
     before = there(live)
 
+    soon = {"spec": {"activeDeadlineSeconds": 60}}  # in the place of twelve hours
+    live.kubernetes.patch("workflowtemplates", live.namespace, "threescale-restore", soon)
     name = argo.restore("nightly", approve="yes")
     argo.wait_until(name, "the gate", lambda found: found.phase_of("approve") == "Running")
-    live.kubernetes.patch("workflows", live.namespace, name, {"spec": {"activeDeadlineSeconds": 1}})
     ended = argo.wait(name)
 
     assert ended.phase == "Failed"

@@ -486,3 +486,16 @@ def test_a_large_tree_needs_more_time_than_some_objects(lost, run, backup_volume
     assert run("restore", "file-storage", *arguments, stage=lost, account="threescale-restore") == 1
 
     assert "needs 1054 s at the least" in log(tmp_path)
+
+
+@pytest.mark.parametrize(("kept", "code"), [("-", 1), ("zync", 0), ("", 0)])
+def test_an_object_that_has_appeared_since_the_plan_stops_its_phase(lost, run, backup_volume, tmp_path, kept, code):
+    saved = json.loads((backup_volume / "secrets/zync.json").read_text())
+    saved["metadata"]["namespace"] = lost.namespace
+    lost.kubernetes.apply(saved)
+    arguments = ["--claim", "nightly", "--backup", backup_volume, "--kept-secrets", kept]
+
+    assert run("restore", "secrets", *arguments, stage=lost, account="threescale-restore") == code
+
+    assert ("Secret zync has appeared" in log(tmp_path)) is (code == 1)
+    assert ("system-app" in lost.exists("secrets")) is (code == 0)

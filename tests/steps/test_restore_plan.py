@@ -265,6 +265,21 @@ class TestPlan:
             for value in json.loads(path.read_text())["data"].values():
                 assert len(value) < 6 or value not in told
 
+    @pytest.mark.lesson(25)
+    def test_who_else_owns_an_object_is_a_warning(self, lost, backup_volume):
+        for secret in threescale_objects.sample("secrets", lost.namespace):
+            if secret["metadata"]["name"] == "zync":
+                labels = {"kustomize.toolkit.fluxcd.io/name": "infra", "kustomize.toolkit.fluxcd.io/namespace": "flux"}
+                metadata = {**secret["metadata"], "labels": labels}
+                lost.kubernetes.apply({**secret, "metadata": metadata})
+
+        planned = of(lost, backup_volume)
+
+        warnings = [line for line in planned.plan.lines if line.does is Does.WARNING]
+        assert [line.what for line in warnings] == ["Secret zync"]
+        assert warnings[0].how == "Flux (Kustomization flux/infra) owns it and may put back what its repository says"
+        assert planned.plan.objections == []
+
     def test_all_that_speaks_against_it_is_said_together(self, lost, backup_volume):
         for name in installation.DATABASE_SECRETS:
             lost.kubernetes.delete("secrets", lost.namespace, name)
@@ -393,6 +408,7 @@ def quiet(empty):
 
 
 class TestWhatAPlanSaysIsWhatHappens:
+    @pytest.mark.lesson(5)
     def test_for_random_states_of_the_target(self, quiet, backup_volume):
         opened = backup.open_at(backup_volume, backup_volume.name)
         door = quiet.connect("threescale-restore")

@@ -23,6 +23,7 @@ def put_zync(stage):
             stage.kubernetes.apply(secret)
 
 
+@pytest.mark.lesson(5)
 def test_a_plan_alone_is_said_and_changes_nothing(lost):
     lost.kubernetes.clear_requests()
 
@@ -47,6 +48,17 @@ def test_a_plan_that_would_be_refused_fails_with_that_sentence_after_all_its_lin
     attempt = workflow.node("plan").attempts[-1]
     assert "holds other values than the backup (Secret zync: DATABASE_URL)" in attempt.message
     assert "wait " in attempt.log
+
+
+def test_a_plan_is_made_of_what_would_be_refused_before_the_backup_is_mounted_too(lost):
+    lost.kubernetes.delete("secrets", lost.namespace, "system-redis")
+
+    workflow = lost.restore("nightly", plan="only")
+
+    assert workflow.node("check").phase == "Succeeded"
+    attempt = workflow.node("plan").attempts[-1]
+    assert "Secret system-redis missing" in attempt.message
+    assert "create" in attempt.log
 
 
 def test_by_another_digest_nothing_is_done(lost):

@@ -47,23 +47,16 @@ _BYTES_A_SECOND = 500 << 20
 _ENTRIES_A_SECOND = 20_000
 
 
-def _ready_option(*, told: bool = True) -> Callable[[Function], Function]:
-    """What to wait for; `told` as in `workers_option`."""
-    names = click.Choice(["as-before", "available", "deployments"])
-    return click.option("--ready", type=names, default="as-before", expose_value=told, help="What to wait for.")
-
-
-def _wait_minutes_option(*, told: bool = True) -> Callable[[Function], Function]:
-    return click.option(
-        "--wait-minutes",
-        type=click.FloatRange(0, 120),
-        default=60,
-        show_default=True,
-        expose_value=told,
-        help="Limit of each wait.",
-    )
-
-
+_ready_option = click.option(
+    "--ready",
+    type=click.Choice(["as-before", "available", "deployments"]),
+    default="as-before",
+    help="What to wait for.",
+)
+_wait_minutes_option = click.option(
+    "--wait-minutes", type=click.FloatRange(0, 120), default=60, show_default=True, help="Limit of each wait."
+)
+_ONLY = "only"
 _NONE = "-"  # told apart from a phase that was told nothing, and no name
 
 
@@ -98,14 +91,11 @@ def restore_phases() -> None:
     """Phases of a restore, in their order."""
 
 
-_ONLY = "only"
-
-
 def _planned_options(function: Function) -> Function:
     """All that the plan of a restore depends on."""
     for option in (
-        _wait_minutes_option(),
-        _ready_option(),
+        _wait_minutes_option,
+        _ready_option,
         workers_option(told=False),
         _databases_options,
         _domain_option,
@@ -282,8 +272,8 @@ def restore_apimanager(run: Run, claim: str, root: Path, wildcard_domain: str) -
 @restore_phases.command("routes")
 @claim_option
 @backup_option
-@_ready_option()
-@_wait_minutes_option()
+@_ready_option
+@_wait_minutes_option
 @_domain_option
 @click.option("--look-s", type=float, default=5.0, show_default=True, help="Pause between two looks.")
 @click.pass_obj

@@ -336,6 +336,16 @@ class TestPlan:
     def test_whoever_wishes_otherwise_gets_another_digest(self, lost, backup_volume, wishes):
         assert of(lost, backup_volume, **wishes).plan.digest != of(lost, backup_volume).plan.digest
 
+    def test_a_restore_that_came_far_goes_on_under_no_other_domain(self, lost, backup_volume):
+        opened = backup.open_at(backup_volume).under("new.example.com")
+        put_apimanager(lost, opened.mark.annotations())
+
+        planned = restore_plan.of(lost.connect("threescale-restore"), opened, Wishes(), last_try=True)
+
+        assert planned.is_done
+        with pytest.raises(errors.DomainDiffers, match=r"apps\.example\.test, and is now asked for new\.example\.com"):
+            planned.plan.refuse()
+
     def test_another_domain_is_shown_place_by_place(self, lost, backup_volume):
         opened = backup.open_at(backup_volume).under("new.example.com")
         planned = restore_plan.of(lost.connect("threescale-restore"), opened, Wishes(), last_try=True)

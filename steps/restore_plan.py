@@ -73,26 +73,20 @@ def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool) -> R
         plan.add(Does.CREATE, named(there), done=True)
         _add_waits(plan, backup, wishes)
         return RestorePlan(plan, is_done=True)
-    if not plan.objections:
+    if not any(isinstance(each, errors.ApiManagerPresent) for each in plan.objections):
         plan.ask("3scale", lambda: prerequisites.check_nothing_left(cluster, last_try=last_try))
     alive = prerequisites.living(cluster)
     claim, claim_goes = _add_files(plan, cluster, backup, wishes.storage, alive)
+    if not wishes.databases.restored:
+        _add_databases(plan, cluster, alive, last_try=last_try)
     of_databases = plan.ask("database-overrides", lambda: wishes.databases.to_restore(cluster, backup)) or []
     wanted = [*secrets.to_restore(backup), *of_databases]
     plan.ask("what the APIManager names", lambda: _check_references(cluster, backup))
     found = plan.ask("", lambda: objects.compare(cluster, SECRET, wanted, alive, backup.mark)) or []
     more = configmaps.to_restore(backup)
     found_more = plan.ask("", lambda: objects.compare(cluster, CONFIGMAP, more, alive, backup.mark)) or []
-    if not wishes.databases.restored:
-        for name in installation.DATABASE_SECRETS:
-            plan.add(Does.YOURS, f"{SECRET.name} {name}", "expected to be there")
-        plan.ask(
-            "the databases' Secrets",
-            lambda: prerequisites.check_database_secrets(cluster, alive, last_try=last_try),
-        )
-    standings = [*found, *found_more]
-    plan.add_objects(standings)
-    plan.ask("", lambda: objects.refuse([*standings, *claim_goes], cluster.namespace, last_try=last_try))
+    plan.add_objects([*found, *found_more])
+    plan.ask("", lambda: objects.refuse([*found, *found_more, *claim_goes], cluster.namespace, last_try=last_try))
     _add_what_stays(plan, backup)
     plan.add(Does.CREATE, named(backup.apimanager))
     if controller := gitops.owner(backup.apimanager):
@@ -166,6 +160,12 @@ def _add_files(
     is_filled = existing is not None and marks.annotation(existing, marks.RESTORE_STATE) == marks.COMPLETE
     plan.add(Does.CREATE, _FILES, told, done=is_ours and is_filled)
     return (new if existing is None else None), goes
+
+
+def _add_databases(plan: Plan, cluster: Cluster, alive: set[str], *, last_try: bool) -> None:
+    for name in installation.DATABASE_SECRETS:
+        plan.add(Does.YOURS, f"{SECRET.name} {name}", "expected to be there")
+    plan.ask("the databases' Secrets", lambda: prerequisites.check_database_secrets(cluster, alive, last_try=last_try))
 
 
 def _add_what_stays(plan: Plan, backup: Backup) -> None:

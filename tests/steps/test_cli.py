@@ -499,3 +499,11 @@ def test_an_object_that_has_appeared_since_the_plan_stops_its_phase(lost, run, b
 
     assert ("Secret zync has appeared" in log(tmp_path)) is (code == 1)
     assert ("system-app" in lost.exists("secrets")) is (code == 0)
+
+
+def test_a_mistyped_approval_is_refused(lost, run, tmp_path):
+    arguments = ["--claim", "nightly", "--approve", "YES"]
+
+    assert run("restore", "check", *arguments, stage=lost, account="threescale-restore") == 1
+
+    assert "'YES' is not one of 'no', 'yes'" in log(tmp_path)

@@ -391,22 +391,22 @@ class _Back:
         with tree.closed(there):
             self._made_as = None
             with self._source_folder(task.folder, now) as here:
-                self._bring_each(now, here, there)
+                self._bring_each(now, len(tree.join(task.folder, "")), here, there)
             for folder in whole:
                 self._settle_folder(folder, there)
         later = [More(Bring(task.folder, [mtree.line(entry)], [], alone=True), apart=True) for entry in large]
         return [Tally.of((*now, *whole, *left)).sums, *later, *left]
 
-    def _bring_each(self, entries: Sequence[Entry], here: int, there: int) -> None:
-        leaves = [Leaf(_name(entry), entry.kind) for entry in entries]
-        known = {leaf.name for leaf in leaves} if self._again else ()
-        for entry, (leaf, stream) in zip(entries, tree.streams(here, leaves, known), strict=True):
+    def _bring_each(self, entries: Sequence[Entry], above: int, here: int, there: int) -> None:
+        """Bring entries of one folder, whose path takes so many characters of theirs."""
+        names = [(entry.path[above:], entry.kind) for entry in entries]
+        known = {name for name, _ in names} if self._again else ()
+        for entry, ((name, kind), stream) in zip(entries, tree.streams(here, names, known), strict=True):
             interruption.point()
-            if entry.kind == LINK:
+            if kind == LINK:
                 self._bring_link(entry, there)
             elif not (self._again and self._is_there(entry, there)):
-                self._bring_file(entry, leaf.name, (here, there), stream)
-            self._meter.add(entries=1)
+                self._bring_file(entry, name, (here, there), stream)
 
     @contextmanager
     def _source_folder(self, folder: str, entries: Sequence[Entry]) -> Iterator[int]:
@@ -434,6 +434,7 @@ class _Back:
         with volume.failures(self._target, entry.path):
             _make_link(entry, there)
             self._own(entry, partial(os.chown, _name(entry), dir_fd=there, follow_symlinks=False))
+        self._meter.add(entries=1)
 
     def _is_there(self, entry: Entry, there: int) -> bool:
         """Whether a run before this one has brought a file; it gets its mode and times once more."""
@@ -441,7 +442,7 @@ class _Back:
             if copy is None:
                 return False
             self._settle(copy, entry, mode := _wide_back(entry.mode))
-        self._meter.add(size_bytes=entry.size, widened=mode != entry.mode)
+        self._meter.add(entries=1, size_bytes=entry.size, widened=mode != entry.mode)
         return True
 
     def _bring_file(self, entry: Entry, name: str, folders: tuple[int, int], stream: Stream) -> None:
@@ -463,16 +464,19 @@ class _Back:
         if entry.size < BLOCK:
             content = tree.small(stream, entry.size)
             _hold(entry, len(content), hashlib.sha256(content).hexdigest())
-            with _new_file(name, there, mode, where) as copy, volume.failures(*where):
-                volume.put(copy, content)
-                self._settle(copy, entry, mode, made=True)
-            self._meter.add(size_bytes=entry.size, widened=mode != entry.mode)
+            with _new_file(name, there, mode, where) as copy:
+                try:  # not `volume.failures`: to enter it takes time for each file
+                    volume.put(copy, content)
+                    self._settle(copy, entry, mode, made=True)
+                except OSError as error:
+                    raise volume.failure(error, *where) from error
+            self._meter.add(entries=1, size_bytes=entry.size, widened=mode != entry.mode)
             return
         with _new_file(self._temporary, there, mode, where, name) as copy:
             _hold(entry, *_pour(stream, copy, entry.size, where, self._meter))
             with volume.failures(*where):
                 self._settle(copy, entry, mode, made=True)
-        self._meter.add(widened=mode != entry.mode)
+        self._meter.add(entries=1, widened=mode != entry.mode)
 
     def settle_folder(self, folder: Entry) -> None:
         """Give a folder its mode and times when everything in it is there."""

@@ -92,6 +92,7 @@ class Listed(NamedTuple):
     visible: bool  # any of them does not lie under a dot-name at the top
 
 
+Named = tuple[str, str]  # as a Leaf, which takes longer to make
 Taken = Entry | Lost
 Sums = tuple[int, int, int, int, int]  # of a Tally: files, folders, links, bytes, fingerprint
 Task = Folder | Names
@@ -252,7 +253,7 @@ def by_itself(path: str) -> More:
     return More(Names(folder, [Leaf(name, FILE)], alone=True), apart=True)
 
 
-def take_each(folder: str, opened: Iterable[tuple[Leaf, Stream]], take: Take) -> list[Any]:
+def take_each(folder: str, opened: Iterable[tuple[Named, Stream]], take: Take) -> list[Any]:
     """Take names of a folder one by one; what the system refuses to show is lost."""
     items: list[Any] = []
     above = join(folder, "")
@@ -266,13 +267,13 @@ def take_each(folder: str, opened: Iterable[tuple[Leaf, Stream]], take: Take) ->
     return items
 
 
-def streams(here: int, leaves: Iterable[Leaf], known: Container[str] = ()) -> Iterator[tuple[Leaf, Stream]]:
+def streams(here: int, leaves: Iterable[Named], known: Container[str] = ()) -> Iterator[tuple[Named, Stream]]:
     """Open the files of a folder some ahead of their reader, so that the system reads them meanwhile.
 
     Of the `known` ones nothing is read ahead: they may not be read at all.
     """
     rest = iter(leaves)
-    ahead: deque[tuple[Leaf, Stream]] = deque()
+    ahead: deque[tuple[Named, Stream]] = deque()
     try:
         ahead.extend((leaf, _open(here, leaf, known)) for leaf in islice(rest, _OPEN_AHEAD))
         while ahead:
@@ -285,7 +286,7 @@ def streams(here: int, leaves: Iterable[Leaf], known: Container[str] = ()) -> It
             _close(stream)
 
 
-def _open(here: int, leaf: Leaf, known: Container[str]) -> Stream:
+def _open(here: int, leaf: Named, known: Container[str]) -> Stream:
     name, kind = leaf
     if kind != FILE:
         return None

@@ -121,7 +121,9 @@ class _Recorder:
 
     def run(self, order: Order, limit: Limit, tell: Callable[[Phase, str], None]) -> Ending:  # noqa: ARG002  a port
         self.orders[order.node] = order
-        return Ending("Succeeded", exit_code=0, outputs=self._told.get(order.node, {}))
+        declared = [parameter["name"] for parameter in order.template["outputs"]["parameters"]]
+        outputs = dict.fromkeys(declared, "said") | dict(self._told.get(order.node, {}))
+        return Ending("Succeeded", exit_code=0, outputs=outputs)
 
 
 class _NoCluster:

@@ -16,6 +16,7 @@ NOBODYS = "somebody-elses"
 ANY = {
     "threescale-backup": {
         "apimanagers": "get list",
+        "configmaps": "create",
         "events": "list",
         "persistentvolumeclaims": "get list create patch",
         "pods": "list",
@@ -38,10 +39,15 @@ ANY = {
     },
 }
 BY_NAME = {
-    "threescale-backup": {("secrets", "system-seed"): "get", ("configmaps", "system-environment"): "get"},
+    "threescale-backup": {
+        ("secrets", "system-seed"): "get",
+        ("configmaps", "system-environment"): "get",
+        ("configmaps", "threescale-backup-results"): "get patch",
+    },
     "threescale-restore": {
         ("secrets", "system-seed"): "get",
         ("configmaps", "system-environment"): "get",
+        ("configmaps", "threescale-restore-results"): "get patch",
         ("persistentvolumeclaims", "system-storage"): "patch",
         ("deployments", "threescale-operator-controller-manager-v2"): "get",
     },

@@ -121,7 +121,7 @@ class _Recorder:
 
     def run(self, order: Order, limit: Limit, tell: Callable[[Phase, str], None]) -> Ending:  # noqa: ARG002  a port
         self.orders[order.node] = order
-        declared = [parameter["name"] for parameter in order.template["outputs"]["parameters"]]
+        declared = [parameter["name"] for parameter in order.template.get("outputs", {}).get("parameters", [])]
         outputs = dict.fromkeys(declared, "said") | dict(self._told.get(order.node, {}))
         return Ending("Succeeded", exit_code=0, outputs=outputs)
 

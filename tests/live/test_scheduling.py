@@ -190,5 +190,5 @@ def test_a_backup_volume_on_another_node_than_the_source_leaves_a_pod_pending_an
     assert "0/2 nodes are available" in refusal
     assert "volume node affinity conflict" in refusal or "didn't match PersistentVolume's node affinity" in refusal
     failed = Failure("secrets", "Step exceeded its deadline", secrets.pod)
-    report = outcome.explain(place.cluster, secrets.workflow, [failed], "Try again.", own_pod="report")
-    assert f"Pod {secrets.pod}: FailedScheduling: {refusal}" in report.splitlines()
+    held_back = outcome.held_back(place.cluster, secrets.workflow, [failed], "report")
+    assert f"Pod {secrets.pod}: FailedScheduling: {refusal}" in held_back

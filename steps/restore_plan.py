@@ -96,6 +96,13 @@ def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool) -> R
     return RestorePlan(plan, claim, _kept(found), _kept(found_more))
 
 
+def check(planned: RestorePlan) -> None:
+    """Say a plan with all its lines, and pass if nothing speaks against it; raises its first objection."""
+    for line in planned.plan.text():
+        log.info(line)
+    planned.plan.refuse()
+
+
 def prepare(cluster: Cluster, planned: RestorePlan, approved: Iterable[str] = ()) -> list[Line]:
     """Say the plan, hold it against the digests that were approved, and create system-storage.
 
@@ -105,9 +112,7 @@ def prepare(cluster: Cluster, planned: RestorePlan, approved: Iterable[str] = ()
         the plan's first objection or errors.PlanDiffers, before anything is written; errors.AlreadyExists
 
     """
-    for line in planned.plan.text():
-        log.info(line)
-    planned.plan.refuse()
+    check(planned)
     if planned.is_done:
         log.info("this backup's restore made the APIManager already: only the Routes are left to do")
         return []

@@ -168,10 +168,8 @@ def restore_check(
 def restore_plan_only(run: Run, **asked: Unpack[_Asked]) -> None:
     """Say what the restore is going to do, and change nothing."""
     _, planned = _plan(run, asked)
-    for text in planned.plan.text():
-        log.info(text)
     run.output(digest=planned.plan.digest, summary=planned.plan.summary)
-    planned.plan.refuse()
+    restore_plan.check(planned)
 
 
 @restore_phases.command("prepare")

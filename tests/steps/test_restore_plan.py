@@ -23,28 +23,8 @@ from steps.plan import Does
 from steps.restore_plan import Wishes
 from steps.secrets import Databases
 from steps.system_storage import AS_IT_WAS, Asked
+from tests.steps.test_prerequisites import patch, put_apimanager
 from workflows.rehearsal import threescale, threescale_objects
-
-
-def patch(stage, resource, name, body):
-    stage.kubernetes.patch(resource, stage.namespace, name, body)
-
-
-def put_apimanager(stage, annotations=None, **metadata):
-    """An APIManager that the sample's operator does not bring up, because it is of another name."""
-    return stage.kubernetes.apply(
-        {
-            "apiVersion": "apps.3scale.net/v1alpha1",
-            "kind": "APIManager",
-            "metadata": {
-                "name": "second",
-                "namespace": stage.namespace,
-                "annotations": annotations or {},
-                **metadata,
-            },
-            "spec": {"wildcardDomain": "apps.example.test"},
-        }
-    )
 
 
 def operators_own(root):

@@ -21,7 +21,7 @@ import os
 import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -320,17 +320,13 @@ def _wide_out(mode: int) -> int:
 
 
 class Bring(NamedTuple):
-    """A task: some entries of a folder, which is made if `new`; all of the kind as lines of the listing.
+    """A task: entries that follow each other, as lines of the listing; and folders of tasks before it that end there.
 
-    It is answered with what was counted, and with the folders that were `left` before. A folder that holds no more than
-    these is given as `whole`, and settled at once.
+    It is answered with what was counted, and with the folders to be settled when it and all before it is done.
     """
 
-    folder: str
     lines: list[str]
     left: list[str]
-    new: bool = False
-    whole: str = ""
     alone: bool = False  # a large file
 
 
@@ -380,47 +376,42 @@ class _Back:
 
     def _bring(self, task: Bring) -> list[Any]:
         entries = [mtree.entry(line) for line in task.lines]
-        large = [] if task.alone else [entry for entry in entries if entry.size > LARGE]
-        now = [entry for entry in entries if entry.size <= LARGE] if large else entries
-        whole = [mtree.entry(task.whole)] if task.whole else []
-        left = [mtree.entry(line) for line in task.left]
-        if large:  # the folder is not whole before they are
-            whole, left = [], whole + left
-        with volume.failures(self._target, task.folder):
-            there = _made_folder(self._there, task.folder, new=task.new)
-        with tree.closed(there):
-            self._made_as = None
-            with self._source_folder(task.folder, now) as here:
-                self._bring_each(now, len(tree.join(task.folder, "")), here, there)
-            for folder in whole:
-                self._settle_folder(folder, there)
-        later = [More(Bring(task.folder, [mtree.line(entry)], [], alone=True), apart=True) for entry in large]
-        return [Tally.of((*now, *whole, *left)).sums, *later, *left]
+        left, later, tally = [mtree.entry(line) for line in task.left], [], Tally()
+        with closing(_Nest(self, self._there, self._target, left)) as nest:
+            at, there = None, -1
+            for (entry, folder, name), stream in tree.ahead(self._opened(entries, alone=task.alone)):
+                interruption.point()
+                if folder != at:
+                    at, there = folder, nest.enter(folder)
+                if entry.size > LARGE and not task.alone:
+                    nest.hold()
+                    later.append(More(Bring([mtree.line(entry)], [], alone=True), apart=True))
+                    continue
+                if entry.kind == FOLDER:
+                    at, there = entry.path, nest.make(entry, name)
+                elif entry.kind == LINK:
+                    self._bring_link(entry, there)
+                elif not (self._again and self._is_there(entry, there)):
+                    self._bring_file(entry, name, there, stream)
+                tally.count(entry)
+        return [tally.sums, *later, *left]
 
-    def _bring_each(self, entries: Sequence[Entry], above: int, here: int, there: int) -> None:
-        """Bring entries of one folder, whose path takes so many characters of theirs."""
-        names = [(entry.path[above:], entry.kind) for entry in entries]
-        known = {name for name, _ in names} if self._again else ()
-        for entry, ((name, kind), stream) in zip(entries, tree.streams(here, names, known), strict=True):
-            interruption.point()
-            if kind == LINK:
-                self._bring_link(entry, there)
-            elif not (self._again and self._is_there(entry, there)):
-                self._bring_file(entry, name, (here, there), stream)
-
-    @contextmanager
-    def _source_folder(self, folder: str, entries: Sequence[Entry]) -> Iterator[int]:
-        """The folder that the files are read from; of an empty one nothing is read."""
-        first = next((entry for entry in entries if entry.kind == FILE), None)
-        if first is None:
-            yield -1
-            return
+    def _opened(self, entries: Iterable[Entry], *, alone: bool) -> Iterator[tuple[tuple[Entry, str, str], Stream]]:
+        """Open the backup's files one after the other; an entry that is none, or a task of its own, comes as it is."""
+        at: str | None = None
+        here: Stream = None
         try:
-            here = tree.open_folder(self._here, folder)
-        except OSError as error:
-            raise self._unread(first.path, error) from error
-        with tree.closed(here):
-            yield here
+            for entry in entries:
+                folder, _, name = entry.path.rpartition("/")
+                stream: Stream = None
+                if entry.kind == FILE and (alone or entry.size <= LARGE):
+                    if folder != at:
+                        tree.close(here)
+                        at, here = folder, _folder_or_why(self._here, folder)
+                    stream = tree.opened(here, name, ask=not self._again) if isinstance(here, int) else here
+                yield (entry, folder, name), stream
+        finally:
+            tree.close(here)
 
     @staticmethod
     def _unread(path: str, error: OSError) -> errors.PhaseError:
@@ -445,18 +436,27 @@ class _Back:
         self._meter.add(entries=1, size_bytes=entry.size, widened=mode != entry.mode)
         return True
 
-    def _bring_file(self, entry: Entry, name: str, folders: tuple[int, int], stream: Stream) -> None:
+    def _bring_file(self, entry: Entry, name: str, there: int, stream: Stream) -> None:
         """Bring a file under its name when its bytes are the listed ones."""
-        here, there = folders
         for left in reversed(range(_READS)):
             try:
-                tree.reading(here, name, stream, self._write_file, entry, name, there)
+                if isinstance(stream, int):
+                    self._write_file(stream, entry, name, there)
+                elif stream is None:
+                    self._write_again(entry, name, there)
+                else:
+                    raise stream
             except OSError as error:  # the backup's: what the target says is ours by now
                 if error.errno != errno.ESTALE or not left:
                     raise self._unread(entry.path, error) from error
                 stream = None
             else:
                 return
+
+    def _write_again(self, entry: Entry, name: str, there: int) -> None:
+        folder = tree.open_folder(self._here, entry.path.rpartition("/")[0])
+        with tree.closed(folder), tree.closed(os.open(name, READ, dir_fd=folder)) as stream:
+            self._write_file(stream, entry, name, there)
 
     def _write_file(self, stream: int, entry: Entry, name: str, there: int) -> None:
         """Write a file under its name if it is the listed one: a small one is known before, a larger one renamed."""
@@ -478,15 +478,19 @@ class _Back:
                 self._settle(copy, entry, mode, made=True)
         self._meter.add(entries=1, widened=mode != entry.mode)
 
-    def settle_folder(self, folder: Entry) -> None:
+    def settle_folder(self, folder: Entry, there: int | None = None) -> None:
         """Give a folder its mode and times when everything in it is there."""
-        with _target_folder(self._there, folder.path, self._target) as there:
-            self._settle_folder(folder, there)
-
-    def _settle_folder(self, folder: Entry, there: int) -> None:
+        if there is None:
+            with _target_folder(self._there, folder.path, self._target) as opened:
+                self.settle_folder(folder, opened)
+            return
         with volume.failures(self._target, folder.path):
             self._settle(there, folder, mode := folder.mode | _FOLDER_BACK)
         self._meter.add(entries=1, widened=mode != folder.mode)
+
+    def enter_folder(self) -> None:
+        """Find out anew how files are made here."""
+        self._made_as = None
 
     def _settle(self, descriptor: int, entry: Entry, mode: int, *, made: bool = False) -> None:
         """Give an entry its owner, mode and times, in this order; a file that was just `made` has most of it."""
@@ -508,6 +512,60 @@ class _Back:
             except OSError:
                 self._refused.add(wanted)
         self._meter.add(ownership_kept=int(wanted in self._refused))
+
+
+class _Nest:
+    """The folders of the target that a task is in, opened, one in the other.
+
+    Those that it has made are settled when it leaves them, but for those that still get something: `left`.
+    """
+
+    def __init__(self, back: _Back, top: int, target: Path, left: list[Entry]) -> None:
+        self._back = back
+        self._top = top
+        self._target = target
+        self._left = left
+        self._levels: list[tuple[str, int, Entry | None]] = []  # path, descriptor, and what to settle
+        self._held = 0  # so many levels get something later
+
+    def enter(self, folder: str) -> int:
+        """Go to a folder, out of those that do not hold it."""
+        while self._levels and self._levels[-1][0] != folder:
+            self._leave()
+        if not self._levels:
+            with volume.failures(self._target, folder):
+                self._levels.append((folder, _made_folder(self._top, folder), None))
+        self._back.enter_folder()
+        return self._levels[-1][1]
+
+    def make(self, folder: Entry, name: str) -> int:
+        """Make a folder in the one at hand, and go there."""
+        with volume.failures(self._target, folder.path):
+            above = self._levels[-1][1]
+            _make_folder(name, above)
+            made = tree.open_folder(above, name)
+        self._levels.append((folder.path, made, folder))
+        self._back.enter_folder()
+        return made
+
+    def hold(self) -> None:
+        """Settle none of the folders at hand: something comes later."""
+        self._held = len(self._levels)
+
+    def _leave(self) -> None:
+        _, descriptor, folder = self._levels[-1]
+        if folder and len(self._levels) > self._held:
+            self._back.settle_folder(folder, descriptor)
+        elif folder:
+            self._left.append(folder)
+        self._levels.pop()
+        self._held = min(self._held, len(self._levels))
+        os.close(descriptor)
+
+    def close(self) -> None:
+        """Close them; those at hand may go on in the next task."""
+        for _, descriptor, _ in self._levels:
+            os.close(descriptor)
 
 
 def _hold(entry: Entry, size: int, sha256: str) -> None:
@@ -541,49 +599,40 @@ def _fill(back: _Back, ahead: Ahead[Bring | Settle | Folder], lines: Iterable[st
 
 
 def _batches(lines: Iterable[str]) -> Iterator[Bring]:
-    """Cut a listing into tasks: a folder with its first entries, more of them.
+    """Cut a listing into tasks.
 
     Raises:
         errors.BackupDamaged: an entry lies in no folder that was listed before it, so that it could go through a link.
 
     """
-    above: list[tuple[str, str]] = []  # the path of a folder, and its line
-    task, place = Bring("", [], []), b""
+    above: list[tuple[str, str, Bring]] = []  # the path of a folder, its line and the task that makes it
+    task = Bring([], [])
+    at = before = before_in = ""
     for line in lines:
+        if len(task.lines) == TOGETHER:
+            yield task
+            task = Bring([], [])
         path, is_folder = mtree.head(line)
         folder, _, name = path.rpartition("/")
-        if is_folder or folder != task.folder or len(task.lines) == TOGETHER:
-            task, left = _ended(task, _leave(above, folder))
-            yield task
-            task = Bring(folder, [], left)
+        if folder != at:
+            while above and above[-1][0] != folder:
+                _, left, maker = above.pop()
+                if maker is not task:
+                    task.left.append(left)
+            at = folder
         if name in {"", ".", ".."} or (folder and not above):
             raise errors.BackupDamaged([f"the listing's entry {path!r} leads out of the tree"])
-        if place >= (place := mtree.place(path)):
+        if (  # characters and bytes have one order then
+            path <= before if folder == before_in and path.isascii() else mtree.place(path) <= mtree.place(before)
+        ):
             raise errors.BackupDamaged([f"the listing's entry {path!r} is not in its order, or there twice"])
+        before, before_in = path, folder
+        task.lines.append(line)
         if is_folder:
-            above.append((path, line))
-            task = Bring(path, [], task.left, new=True)
-        else:
-            task.lines.append(line)
-    task, left = _ended(task, above[::-1])
+            above.append((path, line, task))
+            at = path
     yield task
-    yield Bring("", [], left)
-
-
-def _leave(above: list[tuple[str, str]], folder: str) -> list[tuple[str, str]]:
-    """Take away those of the folders above that do not hold what lies in `folder`, the inner ones first."""
-    left = []
-    while above and above[-1][0] != folder:
-        left.append(above.pop())
-    return left
-
-
-def _ended(task: Bring, left: list[tuple[str, str]]) -> tuple[Bring, list[str]]:
-    """A task with its folder, if this is one and holds nothing else; then the folders left for later."""
-    lines = [line for _, line in left]
-    if task.new and left and left[0][0] == task.folder:
-        return task._replace(whole=lines[0]), lines[1:]
-    return task, lines
+    yield Bring([], [line for _, line, _ in above[::-1]])
 
 
 def _wide_back(mode: int) -> int:
@@ -716,16 +765,23 @@ def _is_whole(descriptor: int, listed: Entry) -> bool:
     return tree.read_digest(descriptor, listed.size) == listed.digest
 
 
-def _made_folder(top: int, path: str, *, new: bool) -> int:
+def _folder_or_why(top: int, path: str) -> int | OSError:
+    """Open a folder, or tell what speaks against it."""
+    try:
+        return tree.open_folder(top, path)
+    except OSError as error:
+        return error
+
+
+def _made_folder(top: int, path: str) -> int:
     """Open a folder below the root that may have to be made, as those above it; the caller closes it."""
-    if not new or not path:
-        try:
-            return tree.open_folder(top, path)
-        except (FileNotFoundError, NotADirectoryError):
-            if not path:
-                raise
+    try:
+        return tree.open_folder(top, path)
+    except (FileNotFoundError, NotADirectoryError):
+        if not path:
+            raise
     above, _, name = path.rpartition("/")
-    with tree.closed(_made_folder(top, above, new=False)) as outer:
+    with tree.closed(_made_folder(top, above)) as outer:
         _make_folder(name, outer)
         return tree.open_folder(outer, name)
 

@@ -5,6 +5,7 @@ Format: mtree(5) of NetBSD, one entry a line, its path from the root first. Byte
 that are no UTF-8.
 """
 
+import functools
 import os
 import re
 import sys
@@ -22,7 +23,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9._/+,:@%~^-]*")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 _NAMES = "names:"  # a tag, because `nlink` would be held against the copy, where each name has content of its own
 _LINE = re.compile(
-    r"\./(\S+) type=(file|dir|link) mode=([0-7]+) uid=(\d+) gid=(\d+) time=(-?\d+)\.(\d{9})"
+    r"\./(\S+) (type=(?:file|dir|link) mode=[0-7]+ uid=\d+ gid=\d+) time=(-?\d+)\.(\d{9})"
     rf"(?:(?: size=(\d+) sha256digest=(\S*)(?: tags={_NAMES}(\d+))?| link=(\S*)))?\n?",
     re.ASCII,
 )
@@ -161,21 +162,18 @@ def entry(line: str) -> Entry:
     found = _LINE.fullmatch(line)
     if found is None:
         raise ValueError(line)
-    path, kind, mode, uid, gid, seconds, nanoseconds, size, digest, names, target = found.groups("")
+    path, facts, seconds, nanoseconds, size, digest, names, target = found.groups("")
     if "\\" in line:
         path, target = _unescape(path), _unescape(target)
-    return Entry(
-        path,
-        kind,
-        int(mode, 8),
-        int(uid),
-        int(gid),
-        int(seconds) * 10**9 + int(nanoseconds),
-        int(size or 0),
-        target,
-        digest,
-        int(names or 1),
-    )
+    mtime_ns = int(seconds) * 10**9 + int(nanoseconds)
+    return Entry(path, *_facts(facts), mtime_ns, int(size) if size else 0, target, digest, int(names) if names else 1)
+
+
+@functools.lru_cache
+def _facts(text: str) -> tuple[str, int, int, int]:
+    """Read kind, mode, owner and group, which many entries share."""
+    kind, mode, uid, gid = (word.partition("=")[2] for word in text.split(" "))
+    return kind, int(mode, 8), int(uid), int(gid)
 
 
 def _escape(text: str) -> str:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
-from itertools import groupby, islice
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -97,6 +97,7 @@ Taken = Entry | Lost
 Sums = tuple[int, int, int, int, int]  # of a Tally: files, folders, links, bytes, fingerprint
 Task = Folder | Names
 Read = TypeVar("Read")
+Of = TypeVar("Of")
 Stream = int | OSError | None  # a file that was opened, or why not; None for what is no file
 Take = Callable[[str, str, str, Stream], Taken | More]  # of a path, its name and its kind
 
@@ -268,33 +269,39 @@ def take_each(folder: str, opened: Iterable[tuple[Named, Stream]], take: Take) -
 
 
 def streams(here: int, leaves: Iterable[Named], known: Container[str] = ()) -> Iterator[tuple[Named, Stream]]:
-    """Open the files of a folder some ahead of their reader, so that the system reads them meanwhile.
+    """Open the files of a folder some ahead of their reader.
 
     Of the `known` ones nothing is read ahead: they may not be read at all.
     """
-    rest = iter(leaves)
-    ahead: deque[tuple[Named, Stream]] = deque()
+    return ahead(
+        (leaf, opened(here, leaf[0], ask=leaf[0] not in known) if leaf[1] == FILE else None) for leaf in leaves
+    )
+
+
+def ahead(files: Iterator[tuple[Of, Stream]]) -> Iterator[tuple[Of, Stream]]:
+    """Have files opened some ahead of their reader, so that the system reads them meanwhile; each is closed here."""
+    waiting: deque[tuple[Of, Stream]] = deque()
     try:
-        ahead.extend((leaf, _open(here, leaf, known)) for leaf in islice(rest, _OPEN_AHEAD))
-        while ahead:
-            yield ahead[0]
-            _close(ahead.popleft()[1])
-            if leaf := next(rest, None):
-                ahead.append((leaf, _open(here, leaf, known)))
+        for each in files:
+            waiting.append(each)
+            if len(waiting) > _OPEN_AHEAD:
+                yield waiting[0]
+                close(waiting.popleft()[1])
+        while waiting:
+            yield waiting[0]
+            close(waiting.popleft()[1])
     finally:
-        for _, stream in ahead:
-            _close(stream)
+        for _, stream in waiting:
+            close(stream)
 
 
-def _open(here: int, leaf: Named, known: Container[str]) -> Stream:
-    name, kind = leaf
-    if kind != FILE:
-        return None
+def opened(here: int, name: str, *, ask: bool) -> Stream:
+    """Open a file of a folder, and `ask` the system to read it."""
     try:
         descriptor = os.open(name, READ, dir_fd=here)
     except OSError as error:
         return error
-    if name not in known:
+    if ask:
         _ask(descriptor, 0)
     return descriptor
 
@@ -307,7 +314,8 @@ def _ask(descriptor: int, start: int) -> None:
         pass
 
 
-def _close(stream: Stream) -> None:
+def close(stream: Stream) -> None:
+    """Close what was opened, if it was."""
     if isinstance(stream, int):
         os.close(stream)
 

@@ -692,13 +692,28 @@ def test_a_listing_that_leads_out_of_the_tree_is_refused(listed, tmp_path):
     assert not (tmp_path / "evil").exists()
 
 
-@pytest.mark.parametrize("listed", [[entry("b"), entry("a")], [entry("a", LINK, target="b"), entry("a", FOLDER)]])
-def test_a_listing_that_is_not_in_its_order_is_refused(listed, tmp_path):
-    (tmp_path / "target").mkdir()
-    (tmp_path / "b").touch()
+@pytest.mark.parametrize("together", [1, tree.TOGETHER])
+@pytest.mark.parametrize(
+    "listed",
+    [
+        [entry("b"), entry("a")],
+        [entry("a", LINK, target="b"), entry("a", FOLDER)],
+        [entry("a"), entry("a")],
+        [entry("b", FOLDER), entry("b/\u20ac"), entry("a")],
+    ],
+    ids=lambda listed: " ".join(entry.path for entry in listed),
+)
+def test_a_listing_that_is_not_in_its_order_is_refused(listed, together, tmp_path, monkeypatch):
+    monkeypatch.setattr(copier, "TOGETHER", together)
+    for each in listed:
+        if each.kind == FILE:
+            (tmp_path / "source" / each.path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "source" / each.path).touch()
+    for name in ("source", "target"):
+        (tmp_path / name).mkdir(exist_ok=True)
 
     with pytest.raises(errors.BackupDamaged, match="'a' is not in its order, or there twice"):
-        back(listed, tmp_path, tmp_path / "target")
+        back(listed, tmp_path / "source", tmp_path / "target")
 
 
 @pytest.mark.parametrize("damage", [flip, truncate, extend], ids=lambda damage: damage.__name__)
@@ -741,9 +756,9 @@ def test_without_digests_a_tree_is_restored_as_it_is_read(source, tmp_path):
     assert seen(tmp_path / "target") == [as_restored(entry) for entry in entries]
 
 
-@given(trees, st.integers(0, 9))
-@settings(max_examples=20, deadline=None)
-def test_large_files_that_are_tasks_of_their_own_change_nothing(content, large):
+@given(trees, st.integers(0, 9), st.integers(1, 5), st.sampled_from([0, 0, 0, 3]))
+@settings(max_examples=40, deadline=None)
+def test_however_a_tree_is_cut_into_tasks_it_is_the_same(content, large, together, workers):
     with folders("source", "copy", "one", "other") as (source, copy, one, other):
         listing = written(out(build(source, content), copy))
         entries = list(mtree.parse(listing))
@@ -751,8 +766,10 @@ def test_large_files_that_are_tasks_of_their_own_change_nothing(content, large):
         with pytest.MonkeyPatch.context() as patch:
             for module, name in ((tree, "LARGE"), (copier, "LARGE"), (copier, "BLOCK")):
                 patch.setattr(module, name, large)
-            again = written(out(source, copy))
-            counted = back(entries, copy, other, meter := Meter())
+            for module in (tree, copier):
+                patch.setattr(module, "TOGETHER", together)
+            again = written(out(source, copy, workers=workers))
+            counted = back(entries, copy, other, meter := Meter(), workers=workers)
 
         assert again == listing
         assert seen(other) == seen(one)
@@ -872,17 +889,19 @@ def test_a_copy_out_that_was_killed_ends_as_one_that_was_not(content, fuse, data
         assert list(tree.compare(mtree.parse(listing), copy, digests=True, workers=0)) == []
 
 
-@given(trees, st.integers(0, 12))
+@given(trees, st.integers(0, 12), st.integers(1, 20))
 @settings(max_examples=60, deadline=None)
-def test_a_copy_back_that_was_killed_ends_as_one_that_was_not(content, fuse):
+def test_a_copy_back_that_was_killed_ends_as_one_that_was_not(content, fuse, together):
     with folders("source", "copy", "undisturbed", "target") as (source, copy, undisturbed, target):
         entries = out(build(source, content), copy)
         back(entries, copy, undisturbed)
-        with suppress(Killed):
-            back(entries, copy, target, Fuse(fuse))
-        assert damaged(entries, target) == []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(copier, "TOGETHER", together)
+            with suppress(Killed):
+                back(entries, copy, target, Fuse(fuse))
+            assert damaged(entries, target) == []
 
-        back(entries, copy, target, again=True)
+            back(entries, copy, target, again=True)
 
         assert seen(target) == seen(undisturbed)
         assert list(tree.compare(entries, target, digests=True, workers=0)) == []

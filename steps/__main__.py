@@ -18,7 +18,7 @@ from steps.backing_up import backup_phases
 from steps.claims import Workflow
 from steps.restoring import restore_phases
 from steps.result import Failure, Operation, Result
-from steps.run import FOLDER, Run
+from steps.run import FOLDER, ONLY, Run
 
 log = logging.getLogger("steps")
 
@@ -72,12 +72,13 @@ cli.add_command(restore_phases)
 @click.option("--began", default="", help="When the workflow was made.")
 @click.option("--failures", required=True, help="{{workflow.failures}} as Argo gives it.")
 @click.option("--advice", required=True, help="What to do next.")
+@click.option("--plan", default="", help="only: a mere plan, which leaves no evidence.")
 @click.option("--pod", default="", help="The pod that runs this.")
 @click.pass_obj
 def report(  # noqa: PLR0913  what a workflow says of itself at its end
-    run: Run, operation: Operation, claim: str, began: str, failures: str, advice: str, pod: str
+    run: Run, operation: Operation, claim: str, began: str, failures: str, advice: str, plan: str, pod: str
 ) -> None:
-    """Say what failed and what to do next, here and in the evidence; never fails itself."""
+    """Say what failed and what to do next, here and, if it was not a mere plan, in the evidence; never fails itself."""
     failed: list[outcome.Failure] = []
     held_back: list[str] = []
     try:
@@ -88,6 +89,8 @@ def report(  # noqa: PLR0913  what a workflow says of itself at its end
         text = f"workflow {run.workflow.name} did not succeed ({type(error).__name__} while asking why); {advice}"
     log.info(text)
     run.output(report=text)
+    if plan == ONLY:
+        return
 
     def fail(found: Result) -> Result:
         return found.failed((Failure(phase=item.phase, sentence=item.sentence) for item in failed), held_back, advice)

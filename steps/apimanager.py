@@ -51,17 +51,15 @@ def named(cluster: Cluster, name: str) -> Object:
     return found
 
 
-def check(apimanager: Object, *, external: bool = False) -> None:
-    """See that a backup can hold what the installation consists of; `external`: but for System's files, in S3.
+def check_databases(apimanager: Object) -> None:
+    """See that the databases, which no backup holds, are the user's.
 
     Raises:
-        errors.DatabasesNotExternal, errors.FileStorageInS3, errors.FileStorageInClaim
+        errors.DatabasesNotExternal
 
     """
-    name = apimanager["metadata"]["name"]
     if internal := internal_databases(apimanager["spec"]):
-        raise errors.DatabasesNotExternal(name, internal)
-    check_files(apimanager, external=external)
+        raise errors.DatabasesNotExternal(apimanager["metadata"]["name"], internal)
 
 
 def check_files(apimanager: Object, *, external: bool) -> None:

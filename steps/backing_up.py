@@ -11,13 +11,13 @@ from steps import (
     __version__,
     apimanager,
     backup,
+    backup_plan,
     claims,
     configmaps,
     errors,
     file_storage,
     manifest,
     marks,
-    prerequisites,
     references,
     result,
     seal,
@@ -33,6 +33,7 @@ from steps.run import (
     backup_option,
     claim_option,
     claim_wait_option,
+    plan_option,
     progress,
     told_phase,
     workers_option,
@@ -53,6 +54,7 @@ def backup_phases() -> None:
 @click.option("--volume-name", default="", help="An existing PersistentVolume.")
 @click.option("--file-storage", type=click.Choice(["", marks.EXTERNAL]), default="", help="external: in S3, not saved.")
 @workers_option(told=False)
+@plan_option
 @claim_wait_option
 @click.pass_obj
 def backup_prepare(  # noqa: PLR0913  one argument a workflow parameter
@@ -62,25 +64,30 @@ def backup_prepare(  # noqa: PLR0913  one argument a workflow parameter
     storage_class: str,
     volume_name: str,
     file_storage: str,
+    plan_only: bool,
     claim_wait_s: float,
 ) -> None:
-    """Check all that can be checked before anything is written, then create the claim."""
+    """Plan the backup, refuse what speaks against it, then create the claim."""
     cluster = run.cluster()
     external = file_storage == marks.EXTERNAL
-    wanted = Wanted(name or run.workflow.name, storage_request, storage_class, volume_name, external)
-    found, placement = prerequisites.check_backup(cluster, wanted, run.workflow)
-    if claims.check_free(cluster, wanted.name, run.workflow) is None:
-        claims.create_backup(cluster, wanted, found, run.workflow)
-    claims.wait_for_volume(cluster, wanted.name, claim_wait_s)
+    called = name if plan_only else name or run.workflow.name
+    wanted = Wanted(called, storage_request, storage_class, volume_name, external)
+    planned = backup_plan.of(cluster, wanted, run.workflow)
+    run.output(digest=planned.plan.digest, summary=planned.plan.summary)
+    if plan_only:
+        planned.plan.check()
+    else:
+        backup_plan.prepare(cluster, planned, wanted, run.workflow)
+        claims.wait_for_volume(cluster, wanted.name, claim_wait_s)
+        run.tell_times("prepared")
+        log.info("prepared: backup %s", wanted.name)
     run.output(
-        backupPersistentVolumeClaimName=wanted.name,
-        apiManagerSourceName=found["metadata"]["name"],
-        node_operator=placement.operator,
-        node=placement.node,
+        backupPersistentVolumeClaimName="" if plan_only else wanted.name,
+        apiManagerSourceName=planned.apimanager["metadata"]["name"],
+        node_operator=planned.placement.operator,
+        node=planned.placement.node,
         file_storage=marks.place(external=external),
     )
-    run.tell_times("prepared")
-    log.info("prepared: backup %s of APIManager %s", wanted.name, found["metadata"]["name"])
 
 
 _apimanager_option = click.option("--apimanager", "name", required=True, help="Name of the APIManager.")

@@ -44,6 +44,7 @@ class Placement(NamedTuple):
 
 
 ANYWHERE = Placement("NotIn", "no-node")
+NOBODY = Workflow("-", "-")  # no workflow: no label can have this value
 
 
 def check_name(name: str) -> None:
@@ -168,9 +169,10 @@ def check_free(cluster: Cluster, name: str, workflow: Workflow) -> Object | None
     """None where the name is free, the claim where this very workflow made it.
 
     Raises:
-        errors.ClaimTaken, errors.ClaimGoingAway
+        errors.BadName, errors.ClaimTaken, errors.ClaimGoingAway
 
     """
+    check_name(name)
     claim = cluster.get(CLAIM, name)
     if claim is None:
         return None
@@ -182,13 +184,24 @@ def check_free(cluster: Cluster, name: str, workflow: Workflow) -> Object | None
 
 
 class Wanted(NamedTuple):
-    """The claim of a new backup; an empty class means the cluster's default, `external` that it holds no files."""
+    """The claim of a new backup; an empty class means the cluster's default, `external` that it holds no files.
+
+    In a plan an empty name is that of the workflow to come.
+    """
 
     name: str
     storage_request: str
     storage_class: str
     volume_name: str
     external: bool = False
+
+    @property
+    def spec(self) -> Object:
+        """The spec of the claim."""
+        spec = spec_of(_ONCE, self.storage_request, self.storage_class)
+        if self.volume_name:  # never the default class: it would keep the claim from this volume
+            spec |= {"volumeName": self.volume_name, "storageClassName": self.storage_class}
+        return spec
 
 
 def create_backup(cluster: Cluster, wanted: Wanted, apimanager: Object, workflow: Workflow) -> Object:
@@ -214,10 +227,7 @@ def create_backup(cluster: Cluster, wanted: Wanted, apimanager: Object, workflow
         installation.BACKUP_UID: workflow.uid,
         marks.STARTED: utc(datetime.now(UTC)),
     }
-    spec = spec_of(_ONCE, wanted.storage_request, wanted.storage_class)
-    if wanted.volume_name:  # never the default class: it would keep the claim from this volume
-        spec |= {"volumeName": wanted.volume_name, "storageClassName": wanted.storage_class}
-    created = cluster.create(CLAIM, new(wanted.name, labels, annotations, spec))
+    created = cluster.create(CLAIM, new(wanted.name, labels, annotations, wanted.spec))
     log.info("PersistentVolumeClaim %s: created, %s", wanted.name, wanted.storage_request)
     return created
 
@@ -282,6 +292,16 @@ def spec_of(access_mode: str, request: str, storage_class: str) -> Object:
     """The spec of a new claim; an empty class means the cluster's default."""
     spec: Object = {"accessModes": [access_mode], "resources": {"requests": {"storage": request}}}
     return {**spec, "storageClassName": storage_class} if storage_class else spec
+
+
+def told(claim: Object) -> str:
+    """A claim in words: its size, what it was asked for where it has none yet, how it can be mounted, its class."""
+    spec = claim["spec"]
+    capacity = ((claim.get("status") or {}).get("capacity") or {}).get("storage")
+    name = spec.get("storageClassName")
+    of_class = {None: "of the default class", "": "of no class"}.get(name, f"of class {name}")
+    volume = [f"on volume {spec['volumeName']}"] if spec.get("volumeName") and not capacity else []
+    return ", ".join([capacity or spec["resources"]["requests"]["storage"], *spec["accessModes"], of_class, *volume])
 
 
 def new(name: str, labels: dict[str, str], annotations: dict[str, str], spec: Object) -> Object:

@@ -7,42 +7,35 @@ the service discovery): its backup passes over them.
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from steps import errors, installation, marks, objects, volume
+from steps import installation, marks, objects, selection, volume
 from steps.backup import Backup
 from steps.cluster import Cluster, Object
 from steps.installation import CONFIGMAP
 from steps.manifest import Report
 from steps.objects import Standing
 from steps.references import Reference, names, of_kind
+from steps.selection import Selection
 
 
-def check(cluster: Cluster, named: Sequence[Reference] = ()) -> None:
-    """See that every ConfigMap of the set is there, and those that the APIManager names.
-
-    Raises:
-        errors.ObjectsMissing; as `objects.check`
-
-    """
-    if missing := [name for name in installation.CONFIGMAPS if cluster.get(CONFIGMAP, name) is None]:
-        raise errors.ObjectsMissing(CONFIGMAP.name, missing, cluster.namespace)
-    objects.check(cluster, of_kind(named, CONFIGMAP))
+def to_save(named: Sequence[Reference] = ()) -> list[Selection]:
+    """The four, and those that the APIManager names."""
+    of_configmaps = of_kind(named, CONFIGMAP)
+    made_again = installation.EDITED_CONFIGMAPS  # by the operator, where one is gone
+    more = [*made_again, *names(of_configmaps, CONFIGMAP)]
+    return [
+        Selection(CONFIGMAP, volume.CONFIGMAPS, installation.CONFIGMAPS),
+        Selection(CONFIGMAP, volume.REFERENCED_CONFIGMAPS, more, optional=made_again, named=of_configmaps),
+    ]
 
 
 def save(cluster: Cluster, root: Path, named: Sequence[Reference] = ()) -> Report:
     """Save the four, and those that the APIManager names.
 
     Raises:
-        errors.ObjectsMissing; as `objects.check`
+        as `selection.save`
 
     """
-    objects.check(cluster, of_kind(named, CONFIGMAP))
-    saved = objects.save_all(cluster, CONFIGMAP, installation.CONFIGMAPS, root, volume.CONFIGMAPS)
-    more = [*installation.EDITED_CONFIGMAPS, *names(named, CONFIGMAP)]
-    made_again = installation.EDITED_CONFIGMAPS  # by the operator, where one is gone
-    return Report(
-        objects=saved
-        | objects.save_all(cluster, CONFIGMAP, more, root, volume.REFERENCED_CONFIGMAPS, optional=made_again)
-    )
+    return Report(objects=selection.save(to_save(named), cluster, root))
 
 
 def to_restore(backup: Backup) -> list[Object]:

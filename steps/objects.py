@@ -53,9 +53,14 @@ def clean(obj: Object) -> Object:
     return {**kept, "metadata": metadata}
 
 
+def content(obj: Object) -> bytes:
+    """An object as it lies on the volume."""
+    return volume.as_json(clean(obj))
+
+
 def save(root: Path, path: str, obj: Object) -> Digest:
     """Write one object to the volume and return the digest of the bytes as they came from the source."""
-    data = volume.as_json(clean(obj))
+    data = content(obj)
     volume.write(root, path, data)
     return Digest(size=len(data), sha256=hashlib.sha256(data).hexdigest())
 
@@ -89,17 +94,6 @@ def save_all(
     return saved
 
 
-def check(cluster: Cluster, references: Iterable[Reference]) -> None:
-    """See that what an APIManager names is there and may be read.
-
-    Raises:
-        errors.ReferencesMissing; as `absent`
-
-    """
-    if missing := absent(cluster, references):
-        raise errors.ReferencesMissing([str(each) for each in missing], cluster.namespace)
-
-
 def absent(cluster: Cluster, references: Iterable[Reference]) -> list[Reference]:
     """Those that lead to nothing in the namespace.
 
@@ -107,18 +101,39 @@ def absent(cluster: Cluster, references: Iterable[Reference]) -> list[Reference]
         errors.NamesNotAllowed: the Role lacks names, all of them are in the sentence.
 
     """
-    missing, refused = [], []
-    for each in references:
+    all_of_them = list(references)
+    missing = set()
+    for kind in (installation.SECRET, installation.CONFIGMAP):
+        looked = look(cluster, kind, names(all_of_them, kind))
+        if looked.refused:
+            raise errors.NamesNotAllowed(kind.resource, list(looked.refused), cluster.namespace)
+        missing |= {(kind, name) for name in looked.missing}
+    return [each for each in all_of_them if (each.kind, each.name) in missing]
+
+
+class Looked(NamedTuple):
+    """What is there of some names of a kind, and the refusals to say so."""
+
+    found: dict[str, Object]
+    missing: list[str]
+    refused: dict[str, errors.NotAllowed]
+
+
+def look(cluster: Cluster, kind: Kind, names: Iterable[str]) -> Looked:
+    """Read the objects of these names."""
+    looked = Looked({}, [], {})
+    for name in names:
         interruption.point()
         try:
-            if cluster.get(each.kind, each.name) is None:
-                missing.append(each)
-        except errors.NotAllowed:
-            refused.append(each)
-    for kind in (installation.SECRET, installation.CONFIGMAP):
-        if named := names(refused, kind):
-            raise errors.NamesNotAllowed(kind.resource, named, cluster.namespace)
-    return missing
+            obj = cluster.get(kind, name)
+        except errors.NotAllowed as error:
+            looked.refused[name] = error
+            continue
+        if obj is None:
+            looked.missing.append(name)
+        else:
+            looked.found[name] = obj
+    return looked
 
 
 def empty_keys(obj: Object, required: Iterable[str]) -> list[str]:

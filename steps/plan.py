@@ -1,12 +1,13 @@
-"""What a restore is going to do, line by line, before it does anything: read by a person, and held to by the phases.
+"""What is going to be done, line by line, before anything is: read by a person, and held to by the phases.
 
-A plan is what the namespace and the backup say together at one moment. Its digest stays the same while a restore of
-this very backup goes on, since what that has made counts as what it makes: so a workflow that was retried still acts
+A plan is what the namespace, and for a restore the backup, say at one moment. Its digest stays the same while a restore
+of this very backup goes on, since what that has made counts as what it makes: so a workflow that was retried still acts
 by the plan that was approved.
 """
 
 import hashlib
 import json
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from typing import NamedTuple, TypeVar
 from steps import errors
 from steps.objects import Standing, State
 
+log = logging.getLogger(__name__)
+
 Found = TypeVar("Found")
 
 
@@ -23,6 +26,9 @@ class Does(Enum):
     """What happens to a thing; the word is what a person reads."""
 
     CREATE = "create"
+    SAVE = "save"
+    RECORD = "record"
+    ABSENT = "absent"
     SAME = "same"
     DIFFERS = "differs"
     REFUSED = "refused"
@@ -50,16 +56,17 @@ class Line(NamedTuple):
     does: Does
     what: str
     how: str = ""
-    done: bool = False  # by a restore of this backup
+    done: bool = False  # before, by the same
 
 
 @dataclass
 class Plan:
     """All lines in the order of the action, and what speaks against it."""
 
-    backup: str  # the digest of its manifest
+    of: str  # the digest of a backup's manifest, or the namespace of an installation
     lines: list[Line] = field(default_factory=list)
     objections: list[errors.PhaseError] = field(default_factory=list)
+    maker: str = "a restore of this backup"  # of what is done
 
     def add(self, does: Does, what: str, how: str = "", *, done: bool = False) -> None:
         """Put a line at the end."""
@@ -77,14 +84,27 @@ class Plan:
         self.add(Does.WARNING, what, f"{controller} owns it and may put back what its repository says")
 
     def ask(self, what: str, look: Callable[[], Found]) -> Found | None:
-        """Look, and note what that raises, with a line if it is about `what`: a person would rather see all at once."""
+        """Look, and note what that raises, with a line if it is about `what`: a person would rather see all at once.
+
+        Raises:
+            errors.NoAnswer, errors.Interrupted: these speak against nothing, and to go on asking takes long.
+
+        """
         try:
             return look()
+        except (errors.NoAnswer, errors.Interrupted):
+            raise
         except errors.PhaseError as error:
             self.objections.append(error)
             if what:
                 self.add(Does.REFUSED, what, str(error))
             return None
+
+    def check(self) -> None:
+        """Say all lines, and pass if nothing speaks against it; raises the first objection."""
+        for line in self.text():
+            log.info(line)
+        self.refuse()
 
     def refuse(self) -> None:
         """Pass if nothing speaks against it; raises the first objection."""
@@ -93,8 +113,8 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the backup and of all lines, in hexadecimal digits."""
-        told = [self.backup, *([line.does.value, line.what, line.how] for line in self.lines)]
+        """SHA-256 of what it is of and of all lines, in hexadecimal digits."""
+        told = [self.of, *([line.does.value, line.what, line.how] for line in self.lines)]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
     @property
@@ -108,7 +128,7 @@ class Plan:
         words = max((len(line.does.value) for line in self.lines), default=0)
         names = max((len(line.what) for line in self.lines), default=0)
         for does, what, how, done in self.lines:
-            said = f"{how} (a restore of this backup made it)".strip() if done else how
+            said = f"{how} ({self.maker} made it)".strip() if done else how
             yield f"{does.value:<{words}}  {what:<{names}}  {said}".rstrip()
         yield f"plan {self.digest}: {self.summary}"
 

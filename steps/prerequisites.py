@@ -1,14 +1,13 @@
-"""What must be true before a backup is written, and before a restore harms anything.
+"""What must be true before a restore harms anything.
 
 The operator checks next to nothing of this; its documentation asks the person to.
 """
 
-import logging
 from collections.abc import Collection
 
-from steps import apimanager, claims, configmaps, errors, installation, marks, objects, references, secrets, volume
+from steps import claims, errors, installation, marks, objects, secrets, volume
 from steps.backup import Backup, minor
-from steps.claims import Placement, Wanted, Workflow
+from steps.claims import Workflow
 from steps.cluster import Cluster, Object
 from steps.installation import (
     APIMANAGER,
@@ -21,31 +20,6 @@ from steps.installation import (
 )
 from steps.objects import Standing, State
 from steps.secrets import EXPECTED, Databases
-
-log = logging.getLogger(__name__)
-
-
-def check_backup(cluster: Cluster, wanted: Wanted, workflow: Workflow) -> tuple[Object, Placement]:
-    """See that this installation can be backed up to this claim; return the APIManager and where the parts must run.
-
-    Raises:
-        errors.Final: the first thing that speaks against it.
-
-    """
-    claims.check_name(wanted.name)
-    claims.check_size(wanted.storage_request, "storage-request")
-    found = apimanager.find(cluster)
-    apimanager.check(found, external=wanted.external)
-    named = references.of(found)
-    optional, unneeded_keys = apimanager.optional_secrets(found), apimanager.unneeded_keys(found)
-    secrets.check(cluster, optional=optional, unneeded_keys=unneeded_keys, named=named)
-    configmaps.check(cluster, named)
-    claims.check_free(cluster, wanted.name, workflow)
-    if wanted.external:
-        log.info("file-storage: %s; it is not in this backup", apimanager.external(cluster, found))
-        return found, claims.ANYWHERE
-    storage = claims.find(cluster, installation.SYSTEM_STORAGE)
-    return found, claims.placement(cluster, storage, workflow)
 
 
 def check_restore(

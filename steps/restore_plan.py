@@ -98,9 +98,7 @@ def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool) -> R
 
 def check(planned: RestorePlan) -> None:
     """Say a plan with all its lines, and pass if nothing speaks against it; raises its first objection."""
-    for line in planned.plan.text():
-        log.info(line)
-    planned.plan.refuse()
+    planned.plan.check()
 
 
 def prepare(cluster: Cluster, planned: RestorePlan, approved: Iterable[str] = ()) -> list[Line]:
@@ -157,7 +155,7 @@ def _add_files(
         plan.ask(what, lambda: system_storage.check(existing, backup))
     is_ours = existing is not None and backup.mark.on(existing)
     if new is not None and (existing is None or is_ours):
-        plan.add(Does.CREATE, what, system_storage.told(new), done=is_ours)
+        plan.add(Does.CREATE, what, claims.told(new), done=is_ours)
     elif not goes:
         plan.add(Does.SAME, what, "must be empty")
     counts = backup.counts

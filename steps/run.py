@@ -31,6 +31,15 @@ _SPARE_S = 30.0  # for some requests and a sync
 
 claim_option = click.option("--claim", required=True, help="Claim of the backup.")
 backup_option = click.option("--backup", "root", type=FOLDER, required=True, help="Where it is mounted.")
+ONLY = "only"
+plan_option = click.option(
+    "--plan",
+    "plan_only",
+    type=click.Choice(["no", ONLY]),
+    default="no",
+    callback=lambda _context, _option, value: value == ONLY,
+    help="only: say what would be done, and change nothing.",
+)
 claim_wait_option = click.option(
     "--claim-wait-s", type=float, default=30.0, show_default=True, help="How long a claim may take for its volume."
 )

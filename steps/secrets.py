@@ -9,35 +9,23 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from steps import errors, installation, marks, objects, volume
+from steps import errors, installation, marks, objects, selection, volume
 from steps.backup import Backup
 from steps.cluster import Cluster, Object
 from steps.installation import SECRET
 from steps.manifest import Report
 from steps.objects import Standing
 from steps.references import Reference, names, of_kind
+from steps.selection import Selection
 
 
-def check(
-    cluster: Cluster,
-    *,
-    optional: Collection[str],
-    unneeded_keys: Collection[str] = (),
-    named: Sequence[Reference] = (),
-) -> None:
-    """See that every Secret of the set is there and complete, and those that the APIManager names are there.
-
-    Raises:
-        errors.ObjectsMissing, errors.KeysMissing; as `objects.check`
-
-    """
-    found = {name: cluster.get(SECRET, name) for name in installation.SECRETS}
-    if missing := [name for name, obj in found.items() if obj is None and name not in optional]:
-        raise errors.ObjectsMissing(SECRET.name, missing, cluster.namespace)
-    for obj in found.values():
-        if obj is not None:
-            check_keys(obj, cluster.namespace, unneeded_keys)
-    objects.check(cluster, of_kind(named, SECRET))
+def to_save(optional: Collection[str], named: Sequence[Reference] = ()) -> list[Selection]:
+    """The thirteen, of which some may be absent, and those that the APIManager names."""
+    of_secrets = of_kind(named, SECRET)
+    return [
+        Selection(SECRET, volume.SECRETS, installation.SECRETS, optional),
+        Selection(SECRET, volume.REFERENCED_SECRETS, names(of_secrets, SECRET), named=of_secrets),
+    ]
 
 
 def check_keys(obj: Object, namespace: str, unneeded: Collection[str] = ()) -> None:
@@ -57,13 +45,10 @@ def save(cluster: Cluster, root: Path, *, optional: Collection[str], named: Sequ
     """Save the thirteen, and those that the APIManager names.
 
     Raises:
-        errors.ObjectsMissing; as `objects.check`
+        as `selection.save`
 
     """
-    objects.check(cluster, of_kind(named, SECRET))
-    saved = objects.save_all(cluster, SECRET, installation.SECRETS, root, volume.SECRETS, optional=optional)
-    more = objects.save_all(cluster, SECRET, names(named, SECRET), root, volume.REFERENCED_SECRETS)
-    return Report(objects=saved | more)
+    return Report(objects=selection.save(to_save(optional, named), cluster, root))
 
 
 def to_restore(backup: Backup) -> list[Object]:

@@ -43,13 +43,6 @@ def wanted(backup: Backup, asked: Asked) -> Object:
     return claims.new(installation.SYSTEM_STORAGE, {}, backup.mark.annotations(), spec)
 
 
-def told(claim: Object) -> str:
-    """A claim to be made in words."""
-    spec = claim["spec"]
-    of_class = f"of class {spec['storageClassName']}" if spec.get("storageClassName") else "of the default class"
-    return f"{spec['resources']['requests']['storage']}, {spec['accessModes'][0]}, {of_class}"
-
-
 def check(claim: Object, backup: Backup) -> None:
     """See that a system-storage that is there already may take the backup's files.
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from steps.plan import Plan
     from workflows.rehearsal.comparison import Row
 
 Read = TypeVar("Read")
@@ -198,11 +199,54 @@ def plan() -> None:
     """Say what is going to be done, and change nothing."""
 
 
+_namespace_option = click.option(
+    "-n", "--namespace", required=True, metavar="NS", help="Namespace of the 3scale installation, or for it."
+)
+_kubeconfig_option = click.option("--kubeconfig", metavar="FILE", help="Else KUBECONFIG, or ~/.kube/config.")
+_context_option = click.option("--context", default="", metavar="NAME", help="Of the kubeconfig; else its current one.")
+_output_option = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+
+@plan.command("backup")
+@_namespace_option
+@_kubeconfig_option
+@_context_option
+@click.option("--name", default="", help="Name of the backup and of its claim. Empty: the workflow's.")
+@click.option("--storage-request", default="10Gi", show_default=True, help="Size of the claim.")
+@click.option("--storage-class", default="", help="Its class. Empty: the cluster's default.")
+@click.option("--volume-name", default="", metavar="PV", help="An existing, empty PersistentVolume to use.")
+@click.option("--file-storage", type=click.Choice(["", "external"]), default="", help="external: in S3, not saved.")
+@_output_option
+def plan_backup(  # noqa: PLR0913  one argument an option
+    namespace: str,
+    kubeconfig: str | None,
+    context: str,
+    name: str,
+    storage_request: str,
+    storage_class: str,
+    volume_name: str,
+    file_storage: str,
+    output: str,
+) -> None:
+    """Plan the backup of an installation, with your rights."""
+    from steps import backup_plan, errors
+    from steps.claims import NOBODY, Wanted
+    from steps.cluster import Cluster
+
+    wanted = Wanted(name, storage_request, storage_class, volume_name, bool(file_storage))
+    try:
+        cluster = Cluster.connect(namespace, _TIMEOUT_S, kubeconfig or _kubeconfig(), context)
+        planned = backup_plan.of(cluster, wanted, NOBODY).plan
+    except errors.PhaseError as error:
+        _refuse(str(error))
+    _say(planned, output)
+
+
 @plan.command("restore")
 @click.argument("folder", type=_FOLDER, metavar="DIR")
-@click.option("-n", "--namespace", required=True, metavar="NS", help="Namespace to restore into.")
-@click.option("--kubeconfig", metavar="FILE", help="Else KUBECONFIG, or ~/.kube/config.")
-@click.option("--context", default="", metavar="NAME", help="Of the kubeconfig; else its current one.")
+@_namespace_option
+@_kubeconfig_option
+@_context_option
 @click.option("--storage-class", default="", help="Of the new system-storage. Empty: as it was.")
 @click.option("--access-mode", default="", help="Its access mode. Empty: as it was.")
 @click.option("--storage-request", default="", help="Its size. Empty: as it was, or as the data need.")
@@ -212,7 +256,7 @@ def plan() -> None:
 @click.option("--database-overrides", default="", metavar="SECRET", help="Its keys replace the backup's.")
 @click.option("--ready", type=click.Choice(["as-before", "available", "deployments"]), default="as-before")
 @click.option("--wait-minutes", type=click.FloatRange(0, 120), default=60, show_default=True)
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@_output_option
 def plan_restore(  # noqa: PLR0913  one argument an option
     folder: Path,
     namespace: str,
@@ -249,6 +293,11 @@ def plan_restore(  # noqa: PLR0913  one argument an option
         planned = restore_plan.of(cluster, opened, wishes, last_try=True).plan
     except errors.PhaseError as error:
         _refuse(f"{folder}: {error}")
+    _say(planned, output)
+
+
+def _say(planned: "Plan", output: str) -> None:
+    """Show a plan; one that would be refused is."""
     click.echo(json.dumps(planned.as_json(), indent=2) if output == "json" else "\n".join(planned.text()))
     for objection in planned.objections[:1]:
         _refuse(str(objection))

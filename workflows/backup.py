@@ -16,6 +16,8 @@ from workflows.phases import (
     CLAIM,
     EXTERNAL,
     FILE_STORAGE,
+    PLAN,
+    PLAN_ONLY,
     Mount,
     Settings,
     count,
@@ -57,6 +59,7 @@ def backup(settings: Settings) -> WorkflowTemplate:
         claim="name",
         advice=_ADVICE,
     ) as built:
+        acts = f"{built.get_parameter(PLAN).value} != {PLAN_ONLY}"
         prepare = phase(
             settings,
             ["backup", "prepare"],
@@ -69,6 +72,8 @@ def backup(settings: Settings) -> WorkflowTemplate:
                 output("node"),
                 output(FILE_STORAGE),
                 output("prepared", default=""),
+                output("digest", default=""),
+                count("summary"),
             ],
         )
 
@@ -93,7 +98,7 @@ def backup(settings: Settings) -> WorkflowTemplate:
             )
             told = {item: built.get_parameter(item) for item in more}
             files = first.get_parameter(FILE_STORAGE).value
-            when = f"{files} {'!=' if mount else '=='} {EXTERNAL}"
+            when = f"{acts} && {files} {'!=' if mount else '=='} {EXTERNAL}"
             return Task(name=name, template=own, arguments={**made, **told}, when=when)
 
         seal = phase(
@@ -121,7 +126,10 @@ def backup(settings: Settings) -> WorkflowTemplate:
                 part("external", "--apimanager", value(APIMANAGER), mount=None),  # instead of these, without a source
             ]
             last = Task(
-                name="seal", template=seal, arguments={name: first.get_parameter(name) for name in (CLAIM, "prepared")}
+                name="seal",
+                template=seal,
+                arguments={name: first.get_parameter(name) for name in (CLAIM, "prepared")},
+                when=acts,
             )
             for each in parts:
                 first >> each

@@ -28,6 +28,8 @@ class BackupParameters(Parameters):
     file_storage: Literal["", "external"] = Field(default="", alias="file-storage")
     """`external`: System's files lie in S3 and are yours to back up; where, and the Secret for it, are saved. Empty:
     they are copied, and S3 is refused."""
+    plan: Literal["no", "only"] = "no"
+    """`only`: say what the backup would do, and make nothing."""
     workers: Workers = ""
     """How many processes copy System's files side by side. Empty: as suits the processors and the volumes."""
 

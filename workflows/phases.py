@@ -40,6 +40,8 @@ CLAIM_NAME = "claim-name"
 SYSTEM_STORAGE = "system-storage"
 FILE_STORAGE = "file-storage"
 EXTERNAL = "external"  # a value of it: in S3, not in a claim
+PLAN = "plan"
+PLAN_ONLY = "only"  # a value of it: nothing is done
 
 BACKUP_PATH = "/backup"
 FILE_STORAGE_PATH = "/system-filestorage"

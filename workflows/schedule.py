@@ -17,7 +17,8 @@ from workflows.template import PART_OF
 
 NAME = "threescale-backup-schedule"  # Argo allows 52 characters, it adds the time
 _FIELDS = 5
-_OF_ONE_NIGHT = ("name", "volume-name")
+_OF_ONE_NIGHT = "it suits one night only, each backup needs its own"
+_REFUSED = {"name": _OF_ONE_NIGHT, "volume-name": _OF_ONE_NIGHT, "plan": "by night backups are made, not planned"}
 _MISSED_S = 3600  # how late a night may begin after the controller was down
 
 
@@ -31,7 +32,7 @@ def schedule(
     """Build the CronWorkflow; `arguments` are those of each night's backup.
 
     Raises:
-        BadScheduleError: no five fields, no time zone of the IANA database, no argument of a backup or of one only.
+        BadScheduleError: no five fields, no time zone of the IANA database, no argument of a backup by night.
     """
     if not cron.startswith("@") and len(cron.split()) != _FIELDS:
         raise BadScheduleError(f'{cron!r} is no cron schedule: write five fields, for instance "0 2 * * *"')
@@ -58,9 +59,9 @@ def schedule(
 def _check(arguments: Mapping[str, str]) -> None:
     """Refuse what Argo would hand on unread, night after night."""
     known = {str(parameter.name): parameter.enum for parameter in declare(BackupParameters)}
-    for name in _OF_ONE_NIGHT:
+    for name, reason in _REFUSED.items():
         if name in arguments:
-            raise BadScheduleError(f"argument {name}: it suits one night only, each backup needs its own")
+            raise BadScheduleError(f"argument {name}: {reason}")
         del known[name]
     for name, value in arguments.items():
         if name not in known:

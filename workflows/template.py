@@ -7,7 +7,7 @@ from hera.expr import g
 from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
 from hera.workflows.models import Mutex, PodGC, Synchronization, TTLStrategy, WorkflowMetadata
 
-from workflows.phases import Settings, output, phase, pod_security, together, value
+from workflows.phases import PLAN, Settings, output, phase, pod_security, together, value, words
 
 MUTEX = "threescale"
 _DAY_S = 24 * 3600
@@ -49,20 +49,22 @@ def workflow_template(  # noqa: PLR0913  what may differ between the two, nothin
         ttl_strategy=TTLStrategy(seconds_after_success=7 * _DAY_S, seconds_after_failure=30 * _DAY_S),
     ) as template:
         yield template
-        _exit_handler(settings, entrypoint, template.get_parameter(claim), advice)
+        _exit_handler(settings, entrypoint, template.get_parameter(claim), template.get_parameter(PLAN), advice)
 
 
-def _exit_handler(settings: Settings, operation: str, claim: Parameter, advice: str) -> None:
+def _exit_handler(settings: Settings, operation: str, claim: Parameter, asked_for: Parameter, advice: str) -> None:
     """Tell what failed and what to do next, in the evidence too; a good run pays no pod for it."""
     named = Parameter(name="claim", value="", description="Claim of the backup. Empty: called as the workflow.")
     failures = Parameter(name="failures", value="null", description="What failed, as Argo's workflow.failures says it.")
+    plan = Parameter(name=PLAN, value="no", description="only: it was a mere plan, which leaves no evidence.")
     report = phase(
         settings,
         ["report"],
-        inputs=[named, failures],
+        inputs=[named, failures, plan],
         arguments=[
             *("--of", operation, "--claim", value("claim"), "--began", f"{g.workflow.creationTimestamp.RFC3339:$}"),
             *("--failures", value("failures"), "--advice", advice, "--pod", f"{g.pod.name:$}"),
+            *words([PLAN]),
         ],
         outputs=[output("report", default="")],
     )
@@ -70,6 +72,6 @@ def _exit_handler(settings: Settings, operation: str, claim: Parameter, advice: 
         Task(
             name="report",
             template=report,
-            arguments={"claim": claim, "failures": f"{g.workflow.failures:$}"},
+            arguments={"claim": claim, "failures": f"{g.workflow.failures:$}", PLAN: asked_for},
             when=f"{g.workflow.status:$} != Succeeded",
         )

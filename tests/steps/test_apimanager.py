@@ -102,17 +102,14 @@ class TestExternalDatabases:
 
     def test_an_internal_database_is_refused_by_name(self):
         with pytest.raises(errors.DatabasesNotExternal, match="runs system database, system redis, backend redis"):
-            apimanager.check(of({}))
-
-
-EXTERNAL = {"highAvailability": {"enabled": True}}
+            apimanager.check_databases(of({}))
 
 
 def test_file_storage_in_s3_is_refused():
     s3 = {"system": {"fileStorage": {"simpleStorageService": {}}}}
 
     with pytest.raises(errors.FileStorageInS3, match="-p file-storage=external"):
-        apimanager.check(of(EXTERNAL | s3))
+        apimanager.check_files(of(s3), external=False)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +124,7 @@ def test_file_storage_in_s3_is_refused():
     ids=str,
 )
 def test_file_storage_in_a_claim_passes(system):
-    apimanager.check(of(EXTERNAL | system))
+    apimanager.check_files(of(system), external=False)
 
 
 @pytest.mark.parametrize(

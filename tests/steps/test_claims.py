@@ -110,6 +110,19 @@ class TestCreateBackup:
         assert spec["storageClassName"] == expected
         assert spec.get("volumeName", "") == volume_name
 
+    @pytest.mark.parametrize(
+        ("storage_class", "volume_name", "expected"),
+        [
+            ("", "", "10Gi, ReadWriteOnce, of the default class"),
+            ("fast", "", "10Gi, ReadWriteOnce, of class fast"),
+            ("", "old-disk", "10Gi, ReadWriteOnce, of no class, on volume old-disk"),
+        ],
+    )
+    def test_it_is_told_as_it_is_going_to_be(self, storage_class, volume_name, expected):
+        wanted = WANTED._replace(storage_class=storage_class, volume_name=volume_name)
+
+        assert claims.told({"spec": wanted.spec}) == expected
+
     def test_an_apimanager_without_a_version_makes_a_claim_without_that_label(self, empty):
         created = claims.create_backup(empty.connect(), WANTED, {"metadata": {"name": "example", "uid": "u"}}, ME)
 

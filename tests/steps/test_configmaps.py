@@ -42,21 +42,8 @@ def test_one_that_the_apimanager_names_is_saved_and_asked_for(installed, tmp_pat
     named = references.of({"spec": {"luaConfigMapRef": {"name": "mine"}}})
 
     with pytest.raises(errors.ReferencesMissing, match=r"ConfigMap mine \(spec.luaConfigMapRef.name\)"):
-        configmaps.check(installed.connect(), named)
+        configmaps.save(installed.connect(), tmp_path, named)
     obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mine", "namespace": installed.namespace}}
     installed.kubernetes.apply(obj)
 
-    configmaps.check(installed.connect(), named)
     assert "referenced/configmaps/mine.json" in configmaps.save(installed.connect(), tmp_path, named).objects
-
-
-def test_a_complete_set_passes(installed):
-    configmaps.check(installed.connect("threescale-backup"))
-
-
-@pytest.mark.parametrize("name", BOTH)
-def test_a_missing_one_is_refused_by_name(installed, name):
-    installed.kubernetes.delete("configmaps", installed.namespace, name)
-
-    with pytest.raises(errors.ObjectsMissing, match=f"ConfigMap {name} missing"):
-        configmaps.check(installed.connect())

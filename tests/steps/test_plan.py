@@ -7,8 +7,8 @@ from steps.plan import Does, Line, Plan
 SECRET = {"kind": "Secret", "metadata": {"name": "zync"}, "data": {"KEY": "bm90IHRvIGJlIHNlZW4="}}
 
 
-def plan(*lines, backup="abc"):
-    return Plan(backup, lines=[Line(*line) for line in lines])
+def plan(*lines, of="abc"):
+    return Plan(of, lines=[Line(*line) for line in lines])
 
 
 def refuse():
@@ -35,6 +35,12 @@ def test_a_line_that_is_done_says_so_and_leaves_the_digest_as_it_was():
     assert after.digest == before.digest
 
 
+def test_a_line_that_is_done_names_who_did_it():
+    made = Plan("abc", [Line(Does.CREATE, "Secret zync", "", True)], maker="this workflow")
+
+    assert next(made.text()) == "create  Secret zync  (this workflow made it)"
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -42,7 +48,7 @@ def test_a_line_that_is_done_says_so_and_leaves_the_digest_as_it_was():
         plan((Does.CREATE, "Secret apicast", "how")),
         plan((Does.CREATE, "Secret zync", "else")),
         plan((Does.CREATE, "Secret zync", "how"), (Does.SAME, "Secret apicast")),
-        plan((Does.CREATE, "Secret zync", "how"), backup="def"),
+        plan((Does.CREATE, "Secret zync", "how"), of="def"),
     ],
 )
 def test_whatever_is_planned_otherwise_has_another_digest(other):
@@ -78,6 +84,19 @@ def test_what_speaks_against_it_is_a_line_and_the_first_of_it_is_raised():
         made.refuse()
 
     assert [(line.does, line.what) for line in made.lines] == [(Does.REFUSED, "3scale's version")]
+
+
+@pytest.mark.parametrize("error", [errors.NoAnswer("get", "secrets", "zync", "HTTP 503"), errors.Interrupted()])
+def test_where_nobody_can_say_there_is_no_objection_and_no_plan(error):
+    made = Plan("abc")
+
+    def fail():
+        raise error
+
+    with pytest.raises(type(error)):
+        made.ask("Secret zync", fail)
+
+    assert (made.lines, made.objections) == ([], [])
 
 
 def test_a_plan_without_objections_is_not_refused():

@@ -79,17 +79,6 @@ def test_a_reference_to_what_is_not_there_is_refused_with_its_path_before_anythi
     assert not list(tmp_path.rglob("*.json"))
 
 
-def test_what_the_role_does_not_name_ends_with_the_rule_to_add(installed):
-    spec = {"imagePullSecrets": [{"name": "mine"}, {"name": "my-tls"}, {"name": "his"}]}
-
-    with pytest.raises(errors.NamesNotAllowed) as error:
-        secrets.check(installed.connect("threescale-backup"), optional=(), named=references.of({"spec": spec}))
-
-    rule = '{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["his", "mine"], "verbs": ["get"]}'
-    assert f"add to the Role {rule}, or render" in str(error.value)
-    assert error.value.exit_code == 1
-
-
 def test_nine_are_restored_and_the_databases_secrets_are_the_user_s(lost, backup_volume):
     opened = backup.open_at(backup_volume)
 
@@ -112,28 +101,6 @@ def test_zync_may_be_absent_from_a_backup(backup_volume):
     assert names == [*(name for name in NINE if name != "zync"), *NAMED]
 
 
-def test_a_complete_set_passes(installed):
-    secrets.check(installed.connect("threescale-backup"), optional=())
-
-
-def test_a_missing_secret_is_refused_by_name(installed):
-    door = installed.connect()
-    for name in THIRTEEN:
-        before = installed.get("secrets", name)
-        installed.kubernetes.delete("secrets", installed.namespace, name)
-
-        with pytest.raises(errors.ObjectsMissing, match=f"Secret {name} missing"):
-            secrets.check(door, optional=())
-
-        installed.kubernetes.apply(before)
-
-
-def test_a_secret_that_may_be_absent_may_be_absent(installed):
-    installed.kubernetes.delete("secrets", installed.namespace, "zync")
-
-    secrets.check(installed.connect(), optional=["zync"])
-
-
 REQUIRED = [(name, key) for name, keys in installation.REQUIRED_KEYS.items() for key in keys]
 
 
@@ -145,26 +112,6 @@ def test_a_required_key_that_is_missing_or_empty_is_refused_by_name(name, key, v
 
     with pytest.raises(errors.KeysMissing, match=f"Secret {name} in namespace here has no value under {key}:"):
         secrets.check_keys(obj, "here")
-
-
-def test_the_check_looks_into_every_secret(installed):
-    installed.kubernetes.patch("secrets", installed.namespace, "zync", {"data": {"SECRET_KEY_BASE": ""}})
-
-    with pytest.raises(errors.KeysMissing, match=r"Secret zync .* SECRET_KEY_BASE"):
-        secrets.check(installed.connect(), optional=())
-
-
-def test_other_keys_may_be_empty(installed):
-    for name, keys in (("system-smtp", ["address", "password"]), ("system-redis", ["SENTINEL_HOSTS"])):
-        installed.kubernetes.patch("secrets", installed.namespace, name, {"data": dict.fromkeys(keys, "")})
-
-    secrets.check(installed.connect(), optional=())
-
-
-def test_a_key_that_this_installation_does_not_need_may_be_absent(installed):
-    installed.kubernetes.patch("secrets", installed.namespace, "zync", {"data": {"ZYNC_DATABASE_PASSWORD": None}})
-
-    secrets.check(installed.connect(), optional=(), unneeded_keys=["ZYNC_DATABASE_PASSWORD"])
 
 
 def test_the_values_that_are_drawn_once_are_required():

@@ -8,7 +8,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from workflows.__main__ import main
+from workflows.__main__ import main, plan_backup
+from workflows.parameters import BackupParameters
 from workflows.rehearsal import threescale_objects
 
 IMAGE = "registry.example.com/steps:1"
@@ -95,6 +96,7 @@ def test_each_night_s_backup_has_the_arguments_that_were_given() -> None:
         (["--schedule", "0 2 * * *", "--argument", "file-storage=s3"], "'s3' is none of '', 'external'"),
         (["--schedule", "0 2 * * *", "--argument", "name=nightly"], "argument name: it suits one night only"),
         (["--schedule", "0 2 * * *", "--argument", "volume-name=pv1"], "argument volume-name: it suits one night only"),
+        (["--schedule", "0 2 * * *", "--argument", "plan=only"], "argument plan: by night backups are made"),
         (["--schedule", "0 2 * * *", "--argument", "workers=2", "--argument", "workers=4"], "given twice"),
         (["--argument", "storage-request=20Gi"], "say --schedule too"),
         (["--schedule", "2 * * *"], "five fields"),
@@ -182,9 +184,51 @@ def test_an_empty_folder_is_no_backup(tmp_path: Path) -> None:
 
 
 def plan(stage: Any, folder: Path, *arguments: str) -> tuple[int, str, str]:
-    stage.connect("threescale-restore")
-    kubeconfig = str(stage.folder / "kubeconfig-threescale-restore")
-    return run("plan", "restore", str(folder), "-n", stage.namespace, "--kubeconfig", kubeconfig, *arguments)
+    return plan_of(stage, "restore", str(folder), *arguments)
+
+
+def plan_of(stage: Any, operation: str, *arguments: str) -> tuple[int, str, str]:
+    account = f"threescale-{operation}"
+    stage.connect(account)
+    kubeconfig = str(stage.folder / f"kubeconfig-{account}")
+    return run("plan", operation, "-n", stage.namespace, "--kubeconfig", kubeconfig, *arguments)
+
+
+def test_an_administrator_plans_a_backup_with_the_workflow_s_digest(installed: Any) -> None:
+    installed.kubernetes.clear_requests()
+
+    code, out, _ = plan_of(installed, "backup", "--storage-class", "fast")
+    _, told, _ = plan_of(installed, "backup", "--storage-class", "fast", "--output", "json")
+
+    assert code == 0
+    assert installed.kubernetes.writes() == []
+    digest = installed.backup(storage_class="fast", plan="only").node("prepare").outputs["digest"]
+    assert out.splitlines()[-1].startswith(f"plan {digest}: ")
+    assert json.loads(told)["digest"] == digest
+
+
+def test_a_backup_that_would_be_refused_is_planned_and_refused(installed: Any) -> None:
+    installed.kubernetes.delete("secrets", installed.namespace, "system-smtp")
+
+    code, out, err = plan_of(installed, "backup", "--storage-request", "ten")
+
+    assert code == 1
+    assert "refused  Secret system-smtp" in out
+    assert err.startswith("Error: 'ten' is no size for storage-request")
+    assert err.count("\n") == 1
+
+
+def test_a_backup_of_a_cluster_that_is_not_there_is_refused_in_one_sentence(installed: Any) -> None:
+    code, out, err = plan_of(installed, "backup", "--kubeconfig", "/no/such/file")
+
+    assert (code, out) == (1, "")
+    assert err.startswith("Error: no way to reach Kubernetes")
+
+
+def test_a_plan_and_a_workflow_ask_for_a_claim_of_the_same_size() -> None:
+    (asked,) = (option for option in plan_backup.params if option.name == "storage_request")
+
+    assert asked.default == BackupParameters().storage_request
 
 
 def test_an_administrator_plans_a_restore_with_the_workflow_s_digest(lost: Any, backup_volume: Path) -> None:

@@ -55,6 +55,22 @@ def test_without_the_word_it_is_refused_and_nothing_is_written(in_s3):
     assert "nightly" not in in_s3.exists("persistentvolumeclaims")
 
 
+def test_a_plan_says_where_the_files_lie_and_asks_for_no_claim_of_theirs(in_s3):
+    in_s3.connect("threescale-backup")
+    kubeconfig = str(in_s3.folder / "kubeconfig-threescale-backup")
+    command = ["plan", "backup", "-n", in_s3.namespace, "--kubeconfig", kubeconfig]
+
+    asked, unasked = (CliRunner().invoke(main, [*command, *more]) for more in (["--file-storage", "external"], []))
+
+    assert asked.exit_code == 0
+    said = [line.split("  ")[0] for line in asked.stdout.splitlines() if "System FileStorage" in line]
+    assert said == ["left to you"]
+    assert "external, in S3 bucket tenants of eu-south-2 at s3.example.test" in asked.stdout
+    assert unasked.exit_code == 1
+    assert unasked.stderr.count("say so with -p file-storage=external") == 1
+    assert "system-storage" not in unasked.stdout
+
+
 def test_the_word_for_an_installation_that_has_a_claim_is_refused(installed):
     workflow = installed.backup(name="nightly", file_storage="external")
 

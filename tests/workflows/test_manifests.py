@@ -105,6 +105,13 @@ def test_the_success_path_of_a_backup_is_three_levels_deep() -> None:
     }
 
 
+def test_where_a_backup_is_only_planned_nothing_follows() -> None:
+    when = {task["name"]: task.get("when", "") for task in part("backup")["dag"]["tasks"]}
+
+    assert when.pop("prepare") == ""
+    assert {asked.partition(" && ")[0] for asked in when.values()} == {"{{workflow.parameters.plan}} != only"}
+
+
 def test_the_apimanager_is_restored_after_everything_that_the_operator_would_make_up() -> None:
     depends = {task["name"]: task.get("depends", "") for task in part("restore", restore.NAME)["dag"]["tasks"]}
 

@@ -2,8 +2,11 @@
 
 import pytest
 
+from steps import installation
+from workflows.phases import CLAIM
 from workflows.rehearsal import threescale_objects
 
+SAVING = ("secrets", "configmaps", "apimanager", "file-storage", "external", "seal")
 ACTING = ("file-storage", "secrets", "configmaps", "apimanager", "routes")
 
 
@@ -21,6 +24,55 @@ def put_zync(stage):
     for secret in threescale_objects.sample("secrets", stage.namespace):
         if secret["metadata"]["name"] == "zync":
             stage.kubernetes.apply(secret)
+
+
+def test_a_backup_s_plan_alone_is_said_and_makes_nothing(installed):
+    installed.kubernetes.clear_requests()
+
+    workflow = installed.backup(name="nightly", plan="only")
+
+    assert workflow.phase == "Succeeded", workflow.message
+    told = workflow.node("prepare")
+    assert told.outputs["digest"] in told.attempts[-1].log
+    assert told.outputs["summary"] in told.attempts[-1].log
+    assert {phases(workflow)[name] for name in SAVING} == {"Skipped"}
+    assert workflow.outputs[CLAIM] == ""
+    assert installed.kubernetes.writes() == []
+
+
+def test_a_backup_s_plan_that_would_be_refused_fails_and_is_no_evidence_of_a_backup(installed):
+    installed.kubernetes.delete("secrets", installed.namespace, "my-policy")
+    installed.kubernetes.clear_requests()
+
+    workflow = installed.backup(plan="only")
+
+    assert workflow.phase == "Failed"
+    attempt = workflow.node("prepare").attempts[-1]
+    assert "names what is not in namespace threescale: Secret my-policy" in attempt.message
+    assert "record " in attempt.log
+    assert attempt.message in workflow.node("report").outputs["report"]
+    assert installed.kubernetes.writes() == []
+    assert installed.get("configmaps", installation.BACKUP_RESULTS) is None
+
+
+@pytest.mark.thorough
+def test_a_mistyped_word_of_a_backup_is_refused_and_reported(installed):
+    workflow = installed.backup(plan="onyl")
+
+    assert workflow.phase == "Failed"
+    assert "'onyl' is not one of 'no', 'only'" in workflow.node("prepare").attempts[-1].message
+    assert "'onyl'" in workflow.node("report").outputs["report"]
+
+
+@pytest.mark.thorough
+def test_a_backup_says_the_plan_that_it_goes_by(installed):
+    digest = installed.backup(name="nightly", plan="only").node("prepare").outputs["digest"]
+
+    workflow = installed.backup(name="nightly")
+
+    assert workflow.phase == "Succeeded", workflow.message
+    assert workflow.node("prepare").outputs["digest"] == digest
+    assert f"plan {digest}" in workflow.node("prepare").attempts[-1].log
 
 
 @pytest.mark.lesson(5)
@@ -48,6 +100,7 @@ def test_a_plan_that_would_be_refused_fails_with_that_sentence_after_all_its_lin
     attempt = workflow.node("plan").attempts[-1]
     assert "holds other values than the backup (Secret zync: DATABASE_URL)" in attempt.message
     assert "wait " in attempt.log
+    assert lost.get("configmaps", installation.RESTORE_RESULTS) is None
 
 
 def test_a_plan_is_made_of_what_would_be_refused_before_the_backup_is_mounted_too(lost):

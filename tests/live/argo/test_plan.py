@@ -5,9 +5,11 @@ import pytest
 from tests.live.argo.argo import Argo
 from tests.live.installation import Operator
 from tests.live.stage import Stage
+from workflows.phases import CLAIM
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("program")]
 
+SAVING = ("secrets", "configmaps", "apimanager", "file-storage", "external", "seal")
 ACTING = ("file-storage", "secrets", "configmaps", "apimanager", "routes")
 MADE_BY_A_RESTORE = ("apimanagers", "persistentvolumeclaims", "configmaps", "secrets")
 EVIDENCE = "threescale-restore-results"
@@ -27,6 +29,19 @@ def lose(stage: Stage, argo: Argo) -> None:
     stage.kubernetes.delete("workflows", stage.namespace, backup.name)
     stage.installation.lose()
     stage.installation.give_database_secrets()
+
+
+def test_a_backup_that_is_only_planned_makes_nothing(live: Stage, argo: Argo) -> None:
+    live.installation.install()
+    before = there(live)
+
+    planned = argo.wait(argo.backup(name="nightly", plan="only"))
+
+    assert planned.phase == "Succeeded", planned.failures()
+    assert {planned.phase_of(name) for name in SAVING} == {"Skipped"}
+    assert planned.node("prepare(0)").outputs["digest"]
+    assert planned.outputs.get(CLAIM, "") == ""
+    assert there(live) == before
 
 
 def test_what_was_planned_and_approved_is_done_and_nothing_before(live: Stage, argo: Argo) -> None:

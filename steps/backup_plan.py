@@ -1,0 +1,128 @@
+"""The plan of a backup, and what is done first by it.
+
+All that can be known before anything is written is asked for here. The claim is what a backup then makes first, because
+the next pods mount it.
+"""
+
+from collections.abc import Collection
+from functools import partial
+from typing import NamedTuple
+
+from steps import apimanager, claims, configmaps, installation, objects, references, secrets
+from steps.claims import ANYWHERE, Placement, Wanted, Workflow
+from steps.cluster import Cluster, Object
+from steps.installation import APIMANAGER, CLAIM, SECRET
+from steps.manifest import External
+from steps.objects import named
+from steps.plan import Does, Plan
+from steps.selection import Selection
+
+_FILES = "System FileStorage"
+
+
+class BackupPlan(NamedTuple):
+    """A plan, and what the phases need to act by it."""
+
+    plan: Plan
+    apimanager: Object  # empty where there is not one
+    placement: Placement = ANYWHERE  # of the parts
+    claim_is_made: bool = False  # by this workflow
+
+
+def of(cluster: Cluster, wanted: Wanted, workflow: Workflow) -> BackupPlan:
+    """Plan a backup; what speaks against it is among the plan's objections.
+
+    Raises:
+        errors.NoAnswer, errors.Interrupted
+
+    """
+    plan = Plan(cluster.namespace, maker="this workflow")
+    claim_is_made = _add_claim(plan, cluster, wanted, workflow)
+    found = plan.ask(APIMANAGER.name, lambda: apimanager.find(cluster))
+    if found is None:
+        return BackupPlan(plan, {}, claim_is_made=claim_is_made)
+    _add_objects(plan, cluster, found)
+    placement = _add_files(plan, cluster, found, workflow, external=wanted.external)
+    if ready := plan.ask("Routes", lambda: apimanager.ready(cluster, found)):
+        for host in ready.routes:
+            plan.add(Does.RECORD, f"Route {host}")
+    return BackupPlan(plan, found, placement, claim_is_made)
+
+
+def prepare(cluster: Cluster, planned: BackupPlan, wanted: Wanted, workflow: Workflow) -> None:
+    """Say the plan, and create the claim of the backup.
+
+    Raises:
+        the plan's first objection, before anything is written; errors.QuotaExceeded, errors.AlreadyExists
+
+    """
+    planned.plan.check()
+    if not planned.claim_is_made:
+        claims.create_backup(cluster, wanted, planned.apimanager, workflow)
+
+
+def _add_claim(plan: Plan, cluster: Cluster, wanted: Wanted, workflow: Workflow) -> bool:
+    """Plan the claim of the backup; whether it is made already."""
+    what = f"{CLAIM.name} {wanted.name or '(called as the workflow)'}"
+    made = plan.ask(what, lambda: claims.check_free(cluster, wanted.name, workflow)) if wanted.name else None
+    plan.ask(what, lambda: claims.check_size(wanted.storage_request, "storage-request"))
+    if not plan.objections:
+        plan.add(Does.CREATE, what, claims.told({"spec": wanted.spec}), done=made is not None)
+    return made is not None
+
+
+def _add_objects(plan: Plan, cluster: Cluster, found: Object) -> None:
+    """Plan what is saved of Secrets and ConfigMaps, and the APIManager."""
+    of_apimanager = references.of(found)
+    unneeded = apimanager.unneeded_keys(found)
+    for each in secrets.to_save(apimanager.optional_secrets(found), of_apimanager):
+        _add_selection(plan, cluster, each, unneeded)
+    for each in configmaps.to_save(of_apimanager):
+        _add_selection(plan, cluster, each)
+    plan.ask("the databases", lambda: apimanager.check_databases(found))
+    plan.add(Does.SAVE, named(found), _size(found))
+
+
+def _add_selection(plan: Plan, cluster: Cluster, each: Selection, unneeded_keys: Collection[str] = ()) -> None:
+    looked = each.look(cluster)
+    plan.objections += each.objections(looked, cluster.namespace)
+    for name in each.names:
+        what = f"{each.kind.name} {name}"
+        if name in looked.refused:
+            plan.add(Does.REFUSED, what, "not allowed to get it")
+        elif name not in looked.missing:
+            obj = looked.found[name]
+            if size := plan.ask(what, partial(_complete, obj, cluster.namespace, unneeded_keys)):
+                plan.add(Does.SAVE, what, size)
+        elif name in each.optional:
+            plan.add(Does.ABSENT, what, "as it may be")
+        else:
+            plan.add(Does.REFUSED, what, "missing")
+
+
+def _complete(obj: Object, namespace: str, unneeded_keys: Collection[str]) -> str:
+    """Its size, once nothing is missing in it."""
+    if obj["kind"] == SECRET.name:
+        secrets.check_keys(obj, namespace, unneeded_keys)
+    return _size(obj)
+
+
+def _add_files(plan: Plan, cluster: Cluster, found: Object, workflow: Workflow, *, external: bool) -> Placement:
+    """Plan System's files: where the pods must run that copy them."""
+    source = plan.ask(_FILES, lambda: _source(cluster, found, external=external))
+    if isinstance(source, External):
+        plan.add(Does.YOURS, _FILES, str(source))
+    elif source is not None and (placement := plan.ask(_FILES, lambda: claims.placement(cluster, source, workflow))):
+        where = "" if placement == ANYWHERE else f", on node {placement.node}"
+        plan.add(Does.SAVE, _FILES, f"claim {installation.SYSTEM_STORAGE}, {claims.told(source)}{where}")
+        return placement
+    return ANYWHERE
+
+
+def _source(cluster: Cluster, found: Object, *, external: bool) -> Object | External:
+    apimanager.check_files(found, external=external)
+    return apimanager.external(cluster, found) if external else claims.find(cluster, installation.SYSTEM_STORAGE)
+
+
+def _size(obj: Object) -> str:
+    return f"{len(objects.content(obj))} bytes"

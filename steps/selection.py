@@ -1,0 +1,58 @@
+"""What a backup saves of one kind, by name: its plan looks for the same that its phases then save."""
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from steps import errors, objects
+from steps.cluster import Cluster
+from steps.installation import Kind
+from steps.manifest import Digest
+from steps.objects import Looked
+from steps.references import Reference
+
+
+class Selection(NamedTuple):
+    """Names that lie in one folder of the volume; those in `optional` may be absent."""
+
+    kind: Kind
+    folder: str
+    names: Sequence[str]
+    optional: Collection[str] = ()
+    named: Sequence[Reference] = ()  # how the APIManager comes to some of them
+
+    def look(self, cluster: Cluster) -> Looked:
+        """Read what is there of it."""
+        return objects.look(cluster, self.kind, self.names)
+
+    def objections(self, looked: Looked, namespace: str) -> Iterator[errors.PhaseError]:
+        """Say what keeps it from being saved."""
+        named = {each.name for each in self.named}
+        yield from (error for name, error in looked.refused.items() if name not in named)
+        if refused := [name for name in looked.refused if name in named]:
+            yield errors.NamesNotAllowed(self.kind.resource, refused, namespace)
+        missing = [name for name in looked.missing if name not in self.optional]
+        if own := [name for name in missing if name not in named]:
+            yield errors.ObjectsMissing(self.kind.name, own, namespace)
+        if references := [str(each) for each in self.named if each.name in missing]:
+            yield errors.ReferencesMissing(references, namespace)
+
+
+def save(selections: Sequence[Selection], cluster: Cluster, root: Path) -> dict[str, Digest]:
+    """Save them, once all is there that the APIManager names.
+
+    Raises:
+        errors.ReferencesMissing, errors.NamesNotAllowed: before the first is saved; as `objects.save_all`
+
+    """
+    for each in selections:
+        if each.named:
+            for objection in each.objections(each.look(cluster), cluster.namespace):
+                raise objection
+    return {
+        path: digest
+        for each in selections
+        for path, digest in objects.save_all(
+            cluster, each.kind, each.names, root, each.folder, optional=each.optional
+        ).items()
+    }

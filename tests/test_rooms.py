@@ -16,7 +16,7 @@ STEPS = [
     "backing_up restoring",
     "restoration",
     "run restore_plan",
-    "prerequisites routes outcome",
+    "prerequisites routes outcome set_aside",
     "secrets configmaps apimanager file_storage",
     "system_storage",
     "operators_restore evidence plan",

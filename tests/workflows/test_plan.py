@@ -4,7 +4,8 @@ import pytest
 
 from workflows.rehearsal import threescale_objects
 
-ACTING = ("file-storage", "secrets", "configmaps", "apimanager", "routes")
+SET_ASIDE = ("set-aside-objects", "set-aside-files")
+ACTING = (*SET_ASIDE, "file-storage", "secrets", "configmaps", "apimanager", "routes")
 
 
 def phases(workflow):

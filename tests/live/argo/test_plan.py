@@ -8,7 +8,8 @@ from tests.live.stage import Stage
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("program")]
 
-ACTING = ("file-storage", "secrets", "configmaps", "apimanager", "routes")
+SET_ASIDE = ("set-aside-objects", "set-aside-files")
+ACTING = (*SET_ASIDE, "file-storage", "secrets", "configmaps", "apimanager", "routes")
 MADE_BY_A_RESTORE = ("apimanagers", "persistentvolumeclaims", "configmaps", "secrets")
 EVIDENCE = "threescale-restore-results"
 

@@ -14,10 +14,8 @@ from steps.cluster import Cluster, Object
 from steps.installation import APIMANAGER, CLAIM, SECRET
 from steps.manifest import External
 from steps.objects import named
-from steps.plan import Does, Plan
+from steps.plan import FILES, Does, Plan
 from steps.selection import Selection
-
-_FILES = "System FileStorage"
 
 
 class BackupPlan(NamedTuple):
@@ -109,12 +107,12 @@ def _complete(obj: Object, namespace: str, unneeded_keys: Collection[str]) -> st
 
 def _add_files(plan: Plan, cluster: Cluster, found: Object, workflow: Workflow, *, external: bool) -> Placement:
     """Plan System's files: where the pods must run that copy them."""
-    source = plan.ask(_FILES, lambda: _source(cluster, found, external=external))
+    source = plan.ask(FILES, lambda: _source(cluster, found, external=external))
     if isinstance(source, External):
-        plan.add(Does.YOURS, _FILES, str(source))
-    elif source is not None and (placement := plan.ask(_FILES, lambda: claims.placement(cluster, source, workflow))):
+        plan.add(Does.YOURS, FILES, str(source))
+    elif source is not None and (placement := plan.ask(FILES, lambda: claims.placement(cluster, source, workflow))):
         where = "" if placement == ANYWHERE else f", on node {placement.node}"
-        plan.add(Does.SAVE, _FILES, f"claim {installation.SYSTEM_STORAGE}, {claims.told(source)}{where}")
+        plan.add(Does.SAVE, FILES, f"claim {installation.SYSTEM_STORAGE}, {claims.told(source)}{where}")
         return placement
     return ANYWHERE
 

@@ -12,7 +12,7 @@ from steps.backup import Backup
 from steps.cluster import Cluster, Object
 from steps.installation import CONFIGMAP
 from steps.manifest import Report
-from steps.objects import Standing
+from steps.objects import REFUSED, Conflict, Standing
 from steps.references import Reference, names, of_kind
 from steps.selection import Selection
 
@@ -44,7 +44,7 @@ def to_restore(backup: Backup) -> list[Object]:
     return [*known, *backup.all_objects(volume.REFERENCED_CONFIGMAPS)]
 
 
-def restore(
+def restore(  # noqa: PLR0913  where to, what, and what may be there
     cluster: Cluster,
     backup: Backup,
     living: Collection[str],
@@ -52,12 +52,15 @@ def restore(
     *,
     last_try: bool,
     planned: Collection[str] | None = None,
+    conflict: Conflict = REFUSED,
 ) -> list[Standing]:
-    """Create them, keep those that say the same.
+    """Create them, keep those that say the same, do with others as asked.
 
     Raises:
         as `objects.restore`
 
     """
     wanted = to_restore(backup)
-    return objects.restore(cluster, CONFIGMAP, wanted, living, mark, planned=planned, last_try=last_try)
+    return objects.restore(
+        cluster, CONFIGMAP, wanted, living, mark, planned=planned, conflict=conflict, last_try=last_try
+    )

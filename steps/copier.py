@@ -152,6 +152,17 @@ def copy_back(lines: Iterable[str], source: Path, target: Path, work: Work, *, a
             return _fill(back, ahead, lines)
 
 
+def empty(root: Path) -> None:
+    """Remove all that a volume holds but `lost+found`; its root stays as it is.
+
+    Raises:
+        errors.NotWritable and its like, errors.Interrupted
+
+    """
+    with _opened_root(root) as top, volume.failures(root):
+        _keep(top, set(), root=True)
+
+
 # --- out ---
 
 
@@ -830,6 +841,7 @@ def _remove(name: str, folder: int) -> None:
             if _is_ours(os.fstat(inner)):
                 os.fchmod(inner, _FOLDER_OUT)
             for below in os.listdir(inner):
+                interruption.point()
                 _remove(below, inner)
         os.rmdir(name, dir_fd=folder)
     else:

@@ -468,15 +468,23 @@ class ObjectsDiffer(Final):
     def __init__(self, namespace: str, differing: Sequence[str]) -> None:
         super().__init__(
             f"namespace {namespace} holds other values than the backup ({_several(differing)}): "
-            "delete these objects if the backup's shall count"
+            "delete these objects if the backup's shall count, or say -p on-conflict=keep or on-conflict=replace"
+        )
+
+
+class NotReplaceable(Final):
+    def __init__(self, namespace: str, objects: Sequence[str]) -> None:
+        super().__init__(
+            f"Kubernetes changes no such object in place ({_several(objects)}, in namespace {namespace}): save and "
+            "delete it yourself, or say -p on-conflict=keep"
         )
 
 
 class ChangedSincePlan(Final):
     def __init__(self, namespace: str, changes: Sequence[str]) -> None:
         super().__init__(
-            f"namespace {namespace} has changed since the plan ({_several(changes)}): nothing was created in this "
-            "phase; plan again"
+            f"namespace {namespace} has changed since the plan ({_several(changes)}): nothing more is created or "
+            "replaced; plan again"
         )
 
 
@@ -513,7 +521,39 @@ class TargetNotEmpty(Final):
     def __init__(self, claim: str, entries: Sequence[str]) -> None:
         super().__init__(
             f"claim {claim!r} already holds files ({_several(entries)}): nothing is restored over them; "
-            "empty or delete the claim"
+            "empty or delete the claim, or say -p file-storage-conflict=replace"
+        )
+
+
+class TargetInUse(Final):
+    def __init__(self, claim: str, pods: Sequence[str]) -> None:
+        super().__init__(
+            f"claim {claim!r} is in use by pod {_several(pods)}: its files are replaced only while nobody else has "
+            "them; stop that pod"
+        )
+
+
+class SavedGone(Final):
+    def __init__(self, claim: str, saved_to: str) -> None:
+        super().__init__(
+            f"claim {saved_to!r} is gone, to which the files of claim {claim!r} were saved: nothing is removed; "
+            "submit the restore again, it saves them once more"
+        )
+
+
+class SavedDiffers(Final):
+    def __init__(self, claim: str, findings: Sequence[str] | Few) -> None:
+        super().__init__(
+            f"what was saved is not what claim {claim!r} holds, {len(findings)} finding(s): "
+            f"{_several(findings, '; ')}; nothing is removed, submit the restore again"
+        )
+
+
+class ReplacedClaimTaken(Final):
+    def __init__(self, name: str, namespace: str) -> None:
+        super().__init__(
+            f"a claim {name!r} exists already in namespace {namespace} and is not of this workflow: what is replaced "
+            "is saved to a claim of its own; submit the restore under another name"
         )
 
 

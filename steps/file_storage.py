@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from steps import claims, copier, errors, installation, marks, medium, mtree, system_storage, tree, volume
 from steps.backup import Backup
-from steps.cluster import Cluster
+from steps.claims import Workflow
+from steps.cluster import Cluster, Object
 from steps.copier import Meter, Work
 from steps.installation import CLAIM
 from steps.manifest import PLACEHOLDER, Digest, FileTree, Report
@@ -83,15 +84,23 @@ def save(source: Path, root: Path, progress: Progress, workers: int | None = Non
 
 
 def restore(
-    cluster: Cluster, backup: Backup, target: Path, progress: Progress, workers: int | None = None
+    cluster: Cluster,
+    backup: Backup,
+    target: Path,
+    progress: Progress,
+    workers: int | None = None,
+    *,
+    replacing: Workflow | None = None,
 ) -> Tally | None:
     """Fill system-storage from the backup; None where it was filled before, because a 3scale may have written since.
 
     A target that a restore of this backup began is gone on with. The claim says `begun` before the first
-    byte and `complete` after the last was checked and synced.
+    byte and `complete` after the last was checked and synced. Where a workflow is `replacing` what it holds, one that
+    says `set-aside` is emptied before.
 
     Raises:
         errors.TargetNotEmpty: it holds files and this backup's mark does not say `begun`.
+        errors.SavedGone, errors.TargetInUse: it is not the time to empty it.
         errors.BackupDamaged, errors.TargetDiffers, errors.VolumeFull and its like
 
     """
@@ -103,6 +112,8 @@ def restore(
         return None
     backup.check_listing()
     again = state == marks.BEGUN
+    if replacing and system_storage.is_set_aside(claim, backup):
+        _empty(cluster, claim, target, replacing)
     workers = medium.workers(backup.root, target) if workers is None else workers
     if not again and (found := volume.content(target)):
         raise errors.TargetNotEmpty(installation.SYSTEM_STORAGE, found)
@@ -112,6 +123,17 @@ def restore(
             tally = _fill(backup, target, progress, workers, again=again)
     system_storage.mark(cluster, backup, marks.COMPLETE)
     return tally
+
+
+def _empty(cluster: Cluster, claim: Object, target: Path, workflow: Workflow) -> None:
+    """Remove what was saved; a run that was killed amid it left the claim `set-aside`, and this goes on."""
+    saved_to = marks.annotation(claim, marks.SAVED_TO)
+    if not system_storage.is_saved(cluster, claim):
+        raise errors.SavedGone(installation.SYSTEM_STORAGE, saved_to)
+    system_storage.check_unused(cluster, workflow)
+    with volume.durable(target):
+        copier.empty(target)
+    log.info("PersistentVolumeClaim %s: emptied, what it held is in claim %s", installation.SYSTEM_STORAGE, saved_to)
 
 
 def _fill(backup: Backup, target: Path, progress: Progress, workers: int, *, again: bool) -> Tally:

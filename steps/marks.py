@@ -2,7 +2,7 @@
 
 All lie under one prefix. On a backup's claim they are labels where one selects by them, annotations else. What a
 restore creates carries the backup's name and the manifest's digest; the claim of System FileStorage also how far the
-restore of its files has come.
+restore of its files has come. What was replaced says so, and where it was saved.
 """
 
 from typing import Any, NamedTuple
@@ -26,7 +26,11 @@ RESTORED_FROM = PREFIX + "restored-from"
 MANIFEST_DIGEST = PREFIX + "manifest-sha256"
 RESTORE_STATE = PREFIX + "restore"
 
+SET_ASIDE = "set-aside"  # what a claim held is saved and may go
 BEGUN = "begun"
+
+REPLACED = PREFIX + "replaced"  # of an object: the keys; a label of the claim that holds what was there
+SAVED_TO = PREFIX + "saved-to"  # the name of that claim
 
 
 def place(*, external: bool) -> str:

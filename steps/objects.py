@@ -6,7 +6,7 @@ The form on the volume is the operator's: one raw JSON object a file, so that a 
 import copy
 import hashlib
 import logging
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -142,6 +142,23 @@ def empty_keys(obj: Object, required: Iterable[str]) -> list[str]:
     return [key for key in required if not data.get(key)]
 
 
+REFUSE = "refuse"
+KEEP = "keep"
+REPLACE = "replace"
+
+
+class Conflict(NamedTuple):
+    """What becomes of objects that say something else, and what the phases before have told of them."""
+
+    asked: str = REFUSE
+    differing: Collection[str] = ()  # names of those that differed when it was planned
+    versions: Mapping[str, str] = {}  # resourceVersions of those that were saved, by name
+    saved_to: str = ""  # the claim that holds them
+
+
+REFUSED = Conflict()
+
+
 class State(Enum):
     """How a saved object stands to a namespace."""
 
@@ -153,12 +170,23 @@ class State(Enum):
 
 
 class Standing(NamedTuple):
-    """A saved object held against a namespace: the keys that differ, or why it goes; and who else writes it."""
+    """A saved object held against a namespace: the keys that differ, or why it goes; and who else writes it.
+
+    For one that a restore of this backup has replaced `why` names the keys that had differed.
+    """
 
     obj: Object
     state: State
     why: str = ""
     also: str = ""  # a GitOps controller
+    found: Object | None = None
+
+    @property
+    def fixed(self) -> str:
+        """Why it can't be replaced in place, empty where it can."""
+        if (self.found or {}).get("immutable"):
+            return "immutable"
+        return "of another type" if _type(self.obj) != _type(self.found or self.obj) else ""
 
     def __str__(self) -> str:
         return named(self.obj)
@@ -181,25 +209,31 @@ def compare(
         if found is None:
             standings.append(Standing(obj, State.ABSENT, also=also))
         elif reason := going(found, living):
-            standings.append(Standing(obj, State.GOING, reason, also))
+            standings.append(Standing(obj, State.GOING, reason, also, found))
         elif keys := differing_keys(obj, found):
-            standings.append(Standing(obj, State.DIFFERS, ", ".join(keys), also))
+            standings.append(Standing(obj, State.DIFFERS, ", ".join(keys), also, found))
+        elif mark.on(found):
+            standings.append(Standing(obj, State.MADE, marks.annotation(found, marks.REPLACED), also, found))
         else:
-            standings.append(Standing(obj, State.MADE if mark.on(found) else State.SAME, also=also))
+            standings.append(Standing(obj, State.SAME, also=also, found=found))
     return standings
 
 
-def refuse(standings: Iterable[Standing], namespace: str, *, last_try: bool) -> None:
-    """Pass if every object is absent or says the same.
+def refuse(standings: Iterable[Standing], namespace: str, *, last_try: bool, asked: str = REFUSE) -> None:
+    """Pass if every object is absent, says the same, or something else is `asked` for those that do not.
 
     Raises:
         errors.ObjectsDiffer: another value is there; the keys are named.
+        errors.NotReplaceable: it shall be replaced, and can't be.
         errors.ObjectsGoing, on the last try errors.ObjectsGoingStill: one is about to be deleted.
 
     """
     found = list(standings)
-    if differing := [f"{each}: {each.why}" for each in found if each.state is State.DIFFERS]:
-        raise errors.ObjectsDiffer(namespace, differing)
+    differing = [each for each in found if each.state is State.DIFFERS]
+    if differing and asked == REFUSE:
+        raise errors.ObjectsDiffer(namespace, [f"{each}: {each.why}" for each in differing])
+    if asked == REPLACE and (fixed := [f"{each}: {each.fixed}" for each in differing if each.fixed]):
+        raise errors.NotReplaceable(namespace, fixed)
     if leaving := [f"{each} {each.why}" for each in found if each.state is State.GOING]:
         raise (errors.ObjectsGoingStill if last_try else errors.ObjectsGoing)(namespace, leaving)
 
@@ -221,11 +255,15 @@ def going(obj: Object, living: Collection[str]) -> str:
 
 def differing_keys(saved: Object, found: Object) -> list[str]:
     """Name what differs in type, data and binaryData."""
-    keys = ["type"] if saved.get("type", "Opaque") != found.get("type", "Opaque") else []
+    keys = ["type"] if _type(saved) != _type(found) else []
     for part in _COMPARED:
         ours, theirs = saved.get(part) or {}, found.get(part) or {}
         keys += [key for key in sorted({*ours, *theirs}) if ours.get(key) != theirs.get(key)]
     return keys
+
+
+def _type(obj: Object) -> str:
+    return str(obj.get("type", "Opaque"))
 
 
 def restore(  # noqa: PLR0913  where to, what, and what may be there
@@ -236,9 +274,12 @@ def restore(  # noqa: PLR0913  where to, what, and what may be there
     mark: marks.Mark,
     *,
     planned: Collection[str] | None = None,
+    conflict: Conflict = REFUSED,
     last_try: bool,
 ) -> list[Standing]:
     """Create what is absent, with the mark, once nothing speaks against it; keep what says the same.
+
+    What says something else is kept or replaced where that was asked for: by the version that was saved, no other.
 
     `planned` are the names of those that somebody else had made when the restore was planned; None: nobody knows.
 
@@ -247,26 +288,59 @@ def restore(  # noqa: PLR0913  where to, what, and what may be there
 
     """
     standings = compare(cluster, kind, saved, living, mark)
-    refuse(standings, cluster.namespace, last_try=last_try)
-    if planned is not None and (changed := list(_changes(standings, planned))):
+    refuse(standings, cluster.namespace, last_try=last_try, asked=conflict.asked)
+    changed = [] if planned is None else list(_changes(standings, planned, conflict))
+    if conflict.asked == REPLACE:
+        changed += _unsaved(standings, conflict.versions)
+    if changed:
         raise errors.ChangedSincePlan(cluster.namespace, changed)
     for each in standings:
-        if each.state is not State.ABSENT:
-            log.info("%s: kept, it says the same", each)
-            continue
         interruption.point()
-        cluster.create(kind, marked(each.obj, mark))
-        log.info("%s: created", each)
+        if each.state is State.ABSENT:
+            cluster.create(kind, marked(each.obj, mark))
+            log.info("%s: created", each)
+        elif each.state is not State.DIFFERS:
+            log.info("%s: kept, it says the same", each)
+        elif conflict.asked == REPLACE:
+            cluster.replace(kind, _replacement(each, mark, conflict.saved_to))
+            log.info("%s: replaced (%s), what was there is in claim %s", each, each.why, conflict.saved_to)
+        else:
+            log.info("%s: kept, though it differs (%s)", each, each.why)
     return standings
 
 
-def _changes(standings: Iterable[Standing], planned: Collection[str]) -> Iterator[str]:
+def _changes(standings: Iterable[Standing], planned: Collection[str], conflict: Conflict) -> Iterator[str]:
     for each in standings:
-        was_there = each.obj["metadata"]["name"] in planned
-        if each.state is State.SAME and not was_there:
+        name = each.obj["metadata"]["name"]
+        was_there, differed = name in planned, name in conflict.differing
+        if each.state is State.SAME and not was_there and not differed:
             yield f"{each} has appeared"
-        elif each.state is not State.SAME and was_there:
+        elif each.state is State.DIFFERS and not differed and conflict.asked != REPLACE:
+            yield f"{each} differs now"
+        elif (each.state is not State.SAME and was_there) or (each.state is State.ABSENT and differed):
             yield f"{each} is gone"
+
+
+def _unsaved(standings: Iterable[Standing], versions: Mapping[str, str]) -> Iterator[str]:
+    """Name what would be replaced and is not as it was saved."""
+    for each in standings:
+        if each.state is State.DIFFERS and each.found:
+            metadata = each.found["metadata"]
+            if metadata["name"] not in versions:
+                yield f"{each} differs now"
+            elif metadata["resourceVersion"] != versions[metadata["name"]]:
+                yield f"{each} has changed after it was saved"
+
+
+def _replacement(each: Standing, mark: marks.Mark, saved_to: str) -> Object:
+    """The object that is there, with the backup's data, and with its labels and annotations beside those there."""
+    found, ours = each.found or {}, marked(each.obj, mark)
+    metadata = dict(found["metadata"])
+    for part, more in (("labels", {}), ("annotations", {marks.REPLACED: each.why, marks.SAVED_TO: saved_to})):
+        if values := {**(metadata.get(part) or {}), **(ours["metadata"].get(part) or {}), **more}:
+            metadata[part] = values
+    kept = {key: value for key, value in found.items() if key not in _COMPARED}
+    return {**kept, **{key: ours[key] for key in _COMPARED if ours.get(key)}, "metadata": metadata}
 
 
 def marked(obj: Object, mark: marks.Mark) -> Object:

@@ -15,7 +15,7 @@ from enum import Enum
 from typing import NamedTuple, TypeVar
 
 from steps import errors
-from steps.objects import Standing, State
+from steps.objects import KEEP, REFUSE, REPLACE, Standing, State
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,8 @@ class Does(Enum):
     ABSENT = "absent"
     SAME = "same"
     DIFFERS = "differs"
+    KEEP = "keep"
+    REPLACE = "replace"
     REFUSED = "refused"
     YOURS = "left to you"
     OPERATORS = "left to the operator"
@@ -45,9 +47,11 @@ _OF_STATES = {
     State.ABSENT: Does.CREATE,
     State.MADE: Does.CREATE,
     State.SAME: Does.SAME,
-    State.DIFFERS: Does.DIFFERS,
     State.GOING: Does.REFUSED,
 }
+_OF_CONFLICTS = {REFUSE: Does.DIFFERS, KEEP: Does.KEEP, REPLACE: Does.REPLACE}
+FILES = "System FileStorage"
+SAVED_FIRST = "what is there is saved to claim WORKFLOW-replaced first"  # a plan is the same for each workflow
 
 
 class Line(NamedTuple):
@@ -72,10 +76,11 @@ class Plan:
         """Put a line at the end."""
         self.lines.append(Line(does, what, how, done))
 
-    def add_objects(self, standings: Iterable[Standing]) -> None:
-        """Put a line for each object of a backup at the end."""
+    def add_objects(self, standings: Iterable[Standing], asked: str = REFUSE) -> None:
+        """Put a line for each object of a backup at the end; what is `asked` becomes of those that differ."""
         for each in standings:
-            self.add(_OF_STATES[each.state], str(each), each.why, done=each.state is State.MADE)
+            does, how = _of(each, asked)
+            self.add(does, str(each), how, done=each.state is State.MADE)
             if each.also:
                 self.add_warning(str(each), each.also)
 
@@ -141,3 +146,13 @@ class Plan:
             ],
             "objections": [str(each) for each in self.objections],
         }
+
+
+def _of(standing: Standing, asked: str) -> tuple[Does, str]:
+    """What happens to an object, and in which way."""
+    differs = standing.state is State.DIFFERS
+    if differs and asked == REPLACE and standing.fixed:
+        return Does.REFUSED, f"{standing.why}: {standing.fixed}"
+    if (differs and asked == REPLACE) or (standing.state is State.MADE and standing.why):
+        return Does.REPLACE, f"{standing.why}: {SAVED_FIRST}"
+    return _OF_CONFLICTS[asked] if differs else _OF_STATES[standing.state], standing.why

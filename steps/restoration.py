@@ -67,9 +67,9 @@ def open_at(run: Run, root: Path, claim: str, wildcard_domain: str = "") -> Rest
     return Restoration(run, claim, opened.under(wildcard_domain), run.cluster())
 
 
-def line(obj: Object, done: Done) -> Line:
+def line(obj: Object, done: Done, how: str = "") -> Line:
     """What became of an object, for the evidence."""
-    return Line(kind=obj["kind"], name=obj["metadata"]["name"], done=done)
+    return Line(kind=obj["kind"], name=obj["metadata"]["name"], done=done, how=how)
 
 
 def counts_of(tally: Tally) -> Counts:

@@ -21,20 +21,20 @@ from steps import (
     prerequisites,
     routes,
     secrets,
+    set_aside,
     system_storage,
 )
 from steps.backup import Backup
+from steps.claims import NOBODY, Workflow
 from steps.cluster import Cluster, Object
 from steps.installation import CLAIM, CONFIGMAP, SECRET
-from steps.objects import Standing, State, named
-from steps.plan import Does, Plan
+from steps.objects import REFUSE, REPLACE, Standing, State, named
+from steps.plan import FILES, SAVED_FIRST, Does, Plan
 from steps.result import CREATED, Line
 from steps.secrets import EXPECTED, Databases
 from steps.system_storage import AS_IT_WAS, Asked
 
 log = logging.getLogger(__name__)
-
-_FILES = "System FileStorage"
 
 
 class Wishes(NamedTuple):
@@ -45,6 +45,8 @@ class Wishes(NamedTuple):
     databases: Databases = EXPECTED
     ready: str = "as-before"
     wait_minutes: float = 60
+    on_conflict: str = REFUSE
+    file_conflict: str = REFUSE
 
 
 class RestorePlan(NamedTuple):
@@ -55,9 +57,14 @@ class RestorePlan(NamedTuple):
     kept_secrets: Sequence[str] = ()  # names of those that say the same and are somebody else's
     kept_configmaps: Sequence[str] = ()
     is_done: bool = False  # but for the Routes
+    differing_secrets: Sequence[str] = ()  # names of those that say something else, and may
+    differing_configmaps: Sequence[str] = ()
+    saves_objects: bool = False  # the differing ones, which are replaced
+    saves_files: bool = False
+    wanted: set_aside.Wanted | None = None  # the claim to save to
 
 
-def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool) -> RestorePlan:
+def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool, workflow: Workflow = NOBODY) -> RestorePlan:
     """Plan a restore; what speaks against it is among the plan's objections.
 
     Raises:
@@ -76,7 +83,7 @@ def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool) -> R
     if not any(isinstance(each, errors.ApiManagerPresent) for each in plan.objections):
         plan.ask("3scale", lambda: prerequisites.check_nothing_left(cluster, last_try=last_try))
     alive = prerequisites.living(cluster)
-    claim, claim_goes = _add_files(plan, cluster, backup, wishes.storage, alive)
+    storage = _add_files(plan, cluster, backup, wishes, alive, workflow)
     if not wishes.databases.restored:
         _add_databases(plan, cluster, alive, last_try=last_try)
     of_databases = plan.ask("database-overrides", lambda: wishes.databases.to_restore(cluster, backup)) or []
@@ -85,15 +92,33 @@ def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool) -> R
     found = plan.ask("", lambda: objects.compare(cluster, SECRET, wanted, alive, backup.mark)) or []
     more = configmaps.to_restore(backup)
     found_more = plan.ask("", lambda: objects.compare(cluster, CONFIGMAP, more, alive, backup.mark)) or []
-    plan.add_objects([*found, *found_more])
-    plan.ask("", lambda: objects.refuse([*found, *found_more, *claim_goes], cluster.namespace, last_try=last_try))
+    standings = [*found, *found_more]
+    plan.add_objects(standings, wishes.on_conflict)
+    plan.ask(
+        "",
+        lambda: objects.refuse(
+            [*standings, *storage.goes], cluster.namespace, last_try=last_try, asked=wishes.on_conflict
+        ),
+    )
     _add_what_stays(plan, backup)
     plan.add(Does.CREATE, named(backup.apimanager))
     if controller := gitops.owner(backup.apimanager):
         plan.add_warning(named(backup.apimanager), controller)
     _add_domains(plan, backup, of_databases)
     _add_waits(plan, backup, wishes)
-    return RestorePlan(plan, claim, _kept(found), _kept(found_more))
+    saves_objects = wishes.on_conflict == REPLACE and any(each.state is State.DIFFERS for each in standings)
+    saves = saves_objects or storage.is_saved
+    return RestorePlan(
+        plan,
+        storage.new,
+        _names(found, State.SAME),
+        _names(found_more, State.SAME),
+        differing_secrets=_names(found, State.DIFFERS),
+        differing_configmaps=_names(found_more, State.DIFFERS),
+        saves_objects=saves_objects,
+        saves_files=storage.is_saved,
+        wanted=set_aside.wanted(storage.existing or storage.new, files=storage.is_saved) if saves else None,
+    )
 
 
 def check(planned: RestorePlan) -> None:
@@ -101,13 +126,16 @@ def check(planned: RestorePlan) -> None:
     planned.plan.check()
 
 
-def prepare(cluster: Cluster, planned: RestorePlan, approved: Iterable[str] = ()) -> list[Line]:
+def prepare(
+    cluster: Cluster, planned: RestorePlan, approved: Iterable[str] = (), workflow: Workflow = NOBODY
+) -> list[Line]:
     """Say the plan, hold it against the digests that were approved, and create system-storage.
 
-    Returns what was created.
+    Where something is replaced, also the claim to save it to. Returns what was created.
 
     Raises:
-        the plan's first objection or errors.PlanDiffers, before anything is written; errors.AlreadyExists
+        the plan's first objection, errors.PlanDiffers or errors.ReplacedClaimTaken, before anything is written;
+        errors.AlreadyExists
 
     """
     check(planned)
@@ -117,11 +145,14 @@ def prepare(cluster: Cluster, planned: RestorePlan, approved: Iterable[str] = ()
     for digest in approved:
         if digest != planned.plan.digest:
             raise errors.PlanDiffers(digest, planned.plan.digest)
-    if planned.claim is None:
-        return []
-    cluster.create(CLAIM, planned.claim)
-    log.info("%s: created", named(planned.claim))
-    return [Line(kind=CLAIM.name, name=installation.SYSTEM_STORAGE, done=CREATED)]
+    made = []
+    if planned.wanted:
+        made.append(set_aside.create(cluster, planned.wanted, workflow))
+    if planned.claim:
+        cluster.create(CLAIM, planned.claim)
+        log.info("%s: created", named(planned.claim))
+        made.append(installation.SYSTEM_STORAGE)
+    return [Line(kind=CLAIM.name, name=name, done=CREATED) for name in made]
 
 
 def _check_domain(there: Object, backup: Backup) -> None:
@@ -135,34 +166,50 @@ def _check_references(cluster: Cluster, backup: Backup) -> None:
         raise errors.ReferencesMissing(lacking, cluster.namespace)
 
 
+class _Storage(NamedTuple):
+    """The claim of System FileStorage: to be made, or there; whether its files are saved, and whether it goes."""
+
+    new: Object | None = None
+    existing: Object | None = None
+    is_saved: bool = False
+    goes: Sequence[Standing] = ()
+
+
 def _add_files(
-    plan: Plan, cluster: Cluster, backup: Backup, asked: Asked, alive: set[str]
-) -> tuple[Object | None, list[Standing]]:
-    """Plan the claim and its files: the claim, where it has to be made, or as one that is about to vanish."""
+    plan: Plan, cluster: Cluster, backup: Backup, wishes: Wishes, alive: set[str], workflow: Workflow
+) -> _Storage:
+    """Plan the claim and its files."""
     if backup.external:
-        plan.add(Does.YOURS, _FILES, str(backup.external))
-        return None, []
+        plan.add(Does.YOURS, FILES, str(backup.external))
+        return _Storage()
     what = f"{CLAIM.name} {installation.SYSTEM_STORAGE}"
     existing = cluster.get(CLAIM, installation.SYSTEM_STORAGE)
-    new = plan.ask(what, lambda: system_storage.wanted(backup, asked))
+    new = plan.ask(what, lambda: system_storage.wanted(backup, wishes.storage))
     goes = []
+    replaces = wishes.file_conflict == REPLACE
     if existing is not None and (reason := objects.going(existing, alive)):
         held = claims.holders(cluster, installation.SYSTEM_STORAGE)
         by = f" (held by pod {', '.join(held)}, also one that has ended holds it)" if held else ""
         goes = [Standing(existing, State.GOING, f"{reason}{by}")]
         plan.add(Does.REFUSED, what, f"{reason}{by}")
     elif existing is not None:
-        plan.ask(what, lambda: system_storage.check(existing, backup))
+        plan.ask(what, lambda: system_storage.check(existing, backup, replaced=replaces))
     is_ours = existing is not None and backup.mark.on(existing)
-    if new is not None and (existing is None or is_ours):
+    is_saved = replaces and existing is not None and not goes and set_aside.is_to_save(cluster, existing, backup)
+    waits = existing is not None and system_storage.is_set_aside(existing, backup)
+    if replaces and (is_saved or waits):
+        plan.ask(what, lambda: system_storage.check_unused(cluster, workflow))
+    if is_saved or (existing and system_storage.saved_to(existing, backup) and (replaces or not waits)):
+        plan.add(Does.REPLACE, what, SAVED_FIRST, done=is_ours)
+    elif new is not None and (existing is None or (is_ours and not waits)):
         plan.add(Does.CREATE, what, claims.told(new), done=is_ours)
     elif not goes:
         plan.add(Does.SAME, what, "must be empty")
     counts = backup.counts
     told = f"{counts.files} files, {counts.folders} folders, {counts.links} links, {counts.size_bytes} bytes"
     is_filled = existing is not None and marks.annotation(existing, marks.RESTORE_STATE) == marks.COMPLETE
-    plan.add(Does.CREATE, _FILES, told, done=is_ours and is_filled)
-    return (new if existing is None else None), goes
+    plan.add(Does.CREATE, FILES, told, done=is_ours and is_filled)
+    return _Storage(new if existing is None else None, existing, is_saved, goes)
 
 
 def _add_databases(plan: Plan, cluster: Cluster, alive: set[str], *, last_try: bool) -> None:
@@ -202,5 +249,5 @@ def _add_waits(plan: Plan, backup: Backup, wishes: Wishes) -> None:
         plan.add(Does.WAIT, what, f"at most {wishes.wait_minutes:g} minutes")
 
 
-def _kept(standings: Iterable[Standing]) -> list[str]:
-    return [each.obj["metadata"]["name"] for each in standings if each.state is State.SAME]
+def _names(standings: Iterable[Standing], state: State) -> list[str]:
+    return [each.obj["metadata"]["name"] for each in standings if each.state is state]

@@ -1,7 +1,8 @@
 """The phases of a restore as commands, in their order."""
 
 import logging
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -20,12 +21,17 @@ from steps import (
     result,
     routes,
     secrets,
+    set_aside,
+    system_storage,
+    volume,
 )
 from steps.backup import Backup
 from steps.cluster import Object
-from steps.objects import Standing, State
+from steps.installation import CONFIGMAP, SECRET
+from steps.objects import KEEP, REFUSE, REPLACE, Conflict, Standing, State
 from steps.restoration import Restoration, counts_of, line, open_at
 from steps.restore_plan import RestorePlan, Wishes
+from steps.result import Line
 from steps.run import (
     FOLDER,
     Function,
@@ -33,12 +39,14 @@ from steps.run import (
     backup_option,
     claim_option,
     claim_wait_option,
+    plan_option,
     progress,
     told_phase,
     workers_option,
 )
 from steps.secrets import Databases
 from steps.system_storage import Asked
+from steps.tree import Tally
 
 log = logging.getLogger(__name__)
 
@@ -56,12 +64,80 @@ _ready_option = click.option(
 _wait_minutes_option = click.option(
     "--wait-minutes", type=click.FloatRange(0, 120), default=60, show_default=True, help="Limit of each wait."
 )
-_ONLY = "only"
+_YES, _NO = "yes", "no"
 _NONE = "-"  # told apart from a phase that was told nothing, and no name
 
 
 def _names(_context: click.Context, _option: click.Parameter, value: str | None) -> list[str] | None:
     return [name for name in value.split(",") if name != _NONE] if value else None
+
+
+def _versions(_context: click.Context, _option: click.Parameter, value: str) -> dict[str, str]:
+    return dict(pair.split("=", 1) for pair in value.split(",") if pair not in {_NONE, ""})
+
+
+def _as_versions(versions: Mapping[str, str]) -> str:
+    return ",".join(f"{name}={version}" for name, version in versions.items()) or _NONE
+
+
+_on_conflict_option = click.option(
+    "--on-conflict",
+    type=click.Choice([REFUSE, KEEP, REPLACE]),
+    default=REFUSE,
+    help="What becomes of objects that say something else.",
+)
+_file_conflict_option = click.option(
+    "--file-storage-conflict",
+    type=click.Choice([REFUSE, REPLACE]),
+    default=REFUSE,
+    help="What becomes of files in a system-storage that is there.",
+)
+_replaced_claim_option = click.option(
+    "--replaced-claim", default="", help="Claim to which what is replaced is saved first."
+)
+_replaced_option = click.option(
+    "--replaced", "root_of_replaced", type=FOLDER, required=True, help="Where it is mounted."
+)
+
+
+def _conflict_options(function: Function) -> Function:
+    """What a phase that restores objects is told of those that say something else."""
+    for option in (
+        _on_conflict_option,
+        click.option(
+            "--differing-secrets",
+            "--differing-configmaps",
+            "differing",
+            callback=_names,
+            metavar="NAMES",
+            help="Those that differed when it was planned.",
+        ),
+        click.option(
+            "--saved-secrets",
+            "--saved-configmaps",
+            "versions",
+            default="",
+            callback=_versions,
+            metavar="NAME=VERSION,...",
+            help="Those that were saved, to be replaced.",
+        ),
+        _replaced_claim_option,
+    ):
+        function = option(function)
+    return function
+
+
+class _Told(TypedDict):
+    """What `_conflict_options` gives."""
+
+    on_conflict: str
+    differing: list[str] | None
+    versions: dict[str, str]
+    replaced_claim: str
+
+
+def _conflict(told: _Told) -> Conflict:
+    return Conflict(told["on_conflict"], told["differing"] or (), told["versions"], told["replaced_claim"])
 
 
 _kept_option = click.option(
@@ -94,6 +170,8 @@ def restore_phases() -> None:
 def _planned_options(function: Function) -> Function:
     """All that the plan of a restore depends on."""
     for option in (
+        _on_conflict_option,
+        _file_conflict_option,
         _wait_minutes_option,
         _ready_option,
         workers_option(told=False),
@@ -126,6 +204,8 @@ class _Asked(TypedDict):
     database_overrides: str
     ready: str
     wait_minutes: float
+    on_conflict: str
+    file_storage_conflict: str
 
 
 def _plan(run: Run, asked: _Asked) -> tuple[Restoration, RestorePlan]:
@@ -136,24 +216,27 @@ def _plan(run: Run, asked: _Asked) -> tuple[Restoration, RestorePlan]:
         Databases.asked(asked["database_secrets"], asked["database_overrides"]),
         asked["ready"],
         asked["wait_minutes"],
+        asked["on_conflict"],
+        asked["file_storage_conflict"],
     )
-    return restore, restore_plan.of(restore.cluster, restore.backup, wishes, last_try=run.last_try)
+    planned = restore_plan.of(restore.cluster, restore.backup, wishes, last_try=run.last_try, workflow=run.workflow)
+    return restore, planned
 
 
 @restore_phases.command("check")
 @claim_option
 @_databases_options
-@click.option("--plan", type=click.Choice(["no", _ONLY]), default="no", help="only: leave the rest to the plan.")
+@plan_option
 @click.option("--approve", type=click.Choice(["no", "yes"]), default="no", expose_value=False, help="Of the workflow.")
 @claim_wait_option
 @click.pass_obj
 def restore_check(
-    run: Run, claim: str, database_secrets: str, database_overrides: str, plan: str, claim_wait_s: float
+    run: Run, claim: str, database_secrets: str, database_overrides: str, plan_only: bool, claim_wait_s: float
 ) -> None:
     """Check what can be checked without the backup."""
     cluster = run.cluster()
     databases = Databases.asked(database_secrets, database_overrides)
-    if plan == _ONLY:
+    if plan_only:
         claims.check_mountable(cluster, claim, run.workflow, claim_wait_s)
         log.info("checked: claim %s can be mounted", claim)
         return
@@ -186,26 +269,89 @@ def restore_prepare(
     run.need("prepare", claim_wait_s)
     restore, planned = _plan(run, asked)
     opened, cluster = restore.backup, restore.cluster
-    made = restore_plan.prepare(cluster, planned, filter(None, (plan_digest, digest)))
+    made = restore_plan.prepare(cluster, planned, filter(None, (plan_digest, digest)), run.workflow)
+    replaced_claim = set_aside.claim_name(run.workflow) if planned.wanted else ""
+    if replaced_claim:
+        claims.wait_for_volume(cluster, replaced_claim, claim_wait_s)
     if not opened.external:
         claims.wait_for_volume(cluster, installation.SYSTEM_STORAGE, claim_wait_s)
     run.output(
         file_storage=marks.place(external=bool(opened.external)),
         kept_secrets=",".join(planned.kept_secrets) or _NONE,
         kept_configmaps=",".join(planned.kept_configmaps) or _NONE,
+        differing_secrets=",".join(planned.differing_secrets) or _NONE,
+        differing_configmaps=",".join(planned.differing_configmaps) or _NONE,
+        replaced_claim=replaced_claim or _NONE,
+        set_aside_objects=_YES if planned.saves_objects else _NO,
+        set_aside_files=_YES if planned.saves_files else _NO,
         plan_digest=planned.plan.digest,
     )
     log.info("prepared: backup %s is whole", opened.name)
     restore.note("prepare", lambda: made, before=told_phase("check", checked))
 
 
+@restore_phases.command("set-aside-objects")
+@claim_option
+@backup_option
+@_replaced_claim_option
+@_replaced_option
+@click.option("--differing-secrets", callback=_names, required=True, metavar="NAMES", help="Secrets to save.")
+@click.option("--differing-configmaps", callback=_names, required=True, metavar="NAMES", help="ConfigMaps to save.")
+@click.pass_obj
+def restore_set_aside_objects(  # noqa: PLR0913  one argument a workflow parameter
+    run: Run,
+    claim: str,
+    root: Path,
+    replaced_claim: str,
+    root_of_replaced: Path,
+    differing_secrets: list[str],
+    differing_configmaps: list[str],
+) -> None:
+    """Save the Secrets and ConfigMaps that will be replaced."""
+    restore = open_at(run, root, claim)
+    run.need("set-aside-objects")
+    with volume.durable(root_of_replaced) as disk:
+        volume.begin(disk, run.begin(replaced_claim))
+        saved = set_aside.save_objects(restore.cluster, SECRET, differing_secrets, root_of_replaced)
+        more = set_aside.save_objects(restore.cluster, CONFIGMAP, differing_configmaps, root_of_replaced)
+    run.output(saved_secrets=_as_versions(saved), saved_configmaps=_as_versions(more))
+    restore.note("set-aside-objects", counts={"set_aside": len(saved) + len(more)})
+
+
+@restore_phases.command("set-aside-files")
+@claim_option
+@backup_option
+@_replaced_claim_option
+@_replaced_option
+@click.option("--file-storage", "source", type=FOLDER, required=True, help="Where system-storage is mounted.")
+@workers_option()
+@click.pass_obj
+def restore_set_aside_files(  # noqa: PLR0913  one argument a workflow parameter
+    run: Run, claim: str, root: Path, replaced_claim: str, root_of_replaced: Path, source: Path, workers: int | None
+) -> None:
+    """Save the files of system-storage that will be replaced."""
+    restore = open_at(run, root, claim)
+    run.need("set-aside-files")
+    with volume.durable(root_of_replaced) as disk:
+        volume.begin(disk, run.begin(replaced_claim))
+    saved = set_aside.save_files(
+        restore.cluster, restore.backup, source, root_of_replaced, run.workflow, progress(), workers
+    )
+    run.output(files=saved.files if saved else 0, bytes=saved.size_bytes if saved else 0)
+    counts = {"files_set_aside": saved.files, "bytes_set_aside": saved.size_bytes} if saved else None
+    restore.note("set-aside-files", counts=counts)
+
+
 @restore_phases.command("file-storage")
 @claim_option
 @backup_option
+@_file_conflict_option
 @click.option("--file-storage", "target", type=FOLDER, required=True, help="Where system-storage is mounted.")
 @workers_option()
 @click.pass_obj
-def restore_file_storage(run: Run, claim: str, root: Path, target: Path, workers: int | None) -> None:
+def restore_file_storage(
+    run: Run, claim: str, root: Path, file_storage_conflict: str, target: Path, workers: int | None
+) -> None:
     """Fill system-storage, every byte checked."""
     restore = open_at(run, root, claim)
     if restore.is_done():
@@ -213,9 +359,10 @@ def restore_file_storage(run: Run, claim: str, root: Path, target: Path, workers
         return
     opened = restore.backup
     run.need("file-storage", opened.size_bytes / _BYTES_A_SECOND + opened.counts.entries / _ENTRIES_A_SECOND)
-    tally = file_storage.restore(restore.cluster, opened, target, progress(), workers)
+    replacing = run.workflow if file_storage_conflict == REPLACE else None
+    tally = file_storage.restore(restore.cluster, opened, target, progress(), workers, replacing=replacing)
     run.output(files=tally.files if tally else 0, bytes=tally.size_bytes if tally else 0)
-    restore.note("file-storage", counts=counts_of(tally) if tally else None)
+    restore.note("file-storage", lambda: _replaced_files(restore, tally), counts=counts_of(tally) if tally else None)
 
 
 @restore_phases.command("secrets")
@@ -224,6 +371,7 @@ def restore_file_storage(run: Run, claim: str, root: Path, target: Path, workers
 @_domain_option
 @_databases_options
 @_kept_option
+@_conflict_options
 @click.pass_obj
 def restore_secrets(  # noqa: PLR0913  one argument a workflow parameter
     run: Run,
@@ -233,11 +381,13 @@ def restore_secrets(  # noqa: PLR0913  one argument a workflow parameter
     database_secrets: str,
     database_overrides: str,
     kept: list[str] | None,
+    **told: Unpack[_Told],
 ) -> None:
     """Create the Secrets; the three of the databases are the user's, unless told otherwise."""
     databases = Databases.asked(database_secrets, database_overrides)
-    restore_all = partial(secrets.restore, databases=databases, planned=kept)
-    _restore_objects(open_at(run, root, claim, wildcard_domain), "secrets", secrets.to_restore, restore_all)
+    conflict = _conflict(told)
+    restore_all = partial(secrets.restore, databases=databases, planned=kept, conflict=conflict)
+    _restore_objects(open_at(run, root, claim, wildcard_domain), "secrets", secrets.to_restore, restore_all, conflict)
 
 
 @restore_phases.command("configmaps")
@@ -245,11 +395,16 @@ def restore_secrets(  # noqa: PLR0913  one argument a workflow parameter
 @backup_option
 @_domain_option
 @_kept_option
+@_conflict_options
 @click.pass_obj
-def restore_configmaps(run: Run, claim: str, root: Path, wildcard_domain: str, kept: list[str] | None) -> None:
+def restore_configmaps(
+    run: Run, claim: str, root: Path, wildcard_domain: str, kept: list[str] | None, **told: Unpack[_Told]
+) -> None:
     """Create the ConfigMaps."""
-    restore_all = partial(configmaps.restore, planned=kept)
-    _restore_objects(open_at(run, root, claim, wildcard_domain), "configmaps", configmaps.to_restore, restore_all)
+    conflict = _conflict(told)
+    restore_all = partial(configmaps.restore, planned=kept, conflict=conflict)
+    restore = open_at(run, root, claim, wildcard_domain)
+    _restore_objects(restore, "configmaps", configmaps.to_restore, restore_all, conflict)
 
 
 @restore_phases.command("apimanager")
@@ -294,6 +449,7 @@ def _restore_objects(
     phase: str,
     saved: Callable[[Backup], list[Object]],
     restore_all: Callable[..., list[Standing]],
+    conflict: Conflict,
 ) -> None:
     opened, cluster = restore.backup, restore.cluster
     if restore.is_done():
@@ -302,7 +458,28 @@ def _restore_objects(
     restore.run.need(phase)
     living = prerequisites.living(cluster)
     found = restore_all(cluster, opened, living, opened.mark, last_try=restore.run.last_try)
-    created = sum(each.state is State.ABSENT for each in found)
-    restore.run.output(created=created, kept=len(found) - created)
-    done = {State.ABSENT: result.CREATED}
-    restore.note(phase, lambda: [line(each.obj, done.get(each.state, result.KEPT)) for each in found])
+    lines = [_became(each, conflict) for each in found]
+    done = Counter(each.done for each in lines)
+    restore.run.output(**{word: done[word] for word in (result.CREATED, result.KEPT, result.REPLACED)})
+    restore.note(phase, lambda: lines)
+
+
+def _became(each: Standing, conflict: Conflict) -> Line:
+    """What became of an object; one that a try before this has replaced says so itself."""
+    saved_to = marks.annotation(each.found, marks.SAVED_TO) if each.found and each.state is State.MADE else ""
+    if each.state is State.ABSENT:
+        return line(each.obj, result.CREATED)
+    if each.state is State.DIFFERS and conflict.asked == KEEP:
+        return line(each.obj, result.KEPT, f"differs: {each.why}")
+    if each.state is State.DIFFERS or (saved_to and saved_to == conflict.saved_to):
+        return line(each.obj, result.REPLACED, f"{each.why}: what was there is in claim {conflict.saved_to}")
+    return line(each.obj, result.KEPT)
+
+
+def _replaced_files(restore: Restoration, tally: Tally | None) -> list[Line]:
+    """What became of a system-storage that was there, where its files were saved, and in its place came others."""
+    claim = claims.find(restore.cluster, installation.SYSTEM_STORAGE)
+    saved_to = system_storage.saved_to(claim, restore.backup)
+    if not saved_to or (tally is None and saved_to != set_aside.claim_name(restore.run.workflow)):
+        return []
+    return [line(claim, result.REPLACED, f"its files: what was there is in claim {saved_to}")]

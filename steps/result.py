@@ -20,14 +20,16 @@ SCHEMA_VERSION: Literal[1] = 1
 SAVED: Literal["saved"] = "saved"
 CREATED: Literal["created"] = "created"
 KEPT: Literal["kept"] = "kept"
+REPLACED: Literal["replaced"] = "replaced"
 UNTOUCHED: Literal["untouched"] = "untouched"
 RUNNING: Literal["running"] = "running"
 SUCCEEDED: Literal["succeeded"] = "succeeded"
 FAILED: Literal["failed"] = "failed"
 
 Operation = Literal["backup", "restore"]
-Done = Literal["saved", "created", "kept", "untouched"]
+Done = Literal["saved", "created", "kept", "replaced", "untouched"]
 Counts = Mapping[str, int]
+_MADE = (CREATED, REPLACED)
 
 
 class _Model(BaseModel):
@@ -35,11 +37,15 @@ class _Model(BaseModel):
 
 
 class Line(_Model):
-    """One object. `untouched`: not looked at, because this backup's restore had made the APIManager already."""
+    """One object. `untouched`: not looked at, because this backup's restore had made the APIManager already.
+
+    `how`: the keys in which one that was kept differs, or where what was replaced is saved.
+    """
 
     kind: str
     name: str
     done: Done
+    how: str = ""
 
 
 class Phase(_Model):
@@ -87,10 +93,10 @@ class Result(_Model):
     advice: str = ""
 
     def did(self, phase: Phase, lines: Iterable[Line] = (), *, last: bool = False) -> "Result":
-        """The record once a phase has ended well; what this workflow created stays so when it is looked at again."""
+        """The record once a phase has ended well; what this workflow made stays so when it is looked at again."""
         before = {(line.kind, line.name): line for line in self.objects}
         mine = {(line.kind, line.name): line for line in lines}
-        mine.update((key, line) for key, line in before.items() if key in mine and line.done == CREATED)
+        mine.update((key, line) for key, line in before.items() if key in mine and line.done in _MADE)
         done = {each.phase: each for each in self.phases}
         counts: dict[str, int] = {**Counter[str](line.done for line in mine.values()), **phase.counts}
         if not counts and phase.phase in done:  # a later try that found all done

@@ -14,7 +14,7 @@ from steps.backup import Backup
 from steps.cluster import Cluster, Object
 from steps.installation import SECRET
 from steps.manifest import Report
-from steps.objects import Standing
+from steps.objects import REFUSED, Conflict, Standing
 from steps.references import Reference, names, of_kind
 from steps.selection import Selection
 
@@ -117,13 +117,14 @@ def restore(  # noqa: PLR0913  where to, what, and what may be there
     *,
     last_try: bool,
     planned: Collection[str] | None = None,
+    conflict: Conflict = REFUSED,
     databases: Databases = EXPECTED,
 ) -> list[Standing]:
-    """Create them, keep those that say the same.
+    """Create them, keep those that say the same, do with others as asked.
 
     Raises:
         as `objects.restore`, `Databases.to_restore`
 
     """
     wanted = [*to_restore(backup), *databases.to_restore(cluster, backup)]
-    return objects.restore(cluster, SECRET, wanted, living, mark, planned=planned, last_try=last_try)
+    return objects.restore(cluster, SECRET, wanted, living, mark, planned=planned, conflict=conflict, last_try=last_try)

@@ -1,10 +1,12 @@
 """The claim of System FileStorage as a restore makes it, and the mark on it that says how far its files have come."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
 from steps import claims, errors, installation, marks
 from steps.backup import Backup
+from steps.claims import Workflow
 from steps.cluster import Cluster, Object, quantity
 from steps.installation import CLAIM
 
@@ -43,24 +45,51 @@ def wanted(backup: Backup, asked: Asked) -> Object:
     return claims.new(installation.SYSTEM_STORAGE, {}, backup.mark.annotations(), spec)
 
 
-def check(claim: Object, backup: Backup) -> None:
-    """See that a system-storage that is there already may take the backup's files.
+def check(claim: Object, backup: Backup, *, replaced: bool = False) -> None:
+    """See that a system-storage that is there already may take the backup's files; its own may be `replaced`.
 
     Raises:
         errors.ClaimOfAnotherRestore, errors.ClaimTooSmall
 
     """
     name = claim["metadata"]["name"]
-    if marks.annotation(claim, marks.MANIFEST_DIGEST) and not backup.mark.on(claim):
+    if marks.annotation(claim, marks.MANIFEST_DIGEST) and not backup.mark.on(claim) and not replaced:
         raise errors.ClaimOfAnotherRestore(name, marks.annotation(claim, marks.RESTORED_FROM) or "another backup")
     capacity = ((claim.get("status") or {}).get("capacity") or {}).get("storage", "")
     if capacity and quantity(capacity) < backup.size_bytes:
         raise errors.ClaimTooSmall(name, capacity, backup.size_bytes)
 
 
-def mark(cluster: Cluster, backup: Backup, state: str) -> None:
-    """Say on system-storage how far the restore of its files has come: begun or complete."""
-    annotations = {**backup.mark.annotations(), marks.RESTORE_STATE: state}
+def check_unused(cluster: Cluster, workflow: Workflow) -> None:
+    """See that nobody else has the files that are to be replaced.
+
+    Raises:
+        errors.TargetInUse
+
+    """
+    if pods := claims.users(cluster, installation.SYSTEM_STORAGE, workflow):
+        raise errors.TargetInUse(installation.SYSTEM_STORAGE, [pod["metadata"]["name"] for pod in pods])
+
+
+def saved_to(claim: Object, backup: Backup) -> str:
+    """The claim to which a restore of this backup has saved what it held, empty where none has."""
+    return marks.annotation(claim, marks.SAVED_TO) if backup.mark.on(claim) else ""
+
+
+def is_set_aside(claim: Object, backup: Backup) -> bool:
+    """Whether what it holds is saved by a restore of this backup, and is to be removed."""
+    return bool(saved_to(claim, backup)) and marks.annotation(claim, marks.RESTORE_STATE) == marks.SET_ASIDE
+
+
+def is_saved(cluster: Cluster, claim: Object) -> bool:
+    """Whether the claim to which its files were saved is there, and stays."""
+    found = cluster.get(CLAIM, marks.annotation(claim, marks.SAVED_TO))
+    return found is not None and not found["metadata"].get("deletionTimestamp")
+
+
+def mark(cluster: Cluster, backup: Backup, state: str, more: Mapping[str, str] = {}) -> None:
+    """Say on system-storage how far the restore of its files has come: set-aside, begun or complete."""
+    annotations = {**backup.mark.annotations(), marks.RESTORE_STATE: state, **more}
     cluster.patch(CLAIM, installation.SYSTEM_STORAGE, {"metadata": {"annotations": annotations}})
 
 

@@ -254,6 +254,8 @@ def plan_backup(  # noqa: PLR0913  one argument an option
 @click.option("--wildcard-domain", default="", help="Another than the backup's.")
 @click.option("--database-secrets", type=click.Choice(["expect", "restore"]), default="expect", show_default=True)
 @click.option("--database-overrides", default="", metavar="SECRET", help="Its keys replace the backup's.")
+@click.option("--on-conflict", type=click.Choice(["refuse", "keep", "replace"]), default="refuse", show_default=True)
+@click.option("--file-storage-conflict", type=click.Choice(["refuse", "replace"]), default="refuse", show_default=True)
 @click.option("--ready", type=click.Choice(["as-before", "available", "deployments"]), default="as-before")
 @click.option("--wait-minutes", type=click.FloatRange(0, 120), default=60, show_default=True)
 @_output_option
@@ -269,6 +271,8 @@ def plan_restore(  # noqa: PLR0913  one argument an option
     wildcard_domain: str,
     database_secrets: str,
     database_overrides: str,
+    on_conflict: str,
+    file_storage_conflict: str,
     ready: str,
     wait_minutes: float,
     output: str,
@@ -287,6 +291,8 @@ def plan_restore(  # noqa: PLR0913  one argument an option
             Databases.asked(database_secrets, database_overrides),
             ready,
             wait_minutes,
+            on_conflict,
+            file_storage_conflict,
         )
         opened = backup.open_at(folder, folder.resolve().name).under(wildcard_domain)
         cluster = Cluster.connect(namespace, _TIMEOUT_S, kubeconfig or _kubeconfig(), context)

@@ -57,9 +57,10 @@ def _restore_rules(settings: Settings) -> list[Manifest]:
     known = (*installation.RESTORED_SECRETS, *installation.DATABASE_SECRETS)
     return [
         _argo(),
-        _rule(SECRET, ["get"], _secrets(settings, known)),
+        _rule(SECRET, ["get", "update"], _secrets(settings, known)),  # update: with on-conflict=replace
         _rule(SECRET, ["create"]),
         _rule(CONFIGMAP, ["get"], _configmaps(settings, installation.RESTORE_RESULTS)),
+        _rule(CONFIGMAP, ["update"], _configmaps(settings)),
         *_evidence(installation.RESTORE_RESULTS),  # create: all that are restored too
         _rule(APIMANAGER, ["get", "list", "create"]),
         _rule(APIMANAGER_BACKUP, ["get"]),  # whether a backup of the operator had completed
@@ -80,8 +81,8 @@ def _secrets(settings: Settings, known: Sequence[str]) -> Sequence[str]:
     return () if settings.all_secrets else sorted({*known, *settings.secrets})
 
 
-def _configmaps(settings: Settings, evidence: str) -> Sequence[str]:
-    return sorted({*installation.CONFIGMAPS, *installation.EDITED_CONFIGMAPS, *settings.configmaps, evidence})
+def _configmaps(settings: Settings, *evidence: str) -> Sequence[str]:
+    return sorted({*installation.CONFIGMAPS, *installation.EDITED_CONFIGMAPS, *settings.configmaps, *evidence})
 
 
 def _evidence(name: str) -> list[Manifest]:

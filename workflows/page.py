@@ -134,9 +134,9 @@ def _objects(record: Record) -> Iterable[str]:
     if cut:
         yield f"<p>{cut} lines were cut, to make room for newer records.</p>"
     if lines:
-        yield _row("th", ("", "kind"), ("", "name"), ("", "done"), before="<table>")
+        yield _row("th", ("", "kind"), ("", "name"), ("", "done"), ("", ""), before="<table>")
         for line in lines:
-            yield _row("td", *(("", escape(line[field])) for field in ("kind", "name", "done")))
+            yield _row("td", *(("", escape(line[field])) for field in ("kind", "name", "done", "how")))
         yield "</table>"
 
 

@@ -56,6 +56,12 @@ class RestoreParameters(Parameters):
     wildcard_domain: str = Field(default="", alias="wildcard-domain")
     """Another wildcard domain than the backup's, for instance apps.example.com; the tenants' own hosts stay. Empty: as
     it was."""
+    on_conflict: Literal["refuse", "keep", "replace"] = Field(default="refuse", alias="on-conflict")
+    """Secrets and ConfigMaps that say something else than the backup: `refuse` the restore, `keep` them, or `replace`
+    them, once they are saved to a claim of their own."""
+    file_storage_conflict: Literal["refuse", "replace"] = Field(default="refuse", alias="file-storage-conflict")
+    """Files in a system-storage that is there: `refuse` the restore, or `replace` them, once they are saved to that
+    claim."""
     plan: Literal["no", "only"] = "no"
     """`only`: say what the restore would do, and change nothing."""
     plan_digest: str = Field(default="", alias="plan-digest")

@@ -45,6 +45,8 @@ PLAN_ONLY = "only"  # a value of it: nothing is done
 
 BACKUP_PATH = "/backup"
 FILE_STORAGE_PATH = "/system-filestorage"
+REPLACED_CLAIM = "replaced-claim"
+REPLACED_PATH = "/replaced"
 OUTPUTS_PATH = "/tmp/outputs"  # noqa: S108  an emptyDir, the only place that a phase may write besides its volumes
 TERMINATION_LOG = "/dev/termination-log"  # the kubelet's own default
 
@@ -92,6 +94,7 @@ class Mount(Enum):
     SOURCE = "source"  # system-storage of a live installation, never touched
     SOURCE_LISTED = "source-listed"  # not mounted, but the scheduler shall see it
     TARGET = "target"  # system-storage to be filled
+    REPLACED = "replaced"  # where a restore saves what it replaces
 
 
 def phase(  # noqa: PLR0913  what may differ between two phases, nothing else
@@ -204,12 +207,16 @@ def _paths(mounts: Sequence[Mount]) -> list[str]:
             paths += ["--backup", BACKUP_PATH]
         elif mount in {Mount.SOURCE, Mount.TARGET}:
             paths += ["--file-storage", FILE_STORAGE_PATH]
+        elif mount is Mount.REPLACED:
+            paths += ["--replaced", REPLACED_PATH]
     return paths
 
 
 def _mounted_volume(mount: Mount, claim: str) -> Volume:
     if mount in {Mount.BACKUP, Mount.BACKUP_READ_ONLY}:
         return _volume("backup", PersistentVolumeClaimVolumeSource(claim_name=value(claim)))
+    if mount is Mount.REPLACED:
+        return _volume("replaced", PersistentVolumeClaimVolumeSource(claim_name=value(REPLACED_CLAIM)))
     read_only = None if mount is Mount.TARGET else True
     return _volume(SYSTEM_STORAGE, PersistentVolumeClaimVolumeSource(claim_name=SYSTEM_STORAGE, read_only=read_only))
 
@@ -223,5 +230,7 @@ def _mount(mount: Mount) -> VolumeMount:
     if mount in {Mount.BACKUP, Mount.BACKUP_READ_ONLY}:
         read_only = mount is Mount.BACKUP_READ_ONLY or None
         return VolumeMount(name="backup", mount_path=BACKUP_PATH, read_only=read_only)
+    if mount is Mount.REPLACED:
+        return VolumeMount(name="replaced", mount_path=REPLACED_PATH)
     read_only = mount is Mount.SOURCE or None
     return VolumeMount(name=SYSTEM_STORAGE, mount_path=FILE_STORAGE_PATH, read_only=read_only)

@@ -7,19 +7,41 @@ from hera.workflows import DAG, Parameter, Suspend, Task, WorkflowTemplate
 
 from workflows import template
 from workflows.parameters import RestoreParameters, by_name
-from workflows.phases import CLAIM_NAME, EXTERNAL, FILE_STORAGE, Mount, Settings, count, output, phase, value, words
+from workflows.phases import (
+    CLAIM_NAME,
+    EXTERNAL,
+    FILE_STORAGE,
+    PLAN,
+    PLAN_ONLY,
+    REPLACED_CLAIM,
+    Mount,
+    Settings,
+    count,
+    output,
+    phase,
+    value,
+    words,
+)
 
 NAME = "threescale-restore"
 BACKUP = Mount.BACKUP_READ_ONLY
 DOMAIN = "wildcard-domain"
 DATABASES = ("database-secrets", "database-overrides")
-PLAN, PLAN_DIGEST, APPROVE = "plan", "plan-digest", "approve"
+ON_CONFLICT, FILE_CONFLICT = "on-conflict", "file-storage-conflict"
+SET_ASIDE_OBJECTS, SET_ASIDE_FILES = "set-aside-objects", "set-aside-files"
+DIFFERING = ("differing-secrets", "differing-configmaps")
+PLAN_DIGEST, APPROVE = "plan-digest", "approve"
 _PLANNED = (
     *("storage-class", "access-mode", "storage-request", "threescale-version", DOMAIN, *DATABASES),
     *("workers", "ready", "wait-minutes"),
+    *(ON_CONFLICT, FILE_CONFLICT),
 )
 _COPIED = [count("files"), count("bytes")]
-_CREATED = [count("created"), count("kept")]
+_CREATED = [count("created"), count("kept"), count("replaced")]
+_TOLD_BY_PREPARE = (
+    *(FILE_STORAGE, "kept-secrets", "kept-configmaps", *DIFFERING),
+    *(REPLACED_CLAIM, SET_ASIDE_OBJECTS, SET_ASIDE_FILES, PLAN_DIGEST),
+)
 
 _ADVICE = (
     "Mend what the sentence names. Then the same restore submitted again, or `argo retry WORKFLOW`, goes on from where "
@@ -79,23 +101,56 @@ def restore(settings: Settings) -> WorkflowTemplate:
         with DAG(name="restore", fail_fast=False):
             check = task("check", *DATABASES, PLAN, APPROVE, outputs=[output("checked", default="")])
             plan = task(PLAN, *_PLANNED, mounts=[BACKUP], outputs=[output("digest", default=""), count("summary")])
-            plan.when = f"{_said(built, PLAN)} == only || {_said(built, APPROVE)} == yes"
+            plan.when = f"{_said(built, PLAN)} == {PLAN_ONLY} || {_said(built, APPROVE)} == yes"
             approve = Task(name=APPROVE, template=Suspend(name=APPROVE))
-            approve.when = f"{_said(built, PLAN)} != only && {_said(built, APPROVE)} == yes"
+            approve.when = f"{_said(built, PLAN)} != {PLAN_ONLY} && {_said(built, APPROVE)} == yes"
             prepare = task(
                 "prepare",
                 *(*_PLANNED, PLAN_DIGEST),
                 told=[check.get_parameter("checked"), plan.get_parameter("digest")],
                 mounts=[BACKUP],
-                outputs=[output(FILE_STORAGE), output("kept-secrets"), output("kept-configmaps"), output(PLAN_DIGEST)],
+                outputs=[output(name) for name in _TOLD_BY_PREPARE],
             )
-            prepare.when = f"{_said(built, PLAN)} != only"
-            file_storage = task("file-storage", "workers", mounts=[BACKUP, Mount.TARGET], outputs=_COPIED, timeout="6h")
-            file_storage.when = f"{prepare.get_parameter(FILE_STORAGE).value} != {EXTERNAL}"
-            kept = prepare.get_parameter("kept-secrets")
-            secrets = task("secrets", DOMAIN, *DATABASES, told=[kept], mounts=[BACKUP], outputs=_CREATED)
-            kept = prepare.get_parameter("kept-configmaps")
-            configmaps = task("configmaps", DOMAIN, told=[kept], mounts=[BACKUP], outputs=_CREATED)
+            prepare.when = f"{_said(built, PLAN)} != {PLAN_ONLY}"
+            prepared = {name: prepare.get_parameter(name) for name in _TOLD_BY_PREPARE}
+            replaced_claim = prepared[REPLACED_CLAIM]
+            set_aside_objects = task(
+                SET_ASIDE_OBJECTS,
+                told=[replaced_claim, *(prepared[name] for name in DIFFERING)],
+                mounts=[BACKUP, Mount.REPLACED],
+                outputs=[output("saved-secrets", default=""), output("saved-configmaps", default="")],
+            )
+            set_aside_objects.when = f"{prepared[SET_ASIDE_OBJECTS].value} == yes"
+            set_aside_files = task(
+                SET_ASIDE_FILES,
+                "workers",
+                told=[replaced_claim],
+                mounts=[BACKUP, Mount.REPLACED, Mount.SOURCE],
+                outputs=_COPIED,
+                timeout="6h",
+            )
+            set_aside_files.when = f"{prepared[SET_ASIDE_FILES].value} == yes"
+            file_storage = task(
+                "file-storage",
+                *(FILE_CONFLICT, "workers"),
+                mounts=[BACKUP, Mount.TARGET],
+                outputs=_COPIED,
+                timeout="6h",
+            )
+            file_storage.when = f"{prepared[FILE_STORAGE].value} != {EXTERNAL}"
+            secrets, configmaps = (
+                task(
+                    name,
+                    *(DOMAIN, *more, ON_CONFLICT),
+                    told=[
+                        *(prepared[f"kept-{name}"], prepared[f"differing-{name}"], replaced_claim),
+                        set_aside_objects.get_parameter(f"saved-{name}"),
+                    ],
+                    mounts=[BACKUP],
+                    outputs=_CREATED,
+                )
+                for name, more in (("secrets", DATABASES), ("configmaps", ()))
+            )
             apimanager = task("apimanager", DOMAIN, mounts=[BACKUP], outputs=[count("created")])
             look_s = ["--look-s", f"{settings.look_s:g}"]
             routes = task("routes", "ready", "wait-minutes", DOMAIN, more=look_s, mounts=[BACKUP], timeout="5h")
@@ -103,7 +158,11 @@ def restore(settings: Settings) -> WorkflowTemplate:
             check >> plan
             plan >> approve
             approve >> prepare
-            prepare.on_success(file_storage)  # not where it was skipped
+            prepare.on_success(set_aside_objects)  # not where it was skipped
+            prepare.on_success(set_aside_files)
+            prepare.on_success(file_storage)
+            set_aside_objects >> file_storage
+            set_aside_files >> file_storage
             file_storage >> [secrets, configmaps]
             secrets >> apimanager
             configmaps >> apimanager

@@ -142,7 +142,7 @@ SCENES = {
         Ask("GET", "secrets", account=BACKUP, query=(("fieldSelector", "metadata.name=zync"),)),
         Ask("POST", "secrets", secret("zync"), account=BACKUP),
         Ask("PATCH", "secrets/zync", {}, account=RESTORE),
-        Ask("PUT", "secrets/zync", {}, account=RESTORE),
+        Ask("PUT", "secrets/system-memcache", {}, account=RESTORE),
         Ask("DELETE", "secrets/zync", account=RESTORE),
         Ask("DELETE", "secrets", account=RESTORE),
         Ask("GET", "pods/any/exec", account=BACKUP, query=(("command", "true"),)),

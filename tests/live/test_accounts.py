@@ -45,8 +45,8 @@ BY_NAME = {
         ("configmaps", "threescale-backup-results"): "get patch",
     },
     "threescale-restore": {
-        ("secrets", "system-seed"): "get",
-        ("configmaps", "system-environment"): "get",
+        ("secrets", "system-seed"): "get update",
+        ("configmaps", "system-environment"): "get update",
         ("configmaps", "threescale-restore-results"): "get patch",
         ("persistentvolumeclaims", "system-storage"): "patch",
         ("deployments", "threescale-operator-controller-manager-v2"): "get",

@@ -24,7 +24,10 @@ BACKUP = [
 ]
 RESTORE = [
     ["restore", phase]
-    for phase in ("check", "plan", "prepare", "file-storage", "secrets", "configmaps", "apimanager", "routes")
+    for phase in (
+        *("check", "plan", "prepare", "set-aside-objects", "set-aside-files", "file-storage"),
+        *("secrets", "configmaps", "apimanager", "routes"),
+    )
 ]
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from steps import errors
-from steps.objects import Standing, State
+from steps.objects import KEEP, REPLACE, Standing, State
 from steps.plan import Does, Line, Plan
 
 SECRET = {"kind": "Secret", "metadata": {"name": "zync"}, "data": {"KEY": "bm90IHRvIGJlIHNlZW4="}}
@@ -68,10 +68,40 @@ def test_whatever_is_planned_otherwise_has_another_digest(other):
 def test_an_object_has_one_line_without_its_values(state, does, done):
     made = Plan("abc")
 
-    made.add_objects([Standing(SECRET, state, "KEY")])
+    why = "KEY" if state in {State.DIFFERS, State.GOING} else ""
+    made.add_objects([Standing(SECRET, state, why)])
 
-    assert made.lines == [Line(does, "Secret zync", "KEY", done)]
+    assert made.lines == [Line(does, "Secret zync", why, done)]
     assert SECRET["data"]["KEY"] not in "".join(made.text())
+
+
+@pytest.mark.parametrize(
+    ("asked", "found", "does"),
+    [
+        (KEEP, SECRET, Does.KEEP),
+        (REPLACE, SECRET, Does.REPLACE),
+        (REPLACE, {**SECRET, "immutable": True}, Does.REFUSED),
+        (REPLACE, {**SECRET, "type": "example.com/other"}, Does.REFUSED),
+    ],
+)
+def test_what_differs_has_the_line_that_was_asked_for(asked, found, does):
+    made = Plan("abc")
+
+    made.add_objects([Standing(SECRET, State.DIFFERS, "KEY", found=found)], asked)
+
+    assert [line.does for line in made.lines] == [does]
+    assert made.lines[0].how.startswith("KEY")
+    assert ("is saved to claim WORKFLOW-replaced first" in made.lines[0].how) == (does is Does.REPLACE)
+
+
+def test_what_was_replaced_has_the_same_line_as_what_will_be():
+    before, after = Plan("abc"), Plan("abc")
+
+    before.add_objects([Standing(SECRET, State.DIFFERS, "KEY", found=SECRET)], REPLACE)
+    after.add_objects([Standing(SECRET, State.MADE, "KEY", found=SECRET)])
+
+    assert before.digest == after.digest
+    assert after.lines[0].done
 
 
 def test_what_speaks_against_it_is_a_line_and_the_first_of_it_is_raised():

@@ -17,8 +17,11 @@ from steps import (
     objects,
     restore_plan,
     secrets,
+    set_aside,
     volume,
 )
+from steps.installation import CONFIGMAP, SECRET
+from steps.objects import KEEP, REFUSE, REPLACE, Conflict
 from steps.plan import Does
 from steps.restore_plan import Wishes
 from steps.secrets import Databases
@@ -372,6 +375,7 @@ def clear(stage, opened):
         *(("configmaps", obj["metadata"]["name"]) for obj in configmaps.to_restore(opened)),
         ("apimanagers", opened.apimanager["metadata"]["name"]),
         ("persistentvolumeclaims", "system-storage"),
+        ("persistentvolumeclaims", "nobody-replaced"),
     ]:
         if name in stage.exists(resource):
             stage.kubernetes.patch(resource, stage.namespace, name, {"metadata": {"finalizers": None}})
@@ -380,11 +384,17 @@ def clear(stage, opened):
     shutil.rmtree(stage.engine.volume("system-storage"))
 
 
-def act(door, opened, planned, folder):
+def act(door, opened, planned, folder, asked, replaced):
     restore_plan.prepare(door, planned)
+    conflicts = []
+    for kind, names in ((SECRET, planned.differing_secrets), (CONFIGMAP, planned.differing_configmaps)):
+        versions = set_aside.save_objects(door, kind, names, replaced) if planned.saves_objects else {}
+        conflicts.append(Conflict(asked, names, versions, "replaced"))
     file_storage.restore(door, opened, folder, lambda *_: None, 0)
-    secrets.restore(door, opened, (), opened.mark, planned=planned.kept_secrets, last_try=True)
-    configmaps.restore(door, opened, (), opened.mark, planned=planned.kept_configmaps, last_try=True)
+    told = {"planned": planned.kept_secrets, "conflict": conflicts[0], "last_try": True}
+    secrets.restore(door, opened, (), opened.mark, **told)
+    told = {"planned": planned.kept_configmaps, "conflict": conflicts[1], "last_try": True}
+    configmaps.restore(door, opened, (), opened.mark, **told)
     apimanager.restore(door, opened)
 
 
@@ -399,35 +409,44 @@ def quiet(empty):
 
 class TestWhatAPlanSaysIsWhatHappens:
     @pytest.mark.lesson(5)
-    def test_for_random_states_of_the_target(self, quiet, backup_volume):
+    def test_for_random_states_of_the_target(self, quiet, backup_volume, tmp_path):
         opened = backup.open_at(backup_volume, backup_volume.name)
         door = quiet.connect("threescale-restore")
         likely = st.sampled_from(STATES[:3])
 
-        @given(st.fixed_dictionaries(dict.fromkeys(SOME, likely)), st.sampled_from(SOME), st.sampled_from(STATES))
-        @settings(max_examples=10, deadline=None)
-        def check(states, odd, state):
+        states = st.fixed_dictionaries(dict.fromkeys(SOME, likely))
+        asked = st.sampled_from((REFUSE, KEEP, REPLACE))
+
+        @given(states, st.sampled_from(SOME), st.sampled_from(STATES), asked)
+        @settings(max_examples=12, deadline=None)
+        def check(states, odd, state, asked):
             clear(quiet, opened)
             for what, laid in {**states, odd: state}.items():
                 lay(quiet, opened, what, laid)
-            planned = restore_plan.of(door, opened, Wishes(), last_try=True)
+            planned = restore_plan.of(door, opened, Wishes(on_conflict=asked), last_try=True)
             said = [line.what for line in planned.plan.lines if line.does is Does.CREATE and not line.done]
+            replaced = [line.what for line in planned.plan.lines if line.does is Does.REPLACE]
+            claims = ["nobody-replaced"] if replaced else []
             quiet.kubernetes.clear_requests()
 
             sentence = ""
             try:
-                act(door, opened, planned, quiet.engine.volume("system-storage"))
+                act(door, opened, planned, quiet.engine.volume("system-storage"), asked, tmp_path)
             except errors.PhaseError as error:
                 sentence = str(error)
 
             created = [each for each in quiet.kubernetes.writes() if each.verb == "create" and "restore" in each.user]
-            names = {what.rpartition(" ")[2] for what in said if what != "System FileStorage"}
+            updated = [
+                each.name for each in quiet.kubernetes.writes() if each.verb == "update" and "restore" in each.user
+            ]
+            names = [*{what.rpartition(" ")[2] for what in said if what != "System FileStorage"}, *claims]
             if planned.plan.objections:
                 assert sentence == str(planned.plan.objections[0])
-                assert created == []
+                assert created == updated == []
             else:
                 assert sentence == ""
                 assert sorted(each.name for each in created) == sorted(names)
-            assert bool(planned.plan.objections) == (state in {"differs", "going"})
+                assert updated == [what.rpartition(" ")[2] for what in replaced]
+            assert bool(planned.plan.objections) == (state == "going" or (state == "differs" and asked == REFUSE))
 
         check()

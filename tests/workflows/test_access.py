@@ -28,11 +28,15 @@ def test_argos_executor_may_report(role: str) -> None:
     assert {("create", "workflowtaskresults", False), ("patch", "workflowtaskresults", False)} <= set(grants(role))
 
 
+UPDATED = {"threescale-backup": set(), "threescale-restore": {("secrets", True), ("configmaps", True)}}
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_nobody_may_delete_or_read_secrets_without_naming_them(role: str) -> None:
     given = set(grants(role))
 
-    assert not any(verb in {"delete", "deletecollection", "update", "*"} for verb, _, _ in given)
+    assert not any(verb in {"delete", "deletecollection", "*"} for verb, _, _ in given)
+    assert not {(resource, named) for verb, resource, named in given if verb == "update"} - UPDATED[role]
     assert not {("get", "secrets", False), ("list", "secrets", False), ("list", "secrets", True)} & given
 
 
@@ -81,6 +85,17 @@ def test_a_restore_changes_no_object_but_the_claim_of_system_and_its_evidence() 
         ("workflowtaskresults",),
         ("persistentvolumeclaims", "system-storage"),
         ("configmaps", "threescale-restore-results"),
+    }
+
+
+def test_a_restore_may_replace_what_it_may_restore_and_no_evidence() -> None:
+    settings = SETTINGS.model_copy(update={"secrets": ("my-tls",), "configmaps": ("mine",)})
+    rules = [rule for rule in roles(settings)["threescale-restore"]["rules"] if "update" in rule["verbs"]]
+    names = {rule["resources"][0]: set(rule["resourceNames"]) for rule in rules}
+
+    assert names["secrets"] >= {"my-tls", "zync", "system-redis"}
+    assert names["configmaps"] == {
+        *("apicast-environment", "system-environment", "backend-environment", "system", "mine"),
     }
 
 

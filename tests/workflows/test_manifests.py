@@ -120,7 +120,9 @@ def test_the_apimanager_is_restored_after_everything_that_the_operator_would_mak
         "plan": "check",
         "approve": "plan",
         "prepare": "approve",
-        "file-storage": "prepare.Succeeded",
+        "set-aside-objects": "prepare.Succeeded",
+        "set-aside-files": "prepare.Succeeded",
+        "file-storage": "prepare.Succeeded && set-aside-objects && set-aside-files",
         "secrets": "file-storage",
         "configmaps": "file-storage",
         "apimanager": "secrets && configmaps",
@@ -181,7 +183,13 @@ def test_each_part_lists_both_claims_so_that_the_scheduler_sees_both(name: str) 
     assert claims == ["{{inputs.parameters.backupPersistentVolumeClaimName}}", "system-storage"]
 
 
-@pytest.mark.parametrize("name", ["prepare", "file-storage", "secrets", "configmaps", "apimanager", "routes"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("prepare", "set-aside-objects", "set-aside-files", "file-storage"),
+        *("secrets", "configmaps", "apimanager", "routes"),
+    ],
+)
 def test_a_restore_mounts_the_backup_read_only_and_lets_the_kubelet_give_it_the_group(name: str) -> None:
     template = part(name, restore.NAME)
     volume = next(item for item in template["volumes"] if item["name"] == "backup")

@@ -7,7 +7,8 @@ from workflows.phases import CLAIM
 from workflows.rehearsal import threescale_objects
 
 SAVING = ("secrets", "configmaps", "apimanager", "file-storage", "external", "seal")
-ACTING = ("file-storage", "secrets", "configmaps", "apimanager", "routes")
+SET_ASIDE = ("set-aside-objects", "set-aside-files")
+ACTING = (*SET_ASIDE, "file-storage", "secrets", "configmaps", "apimanager", "routes")
 
 
 def phases(workflow):

@@ -10,7 +10,8 @@ from workflows.phases import CLAIM
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("program")]
 
 SAVING = ("secrets", "configmaps", "apimanager", "file-storage", "external", "seal")
-ACTING = ("file-storage", "secrets", "configmaps", "apimanager", "routes")
+SET_ASIDE = ("set-aside-objects", "set-aside-files")
+ACTING = (*SET_ASIDE, "file-storage", "secrets", "configmaps", "apimanager", "routes")
 MADE_BY_A_RESTORE = ("apimanagers", "persistentvolumeclaims", "configmaps", "secrets")
 EVIDENCE = "threescale-restore-results"
 

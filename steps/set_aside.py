@@ -1,0 +1,140 @@
+"""What a restore replaces is first saved to a claim of its own, from which it can be put back.
+
+The claim lies beside those of backups and is called none: no catalogue lists it and no restore opens it. Its volume is
+laid out as a backup's, but objects are whole, as the server gave them, so that a person can put them back.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+from steps import claims, errors, file_storage, installation, interruption, marks, seal, system_storage, tree, volume
+from steps.backup import Backup
+from steps.claims import Workflow
+from steps.cluster import Cluster, Object, quantity
+from steps.file_storage import Progress
+from steps.installation import CLAIM, CONFIGMAP, SECRET, Kind
+from steps.manifest import FileTree
+
+log = logging.getLogger(__name__)
+
+_SUFFIX = "-replaced"
+_NAME_LENGTH = 63  # a DNS-1123 label
+_MARGIN = Decimal("1.2")  # over what system-storage holds at most, for the file system's own needs
+_PLACES = {  # of the names that the operator saves too, and of others
+    SECRET: (installation.SECRETS, volume.SECRETS, volume.REFERENCED_SECRETS),
+    CONFIGMAP: (installation.CONFIGMAPS, volume.CONFIGMAPS, volume.REFERENCED_CONFIGMAPS),
+}
+
+
+class Wanted(NamedTuple):
+    """The claim for what is replaced; an empty class means the cluster's default."""
+
+    size: str
+    storage_class: str
+
+
+def wanted(storage: Object | None, *, files: bool) -> Wanted:
+    """Of the class of system-storage, and as large with a margin where its files are saved too."""
+    if storage is None:
+        return Wanted(installation.SYSTEM_STORAGE_FLOOR, "")
+    storage_class = str(storage["spec"].get("storageClassName") or "")
+    if not files:
+        return Wanted(installation.SYSTEM_STORAGE_FLOOR, storage_class)
+    capacity = ((storage.get("status") or {}).get("capacity") or {}).get("storage")
+    held = quantity(capacity or storage["spec"]["resources"]["requests"]["storage"])
+    return Wanted(str(int(max(held * _MARGIN, quantity(installation.SYSTEM_STORAGE_FLOOR)))), storage_class)
+
+
+def claim_name(workflow: Workflow) -> str:
+    """What the claim of a restore is called: as its workflow, cut where that is too long, and then told apart."""
+    name = workflow.name.replace(".", "-")
+    if len(name) + len(_SUFFIX) <= _NAME_LENGTH:
+        return f"{name}{_SUFFIX}"
+    unique = f"-{hashlib.sha256(workflow.name.encode()).hexdigest()[:8]}{_SUFFIX}"
+    return f"{name[: _NAME_LENGTH - len(unique)]}{unique}"
+
+
+def create(cluster: Cluster, asked: Wanted, workflow: Workflow) -> str:
+    """Create the claim of this workflow, where a try before has not; return its name.
+
+    Raises:
+        errors.ReplacedClaimTaken, errors.ClaimGoingAway, errors.QuotaExceeded, errors.AlreadyExists
+
+    """
+    name = claim_name(workflow)
+    try:
+        if claims.check_free(cluster, name, workflow):
+            return name
+    except errors.ClaimTaken as error:
+        raise errors.ReplacedClaimTaken(name, cluster.namespace) from error
+    labels = {marks.REPLACED: "true", marks.WORKFLOW: workflow.name, marks.WORKFLOW_UID: workflow.uid}
+    annotations = {marks.STARTED: claims.utc(datetime.now(UTC))}
+    spec = claims.spec_of("ReadWriteOnce", asked.size, asked.storage_class)
+    cluster.create(CLAIM, claims.new(name, labels, annotations, spec))
+    log.info("PersistentVolumeClaim %s: created, %s, for what is replaced", name, asked.size)
+    return name
+
+
+def save_objects(cluster: Cluster, kind: Kind, names: Iterable[str], root: Path) -> dict[str, str]:
+    """Save objects whole, as they are now; return the resourceVersion of each.
+
+    Raises:
+        errors.ChangedSincePlan: one is gone.
+
+    """
+    versions = {}
+    known, own, other = _PLACES[kind]
+    for name in names:
+        interruption.point()
+        found = cluster.get(kind, name)
+        if found is None:
+            raise errors.ChangedSincePlan(cluster.namespace, [f"{kind.name} {name} is gone"])
+        place = own if name in known else other
+        for part in (place.partition("/")[0], place):
+            volume.make_folder(root / part)
+        volume.write(root, f"{place}/{name}.json", volume.as_json(found))
+        versions[name] = str(found["metadata"]["resourceVersion"])
+        log.info("%s %s: saved to %s/%s.json", kind.name, name, place, name)
+    return versions
+
+
+def save_files(  # noqa: PLR0913  from where, to where, and who
+    cluster: Cluster,
+    backup: Backup,
+    source: Path,
+    root: Path,
+    workflow: Workflow,
+    progress: Progress,
+    workers: int | None = None,
+) -> FileTree | None:
+    """Save what system-storage holds, see that it is so, and say on that claim that it may go; None where it is done.
+
+    Raises:
+        errors.TargetInUse, errors.SavedDiffers; as `file_storage.save`
+
+    """
+    claim = claims.find(cluster, installation.SYSTEM_STORAGE)
+    if not is_to_save(cluster, claim, backup):
+        log.info("PersistentVolumeClaim %s: nothing to save, this restore goes on", installation.SYSTEM_STORAGE)
+        return None
+    system_storage.check_unused(cluster, workflow)
+    with volume.durable(root):
+        saved = file_storage.save(source, root, progress, workers).file_storage
+        findings = tree.compare(seal.listed(root), root / volume.TREE, digests=True, workers=workers)
+        if wrong := errors.Few.of(findings):
+            raise errors.SavedDiffers(installation.SYSTEM_STORAGE, wrong)
+    system_storage.check_unused(cluster, workflow)
+    system_storage.mark(cluster, backup, marks.SET_ASIDE, {marks.SAVED_TO: claim_name(workflow)})
+    return saved
+
+
+def is_to_save(cluster: Cluster, claim: Object, backup: Backup) -> bool:
+    """Whether the files of a system-storage that is there must be saved before others take their place."""
+    if backup.mark.on(claim):  # but what was saved, and not removed yet, may be gone
+        return system_storage.is_set_aside(claim, backup) and not system_storage.is_saved(cluster, claim)
+    return True

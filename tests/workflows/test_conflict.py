@@ -1,0 +1,196 @@
+"""What is there already: refused, kept, or replaced once it is saved; never in silence."""
+
+import base64
+import json
+import shutil
+
+import pytest
+
+from steps import installation, marks, mtree, seal, volume
+from tests.workflows.test_evidence import check_page, entry
+from workflows.rehearsal import threescale_objects
+
+CLAIMS = "persistentvolumeclaims"
+OTHER = base64.b64encode(b"what was there before").decode()
+FILES = {"kept/here.txt": b"written since\n", ".hidden": b"\x00\xff", "top.bin": b"x" * 100_000}
+PHASES = ("set-aside-objects", "set-aside-files")
+
+
+def differing_secret(stage, name="zync"):
+    """Put a Secret with another value, with labels and an owner of its own."""
+    (sample,) = (
+        obj for obj in threescale_objects.sample("secrets", stage.namespace) if obj["metadata"]["name"] == name
+    )
+    key = min(sample["data"])
+    metadata = {**sample["metadata"], "labels": {"mine": "yes"}, "annotations": {"note": "mine"}}
+    stage.kubernetes.apply({**sample, "data": {**sample["data"], key: OTHER, "MORE": OTHER}, "metadata": metadata})
+    return stage.get("secrets", name)
+
+
+def differing_configmap(stage, name="system"):
+    metadata = {"name": name, "namespace": stage.namespace}
+    stage.kubernetes.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"mine": "yes"}})
+    return stage.get("configmaps", name)
+
+
+def filled_storage(stage, **metadata):
+    """Put a system-storage that holds files of somebody's."""
+    stage.claim(metadata=metadata)
+    for name, data in FILES.items():
+        path = stage.storage / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+    (stage.storage / "link").symlink_to("kept/here.txt")
+    (stage.storage / volume.LOST_AND_FOUND).mkdir(exist_ok=True)
+
+
+def check_files_are_saved(root):
+    tree = root / volume.TREE
+    assert {name: (tree / name).read_bytes() for name in FILES} == FILES
+    assert (tree / "link").readlink().name == "here.txt"
+    assert {entry.path for entry in mtree.parse(seal.lines(root)) if entry.kind == mtree.FILE} == set(FILES)
+
+
+def saved(root, path):
+    return json.loads((root / path).read_bytes())
+
+
+def phases(workflow):
+    return {node.name: node.phase for node in workflow.nodes}
+
+
+def lines_of(record, done):
+    return {(line["kind"], line["name"]): line["how"] for line in record["objects"] if line["done"] == done}
+
+
+def test_what_differs_is_refused_by_default_and_nothing_is_made(lost):
+    differing_secret(lost)
+    filled_storage(lost)
+    before = (lost.get("secrets", "zync"), lost.exists(CLAIMS))
+
+    workflow = lost.restore("nightly")
+
+    assert workflow.phase == "Failed"
+    assert "Secret zync: DATABASE_URL, MORE" in workflow.node("prepare").attempts[-1].message
+    assert "or say -p on-conflict=keep or on-conflict=replace" in workflow.node("prepare").attempts[-1].message
+    assert (lost.get("secrets", "zync"), lost.exists(CLAIMS)) == before
+
+
+def test_what_differs_is_kept_where_that_was_asked_for_and_said_so(lost):
+    secret, configmap = differing_secret(lost), differing_configmap(lost)
+
+    workflow = lost.restore("nightly", on_conflict="keep")
+
+    record, text = entry(lost, workflow)
+    assert workflow.phase == "Succeeded", workflow.message
+    assert phases(workflow).items() >= dict.fromkeys(PHASES, "Skipped").items()
+    assert lost.get("secrets", "zync")["data"] == secret["data"]
+    assert lost.get("configmaps", "system")["data"] == configmap["data"]
+    assert lines_of(record, "kept")["Secret", "zync"] == "differs: DATABASE_URL, MORE"
+    assert lines_of(record, "kept")["ConfigMap", "system"].startswith("differs: mine")
+    assert "differs: DATABASE_URL, MORE" in check_page(text)
+    assert [name for name in lost.exists(CLAIMS) if name.endswith("-replaced")] == []
+
+
+def test_what_differs_is_replaced_once_it_is_saved_and_can_be_put_back(lost):
+    secret, configmap = differing_secret(lost), differing_configmap(lost)
+    filled_storage(lost)
+    there = lost.restore("nightly", plan="only", on_conflict="replace", file_storage_conflict="replace")
+    digest = there.node("plan").outputs["digest"]
+    assert "Secret zync" in there.node("plan").attempts[-1].log
+
+    workflow = lost.restore("nightly", on_conflict="replace", file_storage_conflict="replace", plan_digest=digest)
+
+    assert workflow.phase == "Succeeded", workflow.message
+    claim = f"{workflow.name}-replaced"
+    root = lost.engine.volume(claim)
+    assert saved(root, "secrets/zync.json") == secret
+    assert saved(root, "referenced/configmaps/system.json") == configmap
+    check_files_are_saved(root)
+    check_replaced(lost, secret)
+    check_claim(lost, claim, workflow)
+    record, text = entry(lost, workflow)
+    assert set(lines_of(record, "replaced")) == {
+        ("Secret", "zync"),
+        ("ConfigMap", "system"),
+        ("PersistentVolumeClaim", "system-storage"),
+    }
+    assert all(claim in how for how in lines_of(record, "replaced").values())
+    assert f"what was there is in claim {claim}" in check_page(text)
+    logs = "".join(attempt.log for node in workflow.nodes for attempt in node.attempts) + text
+    assert OTHER not in logs
+
+    put_back(lost, root)
+
+    assert lost.get("secrets", "zync")["data"] == secret["data"]
+    assert {name: (lost.storage / name).read_bytes() for name in FILES} == FILES
+
+
+def check_replaced(stage, before):
+    found = stage.get("secrets", "zync")
+    (sample,) = (
+        obj for obj in threescale_objects.sample("secrets", stage.namespace) if obj["metadata"]["name"] == "zync"
+    )
+    assert found["data"] == sample["data"]
+    assert found["metadata"]["uid"] == before["metadata"]["uid"]
+    assert found["metadata"]["labels"]["mine"] == "yes"
+    assert found["metadata"]["annotations"]["note"] == "mine"
+    assert marks.annotation(found, marks.RESTORED_FROM) == "nightly"
+    assert marks.annotation(found, marks.REPLACED) == "DATABASE_URL, MORE"
+    assert not any((stage.storage / name).exists() for name in ("kept", "top.bin", ".hidden"))
+    assert (stage.storage / volume.LOST_AND_FOUND).is_dir()
+
+
+def check_claim(stage, name, workflow):
+    claim = stage.get(CLAIMS, name)
+    assert marks.label(claim, marks.BACKUP) == ""
+    assert marks.annotation(claim, installation.BACKUP_NAME) == ""
+    assert marks.label(claim, marks.WORKFLOW_UID) == workflow.uid
+    assert claim["spec"]["resources"]["requests"]["storage"] == str(int((1 << 30) * 1.2))
+
+
+def put_back(stage, root):
+    """Do what the README says."""
+    obj = saved(root, "secrets/zync.json")
+    obj["metadata"] = {key: obj["metadata"][key] for key in ("name", "namespace", "labels", "annotations")}
+    stage.kubernetes.apply(obj)
+    for path in (root / volume.TREE).iterdir():
+        if path.is_dir():
+            shutil.copytree(path, stage.storage / path.name, symlinks=True, dirs_exist_ok=True)
+        else:
+            shutil.copy2(path, stage.storage / path.name, follow_symlinks=False)
+
+
+def test_files_are_not_replaced_while_somebody_uses_them(lost):
+    filled_storage(lost)
+    volumes = [{"name": "files", "persistentVolumeClaim": {"claimName": "system-storage"}}]
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "other", "namespace": lost.namespace}}
+    containers = [{"name": "main", "image": "none"}]
+    spec = {"volumes": volumes, "containers": containers, "nodeName": "rehearsal"}
+    lost.kubernetes.apply({**pod, "spec": spec, "status": {"phase": "Running"}})
+
+    workflow = lost.restore("nightly", file_storage_conflict="replace")
+
+    assert workflow.phase == "Failed"
+    assert "is in use by pod other" in workflow.node("prepare").attempts[-1].message
+    assert [name for name in lost.exists(CLAIMS) if name.endswith("-replaced")] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"immutable": True}, "immutable"), ({"type": "example.com/other"}, "of another type")],
+    ids=["immutable", "type"],
+)
+def test_what_can_not_be_replaced_in_place_is_refused(lost, change, said):
+    secret = differing_secret(lost)
+    lost.kubernetes.delete("secrets", lost.namespace, "zync")
+    metadata = {"name": "zync", "namespace": lost.namespace}
+    lost.kubernetes.apply({**secret, **change, "metadata": metadata})
+
+    workflow = lost.engine.submit(
+        "threescale-restore", {"claim-name": "nightly", "on-conflict": "replace"}, entrypoint="prepare"
+    )
+
+    assert workflow.phase == "Failed"
+    assert f"(Secret zync: {said}, in namespace" in workflow.nodes[0].attempts[-1].message
+    assert [name for name in lost.exists(CLAIMS) if name.endswith("-replaced")] == []

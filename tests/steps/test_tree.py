@@ -609,6 +609,27 @@ def test_an_ordinary_user_restores_all_but_the_owners(anyones):
     assert seen(target) == [as_restored(entry)._replace(uid=ORDINARY_USER, digest="") for entry in entries]
 
 
+@pytest.mark.skipif(not ROOT, reason="only root can become another user")
+@pytest.mark.parametrize("together", [1, 2, tree.TOGETHER])
+@pytest.mark.parametrize("large", [1, tree.LARGE])
+def test_folders_that_their_owner_can_not_enter_are_closed_from_the_inside(anyones, together, large, monkeypatch):
+    source, copy, target = (anyones / name for name in ("source", "copy", "target"))
+    inner = {b"b": (FOLDER, {b"f": (FILE, b"content", 0o644, 0)}, 0o755, 10**18), b"c": (FILE, b"1", 0o644, 0)}
+    last = {b"f": (FOLDER, {b"g": (FILE, b"2", 0o644, 0)}, 0o755, 10**18)}
+    build(source, {b"a": (FOLDER, inner, 0o755, 10**18), b"e": (FOLDER, last, 0o755, 10**18)})
+    for path in (copy, target):
+        path.mkdir()
+        path.chmod(0o777)
+    entries = [each._replace(mode=0 if each.kind == FOLDER else each.mode) for each in out(source, copy)]
+    monkeypatch.setattr(copier, "TOGETHER", together)
+    monkeypatch.setattr(copier, "LARGE", large)
+
+    with ordinary_user():
+        back(entries, copy, target)
+
+    assert seen(target) == [as_restored(without_digest(each))._replace(uid=ORDINARY_USER) for each in entries]
+
+
 @pytest.fixture
 def while_read(monkeypatch):
     """Have something happen in the middle of each read; a mock, because another thread may always come too late."""

@@ -126,9 +126,7 @@ def check(planned: RestorePlan) -> None:
     planned.plan.check()
 
 
-def prepare(
-    cluster: Cluster, planned: RestorePlan, approved: Iterable[str] = (), workflow: Workflow = NOBODY
-) -> list[Line]:
+def prepare(cluster: Cluster, planned: RestorePlan, workflow: Workflow, approved: Iterable[str] = ()) -> list[Line]:
     """Say the plan, hold it against the digests that were approved, and create system-storage.
 
     Where something is replaced, also the claim to save it to. Returns what was created.

@@ -269,7 +269,7 @@ def restore_prepare(
     run.need("prepare", claim_wait_s)
     restore, planned = _plan(run, asked)
     opened, cluster = restore.backup, restore.cluster
-    made = restore_plan.prepare(cluster, planned, filter(None, (plan_digest, digest)), run.workflow)
+    made = restore_plan.prepare(cluster, planned, run.workflow, filter(None, (plan_digest, digest)))
     replaced_claim = set_aside.claim_name(run.workflow) if planned.wanted else ""
     if replaced_claim:
         claims.wait_for_volume(cluster, replaced_claim, claim_wait_s)

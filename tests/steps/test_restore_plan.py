@@ -20,6 +20,7 @@ from steps import (
     set_aside,
     volume,
 )
+from steps.claims import Workflow
 from steps.installation import CONFIGMAP, SECRET
 from steps.objects import KEEP, REFUSE, REPLACE, Conflict
 from steps.plan import Does
@@ -28,6 +29,8 @@ from steps.secrets import Databases
 from steps.system_storage import AS_IT_WAS, Asked
 from tests.steps.test_prerequisites import patch, put_apimanager
 from workflows.rehearsal import threescale, threescale_objects
+
+WORKFLOW = Workflow("threescale-restore-x6hfh", "e1")
 
 
 def operators_own(root):
@@ -44,7 +47,7 @@ class TestPrepare:
         opened = backup.open_at(root, root.name)
         door = stage.connect("threescale-restore")
         wishes = Wishes(storage=asked, threescale_version=version)
-        restore_plan.prepare(door, restore_plan.of(door, opened, wishes, last_try=last_try), approved)
+        restore_plan.prepare(door, restore_plan.of(door, opened, wishes, last_try=last_try), WORKFLOW, approved)
         return opened
 
     def test_system_storage_is_made_with_the_mark_and_nothing_else(self, lost, backup_volume):
@@ -280,7 +283,7 @@ class TestPlan:
         door = lost.connect("threescale-restore")
         planned = of(lost, backup_volume)
 
-        restore_plan.prepare(door, planned, [planned.plan.digest])
+        restore_plan.prepare(door, planned, WORKFLOW, [planned.plan.digest])
         assert of(lost, backup_volume).plan.digest == planned.plan.digest
 
         file_storage.restore(door, opened, lost.engine.volume("system-storage"), lambda *_: None, 0)
@@ -302,7 +305,7 @@ class TestPlan:
         door = lost.connect("threescale-restore")
 
         with pytest.raises(errors.PlanDiffers, match=f"another one than {approved}: it is {now} now"):
-            restore_plan.prepare(door, of(lost, backup_volume), [approved])
+            restore_plan.prepare(door, of(lost, backup_volume), WORKFLOW, [approved])
 
         assert "system-storage" not in lost.exists("persistentvolumeclaims")
 
@@ -375,7 +378,7 @@ def clear(stage, opened):
         *(("configmaps", obj["metadata"]["name"]) for obj in configmaps.to_restore(opened)),
         ("apimanagers", opened.apimanager["metadata"]["name"]),
         ("persistentvolumeclaims", "system-storage"),
-        ("persistentvolumeclaims", "nobody-replaced"),
+        ("persistentvolumeclaims", f"{WORKFLOW.name}-replaced"),
     ]:
         if name in stage.exists(resource):
             stage.kubernetes.patch(resource, stage.namespace, name, {"metadata": {"finalizers": None}})
@@ -385,7 +388,7 @@ def clear(stage, opened):
 
 
 def act(door, opened, planned, folder, asked, replaced):
-    restore_plan.prepare(door, planned)
+    restore_plan.prepare(door, planned, WORKFLOW)
     conflicts = []
     for kind, names in ((SECRET, planned.differing_secrets), (CONFIGMAP, planned.differing_configmaps)):
         versions = set_aside.save_objects(door, kind, names, replaced) if planned.saves_objects else {}
@@ -426,7 +429,7 @@ class TestWhatAPlanSaysIsWhatHappens:
             planned = restore_plan.of(door, opened, Wishes(on_conflict=asked), last_try=True)
             said = [line.what for line in planned.plan.lines if line.does is Does.CREATE and not line.done]
             replaced = [line.what for line in planned.plan.lines if line.does is Does.REPLACE]
-            claims = ["nobody-replaced"] if replaced else []
+            claims = [f"{WORKFLOW.name}-replaced"] if replaced else []
             quiet.kubernetes.clear_requests()
 
             sentence = ""

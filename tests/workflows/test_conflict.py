@@ -76,6 +76,7 @@ def test_what_differs_is_refused_by_default_and_nothing_is_made(lost):
     assert (lost.get("secrets", "zync"), lost.exists(CLAIMS)) == before
 
 
+@pytest.mark.thorough
 def test_what_differs_is_kept_where_that_was_asked_for_and_said_so(lost):
     secret, configmap = differing_secret(lost), differing_configmap(lost)
 
@@ -161,6 +162,7 @@ def put_back(stage, root):
             shutil.copy2(path, stage.storage / path.name, follow_symlinks=False)
 
 
+@pytest.mark.thorough
 def test_files_are_not_replaced_while_somebody_uses_them(lost):
     filled_storage(lost)
     volumes = [{"name": "files", "persistentVolumeClaim": {"claimName": "system-storage"}}]

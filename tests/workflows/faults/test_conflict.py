@@ -108,6 +108,7 @@ def test_what_ended_amid_it_is_gone_on_with(lost, hand, differences, ended, agai
 
 
 @pytest.mark.usefixtures("tried_once")
+@pytest.mark.thorough
 def test_an_object_that_has_changed_after_it_was_saved_is_left_alone(lost, hand):
     differing_secret(lost)
     filled_storage(lost)

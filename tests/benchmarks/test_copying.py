@@ -173,6 +173,7 @@ def test_after_many_files_were_removed_the_next_run_waits_until_ext4_uses_their_
     assert said[0] == f"waiting {rested[0]:.0f} s: ext4 is slow to make files where many were removed"
 
 
+@pytest.mark.thorough
 def test_rounds_are_taken_in_turn_each_in_an_order_of_its_own(tmp_path):
     found = measured(tmp_path, rounds=2, actions=("backup",), words=("cp", "tar"))
     first, second = ([each.program for each in found if each.number == number] for number in (0, 1))

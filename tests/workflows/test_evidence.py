@@ -121,6 +121,7 @@ def test_a_restore_leaves_an_entry_and_the_eleventh_pushes_out_the_first(ten_bef
     assert "Restore nightly" in check_page(text)
 
 
+@pytest.mark.thorough
 def test_a_restore_that_fails_leaves_its_phase_its_sentence_and_the_advice(lost):
     tree = lost.engine.volume("nightly") / volume.TREE
     harmed = tree / "acme/2026/terms and conditions.pdf"

@@ -134,6 +134,7 @@ def test_a_mistyped_word_is_refused_before_anything_else(lost):
     assert phases(workflow)["prepare"] == "Omitted"
 
 
+@pytest.mark.thorough
 def test_a_gate_that_nobody_opens_ends_failed_with_nothing_changed(lost):
     lost.kubernetes.clear_requests()
 
@@ -145,6 +146,7 @@ def test_a_gate_that_nobody_opens_ends_failed_with_nothing_changed(lost):
     assert created(lost) == []
 
 
+@pytest.mark.thorough
 def test_a_target_that_has_changed_behind_the_gate_is_left_alone(lost):
     def resume(_node):
         put_zync(lost)

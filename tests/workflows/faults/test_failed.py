@@ -90,6 +90,7 @@ def fill(stage):
     return stage.engine.submit(RESTORE, {"claim-name": "nightly"}, entrypoint="file-storage")
 
 
+@pytest.mark.thorough
 def test_a_flipped_byte_in_the_tree_stops_the_restore_and_once_mended_it_goes_on(lost, tree, sealed):
     harmed = max((path for path in tree.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
     flip(harmed)
@@ -141,6 +142,7 @@ def test_a_volume_that_is_too_small_is_refused_before_the_first_byte(prepared, m
 # --- a backup ---
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("options", "said"),
     [("nr_inodes=20", "no space for"), ("ro", "the volume is mounted read-only")],

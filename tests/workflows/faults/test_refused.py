@@ -484,6 +484,7 @@ def emptied(just_deleted):
     return just_deleted
 
 
+@pytest.mark.thorough
 @pytest.mark.lesson(10)
 def test_a_restore_right_after_the_deletion_waits_and_is_then_refused(just_deleted):
     outcome, sentence = run(just_deleted, RESTORE, "check", claim_name="nightly")
@@ -492,6 +493,7 @@ def test_a_restore_right_after_the_deletion_waits_and_is_then_refused(just_delet
     assert "still holds parts of a 3scale installation (Deployment apicast-production, " in sentence
 
 
+@pytest.mark.thorough
 @pytest.mark.lesson(7)
 def test_what_the_garbage_collector_is_about_to_take_is_never_kept(emptied):
     outcome, sentence = run(emptied, RESTORE, "prepare", entrypoint="prepare", claim_name="nightly")

@@ -74,5 +74,5 @@ def test_a_missing_right_is_named(live: Stage) -> None:
     ended = live.backup(name="without-rights")
 
     assert ended.phase == "Failed"
-    assert "cannot list resource" in sentence(ended, "prepare")
+    assert "cannot get resource" in sentence(ended, "prepare")
     assert live.get("persistentvolumeclaims", "without-rights") is None

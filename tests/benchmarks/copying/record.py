@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -45,6 +46,8 @@ def machine() -> dict[str, Any]:
 
 
 def _version(name: str) -> str:
+    if shutil.which(name) is None:
+        return "absent"
     said = subprocess.run([name, "--version"], capture_output=True, text=True, check=False)  # noqa: S603  our three
     return said.stdout.partition("\n")[0]
 

@@ -121,11 +121,6 @@ def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool, work
     )
 
 
-def check(planned: RestorePlan) -> None:
-    """Say a plan with all its lines, and pass if nothing speaks against it; raises its first objection."""
-    planned.plan.check()
-
-
 def prepare(cluster: Cluster, planned: RestorePlan, workflow: Workflow, approved: Iterable[str] = ()) -> list[Line]:
     """Say the plan, hold it against the digests that were approved, and create system-storage.
 
@@ -136,7 +131,7 @@ def prepare(cluster: Cluster, planned: RestorePlan, workflow: Workflow, approved
         errors.AlreadyExists
 
     """
-    check(planned)
+    planned.plan.check()
     if planned.is_done:
         log.info("this backup's restore made the APIManager already: only the Routes are left to do")
         return []

@@ -252,7 +252,7 @@ def restore_plan_only(run: Run, **asked: Unpack[_Asked]) -> None:
     """Say what the restore is going to do, and change nothing."""
     _, planned = _plan(run, asked)
     run.output(digest=planned.plan.digest, summary=planned.plan.summary)
-    restore_plan.check(planned)
+    planned.plan.check()
 
 
 @restore_phases.command("prepare")

@@ -6,7 +6,7 @@ has ended can't be asked any more; Argo's own `wait` is there for the same.
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from tests.live.kubernetes import Kubernetes, NotInTime, Object, until
@@ -132,17 +132,10 @@ def _main(pod: Object) -> Object:
     return states[0] if states else {}
 
 
-def run_python(kubernetes: Kubernetes, namespace: str, image: str, code: str, *arguments: str, **how: Any) -> str:
-    """Run a program in a pod of its own and return what it prints; `how` are `claims`, by the path of their mount, and
-    `security` of the pod.
-
-    Raises:
-        AssertionError: it failed, with its words.
-
-    """
+def hand_made(namespace: str, name: str, image: str, command: Sequence[str], **how: Any) -> Object:
+    """Write a pod as locked in as the phases are; `how` are `claims`, by the path of their mount, and `security`."""
     claims: Mapping[str, str] = how.get("claims", {})
-    name = how.get("name", "hand")
-    pod = {
+    return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "namespace": namespace},
@@ -154,7 +147,7 @@ def run_python(kubernetes: Kubernetes, namespace: str, image: str, code: str, *a
                 {
                     "name": "main",
                     "image": image,
-                    "command": ["python", "-c", code, *arguments],
+                    "command": list(command),
                     "securityContext": LOCKED,
                     "volumeMounts": [{"name": claim, "mountPath": path} for path, claim in claims.items()],
                 }
@@ -162,7 +155,17 @@ def run_python(kubernetes: Kubernetes, namespace: str, image: str, code: str, *a
             "volumes": [{"name": claim, "persistentVolumeClaim": {"claimName": claim}} for claim in claims.values()],
         },
     }
-    kubernetes.create(pod)
+
+
+def run_python(kubernetes: Kubernetes, namespace: str, image: str, code: str, *arguments: str, **how: Any) -> str:
+    """Run a program in a pod of its own and return what it prints; `how` as for `hand_made`.
+
+    Raises:
+        AssertionError: it failed, with its words.
+
+    """
+    name = "hand"
+    kubernetes.create(hand_made(namespace, name, image, ["python", "-c", code, *arguments], **how))
     try:
 
         def ended() -> Object:

@@ -1,5 +1,6 @@
 """The stage of the live tests: a namespace of a real cluster with all that is rendered, and what can be done there."""
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,21 @@ from tests.live.kubernetes import Kubernetes, Object, until
 from tests.live.pods import Pods
 from tests.live.volumes import Opener
 from workflows.manifests import render
-from workflows.phases import Settings
+from workflows.phases import SYSTEM_STORAGE, Settings
+from workflows.rehearsal import threescale_objects as objects
+from workflows.rehearsal.comparison import Node
 from workflows.rehearsal.engine import Engine, Workflow
 
 TIME_SCALE: Final = 0.1  # of the back-offs and time-outs that Argo would keep
+
+_OTHER_FILES: Final = """
+import os, pathlib, sys
+root = pathlib.Path(sys.argv[1])
+(root / "since" / "empty").mkdir(parents=True)
+(root / "since" / "a file.txt").write_text("written since the backup")
+(root / "link").symlink_to("since/a file.txt")
+os.utime(root / "since" / "a file.txt", ns=(1, 1_600_000_000_123_456_789))
+"""
 
 
 @dataclass
@@ -51,6 +63,20 @@ class Stage:
                 "spec": spec,
             }
         )
+
+    def another_installation(self) -> tuple[Object, dict[str, Node]]:
+        """Lose the installation and leave in its place what somebody made since: a Secret with other values, and files.
+
+        Return both.
+        """
+        self.installation.lose()
+        self.installation.give_database_secrets()
+        secret = next(obj for obj in objects.sample("secrets", self.namespace) if obj["metadata"]["name"] == "zync")
+        other = base64.b64encode(b"another value").decode()
+        there = self.kubernetes.create({**secret, "data": dict.fromkeys(secret["data"], other)})
+        self.claim(SYSTEM_STORAGE)
+        self.installation.run(_OTHER_FILES, "/storage", claims={"/storage": SYSTEM_STORAGE})
+        return there, self.installation.tree(SYSTEM_STORAGE)
 
     def wait_for_quota(self, name: str) -> None:
         """Wait until the quota has counted what is there; before, it refuses nothing."""

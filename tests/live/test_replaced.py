@@ -1,6 +1,5 @@
 """What a restore replaces on a real cluster is saved first, and put back by the commands of the README."""
 
-import base64
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,41 +9,16 @@ import pytest
 
 from tests.live import readme
 from tests.live.installation import Operator
-from tests.live.kubernetes import Object, until
+from tests.live.kubernetes import until
 from tests.live.pods import POD_S, hand_made
 from tests.live.stage import Stage
 from workflows.phases import SYSTEM_STORAGE
-from workflows.rehearsal import comparison, threescale_objects
-from workflows.rehearsal.comparison import Node
+from workflows.rehearsal import comparison
 
 pytestmark = pytest.mark.cluster
 
 REPLACE = {"on_conflict": "replace", "file_storage_conflict": "replace"}
-ZYNC = "zync"
 MAY_WRITE = {"file": 0o060, "dir": 0o070, "link": 0}  # by the group
-FILES = """
-import os, pathlib, sys
-root = pathlib.Path(sys.argv[1])
-(root / "since" / "empty").mkdir(parents=True)
-(root / "since" / "a file.txt").write_text("written since the backup")
-(root / "link").symlink_to("since/a file.txt")
-os.utime(root / "since" / "a file.txt", ns=(1, 1_600_000_000_123_456_789))
-"""
-
-
-def another_installation(stage: Stage) -> tuple[Object, dict[str, Node]]:
-    """Leave in the place of the lost one what somebody made since: a Secret with other values, and files."""
-    stage.installation.lose()
-    stage.installation.give_database_secrets()
-    samples = threescale_objects.sample("secrets", stage.namespace)
-    secret = next(obj for obj in samples if obj["metadata"]["name"] == ZYNC)
-    other = base64.b64encode(b"another value").decode()
-    stage.kubernetes.create({**secret, "data": dict.fromkeys(secret["data"], other)})
-    stage.claim(SYSTEM_STORAGE)
-    stage.installation.run(FILES, "/storage", claims={"/storage": SYSTEM_STORAGE})
-    there = stage.get("secrets", ZYNC)
-    assert there
-    return there, stage.installation.tree(SYSTEM_STORAGE)
 
 
 @contextmanager
@@ -79,7 +53,7 @@ def test_what_was_replaced_is_put_back_as_the_readme_tells(live: Stage, tmp_path
     before = live.installation.look()
     backup = live.backup(name="nightly")
     assert backup.phase == "Succeeded", backup.failures
-    secret, files = another_installation(live)
+    secret, files = live.another_installation()
 
     refused = live.restore("nightly")
     assert refused.phase == "Failed"
@@ -95,7 +69,7 @@ def test_what_was_replaced_is_put_back_as_the_readme_tells(live: Stage, tmp_path
     with a_pod_to_undo(live, f"{restored.name}-replaced"):
         readme.run(script, live.kubernetes.kubeconfig(tmp_path / "config", namespace=live.namespace))
 
-    there = live.get("secrets", ZYNC)
+    there = live.get("secrets", secret["metadata"]["name"])
     assert there
     assert there["data"] == secret["data"]
     assert there["metadata"]["uid"] == secret["metadata"]["uid"]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.live.argo import saved
 from tests.live.argo.argo import Argo
 from tests.live.installation import Operator
 from tests.live.stage import Stage
@@ -13,6 +14,7 @@ SAVING = ("secrets", "configmaps", "apimanager", "file-storage", "external", "se
 SET_ASIDE = ("set-aside-objects", "set-aside-files")
 ACTING = (*SET_ASIDE, "file-storage", "secrets", "configmaps", "apimanager", "routes")
 MADE_BY_A_RESTORE = ("apimanagers", "persistentvolumeclaims", "configmaps", "secrets")
+REPLACE = {"on_conflict": "replace", "file_storage_conflict": "replace"}
 EVIDENCE = "threescale-restore-results"
 
 
@@ -71,6 +73,28 @@ def test_what_was_planned_and_approved_is_done_and_nothing_before(live: Stage, a
 
     assert restored.phase == "Succeeded", restored.failures()
     assert restored.node("prepare(0)").outputs["plan-digest"] == digest
+
+
+def test_what_is_replaced_is_set_aside_and_otherwise_those_phases_are_skipped(live: Stage, argo: Argo) -> None:
+    live.installation.install()
+    backup = argo.wait(argo.backup(name="nightly"))
+    assert backup.phase == "Succeeded", backup.failures()
+    live.kubernetes.delete("workflows", live.namespace, backup.name)
+    _, files = live.another_installation()
+
+    planned = argo.wait(argo.restore("nightly", plan="only", **REPLACE))
+    assert planned.phase == "Succeeded", planned.failures()
+    digest = planned.node("plan(0)").outputs["digest"]
+    with Operator(live.kubernetes, live.installation):
+        restored = argo.wait(argo.restore("nightly", plan_digest=digest, **REPLACE))
+        again = argo.wait(argo.restore("nightly"))
+
+    assert restored.phase == "Succeeded", restored.failures()
+    assert {restored.phase_of(name) for name in SET_ASIDE} == {"Succeeded"}
+    tree = saved.look(live.installation, f"{restored.name}-replaced").tree
+    assert {name: node.content for name, node in tree.items()} == {name: node.content for name, node in files.items()}
+    assert again.phase == "Succeeded", again.failures()
+    assert {again.phase_of(name) for name in SET_ASIDE} == {"Skipped"}
 
 
 def test_a_gate_that_nobody_opens_ends_with_the_deadline_and_nothing_changed(live: Stage, argo: Argo) -> None:

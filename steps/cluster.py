@@ -114,15 +114,16 @@ class Cluster:
         status, answer = self._request("PATCH", kind, name, body=body)
         return self._judge("patch", kind, name, status, answer)
 
-    def replace(self, kind: Kind, obj: Object) -> Object:
-        """Put an object in the place of the one of its name and version.
+    def replace(self, kind: Kind, obj: Object, *, dry_run: bool = False) -> Object:
+        """Put an object in the place of the one of its name and version; a dry run asks whether that would be done.
 
         Raises:
             errors.Conflict: another version is there. Else as `get`.
 
         """
         name = obj["metadata"]["name"]
-        status, answer = self._request("PUT", kind, name, body=obj)
+        query = {"dryRun": "All"} if dry_run else None
+        status, answer = self._request("PUT", kind, name, query, obj)
         return self._judge("update", kind, name, status, answer)
 
     def exec(self, pod: str, container: str, command: Sequence[str], timeout_s: float) -> int:

@@ -4,8 +4,9 @@ All that can be known with the backup mounted is asked for here, before anything
 FileStorage is what a restore then makes first, because the next pod mounts it.
 """
 
+import functools
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ from steps import (
 from steps.backup import Backup
 from steps.claims import NOBODY, Workflow
 from steps.cluster import Cluster, Object
-from steps.installation import CLAIM, CONFIGMAP, SECRET
+from steps.installation import CLAIM, CONFIGMAP, SECRET, Kind
 from steps.objects import REFUSE, REPLACE, Standing, State, named
 from steps.plan import FILES, SAVED_FIRST, Does, Plan
 from steps.result import CREATED, Line
@@ -100,6 +101,8 @@ def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool, work
             [*standings, *storage.goes], cluster.namespace, last_try=last_try, asked=wishes.on_conflict
         ),
     )
+    if wishes.on_conflict == REPLACE:
+        _try_replacing(plan, cluster, {SECRET: found, CONFIGMAP: found_more}, backup.mark)
     _add_what_stays(plan, backup)
     plan.add(Does.CREATE, named(backup.apimanager))
     if controller := gitops.owner(backup.apimanager):
@@ -146,6 +149,13 @@ def prepare(cluster: Cluster, planned: RestorePlan, workflow: Workflow, approved
         log.info("%s: created", named(planned.claim))
         made.append(installation.SYSTEM_STORAGE)
     return [Line(kind=CLAIM.name, name=name, done=CREATED) for name in made]
+
+
+def _try_replacing(plan: Plan, cluster: Cluster, found: Mapping[Kind, Sequence[Standing]], mark: marks.Mark) -> None:
+    for kind, standings in found.items():
+        for each in standings:
+            if each.state is State.DIFFERS and not each.fixed:
+                plan.ask(str(each), functools.partial(objects.try_replacing, cluster, kind, each, mark))
 
 
 def _check_domain(there: Object, backup: Backup) -> None:

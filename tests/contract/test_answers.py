@@ -56,6 +56,7 @@ def chosen(selector: str) -> tuple[tuple[str, str], ...]:
     return (("labelSelector", selector),)
 
 
+DRY_RUN = (("dryRun", "All"),)
 SCENES = {
     "creating": [
         Ask("POST", "secrets", secret("a", data={"k": "YQ=="})),
@@ -120,6 +121,20 @@ SCENES = {
         Ask("PATCH", "secrets/fixed", {"data": {"k": "Yg=="}}),
         Ask("PATCH", "secrets/fixed", {"immutable": None}),
         Ask("PATCH", "secrets/fixed", {"type": "example.test/other"}),
+    ],
+    "trying": [
+        Ask("POST", "secrets", secret("tried", data={"k": "YQ=="}), query=DRY_RUN),
+        Ask("GET", "secrets/tried"),
+        Ask("POST", "secrets", secret("Capital"), query=DRY_RUN),
+        Ask("POST", "secrets", secret("tried", data={"k": "YQ=="})),
+        Ask("POST", "secrets", secret("tried"), query=DRY_RUN),
+        Ask("PUT", "secrets/tried", secret("tried", data={"k": "Yg=="}), query=DRY_RUN),
+        Ask("PUT", "secrets/tried", secret("tried", type="example.test/other"), query=DRY_RUN),
+        Ask("PATCH", "secrets/tried", {"data": {"k": "Yg=="}}, query=DRY_RUN),
+        Ask("DELETE", "secrets/tried", query=DRY_RUN),
+        Ask("GET", "secrets/tried"),
+        Ask("POST", "secrets", secret("b"), query=(("dryRun", "Some"),)),
+        Ask("PUT", "secrets/zync", secret("zync"), account=BACKUP, query=DRY_RUN),
     ],
     "deleting": [
         Ask("DELETE", "configmaps/nothing"),

@@ -185,7 +185,7 @@ class Api:
         return Answer(200, head | {"items": items})
 
     def _create(self, kind: Kind, path: Path, call: Call) -> Answer:
-        _refuse_dry_run(call)
+        dry_run = _dry_run("Create", call)
         obj = call.of(kind)
         metadata = obj.setdefault("metadata", {})
         if metadata.get("namespace", path.namespace) != path.namespace and kind.namespaced:
@@ -197,14 +197,14 @@ class Api:
             self._store.get(kinds.named("namespaces"), "", path.namespace)
         if kind.has_status:
             obj.pop("status", None)
-        return Answer(201, self._store.create(kind, path.namespace, obj))
+        return Answer(201, self._store.create(kind, path.namespace, obj, dry_run=dry_run))
 
     def _write(self, kind: Kind, path: Path, verb: str, call: Call) -> Answer:
-        _refuse_dry_run(call)
+        dry_run = _dry_run(verb.capitalize(), call)
         if verb == "update":
             body = call.of(kind)
             _check_replacement(kind, path, body)
-            return Answer(200, self._change(kind, path, body, lambda _old: body))
+            return Answer(200, self._change(kind, path, body, lambda _old: body, dry_run=dry_run))
         _check_patch_type(kind, call.headers.get("content-type", ""))
         patch = call.json("error decoding patch")
         patched: Object = {}
@@ -216,23 +216,25 @@ class Api:
             return patched
 
         try:
-            return Answer(200, self._change(kind, path, patch, patch_it))
+            return Answer(200, self._change(kind, path, patch, patch_it, dry_run=dry_run))
         except Unreadable as error:
             raise refusals.unreadable_patch(patched, error.why) from error
 
-    def _change(self, kind: Kind, path: Path, body: Object, change: Callable[[Object], Object]) -> Object:
+    def _change(
+        self, kind: Kind, path: Path, body: Object, change: Callable[[Object], Object], *, dry_run: bool
+    ) -> Object:
         def checked(old: Object) -> Object:
             new = change(old)
             _check_unchanged(kind, old, body)
             return _placed(kind, path.subresource, old, new)
 
-        return self._store.change(kind, path.namespace, path.name, checked)
+        return self._store.change(kind, path.namespace, path.name, checked, dry_run=dry_run)
 
     def _delete(self, kind: Kind, path: Path, call: Call) -> Answer:
-        _refuse_dry_run(call)
+        dry_run = _dry_run("Delete", call)
         options = call.json("couldn't get version/kind; json parse error") if call.body else {}
         uid = (options.get("preconditions") or {}).get("uid")
-        obj = self._store.delete(kind, path.namespace, path.name, uid)
+        obj = self._store.delete(kind, path.namespace, path.name, uid, dry_run=dry_run)
         if obj["metadata"].get("finalizers"):
             return Answer(200, obj)
         details = {"name": path.name, "group": kind.group, "kind": kind.resource, "uid": obj["metadata"]["uid"]}
@@ -275,9 +277,11 @@ def _refusal(refusal: Refused) -> Answer:
     return Answer(refusal.code, refusal.status(), {} if wait_s is None else {"Retry-After": str(wait_s)})
 
 
-def _refuse_dry_run(call: Call) -> None:
-    if call.asked("dryRun"):
-        raise refusals.bad_request("the rehearsal's API server serves no dry runs")
+def _dry_run(does: str, call: Call) -> bool:
+    asked = call.query.get("dryRun", [])
+    if asked and set(asked) != {"All"}:
+        raise refusals.unknown_dry_run(does, asked)
+    return bool(asked)
 
 
 def _said_to_be(kind: Kind, obj: Object) -> Object:

@@ -136,6 +136,15 @@ def invalid(kind: Kind, name: str, field: str, problem: str, why: str = "FieldVa
     return Refused(422, "Invalid", message, {key: value for key, value in details.items() if value})
 
 
+def unknown_dry_run(does: str, asked: Sequence[str]) -> Refused:
+    """Refuse a dry run of another kind than the one that there is."""
+    problem = f'Unsupported value: {json.dumps(asked, separators=(",", ":"))}: supported values: "All"'
+    causes = [{"reason": "FieldValueNotSupported", "message": problem, "field": "dryRun"}]
+    group, kind = "meta.k8s.io", f"{does}Options"
+    details = {"group": group, "kind": kind, "causes": causes}
+    return Refused(422, "Invalid", f'{kind}.{group} "" is invalid: dryRun: {problem}', details)
+
+
 def forbidden_path(user: str, path: str) -> Refused:
     """Refuse what names no resource to who may not look."""
     return Refused(403, "Forbidden", f'forbidden: User "{user}" cannot get path "{path}"')

@@ -68,8 +68,8 @@ class Store:
             found = [self._objects[key] for key in keys]
             return copied([obj for obj in found if chosen.holds(obj)])
 
-    def create(self, kind: Kind, namespace: str, obj: Object) -> Object:
-        """Keep a new object."""
+    def create(self, kind: Kind, namespace: str, obj: Object, *, dry_run: bool = False) -> Object:
+        """Keep a new object; a dry run only says what would be kept."""
         obj = copied(obj)
         with self._lock:
             _name(obj, namespace if kind.namespaced else "")
@@ -77,11 +77,18 @@ class Store:
             admission.admit(kind, obj)
             self._check_room(kind, obj)
             _stamp(kind, obj)
+            if dry_run:
+                return obj
             self._keep(kind, obj)
         return self._tell("ADDED", obj)
 
-    def change(self, kind: Kind, namespace: str, name: str, change: Callable[[Object], Object]) -> Object:
-        """Put what `change` makes of an object in its place; a change that changes nothing is no write."""
+    def change(
+        self, kind: Kind, namespace: str, name: str, change: Callable[[Object], Object], *, dry_run: bool = False
+    ) -> Object:
+        """Put what `change` makes of an object in its place; a change that changes nothing is no write.
+
+        A dry run only says what would be there.
+        """
         with self._lock:
             old = self._need(kind, namespace, name)
             new = change(copied(old))
@@ -91,6 +98,8 @@ class Store:
                 return copied(old)
             if kind.counts_generations and _without_state(new) != _without_state(old):
                 new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+            if dry_run:
+                return new
             self._keep(kind, new)
             event = self._drop_when_free(kind, new)
         return self._tell(event, new)
@@ -99,8 +108,8 @@ class Store:
         """Merge a patch into an object, its status included."""
         return self.change(kind, namespace, name, lambda old: merge_objects(old, patch))
 
-    def delete(self, kind: Kind, namespace: str, name: str, uid: str | None = None) -> Object:
-        """Delete an object, or mark it when finalizers hold it; return what is left of it."""
+    def delete(self, kind: Kind, namespace: str, name: str, uid: str | None = None, *, dry_run: bool = False) -> Object:
+        """Delete an object, or mark it when finalizers hold it; return what is left of it, or would be."""
         with self._lock:
             obj = self._need(kind, namespace, name)
             if uid and uid != obj["metadata"]["uid"]:
@@ -113,6 +122,8 @@ class Store:
             obj["metadata"].update(deletionTimestamp=now(), deletionGracePeriodSeconds=0)
             if kind.counts_generations:
                 obj["metadata"]["generation"] = obj["metadata"].get("generation", 0) + 1
+            if dry_run:
+                return obj
             self._keep(kind, obj)
             event = self._drop_when_free(kind, obj)
         return self._tell(event, obj)

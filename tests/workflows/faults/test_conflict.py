@@ -6,6 +6,7 @@ import pytest
 
 from steps import marks, volume
 from tests.live.stage import kebab
+from tests.workflows.faults.test_refused import without
 from tests.workflows.test_conflict import (
     CLAIMS,
     FILES,
@@ -105,6 +106,20 @@ def test_what_ended_amid_it_is_gone_on_with(lost, hand, differences, ended, agai
     assert saved(lost.engine.volume(f"{workflow.name}-replaced"), "secrets/zync.json") == before
     check_replaced(lost, before)
     assert differences(lost) == ["secrets/zync"]  # its own label stays
+
+
+def test_whoever_may_not_replace_is_told_before_anything_is_saved_or_emptied(lost):
+    differing_secret(lost)
+    filled_storage(lost)
+    without(lost, RESTORE, "secrets", "update")
+    there = lost.exists(CLAIMS)
+
+    workflow = lost.restore("nightly", **REPLACE)
+
+    assert workflow.phase == "Failed"
+    assert "not allowed to update secrets 'zync'" in workflow.node("prepare").attempts[-1].message
+    assert lost.exists(CLAIMS) == there
+    assert {name: (lost.storage / name).read_bytes() for name in FILES} == FILES
 
 
 @pytest.mark.usefixtures("tried_once")

@@ -347,6 +347,8 @@ class TestPlan:
 
 SOME = ("Secret system-app", "Secret zync", "Secret my-policy", "ConfigMap system-environment", "ConfigMap system")
 STATES = ("absent", "same", "made", "differs", "going")
+STORAGE = ("absent", "empty", "filled")
+STORAGE_LINE = "PersistentVolumeClaim system-storage"
 PLURALS = {"Secret": "secrets", "ConfigMap": "configmaps"}
 
 
@@ -385,15 +387,27 @@ def clear(stage, opened):
         if name in stage.exists(resource):
             stage.kubernetes.delete(resource, stage.namespace, name)
     shutil.rmtree(stage.engine.volume("system-storage"))
+    shutil.rmtree(stage.engine.volume(f"{WORKFLOW.name}-replaced"))
 
 
-def act(door, opened, planned, folder, asked, replaced):
+def lay_storage(stage, state):
+    """Put system-storage as somebody made it, and perhaps a file into it."""
+    if state != "absent":
+        stage.claim()
+    if state == "filled":
+        (stage.engine.volume("system-storage") / "mine.txt").write_text("written since")
+
+
+def act(door, opened, planned, folder, wishes, replaced):
     restore_plan.prepare(door, planned, WORKFLOW)
+    asked, replacing = wishes.on_conflict, WORKFLOW if wishes.file_conflict == REPLACE else None
     conflicts = []
     for kind, names in ((SECRET, planned.differing_secrets), (CONFIGMAP, planned.differing_configmaps)):
         versions = set_aside.save_objects(door, kind, names, replaced) if planned.saves_objects else {}
         conflicts.append(Conflict(asked, names, versions, "replaced"))
-    file_storage.restore(door, opened, folder, lambda *_: None, 0)
+    if planned.saves_files:
+        set_aside.save_files(door, opened, folder, replaced, WORKFLOW, lambda *_: None, 0)
+    file_storage.restore(door, opened, folder, lambda *_: None, 0, replacing=replacing)
     told = {"planned": planned.kept_secrets, "conflict": conflicts[0], "last_try": True}
     secrets.restore(door, opened, (), opened.mark, **told)
     told = {"planned": planned.kept_configmaps, "conflict": conflicts[1], "last_try": True}
@@ -412,29 +426,34 @@ def quiet(empty):
 
 class TestWhatAPlanSaysIsWhatHappens:
     @pytest.mark.lesson(5)
-    def test_for_random_states_of_the_target(self, quiet, backup_volume, tmp_path):
+    def test_for_random_states_of_the_target(self, quiet, backup_volume):
         opened = backup.open_at(backup_volume, backup_volume.name)
         door = quiet.connect("threescale-restore")
         likely = st.sampled_from(STATES[:3])
 
         states = st.fixed_dictionaries(dict.fromkeys(SOME, likely))
-        asked = st.sampled_from((REFUSE, KEEP, REPLACE))
+        objects_asked, files_asked = st.sampled_from((REFUSE, KEEP, REPLACE)), st.sampled_from((REFUSE, REPLACE))
 
-        @given(states, st.sampled_from(SOME), st.sampled_from(STATES), asked)
-        @settings(max_examples=12, deadline=None)
-        def check(states, odd, state, asked):
+        @given(
+            states, st.sampled_from(SOME), st.sampled_from(STATES), objects_asked, files_asked, st.sampled_from(STORAGE)
+        )
+        @settings(max_examples=16, deadline=None)
+        def check(states, odd, state, on_conflict, file_conflict, storage):
+            wishes = Wishes(on_conflict=on_conflict, file_conflict=file_conflict)
             clear(quiet, opened)
             for what, laid in {**states, odd: state}.items():
                 lay(quiet, opened, what, laid)
-            planned = restore_plan.of(door, opened, Wishes(on_conflict=asked), last_try=True)
+            lay_storage(quiet, storage)
+            planned = restore_plan.of(door, opened, wishes, last_try=True)
             said = [line.what for line in planned.plan.lines if line.does is Does.CREATE and not line.done]
             replaced = [line.what for line in planned.plan.lines if line.does is Does.REPLACE]
             claims = [f"{WORKFLOW.name}-replaced"] if replaced else []
             quiet.kubernetes.clear_requests()
 
             sentence = ""
+            folder, saved_to = quiet.engine.volume("system-storage"), quiet.engine.volume(f"{WORKFLOW.name}-replaced")
             try:
-                act(door, opened, planned, quiet.engine.volume("system-storage"), asked, tmp_path)
+                act(door, opened, planned, folder, wishes, saved_to)
             except errors.PhaseError as error:
                 sentence = str(error)
 
@@ -443,13 +462,22 @@ class TestWhatAPlanSaysIsWhatHappens:
                 each.name for each in quiet.kubernetes.writes() if each.verb == "update" and "restore" in each.user
             ]
             names = [*{what.rpartition(" ")[2] for what in said if what != "System FileStorage"}, *claims]
-            if planned.plan.objections:
+            refused = state == "going" or (state == "differs" and on_conflict == REFUSE)
+            assert bool(planned.plan.objections) == refused
+            if refused:
                 assert sentence == str(planned.plan.objections[0])
                 assert created == updated == []
+            elif storage == "filled" and file_conflict == REFUSE:  # what a claim holds is seen when it is mounted
+                assert "system-storage" not in names
+                assert str(errors.TargetNotEmpty("system-storage", ["mine.txt"])) == sentence
+                assert {each.name for each in created} <= {*claims}
+                assert updated == []
             else:
                 assert sentence == ""
                 assert sorted(each.name for each in created) == sorted(names)
-                assert updated == [what.rpartition(" ")[2] for what in replaced]
-            assert bool(planned.plan.objections) == (state == "going" or (state == "differs" and asked == REFUSE))
+                assert updated == [what.rpartition(" ")[2] for what in replaced if what != STORAGE_LINE]
+                assert (STORAGE_LINE in replaced) == (storage != "absent" and file_conflict == REPLACE)
+                assert (saved_to / volume.TREE / "mine.txt").exists() == (storage == "filled")
+                assert not (folder / "mine.txt").exists()
 
         check()

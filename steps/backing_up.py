@@ -53,6 +53,7 @@ def backup_phases() -> None:
 @click.option("--storage-class", default="", help="Empty: the cluster's default.")
 @click.option("--volume-name", default="", help="An existing PersistentVolume.")
 @click.option("--file-storage", type=click.Choice(["", marks.EXTERNAL]), default="", help="external: in S3, not saved.")
+@click.option("--schedule", default="", help="The CronWorkflow that asks for it; empty: a person.")
 @workers_option(told=False)
 @plan_option
 @claim_wait_option
@@ -64,6 +65,7 @@ def backup_prepare(  # noqa: PLR0913  one argument a workflow parameter
     storage_class: str,
     volume_name: str,
     file_storage: str,
+    schedule: str,
     plan_only: bool,
     claim_wait_s: float,
 ) -> None:
@@ -71,7 +73,7 @@ def backup_prepare(  # noqa: PLR0913  one argument a workflow parameter
     cluster = run.cluster()
     external = file_storage == marks.EXTERNAL
     called = name if plan_only else name or run.workflow.name
-    wanted = Wanted(called, storage_request, storage_class, volume_name, external)
+    wanted = Wanted(called, storage_request, storage_class, volume_name, external, schedule)
     planned = backup_plan.of(cluster, wanted, run.workflow)
     run.output(digest=planned.plan.digest, summary=planned.plan.summary)
     if plan_only:

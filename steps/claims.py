@@ -83,7 +83,7 @@ def find(cluster: Cluster, name: str) -> Object:
     """
     claim = cluster.get(CLAIM, name)
     if claim is None:
-        others = [obj["metadata"]["name"] for obj in cluster.list(CLAIM) if _is_backup(obj)]
+        others = [obj["metadata"]["name"] for obj in cluster.list(CLAIM) if is_backup(obj)]
         raise errors.ClaimMissing(name, cluster.namespace, sorted(others))
     if claim["metadata"].get("deletionTimestamp"):
         raise errors.ClaimGoingAway(name, cluster.namespace)
@@ -186,7 +186,7 @@ def check_free(cluster: Cluster, name: str, workflow: Workflow) -> Object | None
 class Wanted(NamedTuple):
     """The claim of a new backup; an empty class means the cluster's default, `external` that it holds no files.
 
-    In a plan an empty name is that of the workflow to come.
+    In a plan an empty name is that of the workflow to come. An empty schedule means that a person asked for it.
     """
 
     name: str
@@ -194,6 +194,7 @@ class Wanted(NamedTuple):
     storage_class: str
     volume_name: str
     external: bool = False
+    schedule: str = ""
 
     @property
     def spec(self) -> Object:
@@ -219,6 +220,7 @@ def create_backup(cluster: Cluster, wanted: Wanted, apimanager: Object, workflow
         marks.WORKFLOW_UID: workflow.uid,
         **({marks.THREESCALE_VERSION: version} if version else {}),
         **({marks.FILE_STORAGE: marks.EXTERNAL} if wanted.external else {}),
+        **({marks.SCHEDULE: wanted.schedule} if wanted.schedule else {}),
     }
     annotations = {
         installation.APIMANAGER_NAME: apimanager["metadata"]["name"],
@@ -264,7 +266,9 @@ def complete(cluster: Cluster, claim: Object, manifest: Manifest, digest: str) -
     if marks.label(claim, marks.STATE) == marks.COMPLETE:
         return
     made_by = {marks.WORKFLOW: manifest.workflow, marks.WORKFLOW_UID: manifest.workflow_uid}
-    labels = {marks.STATE: marks.COMPLETE, **made_by}
+    facts = manifest.file_storage
+    counts = {marks.FILES: str(facts.files), marks.BYTES: str(facts.size_bytes)} if facts else {}
+    labels = {marks.STATE: marks.COMPLETE, **made_by, **counts}
     annotations = {marks.ENDED: utc(manifest.ended), marks.MANIFEST_DIGEST: digest}
     body = {"metadata": {"labels": labels, "annotations": annotations}}
     cluster.patch(CLAIM, claim["metadata"]["name"], body)
@@ -281,6 +285,11 @@ def started(claim: Object) -> datetime:
         return datetime.fromisoformat(marks.annotation(claim, marks.STARTED))
     except ValueError as error:
         raise errors.NotABackup(f"claim {claim['metadata']['name']} has no annotation {marks.STARTED}") from error
+
+
+def label_time(moment: datetime) -> str:
+    """A time as a label can hold it, ISO 8601 in its basic format."""
+    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def utc(moment: datetime) -> str:
@@ -310,15 +319,16 @@ def new(name: str, labels: dict[str, str], annotations: dict[str, str], spec: Ob
     return {"apiVersion": CLAIM.api_version, "kind": CLAIM.name, "metadata": metadata, "spec": spec}
 
 
+def is_backup(claim: Object) -> bool:
+    """Whether a claim says that it holds a backup, ours or the operator's."""
+    return bool(marks.label(claim, marks.BACKUP) or marks.annotation(claim, installation.BACKUP_NAME))
+
+
 def _mounting(cluster: Cluster, claim: str) -> list[Object]:
     return [pod for pod in cluster.list(POD) if claim in of(pod)]
-
-
-def _is_backup(claim: Object) -> bool:
-    return bool(marks.label(claim, marks.BACKUP) or marks.annotation(claim, installation.BACKUP_NAME))
 
 
 def _holder(claim: Object) -> str:
     if workflow := marks.label(claim, marks.WORKFLOW):
         return f"made by workflow {workflow}"
-    return "a backup of the operator" if _is_backup(claim) else "no backup of ours"
+    return "a backup of the operator" if is_backup(claim) else "no backup of ours"

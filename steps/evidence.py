@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from steps import errors, installation, result
 from steps.cluster import Cluster, Object
 from steps.installation import CONFIGMAP
-from steps.result import Result
+from steps.result import Operation, Result
 
 log = logging.getLogger(__name__)
 
-NAMES = {"backup": installation.BACKUP_RESULTS, "restore": installation.RESTORE_RESULTS}
+NAMES: dict[Operation, str] = {"backup": installation.BACKUP_RESULTS, "restore": installation.RESTORE_RESULTS}
 _NEWEST = 10
 _LIMIT_BYTES = 900 << 10  # a ConfigMap may hold 1 MiB, its metadata included
 _LOOKS = 10
@@ -54,6 +54,18 @@ def _write(cluster: Cluster, name: str, begun: Result, change: Callable[[Result]
             time.sleep(_PAUSE_S)
         else:
             return
+
+
+def find(cluster: Cluster, operation: Operation, workflow_uid: str) -> Result | None:
+    """The record of a workflow, where its ConfigMap has one.
+
+    Raises:
+        errors.NotAllowed, errors.NoAnswer
+
+    """
+    data = (cluster.get(CONFIGMAP, NAMES[operation]) or {}).get("data") or {}
+    found = [record for text in data.values() if (record := _read(text)) and record.workflow_uid == workflow_uid]
+    return found[0] if found else None
 
 
 def with_entry(entries: Entries, begun: Result, change: Callable[[Result], Result]) -> Entries:

@@ -1,6 +1,7 @@
 """Labels and annotations of ours: the claims are the catalogue of backups, and what a restore made says so.
 
-All lie under one prefix. On a backup's claim they are labels where one selects by them, annotations else. What a
+All lie under one prefix. On a backup's claim they are labels where a person selects or reads a column by them
+(`kubectl get pvc -L`), annotations else; times in labels are written without the signs that a label can't hold. What a
 restore creates carries the backup's name and the manifest's digest; the claim of System FileStorage also how far the
 restore of its files has come. What was replaced says so, and where it was saved.
 """
@@ -18,6 +19,17 @@ FILE_STORAGE = PREFIX + "file-storage"
 EXTERNAL = "external"  # System's files are in S3, not in a claim
 STARTED = PREFIX + "started"
 ENDED = PREFIX + "ended"
+
+FILES = PREFIX + "files"  # of System FileStorage
+BYTES = PREFIX + "bytes"  # of those
+SCHEDULE = PREFIX + "schedule"  # the CronWorkflow whose backup it is; absent: a person's
+PINNED = PREFIX + "pinned"
+VERIFIED = PREFIX + "verified"  # when every byte was last found right, by
+VERIFIED_BY = PREFIX + "verified-by"
+PROVEN = PREFIX + "proven"  # when it was last restored for trial, by
+PROVEN_BY = PREFIX + "proven-by"
+DAMAGED = PREFIX + "damaged"  # when it was found not to be whole, by
+DAMAGED_BY = PREFIX + "damaged-by"
 
 RUNNING = "running"
 COMPLETE = "complete"

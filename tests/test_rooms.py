@@ -19,7 +19,7 @@ STEPS = [
     "prerequisites routes outcome set_aside",
     "secrets configmaps apimanager file_storage",
     "system_storage selection",
-    "operators_restore evidence plan",
+    "operators_restore evidence plan catalogue",
     "claims objects",
     "backup events",
     "seal result",
@@ -37,7 +37,7 @@ WORKFLOWS = [
     "access schedule",
     "backup restore",
     "template",
-    "phases parameters page",
+    "phases parameters page listing",
 ]
 LAYERS = [
     (package, name, depth)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from steps.cluster import Cluster
     from steps.plan import Plan
     from workflows.rehearsal.comparison import Row
 
@@ -194,16 +195,86 @@ def verify(folder: Path, *, for_operator: bool) -> None:
     sys.exit(1 if findings or objections else 0)
 
 
-@main.group()
-def plan() -> None:
-    """Say what is going to be done, and change nothing."""
-
-
 _namespace_option = click.option(
     "-n", "--namespace", required=True, metavar="NS", help="Namespace of the 3scale installation, or for it."
 )
 _kubeconfig_option = click.option("--kubeconfig", metavar="FILE", help="Else KUBECONFIG, or ~/.kube/config.")
 _context_option = click.option("--context", default="", metavar="NAME", help="Of the kubeconfig; else its current one.")
+_OF_A_LIST = ["table", "json", "yaml", "name"]
+
+
+@main.command("list")
+@_namespace_option
+@_kubeconfig_option
+@_context_option
+@click.option("-o", "--output", type=click.Choice(_OF_A_LIST), default="table", show_default=True)
+def list_backups(namespace: str, kubeconfig: str | None, context: str, output: str) -> None:
+    """List the backups of a namespace, the newest first, each in the state that can be proved."""
+    from steps import catalogue, errors
+    from workflows import listing
+
+    try:
+        entries = catalogue.read(_cluster(namespace, kubeconfig, context))
+    except errors.PhaseError as error:
+        _refuse(str(error))
+    click.echo(listing.of_all([entry.as_json() for entry in entries], output, namespace), nl=False)
+
+
+@main.command()
+@click.argument("name", metavar="NAME")
+@_namespace_option
+@_kubeconfig_option
+@_context_option
+@click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
+def describe(name: str, namespace: str, kubeconfig: str | None, context: str, output: str) -> None:
+    """Tell all about one backup, with its result record where it lies in the namespace."""
+    from steps import catalogue, errors, evidence
+    from workflows import listing
+
+    try:
+        cluster = _cluster(namespace, kubeconfig, context)
+        entry = catalogue.find(catalogue.read(cluster), name, namespace)
+        record = evidence.find(cluster, "backup", entry.workflow_uid)
+    except errors.PhaseError as error:
+        _refuse(str(error))
+    click.echo(listing.of_one(entry.as_json(), record.model_dump(mode="json") if record else None, output), nl=False)
+
+
+@main.command()
+@click.argument("name", metavar="NAME")
+@_namespace_option
+@_kubeconfig_option
+@_context_option
+def pin(name: str, namespace: str, kubeconfig: str | None, context: str) -> None:
+    """Keep a backup from retention."""
+    _pin(name, namespace, kubeconfig, context, pinned=True)
+
+
+@main.command()
+@click.argument("name", metavar="NAME")
+@_namespace_option
+@_kubeconfig_option
+@_context_option
+def unpin(name: str, namespace: str, kubeconfig: str | None, context: str) -> None:
+    """Leave a backup to retention again."""
+    _pin(name, namespace, kubeconfig, context, pinned=False)
+
+
+def _pin(name: str, namespace: str, kubeconfig: str | None, context: str, *, pinned: bool) -> None:
+    from steps import catalogue, errors
+
+    try:
+        entry = catalogue.pin(_cluster(namespace, kubeconfig, context), name, pinned=pinned)
+    except errors.PhaseError as error:
+        _refuse(str(error))
+    click.echo(f"{entry.name}: {'pinned, retention leaves it' if entry.pinned else 'left to retention'}")
+
+
+@main.group()
+def plan() -> None:
+    """Say what is going to be done, and change nothing."""
+
+
 _output_option = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
@@ -231,11 +302,10 @@ def plan_backup(  # noqa: PLR0913  one argument an option
     """Plan the backup of an installation, with your rights."""
     from steps import backup_plan, errors
     from steps.claims import NOBODY, Wanted
-    from steps.cluster import Cluster
 
     wanted = Wanted(name, storage_request, storage_class, volume_name, bool(file_storage))
     try:
-        cluster = Cluster.connect(namespace, _TIMEOUT_S, kubeconfig or _kubeconfig(), context)
+        cluster = _cluster(namespace, kubeconfig, context)
         planned = backup_plan.of(cluster, wanted, NOBODY).plan
     except errors.PhaseError as error:
         _refuse(str(error))
@@ -279,7 +349,6 @@ def plan_restore(  # noqa: PLR0913  one argument an option
 ) -> None:
     """Plan the restore of a backup on a mounted or copied volume; its digest is that of `-p plan-digest=`."""
     from steps import backup, errors, restore_plan
-    from steps.cluster import Cluster
     from steps.restore_plan import Wishes
     from steps.secrets import Databases
     from steps.system_storage import Asked
@@ -295,7 +364,7 @@ def plan_restore(  # noqa: PLR0913  one argument an option
             file_storage_conflict,
         )
         opened = backup.open_at(folder, folder.resolve().name).under(wildcard_domain)
-        cluster = Cluster.connect(namespace, _TIMEOUT_S, kubeconfig or _kubeconfig(), context)
+        cluster = _cluster(namespace, kubeconfig, context)
         planned = restore_plan.of(cluster, opened, wishes, last_try=True).plan
     except errors.PhaseError as error:
         _refuse(f"{folder}: {error}")
@@ -309,10 +378,13 @@ def _say(planned: "Plan", output: str) -> None:
         _refuse(str(objection))
 
 
-def _kubeconfig() -> str:
-    """Where kubectl looks too; empty where there is none, for a pod's own account."""
+def _cluster(namespace: str, kubeconfig: str | None, context: str) -> "Cluster":
+    """Connect by what was named, else where kubectl looks too, else with a pod's own account."""
+    from steps.cluster import Cluster
+
     usual = Path.home() / ".kube/config"
-    return os.environ.get("KUBECONFIG") or (str(usual) if usual.exists() else "")
+    path = kubeconfig or os.environ.get("KUBECONFIG") or (str(usual) if usual.exists() else "")
+    return Cluster.connect(namespace, _TIMEOUT_S, path, context)
 
 
 @main.command()

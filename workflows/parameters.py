@@ -32,6 +32,8 @@ class BackupParameters(Parameters):
     """`only`: say what the backup would do, and make nothing."""
     workers: Workers = ""
     """How many processes copy System's files side by side. Empty: as suits the processors and the volumes."""
+    schedule: str = ""
+    """The CronWorkflow that asks for it, which says so itself. Empty: a person, and no retention touches it."""
 
 
 class RestoreParameters(Parameters):

@@ -18,7 +18,12 @@ from workflows.template import PART_OF
 NAME = "threescale-backup-schedule"  # Argo allows 52 characters, it adds the time
 _FIELDS = 5
 _OF_ONE_NIGHT = "it suits one night only, each backup needs its own"
-_REFUSED = {"name": _OF_ONE_NIGHT, "volume-name": _OF_ONE_NIGHT, "plan": "by night backups are made, not planned"}
+_REFUSED = {
+    "name": _OF_ONE_NIGHT,
+    "volume-name": _OF_ONE_NIGHT,
+    "plan": "by night backups are made, not planned",
+    "schedule": "it is the CronWorkflow's own name",
+}
 _MISSED_S = 3600  # how late a night may begin after the controller was down
 
 
@@ -52,7 +57,7 @@ def schedule(
         failed_jobs_history_limit=7,
         workflow_metadata=WorkflowMetadata(labels={"threescale-backup/kind": "backup"}),
         workflow_template_ref=WorkflowTemplateRef(name=backup.NAME),
-        arguments=[Parameter(name=name, value=value) for name, value in arguments.items()] or None,
+        arguments=[Parameter(name=name, value=value) for name, value in {**arguments, "schedule": NAME}.items()],
     )
 
 

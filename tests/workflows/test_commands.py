@@ -85,6 +85,7 @@ def test_each_night_s_backup_has_the_arguments_that_were_given() -> None:
     assert list(yaml.safe_load_all(out))[-1]["spec"]["workflowSpec"]["arguments"]["parameters"] == [
         {"name": "storage-request", "value": "20Gi"},
         {"name": "file-storage", "value": "external"},
+        {"name": "schedule", "value": "threescale-backup-schedule"},
     ]
 
 
@@ -97,6 +98,7 @@ def test_each_night_s_backup_has_the_arguments_that_were_given() -> None:
         (["--schedule", "0 2 * * *", "--argument", "name=nightly"], "argument name: it suits one night only"),
         (["--schedule", "0 2 * * *", "--argument", "volume-name=pv1"], "argument volume-name: it suits one night only"),
         (["--schedule", "0 2 * * *", "--argument", "plan=only"], "argument plan: by night backups are made"),
+        (["--schedule", "0 2 * * *", "--argument", "schedule=mine"], "argument schedule: it is the CronWorkflow's own"),
         (["--schedule", "0 2 * * *", "--argument", "workers=2", "--argument", "workers=4"], "given twice"),
         (["--argument", "storage-request=20Gi"], "say --schedule too"),
         (["--schedule", "2 * * *"], "five fields"),

@@ -1,0 +1,226 @@
+"""The catalogue of backups: the claims of a namespace, each in the state that can be proved.
+
+A claim's labels are what a phase wrote once. A backup is complete when its seal has left the digest of its manifest on
+the claim; it is running while its workflow lives; else it has failed, whatever the label says. What carries our labels
+and can't be ours is listed as `unknown`: it counts for nothing, and nobody deletes it.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from steps import claims, errors, installation, marks
+from steps.cluster import Cluster, Object
+from steps.installation import APIMANAGER_BACKUP, CLAIM, WORKFLOW
+
+ENDED = frozenset({"Succeeded", "Failed", "Error"})  # phases of a workflow
+OURS = "threescale-backup"
+OPERATORS = "3scale-operator"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class State(StrEnum):
+    """What can be proved of a backup."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """When something was shown of a backup, and by which workflow."""
+
+    when: datetime
+    workflow: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One backup; times in UTC, sizes in bytes, None where nobody wrote it down.
+
+    `schedule` is empty for a backup that a person asked for; `why` says what speaks against a state one would expect.
+    """
+
+    name: str
+    uid: str
+    maker: str
+    state: State
+    why: str
+    created: datetime  # by the API server's clock
+    started: datetime  # by the clock of the pod that made it; as `created` where that is not known
+    ended: datetime | None = None
+    threescale_version: str = ""
+    apimanager: str = ""
+    files: int | None = None
+    size_bytes: int | None = None
+    external: bool = False
+    capacity: str = ""
+    storage_class: str = ""
+    volume: str = ""
+    schedule: str = ""
+    pinned: bool = False
+    verified: Proof | None = None
+    proven: Proof | None = None
+    damaged: Proof | None = None
+    workflow: str = ""
+    workflow_uid: str = ""
+    manifest_sha256: str = ""
+    going: bool = False  # somebody has deleted the claim
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for a program; times as Kubernetes writes them."""
+        return {key: _plain(value) for key, value in asdict(self).items()}
+
+
+def read(cluster: Cluster) -> list[Entry]:
+    """All backups of a namespace, the newest first.
+
+    Raises:
+        errors.NotAllowed, errors.NoAnswer: it can't be read whole, so nothing is said.
+
+    """
+    found = [claim for claim in cluster.list(CLAIM) if claims.is_backup(claim)]
+    alive = _alive(cluster) if any(_is_open(claim) for claim in found) else {}
+    entries = [_entry(cluster, claim, alive) for claim in found]
+    return sorted(entries, key=lambda entry: (entry.started, entry.created, entry.name), reverse=True)
+
+
+def find(entries: Iterable[Entry], name: str, namespace: str) -> Entry:
+    """The backup of a name.
+
+    Raises:
+        errors.ClaimMissing: there is none; the sentence names those that are there.
+
+    """
+    by_name = {entry.name: entry for entry in entries}
+    if name not in by_name:
+        raise errors.ClaimMissing(name, namespace, sorted(by_name))
+    return by_name[name]
+
+
+def pin(cluster: Cluster, name: str, *, pinned: bool) -> Entry:
+    """Keep a backup from retention, or leave it to it again.
+
+    Raises:
+        errors.ClaimMissing; errors.Rejected: the claim was made anew in between.
+
+    """
+    entry = find(read(cluster), name, cluster.namespace)
+    labels = {marks.PINNED: "true" if pinned else None}
+    cluster.patch(CLAIM, name, {"metadata": {"uid": entry.uid, "labels": labels}})
+    return find(read(cluster), name, cluster.namespace)
+
+
+def _alive(cluster: Cluster) -> Mapping[str, str]:
+    """Phases of the workflows that are there, by uid; none where Argo itself is not."""
+    try:
+        found = cluster.list(WORKFLOW)
+    except errors.UnknownResource:
+        return {}
+    return {item["metadata"]["uid"]: str((item.get("status") or {}).get("phase") or "Pending") for item in found}
+
+
+def _is_open(claim: Object) -> bool:
+    """Whether it takes its workflow to know the state."""
+    return bool(marks.label(claim, marks.BACKUP)) and not _digest(claim)
+
+
+def _digest(claim: Object) -> str:
+    found = marks.annotation(claim, marks.MANIFEST_DIGEST)
+    return found if _SHA256.fullmatch(found) and marks.label(claim, marks.STATE) == marks.COMPLETE else ""
+
+
+def _entry(cluster: Cluster, claim: Object, alive: Mapping[str, str]) -> Entry:
+    metadata = claim["metadata"]
+    created = moment(metadata["creationTimestamp"]) or datetime.min.replace(tzinfo=UTC)
+    is_ours = bool(marks.label(claim, marks.BACKUP))
+    started = moment(marks.annotation(claim, marks.STARTED))
+    state, why = _ours(claim, started, alive) if is_ours else _operators(cluster, claim)
+    return Entry(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        maker=OURS if is_ours else OPERATORS,
+        state=state,
+        why=why,
+        created=created,
+        started=started or created,
+        ended=moment(marks.annotation(claim, marks.ENDED)),
+        threescale_version=marks.label(claim, marks.THREESCALE_VERSION),
+        apimanager=marks.annotation(claim, installation.APIMANAGER_NAME),
+        files=_number(marks.label(claim, marks.FILES)),
+        size_bytes=_number(marks.label(claim, marks.BYTES)),
+        external=marks.label(claim, marks.FILE_STORAGE) == marks.EXTERNAL,
+        capacity=str(((claim.get("status") or {}).get("capacity") or {}).get("storage", "")),
+        storage_class=str(claim["spec"].get("storageClassName") or ""),
+        volume=str(claim["spec"].get("volumeName") or ""),
+        schedule=marks.label(claim, marks.SCHEDULE),
+        pinned=marks.label(claim, marks.PINNED) == "true",
+        verified=_proof(claim, marks.VERIFIED, marks.VERIFIED_BY),
+        proven=_proof(claim, marks.PROVEN, marks.PROVEN_BY),
+        damaged=_proof(claim, marks.DAMAGED, marks.DAMAGED_BY),
+        workflow=marks.label(claim, marks.WORKFLOW),
+        workflow_uid=marks.label(claim, marks.WORKFLOW_UID),
+        manifest_sha256=_digest(claim),
+        going="deletionTimestamp" in metadata,
+    )
+
+
+def _ours(claim: Object, started: datetime | None, alive: Mapping[str, str]) -> tuple[State, str]:
+    """Its state, and why it is not another."""
+    name, workflow = marks.label(claim, marks.BACKUP), marks.label(claim, marks.WORKFLOW)
+    if name != claim["metadata"]["name"]:
+        return State.UNKNOWN, f"its labels are those of backup {name}"
+    if started is None or not workflow:
+        return State.UNKNOWN, "it has our label, and says neither when nor by which workflow it was made"
+    if _digest(claim):
+        return State.COMPLETE, ""
+    phase = alive.get(marks.label(claim, marks.WORKFLOW_UID))
+    if phase and phase not in ENDED:
+        return State.RUNNING, ""
+    return State.FAILED, f"workflow {workflow} {f'ended as {phase}' if phase else 'is gone'} and has not sealed it"
+
+
+def _operators(cluster: Cluster, claim: Object) -> tuple[State, str]:
+    name = marks.annotation(claim, installation.BACKUP_NAME)
+    try:
+        found = cluster.get(APIMANAGER_BACKUP, name)
+    except errors.NotAllowed:
+        return State.UNKNOWN, f"you may not read APIManagerBackup {name}"
+    if found is None or found["metadata"]["uid"] != marks.annotation(claim, installation.BACKUP_UID):
+        return State.UNKNOWN, f"APIManagerBackup {name} is gone"
+    if (found.get("status") or {}).get("completed"):
+        return State.COMPLETE, ""
+    return State.RUNNING, f"APIManagerBackup {name} has not completed it"  # it has no failure state
+
+
+def moment(text: str) -> datetime | None:
+    """Read a time of a claim; None where it is absent, or none."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo else None
+
+
+def _proof(claim: Object, when: str, by: str) -> Proof | None:
+    found = moment(marks.label(claim, when))
+    return Proof(found, marks.annotation(claim, by)) if found else None
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return claims.utc(value)
+    if isinstance(value, State):
+        return value.value
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    return value

@@ -1,0 +1,192 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from steps import catalogue, claims, errors, marks
+from steps.catalogue import State
+
+CLAIMS = "persistentvolumeclaims"
+DIGEST = "ab" * 32
+
+
+def laid(stage, name, *, phase=None, started="2026-11-01T02:00:00Z", labels=None, annotations=None):
+    """Put the claim of a backup there, as its phases label it, and its workflow in a phase where that is given."""
+    stage.claim(
+        name,
+        metadata={
+            "labels": {
+                marks.BACKUP: name,
+                marks.STATE: marks.RUNNING,
+                marks.WORKFLOW: f"of-{name}",
+                marks.WORKFLOW_UID: f"uid-of-{name}",
+                **(labels or {}),
+            },
+            "annotations": {marks.STARTED: started, **(annotations or {})},
+        },
+    )
+    if phase is not None:
+        workflow = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "spec": {}, "status": {"phase": phase}}
+        made = stage.kubernetes.apply({**workflow, "metadata": {"name": f"of-{name}", "namespace": stage.namespace}})
+        stage.kubernetes.patch(
+            CLAIMS, stage.namespace, name, {"metadata": {"labels": {marks.WORKFLOW_UID: made["metadata"]["uid"]}}}
+        )
+
+
+def sealed(**more):
+    return {
+        "labels": {marks.STATE: marks.COMPLETE, marks.FILES: "12", marks.BYTES: "3400", **more},
+        "annotations": {marks.MANIFEST_DIGEST: DIGEST, marks.ENDED: "2026-11-01T02:05:00Z"},
+    }
+
+
+def only(stage):
+    (entry,) = catalogue.read(stage.connect())
+    return entry
+
+
+def test_a_backup_that_was_made_is_listed_with_all_that_its_phases_wrote(installed):
+    installed.backup(name="nightly")
+    (entry,) = catalogue.read(installed.connect())
+
+    assert (entry.name, entry.maker, entry.state, entry.why) == ("nightly", "threescale-backup", State.COMPLETE, "")
+    assert entry.uid == installed.get(CLAIMS, "nightly")["metadata"]["uid"]
+    assert (entry.threescale_version, entry.apimanager) == ("2.16.0", "example-apimanager")
+    assert entry.files
+    assert entry.size_bytes
+    assert entry.ended
+    assert entry.started <= entry.ended
+    assert (entry.schedule, entry.pinned, entry.external, entry.going) == ("", False, False, False)
+    assert (entry.verified, entry.proven, entry.damaged) == (None, None, None)
+    assert entry.manifest_sha256 == marks.annotation(installed.get(CLAIMS, "nightly"), marks.MANIFEST_DIGEST)
+
+
+@pytest.mark.parametrize(
+    ("phase", "state", "why"),
+    [
+        ("Running", State.RUNNING, ""),
+        ("Pending", State.RUNNING, ""),
+        ("", State.RUNNING, ""),  # the controller has not looked at it yet
+        ("Failed", State.FAILED, "workflow of-night ended as Failed and has not sealed it"),
+        ("Error", State.FAILED, "workflow of-night ended as Error and has not sealed it"),
+        ("Succeeded", State.FAILED, "workflow of-night ended as Succeeded and has not sealed it"),
+        (None, State.FAILED, "workflow of-night is gone and has not sealed it"),
+    ],
+)
+def test_the_state_is_what_can_be_proved(empty, phase, state, why):
+    laid(empty, "night", phase=phase)
+
+    assert (only(empty).state, only(empty).why) == (state, why)
+
+
+def test_a_label_that_says_complete_without_a_digest_is_not_believed(empty):
+    laid(empty, "night", labels={marks.STATE: marks.COMPLETE}, annotations={marks.MANIFEST_DIGEST: "yes"})
+
+    assert only(empty).state is State.FAILED
+
+
+def test_a_workflow_of_the_same_name_made_anew_proves_nothing(empty):
+    laid(empty, "night", phase="Running")
+    uid = {"metadata": {"labels": {marks.WORKFLOW_UID: "another"}}}
+    empty.kubernetes.patch(CLAIMS, empty.namespace, "night", uid)
+
+    assert only(empty).state is State.FAILED
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"labels": {marks.BACKUP: "other"}}, "its labels are those of backup other"),
+        ({"annotations": {marks.STARTED: None}}, "neither when nor by which workflow"),
+        ({"annotations": {marks.STARTED: "yesterday"}}, "neither when nor by which workflow"),
+        ({"annotations": {marks.STARTED: "2026-11-01T02:00:00"}}, "neither when nor by which workflow"),
+        ({"labels": {marks.WORKFLOW: None}}, "neither when nor by which workflow"),
+    ],
+)
+def test_a_stranger_that_looks_like_ours_is_unknown(empty, change, why):
+    laid(empty, "night", **sealed())
+    empty.kubernetes.patch(CLAIMS, empty.namespace, "night", {"metadata": change})
+
+    assert only(empty).state is State.UNKNOWN
+    assert why in only(empty).why
+
+
+def test_other_claims_are_no_backups(empty):
+    empty.claim("system-storage")
+    empty.claim("restore-1-replaced", metadata={"labels": {marks.REPLACED: "true", marks.WORKFLOW: "restore-1"}})
+
+    assert catalogue.read(empty.connect()) == []
+
+
+def test_the_newest_comes_first_whatever_it_is_called(empty):
+    laid(empty, "b", started="2026-11-02T02:00:00Z")
+    laid(empty, "a", started="2026-11-03T02:00:00+02:00")
+    laid(empty, "c", started="2026-11-01T02:00:00Z")
+
+    assert [entry.name for entry in catalogue.read(empty.connect())] == ["a", "b", "c"]
+
+
+def test_marks_of_a_proof_a_pin_and_a_schedule_are_read(empty):
+    when = claims.label_time(datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC))
+    labels = {marks.PINNED: "true", marks.SCHEDULE: "nights", marks.VERIFIED: when, marks.PROVEN: when}
+    laid(empty, "night", **sealed(**labels))
+    empty.kubernetes.patch(
+        CLAIMS, empty.namespace, "night", {"metadata": {"annotations": {marks.VERIFIED_BY: "verify-1"}}}
+    )
+
+    entry = only(empty)
+    assert (entry.pinned, entry.schedule) == (True, "nights")
+    assert entry.verified == catalogue.Proof(datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC), "verify-1")
+    assert entry.proven == catalogue.Proof(datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC), "")
+    assert (entry.files, entry.size_bytes) == (12, 3400)
+
+
+class TestOfTheOperator:
+    def lay(self, stage, *, uid=None, status=None):
+        head = {"apiVersion": "apps.3scale.net/v1alpha1", "kind": "APIManagerBackup"}
+        metadata = {"name": "operators", "namespace": stage.namespace}
+        spec = {"backupDestination": {"persistentVolumeClaim": {}}}
+        made = stage.kubernetes.create({**head, "metadata": metadata, "spec": spec})
+        if status:
+            stage.kubernetes.patch("apimanagerbackups", stage.namespace, "operators", {"status": status})
+        annotations = {"apiManagerBackupName": "operators", "apiManagerBackupUID": uid or made["metadata"]["uid"]}
+        stage.claim("operators-claim", metadata={"annotations": {**annotations, "apiManagerName": "example"}})
+
+    def test_its_backup_is_listed_as_made_by_the_operator(self, empty):
+        self.lay(empty, status={"completed": True})
+
+        entry = only(empty)
+        assert (entry.maker, entry.state, entry.apimanager) == ("3scale-operator", State.COMPLETE, "example")
+        assert (entry.files, entry.workflow) == (None, "")
+
+    def test_one_that_is_not_completed_is_running_for_it_has_no_failure_state(self, empty):
+        self.lay(empty)
+
+        assert only(empty).state is State.RUNNING
+
+    def test_one_whose_resource_is_gone_or_another_can_not_be_proved(self, empty):
+        self.lay(empty, uid="another", status={"completed": True})
+
+        assert (only(empty).state, only(empty).why) == (State.UNKNOWN, "APIManagerBackup operators is gone")
+
+
+def test_a_catalogue_that_can_not_be_read_whole_is_none(empty):
+    laid(empty, "night")
+
+    with pytest.raises(errors.NotAllowed, match="workflows"):
+        catalogue.read(empty.connect("threescale-backup"))
+
+
+def test_a_pin_stays_until_it_is_taken_away(empty):
+    laid(empty, "night", **sealed())
+
+    assert catalogue.pin(empty.connect(), "night", pinned=True).pinned
+    assert only(empty).pinned
+    assert not catalogue.pin(empty.connect(), "night", pinned=False).pinned
+    assert marks.PINNED not in empty.get(CLAIMS, "night")["metadata"]["labels"]
+
+
+def test_a_mistyped_name_is_answered_with_those_that_are_there(empty):
+    laid(empty, "night")
+
+    with pytest.raises(errors.ClaimMissing, match="night"):
+        catalogue.pin(empty.connect(), "nigth", pinned=True)

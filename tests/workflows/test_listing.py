@@ -1,0 +1,101 @@
+"""The catalogue as a person reads it: `list`, `describe`, `pin`, `unpin`."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.steps.test_catalogue import laid, sealed
+from tests.workflows.test_commands import run
+
+
+def ask(stage: Any, *words: str) -> tuple[int, str, str]:
+    stage.connect()
+    return run(*words, "-n", stage.namespace, "--kubeconfig", str(stage.folder / "kubeconfig-None"))
+
+
+def test_a_table_has_a_line_for_each_backup_the_newest_first_and_says_why_one_has_failed(empty: Any) -> None:
+    laid(empty, "older", started="2026-11-01T02:00:00Z", **sealed())
+    laid(empty, "newer", started="2026-11-02T02:00:00Z")
+
+    code, out, _ = ask(empty, "list")
+
+    head, first, second, blank, note = out.splitlines()
+    assert code == 0
+    assert head.split() == ["NAME", "STATE", "STARTED", "FILES", "SIZE", "3SCALE", "BY", "VERIFIED", "PROVEN", "PINNED"]
+    assert first.split()[:5] == ["newer", "failed", "2026-11-02T02:00:00Z", "-", "-"]
+    assert second.split()[:6] == ["older", "complete", "2026-11-01T02:00:00Z", "12", "3.3", "KiB"]
+    assert (blank, note) == ("", "newer: workflow of-newer is gone and has not sealed it")
+
+
+def test_a_program_reads_it_as_json_yaml_or_names(empty: Any) -> None:
+    laid(empty, "a", **sealed())
+
+    of_json, of_yaml = ask(empty, "list", "-o", "json")[1], ask(empty, "list", "-o", "yaml")[1]
+
+    assert json.loads(of_json) == yaml.safe_load(of_yaml)
+    assert json.loads(of_json)[0]["state"] == "complete"
+    assert json.loads(of_json)[0]["started"] == "2026-11-01T02:00:00Z"
+    assert ask(empty, "list", "-o", "name")[1] == "a\n"
+
+
+def test_an_empty_catalogue_says_so(empty: Any) -> None:
+    assert ask(empty, "list")[:2] == (0, f"no backup in namespace {empty.namespace}\n")
+    assert ask(empty, "list", "-o", "json")[1] == "[]\n"
+
+
+def test_a_failed_backup_is_described_with_its_record(installed: Any) -> None:
+    stranger = installed.engine.volume("nightly") / "mine.txt"
+    stranger.write_text("somebody's")
+    workflow = installed.backup(name="nightly")
+    assert workflow.phase == "Failed"
+
+    code, out, _ = ask(installed, "describe", "nightly")
+
+    assert code == 0
+    assert f"failed: workflow {workflow.name} ended as Failed and has not sealed it" in out
+    assert f"backup failed, by threescale-backup, workflow {workflow.name}" in out
+    assert "mine.txt" in out
+    assert json.loads(ask(installed, "describe", "nightly", "-o", "json")[1])["result"]["outcome"] == "failed"
+
+
+def test_all_about_one_backup_is_told(installed: Any) -> None:
+    workflow = installed.backup(name="nightly")
+
+    code, out, _ = ask(installed, "describe", "nightly")
+
+    told = dict(line.split("  ", 1) for line in out.splitlines() if "  " in line)
+    assert code == 0
+    assert told["state"].strip() == "complete"
+    assert workflow.name in told["made by"]
+    assert told["asked for by"].strip() == "a person"
+    assert "result.json lies in the backup, on claim nightly" in out
+    assert json.loads(ask(installed, "describe", "nightly", "-o", "json")[1])["result"] is None
+
+
+def test_a_backup_of_a_schedule_says_of_which(installed: Any) -> None:
+    installed.backup(name="nightly", schedule="threescale-backup-schedule")
+
+    assert "schedule" not in ask(installed, "list")[2]
+    assert json.loads(ask(installed, "list", "-o", "json")[1])[0]["schedule"] == "threescale-backup-schedule"
+    assert "asked for by  threescale-backup-schedule" in ask(installed, "describe", "nightly")[1]
+
+
+def test_a_backup_is_pinned_and_unpinned(empty: Any) -> None:
+    laid(empty, "night", **sealed())
+
+    assert ask(empty, "pin", "night")[:2] == (0, "night: pinned, retention leaves it\n")
+    assert ask(empty, "list")[1].splitlines()[1].endswith("yes")
+    assert ask(empty, "unpin", "night")[:2] == (0, "night: left to retention\n")
+
+
+@pytest.mark.parametrize("verb", ["describe", "pin", "unpin"])
+def test_a_mistyped_name_is_one_sentence_with_those_that_are_there(empty: Any, verb: str) -> None:
+    laid(empty, "night")
+
+    code, out, err = ask(empty, verb, "nigth")
+
+    assert (code, out) == (1, "")
+    assert "'nigth'" in err
+    assert "night" in err.replace("nigth", "")

@@ -268,6 +268,13 @@ class ApiManagerReplaced(Final):
 # --- claims ---
 
 
+class BadDuration(Final):
+    def __init__(self, text: str, argument: str) -> None:
+        super().__init__(
+            f"{text!r} is no duration for {argument}: write years, months, weeks, days, hours such as 1y6m or 30d"
+        )
+
+
 class ClaimMissing(Final):
     def __init__(self, name: str, namespace: str, others: Sequence[str] = ()) -> None:
         hint = f"; the backups here are {_several(others)}" if others else ""

@@ -16,7 +16,7 @@ STEPS = [
     "backing_up restoring",
     "restoration",
     "run restore_plan backup_plan",
-    "prerequisites routes outcome set_aside",
+    "prerequisites routes outcome set_aside retention",
     "secrets configmaps apimanager file_storage",
     "system_storage selection",
     "operators_restore evidence plan catalogue",

@@ -1,0 +1,208 @@
+"""Which backups may go: restic's rules, and what no rule overrides. Deleting can't be undone, so doubt keeps.
+
+A rule such as `daily: 7` keeps the newest backup of each of the last seven days that have one, by the clock of a time
+zone; where there are fewer it keeps the oldest too. `within` counts back from the newest backup (restic-forget(1)).
+What no rule keeps may go, except the newest complete backup, the newest that is verified or proven, pinned ones, those
+that nobody asked to touch, and as many as leave `minimum_redundancy` complete ones. Only a complete backup without
+damage counts for anything.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from steps import errors
+from steps.catalogue import OPERATORS, Entry, State
+
+_DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)m)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?")
+_MONTHS = 12
+NO_RULE = "no rule keeps it"
+
+Periods = Mapping[str, Callable[[datetime], object]]
+PERIODS: Periods = {
+    "hourly": lambda moment: (*moment.date().timetuple()[:3], moment.hour, moment.utcoffset()),
+    "daily": lambda moment: moment.date(),
+    "weekly": lambda moment: moment.isocalendar()[:2],
+    "monthly": lambda moment: (moment.year, moment.month),
+    "yearly": lambda moment: moment.year,
+}  # in the order in which they are told
+
+
+@dataclass(frozen=True)
+class Duration:
+    """As restic writes it: years, months, weeks, days and hours, such as 1y6m or 30d."""
+
+    months: int
+    rest: timedelta
+
+    @classmethod
+    def read(cls, text: str, argument: str) -> "Duration":
+        """Read one.
+
+        Raises:
+            errors.BadDuration
+
+        """
+        found = _DURATION.fullmatch(text)
+        if not text or not found:
+            raise errors.BadDuration(text, argument)
+        years, months, weeks, days, hours = (int(part or 0) for part in found.groups())
+        try:
+            return cls(years * _MONTHS + months, timedelta(weeks=weeks, days=days, hours=hours))
+        except OverflowError as error:
+            raise errors.BadDuration(text, argument) from error
+
+    def before(self, moment: datetime) -> datetime:
+        """The moment that lies so far back; the end of a shorter month stands for a day that it lacks."""
+        months = moment.year * _MONTHS + moment.month - 1 - self.months
+        if months < _MONTHS:
+            return datetime.min.replace(tzinfo=moment.tzinfo)
+        year, month = divmod(months, _MONTHS)
+        try:
+            return (
+                moment.replace(year=year, month=month + 1, day=min(moment.day, _days_of(year, month + 1))) - self.rest
+            )
+        except OverflowError:
+            return datetime.min.replace(tzinfo=moment.tzinfo)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is kept; a number of zero, or no duration, is no rule."""
+
+    last: int = 0
+    periods: Mapping[str, int] = field(default_factory=dict)  # by names of PERIODS
+    within: Duration | None = None
+    minimum_redundancy: int = 3
+    max_shrink: float = 0.5  # of files or bytes, against the backup before
+    manual: bool = False  # those that a person asked for, too
+    operators: bool = False  # those of APIManagerBackups, too
+    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+
+    @property
+    def any(self) -> bool:
+        """Whether there is a rule at all."""
+        return bool(self.last or self.within or any(self.periods.values()))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What becomes of a backup, and the rules that say so."""
+
+    entry: Entry
+    keep: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """All verdicts, the newest backup first; `frozen` says why nothing may be deleted, empty where it may."""
+
+    verdicts: Sequence[Verdict]
+    frozen: str
+
+    @property
+    def to_delete(self) -> list[Entry]:
+        """Those that go, the oldest first, so that an interruption leaves the newest."""
+        return [] if self.frozen else [each.entry for each in reversed(self.verdicts) if not each.keep]
+
+
+def decide(entries: Iterable[Entry], rules: Rules, now: datetime, failed_run: str = "") -> Decision:
+    """Judge all backups of a catalogue. `failed_run`: a workflow whose failure left no claim and is the newest run."""
+    ordered = sorted(entries, key=_age, reverse=True)
+    good = [entry for entry in ordered if _counts(entry)]
+    reasons: dict[str, list[str]] = {entry.uid: list(_standing(entry, rules)) for entry in ordered}
+    for entry, reason in (*_by_rules(good, rules, now), *_protected(good)):
+        reasons[entry.uid].append(reason)
+    kept = [entry for entry in good if reasons[entry.uid]]
+    for entry in good:  # the newest first
+        if len(kept) < rules.minimum_redundancy and not reasons[entry.uid]:
+            reasons[entry.uid].append(f"one of at least {rules.minimum_redundancy}")
+            kept.append(entry)
+    verdicts = [Verdict(entry, bool(why := reasons[entry.uid]), ", ".join(why) or NO_RULE) for entry in ordered]
+    return Decision(verdicts, _frozen(ordered, good, rules, failed_run))
+
+
+def _age(entry: Entry) -> tuple[datetime, datetime, str]:
+    return entry.started, entry.created, entry.name
+
+
+def _counts(entry: Entry) -> bool:
+    return entry.state is State.COMPLETE and not entry.damaged and not entry.going
+
+
+def _standing(entry: Entry, rules: Rules) -> Iterator[str]:
+    """Why it is not for the rules to say."""
+    if entry.going:
+        yield "somebody has deleted it"
+    elif entry.state is not State.COMPLETE:
+        yield f"{entry.state}{f': {entry.why}' if entry.why else ''}"
+    elif entry.damaged:
+        yield "damaged, yours to look at"
+    if entry.pinned:
+        yield "pinned"
+    if entry.maker == OPERATORS:
+        if not rules.operators:
+            yield "made by the operator"
+    elif not entry.schedule and not rules.manual:
+        yield "a person asked for it"
+
+
+def _by_rules(good: Sequence[Entry], rules: Rules, now: datetime) -> Iterator[tuple[Entry, str]]:
+    yield from ((entry, "last") for entry in good[: rules.last])
+    for name, period in PERIODS.items():
+        newest_of: dict[object, Entry] = {}
+        for entry in good:
+            newest_of.setdefault(period(entry.started.astimezone(rules.timezone)), entry)
+        count = rules.periods.get(name, 0)
+        yield from ((entry, name) for entry in list(newest_of.values())[:count])
+        if good and len(newest_of) < count and good[-1] not in newest_of.values():
+            yield good[-1], f"oldest {name}"
+    if rules.within and good:
+        newest = min(good[0].started, now).astimezone(rules.timezone)  # a clock may have been ahead
+        since = rules.within.before(newest)
+        yield from ((entry, "within") for entry in good if entry.started >= since)
+
+
+def _protected(good: Sequence[Entry]) -> Iterator[tuple[Entry, str]]:
+    """The newest, by both clocks: one of them may have been put back."""
+    if not good:
+        return
+    yield good[0], "the newest"
+    yield max(good, key=lambda entry: entry.created), "the newest to the API server"
+    yield from ((entry, "the newest verified") for entry in [each for each in good if each.verified][:1])
+    yield from ((entry, "the newest proven") for entry in [each for each in good if each.proven][:1])
+
+
+def _frozen(ordered: Sequence[Entry], good: Sequence[Entry], rules: Rules, failed_run: str) -> str:
+    ended = [entry for entry in ordered if entry.state in {State.COMPLETE, State.FAILED}]
+    if not rules.any:
+        return "no rule says what to keep"
+    if failed_run:
+        return f"the newest run failed: workflow {failed_run}"
+    if ended and any(entry.state is State.FAILED for entry in (ended[0], max(ended, key=lambda entry: entry.created))):
+        return f"the newest run failed: {next(each.name for each in ended if each.state is State.FAILED)}"
+    if ended and ended[0].damaged:
+        return f"the newest backup is damaged: {ended[0].name}"
+    return _shrunk(good, rules.max_shrink)
+
+
+def _shrunk(good: Sequence[Entry], most: float) -> str:
+    """Say if the newest backup is much smaller than the one before it."""
+    counted = [entry for entry in good if entry.files is not None and entry.size_bytes is not None]
+    if len(good) > 1 and not good[0].external and counted and good[0] is not counted[0]:
+        return f"nobody has counted what is in {good[0].name}"
+    for newer, older in pairwise(counted[:2]):
+        for what, now, before in (("files", newer.files, older.files), ("bytes", newer.size_bytes, older.size_bytes)):
+            if before and (now or 0) < before * (1 - most):
+                return f"{newer.name} has {now} {what}, {older.name} before it had {before}"
+    return ""
+
+
+def _days_of(year: int, month: int) -> int:
+    first = datetime(year, month, 1, tzinfo=UTC)
+    following = datetime(year + month // _MONTHS, month % _MONTHS + 1, 1, tzinfo=UTC)
+    return (following - first).days

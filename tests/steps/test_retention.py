@@ -1,0 +1,357 @@
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from steps import errors
+from steps.catalogue import Entry, Proof, State
+from steps.retention import PERIODS, Duration, Rules, decide
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+MADRID = ZoneInfo("Europe/Madrid")
+FORMATS = {"hourly": "%Y-%m-%d %H %z", "daily": "%Y-%m-%d", "weekly": "%G-%V", "monthly": "%Y-%m", "yearly": "%Y"}
+
+
+def backup(name, started, **more):
+    facts = {"maker": "threescale-backup", "state": State.COMPLETE, "why": "", "created": started}
+    facts |= {"files": 10, "size_bytes": 1000, "schedule": "nights", "workflow": f"of-{name}"}
+    return Entry(name=name, uid=f"uid-{name}", started=started, **{**facts, **more})
+
+
+def nights(count, step=timedelta(days=1), newest=NOW):
+    """A backup each night, the first one the newest."""
+    return [backup(f"night-{number}", newest - number * step) for number in range(count)]
+
+
+def kept(decision):
+    return [each.entry.name for each in decision.verdicts if each.keep]
+
+
+def why(decision, name):
+    (found,) = (each.why for each in decision.verdicts if each.entry.name == name)
+    return found
+
+
+@pytest.mark.lesson(17)
+class TestAsRestic:
+    """The examples of restic's documentation, "Removing snapshots according to a policy"."""
+
+    def test_sundays_for_twelve_weeks_keep_the_last_four_for_four_days(self):
+        sundays = nights(12, timedelta(weeks=1), newest=datetime(2026, 11, 15, 2, tzinfo=UTC))
+
+        assert len(kept(decide(sundays, Rules(periods={"daily": 4}), NOW))) == 4
+
+    def test_a_hundred_years_of_nights(self):
+        every = nights(36525, newest=datetime(2014, 12, 31, 2, tzinfo=UTC))
+        rules = Rules(periods={"daily": 7, "weekly": 5, "monthly": 12, "yearly": 75})
+
+        reasons = Counter(
+            reason for each in decide(every, rules, NOW).verdicts if each.keep for reason in each.why.split(", ")
+        )
+
+        assert {name: reasons[name] for name in rules.periods} == rules.periods
+        assert 7 + 4 + 10 + 74 <= len(kept(decide(every, rules, NOW))) <= 7 + 4 + 12 + 75
+
+    def test_where_there_are_fewer_the_oldest_is_kept_too(self):
+        every = nights(10)
+
+        decision = decide(every, Rules(periods={"monthly": 12}), datetime(2026, 11, 20, tzinfo=UTC))
+
+        assert why(decision, "night-9") == "oldest monthly"
+
+
+def test_within_counts_from_the_newest_backup():
+    decision = decide(nights(10), Rules(within=Duration.read("3d", "keep-within")), NOW + timedelta(days=300))
+
+    assert kept(decision) == [f"night-{number}" for number in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("text", "back"),
+    [("1d", "2026-11-19"), ("2w", "2026-11-06"), ("1m", "2026-10-20"), ("9m", "2026-02-20"), ("1y6m", "2025-05-20")],
+)
+def test_a_duration_goes_by_the_calendar(text, back):
+    assert Duration.read(text, "keep-within").before(NOW).date().isoformat() == back
+
+
+def test_the_last_day_stands_for_one_that_a_month_lacks():
+    found = Duration.read("9m", "keep-within").before(datetime(2026, 11, 30, tzinfo=UTC))
+
+    assert found.date().isoformat() == "2026-02-28"
+    assert Duration.read("1m", "keep-within").before(datetime(2026, 11, 30, tzinfo=UTC)).day == 30
+
+
+@pytest.mark.parametrize("text", ["", "7", "d", "3 d", "1d2y", "-1d", "9" * 30 + "d", "1.5d"])
+def test_what_is_no_duration_is_refused(text):
+    with pytest.raises(errors.BadDuration, match="1y6m or 30d"):
+        Duration.read(text, "keep-within")
+
+
+def test_a_duration_of_ages_keeps_all():
+    assert len(kept(decide(nights(5), Rules(within=Duration.read("9999y", "keep-within")), NOW))) == 5
+
+
+@pytest.mark.parametrize(
+    ("moment", "rules", "count"),
+    [
+        (datetime(2026, 10, 25, 0, 30, tzinfo=UTC), {"hourly": 2}, 2),  # 2:30 twice: the clock goes back at 3
+        (datetime(2026, 3, 29, 0, 30, tzinfo=UTC), {"hourly": 2}, 2),  # 1:30 and 3:30: it goes on at 2
+    ],
+)
+def test_the_nights_of_daylight_saving_have_their_hours(moment, rules, count):
+    pair = [backup("later", moment + timedelta(hours=1)), backup("earlier", moment)]
+
+    decision = decide(pair, Rules(periods=rules, minimum_redundancy=0, timezone=MADRID), NOW)
+
+    assert [each.why.split(", ")[0] for each in decision.verdicts] == ["hourly"] * count
+
+
+def test_a_day_is_one_of_the_time_zone():
+    late, early = datetime(2026, 11, 18, 22, 30, tzinfo=UTC), datetime(2026, 11, 18, 23, 30, tzinfo=UTC)
+    rules = Rules(periods={"daily": 2}, minimum_redundancy=0, timezone=MADRID)
+
+    pair = [backup("a", late), backup("b", early)]
+
+    assert why(decide(pair, rules, NOW), "a") == "daily"
+    assert why(decide(pair, replace(rules, timezone=ZoneInfo("UTC")), NOW), "a") == "oldest daily"  # of one day
+
+
+@pytest.mark.lesson(18)
+class TestNever:
+    RULES = Rules(last=1, minimum_redundancy=1)
+
+    def test_a_pinned_one(self):
+        old = replace(nights(9)[8], pinned=True)
+
+        assert why(decide([*nights(8), old], self.RULES, NOW), "night-8") == "pinned"
+
+    def test_the_newest_that_is_verified_or_proven(self):
+        every = nights(9)
+        every[5] = replace(every[5], verified=Proof(NOW, "v"))
+        every[6] = replace(every[6], verified=Proof(NOW, "v"), proven=Proof(NOW, "p"))
+        every[7] = replace(every[7], proven=Proof(NOW, "p"))
+
+        decision = decide(every, self.RULES, NOW)
+
+        assert kept(decision) == ["night-0", "night-5", "night-6"]
+        assert (why(decision, "night-5"), why(decision, "night-6")) == ("the newest verified", "the newest proven")
+
+    def test_the_newest_to_the_api_server_where_a_clock_went_back(self):
+        every = nights(4)
+        every[2] = replace(every[2], created=NOW + timedelta(hours=1))
+
+        assert kept(decide(every, self.RULES, NOW)) == ["night-0", "night-2"]
+
+    def test_so_many_that_fewer_than_the_minimum_stay(self):
+        decision = decide(nights(9), Rules(last=1), NOW)
+
+        assert kept(decision) == ["night-0", "night-1", "night-2"]
+        assert why(decision, "night-0") == "last, the newest, the newest to the API server"
+        assert why(decision, "night-2") == "one of at least 3"
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"schedule": ""}, "a person asked for it"),
+            ({"maker": "3scale-operator", "schedule": "", "workflow": ""}, "made by the operator"),
+            ({"state": State.RUNNING}, "running"),
+            ({"state": State.UNKNOWN, "why": "its labels are those of backup x"}, "unknown: its labels are those of"),
+            ({"state": State.FAILED}, "failed"),
+            ({"damaged": Proof(NOW, "v")}, "damaged, yours to look at"),
+            ({"going": True}, "somebody has deleted it"),
+        ],
+    )
+    def test_what_nobody_asked_to_touch(self, change, said):
+        every = nights(9)
+        every[8] = replace(every[8], **change)
+
+        assert why(decide(every, self.RULES, NOW), "night-8").startswith(said)
+
+    def test_those_are_judged_where_it_was_asked_for(self):
+        every = nights(9)
+        every[7] = replace(every[7], schedule="")
+        every[8] = replace(every[8], schedule="", workflow="", maker="3scale-operator")
+
+        rules = replace(self.RULES, manual=True, operators=True)
+        assert kept(decide(every, rules, NOW)) == ["night-0"]
+
+    def test_what_does_not_count_leaves_as_many_that_do(self):
+        every = nights(9)
+        every[1] = replace(every[1], damaged=Proof(NOW, "v"))
+
+        assert kept(decide(every, Rules(last=1), NOW)) == ["night-0", "night-1", "night-2", "night-3"]
+
+
+@pytest.mark.lesson(8)
+class TestNothingAtAll:
+    RULES = Rules(last=1, minimum_redundancy=1)
+
+    def frozen(self, every, **more):
+        decision = decide(every, self.RULES, NOW, **more)
+        assert (decision.to_delete == []) == bool(decision.frozen)
+        return decision.frozen
+
+    def test_without_a_rule(self):
+        assert decide(nights(9), Rules(), NOW).frozen == "no rule says what to keep"
+        assert decide(nights(9), Rules(periods={"daily": 0}), NOW).to_delete == []
+
+    def test_when_the_newest_run_failed(self):
+        every = nights(9)
+        every[0] = replace(every[0], state=State.FAILED)
+
+        assert self.frozen(every) == "the newest run failed: night-0"
+
+    def test_when_it_failed_by_the_api_server_s_clock(self):
+        every = nights(9)
+        every[3] = replace(every[3], state=State.FAILED, created=NOW + timedelta(hours=1))
+
+        assert self.frozen(every) == "the newest run failed: night-3"
+
+    def test_when_it_failed_by_its_own_clock(self):
+        every = nights(9)
+        every[0] = replace(every[0], state=State.FAILED, created=NOW - timedelta(days=99))
+
+        assert self.frozen(every) == "the newest run failed: night-0"
+
+    def test_when_it_failed_before_there_was_a_claim(self):
+        assert self.frozen(nights(9), failed_run="nightly-7") == "the newest run failed: workflow nightly-7"
+
+    def test_when_it_is_damaged(self):
+        every = nights(9)
+        every[0] = replace(every[0], damaged=Proof(NOW, "v"))
+
+        assert self.frozen(every) == "the newest backup is damaged: night-0"
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"files": 4}, "night-0 has 4 files, night-1 before it had 10"),
+            ({"size_bytes": 499}, "night-0 has 499 bytes, night-1 before it had 1000"),
+            ({"files": 0, "size_bytes": 0}, "night-0 has 0 files, night-1 before it had 10"),
+            ({"files": None, "size_bytes": None}, "nobody has counted what is in night-0"),
+        ],
+    )
+    def test_when_the_newest_shrank(self, change, said):
+        every = nights(9)
+        every[0] = replace(every[0], **change)
+
+        assert self.frozen(every) == said
+
+    @pytest.mark.parametrize("change", [{"files": 5, "size_bytes": 500}, {"files": 99, "size_bytes": 9999}])
+    def test_not_when_it_shrank_by_less_or_grew(self, change):
+        every = nights(9)
+        every[0] = replace(every[0], **change)
+
+        assert self.frozen(every) == ""
+
+    def test_not_when_its_files_are_external_by_now(self):
+        every = nights(9)
+        every[0] = replace(every[0], files=None, size_bytes=None, external=True)
+
+        assert self.frozen(every) == ""
+
+    def test_not_when_the_one_before_failed_and_was_made_good(self):
+        every = nights(9)
+        every[1] = replace(every[1], state=State.FAILED)
+
+        assert self.frozen(every) == ""
+
+
+def test_the_oldest_goes_first():
+    assert [entry.name for entry in decide(nights(6), Rules(last=3), NOW).to_delete] == [
+        "night-5",
+        "night-4",
+        "night-3",
+    ]
+
+
+MOMENTS = st.datetimes(datetime(2024, 1, 1), datetime(2026, 12, 31), timezones=st.just(UTC))
+PROOFS = st.none() | st.builds(Proof, MOMENTS, st.just("w"))
+CATALOGUES = st.lists(
+    st.tuples(
+        MOMENTS,
+        st.sampled_from([*State, *[State.COMPLETE] * 9]),
+        st.booleans(),
+        st.sampled_from(["nights"] * 3 + [""]),
+        PROOFS,
+        PROOFS,
+        st.sampled_from([None, None, None, Proof(NOW, "w")]),
+        st.integers(-90, 90),
+        st.integers(8, 12),
+    ),
+    max_size=25,
+).map(
+    lambda rows: [
+        backup(
+            f"b{number}",
+            started,
+            state=state,
+            pinned=pinned,
+            schedule=schedule,
+            verified=verified,
+            proven=proven,
+            damaged=damaged,
+            created=started + timedelta(minutes=late),
+            files=files,
+        )
+        for number, (started, state, pinned, schedule, verified, proven, damaged, late, files) in enumerate(rows)
+    ]
+)
+RULES = st.builds(
+    lambda last, periods, redundancy, manual, zone: Rules(
+        last=last, periods=periods, minimum_redundancy=redundancy, manual=manual, timezone=ZoneInfo(zone)
+    ),
+    st.integers(0, 4),
+    st.fixed_dictionaries(dict.fromkeys(PERIODS, st.integers(0, 4))),
+    st.integers(0, 4),
+    st.booleans(),
+    st.sampled_from(["UTC", "Europe/Madrid", "America/Sao_Paulo", "Pacific/Apia"]),
+)
+
+
+def by_model(good, rules):
+    """What restic's rules keep, by another way: text of the local time, and one pass a rule."""
+    names = {entry.name for entry in good[: rules.last]}
+    for rule, count in rules.periods.items():
+        texts = [entry.started.astimezone(rules.timezone).strftime(FORMATS[rule]) for entry in good]
+        firsts = [index for index, text in enumerate(texts) if text not in texts[:index]]
+        chosen = firsts[:count] + ([len(good) - 1] if good and len(firsts) < count else [])
+        names |= {good[index].name for index in chosen}
+    return names
+
+
+@pytest.mark.lesson(18)
+@given(CATALOGUES, RULES)
+@settings(max_examples=150, deadline=None)
+def test_what_must_never_go_never_goes(every, rules):
+    decision = decide(every, rules, NOW)
+    gone = {entry.name for entry in decision.to_delete}
+
+    good = sorted(
+        (e for e in every if e.state is State.COMPLETE and not e.damaged),
+        key=lambda e: (e.started, e.created, e.name),
+        reverse=True,
+    )
+    never = {e.name for e in every if e.pinned or e.state is not State.COMPLETE or e.damaged}
+    never |= {e.name for e in every if not e.schedule and not rules.manual}
+    never |= {e.name for e in good[:1]} | {max(good, key=lambda e: e.created).name for _ in good[:1]}
+    for shown in ([e for e in good if e.verified], [e for e in good if e.proven]):
+        never |= {e.name for e in shown[:1]}
+    assert not gone & never
+    assert not gone & by_model(good, rules)
+    assert len(good) - len(gone) >= min(rules.minimum_redundancy, len(good))
+    if not decision.frozen and len(good) - len(gone) > rules.minimum_redundancy:
+        assert gone == {e.name for e in good} - never - by_model(good, rules)
+
+
+@given(CATALOGUES, RULES)
+@settings(max_examples=100, deadline=None)
+def test_run_twice_it_deletes_nothing_more(every, rules):
+    gone = {entry.name for entry in decide(every, rules, NOW).to_delete}
+    left = [entry for entry in every if entry.name not in gone]
+
+    assert decide(left, rules, NOW).to_delete == []

@@ -103,6 +103,22 @@ def find(entries: Iterable[Entry], name: str, namespace: str) -> Entry:
     return by_name[name]
 
 
+def failed_run(cluster: Cluster) -> str:
+    """The newest backup's workflow where it has ended and failed, empty else: one that made no claim is seen only here.
+
+    Raises:
+        errors.NotAllowed, errors.NoAnswer
+
+    """
+    try:
+        found = cluster.list(WORKFLOW, f"{marks.KIND}=backup")
+    except errors.UnknownResource:
+        return ""
+    newest = max(found, key=lambda item: str(item["metadata"]["creationTimestamp"]), default=None)
+    phase = ((newest or {}).get("status") or {}).get("phase")
+    return str(newest["metadata"]["name"]) if newest and phase in ENDED - {"Succeeded"} else ""
+
+
 def pin(cluster: Cluster, name: str, *, pinned: bool) -> Entry:
     """Keep a backup from retention, or leave it to it again.
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 PREFIX = "threescale-backup/"
 
+KIND = PREFIX + "kind"  # of a workflow: backup, restore
 BACKUP = PREFIX + "backup"
 STATE = PREFIX + "state"
 WORKFLOW = PREFIX + "workflow"

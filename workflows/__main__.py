@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Read = TypeVar("Read")
 _TIMEOUT_S = 30.0
+_COUNT = click.IntRange(0)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -369,6 +370,61 @@ def plan_restore(  # noqa: PLR0913  one argument an option
     except errors.PhaseError as error:
         _refuse(f"{folder}: {error}")
     _say(planned, output)
+
+
+@plan.command("prune")
+@_namespace_option
+@_kubeconfig_option
+@_context_option
+@click.option("--keep-last", type=_COUNT, default=0, metavar="N", help="The newest N.")
+@click.option("--keep-hourly", type=_COUNT, default=0, metavar="N", help="The newest of each of the last N hours.")
+@click.option("--keep-daily", type=_COUNT, default=0, metavar="N", help="Of each of the last N days that have one.")
+@click.option("--keep-weekly", type=_COUNT, default=0, metavar="N", help="Weeks, from Monday.")
+@click.option("--keep-monthly", type=_COUNT, default=0, metavar="N", help="Months.")
+@click.option("--keep-yearly", type=_COUNT, default=0, metavar="N", help="Years.")
+@click.option("--keep-within", default="", metavar="DURATION", help="All so far back from the newest: 1y6m, 30d.")
+@click.option(
+    "--minimum-redundancy", type=_COUNT, default=3, show_default=True, help="Complete ones to keep in any case."
+)
+@click.option("--max-shrink", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Else all is kept.")
+@click.option("--manual", is_flag=True, help="Those too that a person asked for.")
+@click.option("--operators", is_flag=True, help="Those too of APIManagerBackups.")
+@click.option("--timezone", default="UTC", show_default=True, help="Whose hours and days.")
+def plan_prune(  # noqa: PLR0913  one argument an option
+    namespace: str,
+    kubeconfig: str | None,
+    context: str,
+    keep_last: int,
+    keep_within: str,
+    minimum_redundancy: int,
+    max_shrink: float,
+    timezone: str,
+    *,
+    manual: bool,
+    operators: bool,
+    **periods: int,
+) -> None:
+    """Say which backups retention would keep and which it would delete, and why; nothing is deleted."""
+    from datetime import UTC, datetime
+    from zoneinfo import ZoneInfo, available_timezones
+
+    from steps import catalogue, errors, retention
+    from workflows import listing
+
+    if timezone not in available_timezones():
+        _refuse(f"{timezone!r} is no time zone of the IANA database, for instance Europe/Madrid or UTC")
+    try:
+        within = retention.Duration.read(keep_within, "--keep-within") if keep_within else None
+        numbers = {name.removeprefix("keep_"): number for name, number in periods.items()}
+        rules = retention.Rules(
+            keep_last, numbers, within, minimum_redundancy, max_shrink, manual, operators, ZoneInfo(timezone)
+        )
+        cluster = _cluster(namespace, kubeconfig, context)
+        decision = retention.decide(catalogue.read(cluster), rules, datetime.now(UTC), catalogue.failed_run(cluster))
+    except errors.PhaseError as error:
+        _refuse(str(error))
+    verdicts = [(each.entry.name, each.keep, each.why) for each in decision.verdicts]
+    click.echo(listing.of_verdicts(verdicts, decision.frozen), nl=False)
 
 
 def _say(planned: "Plan", output: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from steps import marks
 from tests.steps.test_catalogue import laid, sealed
 from tests.workflows.test_commands import run
 
@@ -99,3 +100,61 @@ def test_a_mistyped_name_is_one_sentence_with_those_that_are_there(empty: Any, v
     assert (code, out) == (1, "")
     assert "'nigth'" in err
     assert "night" in err.replace("nigth", "")
+
+
+def prune(stage: Any, *words: str) -> tuple[int, list[str], str]:
+    code, out, err = ask(stage, "plan", "prune", *words)
+    return code, out.splitlines(), err
+
+
+def a_week(stage: Any) -> None:
+    for day in range(1, 8):
+        laid(stage, f"night-{day}", started=f"2026-11-0{day}T02:00:00Z", **sealed(**{marks.SCHEDULE: "nights"}))
+
+
+def test_retention_says_of_each_backup_what_it_would_do_and_why_and_deletes_nothing(empty: Any) -> None:
+    a_week(empty)
+    ask(empty, "pin", "night-1")
+    empty.kubernetes.clear_requests()
+
+    code, lines, _ = prune(empty, "--keep-daily", "2", "--keep-within", "3d", "--minimum-redundancy", "1")
+
+    assert code == 0
+    assert [line.split()[:2] for line in lines[:-1]] == [
+        ["keep", "night-7"],
+        ["keep", "night-6"],
+        ["keep", "night-5"],
+        ["keep", "night-4"],
+        ["delete", "night-3"],
+        ["delete", "night-2"],
+        ["keep", "night-1"],
+    ]
+    assert lines[0].endswith("daily, within, the newest, the newest to the API server")
+    assert lines[-2].endswith("pinned")
+    assert lines[-1] == "5 to keep, 2 to delete"
+    assert empty.kubernetes.writes() == []
+
+
+def test_nothing_may_be_deleted_after_a_run_that_failed_before_it_made_a_claim(empty: Any) -> None:
+    a_week(empty)
+    failed = empty.backup(name="eighth")
+    assert failed.phase == "Failed"
+
+    assert prune(empty, "--keep-last", "1")[1][-1] == (
+        f"nothing may be deleted: the newest run failed: workflow {failed.name}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--keep-within", "7"], "'7' is no duration for --keep-within: write years"),
+        (["--timezone", "Madrid"], "'Madrid' is no time zone of the IANA database"),
+    ],
+)
+def test_a_mistyped_rule_is_one_sentence(empty: Any, words: list[str], said: str) -> None:
+    code, lines, err = prune(empty, *words)
+
+    assert (code, lines) == (1, [])
+    assert said in err
+    assert err.count("\n") == 1

@@ -114,7 +114,8 @@ class Engine:
         spec = self._crons[name]["spec"]["workflowSpec"]
         given = spec.get("arguments", {}).get("parameters", [])
         parameters = {parameter["name"]: tags.as_text(parameter["value"]) for parameter in given}
-        labels = {f"{nodes.LABEL}/cron-workflow": name}
+        given_labels = self._crons[name]["spec"].get("workflowMetadata", {}).get("labels", {})
+        labels = {f"{nodes.LABEL}/cron-workflow": name, **given_labels}
         return self._submit(spec["workflowTemplateRef"]["name"], parameters, f"{name}-{int(time.time())}", None, labels)
 
     def retry(self, workflow: Workflow) -> Workflow:
@@ -160,7 +161,11 @@ class Engine:
         metadata = {
             "name": name,
             "namespace": self._namespace,
-            "labels": {f"{nodes.LABEL}/workflow-template": template, **labels},
+            "labels": {
+                f"{nodes.LABEL}/workflow-template": template,
+                **labels,
+                **spec.get("workflowMetadata", {}).get("labels", {}),
+            },
         }
         new = Workflow(name, "", "Pending", template, arguments=arguments, spec=spec, metadata=metadata)
         new = self._show(new)

@@ -1006,3 +1006,9 @@ def test_pods_stay_where_nothing_collects_them(argo, cluster):
 def test_a_strategy_of_collection_that_is_not_played_is_refused(argo):
     with pytest.raises(errors.UnknownName, match="OnPodSuccess"):
         run(argo, phase("main"), podGC={"strategy": "OnPodSuccess"})
+
+
+def test_a_workflow_has_the_labels_that_its_template_gives(argo):
+    argo.apply(workflow(phase("main"), workflowMetadata={"labels": {"made-by": "template"}}))
+
+    assert argo.submit("backup").metadata["labels"]["made-by"] == "template"

@@ -20,12 +20,14 @@ import mmap
 import os
 import secrets
 import stat
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from steps import errors, interruption, mtree, tree, volume
 from steps.ahead import Ahead, More
@@ -48,7 +50,10 @@ from steps.tree import (
     join,
 )
 
+_Each = TypeVar("_Each")
+
 _READS = 3  # of a file that changes while it is read
+_FEW = 8  # entries in the last tasks of a restore
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _USER_AND_GROUP_READ = 0o640
 _USER_AND_GROUP_EXECUTE = 0o110
@@ -149,7 +154,7 @@ def copy_back(lines: Iterable[str], source: Path, target: Path, work: Work, *, a
     with _no_umask(), _opened_root(source) as here, _opened_root(target) as there:
         back = _Back(here, there, target, work.meter, again=again)
         with Ahead(back.act, work.workers, work.tick, back.enter) as ahead:
-            return _fill(back, ahead, lines)
+            return _fill(back, ahead, lines, max(work.workers, 1))
 
 
 def empty(root: Path) -> None:
@@ -585,7 +590,7 @@ def _hold(entry: Entry, size: int, sha256: str) -> None:
         raise errors.BackupDamaged([f"{entry.path!r} has other bytes than the listing says"])
 
 
-def _fill(back: _Back, ahead: Ahead[Bring | Settle | Folder], lines: Iterable[str]) -> Tally:
+def _fill(back: _Back, ahead: Ahead[Bring | Settle | Folder], lines: Iterable[str], workers: int) -> Tally:
     """Bring all entries; folders get their mode and times when everything in them is there."""
     total = Tally()
     left: list[Entry] = []
@@ -593,7 +598,7 @@ def _fill(back: _Back, ahead: Ahead[Bring | Settle | Folder], lines: Iterable[st
     ahead.finish([Folder("")])
 
     def tasks() -> Iterator[Bring | Settle]:
-        for task in _batches(lines):
+        for task in _stretches(shares(lines, workers)):
             yield task
             while len(left) >= TOGETHER:
                 yield Settle([left.pop() for _ in range(TOGETHER)])
@@ -603,46 +608,56 @@ def _fill(back: _Back, ahead: Ahead[Bring | Settle | Folder], lines: Iterable[st
             (left if item.mode & _OWNER_ALL == _OWNER_ALL else strict).append(item)
         else:
             total.add(item)
-    ahead.finish(Settle(left[at : at + TOGETHER]) for at in range(0, len(left), TOGETHER))
+    ahead.finish(Settle(share) for share in shares(left, workers))
     for folder in strict:  # the inner ones were left first
         back.settle_folder(folder)
     return total
 
 
-def _batches(lines: Iterable[str]) -> Iterator[Bring]:
-    """Cut a listing into tasks.
+def shares(items: Iterable[_Each], workers: int) -> Iterator[list[_Each]]:
+    """Cut what is to be done into shares, smaller ones toward the end: no process is left alone with the last 128.
+
+    Behind 1 ms 1,000 files of `portal` take 8 workers 3.1 s, 4.0 s by shares of 128, and 4.3 s by shares of 0.1 s.
+    """
+    items, most = iter(items), 2 * workers * TOGETHER
+    waiting: deque[_Each] = deque(islice(items, most))
+    while waiting:
+        share = min(max(len(waiting) // (2 * workers), _FEW), TOGETHER, len(waiting))
+        yield [waiting.popleft() for _ in range(share)]
+        waiting.extend(islice(items, share))
+
+
+def _stretches(shares: Iterable[list[str]]) -> Iterator[Bring]:
+    """Make tasks of a listing's shares.
 
     Raises:
         errors.BackupDamaged: an entry lies in no folder that was listed before it, so that it could go through a link.
 
     """
     above: list[tuple[str, str, Bring]] = []  # the path of a folder, its line and the task that makes it
-    task = Bring([], [])
     at = before = before_in = ""
-    for line in lines:
-        if len(task.lines) == TOGETHER:
-            yield task
-            task = Bring([], [])
-        path, is_folder = mtree.head(line)
-        folder, _, name = path.rpartition("/")
-        if folder != at:
-            while above and above[-1][0] != folder:
-                _, left, maker = above.pop()
-                if maker is not task:
-                    task.left.append(left)
-            at = folder
-        if name in {"", ".", ".."} or (folder and not above):
-            raise errors.BackupDamaged([f"the listing's entry {path!r} leads out of the tree"])
-        if (  # characters and bytes have one order then
-            path <= before if folder == before_in and path.isascii() else mtree.place(path) <= mtree.place(before)
-        ):
-            raise errors.BackupDamaged([f"the listing's entry {path!r} is not in its order, or there twice"])
-        before, before_in = path, folder
-        task.lines.append(line)
-        if is_folder:
-            above.append((path, line, task))
-            at = path
-    yield task
+    for share in shares:
+        task = Bring(share, [])
+        for line in share:
+            path, is_folder = mtree.head(line)
+            folder, _, name = path.rpartition("/")
+            if folder != at:
+                while above and above[-1][0] != folder:
+                    _, left, maker = above.pop()
+                    if maker is not task:
+                        task.left.append(left)
+                at = folder
+            if name in {"", ".", ".."} or (folder and not above):
+                raise errors.BackupDamaged([f"the listing's entry {path!r} leads out of the tree"])
+            if (  # characters and bytes have one order then
+                path <= before if folder == before_in and path.isascii() else mtree.place(path) <= mtree.place(before)
+            ):
+                raise errors.BackupDamaged([f"the listing's entry {path!r} is not in its order, or there twice"])
+            before, before_in = path, folder
+            if is_folder:
+                above.append((path, line, task))
+                at = path
+        yield task
     yield Bring([], [line for _, line, _ in above[::-1]])
 
 

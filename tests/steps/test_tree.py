@@ -810,6 +810,19 @@ def test_a_folder_of_many_files_is_restored_in_several_tasks(tmp_path, count):
     assert seen(target) == [as_restored(without_digest(entry)) for entry in entries]
 
 
+@pytest.mark.parametrize("count", [0, 1, 300, 5000])
+@pytest.mark.parametrize("workers", [1, 4])
+def test_no_process_is_left_alone_with_the_last_part_of_a_restore(count, workers):
+    left, brought = count, []
+    for share in copier.shares(range(count), workers):
+        assert len(share) <= max(left / workers / 2, 8)
+        assert len(share) <= tree.TOGETHER
+
+        left -= len(share)
+        brought += share
+    assert brought == list(range(count))
+
+
 def test_a_folder_comes_before_its_content_and_a_like_name_after_it(tmp_path):
     build(tmp_path / "tree", {b"a": (FOLDER, {b"b": (FILE, b"", 0o644, 0)}, 0o755, 0), b"a-b": (FILE, b"", 0o644, 0)})
 

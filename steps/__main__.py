@@ -10,6 +10,7 @@ import os
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -67,7 +68,7 @@ cli.add_command(restore_phases)
 
 
 @cli.command("report")
-@click.option("--of", "operation", type=click.Choice(list(evidence.NAMES)), required=True, help="What has failed.")
+@click.option("--of", "operation", type=click.Choice(get_args(Operation)), required=True, help="What has failed.")
 @click.option("--claim", default="", help="Claim of the backup; empty: called as the workflow.")
 @click.option("--began", default="", help="When the workflow was made.")
 @click.option("--failures", required=True, help="{{workflow.failures}} as Argo gives it.")
@@ -78,7 +79,7 @@ cli.add_command(restore_phases)
 def report(  # noqa: PLR0913  what a workflow says of itself at its end
     run: Run, operation: Operation, claim: str, began: str, failures: str, advice: str, plan: str, pod: str
 ) -> None:
-    """Say what failed and what to do next, here and, if it was not a mere plan, in the evidence; never fails itself."""
+    """Say what failed and what to do next, here and in the evidence, where it leaves any; never fails itself."""
     failed: list[outcome.Failure] = []
     held_back: list[str] = []
     try:
@@ -89,7 +90,7 @@ def report(  # noqa: PLR0913  what a workflow says of itself at its end
         text = f"workflow {run.workflow.name} did not succeed ({type(error).__name__} while asking why); {advice}"
     log.info(text)
     run.output(report=text)
-    if plan == ONLY:
+    if plan == ONLY or operation not in evidence.NAMES:
         return
 
     def fail(found: Result) -> Result:

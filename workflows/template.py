@@ -1,6 +1,6 @@
-"""What both WorkflowTemplates share: who runs them, one at a time, for how long, and what is said when they fail."""
+"""What all WorkflowTemplates share: who runs them, one at a time, for how long, and what is said when they fail."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from hera.expr import g
@@ -17,7 +17,7 @@ PART_OF = {"app.kubernetes.io/part-of": "threescale-backup"}
 
 
 @contextmanager
-def workflow_template(  # noqa: PLR0913  what may differ between the two, nothing else
+def workflow_template(  # noqa: PLR0913  what may differ between two, nothing else
     settings: Settings,
     name: str,
     *,
@@ -25,10 +25,14 @@ def workflow_template(  # noqa: PLR0913  what may differ between the two, nothin
     title: str,
     description: str,
     arguments: Sequence[Parameter],
-    claim: str,
     advice: str,
+    claim: str = "",
+    mutex: str = MUTEX,
 ) -> Iterator[WorkflowTemplate]:
-    """Open a WorkflowTemplate; at its end the exit handler is added. `claim`: the argument that names the backup's."""
+    """Open a WorkflowTemplate; at its end the exit handler is added.
+
+    `claim`: the argument that names the backup's, where there is one. Two workflows of a `mutex` never run at once.
+    """
     with WorkflowTemplate(
         name=name,
         namespace=settings.namespace,
@@ -41,7 +45,7 @@ def workflow_template(  # noqa: PLR0913  what may differ between the two, nothin
         service_account_name=name,
         security_context=pod_security(settings),
         affinity=together(),
-        synchronization=Synchronization(mutexes=[Mutex(name=MUTEX)]),
+        synchronization=Synchronization(mutexes=[Mutex(name=mutex)]),
         active_deadline_seconds=12 * 3600,
         # A pod that has ended still keeps its claims from being deleted, System's too; so it goes. Not at once, for
         # those who want to read its log; its last sentence stays in the workflow.
@@ -49,10 +53,12 @@ def workflow_template(  # noqa: PLR0913  what may differ between the two, nothin
         ttl_strategy=TTLStrategy(seconds_after_success=7 * _DAY_S, seconds_after_failure=30 * _DAY_S),
     ) as template:
         yield template
-        _exit_handler(settings, entrypoint, template.get_parameter(claim), template.get_parameter(PLAN), advice)
+        given = {"claim": claim, PLAN: PLAN if PLAN in {item.name for item in arguments} else ""}
+        told = {name: template.get_parameter(argument) for name, argument in given.items() if argument}
+        _exit_handler(settings, entrypoint, told, advice)
 
 
-def _exit_handler(settings: Settings, operation: str, claim: Parameter, asked_for: Parameter, advice: str) -> None:
+def _exit_handler(settings: Settings, operation: str, told: Mapping[str, Parameter], advice: str) -> None:
     """Tell what failed and what to do next, in the evidence too; a good run pays no pod for it."""
     named = Parameter(name="claim", value="", description="Claim of the backup. Empty: called as the workflow.")
     failures = Parameter(name="failures", value="null", description="What failed, as Argo's workflow.failures says it.")
@@ -60,11 +66,11 @@ def _exit_handler(settings: Settings, operation: str, claim: Parameter, asked_fo
     report = phase(
         settings,
         ["report"],
-        inputs=[named, failures, plan],
+        inputs=[item for item in (named, failures, plan) if item is failures or item.name in told],
         arguments=[
-            *("--of", operation, "--claim", value("claim"), "--began", f"{g.workflow.creationTimestamp.RFC3339:$}"),
+            *("--of", operation, "--began", f"{g.workflow.creationTimestamp.RFC3339:$}"),
             *("--failures", value("failures"), "--advice", advice, "--pod", f"{g.pod.name:$}"),
-            *words([PLAN]),
+            *words(told),
         ],
         outputs=[output("report", default="")],
     )
@@ -72,6 +78,6 @@ def _exit_handler(settings: Settings, operation: str, claim: Parameter, asked_fo
         Task(
             name="report",
             template=report,
-            arguments={"claim": claim, "failures": f"{g.workflow.failures:$}", PLAN: asked_for},
+            arguments={"failures": f"{g.workflow.failures:$}", **told},
             when=f"{g.workflow.status:$} != Succeeded",
         )

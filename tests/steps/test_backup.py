@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from steps import backup, errors, file_storage, installation, mtree, secrets, system_storage, volume
+from steps import backup, errors, file_storage, installation, mtree, secrets, system_storage, tree, volume
 from steps.manifest import Ready, SystemStorage
 from steps.system_storage import Asked
 from tests.steps import operators_backup
@@ -232,14 +232,39 @@ class TestOfTheOperator:
         assert findings == [f"{volume.TREE}: 'acme' can't be read"]
 
     def test_its_mark_is_a_digest_over_its_object_files(self, operators):
-        before = backup.open_at(operators).mark
-        (operators / volume.TREE / "acme/logo.png").write_bytes(b"other")
+        before, when = backup.open_at(operators).mark, (operators / volume.APIMANAGER).stat()
+
+        put(operators, volume.APIMANAGER, apimanager(more=True))
+        os.utime(operators / volume.APIMANAGER, ns=(when.st_atime_ns, when.st_mtime_ns))
+
+        assert backup.open_at(operators).mark != before
+
+    def test_two_of_one_installation_are_told_apart_by_their_time(self, operators):
+        before, when = backup.open_at(operators).mark, (operators / volume.APIMANAGER).stat().st_mtime
+
+        os.utime(operators / volume.APIMANAGER, (when, int(when)))  # as an archive keeps it
 
         assert backup.open_at(operators).mark == before
 
-        put(operators, volume.APIMANAGER, apimanager(more=True))
+        os.utime(operators / volume.APIMANAGER, (when, when + 24 * 3600))  # the next night's, of the same objects
 
         assert backup.open_at(operators).mark != before
+
+    @pytest.mark.lesson(1)
+    def test_an_entry_of_its_tree_that_can_not_be_listed_is_left_out_by_nobody(self, operators, monkeypatch):
+        # A mock of the walk, because as root everything can be read.
+        monkeypatch.setattr(tree, "scan", lambda *_, **__: iter([tree.Lost("acme", tree.Why.UNREADABLE)]))
+
+        with pytest.raises(errors.ReadFailed, match=r"1 could not be read .*: acme"):
+            list(backup.open_at(operators).lines())
+
+    @pytest.mark.lesson(1)
+    def test_an_entry_of_its_tree_that_vanishes_is_damage(self, operators, monkeypatch):
+        # A mock of the walk, because nothing can be told to happen amid it.
+        monkeypatch.setattr(tree, "scan", lambda *_, **__: iter([tree.Lost("acme", tree.Why.VANISHED)]))
+
+        with pytest.raises(errors.BackupDamaged, match=r"1 entries of .* vanished"):
+            list(backup.open_at(operators).lines())
 
     def test_a_version_that_it_does_not_record_is_empty(self, operators):
         without = apimanager()

@@ -9,7 +9,8 @@ import pytest
 from steps import backup, errors, file_storage, installation, mtree, secrets, system_storage, tree, volume
 from steps.manifest import Ready, SystemStorage
 from steps.system_storage import Asked
-from tests.steps import operators_backup
+from tests.steps import operators_backup, phases
+from workflows.rehearsal import comparison, threescale, threescale_objects
 
 # A backup that a real operator made, where somebody keeps one beside the checkout.
 GENUINE = Path(__file__).parents[2].parent / "shared/threescale-2.16/operator-backup.tar"
@@ -298,18 +299,53 @@ class TestGenuine:
             assert volume.as_json(json.loads(data)) == data
 
 
+def without(root, *parts):
+    """Make a backup what one of before was that knew no such parts."""
+    facts = json.loads((root / volume.MANIFEST).read_bytes())
+    facts["objects"] = {path: digest for path, digest in facts["objects"].items() if not path.startswith(parts)}
+    facts = {name: fact for name, fact in facts.items() if name != "result" or volume.RESULT not in parts}
+    (root / volume.MANIFEST).write_bytes(volume.as_json(facts))
+    sums = (root / volume.SUMS).read_text().splitlines(keepends=True)
+    (root / volume.SUMS).write_text("".join(line for line in sums if not line.partition("  ")[2].startswith(parts)))
+    for part in parts:
+        shutil.rmtree(root / part) if (root / part).is_dir() else (root / part).unlink()
+
+
 @pytest.mark.lesson(24)
 def test_a_backup_of_before_references_were_followed_is_whole_and_holds_none(backup_volume):
-    facts = json.loads((backup_volume / volume.MANIFEST).read_bytes())
-    facts["objects"] = {path: digest for path, digest in facts["objects"].items() if not path.startswith("referenced/")}
-    (backup_volume / volume.MANIFEST).write_bytes(volume.as_json(facts))
-    shutil.rmtree(backup_volume / volume.REFERENCED)
-    names = [path for path in (backup_volume / volume.SUMS).read_text().splitlines() if "  referenced/" not in path]
-    (backup_volume / volume.SUMS).write_text("".join(f"{name}\n" for name in names))
+    without(backup_volume, volume.REFERENCED)
 
     opened = backup.open_at(backup_volume)
 
     assert list(opened.findings(digests=True)) == []
     assert [obj["metadata"]["name"] for obj in opened.all_objects(volume.REFERENCED_SECRETS)] == []
     assert not any(opened.holds(each) for each in opened.named)
-    assert "external" not in facts["source"]
+    assert "external" not in json.loads((backup_volume / volume.MANIFEST).read_bytes())["source"]
+
+
+@pytest.mark.lesson(24)
+@pytest.mark.parametrize(
+    ("parts", "lacking"),
+    [
+        pytest.param((volume.RESULT,), {}, id="before results"),
+        pytest.param(
+            (volume.RESULT, volume.REFERENCED),
+            {"ConfigMaps": ["configmaps/backend-environment", "configmaps/system"]},  # the operator makes them anew
+            id="before references",
+        ),
+    ],
+)
+def test_a_backup_of_before_is_restored_with_all_that_it_holds(installed, backup_volume, parts, lacking):
+    before = comparison.look(installed.kubernetes, installed.namespace, installed.storage)
+    without(backup_volume, *parts)
+    installed.lose()
+    threescale.give_database_secrets(installed.kubernetes, installed.namespace)
+    for secret in threescale.sample_secrets(installed.namespace) if volume.REFERENCED in parts else ():
+        if secret["metadata"]["name"] in threescale_objects.REFERENCED_SECRETS:
+            installed.kubernetes.apply(secret)  # as their administrator does
+    installed.claim(backup_volume.name)
+
+    phases.restore(installed, backup_volume)
+
+    after = comparison.look(installed.kubernetes, installed.namespace, installed.storage)
+    assert {row.what: row.differences for row in comparison.compare(before, after) if row.differences} == lacking

@@ -610,7 +610,15 @@ def test_an_ordinary_user_restores_all_but_the_owners(anyones):
         assert list(tree.compare(entries, target, digests=True, workers=0)) == []
     assert meter.counts.ownership_kept == 4
     assert meter.counts.widened == 3
-    assert seen(target) == [as_restored(entry)._replace(uid=ORDINARY_USER, digest="") for entry in entries]
+    expected = [as_restored(entry)._replace(uid=ORDINARY_USER, digest="") for entry in entries]
+    assert seen(target) == expected
+
+    (target / "d/b").write_bytes(b"3")  # to be made anew, in a folder to which its owner may not write
+    with ordinary_user():
+        back(entries, copy, target, again=True)
+
+        assert list(tree.compare(entries, target, digests=True, workers=0)) == []
+    assert seen(target) == expected
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can become another user")

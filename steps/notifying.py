@@ -6,19 +6,18 @@ not mounted for this: what its claim says does instead.
 
 import logging
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import click
 
-from steps import errors, evidence, marks, notification, outcome, result
-from steps.catalogue import moment
+from steps import errors, evidence, marks, outcome, result
 from steps.installation import CLAIM
-from steps.notification import Form
 from steps.result import Failure, Operation, Result
 from steps.run import FOLDER, Run
 
 log = logging.getLogger(__name__)
 
+Form = Literal["webhook", "slack"]
 _SUCCEEDED = "Succeeded"  # as Argo calls it
 
 
@@ -46,6 +45,8 @@ def notify(  # noqa: PLR0913  what a workflow says of itself at its end
     limit_s: float,
 ) -> None:
     """Post the result; what keeps it from being delivered is said here and nowhere else."""
+    from steps import notification  # here, for the other phases begin sooner without
+
     begun = run.record(operation, claim or (run.workflow.name if operation in evidence.NAMES else ""), since=began)
     try:
         url = notification.read_url(folder / "url")
@@ -87,6 +88,8 @@ def _told(run: Run, ended: Result) -> Result:
 
 def _of_claim(run: Run, ended: Result) -> Result:
     """A backup that succeeded, by the labels of its claim."""
+    from steps.catalogue import moment
+
     claim = run.cluster().get(CLAIM, ended.claim)
     if claim is None:
         return ended

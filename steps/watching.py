@@ -4,8 +4,7 @@ import logging
 
 import click
 
-from steps import result, watchdog
-from steps.retention import Duration
+from steps import result
 from steps.run import Run
 
 log = logging.getLogger(__name__)
@@ -17,6 +16,9 @@ log = logging.getLogger(__name__)
 @click.pass_obj
 def watch(run: Run, max_age: str, schedule: str) -> None:
     """See whether the newest backup is as young as it should be; the facts are told in either case."""
+    from steps import watchdog  # here, for the other phases begin sooner without
+    from steps.retention import Duration
+
     limit = Duration.read(max_age, "max-age")
     seen = watchdog.look(run.cluster(), schedule, result.now())
     run.output(**seen.facts())

@@ -107,6 +107,7 @@ def test_a_server_that_is_busy_is_asked_again(receiver):
         (404, {}, 1, "it answered HTTP 404 (tries: 1)"),
         (403, {}, 1, "it answered HTTP 403 (tries: 1)"),
         (302, {"Location": f"ftp://127.0.0.1/{CANARY}"}, 1, "it answered HTTP 302, a redirect, which is not followed"),
+        (302, {"Location": f"/{CANARY}"}, 1, "it answered HTTP 302, a redirect, which is not followed"),
         (307, {"Location": f"/{CANARY}"}, 1, "it answered HTTP 307, a redirect, which is not followed"),
     ],
 )

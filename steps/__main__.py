@@ -17,9 +17,11 @@ import click
 from steps import errors, evidence, interruption, outcome
 from steps.backing_up import backup_phases
 from steps.claims import Workflow
+from steps.notifying import notify
 from steps.restoring import restore_phases
 from steps.result import Failure, Operation, Result
 from steps.run import FOLDER, ONLY, Run
+from steps.watching import watch
 
 log = logging.getLogger("steps")
 
@@ -57,7 +59,7 @@ def cli(  # noqa: PLR0913  what every phase is told, in one place
     try_number: int,
     tries: int,
 ) -> None:
-    """Phases of the backup and the restore of a 3scale installation."""
+    """Phases of the workflows of a 3scale installation."""
     if not context.resilient_parsing:
         by = Workflow(workflow, workflow_uid)
         context.obj = Run(namespace, by, outputs, request_timeout_s, try_number >= tries, service_account)
@@ -65,6 +67,8 @@ def cli(  # noqa: PLR0913  what every phase is told, in one place
 
 cli.add_command(backup_phases)
 cli.add_command(restore_phases)
+cli.add_command(watch)
+cli.add_command(notify)
 
 
 @cli.command("report")

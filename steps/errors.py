@@ -275,6 +275,17 @@ class BadDuration(Final):
         )
 
 
+class NoBackup(Final):
+    def __init__(self, namespace: str, why: Sequence[str]) -> None:
+        super().__init__("; ".join([f"there is no complete backup in namespace {namespace}", *why]))
+
+
+class BackupOverdue(Final):
+    def __init__(self, name: str, namespace: str, age: str, limit: str, why: Sequence[str]) -> None:
+        seen = f"the newest complete backup in namespace {namespace}, {name}, began {age} ago, more than {limit}"
+        super().__init__("; ".join([seen, *why]))
+
+
 class ClaimMissing(Final):
     def __init__(self, name: str, namespace: str, others: Sequence[str] = ()) -> None:
         hint = f"; the backups here are {_several(others)}" if others else ""
@@ -402,6 +413,25 @@ class NotABackup(Final):
 class BackupDamaged(Final):
     def __init__(self, findings: Sequence[str] | Few) -> None:
         super().__init__(f"the backup is not whole, {len(findings)} finding(s): {_several(findings, '; ')}")
+
+
+class UrlMissing(Final):
+    def __init__(self) -> None:
+        super().__init__(
+            "there is no URL to send it to: the Secret that `--notify-secret` named is not there, or has no key `url`"
+        )
+
+
+class BadUrl(Final):
+    def __init__(self) -> None:
+        super().__init__("key `url` of the Secret holds no URL that begins with https:// or http:// and a host")
+
+
+class NotDelivered(Final):
+    def __init__(self, kind: str, tries: int) -> None:
+        super().__init__(
+            f"{kind} (tries: {tries}): see whether the URL in the Secret is right and can be reached from here"
+        )
 
 
 class NoResult(Final):

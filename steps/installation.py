@@ -35,6 +35,7 @@ ROUTE = Kind("apis/route.openshift.io/v1", "routes", "Route")
 APIMANAGER = Kind("apis/apps.3scale.net/v1alpha1", "apimanagers", "APIManager")
 APIMANAGER_BACKUP = Kind("apis/apps.3scale.net/v1alpha1", "apimanagerbackups", "APIManagerBackup")
 WORKFLOW = Kind("apis/argoproj.io/v1alpha1", "workflows", "Workflow")
+CRON_WORKFLOW = Kind("apis/argoproj.io/v1alpha1", "cronworkflows", "CronWorkflow")
 
 # Saved by the operator, pkg/backup/apimanager_backup.go.
 DATABASE_SECRETS = ("backend-redis", "system-database", "system-redis")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 PREFIX = "threescale-backup/"
 
-KIND = PREFIX + "kind"  # of a workflow: backup, restore
+KIND = PREFIX + "kind"  # of a workflow: backup, restore, watchdog ...
 BACKUP = PREFIX + "backup"
 STATE = PREFIX + "state"
 WORKFLOW = PREFIX + "workflow"

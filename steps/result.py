@@ -26,7 +26,7 @@ RUNNING: Literal["running"] = "running"
 SUCCEEDED: Literal["succeeded"] = "succeeded"
 FAILED: Literal["failed"] = "failed"
 
-Operation = Literal["backup", "restore", "prune", "verify", "drill"]
+Operation = Literal["backup", "restore", "prune", "verify", "drill", "watchdog"]
 Done = Literal["saved", "created", "kept", "replaced", "untouched"]
 Counts = Mapping[str, int]
 _MADE = (CREATED, REPLACED)

@@ -25,6 +25,7 @@ from workflows.phases import CLAIM
 from workflows.rehearsal import threescale
 from workflows.rehearsal.cluster import Cluster as Kubernetes
 from workflows.rehearsal.engine import Engine, Workflow
+from workflows.rehearsal.metrics import Exporter
 from workflows.rehearsal.rehearse import SETTINGS
 
 NAMESPACE = "threescale"
@@ -147,6 +148,7 @@ class Sealed:
     claim: dict[str, Any]
     folder: Path
     workflow: Workflow
+    metrics: Exporter  # what the controller exports after it
 
     @property
     def name(self) -> str:
@@ -190,7 +192,7 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Sealed:
         workflow = stage.backup(name="nightly")
         claim = stage.get("persistentvolumeclaims", workflow.outputs[CLAIM])
         assert claim is not None
-        return Sealed(claim, stage.engine.volume("nightly"), workflow)
+        return Sealed(claim, stage.engine.volume("nightly"), workflow, stage.engine.metrics)
 
 
 @pytest.fixture

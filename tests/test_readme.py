@@ -1,4 +1,5 @@
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,9 @@ import pytest
 from steps import installation
 from steps.installation import Kind
 from tests.workflows.test_access import ROLES, grants
-from workflows.parameters import BackupParameters, Parameters, RestoreParameters, declare
+from workflows.metrics import HELP, exported
+from workflows.monitoring import Thresholds, alerts
+from workflows.parameters import BackupParameters, Parameters, RestoreParameters, WatchdogParameters, declare
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
@@ -20,7 +23,7 @@ def test_the_first_block_holds_the_two_commands_and_nothing_else() -> None:
     ]
 
 
-@pytest.mark.parametrize("model", [BackupParameters, RestoreParameters])
+@pytest.mark.parametrize("model", [BackupParameters, RestoreParameters, WatchdogParameters])
 def test_every_argument_is_told_as_the_form_in_argos_ui_tells_it(model: type[Parameters]) -> None:
     untold = [item.name for item in declare(model) if f"| `{item.name}` | {item.description} |" not in README]
 
@@ -60,6 +63,12 @@ def test_whatever_an_account_may_do_is_told(role: str) -> None:
     assert untold == []
 
 
+def test_every_metric_is_told_with_the_name_that_argo_exports() -> None:
+    untold = [name for name, told in HELP.items() if f"| `{exported(name)}` | {told} |" not in README]
+
+    assert untold == []
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_an_account_may_do_something_to_whatever_is_told_of_it(role: str) -> None:
     given = {(verb, resource) for verb, resource, _ in grants(role)}
@@ -69,3 +78,11 @@ def test_an_account_may_do_something_to_whatever_is_told_of_it(role: str) -> Non
     }
 
     assert spoken_of == founded
+
+
+def test_every_alert_is_told_with_what_to_do() -> None:
+    day = timedelta(days=1)
+    thresholds = Thresholds(expected_every=day, verified_every=day, proven_every=day)
+    untold = [alert.name for alert in alerts("api", thresholds) if f"| `{alert.name}` |" not in README]
+
+    assert untold == []

@@ -13,15 +13,17 @@ ROOT = Path(__file__).parents[1]
 # From the top; a module imports those of lower lines only.
 STEPS = [
     "__main__",
-    "backing_up restoring",
+    "backing_up restoring watching notifying",
     "restoration",
     "run restore_plan backup_plan",
+    "watchdog",
     "prerequisites routes outcome set_aside retention",
     "secrets configmaps apimanager file_storage",
     "system_storage selection",
     "operators_restore evidence plan catalogue",
     "claims objects",
     "backup events",
+    "notification",
     "seal result",
     "saved copier",
     "tree",
@@ -34,10 +36,14 @@ WORKFLOWS = [
     "__main__",
     "rehearsal",
     "manifests resources",
-    "access schedule",
-    "backup restore",
+    "access",
+    "schedule monitoring",
+    "dashboard",
+    "backup restore watchdog",
     "template",
+    "notification",
     "phases parameters page listing",
+    "metrics",
 ]
 LAYERS = [
     (package, name, depth)

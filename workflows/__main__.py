@@ -9,13 +9,16 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar
+from typing import TYPE_CHECKING, Literal, NoReturn, TextIO, TypedDict, TypeVar, Unpack
 
 import click
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from steps.cluster import Cluster
     from steps.plan import Plan
+    from workflows.monitoring import Thresholds
     from workflows.rehearsal.comparison import Row
 
 Read = TypeVar("Read")
@@ -57,6 +60,18 @@ def rehearse(keep: Path | None) -> None:
     sys.exit(0 if result.equal else 1)
 
 
+class _Alarm(TypedDict):
+    """What is rendered for those who want to be told."""
+
+    watchdog: str | None
+    expected_every: str
+    monitoring: bool
+    verified_every: str
+    proven_every: str
+    silent_for: str
+    max_shrink: float
+
+
 @main.command()
 @click.option("--image", required=True, metavar="REF", help="The image of the phases, best by digest.")
 @click.option("--namespace", metavar="NS", help="Namespace of the 3scale installation; else that of `kubectl apply`.")
@@ -78,6 +93,19 @@ def rehearse(keep: Path | None) -> None:
 @click.option("--secret", "secrets", multiple=True, metavar="NAME", help="A Secret more that the Roles name.")
 @click.option("--configmap", "configmaps", multiple=True, metavar="NAME", help="A ConfigMap more that the Roles name.")
 @click.option("--all-secrets", is_flag=True, help="Let the accounts read every Secret of the namespace instead.")
+@click.option("--watchdog", metavar="CRON", help='A watchdog that sees if the newest backup is too old: "17 * * * *".')
+@click.option("--expected-every", default="26h", show_default=True, metavar="DURATION", help="How old it may be.")
+@click.option("--monitoring", is_flag=True, help="A PrometheusRule and a dashboard for Grafana too.")
+@click.option(
+    "--verified-every", default="8d", show_default=True, metavar="DURATION", help="Else an alert; empty: none."
+)
+@click.option(
+    "--proven-every", default="35d", show_default=True, metavar="DURATION", help="Else an alert; empty: none."
+)
+@click.option("--silent-for", default="3h", show_default=True, metavar="DURATION", help="The watchdog; else an alert.")
+@click.option("--max-shrink", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Else an alert.")
+@click.option("--notify-secret", metavar="NAME", help="A Secret whose key `url` says where results are posted.")
+@click.option("--notify-form", type=click.Choice(["webhook", "slack"]), default="webhook", show_default=True)
 @click.option(
     "--output", type=_FOLDER, metavar="DIR", help="One file a resource; else one stream for `kubectl apply -f -`."
 )
@@ -93,7 +121,10 @@ def manifests(  # noqa: PLR0913  one argument an option
     secrets: Sequence[str],
     configmaps: Sequence[str],
     all_secrets: bool,
+    notify_secret: str | None,
+    notify_form: Literal["webhook", "slack"],
     output: Path | None,
+    **alarm: Unpack[_Alarm],
 ) -> None:
     """Render all YAML that a cluster with Argo Workflows needs."""
     from pydantic import ValidationError
@@ -112,6 +143,7 @@ def manifests(  # noqa: PLR0913  one argument an option
         _refuse(f"--argument {wrong[0]!r}: write NAME=VALUE, for instance storage-request=20Gi")
     if nightly and schedule is None:
         _refuse("--argument is for the backups of a schedule: say --schedule too")
+    max_age, thresholds = _thresholds(namespace, alarm)
     found = [apimanager for source in sources for apimanager in _read(source, resources.apimanagers)]
     named = [reference for apimanager in found for reference in references.of(apimanager)]
     try:
@@ -123,12 +155,22 @@ def manifests(  # noqa: PLR0913  one argument an option
             secrets=(*secrets, *references.names(named, SECRET)),
             configmaps=(*configmaps, *references.names(named, CONFIGMAP)),
             all_secrets=all_secrets,
+            notify_secret=notify_secret,
+            notify_form=notify_form,
         )
-        rendered = rendering.render(settings, schedule, timezone, nightly)
+        rendered = rendering.render(
+            settings,
+            schedule,
+            timezone,
+            nightly,
+            watch_cron=alarm["watchdog"],
+            max_age=max_age,
+            thresholds=thresholds,
+        )
     except BadScheduleError as error:
         _refuse(str(error))
     except ValidationError as error:
-        wrong = [f"--{str(problem['loc'][0]).removesuffix('s')} {problem['input']!r}" for problem in error.errors()]
+        wrong = [f"--{_option(problem['loc'][0])} {problem['input']!r}" for problem in error.errors()]
         _refuse(f"{' and '.join(wrong)}: an image is one word, a namespace a DNS-1123 label, an object a subdomain")
     if output is None:
         click.echo("---\n".join(rendering.to_yaml(manifest) for manifest in rendered), nl=False)
@@ -148,6 +190,48 @@ def manifests(  # noqa: PLR0913  one argument an option
             "delete one: kubectl delete pvc NAME",
             err=True,
         )
+
+
+def _option(field: object) -> str:
+    """The option that sets a field of the settings."""
+    return str(field).removesuffix("s").replace("_", "-")
+
+
+def _thresholds(namespace: str | None, alarm: _Alarm) -> "tuple[str, Thresholds | None]":
+    """How old a backup may be, and when alerts fire, where those are wanted."""
+    from workflows.monitoring import Thresholds
+
+    expected, silent = (_time("--expected-every", alarm["expected_every"]), _time("--silent-for", alarm["silent_for"]))
+    verified, proven = (
+        _time(f"--{name}-every", text) if text else None
+        for name, text in (("verified", alarm["verified_every"]), ("proven", alarm["proven_every"]))
+    )
+    if not alarm["monitoring"]:
+        return alarm["expected_every"], None
+    if namespace is None:
+        _refuse("--monitoring asks for the metrics of one installation: say its --namespace too")
+    if alarm["watchdog"] is None:
+        _refuse('--monitoring asks for what a watchdog tells: say --watchdog too, for instance "17 * * * *"')
+    return alarm["expected_every"], Thresholds(
+        expected_every=expected,
+        verified_every=verified,
+        proven_every=proven,
+        silent_for=silent,
+        max_shrink=alarm["max_shrink"],
+    )
+
+
+def _time(option: str, text: str) -> "timedelta":
+    """A duration of a known length."""
+    from steps import errors, retention
+
+    try:
+        found = retention.Duration.read(text, option)
+    except errors.BadDuration as error:
+        _refuse(str(error))
+    if found.months or not found.rest:
+        _refuse(f"{option} {text!r}: write weeks, days and hours, for instance 26h or 8d")
+    return found.rest
 
 
 @main.command()
@@ -219,6 +303,27 @@ def list_backups(namespace: str, kubeconfig: str | None, context: str, output: s
     except errors.PhaseError as error:
         _refuse(str(error))
     click.echo(listing.of_all([entry.as_json() for entry in entries], output, namespace), nl=False)
+
+
+@main.command()
+@_namespace_option
+@_kubeconfig_option
+@_context_option
+@click.option("--max-age", default="26h", show_default=True, metavar="DURATION", help="Of the newest complete backup.")
+@click.option("--schedule", default="threescale-backup-schedule", show_default=True, help="CronWorkflow to look at.")
+def check(namespace: str, kubeconfig: str | None, context: str, max_age: str, schedule: str) -> None:
+    """See whether the newest backup is as young as it should be; exit code 1 where it is not."""
+    from datetime import UTC, datetime
+
+    from steps import errors, retention, watchdog
+
+    try:
+        limit = retention.Duration.read(max_age, "--max-age")
+        seen = watchdog.look(_cluster(namespace, kubeconfig, context), schedule, datetime.now(UTC))
+        newest = seen.check(limit, max_age)
+    except errors.PhaseError as error:
+        _refuse(str(error))
+    click.echo(seen.well(newest))
 
 
 @main.command()

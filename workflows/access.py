@@ -13,15 +13,17 @@ from steps.installation import (
     APIMANAGER_BACKUP,
     CLAIM,
     CONFIGMAP,
+    CRON_WORKFLOW,
     DEPLOYMENT,
     DEPLOYMENT_CONFIG,
     EVENT,
     POD,
     ROUTE,
     SECRET,
+    WORKFLOW,
     Kind,
 )
-from workflows import backup, restore
+from workflows import backup, restore, schedule, watchdog
 from workflows.phases import Settings
 from workflows.template import PART_OF
 
@@ -37,6 +39,11 @@ def access(settings: Settings) -> list[Manifest]:
         *_account(backup.NAME, _backup_rules(settings), place),
         *_account(restore.NAME, _restore_rules(settings), place),
     ]
+
+
+def of_watchdog(settings: Settings) -> list[Manifest]:
+    """Render those of the watchdog, which only reads."""
+    return _account(watchdog.NAME, _watchdog_rules(), settings.namespace)
 
 
 def _backup_rules(settings: Settings) -> list[Manifest]:
@@ -72,6 +79,18 @@ def _restore_rules(settings: Settings) -> list[Manifest]:
         _rule(POD, ["list"]),
         _rule(POD, ["get", "create"], subresource="exec"),  # get: how the Python client opens it; create: from 1.35
         _rule(ROUTE, ["list"]),
+        _rule(EVENT, ["list"]),
+    ]
+
+
+def _watchdog_rules() -> list[Manifest]:
+    return [
+        _argo(),
+        _rule(CLAIM, ["list"]),
+        _rule(WORKFLOW, ["list"]),  # whether one that makes a backup lives
+        _rule(CRON_WORKFLOW, ["get"], [schedule.NAME]),
+        _rule(APIMANAGER_BACKUP, ["get"]),  # whether a backup of the operator had completed
+        _rule(POD, ["list"]),  # what holds its own pod back
         _rule(EVENT, ["list"]),
     ]
 

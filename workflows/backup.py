@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
 from hera.workflows.models import ValueFrom
 
-from workflows import template
+from workflows import metrics, template
 from workflows.parameters import BackupParameters, by_name
 from workflows.phases import (
     APIMANAGER,
@@ -111,6 +111,7 @@ def backup(settings: Settings) -> WorkflowTemplate:
             mounts=[Mount.BACKUP],
             claim=CLAIM,
             timeout="4h",
+            metrics=metrics.of_files("backup"),
         )
         with DAG(name="backup", fail_fast=False) as dag:
             first = Task(

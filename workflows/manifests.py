@@ -10,11 +10,13 @@ from typing import Any
 
 import yaml
 
-from workflows.access import access
+from workflows import access
 from workflows.backup import backup
+from workflows.monitoring import Thresholds, monitoring
 from workflows.phases import Settings
 from workflows.restore import restore
-from workflows.schedule import schedule
+from workflows.schedule import schedule, watch
+from workflows.watchdog import watchdog
 
 Manifest = dict[str, Any]
 
@@ -26,24 +28,33 @@ _GLOBALS = {
     "workflow.uid",
     "workflow.serviceAccountName",
     "workflow.creationTimestamp.RFC3339",
+    "workflow.creationTimestamp.s",
     "workflow.status",
     "workflow.failures",
     "retries",
     "pod.name",
 }
+_OF_METRICS = {"status", "duration", "exitCode", "workflow.duration"}  # Argo, docs/variables.md
 
 
 class BadReferenceError(ValueError):
     """A manifest refers to what is not there; the text names all of it."""
 
 
-def render(
+def render(  # noqa: PLR0913  what is rendered only where it is asked for
     settings: Settings,
     cron: str | None = None,
     timezone: str = "UTC",
     arguments: Mapping[str, str] = MappingProxyType({}),
+    *,
+    watch_cron: str | None = None,
+    max_age: str = "26h",
+    thresholds: Thresholds | None = None,
 ) -> list[Manifest]:
     """Render everything: access first, then the templates, then the schedule with its arguments where there is one.
+
+    `watch_cron` adds the watchdog, which asks for a backup of `max_age`; `thresholds` the rules for Prometheus, which
+    are of one namespace.
 
     Raises:
         schedule.BadScheduleError
@@ -52,7 +63,12 @@ def render(
     built = [backup(settings).to_dict(), restore(settings).to_dict()]
     if cron is not None:
         built.append(schedule(settings, cron, timezone, arguments).to_dict())
-    manifests = [*access(settings), *built]
+    accounts = access.access(settings)
+    if watch_cron is not None:
+        accounts += access.of_watchdog(settings)
+        built += [watchdog(settings).to_dict(), watch(settings, watch_cron, timezone, max_age).to_dict()]
+    alarm = monitoring(settings.namespace or "", thresholds) if thresholds else []
+    manifests = [*accounts, *built, *alarm]
     problems = [problem for manifest in manifests for problem in check(manifest)]
     if problems:
         raise BadReferenceError("; ".join(problems))
@@ -81,6 +97,8 @@ def check(manifest: Manifest) -> Iterator[str]:
         if spec.get(role) not in templates:
             yield f"{role} {spec.get(role)!r} is no template"
     arguments = {item["name"] for item in (spec.get("arguments") or {}).get("parameters", [])}
+    of_run = _GLOBALS | _OF_METRICS | {f"workflow.parameters.{name}" for name in arguments}
+    yield from (f"metrics: unknown tag {tag}" for tag in _tags(spec.get("metrics", {})) if tag not in of_run)
     for template in templates.values():
         for problem in _template(template, templates, arguments):
             yield f"template {template['name']}: {problem}"
@@ -100,7 +118,11 @@ def _template(template: Manifest, templates: Mapping[str, Manifest], arguments: 
         every = {tag for name in tasks for tag in _outputs_of(name, tasks, templates)}
         yield from (f"unknown tag {tag}" for tag in _tags(template.get("outputs", {})) if tag not in known | every)
         return
-    yield from (f"unknown tag {tag}" for tag in _tags(template) if tag not in known)
+    rest = {name: part for name, part in template.items() if name != "metrics"}
+    yield from (f"unknown tag {tag}" for tag in _tags(rest) if tag not in known)
+    outputs = {f"outputs.parameters.{item['name']}" for item in (template.get("outputs") or {}).get("parameters", [])}
+    known |= _OF_METRICS | outputs
+    yield from (f"metrics: unknown tag {tag}" for tag in _tags(template.get("metrics", {})) if tag not in known)
 
 
 def _container(template: Manifest) -> Iterator[str]:
@@ -138,6 +160,8 @@ def _task(task: Manifest, tasks: Mapping[str, Manifest], templates: Mapping[str,
 
 
 def _parents(task: Manifest) -> set[str]:
+    if "dependencies" in task:
+        return set(task["dependencies"])
     words = re.findall(r"[A-Za-z][-A-Za-z0-9]*(?:\.[A-Za-z]+)?", task.get("depends", ""))
     return {word.partition(".")[0] for word in words}
 

@@ -79,6 +79,15 @@ class RestoreParameters(Parameters):
     """How many minutes each wait for 3scale may take."""
 
 
+class WatchdogParameters(Parameters):
+    """Arguments of `threescale-watchdog`."""
+
+    max_age: str = Field(default="26h", alias="max-age")
+    """How old the newest complete backup may be, in years, months, weeks, days and hours, for instance 26h or 8d."""
+    schedule: str = "threescale-backup-schedule"
+    """The CronWorkflow that should make the backups, to tell what became of it. Empty: none is looked at."""
+
+
 def declare(model: type[Parameters]) -> list[Parameter]:
     """Declare the model's fields as the arguments of a WorkflowTemplate."""
     return [

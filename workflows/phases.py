@@ -7,16 +7,17 @@ hand to the namespace's group is read-only in the mount alone. Hera's own volume
 
 from collections.abc import Iterable, Sequence
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from hera.expr import g
-from hera.workflows import Container, Parameter, Resources, RetryPolicy, RetryStrategy
+from hera.workflows import Container, Counter, Gauge, Parameter, Resources, RetryPolicy, RetryStrategy
 from hera.workflows.models import (
     Affinity,
     Backoff,
     Capabilities,
     EmptyDirVolumeSource,
     IntOrString,
+    KeyToPath,
     LabelSelector,
     NodeAffinity,
     NodeSelector,
@@ -27,6 +28,7 @@ from hera.workflows.models import (
     PodAffinityTerm,
     PodSecurityContext,
     SeccompProfile,
+    SecretVolumeSource,
     SecurityContext,
     ValueFrom,
     Volume,
@@ -47,6 +49,8 @@ BACKUP_PATH = "/backup"
 FILE_STORAGE_PATH = "/system-filestorage"
 REPLACED_CLAIM = "replaced-claim"
 REPLACED_PATH = "/replaced"
+SECRET_PATH = "/secret"  # noqa: S105  a folder: where a Secret of the user's is mounted, in one phase alone
+SECRET_KEYS = ("url", "ca.crt")
 OUTPUTS_PATH = "/tmp/outputs"  # noqa: S108  an emptyDir, the only place that a phase may write besides its volumes
 TERMINATION_LOG = "/dev/termination-log"  # the kubelet's own default
 
@@ -84,6 +88,8 @@ class Settings(BaseModel):
     configmaps: tuple[ObjectName, ...] = ()
     all_secrets: bool = False  # instead of any name
     look_s: float = 5.0  # between two looks at the operator; its own rhythm
+    notify_secret: ObjectName | None = None  # whose key `url` says where results go
+    notify_form: Literal["webhook", "slack"] = "webhook"
 
 
 class Mount(Enum):
@@ -109,25 +115,36 @@ def phase(  # noqa: PLR0913  what may differ between two phases, nothing else
     affinity: Affinity | None = None,
     timeout: str = _SHORT,
     resources: Resources = _SMALL,
+    metrics: Sequence[Counter | Gauge] = (),
+    secret: str = "",
 ) -> Container:
-    """Make a container template that runs one subcommand of the image; its last word is the template's name."""
+    """Make a container template that runs one subcommand of the image; its last word is the template's name.
+
+    `secret`: one whose keys the phase reads as files; it may be absent, that is for the phase to say.
+    """
     return Container(
         name=command[-1],
         image=settings.image,
         command=["python", "-m", "steps"],
-        args=[*_common(), *command, *arguments, *_paths(mounts)],
+        args=[*_common(), *command, *arguments, *_paths(mounts), *(["--secret", SECRET_PATH] if secret else [])],
         inputs=list(inputs),
         outputs=list(outputs),
-        volumes=[_volume("tmp", None), *(_mounted_volume(mount, claim) for mount in mounts)],
+        volumes=[
+            _volume("tmp", None),
+            *(_mounted_volume(mount, claim) for mount in mounts),
+            *([_secret_volume(secret)] if secret else []),
+        ],
         volume_mounts=[
             VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108  an emptyDir
             *(_mount(mount) for mount in mounts if mount is not Mount.SOURCE_LISTED),
+            *([VolumeMount(name="secret", mount_path=SECRET_PATH, read_only=True)] if secret else []),
         ],
         affinity=affinity,
         timeout=timeout,
         resources=resources,
         security_context=_LOCKED,
         retry_strategy=_RETRY,
+        metrics=list(metrics) or None,
     )
 
 
@@ -224,6 +241,12 @@ def _mounted_volume(mount: Mount, claim: str) -> Volume:
 def _volume(name: str, claim: PersistentVolumeClaimVolumeSource | None) -> Volume:
     empty = EmptyDirVolumeSource() if claim is None else None
     return Volume(name=name, persistent_volume_claim=claim, empty_dir=empty)
+
+
+def _secret_volume(name: str) -> Volume:
+    """A Secret or none: a pod whose Secret must be there would wait for it in silence."""
+    keys = [KeyToPath(key=key, path=key) for key in SECRET_KEYS]
+    return Volume(name="secret", secret=SecretVolumeSource(secret_name=name, items=keys, optional=True))
 
 
 def _mount(mount: Mount) -> VolumeMount:

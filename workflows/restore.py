@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import TypedDict, Unpack
 
-from hera.workflows import DAG, Parameter, Suspend, Task, WorkflowTemplate
+from hera.workflows import DAG, Counter, Gauge, Parameter, Suspend, Task, WorkflowTemplate
 
-from workflows import template
+from workflows import metrics, template
 from workflows.parameters import RestoreParameters, by_name
 from workflows.phases import (
     CLAIM_NAME,
@@ -59,6 +59,7 @@ class Facts(TypedDict, total=False):
     mounts: Sequence[Mount]
     outputs: Sequence[Parameter]
     timeout: str
+    metrics: Sequence[Counter | Gauge]
 
 
 def restore(settings: Settings) -> WorkflowTemplate:
@@ -141,6 +142,7 @@ def restore(settings: Settings) -> WorkflowTemplate:
                 mounts=[BACKUP, Mount.TARGET],
                 outputs=_COPIED,
                 timeout="6h",
+                metrics=metrics.of_files("restore"),
             )
             file_storage.when = f"{prepared[FILE_STORAGE].value} != {EXTERNAL}"
             secrets, configmaps = (

@@ -7,7 +7,8 @@ from hera.expr import g
 from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
 from hera.workflows.models import Mutex, PodGC, Synchronization, TTLStrategy, WorkflowMetadata
 
-from workflows.phases import PLAN, Settings, output, phase, pod_security, together, value, words
+from workflows import metrics, notification
+from workflows.phases import PLAN, PLAN_ONLY, Settings, output, phase, pod_security, together, value, words
 
 MUTEX = "threescale"
 _DAY_S = 24 * 3600
@@ -28,10 +29,12 @@ def workflow_template(  # noqa: PLR0913  what may differ between two, nothing el
     advice: str,
     claim: str = "",
     mutex: str = MUTEX,
+    tell_success: bool = True,
 ) -> Iterator[WorkflowTemplate]:
     """Open a WorkflowTemplate; at its end the exit handler is added.
 
     `claim`: the argument that names the backup's, where there is one. Two workflows of a `mutex` never run at once.
+    `tell_success`: a notification is sent not only of failures.
     """
     with WorkflowTemplate(
         name=name,
@@ -51,15 +54,26 @@ def workflow_template(  # noqa: PLR0913  what may differ between two, nothing el
         # those who want to read its log; its last sentence stays in the workflow.
         pod_gc=PodGC(strategy="OnPodCompletion", delete_delay_duration="10m"),
         ttl_strategy=TTLStrategy(seconds_after_success=7 * _DAY_S, seconds_after_failure=30 * _DAY_S),
+        metrics=metrics.of_runs(entrypoint, _acts(planned=PLAN in {item.name for item in arguments})),
     ) as template:
         yield template
         given = {"claim": claim, PLAN: PLAN if PLAN in {item.name for item in arguments} else ""}
         told = {name: template.get_parameter(argument) for name, argument in given.items() if argument}
-        _exit_handler(settings, entrypoint, told, advice)
+        _exit_handler(settings, entrypoint, told, advice, tell_success=tell_success)
 
 
-def _exit_handler(settings: Settings, operation: str, told: Mapping[str, Parameter], advice: str) -> None:
-    """Tell what failed and what to do next, in the evidence too; a good run pays no pod for it."""
+def _acts(*, planned: bool) -> str:
+    """The condition that a workflow was no mere plan; empty where it knows no plan."""
+    return f"{getattr(g.workflow.parameters, PLAN):$} != {PLAN_ONLY}" if planned else ""
+
+
+def _exit_handler(
+    settings: Settings, operation: str, told: Mapping[str, Parameter], advice: str, *, tell_success: bool
+) -> None:
+    """Tell what failed and what to do next, in the evidence too; a good run pays no pod for it.
+
+    Where a Secret with a URL was named, the result is sent there as the last of all, and then a good run pays for that.
+    """
     named = Parameter(name="claim", value="", description="Claim of the backup. Empty: called as the workflow.")
     failures = Parameter(name="failures", value="null", description="What failed, as Argo's workflow.failures says it.")
     plan = Parameter(name=PLAN, value="no", description="only: it was a mere plan, which leaves no evidence.")
@@ -74,10 +88,17 @@ def _exit_handler(settings: Settings, operation: str, told: Mapping[str, Paramet
         ],
         outputs=[output("report", default="")],
     )
+    failed = f"{g.workflow.status:$} != Succeeded"
+    sends = bool(settings.notify_secret)
     with DAG(name="exit"):
         Task(
             name="report",
             template=report,
             arguments={"failures": f"{g.workflow.failures:$}", **told},
-            when=f"{g.workflow.status:$} != Succeeded",
+            when=failed,
+            continue_on=notification.WHATEVER_COMES if sends else None,
         )
+        if sends:
+            acts = [_acts(planned=PLAN in told), "" if tell_success else failed]
+            claim = {name: parameter for name, parameter in told.items() if name != PLAN}
+            notification.task(settings, operation, claim, advice, " && ".join(filter(None, acts)))

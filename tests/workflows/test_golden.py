@@ -1,21 +1,39 @@
 """The rendered YAML, one resource a file, reviewed like code. `RECORD_GOLDEN=1` writes it anew."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import yaml
 
 from workflows.manifests import file_name, render, to_yaml
+from workflows.monitoring import Thresholds
 from workflows.phases import Settings
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 IMAGE = "registry.example.com/threescale-backup@sha256:" + "0" * 64
 
+NOTIFIED = "backup-notification"
+
 PLAIN = render(Settings(image=IMAGE), cron="0 2 * * *", timezone="Europe/Madrid")
 WITH_USERS = render(Settings(image=IMAGE, namespace="api", fs_group=2000, run_as_user=1234))
+ALARM = render(
+    Settings(image=IMAGE, namespace="api", notify_secret=NOTIFIED, notify_form="slack"),
+    "0 2 * * *",
+    watch_cron="17 * * * *",
+    thresholds=Thresholds(
+        expected_every=timedelta(hours=26), verified_every=timedelta(days=8), proven_every=timedelta(days=35)
+    ),
+)
+OF_ALARM = {"threescale-watchdog", "threescale-watchdog-schedule", "threescale-backup-dashboard"}
 CASES = [(file_name(manifest), manifest) for manifest in PLAIN]
 CASES += [(f"with-users-{file_name(manifest)}", manifest) for manifest in WITH_USERS]
+CASES += [
+    (f"alarm-{file_name(manifest)}", manifest)
+    for manifest in ALARM
+    if manifest["metadata"]["name"] in OF_ALARM or manifest["kind"] == "PrometheusRule"
+]
 
 
 @pytest.mark.parametrize(("name", "manifest"), CASES, ids=[name for name, _ in CASES])

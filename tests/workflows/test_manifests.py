@@ -71,6 +71,13 @@ def test_nothing_refers_to_what_is_not_there(manifest: dict[str, Any]) -> None:
             "does not know",
         ),
         (lambda spec: _task(spec, "seal").pop("depends"), "tasks.prepare.outputs"),
+        (lambda spec: spec["metrics"]["prometheus"][0].update(when="{{workflow.stauts}}"), "metrics: unknown tag"),
+        (
+            lambda spec: _template(spec, "seal")["metrics"]["prometheus"][0]["gauge"].update(
+                value="{{outputs.parameters.x}}"
+            ),
+            "metrics: unknown tag outputs.parameters.x",
+        ),
         (
             lambda spec: _template(spec, "backup")["outputs"]["parameters"][0]["valueFrom"].update(
                 parameter="{{tasks.nobody.outputs.parameters.x}}"

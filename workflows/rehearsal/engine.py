@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from workflows.rehearsal import errors, fields, nodes, tags
+from workflows.rehearsal.metrics import Exporter
 from workflows.rehearsal.nodes import Attempt, Node, Phase, Workflow
 from workflows.rehearsal.pod import Kubelet, Pods
 from workflows.rehearsal.port import ClusterPort, Manifest
@@ -71,6 +72,7 @@ class Engine:
         self._templates: dict[str, Manifest] = {}
         self._crons: dict[str, Manifest] = {}
         self._running: list[Run] = []
+        self.metrics = Exporter()
 
     @property
     def on_start(self) -> Callable[[str, subprocess.Popen[bytes]], None] | None:
@@ -86,13 +88,14 @@ class Engine:
         return self._kubelet.volume(claim_name)
 
     def apply(self, manifest: Manifest) -> None:
-        """Keep a WorkflowTemplate or a CronWorkflow; anything else goes to the cluster."""
+        """Keep a WorkflowTemplate or a CronWorkflow; the cluster shows the latter, and anything else is its own."""
         if manifest["kind"] == "WorkflowTemplate":
             fields.check_template(manifest)
             self._templates[manifest["metadata"]["name"]] = copy.deepcopy(manifest)
         elif manifest["kind"] == "CronWorkflow":
             fields.check_cron(manifest)
             self._crons[manifest["metadata"]["name"]] = copy.deepcopy(manifest)
+            self._cluster.apply(manifest)
         else:
             self._cluster.apply(manifest)
 
@@ -116,6 +119,8 @@ class Engine:
         parameters = {parameter["name"]: tags.as_text(parameter["value"]) for parameter in given}
         given_labels = self._crons[name]["spec"].get("workflowMetadata", {}).get("labels", {})
         labels = {f"{nodes.LABEL}/cron-workflow": name, **given_labels}
+        fired = {"status": {"lastScheduledTime": nodes.stamp(time.time())}}
+        self._cluster.apply({**copy.deepcopy(self._crons[name]), **fired})
         return self._submit(spec["workflowTemplateRef"]["name"], parameters, f"{name}-{int(time.time())}", None, labels)
 
     def retry(self, workflow: Workflow) -> Workflow:
@@ -178,7 +183,7 @@ class Engine:
         subject = Subject(
             workflow.name, workflow.uid, self._namespace, created, workflow.spec, workflow.arguments, kept
         )
-        run = Run(subject, self._pods, self._say, self._time_scale, self.resume)
+        run = Run(subject, self._pods, self._say, self._time_scale, self.resume, self.metrics)
         run.check_spec()
         self._running.append(run)
         try:
@@ -192,11 +197,12 @@ class Engine:
         root = run.entrypoint(str(workflow.spec["entrypoint"]))
         phase: Phase = "Succeeded" if root.phase in ("Skipped", "Omitted") else root.phase
         message = root.message
-        failed = nodes.failures(workflow.name, started, tuple(run.nodes.values()))
+        status, failed = phase, nodes.failures(workflow.name, started, tuple(run.nodes.values()))
         if handler := workflow.spec.get("onExit"):
             last = run.exit_handler(handler, phase, nodes.quoted_failures(failed))
             if phase == "Succeeded" and last.phase in nodes.BROKEN:
                 phase, message = last.phase, last.message
+        run.tell(status)
         everything = tuple(run.nodes.values())
         self._collect_pods(workflow, everything)
         return self._show(

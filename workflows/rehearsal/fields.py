@@ -30,10 +30,21 @@ WITHOUT_EFFECT: Final[dict[str, set[str]]] = {
     },
 }  # fmt: skip
 
+METRICS: Final = {
+    "prometheus": {
+        "name": ANYTHING,
+        "help": ANYTHING,
+        "when": ANYTHING,
+        "labels": {"key", "value"},
+        "counter": {"value"},
+        "gauge": {"value", "realtime"},
+    }
+}
 VOLUME: Final = {
     "name": ANYTHING,
     "persistentVolumeClaim": {"claimName": ANYTHING, "readOnly": ANYTHING},
     "emptyDir": WITHOUT_EFFECT["emptyDir"],
+    "secret": {"secretName": ANYTHING, "optional": ANYTHING, "items": {"key", "path"}},
 }
 CONTAINER: Final = {
     "image": ANYTHING,
@@ -54,6 +65,7 @@ TASK: Final = {
     "template": ANYTHING,
     "depends": ANYTHING,
     "dependencies": ANYTHING,
+    "continueOn": {"error", "failed"},
     "when": ANYTHING,
     "arguments": {"parameters": {"name", "value"}},
 }
@@ -62,6 +74,7 @@ TEMPLATE: Final = {
     "container": CONTAINER,
     "dag": {"failFast": ANYTHING, "tasks": TASK},
     "failFast": ANYTHING,
+    "metrics": METRICS,
     "inputs": {"parameters": {*PARAMETER, "default"}},
     "outputs": {
         "parameters": {
@@ -89,6 +102,7 @@ SPEC: Final = {
     "activeDeadlineSeconds": ANYTHING,
     "arguments": {"parameters": PARAMETER},
     "entrypoint": ANYTHING,
+    "metrics": METRICS,
     "onExit": ANYTHING,
     "podGC": {"strategy", "deleteDelayDuration"},
     "serviceAccountName": ANYTHING,

@@ -5,6 +5,7 @@ A pod whose claim is not there stays Pending, as in a cluster; nobody wants to w
 the code that looks at pods.
 """
 
+import base64
 import os
 import shutil
 import subprocess
@@ -74,7 +75,7 @@ class Kubelet:
         pending_s: float,
     ) -> None:
         self._cluster = cluster
-        self._volumes = volumes.Volumes(folder / namespace)
+        self._volumes = volumes.Volumes(folder / namespace, self._secret)
         self._namespace = namespace
         self._user = user
         self._time_scale = time_scale
@@ -162,6 +163,10 @@ class Kubelet:
         if path not in facts:
             raise errors.UnknownField(order.where, f"env.{entry['name']}.valueFrom.fieldRef.fieldPath {path}")
         return facts[path]
+
+    def _secret(self, name: str) -> dict[str, bytes] | None:
+        found = self._cluster.get("secrets", self._namespace, name)
+        return found and {key: base64.b64decode(value) for key, value in (found.get("data") or {}).items()}
 
     # --- claims ---
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from workflows.rehearsal import dag, errors, expressions, nodes, scope, tags
 from workflows.rehearsal.limits import Limit
+from workflows.rehearsal.metrics import Exporter
 from workflows.rehearsal.nodes import Node
 from workflows.rehearsal.pod import Pods
 from workflows.rehearsal.scope import NotStarted, Scope, Subject
@@ -20,6 +21,7 @@ from workflows.rehearsal.tries import Tries
 
 FAST: Final = "template has failed or errored children and failFast enabled"
 _TASK_TAGS: Final = ("tasks.", "tasks[")
+_LATER: Final = ("templates", "arguments", "metrics")
 _KEPT_PHASES: Final = ("Succeeded", "Skipped", "Omitted")
 
 
@@ -33,10 +35,12 @@ class Run:
         say: Callable[[Node], None],
         time_scale: float,
         resume: Callable[[Node], bool],
+        metrics: Exporter,
     ) -> None:
         self._subject = subject
         self._say = say
         self._resume = resume
+        self._metrics = metrics
         self.time_scale = time_scale
         self._lock = threading.RLock()
         self._began = time.monotonic()
@@ -64,20 +68,32 @@ class Run:
         path = f"{self._subject.name}.onExit"
         return self._execute(template, path, path, self._subject.arguments)
 
+    def tell(self, status: str) -> None:
+        """Tell the metrics of the workflow, whose entrypoint ended so."""
+        values = self._scope.values() | {"workflow.status": status, "workflow.duration": f"{self.now_s():.6f}"}
+        self._metrics.compute(self._subject.spec.get("metrics"), values, f"workflow {self._subject.name}")
+
     def stop(self) -> None:
         """Stop what runs, as `argo stop` does; the exit handler still runs."""
         self._main.stop("workflow shutdown with strategy:  Stop")
 
     def check_spec(self) -> None:
         """Resolve the tags beside the templates, which nobody looks at in a rehearsal, to find the unknown ones."""
-        beside = {name: value for name, value in self._subject.spec.items() if name not in ("templates", "arguments")}
+        beside = {name: value for name, value in self._subject.spec.items() if name not in _LATER}
         tags.substitute(beside, self._scope.values(), "workflow spec")
 
     # --- templates ---
 
     def _execute(self, template: str, path: str, name: str, arguments: Mapping[str, str | None]) -> Node:
         described = self._template(template)
-        node = Node(name=name, path=path, template=template, started_s=self.now_s())
+        metrics = described.pop("metrics", None)
+        node = self._play(described, Node(name=name, path=path, template=template, started_s=self.now_s()), arguments)
+        values = self._scope.values(node) | {"status": node.phase, "duration": f"{node.duration_s:.6f}"}
+        values |= {f"outputs.parameters.{key}": value for key, value in node.outputs.items()}
+        self._metrics.compute(metrics, values, f"template {template}")
+        return node
+
+    def _play(self, described: dict[str, Any], node: Node, arguments: Mapping[str, str | None]) -> Node:
         try:
             node = replace(node, inputs=self._scope.inputs(described, arguments))
         except NotStarted as error:
@@ -150,7 +166,7 @@ class Run:
             return kept
         node = Node(name=task.name, path=task.path, template=task.template, started_s=self.now_s())
         try:
-            if not dag.may_start(task.task, task.ended):
+            if not dag.may_start(task.task, task.tasks, task.ended):
                 return self.record(replace(node, phase="Omitted", message="omitted: depends condition not met"))
             values = self._task_values(task)
             asked = tags.substitute(task.task.get("when", ""), values, task.where)

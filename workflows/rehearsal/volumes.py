@@ -6,7 +6,7 @@ and after, and a difference is an error.
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -17,13 +17,15 @@ from workflows.rehearsal.container import Mount
 TERMINATION_LOG: Final = "/dev/termination-log"
 
 Volume = Mapping[str, Any]
+Secrets = Callable[[str], Mapping[str, bytes] | None]  # the data of a Secret by its name
 
 
 class Volumes:
     """Finds the folder of each mount; claims lie below `folder`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, secrets: Secrets) -> None:
         self._folder = folder
+        self._secrets = secrets
 
     def claim(self, name: str) -> Path:
         """Return the folder of a claim, made on first use so that group 0 can write."""
@@ -45,12 +47,28 @@ class Volumes:
     def _mount(self, mount: Mapping[str, Any], volumes: Mapping[str, Volume], folder: Path, where: str) -> Mount:
         if mount["name"] not in volumes:
             raise errors.UnknownName("volume", mount["name"], where)
-        claim = volumes[mount["name"]].get("persistentVolumeClaim")
+        volume = volumes[mount["name"]]
+        if "secret" in volume:
+            own = new_folder(folder / "volumes" / mount["name"], 0o755)
+            return Mount(mount["mountPath"].rstrip("/"), self._keys(volume["secret"], own, where), True)
+        claim = volume.get("persistentVolumeClaim")
         root = self.claim(claim["claimName"]) if claim else new_folder(folder / "volumes" / mount["name"], 0o777)
         place = root / mount.get("subPath", "")
         place.mkdir(parents=True, exist_ok=True)
         read_only = bool(mount.get("readOnly") or (claim or {}).get("readOnly"))
         return Mount(mount["mountPath"].rstrip("/"), place, read_only, str(root) if claim else "")
+
+    def _keys(self, described: Mapping[str, Any], folder: Path, where: str) -> Path:
+        """Write the keys of a Secret as files; a pod whose Secret must be there and is not would wait for it."""
+        data = self._secrets(described["secretName"])
+        if data is None and not described.get("optional"):
+            raise errors.UnknownName("Secret", described["secretName"], where)
+        for item in described["items"]:
+            if item["key"] in (data or {}):
+                (folder / item["path"]).write_bytes((data or {})[item["key"]])
+            elif not described.get("optional"):
+                raise errors.UnknownName("key of a Secret", item["key"], where)
+        return folder
 
 
 class Writers:

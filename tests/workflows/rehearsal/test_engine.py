@@ -320,6 +320,24 @@ def test_an_unknown_template_ends_the_rehearsal(argo):
 # --- the order of a DAG ---
 
 
+def going_on(name, *dependencies):
+    """A task by `dependencies`, beside which alone Argo allows `continueOn`."""
+    return {**task(name), "dependencies": list(dependencies), "continueOn": {"error": True, "failed": True}}
+
+
+def test_a_task_that_may_fail_lets_the_next_run_and_turns_nothing_red(argo):
+    done = run(argo, dag("main", going_on("one"), going_on("two", "one")), phase("one", FAIL), phase("two", FAIL))
+
+    assert (done.phase, phases(done)) == ("Succeeded", {"one": "Failed", "two": "Failed"})
+
+
+def test_a_task_that_may_fail_in_one_way_may_not_in_the_other(argo):
+    one, two = {**task("one"), "continueOn": {"error": True}}, {**task("two"), "dependencies": ["one"]}
+    done = run(argo, dag("main", one, two), phase("one", FAIL), phase("two"))
+
+    assert (done.phase, phases(done)) == ("Failed", {"one": "Failed", "two": "Omitted"})
+
+
 def test_tasks_of_one_level_run_side_by_side(argo, cluster):
     """Each waits for the file of the other, and would wait for ever if they ran one after the other."""
     cluster.apply(claim("shared"))

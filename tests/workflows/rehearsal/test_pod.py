@@ -1,8 +1,10 @@
+import base64
 import json
 import os
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -319,6 +321,42 @@ def alive(group):
     """Whether a process of the group still runs: the dead wait here until somebody collects them."""
     states = [file.read_text().rpartition(")")[2].split() for file in Path("/proc").glob("[0-9]*/stat")]
     return any(fields[0] != "Z" and int(fields[2]) == group for fields in states)
+
+
+class OneSecret(OneClaim):
+    """The same with a Secret."""
+
+    def get(self, resource, namespace, name):
+        if (resource, name) == ("secrets", "mine"):
+            return {"data": {"url": base64.b64encode(b"https://h").decode()}}
+        return super().get(resource, namespace, name)
+
+
+def with_secret(name, *, optional):
+    """An order that lists a folder with two keys of a Secret."""
+    wanted = order(
+        "import os, sys; print(sorted((n, open(f'{sys.argv[1]}/{n}').read()) for n in os.listdir(sys.argv[1])))"
+    )
+    wanted.template["container"]["args"].append("/secret")
+    wanted.template["container"]["volumeMounts"].append({"name": "secret", "mountPath": "/secret", "readOnly": True})
+    items = [{"key": key, "path": key} for key in ("url", "ca.crt")]
+    source = {"secretName": name, "items": items, "optional": optional}
+    return replace(wanted, volumes=(*wanted.volumes, {"name": "secret", "secret": source}))
+
+
+@pytest.mark.parametrize(("name", "said"), [("mine", "[('url', 'https://h')]\n"), ("not-there", "[]\n")])
+def test_the_keys_of_a_secret_are_files_and_what_may_be_absent_is(tmp_path, name, said):
+    kubelet = pod.Kubelet(OneSecret(), tmp_path, NAMESPACE, user=None, time_scale=0.001, pending_s=0.05)
+
+    assert run(kubelet, with_secret(name, optional=True)).log == said
+
+
+@pytest.mark.parametrize(("name", "named"), [("mine", "key of a Secret 'ca.crt'"), ("not-there", "Secret 'not-there'")])
+def test_a_secret_that_must_be_there_and_is_not_ends_the_rehearsal(tmp_path, name, named):
+    kubelet = pod.Kubelet(OneSecret(), tmp_path, NAMESPACE, user=None, time_scale=0.001, pending_s=0.05)
+
+    with pytest.raises(errors.UnknownName, match=named):
+        run(kubelet, with_secret(name, optional=False))
 
 
 def test_the_first_reason_to_stop_stays():

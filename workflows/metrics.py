@@ -1,0 +1,134 @@
+"""What the workflows tell Prometheus through Argo's controller: each name with its sentence, in one place.
+
+Argo 4.1.2 exports a metric as `argo_workflows_` and its name, and adds neither a unit nor `_total`
+(util/telemetry/exporter_prometheus.go: WithNamespace, UnderscoreEscapingWithoutSuffixes; the namespace is given in
+workflow/controller/controller.go). So the names below end as Prometheus wants it.
+
+A metric lives in the memory of the controller that leads, until that restarts, another leads, or `metricsTTL` is over
+(workflow/metrics/metrics_custom.go): a counter begins anew at one, which `increase` does not see, and a gauge is absent
+until the next run. So what alerts ask for are moments, looked for over some time (`workflows/monitoring.py`), and what
+can be read from the catalogue comes from there, by the watchdog, not from single runs.
+
+Two sentences for one name are an error to Argo (matchExistingMetric): the same ones hold for all installations of a
+cluster. The label is not called `namespace`, which Prometheus keeps for that of the controller's own pod.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from hera.expr import g
+from hera.workflows import Counter, Gauge, Label
+
+PREFIX = "argo_workflows_"
+NAMESPACE = "threescale_namespace"
+OPERATION, STATUS, STATE = "operation", "status", "state"
+
+# Of runs, one for each operation.
+RUNS = "threescale_backup_runs_total"
+DURATION = "threescale_backup_duration_seconds"
+SUCCESS = "threescale_backup_last_success_timestamp_seconds"
+FAILURE = "threescale_backup_last_failure_timestamp_seconds"
+RUN_FILES = "threescale_backup_run_files"
+RUN_BYTES = "threescale_backup_run_bytes"
+
+# Of the catalogue, each time the watchdog looks.
+WATCHED = "threescale_backup_watched_timestamp_seconds"
+NEWEST = "threescale_backup_newest_timestamp_seconds"
+VERIFIED = "threescale_backup_verified_timestamp_seconds"
+PROVEN = "threescale_backup_proven_timestamp_seconds"
+NEWEST_FILES = "threescale_backup_newest_files"
+NEWEST_BYTES = "threescale_backup_newest_bytes"
+NEWEST_CAPACITY = "threescale_backup_newest_capacity_bytes"
+BEFORE_FILES = "threescale_backup_before_files"
+BEFORE_BYTES = "threescale_backup_before_bytes"
+BACKUPS = "threescale_backup_backups"
+SCHEDULED = "threescale_backup_scheduled"
+
+HELP: Mapping[str, str] = MappingProxyType(
+    {
+        RUNS: "Runs that have ended, by how they ended.",
+        DURATION: "How long the last run took, by how it ended.",
+        SUCCESS: "When the last run that succeeded was asked for, in Unix time.",
+        FAILURE: "When the last run that did not succeed was asked for, in Unix time.",
+        RUN_FILES: "Files of System FileStorage in the last run that copied them.",
+        RUN_BYTES: "Bytes of those files.",
+        WATCHED: "When the watchdog last read the catalogue, in Unix time.",
+        NEWEST: "When the newest complete backup began, in Unix time; 0 where there is none.",
+        VERIFIED: "When every byte of a backup was last found right, in Unix time; 0 is never.",
+        PROVEN: "When a backup was last restored for trial, in Unix time; 0 is never.",
+        NEWEST_FILES: "Files of System FileStorage in the newest complete backup; NaN where nobody counted.",
+        NEWEST_BYTES: "Bytes of those files; NaN where nobody counted.",
+        NEWEST_CAPACITY: "Size of the claim of the newest complete backup.",
+        BEFORE_FILES: "The same as newest_files of the complete backup before it.",
+        BEFORE_BYTES: "The same as newest_bytes of the complete backup before it.",
+        BACKUPS: "Backups in the catalogue, by state; damaged ones count in two.",
+        SCHEDULED: "1 while the schedule is there and not suspended, else 0.",
+    }
+)
+
+# Output parameters of the watchdog's phase, and the metric that each becomes.
+WATCHED_OUTPUT = "watched"
+CATALOGUE: Mapping[str, str] = MappingProxyType(
+    {
+        WATCHED_OUTPUT: WATCHED,
+        "newest": NEWEST,
+        "verified": VERIFIED,
+        "proven": PROVEN,
+        "newest-files": NEWEST_FILES,
+        "newest-bytes": NEWEST_BYTES,
+        "newest-capacity": NEWEST_CAPACITY,
+        "before-files": BEFORE_FILES,
+        "before-bytes": BEFORE_BYTES,
+        "scheduled": SCHEDULED,
+    }
+)
+STATES = ("running", "complete", "failed", "unknown", "damaged")
+
+Metric = Counter | Gauge
+
+
+def exported(name: str) -> str:
+    """The name under which Prometheus finds it."""
+    return f"{PREFIX}{name}"
+
+
+def of_runs(operation: str, acts: str = "") -> list[Metric]:
+    """Tell of each run of a workflow, once, when it has ended; `acts`: a condition, that it was no mere plan."""
+    status, moment = f"{g.workflow.status:$}", f"{g.workflow.creationTimestamp.s:$}"
+    by_status = [*_labels(operation), Label(key=STATUS, value=status)]
+    return [
+        Counter(name=RUNS, help=HELP[RUNS], labels=by_status, when=acts or None, value="1"),
+        _gauge(DURATION, by_status, f"{g.workflow.duration:$}", acts),
+        _gauge(SUCCESS, _labels(operation), moment, f"{status} == Succeeded", acts),
+        _gauge(FAILURE, _labels(operation), moment, f"{status} != Succeeded", acts),
+    ]
+
+
+def of_files(operation: str) -> list[Metric]:
+    """Tell what a phase with the outputs `files` and `bytes` has copied, where it has."""
+    ended_well = f"{g.status:$} == Succeeded"
+    return [
+        _gauge(name, _labels(operation), _output(output), ended_well, f"'{_output(output)}' != ''")
+        for output, name in (("files", RUN_FILES), ("bytes", RUN_BYTES))
+    ]
+
+
+def of_catalogue() -> list[Metric]:
+    """Tell what the watchdog saw, also where it fails because of that; not where it could read nothing."""
+    seen = f"'{_output(WATCHED_OUTPUT)}' != ''"
+    mine = [Label(key=NAMESPACE, value=f"{g.workflow.namespace:$}")]
+    states = [_gauge(BACKUPS, [*mine, Label(key=STATE, value=state)], _output(state), seen) for state in STATES]
+    return [*(_gauge(name, mine, _output(output), seen) for output, name in CATALOGUE.items()), *states]
+
+
+def _gauge(name: str, labels: list[Label], value: str, *when: str) -> Gauge:
+    condition = " && ".join(filter(None, when))
+    return Gauge(name=name, help=HELP[name], labels=labels, when=condition or None, realtime=False, value=value)
+
+
+def _labels(operation: str) -> list[Label]:
+    return [Label(key=OPERATION, value=operation), Label(key=NAMESPACE, value=f"{g.workflow.namespace:$}")]
+
+
+def _output(name: str) -> str:
+    return f"{getattr(g.outputs.parameters, name):$}"

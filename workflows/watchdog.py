@@ -1,0 +1,50 @@
+"""The watchdog: one phase that reads the catalogue and fails when the newest backup is older than it should be.
+
+It has a mutex of its own, because a long restore must not keep it from looking.
+"""
+
+from hera.workflows import DAG, Task, WorkflowTemplate
+
+from workflows import metrics, template
+from workflows.parameters import WatchdogParameters, by_name
+from workflows.phases import Settings, output, phase, words
+
+NAME = "threescale-watchdog"
+
+_ADVICE = (
+    "See the backups with `threescale-backup list -n NAMESPACE`, or `kubectl get pvc -l threescale-backup/backup`, "
+    "mend what the sentence names, and make one now: `argo submit --from workflowtemplate/threescale-backup`."
+)
+
+
+def watchdog(settings: Settings) -> WorkflowTemplate:
+    """Build the WorkflowTemplate `threescale-watchdog`."""
+    asked = by_name(WatchdogParameters)
+    facts = [name for name in (*metrics.CATALOGUE, *metrics.STATES) if name != metrics.WATCHED_OUTPUT]
+
+    with template.workflow_template(
+        settings,
+        NAME,
+        entrypoint="watchdog",
+        title="See whether 3scale is backed up",
+        description="Reads the catalogue of this namespace's backups and fails when the newest is too old; what it "
+        "sees goes to Prometheus.",
+        arguments=list(asked.values()),
+        advice=_ADVICE,
+        mutex=NAME,
+        tell_success=False,
+    ) as built:
+        watch = phase(
+            settings,
+            ["watch"],
+            inputs=list(asked.values()),
+            arguments=words(asked),
+            outputs=[
+                output(metrics.WATCHED_OUTPUT, default=""),
+                *(output(name, default="NaN") for name in facts),
+            ],
+            metrics=metrics.of_catalogue(),
+        )
+        with DAG(name="watchdog"):
+            Task(name="watch", template=watch, arguments={name: built.get_parameter(name) for name in asked})
+    return built

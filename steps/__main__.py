@@ -17,6 +17,7 @@ import click
 from steps import errors, evidence, interruption, outcome
 from steps.backing_up import backup_phases
 from steps.claims import Workflow
+from steps.pruning import prune_phases
 from steps.restoring import restore_phases
 from steps.result import Failure, Operation, Result
 from steps.run import FOLDER, ONLY, Run
@@ -65,6 +66,7 @@ def cli(  # noqa: PLR0913  what every phase is told, in one place
 
 cli.add_command(backup_phases)
 cli.add_command(restore_phases)
+cli.add_command(prune_phases)
 
 
 @cli.command("report")

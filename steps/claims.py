@@ -263,7 +263,7 @@ def complete(cluster: Cluster, claim: Object, manifest: Manifest, digest: str) -
 
     A workflow resubmitted in memoized mode finishes on the claim of the one before, which had written nothing.
     """
-    if marks.label(claim, marks.STATE) == marks.COMPLETE:
+    if marks.sealed(claim):
         return
     made_by = {marks.WORKFLOW: manifest.workflow, marks.WORKFLOW_UID: manifest.workflow_uid}
     facts = manifest.file_storage

@@ -13,9 +13,9 @@ ROOT = Path(__file__).parents[1]
 # From the top; a module imports those of lower lines only.
 STEPS = [
     "__main__",
-    "backing_up restoring",
+    "backing_up restoring pruning",
     "restoration",
-    "run restore_plan backup_plan",
+    "run restore_plan backup_plan deletion",
     "prerequisites routes outcome set_aside retention",
     "secrets configmaps apimanager file_storage",
     "system_storage selection",
@@ -36,6 +36,7 @@ WORKFLOWS = [
     "manifests resources",
     "access schedule",
     "backup restore",
+    "prune",
     "template",
     "phases parameters page listing",
 ]

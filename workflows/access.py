@@ -19,9 +19,10 @@ from steps.installation import (
     POD,
     ROUTE,
     SECRET,
+    WORKFLOW,
     Kind,
 )
-from workflows import backup, restore
+from workflows import backup, prune, restore
 from workflows.phases import Settings
 from workflows.template import PART_OF
 
@@ -31,11 +32,12 @@ _RBAC = "rbac.authorization.k8s.io"
 
 
 def access(settings: Settings) -> list[Manifest]:
-    """Render the six objects."""
+    """Render three objects for each workflow."""
     place = settings.namespace
     return [
         *_account(backup.NAME, _backup_rules(settings), place),
         *_account(restore.NAME, _restore_rules(settings), place),
+        *_account(prune.NAME, _prune_rules(), place),
     ]
 
 
@@ -72,6 +74,17 @@ def _restore_rules(settings: Settings) -> list[Manifest]:
         _rule(POD, ["list"]),
         _rule(POD, ["get", "create"], subresource="exec"),  # get: how the Python client opens it; create: from 1.35
         _rule(ROUTE, ["list"]),
+        _rule(EVENT, ["list"]),
+    ]
+
+
+def _prune_rules() -> list[Manifest]:
+    return [
+        _argo(),
+        _rule(CLAIM, ["get", "list", "patch", "delete"]),  # patch: a label that was lost; delete: this account alone
+        _rule(WORKFLOW, ["list"]),  # which have ended
+        _rule(APIMANAGER_BACKUP, ["get"]),  # whether a backup of the operator had completed
+        _rule(POD, ["list"]),  # who mounts a claim
         _rule(EVENT, ["list"]),
     ]
 

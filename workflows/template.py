@@ -1,7 +1,8 @@
 """What all WorkflowTemplates share: who runs them, one at a time, for how long, and what is said when they fail."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from hera.expr import g
 from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
@@ -28,10 +29,13 @@ def workflow_template(  # noqa: PLR0913  what may differ between two, nothing el
     advice: str,
     claim: str = "",
     mutex: str = MUTEX,
+    on_one_node: bool = True,
+    at_the_end: Callable[[], Mapping[str, Any]] | None = None,
 ) -> Iterator[WorkflowTemplate]:
     """Open a WorkflowTemplate; at its end the exit handler is added.
 
     `claim`: the argument that names the backup's, where there is one. Two workflows of a `mutex` never run at once.
+    `at_the_end` makes the templates of one more task of the exit handler, and says what Task is to be given.
     """
     with WorkflowTemplate(
         name=name,
@@ -44,7 +48,7 @@ def workflow_template(  # noqa: PLR0913  what may differ between two, nothing el
         arguments=list(arguments),
         service_account_name=name,
         security_context=pod_security(settings),
-        affinity=together(),
+        affinity=together() if on_one_node else None,
         synchronization=Synchronization(mutexes=[Mutex(name=mutex)]),
         active_deadline_seconds=12 * 3600,
         # A pod that has ended still keeps its claims from being deleted, System's too; so it goes. Not at once, for
@@ -55,10 +59,12 @@ def workflow_template(  # noqa: PLR0913  what may differ between two, nothing el
         yield template
         given = {"claim": claim, PLAN: PLAN if PLAN in {item.name for item in arguments} else ""}
         told = {name: template.get_parameter(argument) for name, argument in given.items() if argument}
-        _exit_handler(settings, entrypoint, told, advice)
+        _exit_handler(settings, entrypoint, told, advice, at_the_end() if at_the_end else {})
 
 
-def _exit_handler(settings: Settings, operation: str, told: Mapping[str, Parameter], advice: str) -> None:
+def _exit_handler(
+    settings: Settings, operation: str, told: Mapping[str, Parameter], advice: str, more: Mapping[str, Any]
+) -> None:
     """Tell what failed and what to do next, in the evidence too; a good run pays no pod for it."""
     named = Parameter(name="claim", value="", description="Claim of the backup. Empty: called as the workflow.")
     failures = Parameter(name="failures", value="null", description="What failed, as Argo's workflow.failures says it.")
@@ -81,3 +87,5 @@ def _exit_handler(settings: Settings, operation: str, told: Mapping[str, Paramet
             arguments={"failures": f"{g.workflow.failures:$}", **told},
             when=f"{g.workflow.status:$} != Succeeded",
         )
+        if more:
+            Task(**more)

@@ -7,15 +7,23 @@ import pytest
 import yaml
 
 from workflows.manifests import file_name, render, to_yaml
+from workflows.parameters import PruneParameters
 from workflows.phases import Settings
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 IMAGE = "registry.example.com/threescale-backup@sha256:" + "0" * 64
 
 PLAIN = render(Settings(image=IMAGE), cron="0 2 * * *", timezone="Europe/Madrid")
+RULES = PruneParameters.model_validate({"keep-daily": "7", "keep-weekly": "4", "timezone": "Europe/Madrid"})
+WITH_RULES = render(Settings(image=IMAGE), rules=RULES)
 WITH_USERS = render(Settings(image=IMAGE, namespace="api", fs_group=2000, run_as_user=1234))
 CASES = [(file_name(manifest), manifest) for manifest in PLAIN]
 CASES += [(f"with-users-{file_name(manifest)}", manifest) for manifest in WITH_USERS]
+CASES += [
+    (f"with-rules-{file_name(manifest)}", manifest)
+    for manifest in WITH_RULES
+    if manifest["kind"] == "WorkflowTemplate" and manifest["metadata"]["name"] != "threescale-restore"
+]
 
 
 @pytest.mark.parametrize(("name", "manifest"), CASES, ids=[name for name, _ in CASES])

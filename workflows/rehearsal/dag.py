@@ -1,6 +1,7 @@
 """What follows from the shape of a DAG: which task waits for which, which are leaves, and how the whole ended."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from workflows.rehearsal import expressions
@@ -9,9 +10,16 @@ from workflows.rehearsal.nodes import BROKEN, COMPLETED, Node, Phase
 Task = Mapping[str, Any]
 
 
-def condition(task: Task) -> str:
-    """Return when the task may start, in the language of `depends`."""
-    return str(task.get("depends") or " && ".join(task.get("dependencies", [])))
+def condition(task: Task, tasks: Mapping[str, Task] = MappingProxyType({})) -> str:
+    """Return when the task may start, in the language of `depends`; `tasks` say which of its parents may fail."""
+    named = [_expanded(name, tasks.get(name, {})) for name in task.get("dependencies", [])]
+    return str(task.get("depends") or " && ".join(named))
+
+
+def _expanded(name: str, task: Task) -> str:
+    results = {"error": "Errored", "failed": "Failed"}
+    also = [f"{name}.{results[end]}" for end, goes_on in (task.get("continueOn") or {}).items() if goes_on]
+    return f"({' || '.join([name, *also])})" if also else name
 
 
 def parents(task: Task) -> tuple[str, ...]:
@@ -31,9 +39,9 @@ def ancestors(task: Task, tasks: Mapping[str, Task]) -> list[str]:
     return list(found)
 
 
-def may_start(task: Task, ended: Mapping[str, Node]) -> bool:
+def may_start(task: Task, tasks: Mapping[str, Task], ended: Mapping[str, Node]) -> bool:
     """Decide whether the ends of its parents are what the task waits for."""
-    text = condition(task)
+    text = condition(task, tasks)
     return not text or expressions.depends(text, {name: ended[name].phase for name in parents(task)})
 
 
@@ -42,10 +50,16 @@ def phase(tasks: Sequence[Task], ended: Mapping[str, Node], *, fail_fast: bool) 
     by_name = {task["name"]: task for task in tasks}
     inner = {parent for task in tasks for parent in parents(task)}
     leaves = sorted(by_name.keys() - inner)
-    broken = [branch for leaf in leaves if (branch := _branch(leaf, by_name, ended)) in BROKEN]
+    branches = [(by_name[leaf], _branch(leaf, by_name, ended)) for leaf in leaves]
+    broken = [branch for leaf, branch in branches if branch in BROKEN and not _goes_on(leaf, branch)]
     if not broken:
         return "Succeeded"
     return broken[0] if fail_fast else broken[-1]
+
+
+def _goes_on(task: Task, phase: Phase) -> bool:
+    """Whether a leaf that ended so counts as if it had ended well."""
+    return bool((task.get("continueOn") or {}).get(phase.lower()))
 
 
 def _branch(name: str, tasks: Mapping[str, Task], ended: Mapping[str, Node]) -> Phase:

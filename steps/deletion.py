@@ -2,7 +2,7 @@
 
 What was judged a minute ago may be pinned, mounted or made anew by now. So before each deletion the claim is read, then
 the whole catalogue, then who lives and who mounts; and the claim is deleted by the uid that was judged, in the version
-that was read first. A claim that somebody has changed since is refused by the API server, and looked at again next time.
+that was read first. Where somebody has changed it since, the API server refuses, and the next run judges it anew.
 """
 
 import logging
@@ -105,7 +105,9 @@ def reclaimed(cluster: Cluster, decision: Decision) -> list[str]:
     except errors.NotAllowed:
         return [RECLAIM]
     found = {policy: [name for name in policies if policies[name] == policy] for policy in sorted({*policies.values()})}
-    return [f"reclaim policy {policy}: {_MEANING.get(policy, _UNKNOWN)}: {', '.join(found[policy])}" for policy in found]
+    return [
+        f"reclaim policy {policy}: {_MEANING.get(policy, _UNKNOWN)}: {', '.join(found[policy])}" for policy in found
+    ]
 
 
 _MEANING = {

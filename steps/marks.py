@@ -69,7 +69,7 @@ class Mark(NamedTuple):
 
 
 def sealed(claim: dict[str, Any]) -> str:
-    """The digest of a backup's manifest as its seal has left it on the claim; empty where there is no seal to believe."""
+    """The digest of a backup's manifest, as its seal has left it on the claim; empty where no seal can be believed."""
     found = annotation(claim, MANIFEST_DIGEST)
     return found if _SHA256.fullmatch(found) and label(claim, STATE) == COMPLETE else ""
 

@@ -1,4 +1,4 @@
-"""The phases of retention as commands: decide by the catalogue, delete; of a failed run read the volume, then remove."""
+"""The phases of retention as commands: decide and delete; of a failed run read the volume, then remove the claim."""
 
 import json
 import logging

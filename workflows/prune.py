@@ -37,8 +37,8 @@ def prune(settings: Settings, rules: PruneParameters) -> WorkflowTemplate:
         NAME,
         entrypoint=PRUNE,
         title="Delete old backups of 3scale",
-        description="Deletes the claims of backups that no rule keeps, and those of runs that failed. plan=yes says what "
-        "it would do.",
+        description="Deletes the claims of backups that no rule keeps, and those of runs that failed. plan=yes says "
+        "what it would do, and does nothing.",
         arguments=list(asked.values()),
         advice=_ADVICE,
         on_one_node=False,

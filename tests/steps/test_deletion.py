@@ -23,7 +23,9 @@ POD = {"containers": [{"name": "main"}]}
 
 
 def night(stage, number, **more):
-    laid(stage, f"night-{number}", started=f"2026-11-0{number}T02:00:00Z", **sealed(**{marks.SCHEDULE: "nights", **more}))
+    laid(
+        stage, f"night-{number}", started=f"2026-11-0{number}T02:00:00Z", **sealed(**{marks.SCHEDULE: "nights", **more})
+    )
 
 
 def nights(stage, count=5):
@@ -295,7 +297,9 @@ class TestOfFailedRuns:
         self.begin(failed, backup="another")
 
         assert self.look(failed) == OTHER
-        assert "night-0: kept: its volume holds what no backup of this name began, 'mine.txt' for instance" in caplog.text
+        assert (
+            "night-0: kept: its volume holds what no backup of this name began, 'mine.txt' for instance" in caplog.text
+        )
 
     def test_a_marker_that_can_not_be_read_is_left_to_a_person(self, failed):
         (self.root(failed) / volume.BEGIN).write_text("{")
@@ -303,7 +307,12 @@ class TestOfFailedRuns:
         assert self.look(failed) == OTHER
 
     def test_one_to_which_a_workflow_that_was_resubmitted_writes_is_left_alone(self, failed):
-        workflow = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "spec": {}, "status": {"phase": "Running"}}
+        workflow = {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Workflow",
+            "spec": {},
+            "status": {"phase": "Running"},
+        }
         metadata = {"name": "resubmitted", "namespace": failed.namespace}
         made = failed.kubernetes.apply({**workflow, "metadata": metadata})
         self.begin(failed, workflow="resubmitted", workflow_uid=made["metadata"]["uid"])
@@ -356,8 +365,7 @@ class TestReclaimPolicy:
 
         assert self.said(week) == [
             "reclaim policy Delete: the data go with the claim: night-2",
-            "reclaim policy Retain: the data stay on the PersistentVolume, Released, until an administrator deletes that: "
-            "night-1",
+            f"reclaim policy Retain: {deletion._MEANING['Retain']}: night-1",
             "reclaim policy unknown: what becomes of the data can't be said: night-3",
         ]
 

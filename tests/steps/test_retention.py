@@ -342,7 +342,9 @@ class TestOfFailedRuns:
         every[2] = replace(every[2], state=State.FAILED, started=NOW - timedelta(days=9), volume="pv", capacity="1Gi")
         every[2] = replace(every[2], created=NOW - timedelta(days=9))
 
-        assert decide(every, self.RULES, NOW).text()[-1] == "1 to keep, 2 to delete, 1 of them once their volume was read"
+        assert (
+            decide(every, self.RULES, NOW).text()[-1] == "1 to keep, 2 to delete, 1 of them once their volume was read"
+        )
 
 
 @pytest.mark.parametrize("name", ["Madrid", "Europe", "../etc/passwd", "/etc/localtime", "", "Europe/Madrid\0"])

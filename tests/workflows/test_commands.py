@@ -79,12 +79,24 @@ def test_a_schedule_without_a_rule_says_that_nothing_is_deleted() -> None:
 
 
 def arguments_of(out: str, template: str) -> dict[str, str]:
-    manifests = [m for m in yaml.safe_load_all(out) if m["kind"] == "WorkflowTemplate" and m["metadata"]["name"] == template]
+    manifests = [
+        m for m in yaml.safe_load_all(out) if m["kind"] == "WorkflowTemplate" and m["metadata"]["name"] == template
+    ]
     return {item["name"]: item.get("value", "") for item in manifests[0]["spec"]["arguments"]["parameters"]}
 
 
 def test_the_rules_of_a_schedule_are_those_of_the_template_too() -> None:
-    given = ["--keep-daily", "7", "--keep-within", "1m", "--manual", "--failed-after", "1w", "--timezone", "Europe/Madrid"]
+    given = [
+        "--keep-daily",
+        "7",
+        "--keep-within",
+        "1m",
+        "--manual",
+        "--failed-after",
+        "1w",
+        "--timezone",
+        "Europe/Madrid",
+    ]
     code, out, err = run("manifests", "--image", IMAGE, "--schedule", "0 2 * * *", *given)
 
     told = arguments_of(out, "threescale-prune")

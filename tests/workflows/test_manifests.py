@@ -18,8 +18,8 @@ CONTAINERS = [
 ]
 IDS = [f"{name}/{template['name']}" for name, template in CONTAINERS]
 
-# With retries Argo's timeout doesn't end a pod that no node can take, and a claim of a failed run may be bound to a node
-# that is gone. Nobody waits for what it says: the next night looks again.
+# With retries Argo's timeout ends no pod that no node can take, and the claim of a failed run may lie on a node that is
+# gone. Nobody waits for what it says: the next night looks again.
 ONCE = {"look"}
 
 each_container = pytest.mark.parametrize(("workflow", "template"), CONTAINERS, ids=IDS)
@@ -251,16 +251,17 @@ def test_the_end_of_a_scheduled_backup_can_not_turn_it_red_and_has_no_rights_of_
     (_, last) = templates["exit"]["dag"]["tasks"]
 
     assert (last["name"], last["continueOn"]) == ("prune", {"error": True, "failed": True})
-    assert last["when"] == (
-        "{{workflow.status}} == Succeeded && '{{workflow.parameters.schedule}}' != '' && {{workflow.parameters.plan}} != only"
-    )
+    schedule, plan = "'{{workflow.parameters.schedule}}'", "{{workflow.parameters.plan}}"
+    assert last["when"] == f"{{{{workflow.status}}}} == Succeeded && {schedule} != '' && {plan} != only"
     ours = [templates[name] for name in ("decide", "delete", "look", "remove")]
     assert {template["serviceAccountName"] for template in ours} == {prune.NAME}
     assert [template["affinity"] for template in ours] == [{}] * 4  # not the backup's: their claims lie anywhere
 
 
 def test_retention_has_one_set_of_rules_by_day_and_by_night() -> None:
-    (by_day,) = (m for m in render(Settings(image=IMAGE), rules=RULES) if m["metadata"]["name"] == prune.NAME and "spec" in m)
+    (by_day,) = (
+        m for m in render(Settings(image=IMAGE), rules=RULES) if m["metadata"]["name"] == prune.NAME and "spec" in m
+    )
     given = {item["name"]: item["value"] for item in by_day["spec"]["arguments"]["parameters"]}
     (dag,) = (template for template in WITH_RULES["spec"]["templates"] if template["name"] == "prune")
 

@@ -108,7 +108,7 @@ class Store:
         """Merge a patch into an object, its status included."""
         return self.change(kind, namespace, name, lambda old: merge_objects(old, patch))
 
-    def delete(  # noqa: PLR0913 - an API server takes as much
+    def delete(
         self,
         kind: Kind,
         namespace: str,

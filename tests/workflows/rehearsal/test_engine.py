@@ -1027,7 +1027,9 @@ def each(name, source, *, when="", **arguments):
 
 def fan(argo, listed, *, script=ECHO, when="", after=(), **more):
     first = phase("first", TMP + "(tmp / 'out').write_text(sys.argv[2])", args=[listed], outputs=OUT)
-    part = phase("part", script, inputs=["x"], args=["{{inputs.parameters.x}}"], outputs={"out": {"default": ""}}, **more)
+    part = phase(
+        "part", script, inputs=["x"], args=["{{inputs.parameters.x}}"], outputs={"out": {"default": ""}}, **more
+    )
     tasks = [task("first"), each("many", "{{tasks.first.outputs.parameters.out}}", when=when, x="{{item}}"), *after]
     last = phase("last", "")
     return run(argo, dag("main", *tasks, failFast=False), first, part, last)
@@ -1090,7 +1092,9 @@ def test_an_item_that_fails_leaves_the_others_alone_and_fails_the_task(argo):
     assert phases(done) == {
         "first": "Succeeded",
         "many": "Failed",
-        **{"many(0:a)": "Succeeded", "many(1:b)": "Failed", "many(2:c)": "Succeeded"},
+        "many(0:a)": "Succeeded",
+        "many(1:b)": "Failed",
+        "many(2:c)": "Succeeded",
         "last": "Omitted",
     }
     assert done.phase == "Failed"
@@ -1104,7 +1108,8 @@ def test_an_item_whose_claim_can_not_be_mounted_ends_by_its_timeout_and_the_othe
     assert phases(done) == {
         "first": "Succeeded",
         "many": "Failed",
-        **{"many(0:a)": "Failed", "many(1:b)": "Succeeded"},
+        "many(0:a)": "Failed",
+        "many(1:b)": "Succeeded",
     }
     assert done.node("many(0:a)").message == "timeout"
 
@@ -1156,7 +1161,9 @@ def test_retry_runs_again_only_the_items_that_failed(argo, tmp_path):
     ],
 )
 def test_a_leaf_with_continue_on_does_not_decide_how_its_dag_ends(argo, goes_on, script, ended):
-    done = run(argo, dag("main", {**task("leaf"), "continueOn": goes_on}, task("other")), phase("leaf", script), phase("other"))
+    done = run(
+        argo, dag("main", {**task("leaf"), "continueOn": goes_on}, task("other")), phase("leaf", script), phase("other")
+    )
 
     assert done.phase == ended
     assert done.node("leaf").phase == ("Failed" if script else "Succeeded")

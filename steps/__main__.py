@@ -14,7 +14,7 @@ from typing import get_args
 
 import click
 
-from steps import errors, evidence, interruption, outcome
+from steps import claims, errors, evidence, interruption, outcome
 from steps.backing_up import backup_phases
 from steps.claims import Workflow
 from steps.pruning import prune_phases
@@ -94,11 +94,20 @@ def report(  # noqa: PLR0913  what a workflow says of itself at its end
     run.output(report=text)
     if plan == ONLY or operation not in evidence.NAMES:
         return
+    if operation == "backup":
+        _give_up(run, claim or run.workflow.name)
 
     def fail(found: Result) -> Result:
         return found.failed((Failure(phase=item.phase, sentence=item.sentence) for item in failed), held_back, advice)
 
     evidence.note(run.cluster, run.record(operation, claim or run.workflow.name, since=began), fail)
+
+
+def _give_up(run: Run, claim: str) -> None:
+    try:
+        claims.give_up(run.cluster(), claim, run.workflow)
+    except errors.PhaseError as error:
+        log.info("claim %s has not been labelled: %s", claim, error)
 
 
 def main() -> None:

@@ -36,6 +36,7 @@ DAMAGED_BY = PREFIX + "damaged-by"
 
 RUNNING = "running"
 COMPLETE = "complete"
+FAILED = "failed"  # said at the end of a run; one that could not say so is found out otherwise
 
 RESTORED_FROM = PREFIX + "restored-from"
 MANIFEST_DIGEST = PREFIX + "manifest-sha256"

@@ -41,7 +41,7 @@ _PREPARED = Parameter(name="prepared", value="", description="When `prepare` beg
 _ADVICE = (
     "No finished backup was made. `argo retry WORKFLOW` tries the failed phases again (one that was stopped: with "
     "`--restart-successful --node-field-selector phase=Failed`); to start anew, submit again with another name. "
-    "Claims of failed runs: `kubectl get pvc -l threescale-backup/state=running`."
+    "Claims of failed runs: `kubectl get pvc -l threescale-backup/state=failed`."
 )
 
 

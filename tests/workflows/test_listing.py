@@ -51,6 +51,7 @@ def test_a_failed_backup_is_described_with_its_record(installed: Any) -> None:
     stranger.write_text("somebody's")
     workflow = installed.backup(name="nightly")
     assert workflow.phase == "Failed"
+    assert marks.label(installed.get("persistentvolumeclaims", "nightly"), marks.STATE) == marks.FAILED
 
     code, out, _ = ask(installed, "describe", "nightly")
 

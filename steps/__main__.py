@@ -14,10 +14,11 @@ from typing import get_args
 
 import click
 
-from steps import errors, evidence, interruption, outcome
+from steps import claims, errors, evidence, interruption, outcome
 from steps.backing_up import backup_phases
 from steps.claims import Workflow
 from steps.notifying import notify
+from steps.pruning import prune_phases
 from steps.restoring import restore_phases
 from steps.result import Failure, Operation, Result
 from steps.run import FOLDER, ONLY, Run
@@ -69,6 +70,7 @@ cli.add_command(backup_phases)
 cli.add_command(restore_phases)
 cli.add_command(watch)
 cli.add_command(notify)
+cli.add_command(prune_phases)
 
 
 @cli.command("report")
@@ -96,11 +98,20 @@ def report(  # noqa: PLR0913  what a workflow says of itself at its end
     run.output(report=text)
     if plan == ONLY or operation not in evidence.NAMES:
         return
+    if operation == "backup":
+        _give_up(run, claim or run.workflow.name)
 
     def fail(found: Result) -> Result:
         return found.failed((Failure(phase=item.phase, sentence=item.sentence) for item in failed), held_back, advice)
 
     evidence.note(run.cluster, run.record(operation, claim or run.workflow.name, since=began), fail)
+
+
+def _give_up(run: Run, claim: str) -> None:
+    try:
+        claims.give_up(run.cluster(), claim, run.workflow)
+    except errors.PhaseError as error:
+        log.info("claim %s has not been labelled: %s", claim, error)
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ the claim; it is running while its workflow lives; else it has failed, whatever 
 and can't be ours is listed as `unknown`: it counts for nothing, and nobody deletes it.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -19,7 +18,6 @@ from steps.installation import APIMANAGER_BACKUP, CLAIM, WORKFLOW
 ENDED = frozenset({"Succeeded", "Failed", "Error"})  # phases of a workflow
 OURS = "threescale-backup"
 OPERATORS = "3scale-operator"
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class State(StrEnum):
@@ -77,8 +75,8 @@ class Entry:
         return {key: _plain(value) for key, value in asdict(self).items()}
 
 
-def read(cluster: Cluster) -> list[Entry]:
-    """All backups of a namespace, the newest first.
+def read(cluster: Cluster, *, whole: bool = False) -> list[Entry]:
+    """All backups of a namespace, the newest first; `whole`: not to be allowed to read an APIManagerBackup is an error.
 
     Raises:
         errors.NotAllowed, errors.NoAnswer: it can't be read whole, so nothing is said.
@@ -86,7 +84,7 @@ def read(cluster: Cluster) -> list[Entry]:
     """
     found = [claim for claim in cluster.list(CLAIM) if claims.is_backup(claim)]
     alive = _alive(cluster) if any(_is_open(claim) for claim in found) else {}
-    entries = [_entry(cluster, claim, alive) for claim in found]
+    entries = [_entry(cluster, claim, alive, whole=whole) for claim in found]
     return sorted(entries, key=lambda entry: (entry.started, entry.created, entry.name), reverse=True)
 
 
@@ -119,6 +117,17 @@ def failed_run(cluster: Cluster) -> str:
     return str(newest["metadata"]["name"]) if newest and phase in ENDED - {"Succeeded"} else ""
 
 
+def living(cluster: Cluster) -> set[str]:
+    """Uids of the workflows that have not ended.
+
+    Raises:
+        errors.NotAllowed, errors.NoAnswer; errors.UnknownResource: there is no Argo.
+
+    """
+    found = cluster.list(WORKFLOW)
+    return {item["metadata"]["uid"] for item in found if (item.get("status") or {}).get("phase") not in ENDED}
+
+
 def pin(cluster: Cluster, name: str, *, pinned: bool) -> Entry:
     """Keep a backup from retention, or leave it to it again.
 
@@ -143,20 +152,15 @@ def _alive(cluster: Cluster) -> Mapping[str, str]:
 
 def _is_open(claim: Object) -> bool:
     """Whether it takes its workflow to know the state."""
-    return bool(marks.label(claim, marks.BACKUP)) and not _digest(claim)
+    return bool(marks.label(claim, marks.BACKUP)) and not marks.sealed(claim)
 
 
-def _digest(claim: Object) -> str:
-    found = marks.annotation(claim, marks.MANIFEST_DIGEST)
-    return found if _SHA256.fullmatch(found) and marks.label(claim, marks.STATE) == marks.COMPLETE else ""
-
-
-def _entry(cluster: Cluster, claim: Object, alive: Mapping[str, str]) -> Entry:
+def _entry(cluster: Cluster, claim: Object, alive: Mapping[str, str], *, whole: bool) -> Entry:
     metadata = claim["metadata"]
     created = moment(metadata["creationTimestamp"]) or datetime.min.replace(tzinfo=UTC)
     is_ours = bool(marks.label(claim, marks.BACKUP))
     started = moment(marks.annotation(claim, marks.STARTED))
-    state, why = _ours(claim, started, alive) if is_ours else _operators(cluster, claim)
+    state, why = _ours(claim, started, alive) if is_ours else _operators(cluster, claim, whole=whole)
     return Entry(
         name=metadata["name"],
         uid=metadata["uid"],
@@ -181,7 +185,7 @@ def _entry(cluster: Cluster, claim: Object, alive: Mapping[str, str]) -> Entry:
         damaged=_proof(claim, marks.DAMAGED, marks.DAMAGED_BY),
         workflow=marks.label(claim, marks.WORKFLOW),
         workflow_uid=marks.label(claim, marks.WORKFLOW_UID),
-        manifest_sha256=_digest(claim),
+        manifest_sha256=marks.sealed(claim),
         going="deletionTimestamp" in metadata,
     )
 
@@ -193,7 +197,7 @@ def _ours(claim: Object, started: datetime | None, alive: Mapping[str, str]) -> 
         return State.UNKNOWN, f"its labels are those of backup {name}"
     if started is None or not workflow:
         return State.UNKNOWN, "it has our label, and says neither when nor by which workflow it was made"
-    if _digest(claim):
+    if marks.sealed(claim):
         return State.COMPLETE, ""
     phase = alive.get(marks.label(claim, marks.WORKFLOW_UID))
     if phase and phase not in ENDED:
@@ -201,11 +205,13 @@ def _ours(claim: Object, started: datetime | None, alive: Mapping[str, str]) -> 
     return State.FAILED, f"workflow {workflow} {f'ended as {phase}' if phase else 'is gone'} and has not sealed it"
 
 
-def _operators(cluster: Cluster, claim: Object) -> tuple[State, str]:
+def _operators(cluster: Cluster, claim: Object, *, whole: bool) -> tuple[State, str]:
     name = marks.annotation(claim, installation.BACKUP_NAME)
     try:
         found = cluster.get(APIMANAGER_BACKUP, name)
     except errors.NotAllowed:
+        if whole:
+            raise
         return State.UNKNOWN, f"you may not read APIManagerBackup {name}"
     if found is None or found["metadata"]["uid"] != marks.annotation(claim, installation.BACKUP_UID):
         return State.UNKNOWN, f"APIManagerBackup {name} is gone"

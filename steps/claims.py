@@ -263,7 +263,7 @@ def complete(cluster: Cluster, claim: Object, manifest: Manifest, digest: str) -
 
     A workflow resubmitted in memoized mode finishes on the claim of the one before, which had written nothing.
     """
-    if marks.label(claim, marks.STATE) == marks.COMPLETE:
+    if marks.sealed(claim):
         return
     made_by = {marks.WORKFLOW: manifest.workflow, marks.WORKFLOW_UID: manifest.workflow_uid}
     facts = manifest.file_storage
@@ -272,6 +272,17 @@ def complete(cluster: Cluster, claim: Object, manifest: Manifest, digest: str) -
     annotations = {marks.ENDED: utc(manifest.ended), marks.MANIFEST_DIGEST: digest}
     body = {"metadata": {"labels": labels, "annotations": annotations}}
     cluster.patch(CLAIM, claim["metadata"]["name"], body)
+
+
+def give_up(cluster: Cluster, name: str, workflow: Workflow) -> None:
+    """Say on the claim of a backup that the run which made it has failed, where it is that run's and not complete.
+
+    A label for those who read it; whether a backup has failed is proved otherwise (`steps/catalogue.py`).
+    """
+    claim = cluster.get(CLAIM, name)
+    if claim and marks.label(claim, marks.WORKFLOW_UID) == workflow.uid and not marks.sealed(claim):
+        labels = {marks.STATE: marks.FAILED}
+        cluster.patch(CLAIM, name, {"metadata": {"uid": claim["metadata"]["uid"], "labels": labels}})
 
 
 def started(claim: Object) -> datetime:

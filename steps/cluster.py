@@ -32,6 +32,7 @@ Object = dict[str, Any]
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _BY_RIGHTS = re.compile(r'User "[^"]*" cannot ')  # in the refusal of the authorizer, which knows no more than names
 _EXEC_SLICE_S = 0.5
+_PRECONDITION = "Precondition failed: UID"  # of the API server, where another object has the name
 _REFUSED_HANDSHAKE = re.compile(r"Handshake status 403\b")  # kubernetes.stream keeps the status in its sentence only
 _QUANTITY = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
 
@@ -126,6 +127,22 @@ class Cluster:
         status, answer = self._request("PUT", kind, name, query, obj)
         return self._judge("update", kind, name, status, answer)
 
+    def delete(self, kind: Kind, name: str, uid: str, version: str = "") -> bool:
+        """Delete the object of this name and uid; one that is gone, or was made anew since, is left alone: False.
+
+        Raises:
+            errors.Conflict: it is not of this version, where one is given. Else as `get`.
+
+        """
+        wanted = {"uid": uid, "resourceVersion": version}
+        preconditions = {key: value for key, value in wanted.items() if value}
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
+        status, answer = self._request("DELETE", kind, name, body=options)
+        if status == 404 or (status == 409 and _PRECONDITION in str(answer.get("message", ""))):
+            return False
+        self._judge("delete", kind, name, status, answer)
+        return True
+
     def exec(self, pod: str, container: str, command: Sequence[str], timeout_s: float) -> int:
         """Run a command in a container, drop its output, return its exit code.
 
@@ -162,7 +179,8 @@ class Cluster:
         query: Mapping[str, str] | None = None,
         body: Object | None = None,
     ) -> tuple[int, Object]:
-        path = f"/{kind.api}/namespaces/{{namespace}}/{kind.resource}" + ("/{name}" if name else "")
+        place = "/namespaces/{namespace}" if kind.namespaced else ""
+        path = f"/{kind.api}{place}/{kind.resource}" + ("/{name}" if name else "")
         headers = {"Accept": "application/json", "User-Agent": "threescale-backup"}
         if body is not None:
             headers["Content-Type"] = "application/merge-patch+json" if method == "PATCH" else "application/json"

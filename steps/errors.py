@@ -286,6 +286,11 @@ class BackupOverdue(Final):
         super().__init__("; ".join([seen, *why]))
 
 
+class BadTimezone(Final):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name!r} is no time zone of the IANA database, for instance Europe/Madrid or UTC")
+
+
 class ClaimMissing(Final):
     def __init__(self, name: str, namespace: str, others: Sequence[str] = ()) -> None:
         hint = f"; the backups here are {_several(others)}" if others else ""

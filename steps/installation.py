@@ -12,6 +12,7 @@ class Kind(NamedTuple):
     api: str  # "api/v1", "apis/GROUP/VERSION"
     resource: str
     name: str
+    namespaced: bool = True
 
     @property
     def api_version(self) -> str:
@@ -27,6 +28,7 @@ class Kind(NamedTuple):
 SECRET = Kind("api/v1", "secrets", "Secret")
 CONFIGMAP = Kind("api/v1", "configmaps", "ConfigMap")
 CLAIM = Kind("api/v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+VOLUME = Kind("api/v1", "persistentvolumes", "PersistentVolume", namespaced=False)
 POD = Kind("api/v1", "pods", "Pod")
 EVENT = Kind("api/v1", "events", "Event")
 DEPLOYMENT = Kind("apis/apps/v1", "deployments", "Deployment")

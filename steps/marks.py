@@ -6,8 +6,10 @@ restore creates carries the backup's name and the manifest's digest; the claim o
 restore of its files has come. What was replaced says so, and where it was saved.
 """
 
+import re
 from typing import Any, NamedTuple
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 PREFIX = "threescale-backup/"
 
 KIND = PREFIX + "kind"  # of a workflow: backup, restore, watchdog ...
@@ -34,6 +36,7 @@ DAMAGED_BY = PREFIX + "damaged-by"
 
 RUNNING = "running"
 COMPLETE = "complete"
+FAILED = "failed"  # said at the end of a run; one that could not say so is found out otherwise
 
 RESTORED_FROM = PREFIX + "restored-from"
 MANIFEST_DIGEST = PREFIX + "manifest-sha256"
@@ -66,6 +69,12 @@ class Mark(NamedTuple):
     def on(self, obj: dict[str, Any]) -> bool:
         """Whether the object was made by a restore of this very backup, whatever its claim is called today."""
         return annotation(obj, MANIFEST_DIGEST) == self.digest
+
+
+def sealed(claim: dict[str, Any]) -> str:
+    """The digest of a backup's manifest, as its seal has left it on the claim; empty where no seal can be believed."""
+    found = annotation(claim, MANIFEST_DIGEST)
+    return found if _SHA256.fullmatch(found) and label(claim, STATE) == COMPLETE else ""
 
 
 def annotation(obj: dict[str, Any], name: str) -> str:

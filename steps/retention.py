@@ -5,6 +5,9 @@ zone; where there are fewer it keeps the oldest too. `within` counts back from t
 What no rule keeps may go, except the newest complete backup, the newest that is verified or proven, pinned ones, those
 that nobody asked to touch, and as many as leave `minimum_redundancy` complete ones. Only a complete backup without
 damage counts for anything.
+
+The claim of a failed run goes after `failed_after`, whoever asked for that run: nothing was finished on it. But a label
+can be lost, so one that has a volume goes only once that was read and holds no manifest.
 """
 
 import re
@@ -15,11 +18,12 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from steps import errors
-from steps.catalogue import OPERATORS, Entry, State
+from steps.catalogue import OPERATORS, OURS, Entry, State
 
 _DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)m)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?")
 _MONTHS = 12
 NO_RULE = "no rule keeps it"
+_OVER = "its run failed longer ago than failed-after"
 
 Periods = Mapping[str, Callable[[datetime], object]]
 PERIODS: Periods = {
@@ -69,6 +73,19 @@ class Duration:
             return datetime.min.replace(tzinfo=moment.tzinfo)
 
 
+def zone(name: str) -> ZoneInfo:
+    """A time zone by its name.
+
+    Raises:
+        errors.BadTimezone
+
+    """
+    try:
+        return ZoneInfo(name)
+    except (LookupError, ValueError, OSError) as error:
+        raise errors.BadTimezone(name) from error
+
+
 @dataclass(frozen=True)
 class Rules:
     """What is kept; a number of zero, or no duration, is no rule."""
@@ -81,6 +98,7 @@ class Rules:
     manual: bool = False  # those that a person asked for, too
     operators: bool = False  # those of APIManagerBackups, too
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    failed_after: Duration | None = None  # when the claims of failed runs go; None: never
 
     @property
     def any(self) -> bool:
@@ -90,11 +108,12 @@ class Rules:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What becomes of a backup, and the rules that say so."""
+    """What becomes of a backup, and the rules that say so; `unread`: it goes only if its volume holds no manifest."""
 
     entry: Entry
     keep: bool
     why: str
+    unread: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,14 +126,35 @@ class Decision:
     @property
     def to_delete(self) -> list[Entry]:
         """Those that go, the oldest first, so that an interruption leaves the newest."""
-        return [] if self.frozen else [each.entry for each in reversed(self.verdicts) if not each.keep]
+        return [each.entry for each in self._going if not each.unread]
+
+    @property
+    def to_read(self) -> list[Entry]:
+        """Those of failed runs whose volume is to be read first, the oldest first."""
+        return [each.entry for each in self._going if each.unread]
+
+    def text(self) -> list[str]:
+        """What becomes of each backup and why, a line each, and the sum."""
+        width = max((len(each.entry.name) for each in self.verdicts), default=0)
+        words = [("keep  " if each.keep else "delete", each.entry.name, each.why) for each in self.verdicts]
+        lines = [f"{word}  {name:<{width}}  {why}" for word, name, why in words]
+        if self.frozen:
+            return [*lines, f"nothing may be deleted: {self.frozen}"]
+        unread = f", {len(self.to_read)} of them once their volume was read" if self.to_read else ""
+        going = len(self._going)
+        return [*lines, f"{len(self.verdicts) - going} to keep, {going} to delete{unread}"]
+
+    @property
+    def _going(self) -> list[Verdict]:
+        return [] if self.frozen else [each for each in reversed(self.verdicts) if not each.keep]
 
 
 def decide(entries: Iterable[Entry], rules: Rules, now: datetime, failed_run: str = "") -> Decision:
     """Judge all backups of a catalogue. `failed_run`: a workflow whose failure left no claim and is the newest run."""
     ordered = sorted(entries, key=_age, reverse=True)
     good = [entry for entry in ordered if _counts(entry)]
-    reasons: dict[str, list[str]] = {entry.uid: list(_standing(entry, rules)) for entry in ordered}
+    over = {entry.uid for entry in ordered if _is_over(entry, rules, now)}
+    reasons = {entry.uid: list(_standing(entry, rules, over=entry.uid in over)) for entry in ordered}
     for entry, reason in (*_by_rules(good, rules, now), *_protected(good)):
         reasons[entry.uid].append(reason)
     kept = [entry for entry in good if reasons[entry.uid]]
@@ -122,7 +162,7 @@ def decide(entries: Iterable[Entry], rules: Rules, now: datetime, failed_run: st
         if len(kept) < rules.minimum_redundancy and not reasons[entry.uid]:
             reasons[entry.uid].append(f"one of at least {rules.minimum_redundancy}")
             kept.append(entry)
-    verdicts = [Verdict(entry, bool(why := reasons[entry.uid]), ", ".join(why) or NO_RULE) for entry in ordered]
+    verdicts = [_verdict(entry, reasons[entry.uid], over=entry.uid in over) for entry in ordered]
     return Decision(verdicts, _frozen(ordered, good, rules, failed_run))
 
 
@@ -134,16 +174,35 @@ def _counts(entry: Entry) -> bool:
     return entry.state is State.COMPLETE and not entry.damaged and not entry.going
 
 
-def _standing(entry: Entry, rules: Rules) -> Iterator[str]:
-    """Why it is not for the rules to say."""
+def _verdict(entry: Entry, reasons: Sequence[str], *, over: bool) -> Verdict:
+    if reasons or not over:
+        return Verdict(entry, bool(reasons), ", ".join(reasons) or NO_RULE)
+    if entry.volume:
+        return Verdict(entry, keep=False, why=f"{_OVER}, unless its volume holds a manifest", unread=True)
+    return Verdict(entry, keep=False, why=f"{_OVER} and never had a volume")
+
+
+def _is_over(entry: Entry, rules: Rules, now: datetime) -> bool:
+    """Whether it is the claim of a run that failed, and that long enough ago by both clocks."""
+    if entry.state is not State.FAILED or entry.maker != OURS or rules.failed_after is None:
+        return False
+    return max(entry.started, entry.created) < rules.failed_after.before(now)
+
+
+def _standing(entry: Entry, rules: Rules, *, over: bool) -> Iterator[str]:
+    """Why it is not for the rules to say; `over`: it is the claim of a run that failed."""
     if entry.going:
         yield "somebody has deleted it"
-    elif entry.state is not State.COMPLETE:
+    elif over and entry.volume and not entry.capacity:
+        yield f"failed, and not bound to the volume that it names, {entry.volume}"
+    elif entry.state is not State.COMPLETE and not over:
         yield f"{entry.state}{f': {entry.why}' if entry.why else ''}"
     elif entry.damaged:
         yield "damaged, yours to look at"
     if entry.pinned:
         yield "pinned"
+    if over:
+        return
     if entry.maker == OPERATORS:
         if not rules.operators:
             yield "made by the operator"

@@ -261,14 +261,14 @@ def begin(disk: Disk, who: Begin) -> State:
 
     """
     root = disk.root
-    found = _marker(root)
+    found = marker(root)
     if found is None:
         strange = content(root)
         if BEGIN not in strange:  # else a phase beside this one has come between the two looks
             if strange:
                 raise errors.VolumeTaken(_strange(strange))
             _claim(disk, who)
-        found = _marker(root)
+        found = marker(root)
     if found is None or found.workflow_uid != who.workflow_uid:
         raise errors.VolumeTaken(_holder(root, found))
     disk.sync()  # a phase beside this one may have left the marker just now, and data without one would be refused
@@ -296,7 +296,13 @@ def clear(folder: Path) -> None:
             path.unlink()
 
 
-def _marker(root: Path) -> Begin | None:
+def marker(root: Path) -> Begin | None:
+    """Whose a volume is, None where nobody has begun on it.
+
+    Raises:
+        errors.VolumeTaken: its marker can't be read.
+
+    """
     try:
         with failures(root / BEGIN):
             return Begin.model_validate_json((root / BEGIN).read_bytes()) if (root / BEGIN).exists() else None

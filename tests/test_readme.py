@@ -9,7 +9,14 @@ from steps.installation import Kind
 from tests.workflows.test_access import ROLES, grants
 from workflows.metrics import HELP, exported
 from workflows.monitoring import Thresholds, alerts
-from workflows.parameters import BackupParameters, Parameters, RestoreParameters, WatchdogParameters, declare
+from workflows.parameters import (
+    BackupParameters,
+    Parameters,
+    PruneParameters,
+    RestoreParameters,
+    WatchdogParameters,
+    declare,
+)
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
@@ -23,7 +30,7 @@ def test_the_first_block_holds_the_two_commands_and_nothing_else() -> None:
     ]
 
 
-@pytest.mark.parametrize("model", [BackupParameters, RestoreParameters, WatchdogParameters])
+@pytest.mark.parametrize("model", [BackupParameters, RestoreParameters, PruneParameters, WatchdogParameters])
 def test_every_argument_is_told_as_the_form_in_argos_ui_tells_it(model: type[Parameters]) -> None:
     untold = [item.name for item in declare(model) if f"| `{item.name}` | {item.description} |" not in README]
 

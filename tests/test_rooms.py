@@ -13,9 +13,9 @@ ROOT = Path(__file__).parents[1]
 # From the top; a module imports those of lower lines only.
 STEPS = [
     "__main__",
-    "backing_up restoring watching notifying",
+    "backing_up restoring pruning watching notifying",
     "restoration",
-    "run restore_plan backup_plan",
+    "run restore_plan backup_plan deletion",
     "watchdog",
     "prerequisites routes outcome set_aside retention",
     "secrets configmaps apimanager file_storage",
@@ -40,6 +40,7 @@ WORKFLOWS = [
     "schedule monitoring",
     "dashboard",
     "backup restore watchdog",
+    "prune",
     "template",
     "notification",
     "phases parameters page listing",

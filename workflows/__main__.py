@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NoReturn, TextIO, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TextIO, TypedDict, TypeVar, cast
 
 import click
 
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
     from steps.cluster import Cluster
     from steps.plan import Plan
+    from steps.retention import Rules
     from workflows.monitoring import Thresholds
     from workflows.rehearsal.comparison import Row
 
 Read = TypeVar("Read")
+Command = TypeVar("Command", bound=Callable[..., object])
 _TIMEOUT_S = 30.0
 _COUNT = click.IntRange(0)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -72,6 +74,36 @@ class _Alarm(TypedDict):
     max_shrink: float
 
 
+_RULES = (
+    click.option("--keep-last", type=_COUNT, default=0, metavar="N", help="Of retention: keep the newest N."),
+    click.option("--keep-hourly", type=_COUNT, default=0, metavar="N", help="The newest of each of the last N hours."),
+    click.option("--keep-daily", type=_COUNT, default=0, metavar="N", help="Of each of the last N days that have one."),
+    click.option("--keep-weekly", type=_COUNT, default=0, metavar="N", help="Weeks, from Monday."),
+    click.option("--keep-monthly", type=_COUNT, default=0, metavar="N", help="Months."),
+    click.option("--keep-yearly", type=_COUNT, default=0, metavar="N", help="Years."),
+    click.option("--keep-within", default="", metavar="DURATION", help="All so far back from the newest: 1y6m, 30d."),
+    click.option(
+        "--minimum-redundancy", type=_COUNT, default=3, show_default=True, help="Complete ones to keep in any case."
+    ),
+    click.option(
+        "--max-shrink", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Shrunk by more, all is kept."
+    ),
+    click.option("--manual", is_flag=True, help="Those too that a person asked for."),
+    click.option("--operators", is_flag=True, help="Those too of APIManagerBackups."),
+    click.option(
+        "--failed-after", default="3d", show_default=True, metavar="DURATION", help="When claims of failed runs go."
+    ),
+)
+_DURATIONS = ("keep_within", "failed_after")
+
+
+def _rules_options(function: Command) -> Command:
+    """What retention keeps, told once for the manifests and for a plan."""
+    for option in reversed(_RULES):
+        function = option(function)
+    return function
+
+
 @main.command()
 @click.option("--image", required=True, metavar="REF", help="The image of the phases, best by digest.")
 @click.option("--namespace", metavar="NS", help="Namespace of the 3scale installation; else that of `kubectl apply`.")
@@ -103,9 +135,9 @@ class _Alarm(TypedDict):
     "--proven-every", default="35d", show_default=True, metavar="DURATION", help="Else an alert; empty: none."
 )
 @click.option("--silent-for", default="3h", show_default=True, metavar="DURATION", help="The watchdog; else an alert.")
-@click.option("--max-shrink", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Else an alert.")
 @click.option("--notify-secret", metavar="NAME", help="A Secret whose key `url` says where results are posted.")
 @click.option("--notify-form", type=click.Choice(["webhook", "slack"]), default="webhook", show_default=True)
+@_rules_options
 @click.option(
     "--output", type=_FOLDER, metavar="DIR", help="One file a resource; else one stream for `kubectl apply -f -`."
 )
@@ -124,7 +156,7 @@ def manifests(  # noqa: PLR0913  one argument an option
     notify_secret: str | None,
     notify_form: Literal["webhook", "slack"],
     output: Path | None,
-    **alarm: Unpack[_Alarm],
+    **told: Any,
 ) -> None:
     """Render all YAML that a cluster with Argo Workflows needs."""
     from pydantic import ValidationError
@@ -133,6 +165,7 @@ def manifests(  # noqa: PLR0913  one argument an option
     from steps.installation import CONFIGMAP, SECRET
     from workflows import manifests as rendering
     from workflows import resources
+    from workflows.parameters import PruneParameters
     from workflows.phases import Settings
     from workflows.schedule import BadScheduleError
 
@@ -143,7 +176,10 @@ def manifests(  # noqa: PLR0913  one argument an option
         _refuse(f"--argument {wrong[0]!r}: write NAME=VALUE, for instance storage-request=20Gi")
     if nightly and schedule is None:
         _refuse("--argument is for the backups of a schedule: say --schedule too")
+    alarm = cast("_Alarm", {name: told[name] for name in _Alarm.__annotations__})
     max_age, thresholds = _thresholds(namespace, alarm)
+    kept = {name: value for name, value in told.items() if name not in alarm or name == "max_shrink"}
+    _check_rules(kept, timezone)
     found = [apimanager for source in sources for apimanager in _read(source, resources.apimanagers)]
     named = [reference for apimanager in found for reference in references.of(apimanager)]
     try:
@@ -158,11 +194,15 @@ def manifests(  # noqa: PLR0913  one argument an option
             notify_secret=notify_secret,
             notify_form=notify_form,
         )
+        rules = PruneParameters.model_validate(
+            {"timezone": timezone, **{name: _as_argument(value) for name, value in kept.items()}}
+        )
         rendered = rendering.render(
             settings,
             schedule,
             timezone,
             nightly,
+            rules,
             watch_cron=alarm["watchdog"],
             max_age=max_age,
             thresholds=thresholds,
@@ -183,11 +223,12 @@ def manifests(  # noqa: PLR0913  one argument an option
                 click.echo(str(path))
         except OSError as error:
             _refuse(f"can't write to {output}: {error.strerror}")
-    if schedule is not None:
+    if schedule is not None and rules.keeps:
+        click.echo(f"Each night ends with retention: {', '.join(rules.keeps)}. What goes is deleted.", err=True)
+    elif schedule is not None:
         click.echo(
-            "Nothing deletes old backups yet, each night adds a claim. "
-            "See them: kubectl get pvc -l threescale-backup/backup --sort-by=.metadata.creationTimestamp; "
-            "delete one: kubectl delete pvc NAME",
+            "No rule says what to keep, so nothing is deleted and each night adds a claim: say --keep-daily 7, for "
+            "instance. See them: threescale-backup list -n NAMESPACE; delete one: kubectl delete pvc NAME",
             err=True,
         )
 
@@ -481,55 +522,60 @@ def plan_restore(  # noqa: PLR0913  one argument an option
 @_namespace_option
 @_kubeconfig_option
 @_context_option
-@click.option("--keep-last", type=_COUNT, default=0, metavar="N", help="The newest N.")
-@click.option("--keep-hourly", type=_COUNT, default=0, metavar="N", help="The newest of each of the last N hours.")
-@click.option("--keep-daily", type=_COUNT, default=0, metavar="N", help="Of each of the last N days that have one.")
-@click.option("--keep-weekly", type=_COUNT, default=0, metavar="N", help="Weeks, from Monday.")
-@click.option("--keep-monthly", type=_COUNT, default=0, metavar="N", help="Months.")
-@click.option("--keep-yearly", type=_COUNT, default=0, metavar="N", help="Years.")
-@click.option("--keep-within", default="", metavar="DURATION", help="All so far back from the newest: 1y6m, 30d.")
-@click.option(
-    "--minimum-redundancy", type=_COUNT, default=3, show_default=True, help="Complete ones to keep in any case."
-)
-@click.option("--max-shrink", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Else all is kept.")
-@click.option("--manual", is_flag=True, help="Those too that a person asked for.")
-@click.option("--operators", is_flag=True, help="Those too of APIManagerBackups.")
+@_rules_options
 @click.option("--timezone", default="UTC", show_default=True, help="Whose hours and days.")
-def plan_prune(  # noqa: PLR0913  one argument an option
-    namespace: str,
-    kubeconfig: str | None,
-    context: str,
-    keep_last: int,
-    keep_within: str,
-    minimum_redundancy: int,
-    max_shrink: float,
-    timezone: str,
-    *,
-    manual: bool,
-    operators: bool,
-    **periods: int,
-) -> None:
+def plan_prune(namespace: str, kubeconfig: str | None, context: str, timezone: str, **told: Any) -> None:
     """Say which backups retention would keep and which it would delete, and why; nothing is deleted."""
-    from datetime import UTC, datetime
-    from zoneinfo import ZoneInfo, available_timezones
+    from steps import deletion, errors
 
-    from steps import catalogue, errors, retention
-    from workflows import listing
-
-    if timezone not in available_timezones():
-        _refuse(f"{timezone!r} is no time zone of the IANA database, for instance Europe/Madrid or UTC")
     try:
-        within = retention.Duration.read(keep_within, "--keep-within") if keep_within else None
-        numbers = {name.removeprefix("keep_"): number for name, number in periods.items()}
-        rules = retention.Rules(
-            keep_last, numbers, within, minimum_redundancy, max_shrink, manual, operators, ZoneInfo(timezone)
-        )
+        rules = _rules(told, timezone)
         cluster = _cluster(namespace, kubeconfig, context)
-        decision = retention.decide(catalogue.read(cluster), rules, datetime.now(UTC), catalogue.failed_run(cluster))
+        decision = deletion.judge(cluster, rules)
+        lines = [*decision.text(), *deletion.reclaimed(cluster, decision)]
     except errors.PhaseError as error:
         _refuse(str(error))
-    verdicts = [(each.entry.name, each.keep, each.why) for each in decision.verdicts]
-    click.echo(listing.of_verdicts(verdicts, decision.frozen), nl=False)
+    click.echo("\n".join(lines))
+
+
+def _rules(told: dict[str, Any], timezone: str) -> "Rules":
+    """Read the rules of `_rules_options`.
+
+    Raises:
+        errors.BadDuration, errors.BadTimezone
+
+    """
+    from steps import retention
+
+    durations = {
+        name: retention.Duration.read(told[name], f"--{name.replace('_', '-')}") for name in _DURATIONS if told[name]
+    }
+    return retention.Rules(
+        last=told["keep_last"],
+        periods={name: told[f"keep_{name}"] for name in retention.PERIODS},
+        within=durations.get("keep_within"),
+        minimum_redundancy=told["minimum_redundancy"],
+        max_shrink=told["max_shrink"],
+        manual=told["manual"],
+        operators=told["operators"],
+        timezone=retention.zone(timezone),
+        failed_after=durations.get("failed_after"),
+    )
+
+
+def _check_rules(told: dict[str, Any], timezone: str) -> None:
+    """Refuse what a phase would refuse night after night."""
+    from steps import errors
+
+    try:
+        _rules(told, timezone)
+    except errors.PhaseError as error:
+        _refuse(str(error))
+
+
+def _as_argument(value: object) -> str:
+    """Write the value of an option as an argument of a workflow."""
+    return str(value) if not isinstance(value, bool) else "yes" if value else "no"
 
 
 def _say(planned: "Plan", output: str) -> None:

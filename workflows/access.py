@@ -23,7 +23,7 @@ from steps.installation import (
     WORKFLOW,
     Kind,
 )
-from workflows import backup, restore, schedule, watchdog
+from workflows import backup, prune, restore, schedule, watchdog
 from workflows.phases import Settings
 from workflows.template import PART_OF
 
@@ -33,11 +33,12 @@ _RBAC = "rbac.authorization.k8s.io"
 
 
 def access(settings: Settings) -> list[Manifest]:
-    """Render the six objects."""
+    """Render three objects for each workflow."""
     place = settings.namespace
     return [
         *_account(backup.NAME, _backup_rules(settings), place),
         *_account(restore.NAME, _restore_rules(settings), place),
+        *_account(prune.NAME, _prune_rules(), place),
     ]
 
 
@@ -91,6 +92,17 @@ def _watchdog_rules() -> list[Manifest]:
         _rule(CRON_WORKFLOW, ["get"], [schedule.NAME]),
         _rule(APIMANAGER_BACKUP, ["get"]),  # whether a backup of the operator had completed
         _rule(POD, ["list"]),  # what holds its own pod back
+        _rule(EVENT, ["list"]),
+    ]
+
+
+def _prune_rules() -> list[Manifest]:
+    return [
+        _argo(),
+        _rule(CLAIM, ["get", "list", "patch", "delete"]),  # patch: a label that was lost; delete: this account alone
+        _rule(WORKFLOW, ["list"]),  # which have ended
+        _rule(APIMANAGER_BACKUP, ["get"]),  # whether a backup of the operator had completed
+        _rule(POD, ["list"]),  # who mounts a claim
         _rule(EVENT, ["list"]),
     ]
 

@@ -5,12 +5,13 @@ external there is no claim of theirs to mount, so one phase saves the rest in th
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
 from hera.workflows.models import ValueFrom
 
-from workflows import metrics, template
-from workflows.parameters import BackupParameters, by_name
+from workflows import metrics, prune, template
+from workflows.parameters import BackupParameters, PruneParameters, by_name
 from workflows.phases import (
     APIMANAGER,
     CLAIM,
@@ -40,12 +41,12 @@ _PREPARED = Parameter(name="prepared", value="", description="When `prepare` beg
 _ADVICE = (
     "No finished backup was made. `argo retry WORKFLOW` tries the failed phases again (one that was stopped: with "
     "`--restart-successful --node-field-selector phase=Failed`); to start anew, submit again with another name. "
-    "Claims of failed runs: `kubectl get pvc -l threescale-backup/state=running`."
+    "Claims of failed runs: `kubectl get pvc -l threescale-backup/state=failed`."
 )
 
 
-def backup(settings: Settings) -> WorkflowTemplate:
-    """Build the WorkflowTemplate `threescale-backup`."""
+def backup(settings: Settings, rules: PruneParameters | None = None) -> WorkflowTemplate:
+    """Build the WorkflowTemplate `threescale-backup`; with rules that keep something a scheduled one ends with them."""
     asked = by_name(BackupParameters)
 
     with template.workflow_template(
@@ -58,6 +59,7 @@ def backup(settings: Settings) -> WorkflowTemplate:
         arguments=list(asked.values()),
         claim="name",
         advice=_ADVICE,
+        at_the_end=partial(prune.at_the_end, settings, rules) if rules and rules.keeps else None,
     ) as built:
         acts = f"{built.get_parameter(PLAN).value} != {PLAN_ONLY}"
         prepare = phase(

@@ -37,15 +37,6 @@ def of_one(entry: Facts, record: Facts | None, output: str) -> str:
     return "\n".join([*(f"{name:<{width}}  {fact}" for name, fact in facts.items()), "", *_of(entry, record), ""])
 
 
-def of_verdicts(verdicts: Sequence[tuple[str, bool, str]], frozen: str) -> str:
-    """What becomes of each backup, by name, and the rules that say so; with the newline at the end."""
-    width = max((len(name) for name, _, _ in verdicts), default=0)
-    lines = [f"{'keep  ' if keep else 'delete'}  {name:<{width}}  {why}" for name, keep, why in verdicts]
-    kept = sum(keep for _, keep, _ in verdicts)
-    last = f"{kept} to keep, {len(verdicts) - kept} to delete"
-    return "\n".join([*lines, f"nothing may be deleted: {frozen}" if frozen else last, ""])
-
-
 def _row(entry: Facts) -> tuple[str, ...]:
     return (
         entry["name"],

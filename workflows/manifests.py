@@ -13,7 +13,9 @@ import yaml
 from workflows import access
 from workflows.backup import backup
 from workflows.monitoring import Thresholds, monitoring
+from workflows.parameters import PruneParameters
 from workflows.phases import Settings
+from workflows.prune import prune
 from workflows.restore import restore
 from workflows.schedule import schedule, watch
 from workflows.watchdog import watchdog
@@ -46,6 +48,7 @@ def render(  # noqa: PLR0913  what is rendered only where it is asked for
     cron: str | None = None,
     timezone: str = "UTC",
     arguments: Mapping[str, str] = MappingProxyType({}),
+    rules: PruneParameters | None = None,
     *,
     watch_cron: str | None = None,
     max_age: str = "26h",
@@ -53,14 +56,16 @@ def render(  # noqa: PLR0913  what is rendered only where it is asked for
 ) -> list[Manifest]:
     """Render everything: access first, then the templates, then the schedule with its arguments where there is one.
 
-    `watch_cron` adds the watchdog, which asks for a backup of `max_age`; `thresholds` the rules for Prometheus, which
-    are of one namespace.
+    `rules` are those of retention, for `threescale-prune` and for the end of each scheduled backup. `watch_cron` adds
+    the watchdog, which asks for a backup of `max_age`; `thresholds` the rules for Prometheus, which are of one
+    namespace.
 
     Raises:
         schedule.BadScheduleError
         BadReferenceError: never in a release; the tests render every combination.
     """
-    built = [backup(settings).to_dict(), restore(settings).to_dict()]
+    kept = rules or PruneParameters()
+    built = [backup(settings, kept).to_dict(), restore(settings).to_dict(), prune(settings, kept).to_dict()]
     if cron is not None:
         built.append(schedule(settings, cron, timezone, arguments).to_dict())
     accounts = access.access(settings)
@@ -114,7 +119,8 @@ def _template(template: Manifest, templates: Mapping[str, Manifest], arguments: 
         for name, task in tasks.items():
             outputs = _outputs_before(name, tasks, templates)
             yield from (f"task {name}: {problem}" for problem in _task(task, tasks, templates))
-            yield from (f"task {name}: unknown tag {tag}" for tag in _tags(task) if tag not in known | outputs)
+            items = {"item"} if "withParam" in task else set()
+            yield from (f"task {name}: unknown tag {tag}" for tag in _tags(task) if tag not in known | outputs | items)
         every = {tag for name in tasks for tag in _outputs_of(name, tasks, templates)}
         yield from (f"unknown tag {tag}" for tag in _tags(template.get("outputs", {})) if tag not in known | every)
         return
@@ -155,6 +161,8 @@ def _task(task: Manifest, tasks: Mapping[str, Manifest], templates: Mapping[str,
         yield f"depends on no task: {sorted(strangers)}"
     elif task["name"] in _ancestors(task["name"], tasks):
         yield "depends on itself"
+    if "continueOn" in task and any("depends" in each for each in tasks.values()):
+        yield "continueOn beside depends, which Argo refuses"
     if ".Failed" in task.get("depends", "") or ".Errored" in task.get("depends", ""):
         yield "a leaf that follows a failure turns the workflow green"
 

@@ -88,19 +88,59 @@ class WatchdogParameters(Parameters):
     """The CronWorkflow that should make the backups, to tell what became of it. Empty: none is looked at."""
 
 
-def declare(model: type[Parameters]) -> list[Parameter]:
-    """Declare the model's fields as the arguments of a WorkflowTemplate."""
+class PruneParameters(Parameters):
+    """Arguments of `threescale-prune`; without a `keep-...` nothing is deleted."""
+
+    keep_last: str = Field(default="0", alias="keep-last")
+    """Keep the newest so many backups."""
+    keep_hourly: str = Field(default="0", alias="keep-hourly")
+    """Keep the newest of each of the last so many hours that have one."""
+    keep_daily: str = Field(default="0", alias="keep-daily")
+    """Of each of the last so many days that have one."""
+    keep_weekly: str = Field(default="0", alias="keep-weekly")
+    """Of so many weeks, which begin on Monday."""
+    keep_monthly: str = Field(default="0", alias="keep-monthly")
+    """Of so many months."""
+    keep_yearly: str = Field(default="0", alias="keep-yearly")
+    """Of so many years."""
+    keep_within: str = Field(default="", alias="keep-within")
+    """Keep all that are no older than the newest by more than this, such as 1y6m or 30d. Empty: no such rule."""
+    minimum_redundancy: str = Field(default="3", alias="minimum-redundancy")
+    """So many complete backups are kept in any case."""
+    max_shrink: str = Field(default="0.5", alias="max-shrink")
+    """Delete nothing when the newest backup has fewer files or bytes than the one before by more than this part."""
+    manual: Literal["no", "yes"] = "no"
+    """`yes`: the rules are for backups too that a person asked for."""
+    operators: Literal["no", "yes"] = "no"
+    """`yes`: and for those that the operator's APIManagerBackup made."""
+    failed_after: str = Field(default="3d", alias="failed-after")
+    """Delete the claims of failed runs that began so long ago, once their volume was read and holds no manifest. Empty:
+    never."""
+    timezone: str = "UTC"
+    """Whose hours, days, weeks, months and years, for instance Europe/Madrid."""
+    plan: Literal["no", "yes"] = "no"
+    """`yes`: say of each backup whether it stays or goes and by which rule, and delete nothing."""
+
+    @property
+    def keeps(self) -> list[str]:
+        """The rules that keep anything, in words."""
+        told = {name: value for name, value in self.model_dump(by_alias=True).items() if name.startswith("keep-")}
+        return [f"{name} {value}" for name, value in told.items() if value not in {"", "0"}]
+
+
+def declare(model: type[Parameters], values: Parameters | None = None) -> list[Parameter]:
+    """Declare the model's fields as the arguments of a WorkflowTemplate, with its defaults or other `values`."""
     return [
         Parameter(
             name=field.alias or name,
             description=" ".join((field.description or "").split()),
             enum=list(get_args(field.annotation)) if get_origin(field.annotation) is Literal else None,
-            **({} if field.is_required() else {"value": field.default}),
+            **({} if field.is_required() else {"value": getattr(values, name) if values else field.default}),
         )
         for name, field in model.model_fields.items()
     ]
 
 
-def by_name(model: type[Parameters]) -> dict[str, Parameter]:
+def by_name(model: type[Parameters], values: Parameters | None = None) -> dict[str, Parameter]:
     """The same, each by its name."""
-    return {str(parameter.name): parameter for parameter in declare(model)}
+    return {str(parameter.name): parameter for parameter in declare(model, values)}

@@ -117,16 +117,25 @@ def phase(  # noqa: PLR0913  what may differ between two phases, nothing else
     resources: Resources = _SMALL,
     metrics: Sequence[Counter | Gauge] = (),
     secret: str = "",
+    account: str | None = None,
+    retried: bool = True,
 ) -> Container:
     """Make a container template that runs one subcommand of the image; its last word is the template's name.
 
-    `secret`: one whose keys the phase reads as files; it may be absent, that is for the phase to say.
+    `secret`: one whose keys the phase reads as files; it may be absent, that is for the phase to say. `account`:
+    another than the workflow's. Not `retried`: its timeout ends a pod too that no node can take.
     """
     return Container(
         name=command[-1],
         image=settings.image,
         command=["python", "-m", "steps"],
-        args=[*_common(), *command, *arguments, *_paths(mounts), *(["--secret", SECRET_PATH] if secret else [])],
+        args=[
+            *_common(retried=retried),
+            *command,
+            *arguments,
+            *_paths(mounts),
+            *(["--secret", SECRET_PATH] if secret else []),
+        ],
         inputs=list(inputs),
         outputs=list(outputs),
         volumes=[
@@ -143,7 +152,8 @@ def phase(  # noqa: PLR0913  what may differ between two phases, nothing else
         timeout=timeout,
         resources=resources,
         security_context=_LOCKED,
-        retry_strategy=_RETRY,
+        retry_strategy=_RETRY if retried else None,
+        service_account_name=account,
         metrics=list(metrics) or None,
     )
 
@@ -181,6 +191,11 @@ def pod_security(settings: Settings) -> PodSecurityContext:
     )
 
 
+def anywhere() -> Affinity:
+    """Any node for the pods of a template, whatever its workflow asks for."""
+    return Affinity()
+
+
 def together() -> Affinity:
     """One node for all pods of a workflow, because the claim of a backup is ReadWriteOnce."""
     return Affinity(pod_affinity=_beside_own_pods())
@@ -202,7 +217,7 @@ def _beside_own_pods() -> PodAffinity:
     return PodAffinity(required_during_scheduling_ignored_during_execution=[term])
 
 
-def _common() -> list[str]:
+def _common(*, retried: bool) -> list[str]:
     """What every phase is told."""
     return [
         *("--namespace", f"{g.workflow.namespace:$}"),
@@ -212,8 +227,7 @@ def _common() -> list[str]:
         *("--outputs", OUTPUTS_PATH),
         *("--termination-log", TERMINATION_LOG),
         *("--request-timeout-s", "30"),
-        *("--try", f"{g.retries:$}"),
-        *("--tries", str(TRIES)),
+        *(["--try", f"{g.retries:$}", "--tries", str(TRIES)] if retried else []),
     ]
 
 

@@ -1,7 +1,8 @@
 """What all WorkflowTemplates share: who runs them, one at a time, for how long, and what is said when they fail."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from hera.expr import g
 from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
@@ -30,11 +31,14 @@ def workflow_template(  # noqa: PLR0913  what may differ between two, nothing el
     claim: str = "",
     mutex: str = MUTEX,
     tell_success: bool = True,
+    on_one_node: bool = True,
+    at_the_end: Callable[[], Mapping[str, Any]] | None = None,
 ) -> Iterator[WorkflowTemplate]:
     """Open a WorkflowTemplate; at its end the exit handler is added.
 
     `claim`: the argument that names the backup's, where there is one. Two workflows of a `mutex` never run at once.
-    `tell_success`: a notification is sent not only of failures.
+    `tell_success`: a notification is sent not only of failures. `at_the_end` makes the templates of one more task of
+    the exit handler, and says what Task is to be given.
     """
     with WorkflowTemplate(
         name=name,
@@ -47,7 +51,7 @@ def workflow_template(  # noqa: PLR0913  what may differ between two, nothing el
         arguments=list(arguments),
         service_account_name=name,
         security_context=pod_security(settings),
-        affinity=together(),
+        affinity=together() if on_one_node else None,
         synchronization=Synchronization(mutexes=[Mutex(name=mutex)]),
         active_deadline_seconds=12 * 3600,
         # A pod that has ended still keeps its claims from being deleted, System's too; so it goes. Not at once, for
@@ -59,16 +63,24 @@ def workflow_template(  # noqa: PLR0913  what may differ between two, nothing el
         yield template
         given = {"claim": claim, PLAN: PLAN if PLAN in {item.name for item in arguments} else ""}
         told = {name: template.get_parameter(argument) for name, argument in given.items() if argument}
-        _exit_handler(settings, entrypoint, told, advice, tell_success=tell_success)
+        more = at_the_end() if at_the_end else {}
+        _exit_handler(settings, entrypoint, told, advice, tell_success=tell_success, more=more)
 
 
 def _acts(*, planned: bool) -> str:
     """The condition that a workflow was no mere plan; empty where it knows no plan."""
-    return f"{getattr(g.workflow.parameters, PLAN):$} != {PLAN_ONLY}" if planned else ""
+    plan = f"{getattr(g.workflow.parameters, PLAN):$}"
+    return f"{plan} != {PLAN_ONLY} && {plan} != yes" if planned else ""
 
 
 def _exit_handler(
-    settings: Settings, operation: str, told: Mapping[str, Parameter], advice: str, *, tell_success: bool
+    settings: Settings,
+    operation: str,
+    told: Mapping[str, Parameter],
+    advice: str,
+    *,
+    tell_success: bool,
+    more: Mapping[str, Any],
 ) -> None:
     """Tell what failed and what to do next, in the evidence too; a good run pays no pod for it.
 
@@ -102,3 +114,5 @@ def _exit_handler(
             acts = [_acts(planned=PLAN in told), "" if tell_success else failed]
             claim = {name: parameter for name, parameter in told.items() if name != PLAN}
             notification.task(settings, operation, claim, advice, " && ".join(filter(None, acts)))
+        if more:
+            Task(**more)

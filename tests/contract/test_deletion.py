@@ -3,7 +3,7 @@
 import pytest
 
 from steps import errors
-from steps.installation import CONFIGMAP
+from steps.installation import CONFIGMAP, VOLUME
 
 HOLD = "example.test/hold"
 SPEC = {"wildcardDomain": "example.test"}
@@ -43,6 +43,38 @@ def test_an_object_of_another_uid_is_not_deleted(cluster):
 
     assert (answer.status, answer.reason) == (409, "Conflict")
     assert cluster.find("secrets", "another")
+
+
+def test_an_object_that_has_changed_since_is_not_deleted(cluster):
+    made = cluster.create("ConfigMap", "changed")["metadata"]
+    door = cluster.connect()
+    door.patch(CONFIGMAP, "changed", {"data": {"k": "v"}})
+
+    with pytest.raises(errors.Conflict, match="HTTP 409 Conflict"):
+        door.delete(CONFIGMAP, "changed", made["uid"], made["resourceVersion"])
+
+    assert cluster.find("configmaps", "changed")["data"] == {"k": "v"}
+
+
+def test_an_object_of_another_uid_is_left_alone_whatever_its_version(cluster):
+    version = cluster.create("ConfigMap", "successor")["metadata"]["resourceVersion"]
+
+    assert not cluster.connect().delete(CONFIGMAP, "successor", "other", version)
+    assert cluster.find("configmaps", "successor")
+
+
+def test_an_object_of_this_uid_in_this_version_is_deleted_once(cluster):
+    made = cluster.create("ConfigMap", "once")["metadata"]
+    door = cluster.connect()
+
+    told = [door.delete(CONFIGMAP, "once", made["uid"], made["resourceVersion"]) for _ in range(2)]
+
+    assert told == [True, False]
+    assert cluster.find("configmaps", "once") is None
+
+
+def test_a_volume_lies_in_no_namespace(cluster):
+    assert cluster.connect().get(VOLUME, "no-such-volume") is None
 
 
 def test_an_object_made_again_is_another_one(cluster):

@@ -9,6 +9,7 @@ from steps import errors, installation
 from steps.cluster import _BY_RIGHTS
 from steps.installation import (
     APIMANAGER,
+    APIMANAGER_BACKUP,
     CLAIM,
     CONFIGMAP,
     DEPLOYMENT,
@@ -18,10 +19,11 @@ from steps.installation import (
     ROUTE,
     SECRET,
     SYSTEM_STORAGE,
+    WORKFLOW,
 )
 from tests.contract.servers import STRANGER
 
-BACKUP, RESTORE = "threescale-backup", "threescale-restore"
+BACKUP, RESTORE, PRUNE = "threescale-backup", "threescale-restore", "threescale-prune"
 DRAWN = "drawn-at-random"
 SPEC = {"wildcardDomain": "example.test"}
 
@@ -36,6 +38,8 @@ def asked(cluster, verb, kind, name, account):
             door.list(kind)
         elif verb == "create":
             door.create(kind, cluster.object(kind.name, name, spec=SPEC))
+        elif verb == "delete":
+            door.delete(kind, name, "no-such-uid", "1")
         else:
             door.patch(kind, name, {"metadata": {"annotations": {"a": "b"}}})
     except errors.NotAllowed:
@@ -68,11 +72,20 @@ def asked(cluster, verb, kind, name, account):
         ("list", APIMANAGER, "", {BACKUP, RESTORE}),
         ("create", APIMANAGER, "any", {RESTORE}),
         ("patch", APIMANAGER, "any", set()),
-        ("get", CLAIM, "any", {BACKUP, RESTORE}),
+        ("get", CLAIM, "any", {BACKUP, RESTORE, PRUNE}),
+        ("list", CLAIM, "", {BACKUP, RESTORE, PRUNE}),
         ("create", CLAIM, "any", {BACKUP, RESTORE}),
-        ("patch", CLAIM, "any", {BACKUP}),
-        ("patch", CLAIM, SYSTEM_STORAGE, {BACKUP, RESTORE}),
-        ("list", POD, "", {BACKUP, RESTORE}),
+        ("patch", CLAIM, "any", {BACKUP, PRUNE}),
+        ("patch", CLAIM, SYSTEM_STORAGE, {BACKUP, RESTORE, PRUNE}),
+        ("delete", CLAIM, "any", {PRUNE}),
+        ("delete", SECRET, "zync", set()),
+        ("delete", APIMANAGER, "any", set()),
+        ("list", WORKFLOW, "", {PRUNE}),
+        ("create", WORKFLOW, "any", set()),
+        ("delete", WORKFLOW, "any", set()),
+        ("get", APIMANAGER_BACKUP, "any", {RESTORE, PRUNE}),
+        ("list", POD, "", {BACKUP, RESTORE, PRUNE}),
+        ("delete", POD, "any", set()),
         ("get", POD, "any", set()),
         ("create", POD, "any", set()),
         ("list", DEPLOYMENT, "", {RESTORE}),
@@ -80,12 +93,12 @@ def asked(cluster, verb, kind, name, account):
         ("get", DEPLOYMENT, "other", set()),
         ("list", DEPLOYMENT_CONFIG, "", {RESTORE}),
         ("list", ROUTE, "", {BACKUP, RESTORE}),
-        ("list", EVENT, "", {BACKUP, RESTORE}),
+        ("list", EVENT, "", {BACKUP, RESTORE, PRUNE}),
     ],
     ids=lambda value: value.resource if isinstance(value, tuple) else value if isinstance(value, str) else "",
 )
 def test_the_rendered_roles_allow_what_the_phases_do_and_no_more(cluster, verb, kind, name, may):
-    allowed = {account for account in (BACKUP, RESTORE, STRANGER) if asked(cluster, verb, kind, name, account)}
+    allowed = {account for account in (BACKUP, RESTORE, PRUNE, STRANGER) if asked(cluster, verb, kind, name, account)}
 
     assert allowed == may
 

@@ -417,3 +417,26 @@ def test_times_are_written_as_kubernetes_does():
     moment = datetime(2026, 1, 2, 5, 4, 5, tzinfo=timezone(timedelta(hours=2)))
 
     assert claims.utc(moment) == "2026-01-02T03:04:05Z"
+
+
+class TestGiveUp:
+    def test_a_run_that_failed_says_so_on_its_claim(self, empty):
+        door = empty.connect("threescale-backup")
+        claims.create_backup(door, WANTED, APIMANAGER, ME)
+
+        claims.give_up(door, "nightly", ME)
+
+        assert marks.label(empty.get("persistentvolumeclaims", "nightly"), marks.STATE) == "failed"
+
+    def test_but_neither_on_another_s_nor_on_one_that_is_complete_nor_where_there_is_none(self, empty, backup_volume):
+        door = empty.connect("threescale-backup")
+        claims.give_up(door, "nightly", ME)
+        created = claims.create_backup(door, WANTED, APIMANAGER, ME)
+        claims.give_up(door, "nightly", claims.Workflow("another", "another"))
+        running = empty.get("persistentvolumeclaims", "nightly")
+        opened = backup.open_at(backup_volume)
+        claims.complete(door, created, opened.manifest, opened.digest)
+        claims.give_up(door, "nightly", claims.Workflow(opened.manifest.workflow, opened.manifest.workflow_uid))
+
+        assert marks.label(running, marks.STATE) == "running"
+        assert marks.label(empty.get("persistentvolumeclaims", "nightly"), marks.STATE) == "complete"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from steps import errors
 from steps.catalogue import Entry, Proof, State
-from steps.retention import PERIODS, Duration, Rules, decide
+from steps.retention import PERIODS, Duration, Rules, decide, zone
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MADRID = ZoneInfo("Europe/Madrid")
@@ -38,12 +38,22 @@ def why(decision, name):
 
 @pytest.mark.lesson(17)
 class TestAsRestic:
-    """The examples of restic's documentation, "Removing snapshots according to a policy"."""
+    """The examples of restic's documentation, doc/060_forget.rst, "Removing snapshots according to a policy"."""
 
     def test_sundays_for_twelve_weeks_keep_the_last_four_for_four_days(self):
-        sundays = nights(12, timedelta(weeks=1), newest=datetime(2026, 11, 15, 2, tzinfo=UTC))
+        sundays = nights(12, timedelta(weeks=1), newest=datetime(2019, 11, 17, 11, tzinfo=UTC))
 
-        assert len(kept(decide(sundays, Rules(periods={"daily": 4}), NOW))) == 4
+        decision = decide(sundays, Rules(periods={"daily": 4}), NOW)
+
+        days = [each.entry.started.date().isoformat() for each in decision.verdicts if each.keep]
+        assert days == ["2019-11-17", "2019-11-10", "2019-11-03", "2019-10-27"]
+        assert [entry.started.date().isoformat() for entry in decision.to_delete] == [
+            *("2019-09-01", "2019-09-08", "2019-09-15", "2019-09-22"),
+            *("2019-09-29", "2019-10-06", "2019-10-13", "2019-10-20"),
+        ]
+
+    def test_an_empty_policy_removes_nothing(self):
+        assert decide(nights(9), Rules(last=0), NOW).to_delete == []
 
     def test_a_hundred_years_of_nights(self):
         every = nights(36525, newest=datetime(2014, 12, 31, 2, tzinfo=UTC))
@@ -269,6 +279,80 @@ def test_the_oldest_goes_first():
     ]
 
 
+class TestOfFailedRuns:
+    RULES = Rules(last=1, minimum_redundancy=1, failed_after=Duration.read("3d", "failed-after"))
+
+    def verdict(self, **change):
+        every = nights(9)
+        facts = {"state": State.FAILED, "volume": "pv", "capacity": "1Gi", "why": "gone"}
+        every[4] = replace(every[4], **{**facts, **change})
+        decision = decide(every, self.RULES, NOW)
+        (found,) = (each for each in decision.verdicts if each.entry.name == "night-4")
+        assert (found.entry in decision.to_delete) == (not found.keep and not found.unread)
+        assert (found.entry in decision.to_read) == found.unread
+        return found.keep, found.unread, found.why
+
+    def test_one_with_a_volume_goes_only_once_that_was_read(self):
+        why = "its run failed longer ago than failed-after, unless its volume holds a manifest"
+
+        assert self.verdict() == (False, True, why)
+
+    def test_one_that_never_had_a_volume_goes(self):
+        why = "its run failed longer ago than failed-after and never had a volume"
+
+        assert self.verdict(volume="", capacity="") == (False, False, why)
+
+    def test_whoever_asked_for_the_run(self):
+        assert self.verdict(schedule="")[0] is False
+
+    @pytest.mark.parametrize(
+        ("change", "why"),
+        [
+            ({"started": NOW - timedelta(days=3)}, "failed: gone"),
+            ({"created": NOW - timedelta(days=2)}, "failed: gone"),
+            ({"pinned": True}, "pinned"),
+            ({"going": True}, "somebody has deleted it"),
+            ({"damaged": Proof(NOW, "v")}, "damaged, yours to look at"),
+            ({"state": State.RUNNING, "why": ""}, "running"),
+            ({"state": State.UNKNOWN, "why": "copied"}, "unknown: copied"),
+            ({"maker": "3scale-operator", "schedule": ""}, "failed: gone, made by the operator"),
+            ({"capacity": ""}, "failed, and not bound to the volume that it names, pv"),
+        ],
+    )
+    def test_but_not(self, change, why):
+        assert self.verdict(**change) == (True, False, why)
+
+    def test_none_goes_unless_that_was_asked_for(self):
+        every = nights(9)
+        every[8] = replace(every[8], state=State.FAILED, volume="pv", capacity="1Gi")
+
+        assert "night-8" in kept(decide(every, Rules(last=1), NOW))
+
+    @pytest.mark.lesson(8)
+    def test_nothing_at_all_after_a_run_that_failed(self):
+        every = [replace(entry, state=State.FAILED, volume="pv", capacity="1Gi") for entry in nights(9)]
+
+        decision = decide(every, self.RULES, NOW)
+
+        assert (decision.to_read, decision.to_delete) == ([], [])
+        assert decision.frozen == "the newest run failed: night-0"
+
+    def test_the_sum_says_how_many_go_only_once_they_were_read(self):
+        every = nights(3)
+        every[2] = replace(every[2], state=State.FAILED, started=NOW - timedelta(days=9), volume="pv", capacity="1Gi")
+        every[2] = replace(every[2], created=NOW - timedelta(days=9))
+
+        assert (
+            decide(every, self.RULES, NOW).text()[-1] == "1 to keep, 2 to delete, 1 of them once their volume was read"
+        )
+
+
+@pytest.mark.parametrize("name", ["Madrid", "Europe", "../etc/passwd", "/etc/localtime", "", "Europe/Madrid\0"])
+def test_what_is_no_time_zone_is_refused(name):
+    with pytest.raises(errors.BadTimezone, match="Europe/Madrid or UTC"):
+        zone(name)
+
+
 MOMENTS = st.datetimes(datetime(2024, 1, 1), datetime(2026, 12, 31), timezones=st.just(UTC))
 PROOFS = st.none() | st.builds(Proof, MOMENTS, st.just("w"))
 CATALOGUES = st.lists(
@@ -282,6 +366,7 @@ CATALOGUES = st.lists(
         st.sampled_from([None, None, None, Proof(NOW, "w")]),
         st.integers(-90, 90),
         st.integers(8, 12),
+        st.booleans(),
     ),
     max_size=25,
 ).map(
@@ -297,19 +382,27 @@ CATALOGUES = st.lists(
             damaged=damaged,
             created=started + timedelta(minutes=late),
             files=files,
+            volume="pv" if bound else "",
+            capacity="1Gi" if bound else "",
         )
-        for number, (started, state, pinned, schedule, verified, proven, damaged, late, files) in enumerate(rows)
+        for number, (started, state, pinned, schedule, verified, proven, damaged, late, files, bound) in enumerate(rows)
     ]
 )
 RULES = st.builds(
-    lambda last, periods, redundancy, manual, zone: Rules(
-        last=last, periods=periods, minimum_redundancy=redundancy, manual=manual, timezone=ZoneInfo(zone)
+    lambda last, periods, redundancy, manual, zone, failed_after: Rules(
+        last=last,
+        periods=periods,
+        minimum_redundancy=redundancy,
+        manual=manual,
+        timezone=ZoneInfo(zone),
+        failed_after=failed_after,
     ),
     st.integers(0, 4),
     st.fixed_dictionaries(dict.fromkeys(PERIODS, st.integers(0, 4))),
     st.integers(0, 4),
     st.booleans(),
     st.sampled_from(["UTC", "Europe/Madrid", "America/Sao_Paulo", "Pacific/Apia"]),
+    st.sampled_from([None, Duration.read("3d", "failed-after")]),
 )
 
 
@@ -336,13 +429,16 @@ def test_what_must_never_go_never_goes(every, rules):
         key=lambda e: (e.started, e.created, e.name),
         reverse=True,
     )
-    never = {e.name for e in every if e.pinned or e.state is not State.COMPLETE or e.damaged}
-    never |= {e.name for e in every if not e.schedule and not rules.manual}
+    never = {e.name for e in every if e.pinned or e.damaged or e.state in {State.RUNNING, State.UNKNOWN}}
+    never |= {e.name for e in every if e.state is State.FAILED and (e.volume or not rules.failed_after)}
+    never |= {e.name for e in every if e.state is State.COMPLETE and not e.schedule and not rules.manual}
     never |= {e.name for e in good[:1]} | {max(good, key=lambda e: e.created).name for _ in good[:1]}
     for shown in ([e for e in good if e.verified], [e for e in good if e.proven]):
         never |= {e.name for e in shown[:1]}
     assert not gone & never
     assert not gone & by_model(good, rules)
+    assert not {e.name for e in decision.to_read} & {e.name for e in every if e.state is not State.FAILED or e.pinned}
+    gone &= {e.name for e in good}
     assert len(good) - len(gone) >= min(rules.minimum_redundancy, len(good))
     if not decision.frozen and len(good) - len(gone) > rules.minimum_redundancy:
         assert gone == {e.name for e in good} - never - by_model(good, rules)

@@ -28,14 +28,18 @@ def test_argos_executor_may_report(role: str) -> None:
     assert {("create", "workflowtaskresults", False), ("patch", "workflowtaskresults", False)} <= set(grants(role))
 
 
-UPDATED = {"threescale-backup": set(), "threescale-restore": {("secrets", True), ("configmaps", True)}}
+PRUNE = "threescale-prune"
+UPDATED = {"threescale-backup": set(), "threescale-restore": {("secrets", True), ("configmaps", True)}, PRUNE: set()}
+DELETED = {"threescale-backup": set(), "threescale-restore": set(), PRUNE: {"persistentvolumeclaims"}}
+READERS = [role for role in ROLES if role != PRUNE]
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_nobody_may_delete_or_read_secrets_without_naming_them(role: str) -> None:
+def test_only_retention_deletes_and_nobody_reads_secrets_without_naming_them(role: str) -> None:
     given = set(grants(role))
 
-    assert not any(verb in {"delete", "deletecollection", "*"} for verb, _, _ in given)
+    assert {resource for verb, resource, _ in given if verb == "delete"} == DELETED[role]
+    assert not any(verb in {"deletecollection", "*"} for verb, _, _ in given)
     assert not {(resource, named) for verb, resource, named in given if verb == "update"} - UPDATED[role]
     assert not {("get", "secrets", False), ("list", "secrets", False), ("list", "secrets", True)} & given
 
@@ -48,7 +52,7 @@ def readable(settings: Settings, role: str, resource: str) -> list[str] | None:
     return names
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", READERS)
 def test_what_an_apimanager_names_may_be_read_beside_what_always_may(role: str) -> None:
     settings = SETTINGS.model_copy(update={"secrets": ("my-tls", "zync"), "configmaps": ("mine",)})
 
@@ -58,7 +62,7 @@ def test_what_an_apimanager_names_may_be_read_beside_what_always_may(role: str) 
         assert after == sorted({*before, *more})
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", READERS)
 def test_every_secret_may_be_read_only_where_that_was_chosen(role: str) -> None:
     assert readable(SETTINGS.model_copy(update={"all_secrets": True}), role, "secrets") is None
     assert readable(SETTINGS.model_copy(update={"all_secrets": True}), role, "configmaps") is not None
@@ -78,6 +82,14 @@ def test_a_backup_writes_nothing_but_claims_and_its_evidence() -> None:
         ("persistentvolumeclaims",),
         ("configmaps", "threescale-backup-results"),
     }
+
+
+def test_retention_reads_no_secret_and_creates_nothing() -> None:
+    given = set(grants(PRUNE))
+
+    assert not {resource for _, resource, _ in given} & {"secrets", "configmaps"}
+    assert {resource for verb, resource, _ in given if verb in {"create", "update"}} == {"workflowtaskresults"}
+    assert patched(PRUNE) == {("workflowtaskresults",), ("persistentvolumeclaims",)}
 
 
 def test_a_restore_changes_no_object_but_the_claim_of_system_and_its_evidence() -> None:
@@ -104,6 +116,6 @@ def test_each_workflow_has_an_account_a_role_and_a_binding_of_its_own() -> None:
 
     assert kinds == [
         (kind, name)
-        for name in ("threescale-backup", "threescale-restore")
+        for name in ("threescale-backup", "threescale-restore", PRUNE)
         for kind in ("ServiceAccount", "Role", "RoleBinding")
     ]

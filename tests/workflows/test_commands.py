@@ -9,7 +9,7 @@ import yaml
 from click.testing import CliRunner
 
 from workflows.__main__ import main, plan_backup
-from workflows.parameters import BackupParameters
+from workflows.parameters import BackupParameters, PruneParameters, declare
 from workflows.rehearsal import threescale_objects
 
 IMAGE = "registry.example.com/steps:1"
@@ -69,12 +69,53 @@ def test_a_file_without_an_apimanager_is_refused_in_one_sentence(text: str) -> N
     assert "<stdin>: no APIManager is in it" in err
 
 
-def test_a_schedule_says_that_nothing_is_deleted_yet() -> None:
+def test_a_schedule_without_a_rule_says_that_nothing_is_deleted() -> None:
     code, out, err = run("manifests", "--image", IMAGE, "--schedule", "0 2 * * *")
 
     assert code == 0
     assert [m["kind"] for m in yaml.safe_load_all(out)][-1] == "CronWorkflow"
+    assert err.startswith("No rule says what to keep, so nothing is deleted and each night adds a claim")
     assert "kubectl delete pvc" in err
+
+
+def arguments_of(out: str, template: str) -> dict[str, str]:
+    manifests = [
+        m for m in yaml.safe_load_all(out) if m["kind"] == "WorkflowTemplate" and m["metadata"]["name"] == template
+    ]
+    return {item["name"]: item.get("value", "") for item in manifests[0]["spec"]["arguments"]["parameters"]}
+
+
+def test_the_rules_of_a_schedule_are_those_of_the_template_too() -> None:
+    given = [
+        "--keep-daily",
+        "7",
+        "--keep-within",
+        "1m",
+        "--manual",
+        "--failed-after",
+        "1w",
+        "--timezone",
+        "Europe/Madrid",
+    ]
+    code, out, err = run("manifests", "--image", IMAGE, "--schedule", "0 2 * * *", *given)
+
+    told = arguments_of(out, "threescale-prune")
+    assert code == 0
+    assert err == "Each night ends with retention: keep-daily 7, keep-within 1m. What goes is deleted.\n"
+    assert {name: told[name] for name in ("keep-daily", "keep-within", "manual", "failed-after", "timezone")} == {
+        "keep-daily": "7",
+        "keep-within": "1m",
+        "manual": "yes",
+        "failed-after": "1w",
+        "timezone": "Europe/Madrid",
+    }
+    assert (told["keep-last"], told["minimum-redundancy"], told["max-shrink"]) == ("0", "3", "0.5")
+
+
+def test_what_the_command_leaves_unsaid_is_what_the_template_would_say() -> None:
+    told = arguments_of(run("manifests", "--image", IMAGE)[1], "threescale-prune")
+
+    assert told == {item.name: item.value for item in declare(PruneParameters)}
 
 
 def test_each_night_s_backup_has_the_arguments_that_were_given() -> None:
@@ -102,6 +143,9 @@ def test_each_night_s_backup_has_the_arguments_that_were_given() -> None:
         (["--schedule", "0 2 * * *", "--argument", "workers=2", "--argument", "workers=4"], "given twice"),
         (["--argument", "storage-request=20Gi"], "say --schedule too"),
         (["--schedule", "2 * * *"], "five fields"),
+        (["--keep-within", "7"], "'7' is no duration for --keep-within"),
+        (["--failed-after", "soon"], "'soon' is no duration for --failed-after"),
+        (["--timezone", "Madrid"], "'Madrid' is no time zone"),
         (["--schedule", "0 2 * * *", "--timezone", "Mars/Olympus"], "Mars/Olympus"),
     ],
 )

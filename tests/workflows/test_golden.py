@@ -9,6 +9,7 @@ import yaml
 
 from workflows.manifests import file_name, render, to_yaml
 from workflows.monitoring import Thresholds
+from workflows.parameters import PruneParameters
 from workflows.phases import Settings
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -17,6 +18,8 @@ IMAGE = "registry.example.com/threescale-backup@sha256:" + "0" * 64
 NOTIFIED = "backup-notification"
 
 PLAIN = render(Settings(image=IMAGE), cron="0 2 * * *", timezone="Europe/Madrid")
+RULES = PruneParameters.model_validate({"keep-daily": "7", "keep-weekly": "4", "timezone": "Europe/Madrid"})
+WITH_RULES = render(Settings(image=IMAGE), rules=RULES)
 WITH_USERS = render(Settings(image=IMAGE, namespace="api", fs_group=2000, run_as_user=1234))
 ALARM = render(
     Settings(image=IMAGE, namespace="api", notify_secret=NOTIFIED, notify_form="slack"),
@@ -33,6 +36,11 @@ CASES += [
     (f"alarm-{file_name(manifest)}", manifest)
     for manifest in ALARM
     if manifest["metadata"]["name"] in OF_ALARM or manifest["kind"] == "PrometheusRule"
+]
+CASES += [
+    (f"with-rules-{file_name(manifest)}", manifest)
+    for manifest in WITH_RULES
+    if manifest["kind"] == "WorkflowTemplate" and manifest["metadata"]["name"] != "threescale-restore"
 ]
 
 

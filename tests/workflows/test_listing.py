@@ -52,6 +52,7 @@ def test_a_failed_backup_is_described_with_its_record(installed: Any) -> None:
     stranger.write_text("somebody's")
     workflow = installed.backup(name="nightly")
     assert workflow.phase == "Failed"
+    assert marks.label(installed.get("persistentvolumeclaims", "nightly"), marks.STATE) == marks.FAILED
 
     code, out, _ = ask(installed, "describe", "nightly")
 
@@ -135,7 +136,7 @@ def test_retention_says_of_each_backup_what_it_would_do_and_why_and_deletes_noth
     code, lines, _ = prune(empty, "--keep-daily", "2", "--keep-within", "3d", "--minimum-redundancy", "1")
 
     assert code == 0
-    assert [line.split()[:2] for line in lines[:-1]] == [
+    assert [line.split()[:2] for line in lines[:7]] == [
         ["keep", "night-7"],
         ["keep", "night-6"],
         ["keep", "night-5"],
@@ -145,8 +146,11 @@ def test_retention_says_of_each_backup_what_it_would_do_and_why_and_deletes_noth
         ["keep", "night-1"],
     ]
     assert lines[0].endswith("daily, within, the newest, the newest to the API server")
-    assert lines[-2].endswith("pinned")
-    assert lines[-1] == "5 to keep, 2 to delete"
+    assert lines[6].endswith("pinned")
+    assert lines[7:] == [
+        "5 to keep, 2 to delete",
+        "reclaim policy unknown: what becomes of the data can't be said: night-2, night-3",
+    ]
     assert empty.kubernetes.writes() == []
 
 

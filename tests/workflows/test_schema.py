@@ -15,7 +15,7 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 CRDS = Path(__file__).parents[3] / "shared" / "crds" / "argo-4.1.2"  # kept beside a checkout, never in it
 KINDS = {"WorkflowTemplate": "workflowtemplates", "CronWorkflow": "cronworkflows", "Workflow": "workflows"}
 ARGO = sorted(path for path in GOLDEN.iterdir() if path.name.partition("-")[0] in {"workflowtemplate", "cronworkflow"})
-ARGO += sorted(GOLDEN.glob("with-users-workflowtemplate-*"))
+ARGO += sorted(GOLDEN.glob("with-*-workflowtemplate-*"))
 ARGO += sorted([*GOLDEN.glob("alarm-workflowtemplate-*"), *GOLDEN.glob("alarm-cronworkflow-*")])
 
 # A process of its own, because the models must be closed before they are imported for the first time.

@@ -233,8 +233,9 @@ class Api:
     def _delete(self, kind: Kind, path: Path, call: Call) -> Answer:
         dry_run = _dry_run("Delete", call)
         options = call.json("couldn't get version/kind; json parse error") if call.body else {}
-        uid = (options.get("preconditions") or {}).get("uid")
-        obj = self._store.delete(kind, path.namespace, path.name, uid, dry_run=dry_run)
+        asked = options.get("preconditions") or {}
+        uid, version = asked.get("uid"), asked.get("resourceVersion")
+        obj = self._store.delete(kind, path.namespace, path.name, uid, version, dry_run=dry_run)
         if obj["metadata"].get("finalizers"):
             return Answer(200, obj)
         details = {"name": path.name, "group": kind.group, "kind": kind.resource, "uid": obj["metadata"]["uid"]}

@@ -68,6 +68,7 @@ TASK: Final = {
     "continueOn": {"error", "failed"},
     "when": ANYTHING,
     "arguments": {"parameters": {"name", "value"}},
+    "withParam": ANYTHING,
 }
 TEMPLATE: Final = {
     "name": ANYTHING,
@@ -142,8 +143,17 @@ def _check_kind(template: dict[str, Any]) -> None:
         raise errors.UnknownField(owner, "of its kind: exactly one of container, dag and suspend is played")
     if kinds != ["container"] and (misplaced := [name for name in ONLY_WITH_CONTAINER if name in template]):
         raise errors.UnknownField(owner, f"{misplaced[0]} of a {kinds[0]}")
+    if "dag" in template:
+        _check_goes_on(template["dag"]["tasks"], owner)
     if "container" in template and not template["container"].get("command"):
         raise errors.NoCommand(template["name"])
+
+
+def _check_goes_on(tasks: list[dict[str, Any]], owner: str) -> None:
+    """Refuse `continueOn` beside `depends`, as Argo does."""
+    for name in [task["name"] for task in tasks if "continueOn" in task]:
+        if any("depends" in task for task in tasks):
+            raise errors.UnknownField(owner, f"continueOn of task {name}, beside depends")
 
 
 def _check(value: Any, known: Any, owner: str, path: str) -> None:

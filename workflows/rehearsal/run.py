@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
-from workflows.rehearsal import dag, errors, expressions, nodes, scope, tags
+from workflows.rehearsal import dag, errors, expressions, fan_out, nodes, scope, tags
+from workflows.rehearsal.fan_out import Item
 from workflows.rehearsal.limits import Limit
 from workflows.rehearsal.metrics import Exporter
 from workflows.rehearsal.nodes import Node
@@ -20,7 +22,7 @@ from workflows.rehearsal.scope import NotStarted, Scope, Subject
 from workflows.rehearsal.tries import Tries
 
 FAST: Final = "template has failed or errored children and failFast enabled"
-_TASK_TAGS: Final = ("tasks.", "tasks[")
+_TASK_TAGS: Final = ("tasks.", "tasks[", fan_out.TAG)
 _LATER: Final = ("templates", "arguments", "metrics")
 _KEPT_PHASES: Final = ("Succeeded", "Skipped", "Omitted")
 
@@ -144,7 +146,7 @@ class Run:
                 if not (template.get("failFast") and broken):
                     for name in [name for name, task in waiting.items() if set(dag.parents(task)) <= ended.keys()]:
                         task = _Task(waiting.pop(name), node, tasks, dict(ended))
-                        running[pool.submit(self._guarded, task)] = name
+                        running[pool.submit(self._guarded, partial(self._task, task))] = name
                 elif not running:
                     return ended
                 if not running:
@@ -153,10 +155,10 @@ class Run:
                     ended[running.pop(future)] = future.result()
         return ended
 
-    def _guarded(self, task: "_Task") -> Node:
+    def _guarded(self, start: Callable[[], Node]) -> Node:
         """Stop the whole run when the rehearsal itself can't go on."""
         try:
-            return self._task(task)
+            return start()
         except BaseException:
             self._limit.stop("the rehearsal can't go on")
             raise
@@ -169,13 +171,52 @@ class Run:
             if not dag.may_start(task.task, task.tasks, task.ended):
                 return self.record(replace(node, phase="Omitted", message="omitted: depends condition not met"))
             values = self._task_values(task)
-            asked = tags.substitute(task.task.get("when", ""), values, task.where)
-            if asked and not _runs(asked):
-                return self.record(replace(node, phase="Skipped", message=f"when '{asked}' evaluated false"))
-            arguments = scope.arguments(task.task, values, task.where)
+            if "withParam" in task.task:
+                return self._group(task, node, values)
+            return self._start(task, node, values)
+        except (NotStarted, tags.Absent, expressions.Unreadable, fan_out.NoList) as error:
+            return self.record(replace(node, phase="Error", message=str(error)))
+
+    def _start(self, task: "_Task", node: Node, values: scope.Values) -> Node:
+        """Run a task, or that of an item, unless its `when` says no."""
+        asked = tags.substitute(task.task.get("when", ""), values, task.where)
+        if asked and not _runs(asked):
+            return self.record(replace(node, phase="Skipped", message=f"when '{asked}' evaluated false"))
+        arguments = scope.arguments(task.task, values, task.where)
+        return self._execute(task.template, task.path, task.name, arguments)
+
+    # --- a task for each item of a list ---
+
+    def _group(self, task: "_Task", node: Node, values: scope.Values) -> Node:
+        """Run a task for each item, side by side; one that fails leaves the others alone and fails the group."""
+        items = self._items(task, values)
+        if not items:
+            return self.record(replace(node, phase="Skipped", message=fan_out.NONE))
+        node = self.record(replace(node, phase="Running"))
+        with ThreadPoolExecutor(len(items)) as pool:
+            started = [pool.submit(self._guarded, partial(self._of_item, task, item, values)) for item in items]
+        broken = [phase for future in started if (phase := future.result().phase) in nodes.BROKEN]
+        return self.record(replace(node, phase=broken[-1] if broken else "Succeeded"))
+
+    def _items(self, task: "_Task", values: scope.Values) -> list[Item]:
+        """Read the list; one that can't be known yet is empty where `when` says no, whatever the items are."""
+        asked = tags.substitute(task.task.get("when", ""), values, task.where, later=(fan_out.TAG,))
+        if asked and "{{" not in asked and not _runs(asked):
+            try:
+                return fan_out.items(task.name, task.task["withParam"], task.where)
+            except fan_out.NoList:
+                return []
+        return fan_out.items(task.name, tags.substitute(task.task["withParam"], values, task.where), task.where)
+
+    def _of_item(self, group: "_Task", item: Item, values: scope.Values) -> Node:
+        task = replace(group, task={**group.task, "name": item.name})
+        if kept := self._reuse(task):
+            return kept
+        node = Node(name=task.name, path=task.path, template=task.template, started_s=self.now_s())
+        try:
+            return self._start(task, node, values | item.values)
         except (NotStarted, tags.Absent, expressions.Unreadable) as error:
             return self.record(replace(node, phase="Error", message=str(error)))
-        return self._execute(task.template, task.path, task.name, arguments)
 
     def _task_values(self, task: "_Task") -> dict[str, str | None]:
         values = self._scope.values()
@@ -207,7 +248,7 @@ class Run:
         if kept is None or kept.phase not in _KEPT_PHASES:
             return None
         for path, node in self._subject.kept.items():
-            if path == task.path or path.startswith(f"{task.path}."):
+            if path == task.path or path.startswith((f"{task.path}.", f"{task.path}(")):
                 self._reused.add(path)
                 self._scope.publish(node, self._template(node.template))
                 self.record(replace(node, started_s=self.now_s(), duration_s=0.0), ended=True)

@@ -108,14 +108,23 @@ class Store:
         """Merge a patch into an object, its status included."""
         return self.change(kind, namespace, name, lambda old: merge_objects(old, patch))
 
-    def delete(self, kind: Kind, namespace: str, name: str, uid: str | None = None, *, dry_run: bool = False) -> Object:
+    def delete(
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        uid: str | None = None,
+        version: str | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> Object:
         """Delete an object, or mark it when finalizers hold it; return what is left of it, or would be."""
         with self._lock:
             obj = self._need(kind, namespace, name)
-            if uid and uid != obj["metadata"]["uid"]:
-                have = obj["metadata"]["uid"]
-                why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {have}"
-                raise refusals.conflict(kind, name, why)
+            for field, said, asked in (("uid", "UID", uid), ("resourceVersion", "ResourceVersion", version)):
+                if asked and asked != (have := obj["metadata"][field]):
+                    why = f"Precondition failed: {said} in precondition: {asked}, {said} in object meta: {have}"
+                    raise refusals.conflict(kind, name, why)
             obj = copied(obj)
             if "deletionTimestamp" in obj["metadata"]:
                 return obj

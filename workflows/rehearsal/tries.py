@@ -101,7 +101,7 @@ class Tries:
             template=template,
             volumes=(*spec.get("volumes", []), *template.get("volumes", [])),
             service_account=account,
-            pod_fields={key: value for key in _OF_THE_POD if (value := template.get(key) or spec.get(key))},
+            pod_fields={key: value for key in _OF_THE_POD if (value := template.get(key, spec.get(key)))},
             timeout_s=timeout_s,
             # The controller looks at these for the node of the template: with retries that one is never Pending.
             pending_timeout_s=min(pending_s) if pending_s and not node.retried else None,

@@ -45,7 +45,7 @@ def test_a_backup_that_was_stopped_is_completed_by_a_retry(live: Stage, argo: Ar
     assert [node.message[: len(INTERRUPTED)] for node in stopped.tries("file-storage")] == [INTERRUPTED]
     assert stopped.tries("seal") == []
     assert "No finished backup was made" in stopped.node("report").outputs["report"]
-    assert (state(live, "nightly"), left.manifest) == (marks.RUNNING, None)
+    assert (state(live, "nightly"), left.manifest) == (marks.FAILED, None)
     assert "zz-large" not in left.tree
 
     argo.retry(name)

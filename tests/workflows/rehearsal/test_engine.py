@@ -1030,3 +1030,173 @@ def test_a_workflow_has_the_labels_that_its_template_gives(argo):
     argo.apply(workflow(phase("main"), workflowMetadata={"labels": {"made-by": "template"}}))
 
     assert argo.submit("backup").metadata["labels"]["made-by"] == "template"
+
+
+# --- a task for each item of a list ---
+
+ECHO = TMP + "(tmp / 'out').write_text(sys.argv[2])"
+FAIL_ON_B = TMP + "sys.exit(sys.argv[2] == 'b')"
+
+
+def each(name, source, *, when="", **arguments):
+    """A task that runs for each item of the list that an output of `first` holds."""
+    return {**task(name, "first", template="part", when=when, **arguments), "withParam": source}
+
+
+def fan(argo, listed, *, script=ECHO, when="", after=(), **more):
+    first = phase("first", TMP + "(tmp / 'out').write_text(sys.argv[2])", args=[listed], outputs=OUT)
+    part = phase(
+        "part", script, inputs=["x"], args=["{{inputs.parameters.x}}"], outputs={"out": {"default": ""}}, **more
+    )
+    tasks = [task("first"), each("many", "{{tasks.first.outputs.parameters.out}}", when=when, x="{{item}}"), *after]
+    last = phase("last", "")
+    return run(argo, dag("main", *tasks, failFast=False), first, part, last)
+
+
+def test_a_task_with_a_list_runs_once_for_each_item_and_its_nodes_are_named_after_them(argo):
+    done = fan(argo, '["a", "b (c)", 3, true]')
+
+    assert phases(done) == {
+        "first": "Succeeded",
+        "many": "Succeeded",
+        **dict.fromkeys(["many(0:a)", "many(1:b c)", "many(2:3)", "many(3:true)"], "Succeeded"),
+    }
+    assert [done.node(name).outputs["out"] for name in ("many(0:a)", "many(1:b c)", "many(2:3)")] == ["a", "b (c)", "3"]
+    assert done.node("many(0:a)").path == f"{done.name}.many(0:a)"
+
+
+def test_an_item_that_is_a_map_has_a_tag_for_each_key(argo):
+    first = phase("first", WRITE, args=['[{"uid": "u", "claim": "c"}]'], outputs=OUT)
+    part = phase("part", ECHO, inputs=["x"], args=["{{inputs.parameters.x}}"], outputs=OUT)
+    source = "{{tasks.first.outputs.parameters.out}}"
+    done = run(argo, dag("main", task("first"), each("many", source, x="{{item.claim}}/{{item.uid}}")), first, part)
+
+    assert done.node("many(0:claim:c,uid:u)").outputs == {"out": "c/u"}
+
+
+@pytest.mark.parametrize("listed", ["[]", "null"])
+def test_an_empty_list_skips_the_task(argo, listed):
+    done = fan(argo, listed, after=[task("last", "many")])
+
+    assert phases(done) == {"first": "Succeeded", "many": "Skipped", "last": "Succeeded"}
+    assert done.node("many").message == "Skipped, empty params"
+
+
+@pytest.mark.parametrize("listed", ["", "a", '{"a": 1}'])
+def test_what_is_no_list_is_an_error_of_the_node(argo, listed):
+    done = fan(argo, listed)
+
+    assert phases(done) == {"first": "Succeeded", "many": "Error"}
+    assert done.node("many").message.startswith("withParam value could not be parsed as a JSON list: ")
+    assert done.phase == "Error"
+
+
+def test_a_task_with_a_list_that_its_when_skips_asks_for_no_list(argo):
+    done = fan(argo, "no list", when="a == b")
+
+    assert done.node("many").message == "Skipped, empty params"
+    assert done.phase == "Succeeded"
+
+
+def test_a_when_may_ask_for_the_item(argo):
+    done = fan(argo, '["a", "b"]', when="{{item}} == b")
+
+    assert phases(done) == {"first": "Succeeded", "many": "Succeeded", "many(0:a)": "Skipped", "many(1:b)": "Succeeded"}
+
+
+def test_an_item_that_fails_leaves_the_others_alone_and_fails_the_task(argo):
+    done = fan(argo, '["a", "b", "c"]', script=FAIL_ON_B, after=[task("last", "many")])
+
+    assert phases(done) == {
+        "first": "Succeeded",
+        "many": "Failed",
+        "many(0:a)": "Succeeded",
+        "many(1:b)": "Failed",
+        "many(2:c)": "Succeeded",
+        "last": "Omitted",
+    }
+    assert done.phase == "Failed"
+
+
+def test_an_item_whose_claim_can_not_be_mounted_ends_by_its_timeout_and_the_others_go_on(argo, cluster):
+    cluster.apply(claim("b"))
+    volume = {"name": "v", "persistentVolumeClaim": {"claimName": "{{inputs.parameters.x}}"}}
+    done = fan(argo, '["a", "b"]', volumes=[volume], timeout="600s")
+
+    assert phases(done) == {
+        "first": "Succeeded",
+        "many": "Failed",
+        "many(0:a)": "Failed",
+        "many(1:b)": "Succeeded",
+    }
+    assert done.node("many(0:a)").message == "timeout"
+
+
+def test_a_task_with_a_list_may_be_a_dag(argo):
+    inner = {**dag("part", task("echo", x="{{inputs.parameters.x}}")), "inputs": {"parameters": [{"name": "x"}]}}
+    echo = phase("echo", ECHO, inputs=["x"], args=["{{inputs.parameters.x}}"], outputs=OUT)
+    first = phase("first", WRITE, args=['["a", "b"]'], outputs=OUT)
+    source = "{{tasks.first.outputs.parameters.out}}"
+    done = run(argo, dag("main", task("first"), each("many", source, x="{{item}}")), first, inner, echo)
+
+    assert done.node("many(1:b).echo").outputs == {"out": "b"}
+    assert done.phase == "Succeeded"
+
+
+def test_the_outputs_of_all_items_together_are_not_played(argo):
+    with pytest.raises(errors.UnknownTag):
+        fan(argo, '["a"]', after=[task("last", "many", when="{{tasks.many.outputs.parameters.out}} == a")])
+
+
+def test_an_item_that_is_a_list_is_not_played(argo):
+    with pytest.raises(errors.UnknownField):
+        fan(argo, '[["a"]]')
+
+
+def test_retry_runs_again_only_the_items_that_failed(argo, tmp_path):
+    flag = tmp_path / "flag"
+    script = f"{TMP}sys.exit(sys.argv[2] == 'b' and not pathlib.Path({str(flag)!r}).exists())"
+    failed = fan(argo, '["a", "b"]', script=script)
+    flag.touch()
+
+    done = argo.retry(failed)
+
+    assert done.phase == "Succeeded"
+    assert done.node("many(0:a)").duration_s == 0.0
+    assert done.node("many(1:b)").duration_s > 0.0
+
+
+# --- a leaf whose end does not count ---
+
+
+@pytest.mark.parametrize(
+    ("goes_on", "script", "ended"),
+    [
+        ({"failed": True}, FAIL, "Succeeded"),
+        ({"error": True}, FAIL, "Failed"),
+        ({"failed": True, "error": True}, "", "Succeeded"),
+        ({}, FAIL, "Failed"),
+    ],
+)
+def test_a_leaf_with_continue_on_does_not_decide_how_its_dag_ends(argo, goes_on, script, ended):
+    done = run(
+        argo, dag("main", {**task("leaf"), "continueOn": goes_on}, task("other")), phase("leaf", script), phase("other")
+    )
+
+    assert done.phase == ended
+    assert done.node("leaf").phase == ("Failed" if script else "Succeeded")
+
+
+def test_an_exit_handler_that_goes_on_leaves_a_success_as_it_is(argo):
+    handler = dag("exit", {**task("leaf"), "continueOn": {"failed": True, "error": True}})
+
+    done = run(argo, phase("main"), handler, phase("leaf", FAIL), onExit="exit")
+
+    assert (done.phase, done.node("leaf").phase) == ("Succeeded", "Failed")
+
+
+def test_continue_on_beside_depends_is_refused_as_argo_does(argo):
+    leaf = {**task("leaf"), "continueOn": {"failed": True}}
+
+    with pytest.raises(errors.UnknownField, match="continueOn"):
+        argo.apply(workflow(dag("main", leaf, task("other", "leaf")), phase("leaf")))

@@ -1,0 +1,435 @@
+"""What retention does to claims: on the embedded cluster, with the rights of its own account."""
+
+import itertools
+import shutil
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from steps import catalogue, claims, deletion, errors, marks, volume
+from steps.catalogue import State
+from steps.deletion import BACKUP, NOTHING, OTHER, Judged
+from steps.retention import Duration, Rules
+from tests.conftest import Stage
+from tests.steps.test_catalogue import CLAIMS, DIGEST, laid, sealed
+from workflows.rehearsal.cluster import Cluster as Kubernetes
+
+ACCOUNT = "threescale-prune"
+RULES = Rules(last=2, minimum_redundancy=1)
+AT_ONCE = Rules(last=2, minimum_redundancy=1, failed_after=Duration(0, timedelta()))
+POD = {"containers": [{"name": "main"}]}
+
+
+def night(stage, number, **more):
+    laid(
+        stage, f"night-{number}", started=f"2026-11-0{number}T02:00:00Z", **sealed(**{marks.SCHEDULE: "nights", **more})
+    )
+
+
+def nights(stage, count=5):
+    for number in range(1, count + 1):
+        night(stage, number)
+
+
+def judged(door, rules=RULES):
+    return [Judged(entry.name, entry.uid) for entry in deletion.judge(door, rules).to_delete]
+
+
+def prune(stage, rules=RULES):
+    """Judge and delete, as the two phases do; return the names of those that went."""
+    door = stage.connect(ACCOUNT)
+    return [each.name for each in judged(door, rules) if deletion.delete(door, each, rules)]
+
+
+def names(stage):
+    """The nights that are there, once those that were deleted have gone."""
+    stage.kubernetes.collect_garbage()
+    return [name for name in stage.exists(CLAIMS) if name.startswith("night")]
+
+
+def pod(stage, claim, phase, *, name="reader"):
+    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": claim}}]
+    spec = {**POD, "volumes": volumes, **({} if phase == "Pending" else {"nodeName": "n"})}
+    head = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": stage.namespace}}
+    stage.kubernetes.apply({**head, "spec": spec, "status": {"phase": phase}})
+
+
+@pytest.fixture
+def week(empty):
+    nights(empty)
+    return empty
+
+
+def test_what_no_rule_keeps_goes_the_oldest_first_and_a_second_time_nothing(week):
+    assert prune(week) == ["night-1", "night-2", "night-3"]
+    assert names(week) == ["night-4", "night-5"]
+    assert prune(week) == []
+
+
+def test_the_log_says_the_rule_and_what_becomes_of_the_data(week, caplog):
+    caplog.set_level("INFO")
+
+    prune(week)
+
+    lines = [line for line in caplog.messages if line.startswith("night-1: deleted")]
+    assert len(lines) == 1
+    assert "no rule keeps it; the data of volume pvc-" in lines[0]
+    assert lines[0].endswith("go too, unless its reclaim policy is Retain")
+
+
+@pytest.mark.lesson(18)
+@pytest.mark.parametrize("phase", ["Pending", "Running"])
+def test_a_claim_that_a_pod_mounts_stays_and_the_others_go(week, phase, caplog):
+    caplog.set_level("INFO")
+    pod(week, "night-2", phase)
+
+    assert prune(week) == ["night-1", "night-3"]
+    assert "night-2: kept: in use by pod reader" in caplog.messages
+
+
+def test_a_pod_that_has_ended_reads_no_more(week):
+    pod(week, "night-2", "Succeeded")
+
+    assert "night-2" in prune(week)
+    assert "deletionTimestamp" in week.get(CLAIMS, "night-2")["metadata"]  # until that pod is collected
+    assert prune(week) == []
+
+
+@pytest.mark.lesson(18)
+def test_a_claim_whose_workflow_lives_stays(empty, caplog):
+    caplog.set_level("INFO")
+    laid(empty, "night-0", phase="Running", **sealed(**{marks.SCHEDULE: "nights"}))
+    nights(empty)
+
+    assert "night-0" not in prune(empty)
+    assert "night-0: kept: workflow of-night-0 has not ended" in caplog.messages
+
+
+@pytest.mark.lesson(18)
+def test_a_claim_of_the_same_name_made_anew_is_never_hit(week):
+    door = week.connect(ACCOUNT)
+    doomed = judged(door)
+    week.kubernetes.delete(CLAIMS, week.namespace, "night-1")
+    week.kubernetes.collect_garbage()
+    night(week, 1)
+
+    assert deletion.delete(door, doomed[0], RULES)  # that one is gone, and nothing else
+    assert "night-1" in names(week)
+    assert not [request for request in week.kubernetes.writes() if request.verb == "delete"]
+
+
+@pytest.mark.lesson(18)
+def test_one_that_is_made_anew_between_the_last_look_and_the_deletion_is_not_hit_either(week, caplog):
+    caplog.set_level("INFO")
+
+    def anew(_request):
+        week.kubernetes.delete(CLAIMS, week.namespace, "night-1")
+        week.kubernetes.collect_garbage()
+        night(week, 1)
+
+    week.kubernetes.before_next("delete", CLAIMS, anew, name="night-1")
+
+    prune(week)
+
+    assert names(week) == ["night-1", "night-4", "night-5"]
+    assert "night-1: gone already" in caplog.messages
+
+
+@pytest.mark.lesson(18)
+def test_one_that_is_pinned_between_the_last_look_and_the_deletion_stays(week, caplog):
+    caplog.set_level("INFO")
+
+    def pin(_request):
+        change = {"metadata": {"labels": {marks.PINNED: "true"}}}
+        week.kubernetes.patch(CLAIMS, week.namespace, "night-1", change)
+
+    week.kubernetes.before_next("delete", CLAIMS, pin, name="night-1")
+
+    assert prune(week) == ["night-2", "night-3"]
+    assert "night-1: kept: it has changed while it was judged" in caplog.messages
+
+
+def test_one_that_was_pinned_after_it_was_judged_stays(week, caplog):
+    caplog.set_level("INFO")
+    door = week.connect(ACCOUNT)
+    (first, *_) = judged(door)
+    catalogue.pin(week.connect(), "night-1", pinned=True)
+
+    assert not deletion.delete(door, first, RULES)
+    assert "night-1: kept: pinned" in caplog.messages
+
+
+@pytest.mark.lesson(8)
+def test_nothing_more_goes_once_a_run_has_failed(week, caplog):
+    caplog.set_level("INFO")
+    door = week.connect(ACCOUNT)
+    doomed = judged(door)
+    deletion.delete(door, doomed[0], RULES)
+    laid(week, "night-6", started="2026-11-06T02:00:00Z", phase="Failed")
+
+    assert [deletion.delete(door, each, RULES) for each in doomed[1:]] == [False, False]
+    assert "night-2: kept: nothing may be deleted: the newest run failed: night-6" in caplog.messages
+
+
+def test_a_claim_that_is_no_backup_any_more_stays(week, caplog):
+    caplog.set_level("INFO")
+    door = week.connect(ACCOUNT)
+    (first, *_) = judged(door)
+    labels = {"metadata": {"labels": {marks.BACKUP: None}}}
+    week.kubernetes.patch(CLAIMS, week.namespace, "night-1", labels)
+
+    assert not deletion.delete(door, first, RULES)
+    assert "night-1: kept: it is no backup any more" in caplog.messages
+
+
+@pytest.mark.parametrize("status", [403, 500])
+@pytest.mark.parametrize("resource", ["persistentvolumeclaims", "workflows", "pods"])
+def test_where_one_list_is_refused_nothing_is_deleted(week, resource, status):
+    door = week.connect(ACCOUNT)
+    doomed = judged(door)
+    week.kubernetes.refuse_next("list", resource, status=status, times=9)
+
+    with pytest.raises((errors.NotAllowed, errors.NoAnswer)):
+        deletion.delete(door, doomed[0], RULES)
+
+    assert names(week) == [f"night-{number}" for number in range(1, 6)]
+
+
+def test_where_the_operator_s_backup_can_not_be_read_nothing_is_said(week):
+    annotations = {"apiManagerBackupName": "operators", "apiManagerBackupUID": "uid"}
+    week.claim("operators-claim", metadata={"annotations": annotations})
+    week.kubernetes.refuse_next("get", "apimanagerbackups", status=403)
+
+    with pytest.raises(errors.NotAllowed, match="apimanagerbackups"):
+        judged(week.connect(ACCOUNT))
+
+
+@pytest.mark.parametrize("account", ["threescale-backup", "threescale-restore"])
+def test_the_accounts_of_backup_and_restore_can_delete_no_claim(week, account):
+    claim = week.get(CLAIMS, "night-1")["metadata"]
+
+    with pytest.raises(errors.NotAllowed, match="delete persistentvolumeclaims"):
+        week.connect(account).delete(claims.CLAIM, "night-1", claim["uid"], claim["resourceVersion"])
+
+
+@pytest.mark.parametrize("fault", ["drop_next", "lose_answer_of_next"])
+@pytest.mark.parametrize("survived", range(3))
+def test_interrupted_at_any_deletion_the_next_run_ends_where_one_would_have(week, fault, survived):
+    getattr(week.kubernetes, fault)("delete", CLAIMS, name=f"night-{survived + 1}")
+
+    with pytest.raises(errors.NoAnswer):
+        prune(week)
+    assert set(names(week)) >= {"night-4", "night-5"}
+    prune(week)
+
+    assert names(week) == ["night-4", "night-5"]
+
+
+class TestOfFailedRuns:
+    """Claims of runs that failed, below the nights that succeeded."""
+
+    @pytest.fixture
+    def failed(self, empty):
+        laid(empty, "night-0", started="2026-10-01T02:00:00Z", phase="Failed")
+        nights(empty, 2)
+        return empty
+
+    def root(self, stage, name="night-0"):
+        return stage.engine.volume(name)
+
+    def look(self, stage):
+        return deletion.look(stage.connect(ACCOUNT), self.root(stage), "night-0")
+
+    def begin(self, stage, **facts):
+        marker = volume.Begin(**{"backup": "night-0", "workflow": "of-night-0", "workflow_uid": "gone", **facts})
+        (self.root(stage) / volume.BEGIN).write_bytes(volume.as_json(marker.model_dump()))
+
+    def remove(self, stage, *, read=True):
+        door = stage.connect(ACCOUNT)
+        uid = stage.get(CLAIMS, "night-0")["metadata"]["uid"]
+        return deletion.delete(door, Judged("night-0", uid), AT_ONCE, read=read)
+
+    def test_one_with_a_volume_is_to_be_read_first_and_does_not_go_unread(self, failed):
+        decision = deletion.judge(failed.connect(ACCOUNT), AT_ONCE)
+
+        assert [entry.name for entry in decision.to_read] == ["night-0"]
+        assert prune(failed, AT_ONCE) == []
+        assert not self.remove(failed, read=False)
+        assert self.remove(failed)
+        assert names(failed) == ["night-1", "night-2"]
+
+    def test_an_empty_volume_and_one_that_the_run_had_begun_hold_nothing(self, failed):
+        assert self.look(failed) == NOTHING
+        self.begin(failed)
+        (self.root(failed) / volume.SECRETS).mkdir()
+
+        assert self.look(failed) == NOTHING
+
+    def test_a_manifest_makes_it_a_backup_again_with_all_that_its_seal_would_have_written(self, empty, backup_volume):
+        laid(empty, "nightly", started="2026-10-01T02:00:00Z", phase="Failed")
+        nights(empty, 2)
+        root = shutil.copytree(backup_volume, self.root(empty, "nightly"), symlinks=True, dirs_exist_ok=True)
+
+        assert deletion.look(empty.connect(ACCOUNT), root, "nightly") == BACKUP
+        entry = catalogue.find(catalogue.read(empty.connect()), "nightly", empty.namespace)
+        assert (entry.state, entry.files, bool(entry.ended)) == (State.COMPLETE, 43, True)
+        assert deletion.judge(empty.connect(ACCOUNT), AT_ONCE).to_read == []
+
+    def test_a_digest_that_was_lost_is_mended_too(self, empty, backup_volume):
+        laid(empty, "nightly", started="2026-10-01T02:00:00Z", labels={marks.STATE: marks.COMPLETE})
+        root = shutil.copytree(backup_volume, self.root(empty, "nightly"), symlinks=True, dirs_exist_ok=True)
+
+        assert deletion.look(empty.connect(ACCOUNT), root, "nightly") == BACKUP
+        assert marks.sealed(empty.get(CLAIMS, "nightly")) not in {"", DIGEST}
+
+    def test_a_manifest_of_another_backup_or_one_that_can_not_be_read_is_left_to_a_person(self, failed, backup_volume):
+        root = shutil.copytree(backup_volume, self.root(failed), symlinks=True, dirs_exist_ok=True)
+        assert self.look(failed) == OTHER
+        (root / volume.MANIFEST).write_text("{")
+
+        assert self.look(failed) == OTHER
+        assert not marks.sealed(failed.get(CLAIMS, "night-0"))
+
+    def test_what_no_backup_of_this_name_has_begun_is_left_to_a_person(self, failed, caplog):
+        caplog.set_level("INFO")
+        (self.root(failed) / "mine.txt").write_text("somebody's")
+        assert self.look(failed) == OTHER
+        self.begin(failed, backup="another")
+
+        assert self.look(failed) == OTHER
+        assert (
+            "night-0: kept: its volume holds what no backup of this name began, 'mine.txt' for instance" in caplog.text
+        )
+
+    def test_a_marker_that_can_not_be_read_is_left_to_a_person(self, failed):
+        (self.root(failed) / volume.BEGIN).write_text("{")
+
+        assert self.look(failed) == OTHER
+
+    def test_one_to_which_a_workflow_that_was_resubmitted_writes_is_left_alone(self, failed):
+        workflow = {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Workflow",
+            "spec": {},
+            "status": {"phase": "Running"},
+        }
+        metadata = {"name": "resubmitted", "namespace": failed.namespace}
+        made = failed.kubernetes.apply({**workflow, "metadata": metadata})
+        self.begin(failed, workflow="resubmitted", workflow_uid=made["metadata"]["uid"])
+
+        assert self.look(failed) == OTHER
+
+    @pytest.mark.parametrize("retried", ["before it is read", "after"])
+    def test_one_whose_workflow_is_retried_stays(self, failed, retried):
+        running = {"status": {"phase": "Running"}}
+        if retried == "after":
+            assert self.look(failed) == NOTHING
+        failed.kubernetes.patch("workflows", failed.namespace, "of-night-0", running)
+
+        if retried != "after":
+            assert self.look(failed) == OTHER
+        assert not self.remove(failed)
+
+    def test_one_that_a_pod_mounts_stays(self, failed):
+        pod(failed, "night-0", "Running")
+
+        assert not self.remove(failed)
+
+    def test_one_that_never_had_a_volume_goes_without_a_look(self, empty):
+        empty.kubernetes.storage_classes["standard"] = "Never"
+        laid(empty, "night-0", started="2026-10-01T02:00:00Z", phase="Failed")
+        empty.kubernetes.storage_classes["standard"] = "Immediate"
+        nights(empty, 2)
+
+        assert prune(empty, AT_ONCE) == ["night-0"]
+
+    def test_a_volume_that_can_not_be_looked_at_is_an_error_and_the_claim_stays(self, failed):
+        with pytest.raises(errors.ReadFailed):
+            deletion.look(failed.connect(ACCOUNT), self.root(failed) / "nowhere", "night-0")
+
+
+class TestReclaimPolicy:
+    def volumes(self, stage, **policies):
+        for name, policy in policies.items():
+            claim = stage.get(CLAIMS, name.replace("_", "-"))
+            spec = {"persistentVolumeReclaimPolicy": policy}
+            head = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": claim["spec"]["volumeName"]}}
+            stage.kubernetes.apply({**head, "spec": spec})
+
+    def said(self, stage, account=None):
+        door = stage.connect(account)
+        return deletion.reclaimed(door, deletion.judge(door, RULES))
+
+    def test_an_administrator_is_told_of_each_claim(self, week):
+        self.volumes(week, night_1="Retain", night_2="Delete")
+
+        assert self.said(week) == [
+            "reclaim policy Delete: the data go with the claim: night-2",
+            f"reclaim policy Retain: {deletion._MEANING['Retain']}: night-1",
+            "reclaim policy unknown: what becomes of the data can't be said: night-3",
+        ]
+
+    def test_whoever_may_not_read_volumes_is_told_in_general(self, week):
+        assert self.said(week, ACCOUNT) == [deletion.RECLAIM]
+
+    def test_where_nothing_goes_nothing_is_said(self, empty):
+        assert self.said(empty) == []
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.integers(0, 60),
+        st.sampled_from(["sealed"] * 6 + ["failed", "unbound"]),
+        st.booleans(),
+        st.sampled_from(["nights", "nights", ""]),
+        st.sampled_from([12, 12, 13, 5]),
+    ),
+    max_size=9,
+    unique_by=lambda row: row[0],
+)
+KEEP = st.builds(
+    lambda last, daily, weekly, redundancy: Rules(
+        last=last,
+        periods={"daily": daily, "weekly": weekly},
+        minimum_redundancy=redundancy,
+        failed_after=Duration(0, timedelta()),
+    ),
+    *(st.integers(0, 3) for _ in range(4)),
+)
+
+
+@pytest.fixture(scope="module")
+def anew(tmp_path_factory):
+    """A new namespace of one cluster for each catalogue."""
+    folder, counter = tmp_path_factory.mktemp("anew"), itertools.count()
+    with Kubernetes() as kubernetes:
+        yield lambda: Stage(kubernetes, None, folder, f"threescale-{next(counter)}")
+
+
+def lay(stage, rows):
+    for day, kind, pinned, schedule, files in sorted(rows):
+        labels = {marks.FILES: str(files)} | ({marks.PINNED: "true"} if pinned else {})
+        labels |= {marks.SCHEDULE: schedule} if schedule else {}
+        stage.kubernetes.storage_classes["standard"] = "Never" if kind == "unbound" else "Immediate"
+        started = f"2026-{1 + day // 28:02}-{1 + day % 28:02}T02:00:00Z"
+        laid(stage, f"night-{day}", started=started, **(sealed(**labels) if kind == "sealed" else {"labels": labels}))
+
+
+@pytest.mark.lesson(18)
+@given(ROWS, KEEP)
+@settings(max_examples=25, deadline=None)
+def test_any_catalogue_is_left_with_what_the_rules_say_and_a_second_run_deletes_nothing_more(anew, rows, rules):
+    stage = anew()
+    lay(stage, rows)
+    door = stage.connect()
+    before = {entry.name for entry in catalogue.read(door)}
+    decision = deletion.judge(door, rules)
+
+    gone = {each.name for each in judged(door, rules) if deletion.delete(door, each, rules)}
+
+    assert gone == {entry.name for entry in decision.to_delete}
+    assert not gone & {each.entry.name for each in decision.verdicts if each.entry.pinned or each.unread or each.keep}
+    assert {entry.name for entry in catalogue.read(door) if not entry.going} == before - gone
+    assert judged(door, rules) == []

@@ -1,0 +1,205 @@
+"""Retention as whole workflows: by itself, and at the end of a scheduled backup."""
+
+import shutil
+from typing import Any
+
+import pytest
+
+from steps import catalogue, marks, volume
+from steps.catalogue import State
+from tests.conftest import Sealed, Stage
+from tests.steps.test_catalogue import CLAIMS, laid, sealed
+from workflows.backup import backup
+from workflows.parameters import PruneParameters
+from workflows.phases import CLAIM
+from workflows.rehearsal.engine import Workflow
+from workflows.rehearsal.rehearse import SETTINGS
+from workflows.schedule import schedule
+
+RULES = {"keep-last": "2", "minimum-redundancy": "1", "failed-after": "0d"}
+KEEP = PruneParameters.model_validate(RULES)
+
+
+def nights(stage: Stage, count: int = 4) -> None:
+    for number in range(1, count + 1):
+        started = f"2026-11-0{number}T02:00:00Z"
+        laid(stage, f"night-{number}", started=started, **sealed(**{marks.SCHEDULE: "nights"}))
+
+
+def failed(stage: Stage, name: str) -> Any:
+    """Put the claim of a run that failed there; return the folder of its volume."""
+    laid(stage, name, started="2026-10-01T02:00:00Z", phase="Failed")
+    return stage.engine.volume(name)
+
+
+def prune(stage: Stage, **more: str) -> Workflow:
+    return stage.engine.submit("threescale-prune", {**RULES, **more})
+
+
+def backups(stage: Stage) -> set[str]:
+    """Those that are there, once what was deleted has gone."""
+    stage.kubernetes.collect_garbage()
+    return {entry.name for entry in catalogue.read(stage.connect())}
+
+
+def phases(workflow: Workflow) -> dict[str, str]:
+    return {node.path.removeprefix(f"{workflow.name}."): node.phase for node in workflow.nodes if node.name != "prune"}
+
+
+@pytest.fixture
+def mixed(empty: Stage, sealed: Sealed) -> Stage:
+    """Four nights, and what is left of five runs that failed."""
+    failed(empty, "begun")
+    empty.engine.volume("begun").joinpath("secrets").mkdir()
+    marker = volume.Begin(backup="begun", workflow="of-begun", workflow_uid="gone")
+    empty.engine.volume("begun").joinpath(volume.BEGIN).write_bytes(volume.as_json(marker.model_dump()))
+    failed(empty, "empty")
+    shutil.copytree(sealed.folder, failed(empty, "nightly"), symlinks=True, dirs_exist_ok=True)
+    (failed(empty, "strange") / "mine.txt").write_text("somebody's")
+    (failed(empty, "unreadable") / volume.MANIFEST).mkdir()
+    empty.kubernetes.storage_classes["standard"] = "Never"
+    failed(empty, "unbound")
+    empty.kubernetes.storage_classes["standard"] = "Immediate"
+    nights(empty)
+    return empty
+
+
+@pytest.mark.lesson(19)
+def test_old_backups_and_what_is_left_of_failed_runs_go_and_nothing_else(mixed: Stage) -> None:
+    done = prune(mixed)
+
+    assert backups(mixed) == {"night-3", "night-4", "nightly", "strange", "unreadable"}
+    found = {entry.name: entry.state for entry in catalogue.read(mixed.connect())}
+    assert found["nightly"] is State.COMPLETE  # its label was lost
+    assert done.node("decide").outputs["to-delete"] == "3"
+    assert done.node("delete").outputs == {"deleted": "3", "spared": "0"}
+    assert "night-1: deleted: no rule keeps it" in done.node("delete").log
+    assert "with Retain they stay on the PersistentVolume" in done.node("decide").log
+    told = phases(done)
+    assert {path: phase for path, phase in told.items() if path.endswith(("look", "remove"))} == {
+        "failed-run(0:begun).look": "Succeeded",
+        "failed-run(0:begun).remove": "Succeeded",
+        "failed-run(1:empty).look": "Succeeded",
+        "failed-run(1:empty).remove": "Succeeded",
+        "failed-run(2:nightly).look": "Succeeded",
+        "failed-run(2:nightly).remove": "Skipped",
+        "failed-run(3:strange).look": "Succeeded",
+        "failed-run(3:strange).remove": "Skipped",
+        "failed-run(4:unreadable).look": "Failed",
+        "failed-run(4:unreadable).remove": "Omitted",
+    }
+    assert done.phase == "Failed"  # a volume that can't be read is for a person
+    assert "look failed: " in done.node("report").log
+    assert "manifest.json" in done.node("report").log
+    again = prune(mixed)
+    assert backups(mixed) == {"night-3", "night-4", "nightly", "strange", "unreadable"}
+    assert (again.node("decide").outputs["to-delete"], again.node("delete").phase) == ("0", "Skipped")
+
+
+def test_a_plan_says_of_each_what_would_become_of_it_and_changes_nothing(mixed: Stage) -> None:
+    before = {name: mixed.get(CLAIMS, name) for name in mixed.exists(CLAIMS)}
+    mixed.kubernetes.clear_requests()
+
+    done = prune(mixed, plan="yes")
+
+    log = done.node("decide").log
+    assert done.phase == "Succeeded"
+    assert (done.node("delete").phase, done.node("failed-run").phase) == ("Skipped", "Skipped")
+    assert mixed.kubernetes.writes() == []
+    assert {name: mixed.get(CLAIMS, name) for name in mixed.exists(CLAIMS)} == before
+    assert "keep    night-4     last, the newest, the newest to the API server" in log
+    assert "delete  night-1     no rule keeps it" in log
+    assert "delete  begun       its run failed longer ago than failed-after, unless its volume holds a manifest" in log
+    assert "2 to keep, 8 to delete, 5 of them once their volume was read" in log
+    assert "it is only a plan: nothing is deleted" in log
+
+
+def test_without_a_rule_nothing_is_deleted(mixed: Stage) -> None:
+    done = prune(mixed, **{"keep-last": "0"})
+
+    assert done.phase == "Succeeded"
+    assert "nothing may be deleted: no rule says what to keep" in done.node("decide").log
+    assert (done.node("delete").phase, done.node("failed-run").phase) == ("Skipped", "Skipped")
+
+
+@pytest.mark.parametrize(
+    ("rule", "sentence"),
+    [
+        ({"keep-within": "7"}, "'7' is no duration for keep-within"),
+        ({"timezone": "Madrid"}, "'Madrid' is no time zone"),
+        ({"keep-daily": "-1"}, "-1 is not in the range"),
+    ],
+)
+def test_a_mistyped_rule_is_one_sentence_and_nothing_is_deleted(
+    empty: Stage, rule: dict[str, str], sentence: str
+) -> None:
+    done = prune(empty, **rule)
+
+    assert done.phase == "Failed"
+    assert sentence in done.node("decide").log
+
+
+def with_rules(stage: Stage, rules: PruneParameters = KEEP) -> None:
+    stage.engine.apply(backup(SETTINGS, rules).to_dict())
+
+
+@pytest.mark.lesson(19)
+def test_a_scheduled_backup_ends_with_retention_under_the_account_that_may_delete(installed: Stage) -> None:
+    nights(installed)
+    with_rules(installed)
+    installed.engine.apply(schedule(SETTINGS, "0 2 * * *", "UTC").to_dict())
+
+    done = installed.engine.submit_cron("threescale-backup-schedule")
+
+    deletions = [request for request in installed.kubernetes.requests if request.verb == "delete"]
+    assert done.phase == "Succeeded"
+    assert backups(installed) == {"night-4", done.outputs[CLAIM]}
+    assert {request.user.rpartition(":")[2] for request in deletions} == {"threescale-prune"}
+    assert phases(done)["onExit.prune.delete"] == "Succeeded"
+    assert "onExit.report" in phases(done)
+
+
+def ended(stage: Stage, **parameters: str) -> Workflow:
+    """Run a backup's exit handler: what goes before is a phase that does nothing."""
+    return stage.engine.submit("threescale-backup", parameters, entrypoint="report")
+
+
+def test_a_backup_that_a_person_asks_for_or_only_plans_deletes_nothing(empty: Stage) -> None:
+    nights(empty)
+    with_rules(empty)
+
+    of_a_person, planned = ended(empty), ended(empty, schedule="nights", plan="only")
+
+    assert (of_a_person.node("prune").phase, planned.node("prune").phase) == ("Skipped", "Skipped")
+    assert len(backups(empty)) == 4
+
+
+def test_a_retention_that_fails_leaves_a_good_backup_green_and_is_red_itself(empty: Stage) -> None:
+    nights(empty)
+    with_rules(empty)
+    empty.kubernetes.delete("roles", empty.namespace, "threescale-prune")
+
+    done = ended(empty, schedule="nights")
+
+    assert done.phase == "Succeeded"
+    assert (done.node("prune").phase, phases(done)["onExit.prune.decide"]) == ("Failed", "Failed")
+    assert "not allowed to list persistentvolumeclaims" in done.node("decide").log
+    assert len(backups(empty)) == 4
+
+
+@pytest.mark.lesson(8)
+def test_a_scheduled_backup_that_fails_deletes_nothing(empty: Stage) -> None:
+    nights(empty)
+    with_rules(empty)
+
+    done = empty.backup(schedule="nights")
+
+    assert (done.phase, done.node("prune").phase) == ("Failed", "Skipped")
+    assert len(backups(empty)) == 4
+
+
+def test_without_rules_a_backup_has_no_such_end() -> None:
+    tasks = [template for template in backup(SETTINGS).to_dict()["spec"]["templates"] if template["name"] == "prune"]
+
+    assert tasks == []
+    assert backup(SETTINGS, PruneParameters()).to_dict() == backup(SETTINGS).to_dict()

@@ -1,0 +1,128 @@
+"""Retention, top to bottom: decide by the catalogue, then delete; the volume of a failed run is read before it goes.
+
+A scheduled backup that has rules ends with the same, in its exit handler and under this account: there `continueOn`
+leaves a good backup green whatever becomes of it, which no leaf of the backup's own DAG could. Each failed run is a
+task of its own, so that a volume that can't be mounted ends by its timeout and the others go on.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hera.expr import g
+from hera.workflows import DAG, Container, Parameter, Task, WorkflowTemplate
+from hera.workflows.models import ContinueOn
+
+from workflows import template
+from workflows.parameters import PruneParameters, by_name
+from workflows.phases import CLAIM_NAME, PLAN, PLAN_ONLY, Mount, Settings, anywhere, count, output, phase, value, words
+
+NAME = "threescale-prune"
+PRUNE = "prune"
+DOOMED, FAILED, TO_DELETE = "doomed", "failed", "to-delete"
+
+_CLAIM = Parameter(name=CLAIM_NAME, description="Claim of a run that failed.")
+_UID = Parameter(name="uid", description="Its uid when its volume was read.")
+_DOOMED = Parameter(name=DOOMED, description="Those that may go, as NAME/UID.")
+_ADVICE = (
+    "What was deleted is in the log of `delete` and `remove`, all else is as it was. Submitted again it judges anew; "
+    "`-p plan=yes` only says what it would do."
+)
+
+
+def prune(settings: Settings, rules: PruneParameters) -> WorkflowTemplate:
+    """Build the WorkflowTemplate `threescale-prune`, with these rules unless others are asked for."""
+    asked = by_name(PruneParameters, rules)
+    with template.workflow_template(
+        settings,
+        NAME,
+        entrypoint=PRUNE,
+        title="Delete old backups of 3scale",
+        description="Deletes the claims of backups that no rule keeps, and those of runs that failed. plan=yes says "
+        "what it would do, and does nothing.",
+        arguments=list(asked.values()),
+        advice=_ADVICE,
+        on_one_node=False,
+    ) as built:
+        _retention(settings, asked)
+    return built
+
+
+def at_the_end(settings: Settings, rules: PruneParameters) -> Mapping[str, Any]:
+    """Build the same for the exit handler of a backup: it runs when a scheduled one is sealed."""
+    status, schedule = f"{g.workflow.status:$}", f"{g.workflow.parameters.schedule:$}"
+    return {
+        "name": PRUNE,
+        "template": _retention(settings, by_name(PruneParameters, rules)),
+        "when": f"{status} == Succeeded && '{schedule}' != '' && {g.workflow.parameters.plan:$} != {PLAN_ONLY}",
+        "continue_on": ContinueOn(failed=True, error=True),
+    }
+
+
+def _retention(settings: Settings, asked: Mapping[str, Parameter]) -> DAG:
+    rules = {name: parameter for name, parameter in asked.items() if name != PLAN}
+    given = {name: value(name) for name in rules}
+    decide = _phase(
+        settings,
+        "decide",
+        list(asked.values()),
+        [output(DOOMED), output(FAILED), output(TO_DELETE), output("kept")],
+    )
+    delete = _phase(settings, "delete", [*rules.values(), _DOOMED], [count("deleted"), count("spared")])
+    failed_run = _failed_run(settings, rules, given)
+    acts = f"{value(PLAN)} != yes"
+    with DAG(name=PRUNE, inputs=list(asked.values()), fail_fast=False) as dag:
+        decided = Task(name="decide", template=decide, arguments={**given, PLAN: value(PLAN)})
+        deleted = Task(
+            name="delete",
+            template=delete,
+            arguments={**given, DOOMED: decided.get_parameter(DOOMED)},
+            when=f"{acts} && {decided.get_parameter(TO_DELETE).value} != 0",
+        )
+        failed = Task(
+            name=str(failed_run.name),
+            template=failed_run,
+            arguments={**given, CLAIM_NAME: f"{g.item:$}"},
+            with_param=decided.get_parameter(FAILED),
+            when=acts,
+        )
+        decided >> [deleted, failed]
+    return dag
+
+
+def _failed_run(settings: Settings, rules: Mapping[str, Parameter], given: Mapping[str, str]) -> DAG:
+    """One claim of a run that failed: read its volume, and remove it where that holds nothing."""
+    look = phase(
+        settings,
+        [PRUNE, "look"],
+        inputs=[_CLAIM],
+        arguments=words([CLAIM_NAME]),
+        outputs=[output("holds"), output("uid")],
+        mounts=[Mount.BACKUP_READ_ONLY],
+        affinity=anywhere(),
+        account=NAME,
+        retried=False,
+    )
+    remove = _phase(settings, "remove", [*rules.values(), _CLAIM, _UID], [count("deleted"), count("spared")])
+    with DAG(name="failed-run", inputs=[*rules.values(), _CLAIM], fail_fast=False) as dag:
+        looked = Task(name="look", template=look, arguments={CLAIM_NAME: value(CLAIM_NAME)})
+        removed = Task(
+            name="remove",
+            template=remove,
+            arguments={**given, CLAIM_NAME: value(CLAIM_NAME), "uid": looked.get_parameter("uid")},
+            when=f"{looked.get_parameter('holds').value} == nothing",
+        )
+        looked >> removed
+    return dag
+
+
+def _phase(settings: Settings, name: str, inputs: Sequence[Parameter], outputs: Sequence[Parameter]) -> Container:
+    """A phase that mounts nothing, and is told all of its inputs."""
+    return phase(
+        settings,
+        [PRUNE, name],
+        inputs=inputs,
+        arguments=words(str(each.name) for each in inputs),
+        outputs=outputs,
+        affinity=anywhere(),
+        account=NAME,
+    )

@@ -17,6 +17,7 @@ import click
 from steps import errors, evidence, interruption, outcome
 from steps.backing_up import backup_phases
 from steps.claims import Workflow
+from steps.proving import drill_phases, verify_phases
 from steps.restoring import restore_phases
 from steps.result import Failure, Operation, Result
 from steps.run import FOLDER, ONLY, Run
@@ -57,7 +58,7 @@ def cli(  # noqa: PLR0913  what every phase is told, in one place
     try_number: int,
     tries: int,
 ) -> None:
-    """Phases of the backup and the restore of a 3scale installation."""
+    """Phases of the backup and the restore of a 3scale installation, and of the proof that they are good."""
     if not context.resilient_parsing:
         by = Workflow(workflow, workflow_uid)
         context.obj = Run(namespace, by, outputs, request_timeout_s, try_number >= tries, service_account)
@@ -65,11 +66,13 @@ def cli(  # noqa: PLR0913  what every phase is told, in one place
 
 cli.add_command(backup_phases)
 cli.add_command(restore_phases)
+cli.add_command(verify_phases)
+cli.add_command(drill_phases)
 
 
 @cli.command("report")
 @click.option("--of", "operation", type=click.Choice(get_args(Operation)), required=True, help="What has failed.")
-@click.option("--claim", default="", help="Claim of the backup; empty: called as the workflow.")
+@click.option("--claim", default="", help="Claim of the backup; empty: one that is made is called as the workflow.")
 @click.option("--began", default="", help="When the workflow was made.")
 @click.option("--failures", required=True, help="{{workflow.failures}} as Argo gives it.")
 @click.option("--advice", required=True, help="What to do next.")
@@ -96,7 +99,8 @@ def report(  # noqa: PLR0913  what a workflow says of itself at its end
     def fail(found: Result) -> Result:
         return found.failed((Failure(phase=item.phase, sentence=item.sentence) for item in failed), held_back, advice)
 
-    evidence.note(run.cluster, run.record(operation, claim or run.workflow.name, since=began), fail)
+    called = claim or (run.workflow.name if operation == "backup" else "")
+    evidence.note(run.cluster, run.record(operation, called, since=began), fail)
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ Object = dict[str, Any]
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _BY_RIGHTS = re.compile(r'User "[^"]*" cannot ')  # in the refusal of the authorizer, which knows no more than names
 _EXEC_SLICE_S = 0.5
+_PRECONDITION = "Precondition failed: UID"  # of the API server, where another object has the name
 _REFUSED_HANDSHAKE = re.compile(r"Handshake status 403\b")  # kubernetes.stream keeps the status in its sentence only
 _QUANTITY = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
 
@@ -90,15 +91,18 @@ class Cluster:
         items: list[Object] = self._judge("list", kind, "", status, answer)["items"]
         return [{"apiVersion": kind.api_version, "kind": kind.name, **item} for item in items]
 
-    def create(self, kind: Kind, obj: Object) -> Object:
+    def create(self, kind: Kind, obj: Object, *, dry_run: bool = False) -> Object:
         """Create an object; its answer may be lost, so a name that exists already is for the next try to judge.
+
+        A dry run asks whether that would be done, by schema and admission, and creates nothing.
 
         Raises:
             errors.AlreadyExists, errors.QuotaExceeded; else as `get`.
 
         """
         name = obj["metadata"]["name"]
-        status, answer = self._request("POST", kind, body=obj)
+        query = {"dryRun": "All"} if dry_run else None
+        status, answer = self._request("POST", kind, query=query, body=obj)
         if status == 409 and answer.get("reason") == "AlreadyExists":
             raise errors.AlreadyExists(kind.resource, name)
         return self._judge("create", kind, name, status, answer)
@@ -125,6 +129,19 @@ class Cluster:
         query = {"dryRun": "All"} if dry_run else None
         status, answer = self._request("PUT", kind, name, query, obj)
         return self._judge("update", kind, name, status, answer)
+
+    def delete(self, kind: Kind, name: str, uid: str) -> None:
+        """Delete the object of this name and uid; one that is gone, or was made anew since, is left alone.
+
+        Raises:
+            as `get`
+
+        """
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        status, answer = self._request("DELETE", kind, name, body=options)
+        is_another = status == 409 and _PRECONDITION in str(answer.get("message", ""))
+        if status != 404 and not is_another:
+            self._judge("delete", kind, name, status, answer)
 
     def exec(self, pod: str, container: str, command: Sequence[str], timeout_s: float) -> int:
         """Run a command in a container, drop its output, return its exit code.

@@ -6,6 +6,7 @@ restore creates carries the backup's name and the manifest's digest; the claim o
 restore of its files has come. What was replaced says so, and where it was saved.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 PREFIX = "threescale-backup/"
@@ -31,6 +32,8 @@ PROVEN = PREFIX + "proven"  # when it was last restored for trial, by
 PROVEN_BY = PREFIX + "proven-by"
 DAMAGED = PREFIX + "damaged"  # when it was found not to be whole, by
 DAMAGED_BY = PREFIX + "damaged-by"
+DAMAGE = PREFIX + "damage"  # what was found then, in a sentence
+VERIFYING = PREFIX + "verifying"  # how far a verification by shares has come
 
 RUNNING = "running"
 COMPLETE = "complete"
@@ -45,6 +48,8 @@ BEGUN = "begun"
 REPLACED = PREFIX + "replaced"  # of an object: the keys; a label of the claim that holds what was there
 SAVED_TO = PREFIX + "saved-to"  # the name of that claim
 
+DRILL = PREFIX + "drill"  # the namespace of the installation whose drill made it; it goes with the drill
+
 
 def place(*, external: bool) -> str:
     """Where System's files are, as a phase tells the next."""
@@ -52,10 +57,11 @@ def place(*, external: bool) -> str:
 
 
 class Mark(NamedTuple):
-    """What a restore leaves on each object that it creates."""
+    """What a restore leaves on each object that it creates; a drill leaves labels too, by which it is told apart."""
 
     backup: str
     digest: str
+    labels: Mapping[str, str] = {}
 
     def annotations(self) -> dict[str, str]:
         """The mark as an object carries it."""
@@ -63,7 +69,8 @@ class Mark(NamedTuple):
 
     def on(self, obj: dict[str, Any]) -> bool:
         """Whether the object was made by a restore of this very backup, whatever its claim is called today."""
-        return annotation(obj, MANIFEST_DIGEST) == self.digest
+        labelled = all(label(obj, name) == value for name, value in self.labels.items())
+        return labelled and annotation(obj, MANIFEST_DIGEST) == self.digest
 
 
 def annotation(obj: dict[str, Any], name: str) -> str:

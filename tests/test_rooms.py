@@ -13,10 +13,10 @@ ROOT = Path(__file__).parents[1]
 # From the top; a module imports those of lower lines only.
 STEPS = [
     "__main__",
-    "backing_up restoring",
+    "backing_up restoring proving",
     "restoration",
-    "run restore_plan backup_plan",
-    "prerequisites routes outcome set_aside retention",
+    "run restore_plan backup_plan drill verification",
+    "prerequisites routes outcome set_aside retention proof",
     "secrets configmaps apimanager file_storage",
     "system_storage selection",
     "operators_restore evidence plan catalogue",
@@ -27,7 +27,7 @@ STEPS = [
     "tree",
     "ahead",
     "manifest cluster",
-    "volume interruption medium references domain gitops",
+    "volume interruption medium references domain gitops rotation",
     "marks mtree installation errors fields",
 ]
 WORKFLOWS = [
@@ -35,7 +35,7 @@ WORKFLOWS = [
     "rehearsal",
     "manifests resources",
     "access schedule",
-    "backup restore",
+    "backup restore verify drill",
     "template",
     "phases parameters page listing",
 ]

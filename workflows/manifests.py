@@ -4,7 +4,7 @@ A workflow with a wrong reference is accepted by Kubernetes and fails when it st
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -12,9 +12,11 @@ import yaml
 
 from workflows.access import access
 from workflows.backup import backup
+from workflows.drill import drill
 from workflows.phases import Settings
 from workflows.restore import restore
-from workflows.schedule import schedule
+from workflows.schedule import Cron, schedule
+from workflows.verify import verify
 
 Manifest = dict[str, Any]
 
@@ -42,16 +44,20 @@ def render(
     cron: str | None = None,
     timezone: str = "UTC",
     arguments: Mapping[str, str] = MappingProxyType({}),
+    proofs: Sequence[Cron] = (),
 ) -> list[Manifest]:
-    """Render everything: access first, then the templates, then the schedule with its arguments where there is one.
+    """Render everything: access first, then the templates, then the schedules with their arguments where there are any.
+
+    `cron` and `arguments` are those of the backup, `proofs` of what proves it.
 
     Raises:
         schedule.BadScheduleError
         BadReferenceError: never in a release; the tests render every combination.
     """
-    built = [backup(settings).to_dict(), restore(settings).to_dict()]
+    built = [build(settings).to_dict() for build in (backup, restore, verify, drill)]
     if cron is not None:
         built.append(schedule(settings, cron, timezone, arguments).to_dict())
+    built += [schedule(settings, each.cron, timezone, each.arguments, of=each.of).to_dict() for each in proofs]
     manifests = [*access(settings), *built]
     problems = [problem for manifest in manifests for problem in check(manifest)]
     if problems:

@@ -1,30 +1,66 @@
-"""The backup by night: a thin CronWorkflow that starts the WorkflowTemplate and names nothing.
+"""What runs by night: thin CronWorkflows, each starts a WorkflowTemplate and names no backup.
 
-Without a `name` each night's backup is called as its workflow, so each has a claim of its own.
+Without a `name` each night's backup is called as its workflow, so each has a claim of its own; without a `claim-name`
+what proves backups takes the one that is next.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 from zoneinfo import available_timezones
 
 from hera.workflows import CronWorkflow, Parameter
 from hera.workflows.models import WorkflowMetadata, WorkflowTemplateRef
+from pydantic import ValidationError
 
-from workflows import backup
-from workflows.parameters import BackupParameters, declare
+from workflows import backup, drill, verify
+from workflows.parameters import BackupParameters, DrillParameters, Parameters, VerifyParameters, declare
 from workflows.phases import Settings
 from workflows.template import PART_OF
 
 NAME = "threescale-backup-schedule"  # Argo allows 52 characters, it adds the time
 _FIELDS = 5
 _OF_ONE_NIGHT = "it suits one night only, each backup needs its own"
-_REFUSED = {
-    "name": _OF_ONE_NIGHT,
-    "volume-name": _OF_ONE_NIGHT,
-    "plan": "by night backups are made, not planned",
-    "schedule": "it is the CronWorkflow's own name",
-}
 _MISSED_S = 3600  # how late a night may begin after the controller was down
+
+
+class Cron(NamedTuple):
+    """A CronWorkflow that is asked for: of which operation, when, with which arguments."""
+
+    of: str
+    cron: str
+    arguments: Mapping[str, str]
+
+
+class _Kind(NamedTuple):
+    """What sets the CronWorkflow of an operation apart."""
+
+    template: str
+    model: type[Parameters]
+    noun: str
+    title: str
+    refused: Mapping[str, str]
+    fixed: Mapping[str, str] = {}
+
+
+_NEXT = {"claim-name": "each night takes the backup that is next"}
+_KINDS = {
+    "backup": _Kind(
+        backup.NAME,
+        BackupParameters,
+        "a backup",
+        "Back up 3scale by schedule",
+        {
+            "name": _OF_ONE_NIGHT,
+            "volume-name": _OF_ONE_NIGHT,
+            "plan": "by night backups are made, not planned",
+            "schedule": "it is the CronWorkflow's own name",
+        },
+        {"schedule": NAME},
+    ),
+    "verify": _Kind(verify.NAME, VerifyParameters, "a verification", "Verify the backups by schedule", _NEXT),
+    "drill": _Kind(drill.NAME, DrillParameters, "a drill", "Prove by schedule that backups restore", _NEXT),
+}
 
 
 class BadScheduleError(ValueError):
@@ -32,44 +68,55 @@ class BadScheduleError(ValueError):
 
 
 def schedule(
-    settings: Settings, cron: str, timezone: str, arguments: Mapping[str, str] = MappingProxyType({})
+    settings: Settings,
+    cron: str,
+    timezone: str,
+    arguments: Mapping[str, str] = MappingProxyType({}),
+    *,
+    of: str = "backup",
 ) -> CronWorkflow:
-    """Build the CronWorkflow; `arguments` are those of each night's backup.
+    """Build the CronWorkflow of an operation; `arguments` are those of each night.
 
     Raises:
-        BadScheduleError: no five fields, no time zone of the IANA database, no argument of a backup by night.
+        BadScheduleError: no five fields, no time zone of the IANA database, no argument of it by night.
     """
     if not cron.startswith("@") and len(cron.split()) != _FIELDS:
         raise BadScheduleError(f'{cron!r} is no cron schedule: write five fields, for instance "0 2 * * *"')
     if timezone not in available_timezones():
         raise BadScheduleError(f"{timezone!r} is no time zone of the IANA database, for instance Europe/Madrid or UTC")
-    _check(arguments)
+    kind = _KINDS[of]
+    _check(kind, arguments)
     return CronWorkflow(
-        name=NAME,
+        name=f"{kind.template}-schedule",
         namespace=settings.namespace,
         labels=PART_OF,
-        annotations={"workflows.argoproj.io/title": "Back up 3scale by schedule"},
+        annotations={"workflows.argoproj.io/title": kind.title},
         schedules=[cron],
         timezone=timezone,
         concurrency_policy="Forbid",
         starting_deadline_seconds=_MISSED_S,
         successful_jobs_history_limit=7,
         failed_jobs_history_limit=7,
-        workflow_metadata=WorkflowMetadata(labels={"threescale-backup/kind": "backup"}),
-        workflow_template_ref=WorkflowTemplateRef(name=backup.NAME),
-        arguments=[Parameter(name=name, value=value) for name, value in {**arguments, "schedule": NAME}.items()],
+        workflow_metadata=WorkflowMetadata(labels={"threescale-backup/kind": of}),
+        workflow_template_ref=WorkflowTemplateRef(name=kind.template),
+        arguments=[Parameter(name=name, value=value) for name, value in {**arguments, **kind.fixed}.items()] or None,
     )
 
 
-def _check(arguments: Mapping[str, str]) -> None:
+def _check(kind: _Kind, arguments: Mapping[str, str]) -> None:
     """Refuse what Argo would hand on unread, night after night."""
-    known = {str(parameter.name): parameter.enum for parameter in declare(BackupParameters)}
-    for name, reason in _REFUSED.items():
+    known = {str(parameter.name): parameter.enum for parameter in declare(kind.model)}
+    for name, reason in kind.refused.items():
         if name in arguments:
             raise BadScheduleError(f"argument {name}: {reason}")
         del known[name]
     for name, value in arguments.items():
         if name not in known:
-            raise BadScheduleError(f"{name!r} is no argument of a backup: it has {', '.join(known)}")
+            raise BadScheduleError(f"{name!r} is no argument of {kind.noun}: it has {', '.join(known)}")
         if (choices := known[name]) and value not in choices:
             raise BadScheduleError(f"argument {name}: {value!r} is none of {', '.join(map(repr, choices))}")
+    try:
+        kind.model.model_validate(dict(arguments))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise BadScheduleError(f"argument {problem['loc'][0]}: {problem['msg']}") from error

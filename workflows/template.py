@@ -1,6 +1,6 @@
 """What all WorkflowTemplates share: who runs them, one at a time, for how long, and what is said when they fail."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from hera.expr import g
@@ -14,6 +14,7 @@ _DAY_S = 24 * 3600
 _TITLE = "workflows.argoproj.io/title"
 _DESCRIPTION = "workflows.argoproj.io/description"
 PART_OF = {"app.kubernetes.io/part-of": "threescale-backup"}
+BROKEN = f"{g.workflow.status:$} != Succeeded"  # when something is left to do at the exit
 
 
 @contextmanager
@@ -28,10 +29,12 @@ def workflow_template(  # noqa: PLR0913  what may differ between two, nothing el
     advice: str,
     claim: str = "",
     mutex: str = MUTEX,
+    at_exit: Callable[[WorkflowTemplate], object] = lambda _template: None,
 ) -> Iterator[WorkflowTemplate]:
     """Open a WorkflowTemplate; at its end the exit handler is added.
 
     `claim`: the argument that names the backup's, where there is one. Two workflows of a `mutex` never run at once.
+    `at_exit` adds tasks to the exit handler.
     """
     with WorkflowTemplate(
         name=name,
@@ -55,10 +58,12 @@ def workflow_template(  # noqa: PLR0913  what may differ between two, nothing el
         yield template
         given = {"claim": claim, PLAN: PLAN if PLAN in {item.name for item in arguments} else ""}
         told = {name: template.get_parameter(argument) for name, argument in given.items() if argument}
-        _exit_handler(settings, entrypoint, told, advice)
+        with _exit_handler(settings, entrypoint, told, advice):
+            at_exit(template)
 
 
-def _exit_handler(settings: Settings, operation: str, told: Mapping[str, Parameter], advice: str) -> None:
+@contextmanager
+def _exit_handler(settings: Settings, operation: str, told: Mapping[str, Parameter], advice: str) -> Iterator[None]:
     """Tell what failed and what to do next, in the evidence too; a good run pays no pod for it."""
     named = Parameter(name="claim", value="", description="Claim of the backup. Empty: called as the workflow.")
     failures = Parameter(name="failures", value="null", description="What failed, as Argo's workflow.failures says it.")
@@ -79,5 +84,6 @@ def _exit_handler(settings: Settings, operation: str, told: Mapping[str, Paramet
             name="report",
             template=report,
             arguments={"failures": f"{g.workflow.failures:$}", **told},
-            when=f"{g.workflow.status:$} != Succeeded",
+            when=BROKEN,
         )
+        yield

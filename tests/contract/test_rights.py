@@ -9,6 +9,7 @@ from steps import errors, installation
 from steps.cluster import _BY_RIGHTS
 from steps.installation import (
     APIMANAGER,
+    APIMANAGER_BACKUP,
     CLAIM,
     CONFIGMAP,
     DEPLOYMENT,
@@ -18,10 +19,13 @@ from steps.installation import (
     ROUTE,
     SECRET,
     SYSTEM_STORAGE,
+    WORKFLOW,
 )
 from tests.contract.servers import STRANGER
 
 BACKUP, RESTORE = "threescale-backup", "threescale-restore"
+VERIFY, DRILL = "threescale-verify", "threescale-drill"
+ALL = {BACKUP, RESTORE, VERIFY, DRILL}
 DRAWN = "drawn-at-random"
 SPEC = {"wildcardDomain": "example.test"}
 
@@ -34,6 +38,8 @@ def asked(cluster, verb, kind, name, account):
             door.get(kind, name)
         elif verb == "list":
             door.list(kind)
+        elif verb == "delete":
+            door.delete(kind, name, "no-such-uid")
         elif verb == "create":
             door.create(kind, cluster.object(kind.name, name, spec=SPEC))
         else:
@@ -57,22 +63,27 @@ def asked(cluster, verb, kind, name, account):
         ("patch", SECRET, "zync", set()),
         ("get", CONFIGMAP, "system-environment", {BACKUP, RESTORE}),
         ("get", CONFIGMAP, "private", set()),
-        ("create", CONFIGMAP, "system-environment", {BACKUP, RESTORE}),
+        ("create", CONFIGMAP, "system-environment", {BACKUP, RESTORE, DRILL}),
         ("patch", CONFIGMAP, "system-environment", set()),
         ("list", CONFIGMAP, "", set()),
         ("get", CONFIGMAP, installation.BACKUP_RESULTS, {BACKUP}),
         ("patch", CONFIGMAP, installation.BACKUP_RESULTS, {BACKUP}),
         ("get", CONFIGMAP, installation.RESTORE_RESULTS, {RESTORE}),
         ("patch", CONFIGMAP, installation.RESTORE_RESULTS, {RESTORE}),
+        ("patch", CONFIGMAP, installation.DRILL_RESULTS, {DRILL}),
+        ("get", CONFIGMAP, installation.DRILL_LEDGER, {DRILL}),
+        ("delete", CONFIGMAP, installation.DRILL_LEDGER, {DRILL}),
+        ("delete", CONFIGMAP, installation.DRILL_RESULTS, set()),
         ("get", APIMANAGER, "any", {BACKUP, RESTORE}),
         ("list", APIMANAGER, "", {BACKUP, RESTORE}),
         ("create", APIMANAGER, "any", {RESTORE}),
         ("patch", APIMANAGER, "any", set()),
-        ("get", CLAIM, "any", {BACKUP, RESTORE}),
-        ("create", CLAIM, "any", {BACKUP, RESTORE}),
-        ("patch", CLAIM, "any", {BACKUP}),
-        ("patch", CLAIM, SYSTEM_STORAGE, {BACKUP, RESTORE}),
-        ("list", POD, "", {BACKUP, RESTORE}),
+        ("get", CLAIM, "any", ALL),
+        ("create", CLAIM, "any", {BACKUP, RESTORE, DRILL}),
+        ("patch", CLAIM, "any", {BACKUP, VERIFY, DRILL}),
+        ("patch", CLAIM, SYSTEM_STORAGE, ALL),
+        ("delete", CLAIM, "any", set()),
+        ("list", POD, "", ALL),
         ("get", POD, "any", set()),
         ("create", POD, "any", set()),
         ("list", DEPLOYMENT, "", {RESTORE}),
@@ -80,12 +91,14 @@ def asked(cluster, verb, kind, name, account):
         ("get", DEPLOYMENT, "other", set()),
         ("list", DEPLOYMENT_CONFIG, "", {RESTORE}),
         ("list", ROUTE, "", {BACKUP, RESTORE}),
-        ("list", EVENT, "", {BACKUP, RESTORE}),
+        ("list", EVENT, "", ALL),
+        ("list", WORKFLOW, "", {VERIFY, DRILL}),
+        ("get", APIMANAGER_BACKUP, "any", {RESTORE, VERIFY, DRILL}),
     ],
     ids=lambda value: value.resource if isinstance(value, tuple) else value if isinstance(value, str) else "",
 )
 def test_the_rendered_roles_allow_what_the_phases_do_and_no_more(cluster, verb, kind, name, may):
-    allowed = {account for account in (BACKUP, RESTORE, STRANGER) if asked(cluster, verb, kind, name, account)}
+    allowed = {account for account in (*ALL, STRANGER) if asked(cluster, verb, kind, name, account)}
 
     assert allowed == may
 

@@ -8,12 +8,19 @@ import yaml
 
 from workflows.manifests import file_name, render, to_yaml
 from workflows.phases import Settings
+from workflows.schedule import Cron
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 IMAGE = "registry.example.com/threescale-backup@sha256:" + "0" * 64
 
-PLAIN = render(Settings(image=IMAGE), cron="0 2 * * *", timezone="Europe/Madrid")
-WITH_USERS = render(Settings(image=IMAGE, namespace="api", fs_group=2000, run_as_user=1234))
+PROOFS = [
+    Cron("verify", "0 4 * * *", {"sample": "10%"}),
+    Cron("drill", "0 5 * * 0", {"scratch-namespace": "threescale-drills"}),
+]
+PLAIN = render(Settings(image=IMAGE), cron="0 2 * * *", timezone="Europe/Madrid", proofs=PROOFS)
+WITH_USERS = render(
+    Settings(image=IMAGE, namespace="api", fs_group=2000, run_as_user=1234, drill_namespace="threescale-drills")
+)
 CASES = [(file_name(manifest), manifest) for manifest in PLAIN]
 CASES += [(f"with-users-{file_name(manifest)}", manifest) for manifest in WITH_USERS]
 

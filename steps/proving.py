@@ -59,7 +59,8 @@ def verify_read(run: Run, claim: str, root: Path, sample: str, begun: str) -> No
     with proof.noting_damage(cluster, found, run.workflow):
         opened = verification.open_at(root, found)
         read = verification.check(opened, part, Rotation.read(begun))
-    run.output(files=read.files, bytes=read.size_bytes, verified=_YES if read.rotation is None else _NO)
+    whole = opened.manifest is not None and read.rotation is None
+    run.output(files=read.files, bytes=read.size_bytes, verified=_YES if whole else _NO)
     if opened.manifest is None:
         log.info("complete: a backup that the operator made, without digests; so it is not called verified")
     elif read.rotation:
@@ -67,7 +68,7 @@ def verify_read(run: Run, claim: str, root: Path, sample: str, begun: str) -> No
     else:
         log.info("verified: backup %s, %s", opened.name, opened.manifest.files)
     if opened.manifest is None or not proof.is_sealed(found):
-        log.info("PersistentVolumeClaim %s: is left unmarked", claim)
+        log.info("PersistentVolumeClaim %s: left unmarked, no seal has marked it", claim)
     elif read.rotation:
         proof.advanced(cluster, found, read.rotation)
     else:

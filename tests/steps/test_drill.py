@@ -2,6 +2,7 @@
 
 import pytest
 
+from steps import backup as backups
 from steps import claims, drill, errors, installation, marks, volume
 from steps.catalogue import Proof
 from steps.claims import Workflow
@@ -238,21 +239,18 @@ def test_an_object_that_the_cluster_changes_is_found(begun, backup_volume):
         objects(begun, backup_volume)
 
 
-def test_an_object_that_appears_meanwhile_is_not_taken_for_ours(begun, backup_volume):
-    saved = backup_of(backup_volume, "zync")
-    put(begun, "Secret", "zync", data=saved["data"], type=saved["type"])
+@pytest.mark.parametrize("restored", [False, True], ids=["somebody's", "a restore's"])
+def test_an_object_that_appears_meanwhile_is_not_taken_for_ours(begun, backup_volume, restored):
+    opened = backups.open_at(backup_volume)
+    saved = opened.read(f"{volume.SECRETS}/zync.json")
+    metadata = {"annotations": opened.mark.annotations()} if restored else {}
+    put(begun, "Secret", "zync", metadata=metadata, data=saved["data"], type=saved["type"])
 
     with pytest.raises(errors.ChangedSincePlan, match="Secret zync has appeared"):
         objects(begun, backup_volume)
     remove(begun)
 
     assert there(begun, "secrets") == ["zync"]
-
-
-def backup_of(root, name):
-    from steps import backup as backups
-
-    return backups.open_at(root).read(f"{volume.SECRETS}/{name}.json")
 
 
 @pytest.mark.lesson(2, 3)

@@ -242,12 +242,13 @@ def test_one_of_the_operator_is_checked_for_completeness_and_never_marked(kept, 
     operators_backup.make(root)
     kept.claim("nightly-of-it", metadata={"annotations": {"apiManagerBackupName": "it", "apiManagerBackupUID": "uid"}})
     harm(root)
-    before = kept.get(CLAIMS, "nightly-of-it")
+    before, told = kept.get(CLAIMS, "nightly-of-it"), kept.folder / "outputs/verified"
 
     with allowed:
         phases.run(kept, ACCOUNT, "read", "--claim", "nightly-of-it", "--backup", root, "--sample", "10%")
 
     assert kept.get(CLAIMS, "nightly-of-it") == before
+    assert not told.exists() or told.read_text() == "no"
 
 
 def test_without_a_backup_there_is_a_clear_refusal(empty):

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from steps import installation, volume
+from steps import installation, marks, volume
 from tests.steps.test_catalogue import CLAIMS
 from tests.steps.test_drill import SCRATCH, put, there
 from tests.steps.test_verification import PDF, flip, state_of
@@ -32,7 +32,7 @@ def left(stage):
     """All that a drill may leave, wherever."""
     stage.kubernetes.collect_garbage()
     found = [*there(stage, "secrets"), *there(stage, "configmaps"), *there(stage, "apimanagers")]
-    found += [name for name in stage.exists(CLAIMS) if name != "nightly"]
+    found += [each["metadata"]["name"] for each in stage.kubernetes.list(CLAIMS, stage.namespace, marks.DRILL)]
     return found + [name for name in stage.exists("configmaps") if name == installation.DRILL_LEDGER]
 
 

@@ -256,6 +256,24 @@ def test_without_a_backup_there_is_a_clear_refusal(empty):
         phases.run(empty, ACCOUNT, "choose")
 
 
+def test_a_mistyped_claim_is_answered_with_the_backups_that_are_there(kept):
+    with pytest.raises(errors.ClaimMissing, match="the backups here are nightly"):
+        phases.run(kept, ACCOUNT, "choose", "--claim-name", "nigthly")
+
+
+@pytest.mark.lesson(13)
+def test_the_pod_that_reads_goes_where_the_claim_is_mounted(kept):
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "looks", "namespace": kept.namespace}}
+    volumes = [{"name": "backup", "persistentVolumeClaim": {"claimName": "nightly"}}]
+    spec = {"nodeName": "node-7", "containers": [{"name": "main"}], "volumes": volumes}
+    kept.kubernetes.apply({**pod, "spec": spec, "status": {"phase": "Running"}})
+
+    phases.run(kept, ACCOUNT, "choose")
+
+    told = {name: (kept.folder / "outputs" / name).read_text() for name in ("claim-name", "node-operator", "node")}
+    assert told == {"claim-name": "nightly", "node-operator": "In", "node": "node-7"}
+
+
 def test_a_bad_share_is_refused_before_anything_is_looked_at(kept):
     kept.kubernetes.clear_requests()
 

@@ -98,23 +98,3 @@ def test_a_verification_that_is_killed_goes_on_with_the_next_try(kept):
     assert workflow.phase == "Succeeded", workflow.message
     assert len(workflow.node("read").attempts) == 2
     assert described(kept)["verifying"]["position"] < described(kept)["verifying"]["total"] / 2 + 9000
-
-
-def test_a_mistyped_claim_is_answered_with_the_backups_that_are_there(kept):
-    workflow = kept.engine.submit("threescale-verify", {"claim-name": "nigthly"}, entrypoint="choose")
-
-    assert workflow.phase == "Failed"
-    assert "the backups here are nightly" in workflow.nodes[0].attempts[0].message
-
-
-@pytest.mark.lesson(13)
-def test_the_pod_that_reads_goes_where_the_claim_is_mounted(kept):
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "looks", "namespace": kept.namespace}}
-    volumes = [{"name": "backup", "persistentVolumeClaim": {"claimName": "nightly"}}]
-    spec = {"nodeName": "node-7", "containers": [{"name": "main"}], "volumes": volumes}
-    kept.kubernetes.apply({**pod, "spec": spec, "status": {"phase": "Running"}})
-
-    workflow = kept.engine.submit("threescale-verify", {}, entrypoint="choose")
-
-    told = workflow.nodes[0].outputs
-    assert (told["node-operator"], told["node"]) == ("In", "node-7")

@@ -36,7 +36,7 @@ def test_all_that_is_ours_lies_under_one_prefix():
     assert all(name.startswith("threescale-backup/") for name in names)
 
 
-def test_the_mark_of_a_drill_is_not_on_what_a_restore_made_and_the_other_way_round():
+def test_the_mark_of_a_drill_is_not_on_what_a_restore_made():
     of_drill = Mark("nightly", "abc", {marks.DRILL: "threescale"})
     restored = claim(annotations=Mark("nightly", "abc").annotations())
     drilled = claim(annotations=of_drill.annotations(), labels={marks.DRILL: "threescale"})

@@ -18,6 +18,7 @@ from steps import claims, errors, evidence, interruption, outcome
 from steps.backing_up import backup_phases
 from steps.claims import Workflow
 from steps.notifying import notify
+from steps.proving import drill_phases, verify_phases
 from steps.pruning import prune_phases
 from steps.restoring import restore_phases
 from steps.result import Failure, Operation, Result
@@ -71,11 +72,13 @@ cli.add_command(restore_phases)
 cli.add_command(watch)
 cli.add_command(notify)
 cli.add_command(prune_phases)
+cli.add_command(verify_phases)
+cli.add_command(drill_phases)
 
 
 @cli.command("report")
 @click.option("--of", "operation", type=click.Choice(get_args(Operation)), required=True, help="What has failed.")
-@click.option("--claim", default="", help="Claim of the backup; empty: called as the workflow.")
+@click.option("--claim", default="", help="Claim of the backup; empty: one that is made is called as the workflow.")
 @click.option("--began", default="", help="When the workflow was made.")
 @click.option("--failures", required=True, help="{{workflow.failures}} as Argo gives it.")
 @click.option("--advice", required=True, help="What to do next.")
@@ -104,7 +107,8 @@ def report(  # noqa: PLR0913  what a workflow says of itself at its end
     def fail(found: Result) -> Result:
         return found.failed((Failure(phase=item.phase, sentence=item.sentence) for item in failed), held_back, advice)
 
-    evidence.note(run.cluster, run.record(operation, claim or run.workflow.name, since=began), fail)
+    called = claim or (run.workflow.name if operation == "backup" else "")
+    evidence.note(run.cluster, run.record(operation, called, since=began), fail)
 
 
 def _give_up(run: Run, claim: str) -> None:

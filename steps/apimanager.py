@@ -178,6 +178,13 @@ def present(cluster: Cluster, mark: marks.Mark) -> Object | None:
     return found[0] if found else None
 
 
+def to_restore(backup: Backup, mark: marks.Mark) -> Object:
+    """The APIManager as a restore creates it, with a mark."""
+    obj = objects.marked(backup.apimanager, mark)
+    obj["metadata"]["annotations"].pop(installation.CONFIRMED_REQUIREMENTS, None)
+    return obj
+
+
 def restore(cluster: Cluster, backup: Backup) -> bool:
     """Create the APIManager with this backup's mark; one with the mark stays as it is. Says whether it was created.
 
@@ -188,8 +195,7 @@ def restore(cluster: Cluster, backup: Backup) -> bool:
     if present(cluster, backup.mark) is not None:
         log.info("APIManager %s: kept, this backup's restore made it", backup.apimanager["metadata"]["name"])
         return False
-    obj = objects.marked(backup.apimanager, backup.mark)
-    obj["metadata"]["annotations"].pop(installation.CONFIRMED_REQUIREMENTS, None)
+    obj = to_restore(backup, backup.mark)
     cluster.create(APIMANAGER, obj)
     log.info("APIManager %s: created", obj["metadata"]["name"])
     return True

@@ -14,6 +14,7 @@ from typing import Any
 from steps import claims, errors, installation, marks
 from steps.cluster import Cluster, Object
 from steps.installation import APIMANAGER_BACKUP, CLAIM, WORKFLOW
+from steps.rotation import Rotation
 
 ENDED = frozenset({"Succeeded", "Failed", "Error"})  # phases of a workflow
 OURS = "threescale-backup"
@@ -65,6 +66,8 @@ class Entry:
     verified: Proof | None = None
     proven: Proof | None = None
     damaged: Proof | None = None
+    damage: str = ""  # what was found then
+    verifying: Rotation | None = None  # how far a verification by shares has come
     workflow: str = ""
     workflow_uid: str = ""
     manifest_sha256: str = ""
@@ -83,8 +86,8 @@ def read(cluster: Cluster, *, whole: bool = False) -> list[Entry]:
 
     """
     found = [claim for claim in cluster.list(CLAIM) if claims.is_backup(claim)]
-    alive = _alive(cluster) if any(_is_open(claim) for claim in found) else {}
-    entries = [_entry(cluster, claim, alive, whole=whole) for claim in found]
+    phases = alive(cluster) if any(_is_open(claim) for claim in found) else {}
+    entries = [_entry(cluster, claim, phases, whole=whole) for claim in found]
     return sorted(entries, key=lambda entry: (entry.started, entry.created, entry.name), reverse=True)
 
 
@@ -141,7 +144,7 @@ def pin(cluster: Cluster, name: str, *, pinned: bool) -> Entry:
     return find(read(cluster), name, cluster.namespace)
 
 
-def _alive(cluster: Cluster) -> Mapping[str, str]:
+def alive(cluster: Cluster) -> Mapping[str, str]:
     """Phases of the workflows that are there, by uid; none where Argo itself is not."""
     try:
         found = cluster.list(WORKFLOW)
@@ -183,6 +186,8 @@ def _entry(cluster: Cluster, claim: Object, alive: Mapping[str, str], *, whole: 
         verified=_proof(claim, marks.VERIFIED, marks.VERIFIED_BY),
         proven=_proof(claim, marks.PROVEN, marks.PROVEN_BY),
         damaged=_proof(claim, marks.DAMAGED, marks.DAMAGED_BY),
+        damage=marks.annotation(claim, marks.DAMAGE),
+        verifying=_rotation(claim),
         workflow=marks.label(claim, marks.WORKFLOW),
         workflow_uid=marks.label(claim, marks.WORKFLOW_UID),
         manifest_sha256=marks.sealed(claim),
@@ -232,6 +237,11 @@ def moment(text: str) -> datetime | None:
 def _proof(claim: Object, when: str, by: str) -> Proof | None:
     found = moment(marks.label(claim, when))
     return Proof(found, marks.annotation(claim, by)) if found else None
+
+
+def _rotation(claim: Object) -> Rotation | None:
+    found = Rotation.read(marks.annotation(claim, marks.VERIFYING))
+    return found if found and found.manifest_sha256 == marks.sealed(claim) else None
 
 
 def _number(text: str) -> int | None:

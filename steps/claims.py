@@ -4,6 +4,7 @@ The backup claims are the catalogue: labels say whose and in which state, annota
 APIManagerBackup. They have no owner, so that deleting a Workflow never touches a backup.
 """
 
+import hashlib
 import logging
 import re
 import time
@@ -20,6 +21,7 @@ from steps.manifest import Manifest
 log = logging.getLogger(__name__)
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_LABEL_LENGTH = 63
 WORKFLOW_LABEL = "workflows.argoproj.io/workflow"  # Argo puts it on the pods of a workflow
 _ONCE_POD = "ReadWriteOncePod"
 _ONCE = "ReadWriteOnce"
@@ -322,6 +324,15 @@ def told(claim: Object) -> str:
     of_class = {None: "of the default class", "": "of no class"}.get(name, f"of class {name}")
     volume = [f"on volume {spec['volumeName']}"] if spec.get("volumeName") and not capacity else []
     return ", ".join([capacity or spec["resources"]["requests"]["storage"], *spec["accessModes"], of_class, *volume])
+
+
+def own_name(workflow: Workflow, suffix: str) -> str:
+    """What a claim of a workflow is called: as that, cut where that is too long, and then told apart."""
+    name = workflow.name.replace(".", "-")
+    if len(name) + len(suffix) <= _LABEL_LENGTH:
+        return f"{name}{suffix}"
+    unique = f"-{hashlib.sha256(workflow.name.encode()).hexdigest()[:8]}{suffix}"
+    return f"{name[: _LABEL_LENGTH - len(unique)]}{unique}"
 
 
 def new(name: str, labels: dict[str, str], annotations: dict[str, str], spec: Object) -> Object:

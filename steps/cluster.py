@@ -91,15 +91,18 @@ class Cluster:
         items: list[Object] = self._judge("list", kind, "", status, answer)["items"]
         return [{"apiVersion": kind.api_version, "kind": kind.name, **item} for item in items]
 
-    def create(self, kind: Kind, obj: Object) -> Object:
+    def create(self, kind: Kind, obj: Object, *, dry_run: bool = False) -> Object:
         """Create an object; its answer may be lost, so a name that exists already is for the next try to judge.
+
+        A dry run asks whether that would be done, by schema and admission, and creates nothing.
 
         Raises:
             errors.AlreadyExists, errors.QuotaExceeded; else as `get`.
 
         """
         name = obj["metadata"]["name"]
-        status, answer = self._request("POST", kind, body=obj)
+        query = {"dryRun": "All"} if dry_run else None
+        status, answer = self._request("POST", kind, query=query, body=obj)
         if status == 409 and answer.get("reason") == "AlreadyExists":
             raise errors.AlreadyExists(kind.resource, name)
         return self._judge("create", kind, name, status, answer)

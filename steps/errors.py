@@ -451,6 +451,102 @@ class PhasesMissing(Final):
         super().__init__(f"can't seal: no report of {_several(phases)} on the volume; run these phases first")
 
 
+# --- what proves a backup ---
+
+
+class BadSample(Final):
+    def __init__(self, sample: str) -> None:
+        super().__init__(
+            f"{sample!r} is no share for sample: write a percentage above 0% and up to 100%, such as 10%; empty: all"
+        )
+
+
+class NothingToProve(Final):
+    def __init__(self, namespace: str, what: str) -> None:
+        super().__init__(
+            f"there is no complete backup of this tool in namespace {namespace} to {what}: make one, or name a claim "
+            "with -p claim-name="
+        )
+
+
+class StillRunning(Final):
+    def __init__(self, name: str, by: str) -> None:
+        super().__init__(f"backup {name!r} is still being made ({by}): wait until that has ended")
+
+
+class ScratchIsOwn(Final):
+    def __init__(self, namespace: str) -> None:
+        super().__init__(
+            f"scratch-namespace {namespace!r} is the namespace of the backup itself: name one that was made for drills "
+            "and holds nothing else"
+        )
+
+
+class ScratchTaken(Final):
+    def __init__(self, namespace: str, what: Sequence[str]) -> None:
+        super().__init__(
+            f"namespace {namespace} is no scratch namespace, it holds {_several(what)}, which no drill of this "
+            "namespace has made: nothing was changed there; name one that was made for drills"
+        )
+
+
+class NotAllowedInScratch(Final):
+    def __init__(self, namespace: str, group: str, resource: str, verbs: Sequence[str], names: Sequence[str]) -> None:
+        rule = {"apiGroups": [group], "resources": [resource], "verbs": list(verbs)}
+        whole = json.dumps({**rule, "resourceNames": list(names)} if names else rule)
+        super().__init__(
+            f"not allowed to {' and '.join(verbs)} {resource} {_several(names)}{' ' if names else ''}in scratch "
+            f"namespace {namespace}: add to the Role `threescale-drill-scratch` there {whole}, "
+            f"or render it and its RoleBinding by `threescale-backup manifests --drill-namespace {namespace}` "
+            "(and --from-apimanager FILE, --secret NAME, --configmap NAME)"
+        )
+
+
+class DrillRuns(Final):
+    def __init__(self, workflow: str) -> None:
+        super().__init__(f"a drill of this namespace is under way, workflow {workflow}: wait until that has ended")
+
+
+class DrillOver(Final):
+    def __init__(self, workflow: str) -> None:
+        super().__init__(
+            f"what the drill {workflow} had made is removed already: submit a new one, a drill is not gone on with"
+        )
+
+
+class LeftByDrill(Final):
+    def __init__(self, workflow: str, namespace: str, scratch: str, reason: str) -> None:
+        super().__init__(
+            f"what the drill {workflow} has left in namespace {scratch} can't be removed ({reason}): remove it with "
+            f"`kubectl delete secrets,configmaps -n {scratch} -l threescale-backup/drill={namespace}`, then "
+            f"`kubectl delete configmap threescale-drill -n {namespace}`"
+        )
+
+
+class ScratchClaimTaken(Final):
+    def __init__(self, name: str, namespace: str) -> None:
+        super().__init__(
+            f"a claim {name!r} exists already in namespace {namespace} and is not of this drill: submit it under "
+            "another name"
+        )
+
+
+class DrillDiffers(Final):
+    def __init__(self, namespace: str, differing: Sequence[str]) -> None:
+        super().__init__(
+            f"what was created in scratch namespace {namespace} is not what the backup holds ({_several(differing)}): "
+            "something on the cluster changes or removes such objects, a restore would meet it too"
+        )
+
+
+class NotRemoved(TryAgain):
+    def __init__(self, namespace: str, left: Sequence[str]) -> None:
+        super().__init__(
+            f"scratch namespace {namespace} still holds {_several(left)}, which this drill has made and deleted; "
+            "looking again"
+        )
+
+
 # --- what must be true before a restore ---
 
 

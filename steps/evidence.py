@@ -1,4 +1,4 @@
-"""Where the evidence lies that has no backup to lie in: one ConfigMap for restores, one for backups that failed.
+"""Where the evidence lies that has no backup to lie in: a ConfigMap for restores, for drills, for backups that failed.
 
 An entry is a workflow's, under its name, and each phase that wrote something adds to it; so it tells how far a workflow
 came that nobody could ask any more. The ten newest stay. Names are fixed, so that a Role needs neither list nor delete.
@@ -19,7 +19,11 @@ from steps.result import Operation, Result
 
 log = logging.getLogger(__name__)
 
-NAMES: dict[Operation, str] = {"backup": installation.BACKUP_RESULTS, "restore": installation.RESTORE_RESULTS}
+NAMES: dict[Operation, str] = {
+    "backup": installation.BACKUP_RESULTS,
+    "restore": installation.RESTORE_RESULTS,
+    "drill": installation.DRILL_RESULTS,
+}
 _NEWEST = 10
 _LIMIT_BYTES = 900 << 10  # a ConfigMap may hold 1 MiB, its metadata included
 _LOOKS = 10

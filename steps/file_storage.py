@@ -125,6 +125,31 @@ def restore(
     return tally
 
 
+def prove(backup: Backup, claim: str, target: Path, progress: Progress, workers: int | None = None) -> Tally:
+    """Fill a scratch claim as a restore would fill system-storage, and read back all that was written.
+
+    A backup without digests is held against itself, as it is read once more.
+
+    Raises:
+        errors.BackupDamaged, errors.TargetDiffers, errors.VolumeFull and its like
+
+    """
+    backup.check_listing()
+    workers = medium.workers(backup.root, target) if workers is None else workers
+    again = bool(volume.content(target))
+    with _room(target, backup.size_bytes - _copied(target, workers)), volume.durable(target):
+        tally = _fill(backup, target, progress, workers, again=again, claim=claim)
+    wanted = mtree.parse(backup.lines()) if backup.manifest else _scanned(backup.tree, workers)
+    if wrong := errors.Few.of(tree.compare(wanted, target, digests=True, workers=workers)):
+        raise errors.TargetDiffers(claim, wrong)
+    log.info("PersistentVolumeClaim %s: all of it was read back and is equal", claim)
+    return tally
+
+
+def _scanned(root: Path, workers: int) -> Iterator[Entry]:
+    return Tally().kept(tree.scan(root, digests=True, workers=workers))
+
+
 def _empty(cluster: Cluster, claim: Object, target: Path, workflow: Workflow) -> None:
     """Remove what was saved; a run that was killed amid it left the claim `set-aside`, and this goes on."""
     saved_to = marks.annotation(claim, marks.SAVED_TO)
@@ -136,12 +161,20 @@ def _empty(cluster: Cluster, claim: Object, target: Path, workflow: Workflow) ->
     log.info("PersistentVolumeClaim %s: emptied, what it held is in claim %s", installation.SYSTEM_STORAGE, saved_to)
 
 
-def _fill(backup: Backup, target: Path, progress: Progress, workers: int, *, again: bool) -> Tally:
+def _fill(
+    backup: Backup,
+    target: Path,
+    progress: Progress,
+    workers: int,
+    *,
+    again: bool,
+    claim: str = installation.SYSTEM_STORAGE,
+) -> Tally:
     meter = Meter()
     show = _showing(progress, meter, backup.counts)
     tally, findings = bring(backup.lines, backup.tree, target, Work(workers, meter, show), again=again)
     if findings:
-        raise errors.TargetDiffers(installation.SYSTEM_STORAGE, findings)
+        raise errors.TargetDiffers(claim, findings)
     log.info(
         "%d files, %d folders, %d links: restored, %d bytes", tally.files, tally.folders, tally.links, tally.size_bytes
     )

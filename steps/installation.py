@@ -102,6 +102,8 @@ BACKUP_UID = "apiManagerBackupUID"
 APIMANAGER_NAME = "apiManagerName"
 APIMANAGER_UID = "apiManagerUID"
 
-# Ours beside it, of fixed names: the evidence of restores, and of backups that failed.
+# Ours beside it, of fixed names: evidence of restores, drills and backups that failed; what a drill has made.
 BACKUP_RESULTS = "threescale-backup-results"
 RESTORE_RESULTS = "threescale-restore-results"
+DRILL_RESULTS = "threescale-drill-results"
+DRILL_LEDGER = "threescale-drill"

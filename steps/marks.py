@@ -7,6 +7,7 @@ restore of its files has come. What was replaced says so, and where it was saved
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -33,6 +34,8 @@ PROVEN = PREFIX + "proven"  # when it was last restored for trial, by
 PROVEN_BY = PREFIX + "proven-by"
 DAMAGED = PREFIX + "damaged"  # when it was found not to be whole, by
 DAMAGED_BY = PREFIX + "damaged-by"
+DAMAGE = PREFIX + "damage"  # what was found then, in a sentence
+VERIFYING = PREFIX + "verifying"  # how far a verification by shares has come
 
 RUNNING = "running"
 COMPLETE = "complete"
@@ -50,6 +53,8 @@ FILLED = (COMPLETE, IN_USE)
 REPLACED = PREFIX + "replaced"  # of an object: the keys; a label of the claim that holds what was there
 SAVED_TO = PREFIX + "saved-to"  # the name of that claim
 
+DRILL = PREFIX + "drill"  # the namespace of the installation whose drill made it; it goes with the drill
+
 
 def place(*, external: bool) -> str:
     """Where System's files are, as a phase tells the next."""
@@ -57,10 +62,11 @@ def place(*, external: bool) -> str:
 
 
 class Mark(NamedTuple):
-    """What a restore leaves on each object that it creates."""
+    """What a restore leaves on each object that it creates; a drill leaves labels too, by which it is told apart."""
 
     backup: str
     digest: str
+    labels: Mapping[str, str] = {}
 
     def annotations(self) -> dict[str, str]:
         """The mark as an object carries it."""
@@ -68,7 +74,8 @@ class Mark(NamedTuple):
 
     def on(self, obj: dict[str, Any]) -> bool:
         """Whether the object was made by a restore of this very backup, whatever its claim is called today."""
-        return annotation(obj, MANIFEST_DIGEST) == self.digest
+        labelled = all(label(obj, name) == value for name, value in self.labels.items())
+        return labelled and annotation(obj, MANIFEST_DIGEST) == self.digest
 
 
 def sealed(claim: dict[str, Any]) -> str:

@@ -359,7 +359,11 @@ def _replacement(each: Standing, mark: marks.Mark, saved_to: str) -> Object:
 
 
 def marked(obj: Object, mark: marks.Mark) -> Object:
-    """The object with the annotations of a restore."""
+    """The object with the annotations of a restore, and the labels of a drill."""
     metadata: dict[str, Any] = clean(obj)["metadata"]
     annotations = {**metadata.get("annotations", {}), **mark.annotations()}
-    return {**clean(obj), "metadata": {**metadata, "annotations": annotations}}
+    labels = {**metadata.get("labels", {}), **mark.labels}
+    return {
+        **clean(obj),
+        "metadata": {**metadata, **({"labels": labels} if labels else {}), "annotations": annotations},
+    }

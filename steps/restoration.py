@@ -8,7 +8,7 @@ from typing import NamedTuple
 from steps import apimanager, backup, evidence
 from steps.backup import Backup
 from steps.cluster import Cluster, Object
-from steps.result import Counts, Done, Line, Phase, Result
+from steps.result import Counts, Done, Line, Operation, Phase, Result
 from steps.run import Run
 from steps.tree import Tally
 
@@ -22,6 +22,7 @@ class Restoration(NamedTuple):
     claim: str
     backup: Backup
     cluster: Cluster
+    operation: Operation = "restore"
 
     def is_done(self) -> bool:
         """Whether a restore of this backup has come as far as the APIManager; what it uses is then its own."""
@@ -51,7 +52,7 @@ class Restoration(NamedTuple):
                 known = known.did(each)
             return known.did(ended, lines(), last=last)
 
-        evidence.note(self.run.cluster, self.run.record("restore", self.claim), change)
+        evidence.note(self.run.cluster, self.run.record(self.operation, self.claim), change)
 
 
 def open_at(run: Run, root: Path, claim: str, wildcard_domain: str = "") -> Restoration:

@@ -1,4 +1,4 @@
-"""What a backup or a restore leaves as evidence of itself: who did what, when, to which object, and how it ended.
+"""What a run leaves as evidence of itself: who did what, when, to which object, and how it ended.
 
 It names objects and says nothing of what is in them: a digest of a Secret whose value is short would let it be guessed,
 so it holds no digest of an object. The one digest, that of the backup's manifest, tells two backups of a name apart.
@@ -22,12 +22,13 @@ CREATED: Literal["created"] = "created"
 KEPT: Literal["kept"] = "kept"
 REPLACED: Literal["replaced"] = "replaced"
 UNTOUCHED: Literal["untouched"] = "untouched"
+TRIED: Literal["tried"] = "tried"
 RUNNING: Literal["running"] = "running"
 SUCCEEDED: Literal["succeeded"] = "succeeded"
 FAILED: Literal["failed"] = "failed"
 
 Operation = Literal["backup", "restore", "prune", "verify", "drill", "watchdog"]
-Done = Literal["saved", "created", "kept", "replaced", "untouched"]
+Done = Literal["saved", "created", "kept", "replaced", "untouched", "tried"]
 Counts = Mapping[str, int]
 _MADE = (CREATED, REPLACED)
 
@@ -37,8 +38,9 @@ class _Model(BaseModel):
 
 
 class Line(_Model):
-    """One object. `untouched`: not looked at, because this backup's restore had made the APIManager already.
+    """One object.
 
+    `untouched`: not looked at, because this backup's restore had made the APIManager already. `tried`: by a dry run.
     `how`: the keys in which one that was kept differs, or where what was replaced is saved.
     """
 

@@ -74,8 +74,9 @@ class Run:
     service_account: str = ""
     began: datetime = field(default_factory=result.now)
 
-    def cluster(self) -> Cluster:
-        return Cluster.connect(self.namespace, self.request_timeout_s)
+    def cluster(self, namespace: str = "") -> Cluster:
+        """The door to the own namespace, or to another one."""
+        return Cluster.connect(namespace or self.namespace, self.request_timeout_s)
 
     def output(self, **values: object) -> None:
         """Leave output parameters, a small file each: names and counts only."""

@@ -4,7 +4,6 @@ The claim lies beside those of backups and is called none: no catalogue lists it
 laid out as a backup's, but objects are whole, as the server gave them, so that a person can put them back.
 """
 
-import hashlib
 import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -23,7 +22,6 @@ from steps.manifest import FileTree
 log = logging.getLogger(__name__)
 
 _SUFFIX = "-replaced"
-_NAME_LENGTH = 63  # a DNS-1123 label
 _MARGIN = Decimal("1.2")  # over what system-storage holds at most, for the file system's own needs
 _PLACES = {  # of the names that the operator saves too, and of others
     SECRET: (installation.SECRETS, volume.SECRETS, volume.REFERENCED_SECRETS),
@@ -51,12 +49,8 @@ def wanted(storage: Object | None, *, files: bool) -> Wanted:
 
 
 def claim_name(workflow: Workflow) -> str:
-    """What the claim of a restore is called: as its workflow, cut where that is too long, and then told apart."""
-    name = workflow.name.replace(".", "-")
-    if len(name) + len(_SUFFIX) <= _NAME_LENGTH:
-        return f"{name}{_SUFFIX}"
-    unique = f"-{hashlib.sha256(workflow.name.encode()).hexdigest()[:8]}{_SUFFIX}"
-    return f"{name[: _NAME_LENGTH - len(unique)]}{unique}"
+    """What the claim of a restore is called."""
+    return claims.own_name(workflow, _SUFFIX)
 
 
 def create(cluster: Cluster, asked: Wanted, workflow: Workflow) -> str:

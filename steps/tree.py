@@ -47,6 +47,7 @@ class Why(Enum):
 
 
 _REASONS = {Why.SPECIAL: "is a socket, FIFO or device", Why.UNREADABLE: "can't be read"}
+_OTHER_BYTES = "has other bytes than listed"
 
 
 class Lost(NamedTuple):
@@ -413,6 +414,66 @@ def compare(entries: Iterable[Entry], root: Path, *, digests: bool, workers: int
         actual = next(found, None)
 
 
+def unlike(files: Iterable[Entry], root: Path, workers: int | None = None) -> Iterator[str]:
+    """Read listed files, and yield a finding for each that has other bytes; names and sizes are for `compare`."""
+    try:
+        top = open_root(root)
+    except OSError:  # `compare` tells it
+        return
+    count = medium.workers(root) if workers is None else workers
+    with closed(top), Ahead(partial(_unlike, top), count) as processes:
+        yield from processes.stream(_stretches(files))
+
+
+def _stretches(files: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """Cut them into tasks: of some files, or of one that is large."""
+    stretch: list[Entry] = []
+    size_bytes = 0
+    for entry in files:
+        stretch.append(entry)
+        size_bytes += entry.size
+        if len(stretch) == TOGETHER or size_bytes > LARGE:
+            yield stretch
+            stretch, size_bytes = [], 0
+    if stretch:
+        yield stretch
+
+
+def _unlike(top: int, files: Sequence[Entry]) -> list[str]:
+    found = []
+    for entry, stream in ahead(_opened(top, files)):
+        interruption.point()
+        if difference := _other_bytes(entry, stream):
+            found.append(f"{entry.path!r} {difference}")
+    return found
+
+
+def _opened(top: int, files: Iterable[Entry]) -> Iterator[tuple[Entry, Stream]]:
+    """Open listed files one after the other, each folder once for those in it that follow each other."""
+    for folder, entries in groupby(files, key=lambda entry: entry.path.rpartition("/")[0]):
+        try:
+            here = open_folder(top, folder)
+        except OSError as error:
+            yield from ((entry, error) for entry in entries)
+            continue
+        with closed(here):
+            for entry in entries:
+                yield entry, opened(here, entry.path.rpartition("/")[2], ask=True)
+
+
+def _other_bytes(entry: Entry, stream: Stream) -> str:
+    """Say what is wrong with the bytes of a file; one of another size, or none at all, is told by `compare`."""
+    try:
+        if not isinstance(stream, int):
+            raise stream or FileNotFoundError
+        found = os.fstat(stream)
+        if not stat.S_ISREG(found.st_mode) or found.st_size != entry.size:
+            return ""
+        return "" if read_digest(stream, entry.size) == entry.digest else _OTHER_BYTES
+    except OSError as error:
+        return "" if lost(entry.path, error).why is Why.VANISHED else _REASONS[Why.UNREADABLE]
+
+
 def digest(path: Path) -> tuple[int, str]:
     """A file's size in bytes and its SHA-256."""
     with path.open("rb", buffering=0) as stream:
@@ -644,5 +705,5 @@ def _difference(listed: Entry, actual: Taken) -> str:
     if listed.target != actual.target:
         return "points elsewhere than listed"
     if listed.digest and actual.digest and listed.digest != actual.digest:
-        return "has other bytes than listed"
+        return _OTHER_BYTES
     return ""

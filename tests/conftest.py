@@ -105,6 +105,12 @@ class Stage:
     def restore(self, claim: str, **parameters: str) -> Workflow:
         return self.engine.submit("threescale-restore", {"claim-name": claim, **kebab(parameters)})
 
+    def verify(self, **parameters: str) -> Workflow:
+        return self.engine.submit("threescale-verify", kebab(parameters))
+
+    def drill(self, scratch: str, **parameters: str) -> Workflow:
+        return self.engine.submit("threescale-drill", {"scratch-namespace": scratch, **kebab(parameters)})
+
     def connect(self, service_account: str | None = None) -> Cluster:
         """Connect the phases' own door, with the rights of an account or an administrator's."""
         path = self.folder / f"kubeconfig-{service_account}"
@@ -201,16 +207,28 @@ def backup_volume(sealed: Sealed, tmp_path: Path) -> Path:
     return Path(shutil.copytree(sealed.folder, tmp_path / "backup", symlinks=True))
 
 
+def _bring(stage: Stage, sealed: Sealed) -> None:
+    """Put a sealed backup into a namespace: its claim, and a copy of its volume."""
+    metadata = {"name": sealed.name, "labels": sealed.claim["metadata"]["labels"]}
+    metadata |= {"namespace": stage.namespace, "annotations": sealed.claim["metadata"]["annotations"]}
+    spec = {key: value for key, value in sealed.claim["spec"].items() if key != "volumeName"}
+    stage.kubernetes.create({**sealed.claim, "metadata": metadata, "spec": spec, "status": {}})
+    shutil.copytree(sealed.folder, stage.engine.volume(sealed.name), symlinks=True, dirs_exist_ok=True)
+
+
+@pytest.fixture
+def kept(empty: Stage, sealed: Sealed) -> Stage:
+    """A namespace with a backup, and without the installation that it is of."""
+    _bring(empty, sealed)
+    return empty
+
+
 @pytest.fixture
 def lost(empty: Stage, sealed: Sealed) -> Iterator[Stage]:
     """A namespace whose installation is lost: its backup is there, the operator, and the three database Secrets."""
     empty.install()
     empty.lose()
     threescale.give_database_secrets(empty.kubernetes, empty.namespace)
-    metadata = {"name": sealed.name, "labels": sealed.claim["metadata"]["labels"]}
-    metadata |= {"namespace": empty.namespace, "annotations": sealed.claim["metadata"]["annotations"]}
-    spec = {key: value for key, value in sealed.claim["spec"].items() if key != "volumeName"}
-    empty.kubernetes.create({**sealed.claim, "metadata": metadata, "spec": spec, "status": {}})
-    shutil.copytree(sealed.folder, empty.engine.volume(sealed.name), symlinks=True, dirs_exist_ok=True)
+    _bring(empty, sealed)
     with threescale.Operator(empty.kubernetes):
         yield empty

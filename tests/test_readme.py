@@ -11,9 +11,11 @@ from workflows.metrics import HELP, exported
 from workflows.monitoring import Thresholds, alerts
 from workflows.parameters import (
     BackupParameters,
+    DrillParameters,
     Parameters,
     PruneParameters,
     RestoreParameters,
+    VerifyParameters,
     WatchdogParameters,
     declare,
 )
@@ -30,7 +32,17 @@ def test_the_first_block_holds_the_two_commands_and_nothing_else() -> None:
     ]
 
 
-@pytest.mark.parametrize("model", [BackupParameters, RestoreParameters, PruneParameters, WatchdogParameters])
+@pytest.mark.parametrize(
+    "model",
+    [
+        BackupParameters,
+        RestoreParameters,
+        PruneParameters,
+        VerifyParameters,
+        DrillParameters,
+        WatchdogParameters,
+    ],
+)
 def test_every_argument_is_told_as_the_form_in_argos_ui_tells_it(model: type[Parameters]) -> None:
     untold = [item.name for item in declare(model) if f"| `{item.name}` | {item.description} |" not in README]
 

@@ -13,11 +13,11 @@ ROOT = Path(__file__).parents[1]
 # From the top; a module imports those of lower lines only.
 STEPS = [
     "__main__",
-    "backing_up restoring pruning watching notifying",
+    "backing_up restoring pruning proving watching notifying",
     "restoration",
-    "run restore_plan backup_plan deletion",
+    "run restore_plan backup_plan deletion drill verification",
     "watchdog",
-    "prerequisites routes outcome set_aside retention",
+    "prerequisites routes outcome set_aside retention proof",
     "secrets configmaps apimanager file_storage",
     "system_storage selection",
     "operators_restore evidence plan catalogue",
@@ -29,7 +29,7 @@ STEPS = [
     "tree",
     "ahead",
     "manifest cluster",
-    "volume interruption medium references domain gitops",
+    "volume interruption medium references domain gitops rotation",
     "marks mtree installation errors fields",
 ]
 WORKFLOWS = [
@@ -39,7 +39,7 @@ WORKFLOWS = [
     "access",
     "schedule monitoring",
     "dashboard",
-    "backup restore watchdog",
+    "backup restore verify drill watchdog",
     "prune",
     "template",
     "notification",

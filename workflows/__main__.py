@@ -112,6 +112,23 @@ def _rules_options(function: Command) -> Command:
 @click.option(
     "--argument", "arguments", multiple=True, metavar="NAME=VALUE", help="Of each night's backup: storage-request=20Gi."
 )
+@click.option("--verify", "verify_cron", metavar="CRON", help="A CronWorkflow that verifies the backups.")
+@click.option(
+    "--verify-argument",
+    "verify_arguments",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Of each verification: sample=10%.",
+)
+@click.option("--drill", "drill_cron", metavar="CRON", help="One that proves that backups restore.")
+@click.option(
+    "--drill-argument",
+    "drill_arguments",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Of each drill: storage-class=fast.",
+)
+@click.option("--drill-namespace", metavar="NS", help="The scratch namespace of drills: their rights there too.")
 @click.option("--fs-group", type=click.IntRange(0), metavar="N", help="Group of the volumes; not on OpenShift.")
 @click.option("--run-as-user", type=click.IntRange(1), metavar="N", help="User of the phases; not on OpenShift.")
 @click.option(
@@ -147,6 +164,11 @@ def manifests(  # noqa: PLR0913  one argument an option
     schedule: str | None,
     timezone: str,
     arguments: Sequence[str],
+    verify_cron: str | None,
+    verify_arguments: Sequence[str],
+    drill_cron: str | None,
+    drill_arguments: Sequence[str],
+    drill_namespace: str | None,
     fs_group: int | None,
     run_as_user: int | None,
     sources: Sequence[TextIO],
@@ -167,15 +189,10 @@ def manifests(  # noqa: PLR0913  one argument an option
     from workflows import resources
     from workflows.parameters import PruneParameters
     from workflows.phases import Settings
-    from workflows.schedule import BadScheduleError
+    from workflows.schedule import BadScheduleError, Cron
 
-    nightly = dict(word.partition("=")[::2] for word in arguments)
-    if len(nightly) < len(arguments):
-        _refuse("--argument is given twice for the same name")
-    if wrong := [word for word in arguments if "=" not in word]:
-        _refuse(f"--argument {wrong[0]!r}: write NAME=VALUE, for instance storage-request=20Gi")
-    if nightly and schedule is None:
-        _refuse("--argument is for the backups of a schedule: say --schedule too")
+    nightly = _nightly("--argument", arguments, "--schedule", schedule)
+    proofs = _proofs(namespace, drill_namespace, (verify_cron, verify_arguments), (drill_cron, drill_arguments))
     alarm = cast("_Alarm", {name: told[name] for name in _Alarm.__annotations__})
     max_age, thresholds = _thresholds(namespace, alarm)
     kept = {name: value for name, value in told.items() if name not in alarm or name == "max_shrink"}
@@ -193,6 +210,7 @@ def manifests(  # noqa: PLR0913  one argument an option
             all_secrets=all_secrets,
             notify_secret=notify_secret,
             notify_form=notify_form,
+            drill_namespace=drill_namespace,
         )
         rules = PruneParameters.model_validate(
             {"timezone": timezone, **{name: _as_argument(value) for name, value in kept.items()}}
@@ -203,6 +221,7 @@ def manifests(  # noqa: PLR0913  one argument an option
             timezone,
             nightly,
             rules,
+            proofs=[Cron(*proof) for proof in proofs],
             watch_cron=alarm["watchdog"],
             max_age=max_age,
             thresholds=thresholds,
@@ -273,6 +292,39 @@ def _time(option: str, text: str) -> "timedelta":
     if found.months or not found.rest:
         _refuse(f"{option} {text!r}: write weeks, days and hours, for instance 26h or 8d")
     return found.rest
+
+
+def _nightly(option: str, words: Sequence[str], of: str, cron: str | None) -> dict[str, str]:
+    """Read the arguments of a schedule, or refuse them."""
+    read = dict(word.partition("=")[::2] for word in words)
+    if len(read) < len(words):
+        _refuse(f"{option} is given twice for the same name")
+    if wrong := [word for word in words if "=" not in word]:
+        _refuse(f"{option} {wrong[0]!r}: write NAME=VALUE, for instance storage-request=20Gi")
+    if read and cron is None:
+        _refuse(f"{option} is for what a schedule starts: say {of} too")
+    return read
+
+
+Asked = tuple[str | None, Sequence[str]]  # a schedule and its arguments
+
+
+def _proofs(
+    namespace: str | None, scratch: str | None, verify: Asked, drill: Asked
+) -> list[tuple[str, str, dict[str, str]]]:
+    """The schedules of what proves backups: of which, when, with which arguments."""
+    of_verify = _nightly("--verify-argument", verify[1], "--verify", verify[0])
+    of_drill = _nightly("--drill-argument", drill[1], "--drill", drill[0])
+    if drill[0] is not None and scratch is None:
+        _refuse("--drill needs a namespace that was made for drills: say --drill-namespace too")
+    if scratch is not None and namespace is None:
+        _refuse("--drill-namespace gives rights there to an account of another namespace: say --namespace too")
+    if scratch is not None and scratch == namespace:
+        _refuse(
+            f"--drill-namespace {scratch} is that of the installation: make one for drills, which holds nothing else"
+        )
+    found = [("verify", verify[0], of_verify), ("drill", drill[0], {"scratch-namespace": scratch or "", **of_drill})]
+    return [(of, cron, arguments) for of, cron, arguments in found if cron is not None]
 
 
 @main.command()

@@ -23,7 +23,7 @@ from steps.installation import (
     WORKFLOW,
     Kind,
 )
-from workflows import backup, prune, restore, schedule, watchdog
+from workflows import backup, drill, prune, restore, schedule, verify, watchdog
 from workflows.phases import Settings
 from workflows.template import PART_OF
 
@@ -33,12 +33,15 @@ _RBAC = "rbac.authorization.k8s.io"
 
 
 def access(settings: Settings) -> list[Manifest]:
-    """Render three objects for each workflow."""
+    """Render a ServiceAccount, a Role and a RoleBinding for each workflow, and the rights of a drill elsewhere."""
     place = settings.namespace
     return [
         *_account(backup.NAME, _backup_rules(settings), place),
         *_account(restore.NAME, _restore_rules(settings), place),
         *_account(prune.NAME, _prune_rules(), place),
+        *_account(verify.NAME, _verify_rules(), place),
+        *_account(drill.NAME, _drill_rules(), place),
+        *_in_scratch(settings),
     ]
 
 
@@ -96,6 +99,33 @@ def _watchdog_rules() -> list[Manifest]:
     ]
 
 
+def _verify_rules() -> list[Manifest]:
+    return [_argo(), *_catalogue()]
+
+
+def _drill_rules() -> list[Manifest]:
+    own = [installation.DRILL_LEDGER, installation.DRILL_RESULTS]
+    return [
+        _argo(),
+        *_catalogue(),
+        _rule(CLAIM, ["create"]),  # the scratch claim, which goes with the ledger: nobody may delete a claim
+        _rule(CONFIGMAP, ["get"], own),
+        *_evidence(installation.DRILL_RESULTS),
+        _rule(CONFIGMAP, ["delete"], [installation.DRILL_LEDGER]),
+    ]
+
+
+def _catalogue() -> list[Manifest]:
+    """To choose a backup from the catalogue, and to say on its claim what was found."""
+    return [
+        _rule(CLAIM, ["get", "list", "patch"]),
+        _rule(WORKFLOW, ["list"]),  # whether one that makes a backup lives
+        _rule(APIMANAGER_BACKUP, ["get"]),
+        _rule(POD, ["list"]),  # who has the claim mounted, what holds a pod back
+        _rule(EVENT, ["list"]),
+    ]
+
+
 def _prune_rules() -> list[Manifest]:
     return [
         _argo(),
@@ -105,6 +135,24 @@ def _prune_rules() -> list[Manifest]:
         _rule(POD, ["list"]),  # who mounts a claim
         _rule(EVENT, ["list"]),
     ]
+
+
+def _in_scratch(settings: Settings) -> list[Manifest]:
+    """What a drill may do in the namespace that is made for it: create what a restore creates, and remove it."""
+    if settings.drill_namespace is None:
+        return []
+    known = (*installation.RESTORED_SECRETS, *installation.DATABASE_SECRETS)
+    rules = [
+        _rule(SECRET, ["create"]),
+        _rule(SECRET, ["get", "delete"], _secrets(settings, known)),
+        _rule(CONFIGMAP, ["create"]),
+        _rule(CONFIGMAP, ["get", "delete"], _configmaps(settings)),
+        _rule(APIMANAGER, ["list", "create"]),  # create: for a dry run, which Kubernetes does not tell apart
+        _rule(CLAIM, ["list"]),  # whether a backup lies there
+    ]
+    _, role, binding = _account(f"{drill.NAME}-scratch", rules, settings.drill_namespace)
+    account = {"kind": "ServiceAccount", "name": drill.NAME, "namespace": settings.namespace}
+    return [role, {**binding, "subjects": [account]}]
 
 
 def _secrets(settings: Settings, known: Sequence[str]) -> Sequence[str]:

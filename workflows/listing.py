@@ -68,7 +68,8 @@ def _facts(entry: Facts) -> dict[str, str]:
         "manifest": f"SHA-256 {entry['manifest_sha256']}" if entry["manifest_sha256"] else "",
         "verified": _proof(entry["verified"]),
         "proven": _proof(entry["proven"]),
-        "damaged": _proof(entry["damaged"]),
+        "being verified": _progress(entry["verifying"]),
+        "damaged": ": ".join(filter(None, (_proof(entry["damaged"]), entry["damage"]))),
         "pinned": "yes" if entry["pinned"] else "no",
         "claim": ", ".join(filter(None, (entry["capacity"], entry["storage_class"], entry["volume"], entry["uid"]))),
         "being deleted": "yes" if entry["going"] else "",
@@ -115,3 +116,7 @@ def _or_dash(number: int | None) -> str:
 
 def _proof(proof: Facts | None) -> str:
     return f"{proof['when']}, by workflow {proof['workflow']}" if proof else ""
+
+
+def _progress(progress: Facts | None) -> str:
+    return f"{progress['position']} of {progress['total']} bytes are read, all right so far" if progress else ""

@@ -4,7 +4,7 @@ A workflow with a wrong reference is accepted by Kubernetes and fails when it st
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -12,12 +12,14 @@ import yaml
 
 from workflows import access
 from workflows.backup import backup
+from workflows.drill import drill
 from workflows.monitoring import Thresholds, monitoring
 from workflows.parameters import PruneParameters
 from workflows.phases import Settings
 from workflows.prune import prune
 from workflows.restore import restore
-from workflows.schedule import schedule, watch
+from workflows.schedule import Cron, schedule
+from workflows.verify import verify
 from workflows.watchdog import watchdog
 
 Manifest = dict[str, Any]
@@ -50,11 +52,14 @@ def render(  # noqa: PLR0913  what is rendered only where it is asked for
     arguments: Mapping[str, str] = MappingProxyType({}),
     rules: PruneParameters | None = None,
     *,
+    proofs: Sequence[Cron] = (),
     watch_cron: str | None = None,
     max_age: str = "26h",
     thresholds: Thresholds | None = None,
 ) -> list[Manifest]:
-    """Render everything: access first, then the templates, then the schedule with its arguments where there is one.
+    """Render everything: access first, then the templates, then the schedules with their arguments where there are any.
+
+    `cron` and `arguments` are those of the backup, `proofs` of what proves it.
 
     `rules` are those of retention, for `threescale-prune` and for the end of each scheduled backup. `watch_cron` adds
     the watchdog, which asks for a backup of `max_age`; `thresholds` the rules for Prometheus, which are of one
@@ -65,13 +70,16 @@ def render(  # noqa: PLR0913  what is rendered only where it is asked for
         BadReferenceError: never in a release; the tests render every combination.
     """
     kept = rules or PruneParameters()
-    built = [backup(settings, kept).to_dict(), restore(settings).to_dict(), prune(settings, kept).to_dict()]
-    if cron is not None:
-        built.append(schedule(settings, cron, timezone, arguments).to_dict())
+    built = [backup(settings, kept).to_dict(), prune(settings, kept).to_dict()]
+    built += [build(settings).to_dict() for build in (restore, verify, drill)]
+    nightly = [Cron("backup", cron, arguments)] if cron is not None else []
     accounts = access.access(settings)
     if watch_cron is not None:
         accounts += access.of_watchdog(settings)
-        built += [watchdog(settings).to_dict(), watch(settings, watch_cron, timezone, max_age).to_dict()]
+        built.append(watchdog(settings).to_dict())
+        nightly.append(Cron("watchdog", watch_cron, {"max-age": max_age}))
+    for each in (*nightly, *proofs):
+        built.append(schedule(settings, each.cron, timezone, each.arguments, of=each.of).to_dict())
     alarm = monitoring(settings.namespace or "", thresholds) if thresholds else []
     manifests = [*accounts, *built, *alarm]
     problems = [problem for manifest in manifests for problem in check(manifest)]

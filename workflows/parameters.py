@@ -128,6 +128,29 @@ class PruneParameters(Parameters):
         return [f"{name} {value}" for name, value in told.items() if value not in {"", "0"}]
 
 
+class VerifyParameters(Parameters):
+    """Arguments of `threescale-verify`."""
+
+    claim_name: str = Field(default="", alias="claim-name")
+    """Claim of the backup to verify. Empty: the newest that is not verified, or the one verified longest ago."""
+    sample: str = Field(default="", pattern=r"^(\d{1,3}(\.\d{1,3})?%)?$")
+    """A share of the bytes to read, for instance 10%: each run reads on from where the last one stopped, until all is
+    read. Empty: all of it at once."""
+
+
+class DrillParameters(Parameters):
+    """Arguments of `threescale-drill`."""
+
+    claim_name: str = Field(default="", alias="claim-name")
+    """Claim of the backup to restore for trial. Empty: the newest that is not proven, or the one proven longest ago."""
+    scratch_namespace: str = Field(alias="scratch-namespace")
+    """Namespace that was made for drills and holds nothing else. Required."""
+    storage_class: str = Field(default="", alias="storage-class")
+    """StorageClass of the scratch claim. Empty: that of the backup's claim."""
+    storage_request: str = Field(default="", alias="storage-request")
+    """Size of the scratch claim. Empty: what the data need, with a margin."""
+
+
 def declare(model: type[Parameters], values: Parameters | None = None) -> list[Parameter]:
     """Declare the model's fields as the arguments of a WorkflowTemplate, with its defaults or other `values`."""
     return [

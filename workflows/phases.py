@@ -51,6 +51,8 @@ REPLACED_CLAIM = "replaced-claim"
 REPLACED_PATH = "/replaced"
 SECRET_PATH = "/secret"  # noqa: S105  a folder: where a Secret of the user's is mounted, in one phase alone
 SECRET_KEYS = ("url", "ca.crt")
+SCRATCH_CLAIM = "scratch-claim"
+SCRATCH_PATH = "/scratch"
 OUTPUTS_PATH = "/tmp/outputs"  # noqa: S108  an emptyDir, the only place that a phase may write besides its volumes
 TERMINATION_LOG = "/dev/termination-log"  # the kubelet's own default
 
@@ -71,6 +73,12 @@ _SMALL = Resources(cpu_request="50m", memory_request="96Mi", memory_limit="256Mi
 _SHORT = "15m"  # from the moment a node has the pod: a volume that can't be mounted ends here
 
 
+# Where pods may run, as a phase tells those after it: the claim that they mount may be on one node.
+PLACE = [
+    Parameter(name="node-operator", value="NotIn", description="In: only that node; NotIn: any but that one."),
+    Parameter(name="node", value="no-node", description="The node that has a ReadWriteOnce claim mounted."),
+]
+
 _SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 ObjectName = Annotated[str, Field(pattern=_SUBDOMAIN, max_length=253)]
 
@@ -87,6 +95,7 @@ class Settings(BaseModel):
     secrets: tuple[ObjectName, ...] = ()  # that an APIManager names, for the Roles
     configmaps: tuple[ObjectName, ...] = ()
     all_secrets: bool = False  # instead of any name
+    drill_namespace: str | None = Field(default=None, pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")  # for its Role
     look_s: float = 5.0  # between two looks at the operator; its own rhythm
     notify_secret: ObjectName | None = None  # whose key `url` says where results go
     notify_form: Literal["webhook", "slack"] = "webhook"
@@ -101,6 +110,7 @@ class Mount(Enum):
     SOURCE_LISTED = "source-listed"  # not mounted, but the scheduler shall see it
     TARGET = "target"  # system-storage to be filled
     REPLACED = "replaced"  # where a restore saves what it replaces
+    SCRATCH = "scratch"  # where a drill restores the tree for trial
 
 
 def phase(  # noqa: PLR0913  what may differ between two phases, nothing else
@@ -240,6 +250,8 @@ def _paths(mounts: Sequence[Mount]) -> list[str]:
             paths += ["--file-storage", FILE_STORAGE_PATH]
         elif mount is Mount.REPLACED:
             paths += ["--replaced", REPLACED_PATH]
+        elif mount is Mount.SCRATCH:
+            paths += ["--scratch", SCRATCH_PATH]
     return paths
 
 
@@ -248,6 +260,8 @@ def _mounted_volume(mount: Mount, claim: str) -> Volume:
         return _volume("backup", PersistentVolumeClaimVolumeSource(claim_name=value(claim)))
     if mount is Mount.REPLACED:
         return _volume("replaced", PersistentVolumeClaimVolumeSource(claim_name=value(REPLACED_CLAIM)))
+    if mount is Mount.SCRATCH:
+        return _volume("scratch", PersistentVolumeClaimVolumeSource(claim_name=value(SCRATCH_CLAIM)))
     read_only = None if mount is Mount.TARGET else True
     return _volume(SYSTEM_STORAGE, PersistentVolumeClaimVolumeSource(claim_name=SYSTEM_STORAGE, read_only=read_only))
 
@@ -269,5 +283,7 @@ def _mount(mount: Mount) -> VolumeMount:
         return VolumeMount(name="backup", mount_path=BACKUP_PATH, read_only=read_only)
     if mount is Mount.REPLACED:
         return VolumeMount(name="replaced", mount_path=REPLACED_PATH)
+    if mount is Mount.SCRATCH:
+        return VolumeMount(name="scratch", mount_path=SCRATCH_PATH)
     read_only = mount is Mount.SOURCE or None
     return VolumeMount(name=SYSTEM_STORAGE, mount_path=FILE_STORAGE_PATH, read_only=read_only)

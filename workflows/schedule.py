@@ -1,6 +1,8 @@
-"""The backup by night, and the watchdog: thin CronWorkflows that start a WorkflowTemplate and name nothing.
+"""What runs by night: thin CronWorkflows, each starts a WorkflowTemplate and names no backup.
 
-Without a `name` each night's backup is called as its workflow, so each has a claim of its own.
+Without a `name` each night's backup is called as its workflow, so each has a claim of its own; without a `claim-name`
+what proves backups takes the one that is next. Never two at once, never one in the place of one that runs, and after an
+outage the last that was missed, where that is no older than an hour: so an outage is told of, too.
 """
 
 from collections.abc import Mapping
@@ -10,23 +12,74 @@ from zoneinfo import available_timezones
 
 from hera.workflows import CronWorkflow, Parameter
 from hera.workflows.models import WorkflowMetadata, WorkflowTemplateRef
+from pydantic import ValidationError
 
-from workflows import backup, watchdog
-from workflows.parameters import BackupParameters, declare
+from workflows import backup, drill, verify, watchdog
+from workflows.parameters import (
+    BackupParameters,
+    DrillParameters,
+    Parameters,
+    VerifyParameters,
+    WatchdogParameters,
+    declare,
+)
 from workflows.phases import Settings
 from workflows.template import PART_OF
 
 NAME = "threescale-backup-schedule"  # Argo allows 52 characters, it adds the time
-WATCH_NAME = "threescale-watchdog-schedule"
+WATCH_NAME = f"{watchdog.NAME}-schedule"
 _FIELDS = 5
 _OF_ONE_NIGHT = "it suits one night only, each backup needs its own"
-_REFUSED = {
-    "name": _OF_ONE_NIGHT,
-    "volume-name": _OF_ONE_NIGHT,
-    "plan": "by night backups are made, not planned",
-    "schedule": "it is the CronWorkflow's own name",
-}
 _MISSED_S = 3600  # how late a night may begin after the controller was down
+
+
+class Cron(NamedTuple):
+    """A CronWorkflow that is asked for: of which operation, when, with which arguments."""
+
+    of: str
+    cron: str
+    arguments: Mapping[str, str]
+
+
+class _Kind(NamedTuple):
+    """What sets the CronWorkflow of an operation apart."""
+
+    template: str
+    model: type[Parameters]
+    noun: str
+    title: str
+    refused: Mapping[str, str]
+    fixed: Mapping[str, str] = {}
+    kept: int = 7  # how many workflows of either end stay
+
+
+_NEXT = {"claim-name": "each night takes the backup that is next"}
+_KINDS = {
+    "backup": _Kind(
+        backup.NAME,
+        BackupParameters,
+        "a backup",
+        "Back up 3scale by schedule",
+        {
+            "name": _OF_ONE_NIGHT,
+            "volume-name": _OF_ONE_NIGHT,
+            "plan": "by night backups are made, not planned",
+            "schedule": "it is the CronWorkflow's own name",
+        },
+        {"schedule": NAME},
+    ),
+    "verify": _Kind(verify.NAME, VerifyParameters, "a verification", "Verify the backups by schedule", _NEXT),
+    "drill": _Kind(drill.NAME, DrillParameters, "a drill", "Prove by schedule that backups restore", _NEXT),
+    "watchdog": _Kind(
+        watchdog.NAME,
+        WatchdogParameters,
+        "the watchdog",
+        "See by schedule whether 3scale is backed up",
+        {},
+        {"schedule": NAME},
+        kept=3,
+    ),
+}
 
 
 class BadScheduleError(ValueError):
@@ -34,83 +87,55 @@ class BadScheduleError(ValueError):
 
 
 def schedule(
-    settings: Settings, cron: str, timezone: str, arguments: Mapping[str, str] = MappingProxyType({})
+    settings: Settings,
+    cron: str,
+    timezone: str,
+    arguments: Mapping[str, str] = MappingProxyType({}),
+    *,
+    of: str = "backup",
 ) -> CronWorkflow:
-    """Build the CronWorkflow of the backups; `arguments` are those of each night's.
+    """Build the CronWorkflow of an operation; `arguments` are those of each night.
 
     Raises:
-        BadScheduleError: no five fields, no time zone of the IANA database, no argument of a backup by night.
+        BadScheduleError: no five fields, no time zone of the IANA database, no argument of it by night.
     """
-    _check_times(cron, timezone)
-    _check(arguments)
-    return _cron_workflow(
-        settings, Cron(NAME, cron, timezone, backup.NAME, "backup", 7), {**arguments, "schedule": NAME}
-    )
-
-
-def watch(settings: Settings, cron: str, timezone: str, max_age: str) -> CronWorkflow:
-    """Build the CronWorkflow of the watchdog; one that was missed is made up for, so that an outage is told of.
-
-    Raises:
-        BadScheduleError: no five fields, no time zone of the IANA database.
-    """
-    _check_times(cron, timezone)
-    asked = {"max-age": max_age, "schedule": NAME}
-    return _cron_workflow(settings, Cron(WATCH_NAME, cron, timezone, watchdog.NAME, "watchdog", 3), asked)
-
-
-class Cron(NamedTuple):
-    """What differs between two CronWorkflows; `kept` is how many workflows of either end stay."""
-
-    name: str
-    schedule: str
-    timezone: str
-    template: str
-    kind: str
-    kept: int
-
-
-_TITLES = {"backup": "Back up 3scale by schedule", "watchdog": "See by schedule whether 3scale is backed up"}
-
-
-def _cron_workflow(settings: Settings, cron: Cron, arguments: Mapping[str, str]) -> CronWorkflow:
-    """Never two at once, never one in the place of one that runs, and after an outage the last that was missed.
-
-    Argo names each workflow after the CronWorkflow and the time, so that none meets another's name.
-    """
-    return CronWorkflow(
-        name=cron.name,
-        namespace=settings.namespace,
-        labels=PART_OF,
-        annotations={"workflows.argoproj.io/title": _TITLES[cron.kind]},
-        schedules=[cron.schedule],
-        timezone=cron.timezone,
-        concurrency_policy="Forbid",
-        starting_deadline_seconds=_MISSED_S,
-        successful_jobs_history_limit=cron.kept,
-        failed_jobs_history_limit=cron.kept,
-        workflow_metadata=WorkflowMetadata(labels={"threescale-backup/kind": cron.kind}),
-        workflow_template_ref=WorkflowTemplateRef(name=cron.template),
-        arguments=[Parameter(name=name, value=value) for name, value in arguments.items()],
-    )
-
-
-def _check_times(cron: str, timezone: str) -> None:
     if not cron.startswith("@") and len(cron.split()) != _FIELDS:
         raise BadScheduleError(f'{cron!r} is no cron schedule: write five fields, for instance "0 2 * * *"')
     if timezone not in available_timezones():
         raise BadScheduleError(f"{timezone!r} is no time zone of the IANA database, for instance Europe/Madrid or UTC")
+    kind = _KINDS[of]
+    _check(kind, arguments)
+    return CronWorkflow(
+        name=f"{kind.template}-schedule",
+        namespace=settings.namespace,
+        labels=PART_OF,
+        annotations={"workflows.argoproj.io/title": kind.title},
+        schedules=[cron],
+        timezone=timezone,
+        concurrency_policy="Forbid",
+        starting_deadline_seconds=_MISSED_S,
+        successful_jobs_history_limit=kind.kept,
+        failed_jobs_history_limit=kind.kept,
+        workflow_metadata=WorkflowMetadata(labels={"threescale-backup/kind": of}),
+        workflow_template_ref=WorkflowTemplateRef(name=kind.template),
+        arguments=[Parameter(name=name, value=value) for name, value in {**arguments, **kind.fixed}.items()] or None,
+    )
 
 
-def _check(arguments: Mapping[str, str]) -> None:
+def _check(kind: _Kind, arguments: Mapping[str, str]) -> None:
     """Refuse what Argo would hand on unread, night after night."""
-    known = {str(parameter.name): parameter.enum for parameter in declare(BackupParameters)}
-    for name, reason in _REFUSED.items():
+    known = {str(parameter.name): parameter.enum for parameter in declare(kind.model)}
+    for name, reason in kind.refused.items():
         if name in arguments:
             raise BadScheduleError(f"argument {name}: {reason}")
         del known[name]
     for name, value in arguments.items():
         if name not in known:
-            raise BadScheduleError(f"{name!r} is no argument of a backup: it has {', '.join(known)}")
+            raise BadScheduleError(f"{name!r} is no argument of {kind.noun}: it has {', '.join(known)}")
         if (choices := known[name]) and value not in choices:
             raise BadScheduleError(f"argument {name}: {value!r} is none of {', '.join(map(repr, choices))}")
+    try:
+        kind.model.model_validate(dict(arguments))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise BadScheduleError(f"argument {problem['loc'][0]}: {problem['msg']}") from error

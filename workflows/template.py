@@ -16,6 +16,7 @@ _DAY_S = 24 * 3600
 _TITLE = "workflows.argoproj.io/title"
 _DESCRIPTION = "workflows.argoproj.io/description"
 PART_OF = {"app.kubernetes.io/part-of": "threescale-backup"}
+BROKEN = f"{g.workflow.status:$} != Succeeded"  # when something is left to do at the exit
 
 
 @contextmanager
@@ -100,18 +101,17 @@ def _exit_handler(
         ],
         outputs=[output("report", default="")],
     )
-    failed = f"{g.workflow.status:$} != Succeeded"
     sends = bool(settings.notify_secret)
     with DAG(name="exit"):
         Task(
             name="report",
             template=report,
             arguments={"failures": f"{g.workflow.failures:$}", **told},
-            when=failed,
+            when=BROKEN,
             continue_on=notification.WHATEVER_COMES if sends else None,
         )
         if sends:
-            acts = [_acts(planned=PLAN in told), "" if tell_success else failed]
+            acts = [_acts(planned=PLAN in told), "" if tell_success else BROKEN]
             claim = {name: parameter for name, parameter in told.items() if name != PLAN}
             notification.task(settings, operation, claim, advice, " && ".join(filter(None, acts)))
         if more:

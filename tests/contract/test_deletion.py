@@ -3,7 +3,7 @@
 import pytest
 
 from steps import errors
-from steps.installation import CONFIGMAP, VOLUME
+from steps.installation import APIMANAGER, CONFIGMAP, SECRET, VOLUME
 
 HOLD = "example.test/hold"
 SPEC = {"wildcardDomain": "example.test"}
@@ -75,6 +75,28 @@ def test_an_object_of_this_uid_in_this_version_is_deleted_once(cluster):
 
 def test_a_volume_lies_in_no_namespace(cluster):
     assert cluster.connect().get(VOLUME, "no-such-volume") is None
+
+
+def test_the_phases_door_deletes_what_has_the_uid_and_leaves_another_alone(cluster):
+    uid = cluster.create("Secret", "by-uid")["metadata"]["uid"]
+    door = cluster.connect()
+
+    door.delete(SECRET, "by-uid", "11111111-2222-3333-4444-555555555555")
+    there = cluster.find("secrets", "by-uid")
+    door.delete(SECRET, "by-uid", uid)
+    door.delete(SECRET, "by-uid", uid)  # it is gone
+
+    assert there["metadata"]["uid"] == uid
+    assert cluster.find("secrets", "by-uid") is None
+
+
+def test_what_is_created_by_a_dry_run_is_not_there(cluster):
+    door = cluster.connect()
+
+    answer = door.create(APIMANAGER, cluster.object("APIManager", "tried", spec=SPEC), dry_run=True)
+
+    assert answer["metadata"]["name"] == "tried"
+    assert cluster.find("apimanagers", "tried") is None
 
 
 def test_an_object_made_again_is_another_one(cluster):
@@ -211,3 +233,14 @@ def test_an_owner_in_another_namespace_is_none(cluster):
     owned(cluster, "of-elsewhere", (elsewhere, elsewhere["metadata"]["uid"]))
 
     assert cluster.gone("configmaps", "of-elsewhere")
+
+
+def test_a_claim_goes_with_the_configmap_that_it_belongs_to(cluster):
+    ledger = cluster.create("ConfigMap", "ledger")
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "ledger", "uid": ledger["metadata"]["uid"]}
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
+    cluster.create("PersistentVolumeClaim", "of-the-ledger", {"ownerReferences": [owner]}, spec=spec)
+
+    cluster.connect().delete(CONFIGMAP, "ledger", ledger["metadata"]["uid"])
+
+    assert cluster.gone("persistentvolumeclaims", "of-the-ledger")

@@ -24,6 +24,8 @@ from steps.installation import (
 from tests.contract.servers import STRANGER
 
 BACKUP, RESTORE, PRUNE = "threescale-backup", "threescale-restore", "threescale-prune"
+VERIFY, DRILL = "threescale-verify", "threescale-drill"
+ALL = {BACKUP, RESTORE, PRUNE, VERIFY, DRILL}
 DRAWN = "drawn-at-random"
 SPEC = {"wildcardDomain": "example.test"}
 
@@ -36,6 +38,8 @@ def asked(cluster, verb, kind, name, account):
             door.get(kind, name)
         elif verb == "list":
             door.list(kind)
+        elif verb == "delete":
+            door.delete(kind, name, "no-such-uid")
         elif verb == "create":
             door.create(kind, cluster.object(kind.name, name, spec=SPEC))
         elif verb == "delete":
@@ -61,30 +65,34 @@ def asked(cluster, verb, kind, name, account):
         ("patch", SECRET, "zync", set()),
         ("get", CONFIGMAP, "system-environment", {BACKUP, RESTORE}),
         ("get", CONFIGMAP, "private", set()),
-        ("create", CONFIGMAP, "system-environment", {BACKUP, RESTORE}),
+        ("create", CONFIGMAP, "system-environment", {BACKUP, RESTORE, DRILL}),
         ("patch", CONFIGMAP, "system-environment", set()),
         ("list", CONFIGMAP, "", set()),
         ("get", CONFIGMAP, installation.BACKUP_RESULTS, {BACKUP}),
         ("patch", CONFIGMAP, installation.BACKUP_RESULTS, {BACKUP}),
         ("get", CONFIGMAP, installation.RESTORE_RESULTS, {RESTORE}),
         ("patch", CONFIGMAP, installation.RESTORE_RESULTS, {RESTORE}),
+        ("patch", CONFIGMAP, installation.DRILL_RESULTS, {DRILL}),
+        ("get", CONFIGMAP, installation.DRILL_LEDGER, {DRILL}),
+        ("delete", CONFIGMAP, installation.DRILL_LEDGER, {DRILL}),
+        ("delete", CONFIGMAP, installation.DRILL_RESULTS, set()),
         ("get", APIMANAGER, "any", {BACKUP, RESTORE}),
         ("list", APIMANAGER, "", {BACKUP, RESTORE}),
         ("create", APIMANAGER, "any", {RESTORE}),
         ("patch", APIMANAGER, "any", set()),
-        ("get", CLAIM, "any", {BACKUP, RESTORE, PRUNE}),
-        ("list", CLAIM, "", {BACKUP, RESTORE, PRUNE}),
-        ("create", CLAIM, "any", {BACKUP, RESTORE}),
-        ("patch", CLAIM, "any", {BACKUP, PRUNE}),
-        ("patch", CLAIM, SYSTEM_STORAGE, {BACKUP, RESTORE, PRUNE}),
+        ("get", CLAIM, "any", ALL),
+        ("list", CLAIM, "", ALL),
+        ("create", CLAIM, "any", {BACKUP, RESTORE, DRILL}),
+        ("patch", CLAIM, "any", {BACKUP, PRUNE, VERIFY, DRILL}),
+        ("patch", CLAIM, SYSTEM_STORAGE, ALL),
         ("delete", CLAIM, "any", {PRUNE}),
         ("delete", SECRET, "zync", set()),
         ("delete", APIMANAGER, "any", set()),
-        ("list", WORKFLOW, "", {PRUNE}),
+        ("list", WORKFLOW, "", {PRUNE, VERIFY, DRILL}),
         ("create", WORKFLOW, "any", set()),
         ("delete", WORKFLOW, "any", set()),
-        ("get", APIMANAGER_BACKUP, "any", {RESTORE, PRUNE}),
-        ("list", POD, "", {BACKUP, RESTORE, PRUNE}),
+        ("get", APIMANAGER_BACKUP, "any", {RESTORE, PRUNE, VERIFY, DRILL}),
+        ("list", POD, "", ALL),
         ("delete", POD, "any", set()),
         ("get", POD, "any", set()),
         ("create", POD, "any", set()),
@@ -93,12 +101,12 @@ def asked(cluster, verb, kind, name, account):
         ("get", DEPLOYMENT, "other", set()),
         ("list", DEPLOYMENT_CONFIG, "", {RESTORE}),
         ("list", ROUTE, "", {BACKUP, RESTORE}),
-        ("list", EVENT, "", {BACKUP, RESTORE, PRUNE}),
+        ("list", EVENT, "", ALL),
     ],
     ids=lambda value: value.resource if isinstance(value, tuple) else value if isinstance(value, str) else "",
 )
 def test_the_rendered_roles_allow_what_the_phases_do_and_no_more(cluster, verb, kind, name, may):
-    allowed = {account for account in (BACKUP, RESTORE, PRUNE, STRANGER) if asked(cluster, verb, kind, name, account)}
+    allowed = {account for account in (*ALL, STRANGER) if asked(cluster, verb, kind, name, account)}
 
     assert allowed == may
 

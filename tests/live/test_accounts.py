@@ -37,6 +37,23 @@ ANY = {
         "secrets": "create",
         "workflowtaskresults": "create patch",
     },
+    "threescale-verify": {
+        "apimanagerbackups": "get",
+        "events": "list",
+        "persistentvolumeclaims": "get list patch",
+        "pods": "list",
+        "workflows": "list",
+        "workflowtaskresults": "create patch",
+    },
+    "threescale-drill": {
+        "apimanagerbackups": "get",
+        "configmaps": "create",
+        "events": "list",
+        "persistentvolumeclaims": "get list create patch",
+        "pods": "list",
+        "workflows": "list",
+        "workflowtaskresults": "create patch",
+    },
 }
 BY_NAME = {
     "threescale-backup": {
@@ -50,6 +67,10 @@ BY_NAME = {
         ("configmaps", "threescale-restore-results"): "get patch",
         ("persistentvolumeclaims", "system-storage"): "patch",
         ("deployments", "threescale-operator-controller-manager-v2"): "get",
+    },
+    "threescale-drill": {
+        ("configmaps", "threescale-drill"): "get delete",
+        ("configmaps", "threescale-drill-results"): "get patch",
     },
 }
 

@@ -30,6 +30,11 @@ RESTORE = [
     )
 ]
 
+PROOFS = [
+    *(["verify", phase] for phase in ("choose", "read")),
+    *(["drill", phase] for phase in ("choose", "prepare", "objects", "file-storage", "remove")),
+]
+
 
 @pytest.fixture(autouse=True)
 def own_process():
@@ -172,7 +177,10 @@ def test_an_unnamed_backup_is_called_as_its_workflow(installed, run, tmp_path):
     assert outputs(tmp_path)["backupPersistentVolumeClaimName"] == "workflow-7"
 
 
-@pytest.mark.parametrize("phase", [[], ["backup"], ["restore"], *BACKUP, *RESTORE, ["report"]], ids=" ".join)
+GROUPS = [["backup"], ["restore"], ["verify"], ["drill"]]
+
+
+@pytest.mark.parametrize("phase", [[], *GROUPS, *BACKUP, *RESTORE, *PROOFS, ["report"]], ids=" ".join)
 def test_the_help_of_each_phase_needs_no_other_argument(phase, monkeypatch, capsys):
     assert bare(monkeypatch, *phase, "--help") == 0
     assert capsys.readouterr().out.startswith("Usage: steps")
@@ -449,14 +457,14 @@ def test_the_bar_begins_when_it_is_known_how_much_there_is():
     assert "0/1 entries" not in shown
 
 
-def test_every_phase_of_both_workflows_is_a_command():
+def test_every_phase_of_each_workflow_is_a_command():
     found = [
         [group, phase]
-        for group in ("backup", "restore")
+        for group in ("backup", "restore", "verify", "drill")
         for phase in command.cli.get_command(click.Context(command.cli), group).commands
     ]
 
-    assert found == BACKUP + RESTORE
+    assert found == BACKUP + RESTORE + PROOFS
 
 
 def test_the_command_runs_as_a_process_and_ends_with_its_exit_code(tmp_path):

@@ -38,6 +38,7 @@ AGAIN = {
     "InstallationGoing",
     "Interrupted",
     "NoAnswer",
+    "NotRemoved",
     "ObjectsGoing",
     "ResyncUnknown",
     "VolumeStale",

@@ -32,5 +32,14 @@ def test_what_is_absent_reads_as_empty():
 def test_all_that_is_ours_lies_under_one_prefix():
     names = [value for name, value in vars(marks).items() if name.isupper() and "/" in str(value)]
 
-    assert len(names) == 25
+    assert len(names) == 28
     assert all(name.startswith("threescale-backup/") for name in names)
+
+
+def test_the_mark_of_a_drill_is_not_on_what_a_restore_made():
+    of_drill = Mark("nightly", "abc", {marks.DRILL: "threescale"})
+    restored = claim(annotations=Mark("nightly", "abc").annotations())
+    drilled = claim(annotations=of_drill.annotations(), labels={marks.DRILL: "threescale"})
+
+    assert not of_drill.on(restored)
+    assert of_drill.on(drilled)

@@ -1188,3 +1188,62 @@ def test_another_user_of_the_group_goes_on_with_either_copy(anyones):
         assert list(tree.compare(entries, target, digests=True, workers=0)) == []
     assert entries == expected
     assert {entry.uid for entry in [*seen(copy), *seen(target)]} == {ORDINARY_USER + 1}
+
+
+class TestUnlike:
+    """The bytes of listed files, without what names and sizes tell."""
+
+    @pytest.fixture
+    def listed(self, tmp_path):
+        """A tree of some folders with a large file among small ones, and its listing."""
+        root = tmp_path / "root"
+        for number in range(3 * tree.TOGETHER):
+            path = root / f"folder-{number % 7}" / f"file-{number}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(str(number).encode() if number % 5 else b"")
+        (root / "folder-3/large").write_bytes(bytes(tree.LARGE + 1))
+        (root / "link").symlink_to("folder-1")
+        return root, [entry for entry in tree.scan(root, digests=True, workers=0) if entry.kind == FILE]
+
+    @pytest.mark.parametrize("workers", [0, 3])
+    def test_files_with_the_listed_bytes_are_passed_over(self, listed, workers):
+        root, entries = listed
+
+        assert list(tree.unlike(entries, root, workers)) == []
+
+    @pytest.mark.parametrize("workers", [0, 3])
+    def test_each_with_other_bytes_is_named_in_the_listing_s_order(self, listed, workers):
+        root, entries = listed
+        with (root / "folder-3/large").open("r+b") as stream:
+            stream.write(b"x")
+        (root / "folder-6/file-6").write_bytes(b"7")
+        (root / "folder-1/file-1").write_bytes(b"2")
+
+        assert list(tree.unlike(entries, root, workers)) == [
+            "'folder-1/file-1' has other bytes than listed",
+            "'folder-3/large' has other bytes than listed",
+            "'folder-6/file-6' has other bytes than listed",
+        ]
+
+    def test_what_names_and_sizes_tell_is_not_told_twice(self, listed):
+        root, entries = listed
+        (root / "folder-1/file-1").write_bytes(b"longer")
+        (root / "folder-2/file-2").unlink()
+        (root / "folder-3/file-3").unlink()
+        (root / "folder-3/file-3").mkdir()
+        shutil.rmtree(root / "folder-4")
+
+        assert list(tree.unlike(entries, root, 0)) == []
+
+    def test_what_can_not_be_read_is_named(self, listed, monkeypatch):
+        root, entries = listed
+        monkeypatch.setattr(tree, "read_digest", fail_to_read)
+
+        assert list(tree.unlike(entries[:1], root, 0)) == [f"{entries[0].path!r} can't be read"]
+
+    def test_a_root_that_is_gone_is_told_by_others(self, tmp_path, listed):
+        assert list(tree.unlike(listed[1], tmp_path / "gone", 0)) == []
+
+
+def fail_to_read(*_arguments):
+    raise OSError(5, "Input/output error")

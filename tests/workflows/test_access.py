@@ -6,7 +6,7 @@ import pytest
 from workflows.access import access
 from workflows.phases import Settings
 
-SETTINGS = Settings(image="none", namespace="api")
+SETTINGS = Settings(image="none", namespace="api", drill_namespace="scratch")
 
 
 def roles(settings: Settings) -> dict[str, dict[str, Any]]:
@@ -14,6 +14,8 @@ def roles(settings: Settings) -> dict[str, dict[str, Any]]:
 
 
 ROLES = roles(SETTINGS)
+IN_SCRATCH = "threescale-drill-scratch"
+READERS = ("threescale-backup", "threescale-restore", IN_SCRATCH)  # of Secrets
 
 
 def grants(role: str) -> Iterator[tuple[str, str, bool]]:
@@ -23,24 +25,27 @@ def grants(role: str) -> Iterator[tuple[str, str, bool]]:
                 yield verb, resource, "resourceNames" in rule
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", sorted(ROLES.keys() - {IN_SCRATCH}))
 def test_argos_executor_may_report(role: str) -> None:
     assert {("create", "workflowtaskresults", False), ("patch", "workflowtaskresults", False)} <= set(grants(role))
 
 
 PRUNE = "threescale-prune"
-UPDATED = {"threescale-backup": set(), "threescale-restore": {("secrets", True), ("configmaps", True)}, PRUNE: set()}
-DELETED = {"threescale-backup": set(), "threescale-restore": set(), PRUNE: {"persistentvolumeclaims"}}
-READERS = [role for role in ROLES if role != PRUNE]
+UPDATED = {"threescale-restore": {("secrets", True), ("configmaps", True)}}
+DELETED = {
+    PRUNE: {("persistentvolumeclaims", False)},
+    "threescale-drill": {("configmaps", True)},
+    IN_SCRATCH: {("secrets", True), ("configmaps", True)},
+}
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_only_retention_deletes_and_nobody_reads_secrets_without_naming_them(role: str) -> None:
+def test_only_retention_deletes_claims_and_nobody_reads_secrets_without_naming_them(role: str) -> None:
     given = set(grants(role))
 
-    assert {resource for verb, resource, _ in given if verb == "delete"} == DELETED[role]
     assert not any(verb in {"deletecollection", "*"} for verb, _, _ in given)
-    assert not {(resource, named) for verb, resource, named in given if verb == "update"} - UPDATED[role]
+    assert {(resource, named) for verb, resource, named in given if verb == "delete"} == DELETED.get(role, set())
+    assert {(resource, named) for verb, resource, named in given if verb == "update"} == UPDATED.get(role, set())
     assert not {("get", "secrets", False), ("list", "secrets", False), ("list", "secrets", True)} & given
 
 
@@ -116,6 +121,29 @@ def test_each_workflow_has_an_account_a_role_and_a_binding_of_its_own() -> None:
 
     assert kinds == [
         (kind, name)
-        for name in ("threescale-backup", "threescale-restore", PRUNE)
+        for name in ("threescale-backup", "threescale-restore", PRUNE, "threescale-verify", "threescale-drill")
         for kind in ("ServiceAccount", "Role", "RoleBinding")
     ]
+
+
+def test_a_verification_reads_no_secret_and_changes_nothing_but_the_marks_of_claims() -> None:
+    given = set(grants("threescale-verify"))
+
+    assert {resource for verb, resource, _ in given if verb in {"create", "patch"}} == {
+        "workflowtaskresults",
+        "persistentvolumeclaims",
+    }
+    assert not {resource for _, resource, _ in given} & {"secrets", "configmaps"}
+
+
+def test_a_drill_reads_no_secret_of_the_installation() -> None:
+    assert "secrets" not in {resource for _, resource, _ in grants("threescale-drill")}
+
+
+def test_what_a_drill_may_elsewhere_is_bound_to_its_account_here() -> None:
+    elsewhere = [manifest for manifest in access(SETTINGS) if manifest["metadata"]["namespace"] == "scratch"]
+    (binding,) = (manifest for manifest in elsewhere if manifest["kind"] == "RoleBinding")
+
+    assert [manifest["kind"] for manifest in elsewhere] == ["Role", "RoleBinding"]
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "threescale-drill", "namespace": "api"}]
+    assert binding["roleRef"]["name"] == IN_SCRATCH

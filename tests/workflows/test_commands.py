@@ -328,3 +328,62 @@ def test_help_comes_without_hera_and_kubernetes() -> None:
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603  our own interpreter
 
     assert loaded.stdout.strip() == "[]"
+
+
+PROOFS = ["manifests", "--image", IMAGE, "--namespace", "api"]
+
+
+def test_what_proves_backups_has_its_own_schedules() -> None:
+    asked = [
+        "--verify",
+        "0 4 * * *",
+        "--verify-argument",
+        "sample=10%",
+        "--drill",
+        "@weekly",
+        "--drill-namespace",
+        "drills",
+    ]
+    code, out, _ = run(*PROOFS, *asked, "--drill-argument", "storage-class=fast", "--timezone", "Europe/Madrid")
+
+    crons = {m["metadata"]["name"]: m["spec"] for m in yaml.safe_load_all(out) if m["kind"] == "CronWorkflow"}
+    given = {name: spec["workflowSpec"]["arguments"]["parameters"] for name, spec in crons.items()}
+    assert code == 0
+    assert given == {
+        "threescale-verify-schedule": [{"name": "sample", "value": "10%"}],
+        "threescale-drill-schedule": [
+            {"name": "scratch-namespace", "value": "drills"},
+            {"name": "storage-class", "value": "fast"},
+        ],
+    }
+    assert {spec["timezone"] for spec in crons.values()} == {"Europe/Madrid"}
+    assert {spec["concurrencyPolicy"] for spec in crons.values()} == {"Forbid"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--verify", "4 * * *"], "five fields"),
+        (["--verify", "0 4 * * *", "--verify-argument", "claim-name=x"], "each night takes the backup that is next"),
+        (["--verify", "0 4 * * *", "--verify-argument", "sample=ten"], "argument sample: String should match"),
+        (["--verify", "0 4 * * *", "--verify-argument", "share=10%"], "'share' is no argument of a verification"),
+        (["--verify-argument", "sample=10%"], "say --verify too"),
+        (["--drill", "0 5 * * 0"], "say --drill-namespace too"),
+        (["--drill-argument", "storage-class=fast", "--drill-namespace", "drills"], "say --drill too"),
+        (["--drill-namespace", "api"], "is that of the installation"),
+        (["--drill-namespace", "Drills"], "--drill-namespace 'Drills'"),
+    ],
+)
+def test_a_schedule_of_what_proves_backups_that_can_not_be_is_refused(arguments: list[str], named: str) -> None:
+    code, out, err = run(*PROOFS, *arguments)
+
+    assert (code, out) == (1, "")
+    assert named in err
+    assert len(err.splitlines()) == 1
+
+
+def test_rights_elsewhere_need_the_namespace_of_the_account() -> None:
+    code, _, err = run("manifests", "--image", IMAGE, "--drill-namespace", "drills")
+
+    assert code == 1
+    assert "say --namespace too" in err

@@ -11,16 +11,23 @@ from workflows.manifests import file_name, render, to_yaml
 from workflows.monitoring import Thresholds
 from workflows.parameters import PruneParameters
 from workflows.phases import Settings
+from workflows.schedule import Cron
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 IMAGE = "registry.example.com/threescale-backup@sha256:" + "0" * 64
 
 NOTIFIED = "backup-notification"
 
-PLAIN = render(Settings(image=IMAGE), cron="0 2 * * *", timezone="Europe/Madrid")
 RULES = PruneParameters.model_validate({"keep-daily": "7", "keep-weekly": "4", "timezone": "Europe/Madrid"})
 WITH_RULES = render(Settings(image=IMAGE), rules=RULES)
-WITH_USERS = render(Settings(image=IMAGE, namespace="api", fs_group=2000, run_as_user=1234))
+PROOFS = [
+    Cron("verify", "0 4 * * *", {"sample": "10%"}),
+    Cron("drill", "0 5 * * 0", {"scratch-namespace": "threescale-drills"}),
+]
+PLAIN = render(Settings(image=IMAGE), cron="0 2 * * *", timezone="Europe/Madrid", proofs=PROOFS)
+WITH_USERS = render(
+    Settings(image=IMAGE, namespace="api", fs_group=2000, run_as_user=1234, drill_namespace="threescale-drills")
+)
 ALARM = render(
     Settings(image=IMAGE, namespace="api", notify_secret=NOTIFIED, notify_form="slack"),
     "0 2 * * *",

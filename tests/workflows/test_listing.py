@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from steps import marks
-from tests.steps.test_catalogue import laid, sealed
+from tests.steps.test_catalogue import DIGEST, laid, sealed
 from tests.workflows.test_commands import run
 
 
@@ -177,3 +177,22 @@ def test_a_mistyped_rule_is_one_sentence(empty: Any, words: list[str], said: str
     assert (code, lines) == (1, [])
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_what_was_proved_of_a_backup_is_told(empty: Any) -> None:
+    proved = {marks.VERIFIED: "20261102T030405Z", marks.PROVEN: "20261103T030405Z", marks.DAMAGED: "20261104T030405Z"}
+    facts = sealed(**proved)
+    by = {marks.VERIFIED_BY: "verify-1", marks.PROVEN_BY: "drill-1", marks.DAMAGED_BY: "verify-2"}
+    told = {marks.DAMAGE: "the backup is not whole", marks.VERIFYING: f"10 of 100 bytes, manifest {DIGEST}"}
+    laid(empty, "night", labels=facts["labels"], annotations={**facts["annotations"], **by, **told})
+
+    _, table, _ = ask(empty, "list")
+    _, text, _ = ask(empty, "describe", "night")
+
+    assert table.splitlines()[1].split()[1:3] == ["complete,", "damaged"]
+    assert table.splitlines()[1].split()[-3:] == ["2026-11-02T03:04:05Z", "2026-11-03T03:04:05Z", "-"]
+    lines = {line.split("  ")[0]: line.split("  ")[-1].strip() for line in text.splitlines()}
+    assert lines["verified"] == "2026-11-02T03:04:05Z, by workflow verify-1"
+    assert lines["proven"] == "2026-11-03T03:04:05Z, by workflow drill-1"
+    assert lines["damaged"] == "2026-11-04T03:04:05Z, by workflow verify-2: the backup is not whole"
+    assert lines["being verified"] == "10 of 100 bytes are read, all right so far"

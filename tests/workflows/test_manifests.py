@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from workflows import backup, prune, restore
+from workflows import backup, drill, prune, restore, verify
 from workflows.manifests import check, render
 from workflows.parameters import PruneParameters
 from workflows.phases import Settings
@@ -222,6 +222,37 @@ def test_backup_restore_and_retention_of_a_namespace_exclude_each_other() -> Non
     locks = {name: manifest["spec"]["synchronization"]["mutexes"] for name, manifest in TEMPLATES.items()}
 
     assert locks[backup.NAME] == locks[restore.NAME] == locks[prune.NAME] == [{"name": "threescale"}]
+
+
+def test_what_proves_a_backup_holds_no_backup_back() -> None:
+    locks = {name: manifest["spec"]["synchronization"]["mutexes"] for name, manifest in TEMPLATES.items()}
+
+    assert locks["threescale-verify"] == [{"name": "threescale-verify"}]
+    assert locks["threescale-drill"] == [{"name": "threescale-drill"}]
+
+
+def test_a_drill_is_removed_by_its_last_phase_and_where_that_has_not_run_at_the_exit() -> None:
+    depends = {task["name"]: task.get("depends", "") for task in part("drill", drill.NAME)["dag"]["tasks"]}
+    (_, at_exit) = part("exit", drill.NAME)["dag"]["tasks"]
+
+    assert depends == {
+        "choose": "",
+        "prepare": "choose",
+        "objects": "prepare",
+        "file-storage": "prepare",
+        "remove": "objects && file-storage",
+    }
+    assert (at_exit["template"], at_exit["when"]) == ("remove", "{{workflow.status}} != Succeeded")
+
+
+@pytest.mark.parametrize(
+    ("workflow", "name"),
+    [(verify.NAME, "read"), (drill.NAME, "prepare"), (drill.NAME, "objects"), (drill.NAME, "file-storage")],
+)
+def test_what_proves_a_backup_mounts_it_read_only(workflow: str, name: str) -> None:
+    mount = next(item for item in part(name, workflow)["container"]["volumeMounts"] if item["name"] == "backup")
+
+    assert mount["readOnly"] is True
 
 
 def test_every_argument_explains_itself() -> None:

@@ -1,0 +1,108 @@
+"""What has been proved of a backup, written on its claim: the backup itself is written once, and mounted read-only.
+
+Only a claim that a seal has marked carries what a verification found: `verified` when every byte was right, `damaged`
+when one was not, until every byte is right again. `proven` when it was restored for trial.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from steps import claims, errors, marks
+from steps.catalogue import OURS, Entry, State
+from steps.claims import Workflow
+from steps.cluster import Cluster, Object
+from steps.installation import CLAIM
+from steps.rotation import Rotation
+
+log = logging.getLogger(__name__)
+
+_LENGTH = 2000  # of what is told of a damage; an object's annotations have 256 KiB together
+
+Looked = Callable[[Entry], datetime | None]
+
+
+def due(entries: Iterable[Entry], looked: Looked, namespace: str, what: str) -> Entry:
+    """The newest backup of ours that nobody has looked at, else the one that was looked at longest ago.
+
+    Raises:
+        errors.NothingToProve: there is no complete one.
+
+    """
+    ours = [each for each in entries if each.maker == OURS and each.state is State.COMPLETE and not each.going]
+    if not ours:
+        raise errors.NothingToProve(namespace, what)
+    never = [each for each in ours if looked(each) is None]
+    if never:
+        return max(never, key=lambda each: (each.started, each.created, each.name))
+    return min(ours, key=lambda each: (looked(each) or each.started, each.name))
+
+
+def check_ended(entries: Iterable[Entry], name: str) -> None:
+    """See that a backup that a person names is not still being made.
+
+    Raises:
+        errors.StillRunning
+
+    """
+    for each in entries:
+        if each.name == name and each.state is State.RUNNING:
+            raise errors.StillRunning(name, each.workflow or each.why)
+
+
+def is_sealed(claim: Object) -> bool:
+    """Whether a seal has left the digest of the manifest on a claim."""
+    return bool(marks.annotation(claim, marks.MANIFEST_DIGEST) and marks.label(claim, marks.BACKUP))
+
+
+def verified(cluster: Cluster, claim: Object, workflow: Workflow) -> None:
+    """Say that every byte was found right; a damage of before is mended then.
+
+    Raises:
+        errors.Rejected: the claim was made anew in between. Else as `Cluster.patch`.
+
+    """
+    gone = {marks.DAMAGED_BY: None, marks.DAMAGE: None, marks.VERIFYING: None}
+    labels = {marks.VERIFIED: _now(), marks.DAMAGED: None}
+    _patch(cluster, claim, labels, {marks.VERIFIED_BY: workflow.name, **gone})
+
+
+def advanced(cluster: Cluster, claim: Object, rotation: Rotation) -> None:
+    """Say how far a verification by shares has come, all of it right; raises as `verified`."""
+    _patch(cluster, claim, {}, {marks.VERIFYING: str(rotation)})
+
+
+def proven(cluster: Cluster, claim: Object, workflow: Workflow) -> None:
+    """Say that it was restored for trial, and equal; raises as `verified`."""
+    _patch(cluster, claim, {marks.PROVEN: _now()}, {marks.PROVEN_BY: workflow.name})
+
+
+@contextmanager
+def noting_damage(cluster: Cluster, claim: Object, workflow: Workflow) -> Iterator[None]:
+    """Say on the claim that its backup is damaged, where that is what it ends with.
+
+    Raises:
+        whatever it ends with; or, the damage is in the log by then, as `verified`
+
+    """
+    try:
+        yield
+    except errors.BackupDamaged as error:
+        if is_sealed(claim):
+            log.info(str(error))
+            told = {marks.DAMAGED_BY: workflow.name, marks.DAMAGE: str(error)[:_LENGTH], marks.VERIFYING: None}
+            _patch(cluster, claim, {marks.DAMAGED: _now()}, told)
+        raise
+
+
+def _now() -> str:
+    return claims.label_time(datetime.now(UTC))
+
+
+def _patch(
+    cluster: Cluster, claim: Object, labels: Mapping[str, str | None], annotations: Mapping[str, str | None]
+) -> None:
+    metadata = claim["metadata"]  # its uid too: one that was made anew is another backup
+    body = {"metadata": {"uid": metadata["uid"], "labels": dict(labels), "annotations": dict(annotations)}}
+    cluster.patch(CLAIM, metadata["name"], body)

@@ -1,0 +1,103 @@
+"""Whether a backup is still what was sealed: every digest, or each night a share of the bytes, in rotation.
+
+Names, kinds and sizes of the tree, all objects, the listing and the manifest are looked at each time; a share is one of
+the files' bytes. What can't be read is damage too: a restore has no more rights than this.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+from steps import backup, errors, marks, proof, rotation, seal, tree, volume
+from steps.backup import Backup
+from steps.catalogue import Entry, State
+from steps.cluster import Object
+from steps.rotation import Night, Rotation
+
+
+def choose(entries: Iterable[Entry], namespace: str, *, by_shares: bool) -> Entry:
+    """The backup that is next: by shares the one that most is read of, else the newest that nobody has verified.
+
+    Raises:
+        errors.NothingToProve
+
+    """
+    every = list(entries)
+    begun = [each for each in every if by_shares and each.state is State.COMPLETE and not each.going and each.verifying]
+    if begun:
+        return max(begun, key=lambda each: (_part_of(each.verifying), each.started))
+    return proof.due(every, _looked, namespace, "verify")
+
+
+def open_at(root: Path, claim: Object) -> Backup:
+    """Open the backup that a claim says that it holds.
+
+    Raises:
+        errors.BackupDamaged: the claim says that it was sealed, and there is no manifest, or another one.
+        errors.NotABackup, errors.ReadFailed
+
+    """
+    sealed = marks.annotation(claim, marks.MANIFEST_DIGEST)
+    try:
+        found = backup.open_at(root, str(claim["metadata"]["name"]))
+    except errors.NotABackup as error:
+        if sealed:
+            raise errors.BackupDamaged([str(error)]) from error
+        raise
+    if sealed and found.digest != sealed:
+        raise errors.BackupDamaged([f"{volume.MANIFEST} is not the one that was sealed, by its digest on the claim"])
+    return found
+
+
+class Read(NamedTuple):
+    """What was read of the tree, all of it right; `rotation` says how far that has come, None: every byte is read."""
+
+    files: int
+    size_bytes: int
+    rotation: Rotation | None
+
+
+def check(opened: Backup, part: Fraction, begun: Rotation | None, workers: int | None = None) -> Read:
+    """See that a backup is whole, by all its bytes or a part of them, from where a rotation of it has come to.
+
+    Raises:
+        errors.BackupDamaged: the first ten findings are named.
+
+    """
+    facts = opened.manifest.file_storage if opened.manifest else None
+    if facts is None or part == rotation.ALL or seal.listing_finding(opened.root, facts):
+        _judge(opened.findings(digests=True))
+        return Read(facts.files if facts else 0, opened.size_bytes, None)
+    of_this = begun and begun.manifest_sha256 == opened.digest
+    night = Night(seal.listed(opened.root), begun.position if begun and of_this else 0, facts.size_bytes, part)
+    others = (f"{volume.TREE}: {finding}" for finding in tree.unlike(night, opened.tree, workers))
+    _judge(chain(opened.findings(digests=False), others))
+    rest = Rotation(night.end, facts.size_bytes, opened.digest)
+    return Read(night.files, night.size_bytes, rest if night.end < facts.size_bytes else None)
+
+
+def check_shape(opened: Backup) -> None:
+    """See that nothing of a backup is missing or differs, but for the bytes of the tree's files.
+
+    Raises:
+        errors.BackupDamaged
+
+    """
+    _judge(opened.findings(digests=False))
+
+
+def _judge(findings: Iterable[str]) -> None:
+    if wrong := errors.Few.of(findings):
+        raise errors.BackupDamaged(wrong)
+
+
+def _looked(entry: Entry) -> datetime | None:
+    """When it was last judged, one way or the other: one that is damaged must not keep the others waiting."""
+    return max((each.when for each in (entry.verified, entry.damaged) if each), default=None)
+
+
+def _part_of(progress: Rotation | None) -> Fraction:
+    return Fraction(progress.position, progress.total) if progress else Fraction(0)

@@ -1,0 +1,424 @@
+"""A drill step by step, with the rights of its rendered Roles."""
+
+import pytest
+
+from steps import backup as backups
+from steps import claims, drill, errors, installation, marks, volume
+from steps.catalogue import Proof
+from steps.claims import Workflow
+from steps.drill import Ledger
+from steps.installation import CONFIGMAP, SECRET
+from tests.steps import operators_backup, phases
+from tests.steps.test_catalogue import CLAIMS
+from tests.steps.test_retention import NOW, backup, nights
+from tests.steps.test_verification import PDF, flip
+from workflows.access import access
+from workflows.rehearsal.rehearse import SETTINGS
+
+ACCOUNT = "threescale-drill"
+SCRATCH = "scratch"
+ME = Workflow(ACCOUNT, ACCOUNT)  # as `phases` calls it
+DATABASES = set(installation.DATABASE_SECRETS)
+
+
+@pytest.fixture
+def ready(kept):
+    """A namespace with a backup, and the rights of a drill in a scratch namespace."""
+    for manifest in access(SETTINGS.model_copy(update={"drill_namespace": SCRATCH})):
+        kept.kubernetes.apply(manifest)
+    return kept
+
+
+def run(stage, phase, *words):
+    phases.run(stage, ACCOUNT, phase, *words)
+
+
+def there(stage, resource):
+    """What lies in the scratch namespace."""
+    return [obj["metadata"]["name"] for obj in stage.kubernetes.list(resource, SCRATCH)]
+
+
+def put(stage, kind, name, namespace=SCRATCH, **more):
+    versions = {"APIManager": "apps.3scale.net/v1alpha1"}
+    metadata = {"name": name, "namespace": namespace, **more.pop("metadata", {})}
+    return stage.kubernetes.apply({"apiVersion": versions.get(kind, "v1"), "kind": kind, "metadata": metadata, **more})
+
+
+def prepare(stage, root, *words, claim="nightly"):
+    run(stage, "prepare", "--claim", claim, "--backup", root, "--scratch-namespace", SCRATCH, *words)
+
+
+def objects(stage, root, claim="nightly"):
+    run(stage, "objects", "--claim", claim, "--backup", root, "--scratch-namespace", SCRATCH)
+
+
+def files(stage, root, target, claim="nightly"):
+    target.mkdir(exist_ok=True)
+    run(stage, "file-storage", "--claim", claim, "--backup", root, "--scratch-claim", NAME, "--scratch", target)
+
+
+def remove(stage, proven="no", claim="nightly"):
+    run(stage, "remove", "--claim", claim, "--proven", proven, "--claim-wait-s", 5)
+
+
+NAME = drill.claim_name(ME)
+
+
+@pytest.fixture
+def begun(ready, backup_volume):
+    """A drill that has its ledger and its scratch claim."""
+    run(ready, "choose", "--scratch-namespace", SCRATCH)
+    prepare(ready, backup_volume)
+    return ready
+
+
+def nothing_is_left(stage):
+    left = {resource: there(stage, resource) for resource in ("secrets", "configmaps", "apimanagers")}
+    own = stage.get("configmaps", installation.DRILL_LEDGER)
+    stage.kubernetes.collect_garbage()
+    return left == {"secrets": [], "configmaps": [], "apimanagers": []} and own is None and not stage.get(CLAIMS, NAME)
+
+
+# --- the scratch namespace ---
+
+
+def test_the_namespace_of_the_backup_is_none(ready):
+    with pytest.raises(errors.ScratchIsOwn, match="is the namespace of the backup itself"):
+        run(ready, "choose", "--scratch-namespace", ready.namespace)
+
+
+STRANGE = {
+    "APIManager mine": lambda stage: put(stage, "APIManager", "mine", spec={}),
+    "PersistentVolumeClaim system-storage": lambda stage: claim(stage, "system-storage"),
+    "PersistentVolumeClaim night": lambda stage: claim(stage, "night", labels={marks.BACKUP: "night"}),
+    "PersistentVolumeClaim of-it": lambda stage: claim(stage, "of-it", annotations={"apiManagerBackupName": "it"}),
+}
+
+
+def claim(stage, name, **metadata):
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    put(stage, "PersistentVolumeClaim", name, metadata=metadata, spec=spec)
+
+
+@pytest.mark.parametrize(("said", "make"), STRANGE.items(), ids=STRANGE)
+def test_a_namespace_that_holds_an_installation_or_a_backup_is_refused(ready, said, make):
+    make(ready)
+    ready.kubernetes.clear_requests()
+
+    with pytest.raises(errors.ScratchTaken, match=f"it holds {said}, which no drill"):
+        run(ready, "choose", "--scratch-namespace", SCRATCH)
+
+    assert ready.kubernetes.writes() == []
+
+
+OF_ANOTHER = {"labels": {marks.DRILL: "of-another", marks.WORKFLOW_UID: ACCOUNT}}
+
+
+@pytest.mark.parametrize("metadata", [{}, OF_ANOTHER], ids=["somebody's", "of another namespace's drill"])
+@pytest.mark.parametrize(("kind", "name"), [("Secret", "zync"), ("ConfigMap", "system-environment")])
+def test_an_object_of_a_name_that_the_drill_needs_is_refused_and_stays(ready, backup_volume, kind, name, metadata):
+    made = put(ready, kind, name, metadata=metadata)
+
+    with pytest.raises(errors.ScratchTaken, match=f"it holds {kind} {name}, which no drill"):
+        prepare(ready, backup_volume)
+    remove(ready)
+
+    assert ready.kubernetes.get(f"{kind.lower()}s", SCRATCH, name) == made
+    assert ready.get("configmaps", installation.DRILL_LEDGER) is None
+
+
+def test_what_is_there_by_itself_is_none_of_ours(ready, backup_volume):
+    put(ready, "ConfigMap", "kube-root-ca.crt", data={"ca.crt": "x"})
+    prepare(ready, backup_volume)
+    objects(ready, backup_volume)
+    remove(ready)
+
+    assert there(ready, "configmaps") == ["kube-root-ca.crt"]
+
+
+# --- rights ---
+
+
+def test_without_rights_there_the_sentence_holds_the_rule(kept):
+    with pytest.raises(errors.NotAllowedInScratch) as refused:
+        run(kept, "choose", "--scratch-namespace", SCRATCH)
+
+    said = str(refused.value)
+    assert '{"apiGroups": ["apps.3scale.net"], "resources": ["apimanagers"], "verbs": ["list", "create"]}' in said
+    assert f"threescale-backup manifests --drill-namespace {SCRATCH}" in said
+
+
+def without(stage, resource, *verbs):
+    """Take verbs from the rules of a resource in the scratch namespace."""
+    role = stage.kubernetes.get("roles", SCRATCH, "threescale-drill-scratch")
+    for rule in role["rules"]:
+        if rule["resources"] == [resource]:
+            rule["verbs"] = [verb for verb in rule["verbs"] if verb not in verbs]
+    stage.kubernetes.apply(role)
+
+
+def test_names_that_the_role_lacks_are_all_in_one_sentence(ready, backup_volume):
+    without(ready, "secrets", "get")
+
+    with pytest.raises(errors.NotAllowedInScratch, match=r'"verbs": \["get", "delete"\], "resourceNames": \["backend'):
+        prepare(ready, backup_volume)
+
+    assert ready.get("configmaps", installation.DRILL_LEDGER) is None
+
+
+@pytest.mark.parametrize("resource", ["secrets", "configmaps", "apimanagers"])
+def test_a_right_to_create_that_is_missing_is_told_as_a_rule(begun, backup_volume, resource):
+    without(begun, resource, "create")
+
+    with pytest.raises(errors.NotAllowedInScratch, match=rf'"resources": \["{resource}"\], "verbs": \[.*"create"\]'):
+        objects(begun, backup_volume)
+    remove(begun)
+
+    assert nothing_is_left(begun)
+
+
+# --- what is made ---
+
+
+@pytest.mark.lesson(2)
+def test_all_of_a_backup_is_made_held_against_it_and_removed(begun, backup_volume, sealed, tmp_path):
+    scratch_claim = begun.get(CLAIMS, NAME)
+    objects(begun, backup_volume)
+    made = there(begun, "secrets"), there(begun, "configmaps"), there(begun, "apimanagers")
+    zync = begun.kubernetes.get("secrets", SCRATCH, "zync")
+    files(begun, backup_volume, tmp_path / "scratch")
+    copied = {path.name for path in (tmp_path / "scratch").iterdir()}
+    begun.kubernetes.clear_requests()
+    remove(begun, "yes")
+
+    assert set(made[0]) >= {"zync", *DATABASES, *SETTINGS.secrets}
+    assert "system-memcache" not in made[0]
+    assert set(made[1]) >= {*installation.CONFIGMAPS, *installation.EDITED_CONFIGMAPS}
+    assert made[2] == []
+    assert zync["metadata"]["labels"].items() >= drill.labels_of(begun.namespace, ME).items()
+    assert zync["data"]
+    assert scratch_claim["metadata"]["ownerReferences"][0]["name"] == installation.DRILL_LEDGER
+    assert not claims.is_backup(scratch_claim)
+    assert copied > {"acme", "3scale", ".hidden-top"}
+    assert nothing_is_left(begun)
+    assert marks.annotation(begun.get(CLAIMS, sealed.name), marks.PROVEN_BY) == ACCOUNT
+    deleted = {request.resource for request in begun.kubernetes.writes() if request.verb == "delete"}
+    assert deleted == {"secrets", "configmaps"}
+
+
+def test_each_phase_can_be_tried_again(begun, backup_volume, tmp_path, sealed):
+    run(begun, "choose", "--scratch-namespace", SCRATCH)
+    prepare(begun, backup_volume)
+    for _ in range(2):
+        objects(begun, backup_volume)
+        files(begun, backup_volume, tmp_path / "scratch")
+    for _ in range(2):
+        remove(begun, "yes")
+
+    assert nothing_is_left(begun)
+    assert marks.label(begun.get(CLAIMS, sealed.name), marks.PROVEN)
+
+
+def test_an_apimanager_that_the_server_would_not_take_is_not_proven(begun, backup_volume):
+    begun.kubernetes.refuse_next("create", "apimanagers", status=422, message="spec.wildcardDomain: Invalid value")
+
+    with pytest.raises(errors.Rejected, match=r"Kubernetes rejected to create apimanagers .*spec\.wildcardDomain"):
+        objects(begun, backup_volume)
+    remove(begun)
+
+    assert nothing_is_left(begun)
+
+
+def test_an_object_that_the_cluster_changes_is_found(begun, backup_volume):
+    def change(_request):
+        begun.kubernetes.patch("secrets", SCRATCH, "zync", {"data": {"SECRET_KEY_BASE": "Y2hhbmdlZA=="}})
+
+    begun.kubernetes.after_next("create", "secrets", change, name="zync")
+
+    with pytest.raises(errors.DrillDiffers, match="Secret zync: SECRET_KEY_BASE"):
+        objects(begun, backup_volume)
+
+
+@pytest.mark.parametrize("restored", [False, True], ids=["somebody's", "a restore's"])
+def test_an_object_that_appears_meanwhile_is_not_taken_for_ours(begun, backup_volume, restored):
+    opened = backups.open_at(backup_volume)
+    saved = opened.read(f"{volume.SECRETS}/zync.json")
+    metadata = {"annotations": opened.mark.annotations()} if restored else {}
+    put(begun, "Secret", "zync", metadata=metadata, data=saved["data"], type=saved["type"])
+
+    with pytest.raises(errors.ChangedSincePlan, match="Secret zync has appeared"):
+        objects(begun, backup_volume)
+    remove(begun)
+
+    assert there(begun, "secrets") == ["zync"]
+
+
+@pytest.mark.lesson(2, 3)
+def test_a_drill_of_a_damaged_backup_fails_and_says_so_on_the_claim(begun, backup_volume, tmp_path, sealed):
+    flip(backup_volume / PDF)
+
+    with pytest.raises(errors.BackupDamaged, match="has other bytes than the listing says"):
+        files(begun, backup_volume, tmp_path / "scratch")
+    remove(begun)
+
+    found = begun.get(CLAIMS, sealed.name)
+    assert marks.label(found, marks.DAMAGED)
+    assert not marks.label(found, marks.PROVEN)
+    assert nothing_is_left(begun)
+
+
+def test_a_tree_that_is_not_as_it_was_written_is_found(begun, backup_volume, tmp_path, monkeypatch):
+    target = tmp_path / "scratch"
+    written = drill_written(target)
+    monkeypatch.setattr("steps.tree.differences", written)
+
+    with pytest.raises(errors.TargetDiffers, match=r"conditions\.pdf' has other bytes than listed"):
+        files(begun, backup_volume, target)
+
+
+def drill_written(target):
+    """In the place of the look at names and sizes: a disk that loses a bit of what it was given."""
+
+    def lose(*_arguments):
+        flip(target / PDF.relative_to(volume.TREE))
+        return iter(())
+
+    return lose
+
+
+def test_one_of_the_operator_restores_and_is_held_against_itself(ready, tmp_path):
+    root = operators_backup.make(tmp_path / "operators")
+    ready.claim("operators", metadata={"annotations": {"apiManagerBackupName": "it", "apiManagerBackupUID": "uid"}})
+    prepare(ready, root, claim="operators")
+    objects(ready, root, claim="operators")
+    files(ready, root, tmp_path / "scratch", claim="operators")
+    remove(ready, "yes", claim="operators")
+
+    assert marks.label(ready.get(CLAIMS, "operators"), marks.PROVEN)
+    assert nothing_is_left(ready)
+
+
+# --- the scratch claim ---
+
+
+@pytest.mark.parametrize(
+    ("words", "size", "storage_class"),
+    [((), "100Mi", "standard"), (("--storage-request", "1Gi", "--storage-class", "standard"), "1Gi", "standard")],
+)
+def test_the_scratch_claim_is_as_the_data_need_or_as_asked(ready, backup_volume, words, size, storage_class):
+    prepare(ready, backup_volume, *words)
+
+    spec = ready.get(CLAIMS, NAME)["spec"]
+    assert (spec["resources"]["requests"]["storage"], spec["storageClassName"]) == (size, storage_class)
+    assert spec["accessModes"] == ["ReadWriteOnce"]
+
+
+def test_a_scratch_claim_that_is_too_small_is_refused(ready, backup_volume):
+    with pytest.raises(errors.RequestTooSmall):
+        prepare(ready, backup_volume, "--storage-request", "1Ki")
+
+
+def test_a_claim_of_that_name_is_left_alone(ready, backup_volume):
+    ready.claim(NAME)
+
+    with pytest.raises(errors.ScratchClaimTaken):
+        prepare(ready, backup_volume)
+
+
+# --- what a drill that died has left ---
+
+
+def left_by(stage, uid="uid-of-the-dead", scratch=SCRATCH):
+    """The ledger and a Secret of another drill."""
+    who = Workflow("dead", uid)
+    ledger = Ledger(who, scratch, "nightly", "uid", {SECRET: ["zync"], CONFIGMAP: []})
+    stage.kubernetes.apply(with_namespace(ledger.as_object(stage.namespace), stage.namespace))
+    put(stage, "Secret", "zync", namespace=scratch, metadata={"labels": drill.labels_of(stage.namespace, who)})
+
+
+def with_namespace(obj, namespace):
+    return {**obj, "metadata": {**obj["metadata"], "namespace": namespace}}
+
+
+def test_what_a_dead_drill_has_left_is_removed_by_the_next(ready):
+    left_by(ready)
+
+    run(ready, "choose", "--scratch-namespace", SCRATCH)
+
+    assert there(ready, "secrets") == []
+    assert ready.get("configmaps", installation.DRILL_LEDGER) is None
+
+
+def test_a_drill_that_lives_is_left_alone(ready):
+    workflow = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "spec": {}, "status": {"phase": "Running"}}
+    metadata = {"name": "alive", "namespace": ready.namespace}
+    made = ready.kubernetes.apply({**workflow, "metadata": metadata})
+    left_by(ready, made["metadata"]["uid"])
+
+    with pytest.raises(errors.DrillRuns, match="is under way, workflow dead"):
+        run(ready, "choose", "--scratch-namespace", SCRATCH)
+
+    assert there(ready, "secrets") == ["zync"]
+
+
+def test_what_can_not_be_removed_says_how_to(ready):
+    left_by(ready, scratch="former")
+
+    with pytest.raises(errors.LeftByDrill) as left:
+        run(ready, "choose", "--scratch-namespace", SCRATCH)
+
+    assert "kubectl delete secrets,configmaps -n former -l threescale-backup/drill=threescale" in str(left.value)
+
+
+def test_the_end_of_one_drill_removes_nothing_of_another(ready):
+    left_by(ready)
+
+    remove(ready)
+
+    assert there(ready, "secrets") == ["zync"]
+    assert ready.get("configmaps", installation.DRILL_LEDGER)
+
+
+def test_what_was_made_anew_under_a_name_is_left_alone(begun, backup_volume):
+    objects(begun, backup_volume)
+    begun.kubernetes.before_next("delete", "secrets", lambda _request: anew(begun), name="zync")
+
+    remove(begun)
+
+    assert there(begun, "secrets") == ["zync"]
+
+
+def anew(stage):
+    stage.kubernetes.delete("secrets", SCRATCH, "zync")
+    put(stage, "Secret", "zync")
+
+
+def test_a_phase_whose_drill_is_over_makes_nothing(ready, backup_volume):
+    with pytest.raises(errors.DrillOver, match="submit a new one"):
+        objects(ready, backup_volume)
+
+    assert there(ready, "secrets") == []
+
+
+def test_what_is_held_by_a_finalizer_is_looked_at_again(begun, backup_volume):
+    objects(begun, backup_volume)
+    held = {"metadata": {"finalizers": ["example.test/hold"]}}
+    begun.kubernetes.patch("secrets", SCRATCH, "zync", held)
+
+    with pytest.raises(errors.NotRemoved, match="still holds Secret zync"):
+        remove(begun, "yes")
+
+    assert begun.get("configmaps", installation.DRILL_LEDGER)
+    assert not marks.label(begun.get(CLAIMS, "nightly"), marks.PROVEN)
+
+
+# --- which is next ---
+
+
+def test_the_newest_that_is_not_proven_is_drilled_and_never_a_damaged_one():
+    first, second = nights(2)
+    damaged = backup("damaged", NOW, damaged=Proof(NOW, "verify-1"))
+
+    assert drill.choose([damaged, second, first], "ns").name == "night-0"
+    with pytest.raises(errors.NothingToProve, match="to drill"):
+        drill.choose([damaged], "ns")

@@ -1,0 +1,73 @@
+"""The verification, top to bottom: choose a backup, read it, and say on its claim what was found.
+
+It holds back no backup: its mutex is its own, and the claim that it mounts is read-only to it.
+"""
+
+from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
+
+from workflows import template
+from workflows.parameters import VerifyParameters, by_name
+from workflows.phases import (
+    CLAIM_NAME,
+    PLACE,
+    Mount,
+    Settings,
+    count,
+    output,
+    phase,
+    together_on,
+    value,
+    words,
+)
+
+NAME = "threescale-verify"
+_SAMPLE, _ROTATION = "sample", "rotation"
+_ADVICE = (
+    "The backup that this is about is not verified. Where it is damaged, its claim says so and retention keeps it, but "
+    "counts on it for nothing: make a new backup now, then look what has happened to the volume. Where it could not be "
+    "looked at, mend what the sentence names and submit the same again."
+)
+
+
+def verify(settings: Settings) -> WorkflowTemplate:
+    """Build the WorkflowTemplate `threescale-verify`."""
+    asked = by_name(VerifyParameters)
+
+    with template.workflow_template(
+        settings,
+        NAME,
+        entrypoint="verify",
+        title="Verify a backup",
+        description="Reads a backup of this namespace and holds every byte, or each night a share of them, against the "
+        "digests of its seal. The result goes to the claim's labels and annotations; the backup is mounted read-only.",
+        arguments=list(asked.values()),
+        advice=_ADVICE,
+        mutex=NAME,
+    ) as built:
+        choose = phase(
+            settings,
+            ["verify", "choose"],
+            inputs=list(asked.values()),
+            arguments=words(asked),
+            outputs=[output(CLAIM_NAME), output("node-operator"), output("node"), output(_ROTATION)],
+        )
+        read = phase(
+            settings,
+            ["verify", "read"],
+            inputs=[
+                Parameter(name=CLAIM_NAME, description="Claim of the backup."),
+                asked[_SAMPLE],
+                Parameter(name=_ROTATION, value="", description="How far the nights before have come."),
+                *PLACE,
+            ],
+            arguments=["--claim", value(CLAIM_NAME), *words([_SAMPLE, _ROTATION])],
+            outputs=[count("files"), count("bytes"), output("verified", default="")],
+            mounts=[Mount.BACKUP_READ_ONLY],
+            affinity=together_on(value("node-operator"), value("node")),
+            timeout="6h",
+        )
+        with DAG(name="verify", fail_fast=False):
+            first = Task(name="choose", template=choose, arguments={name: built.get_parameter(name) for name in asked})
+            chosen = {name: first.get_parameter(name) for name in (CLAIM_NAME, _ROTATION, "node-operator", "node")}
+            first >> Task(name="read", template=read, arguments={**chosen, _SAMPLE: built.get_parameter(_SAMPLE)})
+    return built

@@ -6,7 +6,7 @@ import pytest
 
 from steps import installation
 from steps.installation import Kind
-from tests.workflows.test_access import ROLES, grants
+from tests.workflows.test_access import ROLES, WATCHDOG, grants
 from workflows.metrics import HELP, exported
 from workflows.monitoring import Thresholds, alerts
 from workflows.parameters import (
@@ -74,7 +74,7 @@ def says(may: str, verb: str, resource: str) -> bool:
     return speaks_of(resource, may) and re.search(rf"\b({VERBS.get(verb, verb)})\b", may) is not None
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", [*ROLES, *WATCHDOG])
 def test_whatever_an_account_may_do_is_told(role: str) -> None:
     given = [(verb, resource) for verb, resource, _ in grants(role)]
     untold = [right for right in given if not any(says(may, *right) for may in told(role))]
@@ -88,7 +88,7 @@ def test_every_metric_is_told_with_the_name_that_argo_exports() -> None:
     assert untold == []
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", [*ROLES, *WATCHDOG])
 def test_an_account_may_do_something_to_whatever_is_told_of_it(role: str) -> None:
     given = {(verb, resource) for verb, resource, _ in grants(role)}
     spoken_of = {(resource, may) for may in told(role) for resource in RESOURCES if speaks_of(resource, may)}

@@ -151,7 +151,7 @@ def _rules_options(function: Command) -> Command:
 @click.option(
     "--proven-every", default="35d", show_default=True, metavar="DURATION", help="Else an alert; empty: none."
 )
-@click.option("--silent-for", default="3h", show_default=True, metavar="DURATION", help="The watchdog; else an alert.")
+@click.option("--silent-for", default="3h", show_default=True, metavar="DURATION", help="The watchdog may be.")
 @click.option("--notify-secret", metavar="NAME", help="A Secret whose key `url` says where results are posted.")
 @click.option("--notify-form", type=click.Choice(["webhook", "slack"]), default="webhook", show_default=True)
 @_rules_options
@@ -231,17 +231,7 @@ def manifests(  # noqa: PLR0913  one argument an option
     except ValidationError as error:
         wrong = [f"--{_option(problem['loc'][0])} {problem['input']!r}" for problem in error.errors()]
         _refuse(f"{' and '.join(wrong)}: an image is one word, a namespace a DNS-1123 label, an object a subdomain")
-    if output is None:
-        click.echo("---\n".join(rendering.to_yaml(manifest) for manifest in rendered), nl=False)
-    else:
-        try:
-            output.mkdir(parents=True, exist_ok=True)
-            for manifest in rendered:
-                path = output / rendering.file_name(manifest)
-                path.write_text(rendering.to_yaml(manifest))
-                click.echo(str(path))
-        except OSError as error:
-            _refuse(f"can't write to {output}: {error.strerror}")
+    _deliver(rendered, output)
     if schedule is not None and rules.keeps:
         click.echo(f"Each night ends with retention: {', '.join(rules.keeps)}. What goes is deleted.", err=True)
     elif schedule is not None:
@@ -250,6 +240,23 @@ def manifests(  # noqa: PLR0913  one argument an option
             "instance. See them: threescale-backup list -n NAMESPACE; delete one: kubectl delete pvc NAME",
             err=True,
         )
+
+
+def _deliver(rendered: Sequence[dict[str, Any]], output: Path | None) -> None:
+    """Print the manifests, or write one file each."""
+    from workflows import manifests as rendering
+
+    if output is None:
+        click.echo("---\n".join(rendering.to_yaml(manifest) for manifest in rendered), nl=False)
+        return
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for manifest in rendered:
+            path = output / rendering.file_name(manifest)
+            path.write_text(rendering.to_yaml(manifest))
+            click.echo(str(path))
+    except OSError as error:
+        _refuse(f"can't write to {output}: {error.strerror}")
 
 
 def _option(field: object) -> str:

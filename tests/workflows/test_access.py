@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from workflows.access import access
+from workflows.access import access, of_watchdog
 from workflows.phases import Settings
 
 SETTINGS = Settings(image="none", namespace="api", drill_namespace="scratch")
@@ -16,10 +16,11 @@ def roles(settings: Settings) -> dict[str, dict[str, Any]]:
 ROLES = roles(SETTINGS)
 IN_SCRATCH = "threescale-drill-scratch"
 READERS = ("threescale-backup", "threescale-restore", IN_SCRATCH)  # of Secrets
+WATCHDOG = {item["metadata"]["name"]: item for item in of_watchdog(SETTINGS) if item["kind"] == "Role"}
 
 
 def grants(role: str) -> Iterator[tuple[str, str, bool]]:
-    for rule in ROLES[role]["rules"]:
+    for rule in (ROLES | WATCHDOG)[role]["rules"]:
         for resource in rule["resources"]:
             for verb in rule["verbs"]:
                 yield verb, resource, "resourceNames" in rule

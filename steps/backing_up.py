@@ -70,12 +70,13 @@ def backup_prepare(  # noqa: PLR0913  one argument a workflow parameter
     claim_wait_s: float,
 ) -> None:
     """Plan the backup, refuse what speaks against it, then create the claim."""
+    run.need("prepare", claim_wait_s)
     cluster = run.cluster()
     external = file_storage == marks.EXTERNAL
     called = name if plan_only else name or run.workflow.name
     wanted = Wanted(called, storage_request, storage_class, volume_name, external, schedule)
     planned = backup_plan.of(cluster, wanted, run.workflow)
-    run.output(digest=planned.plan.digest, summary=planned.plan.summary)
+    run.output(digest=planned.plan.digest, summary=planned.plan.summary, names=planned.plan.names)
     if plan_only:
         planned.plan.check()
     else:
@@ -159,6 +160,7 @@ def backup_file_storage(run: Run, claim: str, root: Path, source: Path, workers:
 @click.pass_obj
 def backup_seal(run: Run, claim: str, root: Path, prepared: str) -> None:
     """Compare the volume with the phases' reports, write the manifest, mark the claim complete."""
+    run.need("seal")
     begin = run.begin(claim)
     cluster = run.cluster()
     with volume.durable(root) as disk:
@@ -211,6 +213,7 @@ def _part(run: Run, phase: str, claim: str, root: Path, save: Callable[[], Repor
 
 def _save_part(run: Run, phase: str, claim: str, root: Path, save: Callable[[], Report]) -> Report:
     """One part of a backup: its data, a sync, its report; a volume that is sealed, or a part that is done, stays."""
+    run.need(phase)
     began = result.now()
     with volume.durable(root) as disk:
         state = volume.begin(disk, run.begin(claim))

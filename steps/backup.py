@@ -153,7 +153,7 @@ class Backup:
     def lines(self) -> Iterator[str]:
         """The lines of the tree's entries to restore; without digests where there is no listing."""
         if self.manifest is None:
-            return map(mtree.line, Tally().kept(tree.scan(self.tree)))
+            return _operator_lines(self.tree)
         if (facts := self.manifest.file_storage) and (placeholder := facts.placeholder):
             return (line for line in seal.lines(self.root) if mtree.head(line)[0] != placeholder)
         return seal.lines(self.root)
@@ -253,10 +253,30 @@ def _operator_findings(root: Path, given: Collection[str]) -> Iterator[str]:
     yield from (f"{volume.TREE}: {path!r} can't be read" for path in tally.unreadable.first)
 
 
+def _operator_lines(root: Path) -> Iterator[str]:
+    """The lines of a tree that has no listing.
+
+    Raises:
+        errors.ReadFailed, errors.BackupDamaged: at its end, where an entry could not be listed.
+
+    """
+    tally = Tally()
+    yield from map(mtree.line, tally.kept(tree.scan(root)))
+    if tally.unreadable:
+        raise errors.ReadFailed(tally.unreadable, f"of {volume.TREE}")
+    if tally.vanished:
+        raise errors.BackupDamaged([f"{tally.vanished} entries of {volume.TREE} vanished while it was listed"])
+
+
 def _operator_digest(root: Path) -> str:
-    """One digest over the object files that are there."""
+    """One digest over the object files that are there, and when the last of them was written.
+
+    Two backups of an installation have the same objects, as a rule, and other files: the time tells them apart. Whole
+    seconds, because an archive may keep no more.
+    """
     total = hashlib.sha256()
     for path in _operator_paths(root):
         if (root / path).is_file():
             total.update(f"{path} {tree.digest(root / path)[1]}\n".encode())
+    total.update(f"{int((root / volume.APIMANAGER).stat().st_mtime)}\n".encode())
     return total.hexdigest()

@@ -78,7 +78,7 @@ def _add_objects(plan: Plan, cluster: Cluster, found: Object) -> None:
     for each in configmaps.to_save(of_apimanager):
         _add_selection(plan, cluster, each)
     plan.ask("the databases", lambda: apimanager.check_databases(found))
-    plan.add(Does.SAVE, named(found), _size(found))
+    plan.add(Does.SAVE, named(found), objects.size(found))
 
 
 def _add_selection(plan: Plan, cluster: Cluster, each: Selection, unneeded_keys: Collection[str] = ()) -> None:
@@ -102,7 +102,7 @@ def _complete(obj: Object, namespace: str, unneeded_keys: Collection[str]) -> st
     """Its size, once nothing is missing in it."""
     if obj["kind"] == SECRET.name:
         secrets.check_keys(obj, namespace, unneeded_keys)
-    return _size(obj)
+    return objects.size(obj)
 
 
 def _add_files(plan: Plan, cluster: Cluster, found: Object, workflow: Workflow, *, external: bool) -> Placement:
@@ -120,7 +120,3 @@ def _add_files(plan: Plan, cluster: Cluster, found: Object, workflow: Workflow, 
 def _source(cluster: Cluster, found: Object, *, external: bool) -> Object | External:
     apimanager.check_files(found, external=external)
     return apimanager.external(cluster, found) if external else claims.find(cluster, installation.SYSTEM_STORAGE)
-
-
-def _size(obj: Object) -> str:
-    return f"{len(objects.content(obj))} bytes"

@@ -520,14 +520,15 @@ class _Back:
         os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
 
     def _own(self, entry: Entry, chown: Callable[[int, int], None]) -> None:
-        """Give an entry its owner and group, where this user may; what was refused once is not asked for again."""
-        wanted = (entry.uid, entry.gid)
-        if wanted not in self._refused:
-            try:
-                chown(*wanted)
-            except OSError:
-                self._refused.add(wanted)
-        self._meter.add(ownership_kept=int(wanted in self._refused))
+        """Give an entry its owner and group, or its group alone, where this user may; refused once is refused."""
+        for wanted in ((entry.uid, entry.gid), (-1, entry.gid)):
+            if wanted not in self._refused:
+                try:
+                    chown(*wanted)
+                    break
+                except OSError:
+                    self._refused.add(wanted)
+        self._meter.add(ownership_kept=int((entry.uid, entry.gid) in self._refused))
 
 
 class _Nest:
@@ -806,10 +807,15 @@ def _made_folder(top: int, path: str) -> int:
     except (FileNotFoundError, NotADirectoryError):
         if not path:
             raise
-    above, _, name = path.rpartition("/")
-    with tree.closed(_made_folder(top, above)) as outer:
-        _make_folder(name, outer)
-        return tree.open_folder(outer, name)
+    inner = tree.open_folder(top, "")
+    for name in path.split("/"):
+        with tree.closed(inner) as outer:
+            try:
+                inner = tree.open_folder(outer, name)
+            except (FileNotFoundError, NotADirectoryError):
+                _make_folder(name, outer)
+                inner = tree.open_folder(outer, name)
+    return inner
 
 
 def _make_folder(name: str, folder: int) -> bool:

@@ -92,7 +92,8 @@ def _texts(obj: Object) -> dict[str, str]:
     if obj["kind"] == "Secret":
         return {key: _decoded(value) for key, value in (obj.get("data") or {}).items()}
     if obj["kind"] == "ConfigMap":
-        return dict(obj.get("data") or {})
+        binary = {key: _decoded(value) for key, value in (obj.get("binaryData") or {}).items()}
+        return {**(obj.get("data") or {}), **binary}
     return {path: value for path, _, value in fields.walk(obj.get("spec"), "spec") if isinstance(value, str)}
 
 

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,6 @@ from steps.backup import Backup
 from steps.claims import Workflow
 from steps.cluster import Cluster, Object
 from steps.copier import Meter, Work
-from steps.installation import CLAIM
 from steps.manifest import PLACEHOLDER, Digest, FileTree, Report
 from steps.mtree import FILE, Entry
 from steps.tree import Listed, Tally
@@ -52,7 +52,7 @@ def save(source: Path, root: Path, progress: Progress, workers: int | None = Non
 
     """
     workers = medium.workers(source, root) if workers is None else workers
-    expected = tree.measure(source, workers)
+    expected = tree.measure(source, workers, partial(_count, progress))
     target = root / volume.TREE
     volume.make_folder(target)
     earlier = _earlier(root)
@@ -107,8 +107,8 @@ def restore(
     claim = claims.find(cluster, installation.SYSTEM_STORAGE)
     system_storage.check(claim, backup)
     state = marks.annotation(claim, marks.RESTORE_STATE)
-    if state == marks.COMPLETE:
-        log.info("PersistentVolumeClaim %s: kept, its files were restored before", CLAIM.name)
+    if state in marks.FILLED:
+        log.info("PersistentVolumeClaim %s: kept, its files were restored before", installation.SYSTEM_STORAGE)
         return None
     backup.check_listing()
     again = state == marks.BEGUN
@@ -197,7 +197,8 @@ def bring(
         tally = copier.copy_back(lines(), source, target, work, again=again)
         work.tick()
         write_back()
-        return tally, errors.Few.of(tree.differences(tally, lambda: mtree.parse(lines()), target, work.workers))
+        found = tree.differences(tally, lambda: mtree.parse(lines()), target, work.workers, work.tick)
+        return tally, errors.Few.of(found)
 
 
 def _list(root: Path, taken: Iterable[Listed], earlier: Path | None) -> tuple[Digest, str]:
@@ -295,6 +296,11 @@ def _judge(tally: Tally) -> None:
         raise errors.ReadFailed(tally.unreadable, "from System FileStorage")
     if tally.changing:
         raise errors.ChangedWhileRead(tally.changing)
+
+
+def _count(progress: Progress, so_far: Tally) -> None:
+    """Show that it goes on while it is not known yet how much there is."""
+    progress(Amount(0, 0), Amount(so_far.entries, so_far.size_bytes))
 
 
 def _showing(progress: Progress, meter: Meter, all_of_it: Tally) -> Callable[[], object]:

@@ -12,6 +12,7 @@ from steps import marks
 _ARGO_CD = "argocd.argoproj.io/"
 _TRACKING_ID = f"{_ARGO_CD}tracking-id"  # APPLICATION:GROUP/KIND:NAMESPACE/NAME
 _INSTANCE = f"{_ARGO_CD}instance"  # the label of clusters that leave the well-known one to others
+_WRITER = "argocd"  # begins the field managers of its controllers
 _WELL_KNOWN_INSTANCE = "app.kubernetes.io/instance"  # Argo CD's label by default, and many a chart's own
 _FLUX = (("kustomize.toolkit.fluxcd.io/", "Kustomization"), ("helm.toolkit.fluxcd.io/", "HelmRelease"))
 
@@ -31,7 +32,13 @@ def _application(obj: dict[str, Any]) -> str:
         return instance
     metadata = obj["metadata"]
     signs = [*(metadata.get("annotations") or {}), *(metadata.get("labels") or {})]
-    return marks.label(obj, _WELL_KNOWN_INSTANCE) if any(sign.startswith(_ARGO_CD) for sign in signs) else ""
+    writers = [str(each.get("manager", "")) for each in metadata.get("managedFields") or []]
+    is_its_own = any(sign.startswith(_ARGO_CD) for sign in signs) or any(map(_is_argo_cd, writers))
+    return marks.label(obj, _WELL_KNOWN_INSTANCE) if is_its_own else ""
+
+
+def _is_argo_cd(manager: str) -> bool:
+    return manager.startswith(_WRITER)
 
 
 def _names(identity: str, obj: dict[str, Any]) -> bool:

@@ -44,6 +44,8 @@ RESTORE_STATE = PREFIX + "restore"
 
 SET_ASIDE = "set-aside"  # what a claim held is saved and may go
 BEGUN = "begun"
+IN_USE = "in-use"  # complete, and since then an APIManager has been there, whose 3scale writes to it
+FILLED = (COMPLETE, IN_USE)
 
 REPLACED = PREFIX + "replaced"  # of an object: the keys; a label of the claim that holds what was there
 SAVED_TO = PREFIX + "saved-to"  # the name of that claim

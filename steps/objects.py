@@ -58,6 +58,11 @@ def content(obj: Object) -> bytes:
     return volume.as_json(clean(obj))
 
 
+def size(obj: Object) -> str:
+    """How much that is, for a plan."""
+    return f"{len(content(obj))} bytes"
+
+
 def save(root: Path, path: str, obj: Object) -> Digest:
     """Write one object to the volume and return the digest of the bytes as they came from the source."""
     data = content(obj)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, TypeVar
 
-from steps import errors
+from steps import errors, objects
 from steps.objects import KEEP, REFUSE, REPLACE, Standing, State
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,7 @@ _OF_STATES = {
 }
 _OF_CONFLICTS = {REFUSE: Does.DIFFERS, KEEP: Does.KEEP, REPLACE: Does.REPLACE}
 FILES = "System FileStorage"
+_NAMES = 32 << 10  # characters; a workflow with all its nodes has to stay below 1 MiB
 SAVED_FIRST = "what is there is saved to claim WORKFLOW-replaced first"  # a plan is the same for each workflow
 
 
@@ -128,6 +129,15 @@ class Plan:
         counts = Counter(line.does.value for line in self.lines)
         return ", ".join(f"{count} {word}" for word, count in counts.items())
 
+    @property
+    def names(self) -> str:
+        """What happens to what, by name: a line of each kind, cut where all are more than Argo takes for an output."""
+        by_word: dict[str, list[str]] = {}
+        for line in self.lines:
+            by_word.setdefault(line.does.value, []).append(line.what)
+        text = "\n".join(f"{word}: {', '.join(names)}" for word, names in by_word.items())
+        return text if len(text) <= _NAMES else f"{text[:_NAMES]} ... and more: see the log"
+
     def text(self) -> Iterator[str]:
         """The table, a line at a time, and what it comes to."""
         words = max((len(line.does.value) for line in self.lines), default=0)
@@ -155,4 +165,5 @@ def _of(standing: Standing, asked: str) -> tuple[Does, str]:
         return Does.REFUSED, f"{standing.why}: {standing.fixed}"
     if (differs and asked == REPLACE) or (standing.state is State.MADE and standing.why):
         return Does.REPLACE, f"{standing.why}: {SAVED_FIRST}"
-    return _OF_CONFLICTS[asked] if differs else _OF_STATES[standing.state], standing.why
+    does = _OF_CONFLICTS[asked] if differs else _OF_STATES[standing.state]
+    return does, objects.size(standing.obj) if does is Does.CREATE else standing.why

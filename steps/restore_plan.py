@@ -6,7 +6,7 @@ FileStorage is what a restore then makes first, because the next pod mounts it.
 
 import functools
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -29,13 +29,16 @@ from steps.backup import Backup
 from steps.claims import NOBODY, Workflow
 from steps.cluster import Cluster, Object
 from steps.installation import CLAIM, CONFIGMAP, SECRET, Kind
-from steps.objects import REFUSE, REPLACE, Standing, State, named
+from steps.objects import KEEP, REFUSE, REPLACE, Standing, State, named
 from steps.plan import FILES, SAVED_FIRST, Does, Plan
-from steps.result import CREATED, Line
+from steps.result import CREATED, KEPT, UNTOUCHED, Line
 from steps.secrets import EXPECTED, Databases
 from steps.system_storage import AS_IT_WAS, Asked
 
 log = logging.getLogger(__name__)
+
+
+_STORAGE = f"{CLAIM.name} {installation.SYSTEM_STORAGE}"
 
 
 class Wishes(NamedTuple):
@@ -55,6 +58,7 @@ class RestorePlan(NamedTuple):
 
     plan: Plan
     claim: Object | None = None  # to be created
+    kept: Sequence[Line] = ()  # the claim that is there and stays
     kept_secrets: Sequence[str] = ()  # names of those that say the same and are somebody else's
     kept_configmaps: Sequence[str] = ()
     is_done: bool = False  # but for the Routes
@@ -78,9 +82,9 @@ def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool, work
     there = plan.ask(named(backup.apimanager), lambda: apimanager.present(cluster, backup.mark))
     if there is not None:
         plan.ask(named(there), lambda: _check_domain(there, backup))
-        plan.add(Does.CREATE, named(there), done=True)
+        plan.add(Does.CREATE, named(there), objects.size(backup.apimanager), done=True)
         _add_waits(plan, backup, wishes)
-        return RestorePlan(plan, is_done=True)
+        return RestorePlan(plan, kept=_untouched(cluster, backup), is_done=True)
     if not any(isinstance(each, errors.ApiManagerPresent) for each in plan.objections):
         plan.ask("3scale", lambda: prerequisites.check_nothing_left(cluster, last_try=last_try))
     alive = prerequisites.living(cluster)
@@ -104,16 +108,18 @@ def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool, work
     if wishes.on_conflict == REPLACE:
         _try_replacing(plan, cluster, {SECRET: found, CONFIGMAP: found_more}, backup.mark)
     _add_what_stays(plan, backup)
-    plan.add(Does.CREATE, named(backup.apimanager))
+    plan.add(Does.CREATE, named(backup.apimanager), objects.size(backup.apimanager))
     if controller := gitops.owner(backup.apimanager):
         plan.add_warning(named(backup.apimanager), controller)
-    _add_domains(plan, backup, of_databases)
+    kept = {str(each) for each in standings if each.state is State.DIFFERS and wishes.on_conflict == KEEP}
+    _add_domains(plan, backup, of_databases, kept)
     _add_waits(plan, backup, wishes)
     saves_objects = wishes.on_conflict == REPLACE and any(each.state is State.DIFFERS for each in standings)
     saves = saves_objects or storage.is_saved
     return RestorePlan(
         plan,
         storage.new,
+        storage.kept,
         _names(found, State.SAME),
         _names(found_more, State.SAME),
         differing_secrets=_names(found, State.DIFFERS),
@@ -127,7 +133,7 @@ def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool, work
 def prepare(cluster: Cluster, planned: RestorePlan, workflow: Workflow, approved: Iterable[str] = ()) -> list[Line]:
     """Say the plan, hold it against the digests that were approved, and create system-storage.
 
-    Where something is replaced, also the claim to save it to. Returns what was created.
+    Where something is replaced, also the claim to save it to. Returns what was created, and the claim that was kept.
 
     Raises:
         the plan's first objection, errors.PlanDiffers or errors.ReplacedClaimTaken, before anything is written;
@@ -137,7 +143,7 @@ def prepare(cluster: Cluster, planned: RestorePlan, workflow: Workflow, approved
     planned.plan.check()
     if planned.is_done:
         log.info("this backup's restore made the APIManager already: only the Routes are left to do")
-        return []
+        return list(planned.kept)
     for digest in approved:
         if digest != planned.plan.digest:
             raise errors.PlanDiffers(digest, planned.plan.digest)
@@ -148,7 +154,7 @@ def prepare(cluster: Cluster, planned: RestorePlan, workflow: Workflow, approved
         cluster.create(CLAIM, planned.claim)
         log.info("%s: created", named(planned.claim))
         made.append(installation.SYSTEM_STORAGE)
-    return [Line(kind=CLAIM.name, name=name, done=CREATED) for name in made]
+    return [*(Line(kind=CLAIM.name, name=name, done=CREATED) for name in made), *planned.kept]
 
 
 def _try_replacing(plan: Plan, cluster: Cluster, found: Mapping[Kind, Sequence[Standing]], mark: marks.Mark) -> None:
@@ -176,6 +182,7 @@ class _Storage(NamedTuple):
     existing: Object | None = None
     is_saved: bool = False
     goes: Sequence[Standing] = ()
+    kept: Sequence[Line] = ()
 
 
 def _add_files(
@@ -185,34 +192,79 @@ def _add_files(
     if backup.external:
         plan.add(Does.YOURS, FILES, str(backup.external))
         return _Storage()
-    what = f"{CLAIM.name} {installation.SYSTEM_STORAGE}"
+    new = plan.ask(_STORAGE, lambda: system_storage.wanted(backup, wishes.storage))
     existing = cluster.get(CLAIM, installation.SYSTEM_STORAGE)
-    new = plan.ask(what, lambda: system_storage.wanted(backup, wishes.storage))
-    goes = []
-    replaces = wishes.file_conflict == REPLACE
-    if existing is not None and (reason := objects.going(existing, alive)):
-        held = claims.holders(cluster, installation.SYSTEM_STORAGE)
-        by = f" (held by pod {', '.join(held)}, also one that has ended holds it)" if held else ""
-        goes = [Standing(existing, State.GOING, f"{reason}{by}")]
-        plan.add(Does.REFUSED, what, f"{reason}{by}")
-    elif existing is not None:
-        plan.ask(what, lambda: system_storage.check(existing, backup, replaced=replaces))
-    is_ours = existing is not None and backup.mark.on(existing)
-    is_saved = replaces and existing is not None and not goes and set_aside.is_to_save(cluster, existing, backup)
-    waits = existing is not None and system_storage.is_set_aside(existing, backup)
+    if existing is not None:
+        return _add_existing(plan, cluster, backup, _There(existing, new, alive, wishes.file_conflict), workflow)
+    if new is not None:
+        plan.add(Does.CREATE, _STORAGE, claims.told(new))
+    _add_tree(plan, backup)
+    return _Storage(new)
+
+
+class _There(NamedTuple):
+    """A system-storage that is there, the one that would be made, who lives, and what is asked for its files."""
+
+    claim: Object
+    new: Object | None
+    alive: set[str]
+    asked: str
+
+
+def _add_existing(plan: Plan, cluster: Cluster, backup: Backup, there: _There, workflow: Workflow) -> _Storage:
+    """Plan a claim that is there: kept, filled, filled before, or its files replaced."""
+    claim, replaces = there.claim, there.asked == REPLACE
+    goes = _add_going(plan, cluster, backup, there)
+    state = marks.annotation(claim, marks.RESTORE_STATE) if backup.mark.on(claim) else ""
+    if state == marks.IN_USE and not replaces:
+        plan.add(Does.KEEP, _STORAGE, "a 3scale has written to it since a restore of this backup filled it")
+        plan.add(Does.KEEP, FILES, "not looked at")
+        return _Storage(existing=claim, goes=goes, kept=[_kept("its files: restored before, not looked at")])
+    is_saved = replaces and not goes and set_aside.is_to_save(cluster, claim, backup)
+    waits = system_storage.is_set_aside(claim, backup)
     if replaces and (is_saved or waits):
-        plan.ask(what, lambda: system_storage.check_unused(cluster, workflow))
-    if is_saved or (existing and system_storage.saved_to(existing, backup) and (replaces or not waits)):
-        plan.add(Does.REPLACE, what, SAVED_FIRST, done=is_ours)
-    elif new is not None and (existing is None or (is_ours and not waits)):
-        plan.add(Does.CREATE, what, claims.told(new), done=is_ours)
+        plan.ask(_STORAGE, lambda: system_storage.check_unused(cluster, workflow))
+    is_replaced = is_saved or bool(system_storage.saved_to(claim, backup) and (replaces or not waits))
+    if is_replaced:
+        plan.add(Does.REPLACE, _STORAGE, SAVED_FIRST, done=backup.mark.on(claim) and not is_saved)
+    elif there.new is not None and backup.mark.on(claim) and not waits:
+        plan.add(Does.CREATE, _STORAGE, claims.told(there.new), done=True)
     elif not goes:
-        plan.add(Does.SAME, what, "must be empty")
+        plan.add(Does.SAME, _STORAGE, "must be empty, which is seen once it is mounted")
+    _add_tree(plan, backup, done=state == marks.COMPLETE)
+    kept = "its files: restored before" if state == marks.COMPLETE else ""
+    return _Storage(existing=claim, is_saved=is_saved, goes=goes, kept=[] if is_replaced else [_kept(kept)])
+
+
+def _add_going(plan: Plan, cluster: Cluster, backup: Backup, there: _There) -> list[Standing]:
+    """See whether the claim may take the files, and who else writes it; it stands here where it is about to go."""
+    claim = there.claim
+    if controller := gitops.owner(claim):
+        plan.add_warning(_STORAGE, controller)
+    if not (reason := objects.going(claim, there.alive)):
+        plan.ask(_STORAGE, lambda: system_storage.check(claim, backup, replaced=there.asked == REPLACE))
+        return []
+    held = claims.holders(cluster, installation.SYSTEM_STORAGE)
+    by = f" (held by pod {', '.join(held)}, also one that has ended holds it)" if held else ""
+    plan.add(Does.REFUSED, _STORAGE, f"{reason}{by}")
+    return [Standing(claim, State.GOING, f"{reason}{by}")]
+
+
+def _add_tree(plan: Plan, backup: Backup, *, done: bool = False) -> None:
     counts = backup.counts
     told = f"{counts.files} files, {counts.folders} folders, {counts.links} links, {counts.size_bytes} bytes"
-    is_filled = existing is not None and marks.annotation(existing, marks.RESTORE_STATE) == marks.COMPLETE
-    plan.add(Does.CREATE, FILES, told, done=is_ours and is_filled)
-    return _Storage(new if existing is None else None, existing, is_saved, goes)
+    plan.add(Does.CREATE, FILES, told, done=done)
+
+
+def _kept(how: str) -> Line:
+    return Line(kind=CLAIM.name, name=installation.SYSTEM_STORAGE, done=KEPT, how=how)
+
+
+def _untouched(cluster: Cluster, backup: Backup) -> list[Line]:
+    """The line of a claim that an installation uses already."""
+    if backup.external or cluster.get(CLAIM, installation.SYSTEM_STORAGE) is None:
+        return []
+    return [Line(kind=CLAIM.name, name=installation.SYSTEM_STORAGE, done=UNTOUCHED)]
 
 
 def _add_databases(plan: Plan, cluster: Cluster, alive: set[str], *, last_try: bool) -> None:
@@ -232,12 +284,13 @@ def _add_what_stays(plan: Plan, backup: Backup) -> None:
         plan.add(Does.OPERATORS, f"{SECRET.name} {name}", "made anew")
 
 
-def _add_domains(plan: Plan, backup: Backup, databases: Sequence[Object]) -> None:
-    """Plan what another wildcard domain changes, and what it leaves."""
+def _add_domains(plan: Plan, backup: Backup, databases: Sequence[Object], kept: Collection[str]) -> None:
+    """Plan what another wildcard domain changes, and what it leaves; those that are `kept` are not the backup's."""
     if (move := backup.move) is None:
         return
     original = replace(backup, move=None)
-    saved = [original.apimanager, *secrets.to_restore(original), *databases, *configmaps.to_restore(original)]
+    every = [original.apimanager, *secrets.to_restore(original), *databases, *configmaps.to_restore(original)]
+    saved = [obj for obj in every if named(obj) not in kept]
     for each in (place for obj in saved for place in move.rewrites(obj)):
         plan.add(Does.REWRITTEN, each, f"{move.old} becomes {move.new}")
     for each in (place for obj in saved for place in move.others(obj)):

@@ -251,7 +251,7 @@ def restore_check(
 def restore_plan_only(run: Run, **asked: Unpack[_Asked]) -> None:
     """Say what the restore is going to do, and change nothing."""
     _, planned = _plan(run, asked)
-    run.output(digest=planned.plan.digest, summary=planned.plan.summary)
+    run.output(digest=planned.plan.digest, summary=planned.plan.summary, names=planned.plan.names)
     planned.plan.check()
 
 
@@ -417,6 +417,7 @@ def restore_apimanager(run: Run, claim: str, root: Path, wildcard_domain: str) -
     run.need("apimanager")
     restore = open_at(run, root, claim, wildcard_domain)
     created = apimanager.restore(restore.cluster, restore.backup)
+    system_storage.use(restore.cluster, restore.backup)
     run.output(created=int(created))
     done = result.CREATED if created else result.KEPT
     restore.note("apimanager", lambda: [line(restore.backup.apimanager, done)])
@@ -434,6 +435,7 @@ def restore_routes(  # noqa: PLR0913  one argument a workflow parameter
     run: Run, claim: str, root: Path, ready: str, wait_minutes: float, wildcard_domain: str, look_s: float
 ) -> None:
     """Have Zync make the Routes, and wait until 3scale is ready."""
+    run.need("routes")
     restore = open_at(run, root, claim, wildcard_domain)
     opened, cluster = restore.backup, restore.cluster
     patience = routes.Patience(wait_minutes, look_s)

@@ -159,7 +159,8 @@ def progress() -> Progress:
         draw(done, total)
         if path and (done == total or now - told > _PROGRESS_S):
             told = now
-            Path(path).write_text(f"{done.units}/{max(done.units, total.units)}")
+            with contextlib.suppress(OSError):  # a full emptyDir ends no copy
+                Path(path).write_text(f"{done.units}/{max(done.units, total.units)}")
         if now - logged > _LOG_S:
             logged = now
             log.info(
@@ -182,6 +183,8 @@ def _bar() -> Progress:
     found: list[Any] = []  # the bar, once the total is known; click keeps its type to itself
 
     def draw(done: Amount, total: Amount) -> None:
+        if done == Amount(0, 0):  # the total is still counted
+            return
         if not found:
             made = click.progressbar(length=max(total.units, 1), file=sys.stderr, item_show_func=lambda words: words)
             found.append(bars.enter_context(made))

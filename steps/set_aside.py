@@ -128,7 +128,10 @@ def save_files(  # noqa: PLR0913  from where, to where, and who
 
 
 def is_to_save(cluster: Cluster, claim: Object, backup: Backup) -> bool:
-    """Whether the files of a system-storage that is there must be saved before others take their place."""
-    if backup.mark.on(claim):  # but what was saved, and not removed yet, may be gone
-        return system_storage.is_set_aside(claim, backup) and not system_storage.is_saved(cluster, claim)
-    return True
+    """Whether the files of a system-storage that is there must be saved before others take their place.
+
+    Of one that a restore of this backup has filled only those that a 3scale may have written since.
+    """
+    if not backup.mark.on(claim) or marks.annotation(claim, marks.RESTORE_STATE) == marks.IN_USE:
+        return True
+    return system_storage.is_set_aside(claim, backup) and not system_storage.is_saved(cluster, claim)

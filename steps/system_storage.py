@@ -88,9 +88,16 @@ def is_saved(cluster: Cluster, claim: Object) -> bool:
 
 
 def mark(cluster: Cluster, backup: Backup, state: str, more: Mapping[str, str] = {}) -> None:
-    """Say on system-storage how far the restore of its files has come: set-aside, begun or complete."""
+    """Say on system-storage how far the restore of its files has come: set-aside, begun, complete or in-use."""
     annotations = {**backup.mark.annotations(), marks.RESTORE_STATE: state, **more}
     cluster.patch(CLAIM, installation.SYSTEM_STORAGE, {"metadata": {"annotations": annotations}})
+
+
+def use(cluster: Cluster, backup: Backup) -> None:
+    """Say that a 3scale writes to what a restore of this backup has filled."""
+    claim = cluster.get(CLAIM, installation.SYSTEM_STORAGE)
+    if claim and backup.mark.on(claim) and marks.annotation(claim, marks.RESTORE_STATE) == marks.COMPLETE:
+        mark(cluster, backup, marks.IN_USE)
 
 
 def _size(backup: Backup, asked: Asked, request: str) -> str:

@@ -29,6 +29,7 @@ BLOCK = 256 << 10  # fits a processor's own cache; a new buffer of 1 MiB for eac
 LARGE = 4 << 20  # files above this size are tasks of their own
 TOGETHER = 128  # names in one task
 _OPEN_AHEAD = 16  # files that the system reads while one is taken: half the time from a cold cache, with 8 workers
+_OPENS = 3  # of a folder that another machine has replaced
 _ALONE_S = 0.03  # to look at some thousand files of a disk; that four workers are ready takes half of it
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -214,22 +215,25 @@ class Visitor(Protocol):
         """Take some names of a folder, opened."""
 
 
-def act(visitor: Visitor, task: Task) -> list[Any]:
-    """Do a task of a walk."""
-    path = task.path if isinstance(task, Folder) else task.folder
+def act(visitor: Visitor, task: Task, opens: int = _OPENS) -> list[Any]:
+    """Do a task of a walk; a folder whose handle is stale is opened again, which tells whether it is gone."""
     try:
-        here = open_folder(visitor.top, path)
+        return _act(visitor, task)
     except OSError as error:
-        if isinstance(task, Folder):
-            return [lost(path, error)]
-        return [lost(join(path, leaf.name), error) for leaf in task.leaves]
-    with closed(here):
-        if isinstance(task, Names):
-            return visitor.names(here, task)
-        try:
-            return visitor.folder(here, task)
-        except OSError as error:
-            return [lost(path, error)]
+        if error.errno == errno.ESTALE and opens > 1:
+            return act(visitor, task, opens - 1)
+        return _lost_task(task, error)
+
+
+def _act(visitor: Visitor, task: Task) -> list[Any]:
+    with closed(open_folder(visitor.top, task.path if isinstance(task, Folder) else task.folder)) as here:
+        return visitor.folder(here, task) if isinstance(task, Folder) else visitor.names(here, task)
+
+
+def _lost_task(task: Task, error: OSError) -> list[Any]:
+    if isinstance(task, Folder):
+        return [lost(task.path, error)]
+    return [lost(join(task.folder, leaf.name), error) for leaf in task.leaves]
 
 
 def in_order(
@@ -341,10 +345,10 @@ def scan(root: Path, *, digests: bool = False, workers: int | None = None) -> It
     return _visit(root, partial(_Look, digests=digests), workers, alone_s=0 if digests else _ALONE_S)
 
 
-def measure(root: Path, workers: int | None = None) -> Tally:
-    """Count a tree's entries and bytes."""
+def measure(root: Path, workers: int | None = None, tell: Callable[[Tally], object] = lambda _so_far: None) -> Tally:
+    """Count a tree's entries and bytes; each second `tell` gets what is counted so far."""
     total = Tally()
-    for item in _visit(root, _Count, workers, alone_s=_ALONE_S):
+    for item in _visit(root, _Count, workers, alone_s=_ALONE_S, tick=lambda: tell(total)):
         if isinstance(item, Lost):
             total.lose(item)
         else:
@@ -352,7 +356,14 @@ def measure(root: Path, workers: int | None = None) -> Tally:
     return total
 
 
-def _visit(root: Path, visitor: Callable[[int], Visitor], workers: int | None, *, alone_s: float) -> Iterator[Any]:
+def _visit(
+    root: Path,
+    visitor: Callable[[int], Visitor],
+    workers: int | None,
+    *,
+    alone_s: float,
+    tick: Callable[[], object] = lambda: None,
+) -> Iterator[Any]:
     """Walk a tree with so many processes; None: as many as suit its medium."""
     try:
         top = open_root(root)
@@ -360,19 +371,23 @@ def _visit(root: Path, visitor: Callable[[int], Visitor], workers: int | None, *
         yield Lost(".", Why.UNREADABLE)
         return
     count = medium.workers(root) if workers is None else workers
-    with closed(top), Ahead(partial(act, visitor(top)), count, alone_s=alone_s) as ahead:
+    with closed(top), Ahead(partial(act, visitor(top)), count, tick, alone_s=alone_s) as ahead:
         yield from ahead.stream([Folder("")])
 
 
 def differences(
-    listed: Tally, entries: Callable[[], Iterable[Entry]], root: Path, workers: int | None = None
+    listed: Tally,
+    entries: Callable[[], Iterable[Entry]],
+    root: Path,
+    workers: int | None = None,
+    tick: Callable[[], object] = lambda: None,
 ) -> Iterator[str]:
     """Compare a tree with its listing by names, kinds and sizes; one by one only where the whole says that they differ.
 
     What was counted of the listing tells the whole: the same entries have the same fingerprint, and others another,
     but for one chance in 2**64.
     """
-    found = measure(root, workers)
+    found = measure(root, workers, lambda _so_far: tick())
     if listed.sums != found.sums or found.special or found.unreadable:
         yield from compare(entries(), root, digests=False, workers=workers)
 
@@ -614,8 +629,8 @@ class _Count:
 
 
 def lost(path: str, error: OSError) -> Lost:
-    """Tell what is gone from what can't be read; the root is never gone."""
-    gone = error.errno in {errno.ENOENT, errno.ENOTDIR} and path
+    """Tell what is gone, or left its name to a link or a socket, from what can't be read; the root is never gone."""
+    gone = error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO} and path
     return Lost(path or ".", Why.VANISHED if gone else Why.UNREADABLE)
 
 

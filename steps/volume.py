@@ -90,9 +90,8 @@ class failures:  # noqa: N801  a context manager, written out: it is entered for
 
 def failure(error: OSError, path: Path, below: str = "") -> errors.PhaseError:
     """One of the system's errors as ours; the path is put together here, where there is an error, and not each time."""
-    path /= below
     named = str(error.filename or "")
-    where = named if named.startswith("/") else str(path)  # a name in an opened folder says too little
+    where = named if named.startswith("/") else str(path / below)  # a name in an opened folder says too little
     reason = os.strerror(error.errno or 0)
     if error.errno in {errno.EACCES, errno.EPERM}:
         return errors.NotWritable(where, reason)

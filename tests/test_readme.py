@@ -1,7 +1,11 @@
+import re
 from pathlib import Path
 
 import pytest
 
+from steps import installation
+from steps.installation import Kind
+from tests.workflows.test_access import ROLES, grants
 from workflows.parameters import (
     BackupParameters,
     DrillParameters,
@@ -28,3 +32,47 @@ def test_every_argument_is_told_as_the_form_in_argos_ui_tells_it(model: type[Par
     untold = [item.name for item in declare(model) if f"| `{item.name}` | {item.description} |" not in README]
 
     assert untold == []
+
+
+RESOURCES = {
+    "pods/exec",
+    "workflowtaskresults",
+    *(kind.resource for kind in vars(installation).values() if isinstance(kind, Kind)),
+}
+NOUNS = {"persistentvolumeclaims": "claims", "pods": "pods(?!/)"}  # others are called as they are
+VERBS = {"get": "read|get", "patch": "change", "update": "replace"}  # likewise
+
+
+def told(role: str) -> list[str]:
+    """What the table of the accounts says that one of them may."""
+    table = README.partition("| account | may |")[2].partition("\n\n")[0]
+    rows = (line.split("|") for line in table.splitlines()[2:])
+    return [may for _, account, may, *_ in rows if f"`{role}`" in account]
+
+
+def speaks_of(resource: str, may: str) -> bool:
+    noun = NOUNS.get(resource, resource)
+    return re.search(rf"\b({noun}|{noun.removesuffix('s')})\b", may, re.IGNORECASE) is not None
+
+
+def says(may: str, verb: str, resource: str) -> bool:
+    return speaks_of(resource, may) and re.search(rf"\b({VERBS.get(verb, verb)})\b", may) is not None
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_whatever_an_account_may_do_is_told(role: str) -> None:
+    given = [(verb, resource) for verb, resource, _ in grants(role)]
+    untold = [right for right in given if not any(says(may, *right) for may in told(role))]
+
+    assert untold == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_an_account_may_do_something_to_whatever_is_told_of_it(role: str) -> None:
+    given = {(verb, resource) for verb, resource, _ in grants(role)}
+    spoken_of = {(resource, may) for may in told(role) for resource in RESOURCES if speaks_of(resource, may)}
+    founded = {
+        (resource, may) for resource, may in spoken_of for verb, of in given if of == resource and says(may, verb, of)
+    }
+
+    assert spoken_of == founded

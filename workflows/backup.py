@@ -74,6 +74,7 @@ def backup(settings: Settings) -> WorkflowTemplate:
                 output("prepared", default=""),
                 output("digest", default=""),
                 count("summary"),
+                output("names", default=""),
             ],
         )
 

@@ -100,7 +100,12 @@ def restore(settings: Settings) -> WorkflowTemplate:
 
         with DAG(name="restore", fail_fast=False):
             check = task("check", *DATABASES, PLAN, APPROVE, outputs=[output("checked", default="")])
-            plan = task(PLAN, *_PLANNED, mounts=[BACKUP], outputs=[output("digest", default=""), count("summary")])
+            plan = task(
+                PLAN,
+                *_PLANNED,
+                mounts=[BACKUP],
+                outputs=[output("digest", default=""), count("summary"), output("names", default="")],
+            )
             plan.when = f"{_said(built, PLAN)} == {PLAN_ONLY} || {_said(built, APPROVE)} == yes"
             approve = Task(name=APPROVE, template=Suspend(name=APPROVE))
             approve.when = f"{_said(built, PLAN)} != {PLAN_ONLY} && {_said(built, APPROVE)} == yes"

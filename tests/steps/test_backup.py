@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from steps import backup, errors, file_storage, installation, mtree, secrets, system_storage, volume
+from steps import backup, errors, file_storage, installation, mtree, secrets, system_storage, tree, volume
 from steps.manifest import Ready, SystemStorage
 from steps.system_storage import Asked
-from tests.steps import operators_backup
+from tests.steps import operators_backup, phases
+from workflows.rehearsal import comparison, threescale, threescale_objects
 
 # A backup that a real operator made, where somebody keeps one beside the checkout.
 GENUINE = Path(__file__).parents[2].parent / "shared/threescale-2.16/operator-backup.tar"
@@ -232,14 +233,39 @@ class TestOfTheOperator:
         assert findings == [f"{volume.TREE}: 'acme' can't be read"]
 
     def test_its_mark_is_a_digest_over_its_object_files(self, operators):
-        before = backup.open_at(operators).mark
-        (operators / volume.TREE / "acme/logo.png").write_bytes(b"other")
+        before, when = backup.open_at(operators).mark, (operators / volume.APIMANAGER).stat()
+
+        put(operators, volume.APIMANAGER, apimanager(more=True))
+        os.utime(operators / volume.APIMANAGER, ns=(when.st_atime_ns, when.st_mtime_ns))
+
+        assert backup.open_at(operators).mark != before
+
+    def test_two_of_one_installation_are_told_apart_by_their_time(self, operators):
+        before, when = backup.open_at(operators).mark, (operators / volume.APIMANAGER).stat().st_mtime
+
+        os.utime(operators / volume.APIMANAGER, (when, int(when)))  # as an archive keeps it
 
         assert backup.open_at(operators).mark == before
 
-        put(operators, volume.APIMANAGER, apimanager(more=True))
+        os.utime(operators / volume.APIMANAGER, (when, when + 24 * 3600))  # the next night's, of the same objects
 
         assert backup.open_at(operators).mark != before
+
+    @pytest.mark.lesson(1)
+    def test_an_entry_of_its_tree_that_can_not_be_listed_is_left_out_by_nobody(self, operators, monkeypatch):
+        # A mock of the walk, because as root everything can be read.
+        monkeypatch.setattr(tree, "scan", lambda *_, **__: iter([tree.Lost("acme", tree.Why.UNREADABLE)]))
+
+        with pytest.raises(errors.ReadFailed, match=r"1 could not be read .*: acme"):
+            list(backup.open_at(operators).lines())
+
+    @pytest.mark.lesson(1)
+    def test_an_entry_of_its_tree_that_vanishes_is_damage(self, operators, monkeypatch):
+        # A mock of the walk, because nothing can be told to happen amid it.
+        monkeypatch.setattr(tree, "scan", lambda *_, **__: iter([tree.Lost("acme", tree.Why.VANISHED)]))
+
+        with pytest.raises(errors.BackupDamaged, match=r"1 entries of .* vanished"):
+            list(backup.open_at(operators).lines())
 
     def test_a_version_that_it_does_not_record_is_empty(self, operators):
         without = apimanager()
@@ -273,18 +299,53 @@ class TestGenuine:
             assert volume.as_json(json.loads(data)) == data
 
 
+def without(root, *parts):
+    """Make a backup what one of before was that knew no such parts."""
+    facts = json.loads((root / volume.MANIFEST).read_bytes())
+    facts["objects"] = {path: digest for path, digest in facts["objects"].items() if not path.startswith(parts)}
+    facts = {name: fact for name, fact in facts.items() if name != "result" or volume.RESULT not in parts}
+    (root / volume.MANIFEST).write_bytes(volume.as_json(facts))
+    sums = (root / volume.SUMS).read_text().splitlines(keepends=True)
+    (root / volume.SUMS).write_text("".join(line for line in sums if not line.partition("  ")[2].startswith(parts)))
+    for part in parts:
+        shutil.rmtree(root / part) if (root / part).is_dir() else (root / part).unlink()
+
+
 @pytest.mark.lesson(24)
 def test_a_backup_of_before_references_were_followed_is_whole_and_holds_none(backup_volume):
-    facts = json.loads((backup_volume / volume.MANIFEST).read_bytes())
-    facts["objects"] = {path: digest for path, digest in facts["objects"].items() if not path.startswith("referenced/")}
-    (backup_volume / volume.MANIFEST).write_bytes(volume.as_json(facts))
-    shutil.rmtree(backup_volume / volume.REFERENCED)
-    names = [path for path in (backup_volume / volume.SUMS).read_text().splitlines() if "  referenced/" not in path]
-    (backup_volume / volume.SUMS).write_text("".join(f"{name}\n" for name in names))
+    without(backup_volume, volume.REFERENCED)
 
     opened = backup.open_at(backup_volume)
 
     assert list(opened.findings(digests=True)) == []
     assert [obj["metadata"]["name"] for obj in opened.all_objects(volume.REFERENCED_SECRETS)] == []
     assert not any(opened.holds(each) for each in opened.named)
-    assert "external" not in facts["source"]
+    assert "external" not in json.loads((backup_volume / volume.MANIFEST).read_bytes())["source"]
+
+
+@pytest.mark.lesson(24)
+@pytest.mark.parametrize(
+    ("parts", "lacking"),
+    [
+        pytest.param((volume.RESULT,), {}, id="before results"),
+        pytest.param(
+            (volume.RESULT, volume.REFERENCED),
+            {"ConfigMaps": ["configmaps/backend-environment", "configmaps/system"]},  # the operator makes them anew
+            id="before references",
+        ),
+    ],
+)
+def test_a_backup_of_before_is_restored_with_all_that_it_holds(installed, backup_volume, parts, lacking):
+    before = comparison.look(installed.kubernetes, installed.namespace, installed.storage)
+    without(backup_volume, *parts)
+    installed.lose()
+    threescale.give_database_secrets(installed.kubernetes, installed.namespace)
+    for secret in threescale.sample_secrets(installed.namespace) if volume.REFERENCED in parts else ():
+        if secret["metadata"]["name"] in threescale_objects.REFERENCED_SECRETS:
+            installed.kubernetes.apply(secret)  # as their administrator does
+    installed.claim(backup_volume.name)
+
+    phases.restore(installed, backup_volume)
+
+    after = comparison.look(installed.kubernetes, installed.namespace, installed.storage)
+    assert {row.what: row.differences for row in comparison.compare(before, after) if row.differences} == lacking

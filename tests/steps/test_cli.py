@@ -101,7 +101,7 @@ def test_the_phases_in_their_order_back_up_and_restore(empty, run, tmp_path, mon
     assert back("prepare", "--name", "nightly", *asked) == 0
     told = outputs(tmp_path)
     assert told == {
-        **{name: told[name] for name in ("prepared", "digest", "summary")},
+        **{name: told[name] for name in ("prepared", "digest", "summary", "names")},
         "backupPersistentVolumeClaimName": "nightly",
         "apiManagerSourceName": "example-apimanager",
         "node-operator": "NotIn",
@@ -162,7 +162,7 @@ def test_what_is_not_looked_at_any_more_is_told_as_untouched(lost, run, backup_v
     for phase in ("prepare", "secrets", "configmaps", "apimanager"):
         assert run("restore", phase, *volume_of, stage=lost, account="threescale-restore", uid="uid-2") == 0
 
-    assert entry(lost, "uid-2").counts == {result.UNTOUCHED: 19, result.KEPT: 1}
+    assert entry(lost, "uid-2").counts == {result.UNTOUCHED: 20, result.KEPT: 1}
 
     (backup_volume / "secrets/zync.json").write_bytes(b"")  # which nobody needs any more
 
@@ -412,6 +412,15 @@ def test_progress_is_written_at_most_every_other_second_and_at_the_end(tmp_path,
     assert path.read_text() in {"18/18", "20/20"}
 
 
+def test_a_progress_file_that_can_not_be_written_ends_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("ARGO_PROGRESS_FILE", str(tmp_path))
+    show = progress()
+
+    show(of(9), of(9))
+
+    assert os.listdir(tmp_path) == []
+
+
 WATCHED = """
 from steps.file_storage import Amount
 from steps.file_storage import Amount
@@ -441,6 +450,13 @@ def test_on_a_terminal_progress_is_a_bar_that_gives_the_terminal_back():
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")  # the cursor is shown again
 
 
+def test_the_bar_begins_when_it_is_known_how_much_there_is():
+    shown = on_a_terminal(WATCHED.replace("progress()\n", "progress()\nshow(Amount(0, 0), Amount(1, 0))\n"))
+
+    assert " 25%" in shown
+    assert "0/1 entries" not in shown
+
+
 def test_every_phase_of_each_workflow_is_a_command():
     found = [
         [group, phase]
@@ -467,7 +483,7 @@ def deadline(in_s):
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + in_s))
 
 
-@pytest.mark.parametrize("phase", ["prepare", "file-storage", "secrets", "configmaps", "apimanager"])
+@pytest.mark.parametrize("phase", ["prepare", "file-storage", "secrets", "configmaps", "apimanager", "routes"])
 def test_a_phase_that_has_too_little_time_left_changes_nothing(lost, run, backup_volume, tmp_path, monkeypatch, phase):
     monkeypatch.setenv("ARGO_DEADLINE", deadline(20))
     lost.kubernetes.clear_requests()
@@ -479,6 +495,24 @@ def test_a_phase_that_has_too_little_time_left_changes_nothing(lost, run, backup
     assert log(tmp_path).startswith(f"{phase} needs ")
     assert "left until the deadline: not begun" in log(tmp_path)
     assert [each for each in lost.kubernetes.writes() if "restore" in each.user] == []
+
+
+@pytest.mark.parametrize("phase", ["prepare", "secrets", "configmaps", "apimanager", "file-storage", "seal"])
+def test_a_phase_of_a_backup_too_begins_only_with_time(installed, run, tmp_path, monkeypatch, phase):
+    monkeypatch.setenv("ARGO_DEADLINE", deadline(20))
+    root = tmp_path / "nightly"
+    root.mkdir()
+    arguments = ["--name", "nightly", "--storage-request", "1Gi"] if phase == "prepare" else ["--claim", "nightly"]
+    arguments += [] if phase == "prepare" else ["--backup", root]
+    arguments += ["--apimanager", threescale.NAME] if phase in {"secrets", "configmaps", "apimanager"} else []
+    arguments += ["--file-storage", tmp_path] if phase == "file-storage" else []
+    installed.kubernetes.clear_requests()
+
+    assert run("backup", phase, *arguments, stage=installed, account="threescale-backup") == 1
+
+    assert log(tmp_path).startswith(f"{phase} needs ")
+    assert installed.kubernetes.writes() == []
+    assert os.listdir(root) == []
 
 
 @pytest.mark.parametrize("told", ["", "2099-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "tomorrow"])

@@ -100,6 +100,13 @@ def test_a_new_domain_below_the_old_one_is_not_taken_for_the_old_one():
     ]
 
 
+def test_a_place_in_a_configmap_s_binary_data_is_named_too():
+    packed = base64.b64encode(f"host: smtp.{OLD}".encode()).decode()
+    obj = {"kind": "ConfigMap", "metadata": {"name": "a"}, "binaryData": {"mail": packed, "none": "/w=="}}
+
+    assert list(MOVE.others(obj)) == ["ConfigMap a: mail"]
+
+
 @pytest.mark.parametrize("text", [f"my{OLD}", f"{OLD}.com", f"-{OLD}", "apps-example-test", ""])
 def test_what_only_looks_like_the_old_domain_is_not_named(text):
     assert list(MOVE.others(configmap("any", key=text))) == []

@@ -3,6 +3,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from steps import backup, errors, file_storage, manifest, marks, mtree, tree, volume
+from steps import backup, copier, errors, file_storage, manifest, marks, mtree, seal, tree, volume
 from steps.installation import CLAIM
 
 
@@ -196,13 +197,18 @@ file_storage.save(Path(sys.argv[1]), Path(sys.argv[2]), lambda _done, _total: No
 """
 
 
+def of_many(folder):
+    """Make a tree of 600 files, the first of which is of several blocks."""
+    for number in range(600):
+        path = folder / f"{number % 7}/{number % 40}/{number}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(str(number).encode() * (1000 if number else 1 << 20))
+    return folder
+
+
 @pytest.mark.parametrize("copied", [1, 150, 590])
 def test_a_save_by_several_processes_that_is_killed_ends_as_if_undisturbed(tmp_path, copied):
-    source, root, undisturbed = (tmp_path / name for name in ("source", "backup", "undisturbed"))
-    for number in range(600):
-        path = source / f"{number % 7}/{number % 40}/{number}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(str(number).encode() * 1000)
+    source, root, undisturbed = of_many(tmp_path / "source"), tmp_path / "backup", tmp_path / "undisturbed"
     for folder in (root, undisturbed):
         folder.mkdir()
     expected = file_storage.save(source, undisturbed, no_progress, workers=0)
@@ -220,21 +226,145 @@ def test_a_save_by_several_processes_that_is_killed_ends_as_if_undisturbed(tmp_p
     assert sorted(os.listdir(root)) == sorted(os.listdir(undisturbed))
 
 
+# A worker that comes to so many entries, or to the middle of a large file, says so and waits for the signal.
+RESTORE_UNTIL = """
+import os, sys
+from pathlib import Path
+from steps import copier, errors, interruption, seal, volume
+
+root, target, entries = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+
+class Meter(copier.Meter):
+    def add(self, **counts):
+        super().add(**counts)
+        if self.counts.entries >= entries if entries else counts.get("size_bytes") == copier.BLOCK:
+            os.write(1, b".")
+            interruption._asked.wait()
+
+interruption.catch()
+try:
+    copier.copy_back(seal.lines(root), root / volume.TREE, target, copier.Work(4, Meter()), again=False)
+except errors.PhaseError as error:
+    sys.exit(error.exit_code)
+"""
+AMID_A_FILE = 0
+PATIENCE_S = 60
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """A backup of many files, and what a restore makes of it undisturbed."""
+    folder = tmp_path_factory.mktemp("many")
+    root, undisturbed = folder / "backup", folder / "undisturbed"
+    for each in (root, undisturbed):
+        each.mkdir()
+    file_storage.save(of_many(folder / "source"), root, no_progress, workers=0)
+    fill(root, undisturbed, again=False)
+    return root, seen(undisturbed)
+
+
+def fill(root, target, *, again):
+    copier.copy_back(seal.lines(root), root / volume.TREE, target, copier.Work(0), again=again)
+
+
+def seen(target):
+    return list(tree.scan(target, digests=True, workers=0))
+
+
+def ended_by(number, root, target, entries):
+    """Send a signal to a restore amid its work: its exit code when all its processes are gone."""
+    command = [sys.executable, "-c", RESTORE_UNTIL, root, target, str(entries)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as running:  # noqa: S603  our own
+        running.stdout.read(1)
+        running.send_signal(number)
+        try:
+            running.communicate(timeout=PATIENCE_S)
+        finally:
+            running.kill()
+    return running.returncode
+
+
+@pytest.mark.parametrize("entries", [AMID_A_FILE, 300, 880])  # of 887
+def test_a_restore_by_several_processes_that_is_killed_ends_as_if_undisturbed(many, tmp_path, entries):
+    root, undisturbed = many
+
+    assert ended_by(signal.SIGKILL, root, tmp_path, entries) == -signal.SIGKILL
+    left = seen(tmp_path)
+    assert left != undisturbed
+    assert entries or any(volume.TEMPORARY in entry.path for entry in left)
+
+    fill(root, tmp_path, again=True)
+
+    assert seen(tmp_path) == undisturbed
+
+
+@pytest.mark.parametrize("entries", [AMID_A_FILE, 300])
+def test_a_restore_by_several_processes_that_is_asked_to_stop_leaves_whole_files_and_is_tried_again(
+    many, tmp_path, entries
+):
+    root, undisturbed = many
+
+    assert ended_by(signal.SIGTERM, root, tmp_path, entries) == errors.TRY_AGAIN_EXIT
+    left = {entry.path: entry.digest for entry in seen(tmp_path)}
+    assert left.items() <= {entry.path: entry.digest for entry in undisturbed}.items()
+    assert left.keys() < {entry.path for entry in undisturbed}
+
+    fill(root, tmp_path, again=True)
+
+    assert seen(tmp_path) == undisturbed
+
+
 MIB = 256
+LITTLE_MIB = 100  # not the tenth part of a file of 1 GiB
+RESTORE = """
+import sys
+from pathlib import Path
+from steps import copier, file_storage, seal, volume
+root, target = Path(sys.argv[1]), Path(sys.argv[2])
+_, findings = file_storage.bring(
+    lambda: seal.lines(root), root / volume.TREE, target, copier.Work(4), again=False
+)
+assert not findings
+"""
+
+
+def peak_mib(script, *folders):
+    """The most memory that all processes of a script held."""
+    command = [sys.executable, "-c", script, *map(str, folders)]
+    clock = [sys.executable, "-I", "-S", str(Path(__file__).parents[1] / "benchmarks/copying/clock.py")]
+    measured = subprocess.run([*clock, json.dumps({"command": command, "volumes": []})], stdout=-1, check=True)  # noqa: S603  our own
+    return json.loads(measured.stdout)["peak_mib"]
+
+
+@pytest.fixture
+def places(tmp_path):
+    """A source, a backup and a target, without anything in them."""
+    made = [tmp_path / name for name in ("source", "backup", "target")]
+    for path in made:
+        path.mkdir()
+    return made
 
 
 @pytest.mark.thorough
-def test_a_hundred_thousand_files_in_one_folder_are_saved_in_a_phase_s_memory(tmp_path):
-    for name in ("source", "backup"):
-        (tmp_path / name).mkdir()
+def test_a_hundred_thousand_files_in_one_folder_are_saved_and_restored_in_a_phase_s_memory(places):
+    source, root, target = places
     for number in range(100_000):
-        (tmp_path / f"source/a-page-of-a-portal-{number:06d}.html").touch()
-    command = [sys.executable, "-c", SAVE, str(tmp_path / "source"), str(tmp_path / "backup")]
-    clock = [sys.executable, "-I", "-S", str(Path(__file__).parents[1] / "benchmarks/copying/clock.py")]
+        (source / f"a-page-of-a-portal-{number:06d}.html").touch()
 
-    measured = subprocess.run([*clock, json.dumps({"command": command, "volumes": []})], stdout=-1, check=True)  # noqa: S603  our own
+    assert peak_mib(SAVE, source, root) < MIB
+    assert peak_mib(RESTORE, root, target) < MIB
+    assert len(os.listdir(target)) == 100_000
 
-    assert json.loads(measured.stdout)["peak_mib"] < MIB
+
+@pytest.mark.thorough
+def test_the_largest_file_does_not_count_for_the_memory(places):
+    source, root, target = places
+    with (source / "large").open("wb") as sparse:
+        sparse.truncate(1 << 30)
+
+    assert peak_mib(SAVE, source, root) < LITTLE_MIB
+    assert peak_mib(RESTORE, root, target) < LITTLE_MIB
+    assert (target / "large").stat().st_size == 1 << 30
 
 
 def listed(root):

@@ -31,6 +31,13 @@ def tracked(tracking_id, **more):
         ),
         (
             secret(
+                labels={"app.kubernetes.io/instance": "infra"},
+                managedFields=[{"manager": "kubectl"}, {"manager": "argocd-controller"}],
+            ),
+            "Argo CD (Application infra)",
+        ),
+        (
+            secret(
                 labels={
                     "kustomize.toolkit.fluxcd.io/name": "infra",
                     "kustomize.toolkit.fluxcd.io/namespace": "flux-system",
@@ -56,6 +63,7 @@ def test_a_controller_is_named_with_what_in_it_holds_the_object(obj, owner):
         secret(labels={}, annotations={}),
         secret(labels={"app": "3scale-api-management", "threescale_component": "system"}),
         secret(labels={"app.kubernetes.io/instance": "a-chart-s-own", "app.kubernetes.io/managed-by": "Helm"}),
+        secret(labels={"app.kubernetes.io/instance": "a-chart-s-own"}, managedFields=[{"manager": "helm"}]),
         secret(annotations={"argocd.argoproj.io/sync-options": "Prune=false"}),
         secret(labels={"kustomize.toolkit.fluxcd.io/namespace": "flux-system"}),
         secret(annotations={"kustomize.toolkit.fluxcd.io/name": "infra"}),

@@ -223,6 +223,8 @@ class TestPlan:
         }
         assert found["Secret system-memcache"].does is Does.OPERATORS
         assert re.fullmatch(r"\d+ files, \d+ folders, \d+ links, \d+ bytes", found["System FileStorage"].how)
+        assert re.fullmatch(r"\d+ bytes", found["Secret zync"].how)
+        assert re.fullmatch(r"\d+ bytes", found["APIManager example-apimanager"].how)
         assert found["PersistentVolumeClaim system-storage"].how == "256Mi, ReadWriteMany, of class standard"
         assert len([line for line in planned.plan.lines if line.does is Does.EXPECTED]) == 6
         assert [line.what for line in planned.plan.lines if line.does is Does.WAIT] == [
@@ -265,6 +267,44 @@ class TestPlan:
         assert [line.what for line in warnings] == ["Secret zync"]
         assert warnings[0].how == "Flux (Kustomization flux/infra) owns it and may put back what its repository says"
         assert planned.plan.objections == []
+
+    def test_who_else_owns_the_claim_of_the_files_is_a_warning_too(self, lost, backup_volume):
+        lost.claim(metadata={"annotations": {"argocd.argoproj.io/instance": "infra"}})
+
+        planned = of(lost, backup_volume)
+
+        warnings = [line for line in planned.plan.lines if line.does is Does.WARNING]
+        assert [(line.what, line.how.partition(" owns")[0]) for line in warnings] == [
+            (STORAGE_LINE, "Argo CD (Application infra)")
+        ]
+
+    def test_its_names_alone_are_small_enough_for_an_output(self, lost, backup_volume):
+        planned = of(lost, backup_volume)
+
+        told = dict(line.split(": ", 1) for line in planned.plan.names.splitlines())
+
+        assert told["left to you"] == ", ".join(f"Secret {name}" for name in installation.DATABASE_SECRETS)
+        assert {"Secret zync", STORAGE_LINE, "System FileStorage"} <= set(told["create"].split(", "))
+
+        for number in range(2000):
+            planned.plan.add(Does.CREATE, f"Secret {number:032}")
+
+        assert len(planned.plan.names) < 33 << 10
+        assert planned.plan.names.endswith("... and more: see the log")
+
+    def test_what_is_kept_is_not_said_to_be_rewritten(self, lost, backup_volume):
+        metadata = {"name": "system-environment", "namespace": lost.namespace}
+        lost.kubernetes.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"mine": "yes"}})
+        door = lost.connect("threescale-restore")
+        opened = backup.open_at(backup_volume, backup_volume.name).under("new.example.com")
+
+        planned = restore_plan.of(door, opened, Wishes(on_conflict=KEEP), last_try=True)
+
+        moved = [line.what for line in planned.plan.lines if line.does is Does.REWRITTEN]
+        assert moved == [
+            "APIManager example-apimanager: spec.wildcardDomain",
+            "Secret backend-listener: route_endpoint",
+        ]
 
     def test_all_that_speaks_against_it_is_said_together(self, lost, backup_volume):
         for name in installation.DATABASE_SECRETS:
@@ -347,7 +387,7 @@ class TestPlan:
 
 SOME = ("Secret system-app", "Secret zync", "Secret my-policy", "ConfigMap system-environment", "ConfigMap system")
 STATES = ("absent", "same", "made", "differs", "going")
-STORAGE = ("absent", "empty", "filled")
+STORAGE = ("absent", "empty", "filled", marks.IN_USE)
 STORAGE_LINE = "PersistentVolumeClaim system-storage"
 PLURALS = {"Secret": "secrets", "ConfigMap": "configmaps"}
 
@@ -390,11 +430,24 @@ def clear(stage, opened):
     shutil.rmtree(stage.engine.volume(f"{WORKFLOW.name}-replaced"))
 
 
-def lay_storage(stage, state):
-    """Put system-storage as somebody made it, and perhaps a file into it."""
+def rewritten(stage, original, kept):
+    """Where what is there says something else than the backup, but for what was `kept`."""
+    saved = [*secrets.to_restore(original), *configmaps.to_restore(original)]
+    for obj in saved:
+        found = stage.get(PLURALS[obj["kind"]], obj["metadata"]["name"])
+        if objects.named(obj) not in kept:
+            yield from (f"{objects.named(obj)}: {key}" for key in objects.differing_keys(obj, found))
+    found = stage.get("apimanagers", original.apimanager["metadata"]["name"])
+    if found["spec"] != original.apimanager["spec"]:
+        yield f"{objects.named(found)}: spec.wildcardDomain"
+
+
+def lay_storage(stage, opened, state):
+    """Put system-storage as somebody made it, or a restore of this backup, and perhaps a file into it."""
     if state != "absent":
-        stage.claim()
-    if state == "filled":
+        mine = {**opened.mark.annotations(), marks.RESTORE_STATE: state} if state == marks.IN_USE else {}
+        stage.claim(metadata={"annotations": mine})
+    if state in {"filled", marks.IN_USE}:
         (stage.engine.volume("system-storage") / "mine.txt").write_text("written since")
 
 
@@ -427,7 +480,7 @@ def quiet(empty):
 class TestWhatAPlanSaysIsWhatHappens:
     @pytest.mark.lesson(5)
     def test_for_random_states_of_the_target(self, quiet, backup_volume):
-        opened = backup.open_at(backup_volume, backup_volume.name)
+        as_it_was = backup.open_at(backup_volume, backup_volume.name)
         door = quiet.connect("threescale-restore")
         likely = st.sampled_from(STATES[:3])
 
@@ -435,15 +488,22 @@ class TestWhatAPlanSaysIsWhatHappens:
         objects_asked, files_asked = st.sampled_from((REFUSE, KEEP, REPLACE)), st.sampled_from((REFUSE, REPLACE))
 
         @given(
-            states, st.sampled_from(SOME), st.sampled_from(STATES), objects_asked, files_asked, st.sampled_from(STORAGE)
+            states,
+            st.sampled_from(SOME),
+            st.sampled_from(STATES),
+            objects_asked,
+            files_asked,
+            st.sampled_from(STORAGE),
+            st.sampled_from(("", "new.example.com")),
         )
         @settings(max_examples=16, deadline=None)
-        def check(states, odd, state, on_conflict, file_conflict, storage):
+        def check(states, odd, state, on_conflict, file_conflict, storage, domain):  # noqa: PLR0913  what is random
+            opened = as_it_was.under(domain)
             wishes = Wishes(on_conflict=on_conflict, file_conflict=file_conflict)
             clear(quiet, opened)
             for what, laid in {**states, odd: state}.items():
                 lay(quiet, opened, what, laid)
-            lay_storage(quiet, storage)
+            lay_storage(quiet, opened, storage)
             planned = restore_plan.of(door, opened, wishes, last_try=True)
             said = [line.what for line in planned.plan.lines if line.does is Does.CREATE and not line.done]
             replaced = [line.what for line in planned.plan.lines if line.does is Does.REPLACE]
@@ -477,7 +537,12 @@ class TestWhatAPlanSaysIsWhatHappens:
                 assert sorted(each.name for each in created) == sorted(names)
                 assert updated == [what.rpartition(" ")[2] for what in replaced if what != STORAGE_LINE]
                 assert (STORAGE_LINE in replaced) == (storage != "absent" and file_conflict == REPLACE)
-                assert (saved_to / volume.TREE / "mine.txt").exists() == (storage == "filled")
-                assert not (folder / "mine.txt").exists()
+                is_kept = storage == marks.IN_USE and file_conflict == REFUSE
+                is_saved = storage in {"filled", marks.IN_USE} and file_conflict == REPLACE
+                assert (saved_to / volume.TREE / "mine.txt").exists() == is_saved
+                assert (folder / "mine.txt").exists() == is_kept
+                kept = {line.what for line in planned.plan.lines if line.does is Does.KEEP}
+                moved = [line.what for line in planned.plan.lines if line.does is Does.REWRITTEN]
+                assert sorted(moved) == sorted(rewritten(quiet, as_it_was, kept))
 
         check()

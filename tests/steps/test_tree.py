@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steps import copier, errors, mtree, tree
+from steps import ahead, copier, errors, mtree, tree
 from steps.copier import Meter, Work
 from steps.mtree import FILE, FOLDER, LINK, Entry
 from steps.tree import Leaf, Lost, Tally, Why
@@ -509,12 +509,16 @@ def test_a_file_that_is_gone_or_replaced_when_it_is_opened_has_vanished(tmp_path
     (tmp_path / "source/folder").mkdir(parents=True)
     (tmp_path / "source/link").touch()
     os.mkfifo(tmp_path / "source/pipe")
-    listed({"": [Leaf("folder", FILE), Leaf("link", LINK), Leaf("no", FILE), Leaf("pipe", FILE)]})
+    (tmp_path / "source/now-a-link").symlink_to("link")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "source/socket"))
+    files = [Leaf(name, FILE) for name in ("folder", "no", "now-a-link", "pipe", "socket")]
+    listed({"": [*files, Leaf("link", LINK)]})
     tally = Tally()
 
     entries = out(tmp_path / "source", tmp_path / "copy", tally)
 
-    assert (entries, tally.vanished) == ([], 4)
+    assert (entries, tally.vanished, tally.unreadable.first) == ([], 6, [])
     assert os.listdir(tmp_path / "copy") == []
 
 
@@ -606,7 +610,42 @@ def test_an_ordinary_user_restores_all_but_the_owners(anyones):
         assert list(tree.compare(entries, target, digests=True, workers=0)) == []
     assert meter.counts.ownership_kept == 4
     assert meter.counts.widened == 3
-    assert seen(target) == [as_restored(entry)._replace(uid=ORDINARY_USER, digest="") for entry in entries]
+    expected = [as_restored(entry)._replace(uid=ORDINARY_USER, digest="") for entry in entries]
+    assert seen(target) == expected
+
+    (target / "d/b").write_bytes(b"3")  # to be made anew, in a folder to which its owner may not write
+    with ordinary_user():
+        back(entries, copy, target, again=True)
+
+        assert list(tree.compare(entries, target, digests=True, workers=0)) == []
+    assert seen(target) == expected
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can become another user")
+def test_a_group_of_the_user_s_own_is_given_where_the_owner_can_not_be(anyones):
+    source, copy, target = (anyones / name for name in ("source", "copy", "target"))
+    build(source, {b"d": (FOLDER, {b"a": (FILE, b"1", 0o644, 0), b"b": (FILE, b"2", 0o644, 0)}, 0o755, 0)})
+    for path, group in (("d", 3000), ("d/a", 3000), ("d/b", 4000)):
+        os.chown(source / path, 1234, group)
+    for path in (copy, target):
+        path.mkdir()
+        path.chmod(0o777)
+    entries, before = out(source, copy), os.getgroups()
+
+    os.setgroups([3000])
+    try:
+        with ordinary_user():
+            back(entries, copy, target)
+    finally:
+        os.setgroups(before)
+
+    own = target.joinpath("d/b").stat().st_gid
+    assert [(entry.path, entry.uid, entry.gid) for entry in seen(target)] == [
+        ("d", ORDINARY_USER, 3000),
+        ("d/a", ORDINARY_USER, 3000),
+        ("d/b", ORDINARY_USER, own),
+    ]
+    assert own != 4000
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can become another user")
@@ -808,6 +847,43 @@ def test_a_folder_of_many_files_is_restored_in_several_tasks(tmp_path, count):
 
     assert back(entries, copy, target).sums == Tally.of(entries).sums
     assert seen(target) == [as_restored(without_digest(entry)) for entry in entries]
+
+
+def test_folders_may_lie_in_each_other_deeper_than_a_function_may_call_itself(tmp_path):
+    depth, source, copy, target = 1500, *(tmp_path / name for name in ("source", "copy", "target"))
+    for path in (source, copy, target):
+        path.mkdir()
+    here = os.open(source, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("d", dir_fd=here)
+        above, here = here, os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(above)
+    os.close(here)
+
+    try:
+        entries = out(source, copy)
+        restored = back(entries, copy, target)
+        found = seen(target)
+    finally:
+        subprocess.run(["rm", "-r", source, copy, target], check=True)  # noqa: S603, S607  Python's own gives up
+
+    assert len(entries) == depth
+    assert restored.sums == Tally.of(entries).sums
+    assert len(found) == depth
+
+
+def test_while_a_tree_is_counted_it_is_told_how_far(tmp_path, monkeypatch):
+    monkeypatch.setattr(ahead, "_TICK_S", 0)
+    build(
+        tmp_path / "tree", {b"%d" % number: (FOLDER, {b"a": (FILE, b"1", 0o644, 0)}, 0o755, 0) for number in range(9)}
+    )
+    told = []
+
+    found = tree.measure(tmp_path / "tree", 0, lambda so_far: told.append(so_far.entries))
+
+    assert found.entries == 18
+    assert told == sorted(told)
+    assert {0, 17} <= {*told}
 
 
 @pytest.mark.parametrize("count", [0, 1, 300, 5000])

@@ -361,6 +361,13 @@ def test_the_system_s_errors_become_ours(tmp_path, number, kind):
     assert isinstance(caught.value.__cause__, OSError)
 
 
+def test_a_full_volume_is_told_of_a_path_that_the_system_would_not_take(tmp_path):
+    below = "/".join(["a" * 200] * 30)
+
+    with pytest.raises(errors.VolumeFull, match=r"no space for .*aaa: [1-9][0-9]* bytes are free"):
+        raise volume.failure(OSError(errno.ENOSPC, "full", "a"), tmp_path, below)
+
+
 @pytest.mark.skipif(not ROOT, reason="only root can give a volume to root")
 def test_a_volume_of_root_is_refused_with_the_option_that_helps(anyones):
     with ordinary_user(), pytest.raises(errors.NotWritable, match="--fs-group N"):

@@ -8,7 +8,7 @@ import pytest
 
 from steps import installation, marks, mtree, seal, volume
 from tests.workflows.test_evidence import check_page, entry
-from workflows.rehearsal import threescale_objects
+from workflows.rehearsal import threescale, threescale_objects
 
 CLAIMS = "persistentvolumeclaims"
 OTHER = base64.b64encode(b"what was there before").decode()
@@ -125,6 +125,44 @@ def test_what_differs_is_replaced_once_it_is_saved_and_can_be_put_back(lost):
 
     assert lost.get("secrets", "zync")["data"] == secret["data"]
     assert {name: (lost.storage / name).read_bytes() for name in FILES} == FILES
+
+
+def lose_apimanager(stage):
+    """Lose the APIManager and what belongs to it, but for the files: a person has made their claim an orphan."""
+    with stage.kubernetes.hand:
+        orphan = {"metadata": {"ownerReferences": None}}
+        stage.kubernetes.patch(CLAIMS, stage.namespace, "system-storage", orphan)
+        stage.kubernetes.delete("apimanagers", stage.namespace, threescale.NAME)
+        stage.kubernetes.collect_garbage()
+    threescale.give_database_secrets(stage.kubernetes, stage.namespace)
+
+
+def test_files_that_a_3scale_wrote_since_they_were_restored_are_kept_or_replaced_as_asked(lost):
+    assert lost.restore("nightly").phase == "Succeeded"
+    (changed,) = [path for path in lost.storage.rglob("*") if path.name == ".hidden-top"]
+    before = changed.read_bytes()
+    changed.write_bytes(b"written since")
+    lose_apimanager(lost)
+
+    kept = lost.restore("nightly")
+
+    assert kept.phase == "Succeeded", kept.message
+    assert changed.read_bytes() == b"written since"
+    record, _ = entry(lost, kept)
+    assert lines_of(record, "kept")["PersistentVolumeClaim", "system-storage"] == (
+        "its files: restored before, not looked at"
+    )
+    lose_apimanager(lost)
+
+    replaced = lost.restore("nightly", file_storage_conflict="replace")
+
+    assert replaced.phase == "Succeeded", replaced.message
+    assert changed.read_bytes() == before
+    assert (lost.engine.volume(f"{replaced.name}-replaced") / volume.TREE / ".hidden-top").read_bytes() == (
+        b"written since"
+    )
+    record, _ = entry(lost, replaced)
+    assert set(lines_of(record, "replaced")) == {("PersistentVolumeClaim", "system-storage")}
 
 
 def check_replaced(stage, before):

@@ -1,6 +1,7 @@
 """The catalogue as a person reads it: `list`, `describe`, `pin`, `unpin`."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -81,6 +82,20 @@ def test_a_backup_of_a_schedule_says_of_which(installed: Any) -> None:
     assert "schedule" not in ask(installed, "list")[2]
     assert json.loads(ask(installed, "list", "-o", "json")[1])[0]["schedule"] == "threescale-backup-schedule"
     assert "asked for by  threescale-backup-schedule" in ask(installed, "describe", "nightly")[1]
+
+
+def test_a_backup_whose_files_are_external_says_so_everywhere(empty: Any) -> None:
+    marked = sealed(**{marks.FILE_STORAGE: marks.EXTERNAL})
+    for label in (marks.FILES, marks.BYTES):  # which its seal leaves out
+        del marked["labels"][label]
+    laid(empty, "in-s3", **marked)
+
+    in_list, described = ask(empty, "list")[1], ask(empty, "describe", "in-s3")[1]
+
+    assert in_list.splitlines()[1].split()[:5] == ["in-s3", "complete", "2026-11-01T02:00:00Z", "external", "-"]
+    assert re.search(r"^files +external, in S3$", described, re.MULTILINE)
+    assert json.loads(ask(empty, "list", "-o", "json")[1])[0]["external"] is True
+    assert json.loads(ask(empty, "describe", "in-s3", "-o", "json")[1])["external"] is True
 
 
 def test_a_backup_is_pinned_and_unpinned(empty: Any) -> None:

@@ -36,6 +36,7 @@ def test_a_backup_s_plan_alone_is_said_and_makes_nothing(installed):
     told = workflow.node("prepare")
     assert told.outputs["digest"] in told.attempts[-1].log
     assert told.outputs["summary"] in told.attempts[-1].log
+    assert "save: " in told.outputs["names"]
     assert {phases(workflow)[name] for name in SAVING} == {"Skipped"}
     assert workflow.outputs[CLAIM] == ""
     assert installed.kubernetes.writes() == []
@@ -86,6 +87,7 @@ def test_a_plan_alone_is_said_and_changes_nothing(lost):
     told = workflow.node("plan")
     assert told.outputs["digest"] in told.attempts[-1].log
     assert "create" in told.outputs["summary"]
+    assert "Secret zync" in told.outputs["names"]
     assert phases(workflow).items() >= {"approve": "Skipped", "prepare": "Skipped"}.items()
     assert {phases(workflow)[name] for name in ACTING} == {"Omitted"}
     assert created(lost) == []

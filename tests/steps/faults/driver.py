@@ -30,17 +30,18 @@ def restore(asked: Request) -> Request:
 
 def probe(asked: Request) -> Request:
     """Make one call in this process, then in one that is forked; how many bytes it did or its errno, negative."""
-    here = _call(Call(asked["call"]), asked["path"])
+    here = _call(asked)
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
-        os.write(writer, str(_call(Call(asked["call"]), asked["path"])).encode())
+        os.write(writer, str(_call(asked)).encode())
         os._exit(0)
     os.waitpid(child, 0)
     return {"here": here, "forked": int(os.read(reader, 9))}
 
 
-def _call(call: Call, path: str) -> int:
+def _call(asked: Request) -> int:
+    call, path = Call(asked["call"]), asked["path"]
     try:
         if call is Call.REMOVE:
             os.unlink(path)  # noqa: PTH108  the call itself
@@ -50,6 +51,8 @@ def _call(call: Call, path: str) -> int:
             os.fstat(descriptor)
         if call is Call.WRITE:
             return os.write(descriptor, bytes(100))
+        if call is Call.READ and asked["vector"]:
+            return os.readv(descriptor, [bytearray(100)])
         return len(os.read(descriptor, 100)) if call is Call.READ else 0
     except OSError as error:
         return -(error.errno or 0)

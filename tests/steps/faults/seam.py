@@ -6,7 +6,7 @@ It sees what Python code asks of `os`, and not what a stream or a library asks o
 import fcntl
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from tests.steps.faults.plan import ROW, ROWS, SHORT, VANISH, Call
 
 _real = {
     name: getattr(os, name)
-    for name in ("open", "read", "write", "fstat", "mkdir", "unlink", "close", "pread", "pwrite")
+    for name in ("open", "read", "readv", "write", "fstat", "mkdir", "unlink", "close", "pread", "pwrite")
 }
 
 
@@ -38,18 +38,27 @@ def install(table: Path) -> None:
         is_short = _fault(table, Call.READ, _path_of(descriptor))
         return bytes(_real["read"](descriptor, (wanted + 1) // 2 if is_short else wanted))
 
+    def read_into(descriptor: int, parts: Sequence[memoryview]) -> int:
+        is_short = _fault(table, Call.READ, _path_of(descriptor))
+        return int(_real["readv"](descriptor, [_half(parts[0])] if is_short else parts))
+
     def written(descriptor: int, data: bytes) -> int:
         is_short = _fault(table, Call.WRITE, _path_of(descriptor))
-        return int(_real["write"](descriptor, memoryview(data)[: (len(data) + 1) // 2] if is_short else data))
+        return int(_real["write"](descriptor, _half(data) if is_short else data))
 
     def looked(descriptor: int) -> Any:
         _fault(table, Call.LOOK, _path_of(descriptor))
         return _real["fstat"](descriptor)
 
     replaced: dict[str, Callable[..., Any]]
-    replaced = {"open": opened, "mkdir": made, "unlink": removed, "read": read, "write": written, "fstat": looked}
+    replaced = {"open": opened, "mkdir": made, "unlink": removed, "read": read, "readv": read_into}
+    replaced |= {"write": written, "fstat": looked}
     for name, function in replaced.items():
         setattr(os, name, function)
+
+
+def _half(data: bytes | memoryview) -> memoryview:
+    return memoryview(data)[: (len(data) + 1) // 2]
 
 
 def _path_of(descriptor: int) -> str:
@@ -79,6 +88,7 @@ def _due(table: Path, call: Call, path: str) -> list[int]:
         fcntl.flock(descriptor, fcntl.LOCK_EX)  # of its own descriptor, so threads wait for each other too
         return [_turn(descriptor, number * ROW.size, call, path) for number in range(ROWS)]
     finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # a worker that was forked meanwhile has it too, and never closes it
         _real["close"](descriptor)
 
 

@@ -186,3 +186,17 @@ def test_a_folder_that_vanishes_while_it_is_copied_is_counted_and_no_failure(sma
     assert ended.facts["vanished"] > 0
     assert contents(copy).items() <= before.items()
     assert is_as_listed(root)
+
+
+def test_a_folder_whose_handle_was_stale_once_is_opened_again(small, save, root):
+    ended = save(small.source, Fault(Call.OPEN, f"{small.source}/b/inner", errno.ESTALE, 1, 1))
+
+    assert (ended.error, ended.struck[0]) == ("", True)
+    assert saved(root) == saved(small.backup)
+
+
+def test_a_folder_whose_handle_stays_stale_can_not_be_read(small, save):
+    ended = save(small.source, Fault(Call.OPEN, f"{small.source}/b/inner", errno.ESTALE))
+
+    assert (ended.error, ended.exit_code) == ("ReadFailed", 1)
+    assert "b/inner" in ended.sentence

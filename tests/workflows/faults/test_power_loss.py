@@ -19,6 +19,7 @@ import pytest
 
 from steps import __main__ as command
 from steps import backup, errors, marks, volume
+from tests.workflows.test_conflict import FILES, differing_secret, filled_storage
 from workflows.rehearsal import threescale
 
 PARTS = ("secrets", "configmaps", "apimanager", "file-storage")
@@ -245,6 +246,72 @@ def test_restored_files_that_can_not_be_synced_are_not_complete(lost, restoring,
         run(*restoring[0])
 
     assert restore_state(lost) == marks.BEGUN
+
+
+@pytest.fixture
+def replacing(lost, sealed, monkeypatch, tmp_path):
+    """A restore that replaces a Secret and files, saved to `replaced`, is prepared: the arguments of its phases."""
+    differing_secret(lost)
+    filled_storage(lost)
+    lost.connect("threescale-restore")
+    monkeypatch.setenv("KUBECONFIG", str(lost.folder / "kubeconfig-threescale-restore"))
+    root, replaced = lost.engine.volume(sealed.name), tmp_path / "replaced"
+    replaced.mkdir()
+    files = ["--file-storage-conflict", "replace"]
+    run(*words(lost, "restore", "prepare", root), "--on-conflict", "replace", *files)
+    to = ["--replaced-claim", "backup-1-replaced", "--replaced", str(replaced)]
+    differing = ["--differing-secrets", "zync", "--differing-configmaps", "-"]
+    objects = [*words(lost, "restore", "set-aside-objects", root), *to, *differing]
+    return {
+        "set-aside-objects": ["--outputs", str(tmp_path / "outputs"), *objects],
+        "set-aside-files": [*words(lost, "restore", "set-aside-files", root), *to, "--file-storage", str(lost.storage)],
+        "file-storage": [*words(lost, "restore", "file-storage", root, lost.storage), *files],
+    }
+
+
+def test_files_may_be_removed_only_when_what_was_saved_of_them_is_synced(lost, replacing, monkeypatch, tmp_path):
+    # A mock of the sync, because it leaves nothing to be seen.
+    replaced, seen = tmp_path / "replaced", []
+
+    def sync(descriptor):
+        seen.append((os.fstat(descriptor).st_ino, look(replaced), restore_state(lost)))
+
+    monkeypatch.setattr(volume, "syncfs", sync)
+
+    run(*replacing["set-aside-files"])
+
+    assert seen[-1] == (replaced.stat().st_ino, look(replaced), "")
+    assert restore_state(lost) == marks.SET_ASIDE
+
+
+def test_files_whose_copy_can_not_be_synced_stay(lost, replacing, monkeypatch):
+    # A mock of the sync, because no disk fails when it is asked to.
+    syncs = fail_sync(monkeypatch, 4)
+
+    with pytest.raises(errors.VolumeFailed, match="Input/output error"):
+        run(*replacing["set-aside-files"])
+
+    assert len(syncs) == 4
+    assert restore_state(lost) == ""
+    with pytest.raises(errors.TargetNotEmpty):
+        run(*replacing["file-storage"])
+    assert {name: (lost.storage / name).read_bytes() for name in FILES} == FILES
+
+
+def test_objects_whose_copies_can_not_be_synced_are_not_told_to_be_saved(replacing, monkeypatch, tmp_path):
+    # A mock for the reason above.
+    told = tmp_path / "outputs/saved-secrets"
+    syncs = fail_sync(monkeypatch, 3)
+
+    with pytest.raises(errors.VolumeFailed, match="Input/output error"):
+        run(*replacing["set-aside-objects"])
+
+    assert len(syncs) == 3
+    assert not told.exists()
+
+    run(*replacing["set-aside-objects"])
+
+    assert told.read_text().startswith("zync=")
 
 
 # --- what the system is asked for, and in which order ---

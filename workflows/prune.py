@@ -1,8 +1,9 @@
 """Retention, top to bottom: decide by the catalogue, then delete; the volume of a failed run is read before it goes.
 
 A scheduled backup that has rules ends with the same, in its exit handler and under this account: there `continueOn`
-leaves a good backup green whatever becomes of it, which no leaf of the backup's own DAG could. Each failed run is a
-task of its own, so that a volume that can't be mounted ends by its timeout and the others go on.
+leaves a good backup green whatever becomes of it, which no leaf of the backup's own DAG could. No deadline of the
+workflow reaches there and the lock is held, so nothing is tried again: then each pod ends by its timeout, also one that
+no node can take. Each failed run is a task of its own, so that the others go on where its volume can't be mounted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,7 +44,7 @@ def prune(settings: Settings, rules: PruneParameters) -> WorkflowTemplate:
         advice=_ADVICE,
         on_one_node=False,
     ) as built:
-        _retention(settings, asked)
+        _retention(settings, asked, retried=True)
     return built
 
 
@@ -52,13 +53,13 @@ def at_the_end(settings: Settings, rules: PruneParameters) -> Mapping[str, Any]:
     status, schedule = f"{g.workflow.status:$}", f"{g.workflow.parameters.schedule:$}"
     return {
         "name": PRUNE,
-        "template": _retention(settings, by_name(PruneParameters, rules)),
+        "template": _retention(settings, by_name(PruneParameters, rules), retried=False),
         "when": f"{status} == Succeeded && '{schedule}' != '' && {g.workflow.parameters.plan:$} != {PLAN_ONLY}",
         "continue_on": ContinueOn(failed=True, error=True),
     }
 
 
-def _retention(settings: Settings, asked: Mapping[str, Parameter]) -> DAG:
+def _retention(settings: Settings, asked: Mapping[str, Parameter], *, retried: bool) -> DAG:
     rules = {name: parameter for name, parameter in asked.items() if name != PLAN}
     given = {name: value(name) for name in rules}
     decide = _phase(
@@ -66,9 +67,12 @@ def _retention(settings: Settings, asked: Mapping[str, Parameter]) -> DAG:
         "decide",
         list(asked.values()),
         [output(DOOMED), output(FAILED), output(TO_DELETE), output("kept")],
+        retried=retried,
     )
-    delete = _phase(settings, "delete", [*rules.values(), _DOOMED], [count("deleted"), count("spared")])
-    failed_run = _failed_run(settings, rules, given)
+    told = [count("deleted"), count("spared")]
+    delete = _phase(settings, "delete", [*rules.values(), _DOOMED], told, retried=retried)
+    remove = _phase(settings, "remove", [*rules.values(), _CLAIM, _UID], told, retried=retried)
+    failed_run = _failed_run(settings, remove, rules, given)
     acts = f"{value(PLAN)} != yes"
     with DAG(name=PRUNE, inputs=list(asked.values()), fail_fast=False) as dag:
         decided = Task(name="decide", template=decide, arguments={**given, PLAN: value(PLAN)})
@@ -89,7 +93,7 @@ def _retention(settings: Settings, asked: Mapping[str, Parameter]) -> DAG:
     return dag
 
 
-def _failed_run(settings: Settings, rules: Mapping[str, Parameter], given: Mapping[str, str]) -> DAG:
+def _failed_run(settings: Settings, remove: Container, rules: Mapping[str, Parameter], given: Mapping[str, str]) -> DAG:
     """One claim of a run that failed: read its volume, and remove it where that holds nothing."""
     look = phase(
         settings,
@@ -102,7 +106,6 @@ def _failed_run(settings: Settings, rules: Mapping[str, Parameter], given: Mappi
         account=NAME,
         retried=False,
     )
-    remove = _phase(settings, "remove", [*rules.values(), _CLAIM, _UID], [count("deleted"), count("spared")])
     with DAG(name="failed-run", inputs=[*rules.values(), _CLAIM], fail_fast=False) as dag:
         looked = Task(name="look", template=look, arguments={CLAIM_NAME: value(CLAIM_NAME)})
         removed = Task(
@@ -115,7 +118,9 @@ def _failed_run(settings: Settings, rules: Mapping[str, Parameter], given: Mappi
     return dag
 
 
-def _phase(settings: Settings, name: str, inputs: Sequence[Parameter], outputs: Sequence[Parameter]) -> Container:
+def _phase(
+    settings: Settings, name: str, inputs: Sequence[Parameter], outputs: Sequence[Parameter], *, retried: bool
+) -> Container:
     """A phase that mounts nothing, and is told all of its inputs."""
     return phase(
         settings,
@@ -125,4 +130,5 @@ def _phase(settings: Settings, name: str, inputs: Sequence[Parameter], outputs: 
         outputs=outputs,
         affinity=anywhere(),
         account=NAME,
+        retried=retried,
     )

@@ -294,6 +294,8 @@ def test_the_end_of_a_scheduled_backup_can_not_turn_it_red_and_has_no_rights_of_
     ours = [templates[name] for name in ("decide", "delete", "look", "remove")]
     assert {template["serviceAccountName"] for template in ours} == {prune.NAME}
     assert [template["affinity"] for template in ours] == [{}] * 4  # not the backup's: their claims lie anywhere
+    # no deadline of the workflow reaches there, and the lock is held: each pod has to end by its own timeout
+    assert [template["timeout"] for template in ours if "retryStrategy" not in template] == ["15m"] * 4
 
 
 def test_retention_has_one_set_of_rules_by_day_and_by_night() -> None:

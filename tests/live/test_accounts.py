@@ -37,6 +37,14 @@ ANY = {
         "secrets": "create",
         "workflowtaskresults": "create patch",
     },
+    "threescale-prune": {
+        "apimanagerbackups": "get",
+        "events": "list",
+        "persistentvolumeclaims": "get list patch delete",
+        "pods": "list",
+        "workflows": "list",
+        "workflowtaskresults": "create patch",
+    },
     "threescale-verify": {
         "apimanagerbackups": "get",
         "events": "list",

@@ -8,7 +8,6 @@ from typing import TypedDict, Unpack
 import click
 
 from steps import claims, deletion, interruption
-from steps.cluster import Cluster
 from steps.deletion import Judged
 from steps.retention import PERIODS, Duration, Rules, zone
 from steps.run import Function, Run, backup_option
@@ -119,7 +118,7 @@ def prune_decide(run: Run, plan: str, **told: Unpack[_Told]) -> None:
 @click.pass_obj
 def prune_delete(run: Run, doomed: list[Judged], **told: Unpack[_Told]) -> None:
     """Delete them one by one, the oldest first, each only if it may still go."""
-    _delete(run, run.cluster(), doomed, _rules(told))
+    _delete(run, "delete", doomed, _rules(told))
 
 
 @prune_phases.command("look")
@@ -128,6 +127,7 @@ def prune_delete(run: Run, doomed: list[Judged], **told: Unpack[_Told]) -> None:
 @click.pass_obj
 def prune_look(run: Run, claim: str, root: Path) -> None:
     """Say what the volume of a failed run holds; mend the label of one that is a backup."""
+    run.need("look")
     cluster = run.cluster()
     run.output(holds=deletion.look(cluster, root, claim), uid=claims.find(cluster, claim)["metadata"]["uid"])
 
@@ -139,11 +139,12 @@ def prune_look(run: Run, claim: str, root: Path) -> None:
 @click.pass_obj
 def prune_remove(run: Run, claim: str, uid: str, **told: Unpack[_Told]) -> None:
     """Delete the claim of a failed run whose volume was read and holds no manifest."""
-    _delete(run, run.cluster(), [Judged(claim, uid)], _rules(told), read=True)
+    _delete(run, "remove", [Judged(claim, uid)], _rules(told), read=True)
 
 
-def _delete(run: Run, cluster: Cluster, doomed: list[Judged], rules: Rules, *, read: bool = False) -> None:
-    gone = 0
+def _delete(run: Run, phase: str, doomed: list[Judged], rules: Rules, *, read: bool = False) -> None:
+    run.need(phase)
+    cluster, gone = run.cluster(), 0
     for each in doomed:
         interruption.point()
         gone += deletion.delete(cluster, each, rules, read=read)

@@ -130,20 +130,23 @@ def test_a_report_that_fails_keeps_no_notification_back_and_no_failure_green(tol
     assert receiver.posted[0].json["outcome"] == "failed"
 
 
-def exits(settings: Any) -> list[dict[str, Any]]:
-    return [
-        template
+def exits(settings: Any) -> dict[str, dict[str, dict[str, Any]]]:
+    """The tasks of each exit handler, by names."""
+    return {
+        manifest["metadata"]["name"]: {task["name"]: task for task in template["dag"]["tasks"]}
         for manifest in render(settings, watch_cron="17 * * * *")
         if manifest["kind"] == "WorkflowTemplate"
         for template in manifest["spec"]["templates"]
         if template["name"] == "exit"
-    ]
+    }
 
 
 def test_where_no_secret_is_named_a_good_run_pays_no_pod_and_nothing_mounts_one() -> None:
-    tasks = [[task["name"] for task in template["dag"]["tasks"]] for template in exits(SETTINGS)]
+    found = exits(SETTINGS)
 
-    assert tasks == [["report"]] * 3
+    assert len(found) == 6
+    assert {name for tasks in found.values() for name in tasks} == {"report", "remove"}
+    assert {task["when"] for tasks in found.values() for task in tasks.values()} == {"{{workflow.status}} != Succeeded"}
     assert "secretName" not in json.dumps(render(SETTINGS, watch_cron="17 * * * *"))
 
 
@@ -159,15 +162,21 @@ def test_the_secret_is_a_file_of_one_phase_and_no_variable_or_argument() -> None
 
 
 def test_the_failure_of_a_notification_is_none_of_the_workflow_s() -> None:
-    for template in exits(TOLD):
-        report, notify = template["dag"]["tasks"]
+    for tasks in exits(TOLD).values():
+        report, notify = tasks["report"], tasks["notify"]
         assert report["continueOn"] == notify["continueOn"] == {"error": True, "failed": True}
         assert notify["dependencies"] == ["report"]
         assert "depends" not in {*report, *notify}
 
 
 def test_a_plan_is_told_to_nobody_and_a_watchdog_that_is_content_neither() -> None:
-    backup, restore, watchdog = (template["dag"]["tasks"][1]["when"] for template in exits(TOLD))
+    when = {name: tasks["notify"].get("when", "") for name, tasks in exits(TOLD).items()}
+    plan = "{{workflow.parameters.plan}}"
 
-    assert backup == restore == "{{workflow.parameters.plan}} != only"
-    assert watchdog == "{{workflow.status}} != Succeeded"
+    assert when == {
+        **dict.fromkeys(
+            ("threescale-backup", "threescale-restore", "threescale-prune"), f"{plan} != only && {plan} != yes"
+        ),
+        **dict.fromkeys(("threescale-verify", "threescale-drill"), ""),
+        "threescale-watchdog": "{{workflow.status}} != Succeeded",
+    }

@@ -206,6 +206,7 @@ def test_all_of_a_backup_is_made_held_against_it_and_removed(begun, backup_volum
     assert deleted == {"secrets", "configmaps"}
 
 
+@pytest.mark.thorough
 def test_each_phase_can_be_tried_again(begun, backup_volume, tmp_path, sealed):
     run(begun, "choose", "--scratch-namespace", SCRATCH)
     prepare(begun, backup_volume)

@@ -55,6 +55,7 @@ class TestAsRestic:
     def test_an_empty_policy_removes_nothing(self):
         assert decide(nights(9), Rules(last=0), NOW).to_delete == []
 
+    @pytest.mark.thorough
     def test_a_hundred_years_of_nights(self):
         every = nights(36525, newest=datetime(2014, 12, 31, 2, tzinfo=UTC))
         rules = Rules(periods={"daily": 7, "weekly": 5, "monthly": 12, "yearly": 75})

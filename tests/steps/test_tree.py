@@ -849,6 +849,7 @@ def test_a_folder_of_many_files_is_restored_in_several_tasks(tmp_path, count):
     assert seen(target) == [as_restored(without_digest(entry)) for entry in entries]
 
 
+@pytest.mark.thorough
 def test_folders_may_lie_in_each_other_deeper_than_a_function_may_call_itself(tmp_path):
     depth, source, copy, target = 1500, *(tmp_path / name for name in ("source", "copy", "target"))
     for path in (source, copy, target):

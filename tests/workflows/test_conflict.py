@@ -137,6 +137,7 @@ def lose_apimanager(stage):
     threescale.give_database_secrets(stage.kubernetes, stage.namespace)
 
 
+@pytest.mark.thorough
 def test_files_that_a_3scale_wrote_since_they_were_restored_are_kept_or_replaced_as_asked(lost):
     assert lost.restore("nightly").phase == "Succeeded"
     (changed,) = [path for path in lost.storage.rglob("*") if path.name == ".hidden-top"]

@@ -72,6 +72,7 @@ def test_a_backup_is_proven_without_a_second_3scale_and_nothing_is_left(ready, s
     assert "Drill nightly" in check_page(text)
 
 
+@pytest.mark.thorough
 def test_a_drill_of_a_damaged_backup_fails_proves_nothing_and_leaves_nothing(ready):
     flip(ready.engine.volume("nightly") / PDF)
 

@@ -1,8 +1,11 @@
 """Where the new installation stands on other storage than the old one."""
 
+import pytest
+
 CLAIMS = "persistentvolumeclaims"
 
 
+@pytest.mark.thorough
 def test_system_storage_is_made_of_the_class_and_with_the_access_mode_that_were_asked_for(lost):
     lost.kubernetes.storage_classes["fast"] = "Immediate"
     lost.kubernetes.refuse_next("patch", CLAIMS, status=403)  # the claim is there by then; the rest takes its time

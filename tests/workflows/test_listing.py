@@ -47,6 +47,7 @@ def test_an_empty_catalogue_says_so(empty: Any) -> None:
     assert ask(empty, "list", "-o", "json")[1] == "[]\n"
 
 
+@pytest.mark.thorough
 def test_a_failed_backup_is_described_with_its_record(installed: Any) -> None:
     stranger = installed.engine.volume("nightly") / "mine.txt"
     stranger.write_text("somebody's")
@@ -77,6 +78,7 @@ def test_all_about_one_backup_is_told(installed: Any) -> None:
     assert json.loads(ask(installed, "describe", "nightly", "-o", "json")[1])["result"] is None
 
 
+@pytest.mark.thorough
 def test_a_backup_of_a_schedule_says_of_which(installed: Any) -> None:
     installed.backup(name="nightly", schedule="threescale-backup-schedule")
 
@@ -154,6 +156,7 @@ def test_retention_says_of_each_backup_what_it_would_do_and_why_and_deletes_noth
     assert empty.kubernetes.writes() == []
 
 
+@pytest.mark.thorough
 def test_nothing_may_be_deleted_after_a_run_that_failed_before_it_made_a_claim(empty: Any) -> None:
     a_week(empty)
     failed = empty.backup(name="eighth")

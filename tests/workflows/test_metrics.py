@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+import pytest
+
 from workflows import metrics
 from workflows.manifests import render
 from workflows.rehearsal.rehearse import SETTINGS
@@ -39,6 +41,7 @@ def test_a_backup_tells_that_when_and_how_much(sealed: Any) -> None:
     assert exporter.errors == []
 
 
+@pytest.mark.thorough
 def test_a_failure_is_told_and_a_plan_is_no_run(empty: Any) -> None:
     exporter = empty.engine.metrics
     empty.backup(plan="only")

@@ -48,6 +48,7 @@ def kept(stage: Any, *workflows: Any) -> dict[str, str]:
 
 
 @pytest.mark.lesson(20)
+@pytest.mark.thorough
 def test_a_failure_and_a_success_are_told_and_the_url_is_kept_nowhere(told: Any, receiver: Any) -> None:
     give_url(told, f"{receiver.base}/{CANARY}\n")
     failed = told.backup()
@@ -110,6 +111,7 @@ def broken(stage: Any, task: str, script: str) -> None:
             stage.engine.apply(manifest)
 
 
+@pytest.mark.thorough
 def test_a_notification_whose_pod_fails_turns_no_good_run_red(told: Any) -> None:
     told.install()
     broken(told, "notify", "raise SystemExit(1)")

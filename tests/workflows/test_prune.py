@@ -144,6 +144,7 @@ def with_rules(stage: Stage, rules: PruneParameters = KEEP) -> None:
 
 
 @pytest.mark.lesson(19)
+@pytest.mark.thorough
 def test_a_scheduled_backup_ends_with_retention_under_the_account_that_may_delete(installed: Stage) -> None:
     nights(installed)
     with_rules(installed)
@@ -164,6 +165,7 @@ def ended(stage: Stage, **parameters: str) -> Workflow:
     return stage.engine.submit("threescale-backup", parameters, entrypoint="report")
 
 
+@pytest.mark.thorough
 def test_a_backup_that_a_person_asks_for_or_only_plans_deletes_nothing(empty: Stage) -> None:
     nights(empty)
     with_rules(empty)
@@ -188,6 +190,7 @@ def test_a_retention_that_fails_leaves_a_good_backup_green_and_is_red_itself(emp
 
 
 @pytest.mark.lesson(8)
+@pytest.mark.thorough
 def test_a_scheduled_backup_that_fails_deletes_nothing(empty: Stage) -> None:
     nights(empty)
     with_rules(empty)

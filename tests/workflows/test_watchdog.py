@@ -74,6 +74,7 @@ def test_backups_that_stopped_fail_the_watchdog_and_one_that_came_ends_the_alarm
     assert {request.resource for request in watched.kubernetes.writes()} <= {"workflowtaskresults"}
 
 
+@pytest.mark.thorough
 def test_a_catalogue_that_can_not_be_read_is_told_of_by_silence(watched: Any) -> None:
     night(watched, "night-1", timedelta(hours=2))
     watched.kubernetes.refuse_next("list", "persistentvolumeclaims", status=403)

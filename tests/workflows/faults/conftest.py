@@ -4,6 +4,7 @@ The exit handler has tests of its own and is left out here, and the pause betwee
 the time of these tests would go there.
 """
 
+import os
 import signal
 import subprocess
 import threading
@@ -162,3 +163,27 @@ def differences(before):
         return [why for row in comparison.compare(before, after) for why in row.differences]
 
     return found
+
+
+@pytest.fixture
+def mount():
+    """Mount a file system of its own over a volume, for the length of a test."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a file system")
+    mounted = []
+
+    def over(folder, options) -> None:
+        refusal = _run("mount", "-t", "tmpfs", "-o", f"mode=2770,{options}", "tmpfs", str(folder))
+        if refusal:
+            pytest.skip(f"this machine mounts no tmpfs: {refusal}")
+        mounted.append(folder)
+
+    yield over
+    for folder in mounted:
+        _run("umount", str(folder))
+
+
+def _run(*command) -> str:
+    """Run a command of the system; return what it says against it."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  words of these tests
+    return done.stderr.strip() if done.returncode else ""

@@ -3,9 +3,6 @@
 Neither a Secret nor a ConfigMap nor an APIManager is there yet, so that the operator has nothing to work with.
 """
 
-import os
-import subprocess
-
 import pytest
 
 from steps import installation, marks
@@ -38,30 +35,6 @@ def damaged(root, pristine) -> list[str]:
 
 def restore_state(stage) -> str:
     return marks.annotation(stage.get("persistentvolumeclaims", "system-storage"), marks.RESTORE_STATE)
-
-
-@pytest.fixture
-def mount():
-    """Mount a file system of its own over a volume, for the length of a test."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a file system")
-    mounted = []
-
-    def over(folder, options) -> None:
-        refusal = _run("mount", "-t", "tmpfs", "-o", f"mode=2770,{options}", "tmpfs", str(folder))
-        if refusal:
-            pytest.skip(f"this machine mounts no tmpfs: {refusal}")
-        mounted.append(folder)
-
-    yield over
-    for folder in mounted:
-        _run("umount", str(folder))
-
-
-def _run(*command) -> str:
-    """Run a command of the system; return what it says against it."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  words of these tests
-    return done.stderr.strip() if done.returncode else ""
 
 
 # --- a restore ---

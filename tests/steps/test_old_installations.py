@@ -13,6 +13,8 @@ from tests.steps.test_operators_backup import NOT_SAVED
 from tests.steps.test_secrets import USERS
 from workflows.rehearsal import comparison, threescale, threescale_objects
 
+pytestmark = pytest.mark.thorough
+
 VERSIONS = tuple(old_installations.SPECS)
 WHOLE = [  # each takes its time: the oldest and the newest by default
     version if version in {VERSIONS[0], VERSIONS[-1]} else pytest.param(version, marks=pytest.mark.thorough)

@@ -10,6 +10,8 @@ from steps import installation, marks, mtree, seal, volume
 from tests.workflows.test_evidence import check_page, entry
 from workflows.rehearsal import threescale, threescale_objects
 
+pytestmark = pytest.mark.thorough
+
 CLAIMS = "persistentvolumeclaims"
 OTHER = base64.b64encode(b"what was there before").decode()
 FILES = {"kept/here.txt": b"written since\n", ".hidden": b"\x00\xff", "top.bin": b"x" * 100_000}

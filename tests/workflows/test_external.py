@@ -14,6 +14,8 @@ from workflows.phases import CLAIM
 from workflows.rehearsal import threescale
 from workflows.rehearsal.rehearse import SETTINGS
 
+pytestmark = pytest.mark.thorough
+
 BUCKET = {"AWS_BUCKET": "tenants", "AWS_REGION": "eu-south-2", "AWS_HOSTNAME": "s3.example.test"}
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "made-up-key-id", "AWS_SECRET_ACCESS_KEY": "made-up-secret-key"}
 PARTS = ("secrets", "configmaps", "apimanager", "file-storage")

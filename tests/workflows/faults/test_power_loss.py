@@ -22,6 +22,8 @@ from steps import backup, errors, marks, volume
 from tests.workflows.test_conflict import FILES, differing_secret, filled_storage
 from workflows.rehearsal import threescale
 
+pytestmark = pytest.mark.thorough
+
 PARTS = ("secrets", "configmaps", "apimanager", "file-storage")
 RECORDS = (volume.BEGIN, volume.MANIFEST, volume.SUMS, *(f"reports/{part}.json" for part in PARTS))
 STRACE = shutil.which("strace")

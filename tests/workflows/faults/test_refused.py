@@ -11,6 +11,8 @@ from steps import marks
 from workflows.rehearsal import file_storage, threescale_objects
 from workflows.rehearsal.routing import Request
 
+pytestmark = pytest.mark.thorough
+
 APIMANAGER = "example-apimanager"
 BACKUP = "threescale-backup"
 RESTORE = "threescale-restore"

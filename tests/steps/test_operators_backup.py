@@ -19,6 +19,8 @@ from workflows.manifests import render
 from workflows.rehearsal import comparison, threescale, threescale_objects
 from workflows.rehearsal.rehearse import SETTINGS
 
+pytestmark = pytest.mark.thorough
+
 CLAIM = "example-apimanagerbackup-pvc"
 ZYNC = f"{volume.SECRETS}/{installation.ZYNC_SECRET}.json"
 FOREIGN = {"finalizers", "managedFields", "ownerReferences", "status"}  # what another cluster's object had

@@ -6,6 +6,8 @@ from steps import installation
 from workflows.phases import CLAIM
 from workflows.rehearsal import threescale_objects
 
+pytestmark = pytest.mark.thorough
+
 SAVING = ("secrets", "configmaps", "apimanager", "file-storage", "external", "seal")
 SET_ASIDE = ("set-aside-objects", "set-aside-files")
 ACTING = (*SET_ASIDE, "file-storage", "secrets", "configmaps", "apimanager", "routes")

@@ -65,6 +65,7 @@ def mixed(empty: Stage, sealed: Sealed) -> Stage:
 
 
 @pytest.mark.lesson(19)
+@pytest.mark.thorough
 def test_old_backups_and_what_is_left_of_failed_runs_go_and_nothing_else(mixed: Stage) -> None:
     done = prune(mixed)
 

@@ -72,6 +72,7 @@ class Engine:
         self._templates: dict[str, Manifest] = {}
         self._crons: dict[str, Manifest] = {}
         self._running: list[Run] = []
+        self._fired: list[str] = []  # CronWorkflows of what runs
         self.metrics = Exporter()
 
     @property
@@ -121,7 +122,19 @@ class Engine:
         labels = {f"{nodes.LABEL}/cron-workflow": name, **given_labels}
         fired = {"status": {"lastScheduledTime": nodes.stamp(time.time())}}
         self._cluster.apply({**copy.deepcopy(self._crons[name]), **fired})
-        return self._submit(spec["workflowTemplateRef"]["name"], parameters, f"{name}-{int(time.time())}", None, labels)
+        template, called = spec["workflowTemplateRef"]["name"], f"{name}-{int(time.time())}"
+        self._fired.append(name)
+        try:
+            return self._submit(template, parameters, called, None, labels)
+        finally:
+            self._fired.remove(name)
+
+    def tick(self, name: str) -> Workflow | None:
+        """Fire a CronWorkflow as the clock does: not where one of it still runs and it forbids a second, as ours do."""
+        policy = self._crons[name]["spec"].get("concurrencyPolicy")
+        if policy != "Forbid":
+            raise errors.UnknownName("concurrencyPolicy that is played", str(policy), f"CronWorkflow {name}")
+        return None if name in self._fired else self.submit_cron(name)
 
     def retry(self, workflow: Workflow) -> Workflow:
         """Run again what failed, like `argo retry`: same name and uid, the template as stored, successes are kept."""

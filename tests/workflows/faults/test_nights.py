@@ -1,5 +1,6 @@
 """What goes wrong by night: after each, nothing is lost, the state is listed truly, the next night needs no hand."""
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -110,6 +111,26 @@ def test_a_workflow_that_was_deleted_in_the_middle_is_a_failed_run(by_night: Sta
 
     assert is_good(by_night, good)
     assert set(states(by_night)) == {"before", good.name}
+
+
+def test_a_backup_that_still_runs_at_the_next_tick_is_let_run(by_night: Stage) -> None:
+    begun = threading.Event()
+    by_night.engine.on_start = lambda _name, _process: begun.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(night, by_night)
+        assert begun.wait(60)
+        missed = by_night.engine.tick(schedule.NAME)
+        good = running.result()
+
+    assert missed is None
+    assert is_good(by_night, good)
+
+    time.sleep(1)
+    following = by_night.engine.tick(schedule.NAME)
+
+    assert following
+    assert is_good(by_night, following)
 
 
 def test_two_at_once_are_two_backups_and_neither_takes_the_other_away(by_night: Stage) -> None:

@@ -32,7 +32,8 @@ Object = dict[str, Any]
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _BY_RIGHTS = re.compile(r'User "[^"]*" cannot ')  # in the refusal of the authorizer, which knows no more than names
 _EXEC_SLICE_S = 0.5
-_PRECONDITION = "Precondition failed: UID"  # of the API server, where another object has the name
+# of the API server, where another object has the name: seen in the record before, or only in its storage
+_PRECONDITION = re.compile(r"the UID in the precondition|Precondition failed: UID")
 _REFUSED_HANDSHAKE = re.compile(r"Handshake status 403\b")  # kubernetes.stream keeps the status in its sentence only
 _QUANTITY = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
 
@@ -141,7 +142,7 @@ class Cluster:
         preconditions = {key: value for key, value in wanted.items() if value}
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
         status, answer = self._request("DELETE", kind, name, body=options)
-        if status == 404 or (status == 409 and _PRECONDITION in str(answer.get("message", ""))):
+        if status == 404 or (status == 409 and _PRECONDITION.search(str(answer.get("message", "")))):
             return False
         self._judge("delete", kind, name, status, answer)
         return True

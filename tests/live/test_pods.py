@@ -41,7 +41,11 @@ print(json.dumps({
 
 def test_a_phase_is_locked_in_and_can_only_read_its_source(live: Stage) -> None:
     live.installation.install()
-    (template, _) = (manifest for manifest in render(live.settings) if manifest["kind"] == "WorkflowTemplate")
+    (template,) = (
+        manifest
+        for manifest in render(live.settings)
+        if (manifest["kind"], manifest["metadata"]["name"]) == ("WorkflowTemplate", "threescale-backup")
+    )
     (phase,) = (t for t in template["spec"]["templates"] if t["name"] == "file-storage")
     phase["container"] |= {"command": ["python", "-c", PROBE]}
     live.engine.apply(template)

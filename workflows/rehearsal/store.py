@@ -123,7 +123,7 @@ class Store:
             obj = self._need(kind, namespace, name)
             for field, said, asked in (("uid", "UID", uid), ("resourceVersion", "ResourceVersion", version)):
                 if asked and asked != (have := obj["metadata"][field]):
-                    why = f"Precondition failed: {said} in precondition: {asked}, {said} in object meta: {have}"
+                    why = f"the {said} in the precondition ({asked}) does not match the {said} in record ({have})"
                     raise refusals.conflict(kind, name, why)
             obj = copied(obj)
             if "deletionTimestamp" in obj["metadata"]:

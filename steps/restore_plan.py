@@ -31,7 +31,7 @@ from steps.cluster import Cluster, Object
 from steps.installation import CLAIM, CONFIGMAP, SECRET, Kind
 from steps.objects import KEEP, REFUSE, REPLACE, Standing, State, named
 from steps.plan import FILES, SAVED_FIRST, Does, Plan
-from steps.result import CREATED, KEPT, UNTOUCHED, Line
+from steps.result import CREATED, KEPT, UNTOUCHED, Done, Line
 from steps.secrets import EXPECTED, Databases
 from steps.system_storage import AS_IT_WAS, Asked
 
@@ -219,7 +219,7 @@ def _add_existing(plan: Plan, cluster: Cluster, backup: Backup, there: _There, w
     if state == marks.IN_USE and not replaces:
         plan.add(Does.KEEP, _STORAGE, "a 3scale has written to it since a restore of this backup filled it")
         plan.add(Does.KEEP, FILES, "not looked at")
-        return _Storage(existing=claim, goes=goes, kept=[_kept("its files: restored before, not looked at")])
+        return _Storage(existing=claim, goes=goes, kept=_became(KEPT, "its files: restored before, not looked at"))
     is_saved = replaces and not goes and set_aside.is_to_save(cluster, claim, backup)
     waits = system_storage.is_set_aside(claim, backup)
     if replaces and (is_saved or waits):
@@ -233,7 +233,7 @@ def _add_existing(plan: Plan, cluster: Cluster, backup: Backup, there: _There, w
         plan.add(Does.SAME, _STORAGE, "must be empty, which is seen once it is mounted")
     _add_tree(plan, backup, done=state == marks.COMPLETE)
     kept = "its files: restored before" if state == marks.COMPLETE else ""
-    return _Storage(existing=claim, is_saved=is_saved, goes=goes, kept=[] if is_replaced else [_kept(kept)])
+    return _Storage(existing=claim, is_saved=is_saved, goes=goes, kept=[] if is_replaced else _became(KEPT, kept))
 
 
 def _add_going(plan: Plan, cluster: Cluster, backup: Backup, there: _There) -> list[Standing]:
@@ -256,15 +256,16 @@ def _add_tree(plan: Plan, backup: Backup, *, done: bool = False) -> None:
     plan.add(Does.CREATE, FILES, told, done=done)
 
 
-def _kept(how: str) -> Line:
-    return Line(kind=CLAIM.name, name=installation.SYSTEM_STORAGE, done=KEPT, how=how)
+def _became(done: Done, how: str = "") -> list[Line]:
+    """The line of a claim that is there, for the evidence."""
+    return [Line(kind=CLAIM.name, name=installation.SYSTEM_STORAGE, done=done, how=how)]
 
 
 def _untouched(cluster: Cluster, backup: Backup) -> list[Line]:
     """The line of a claim that an installation uses already."""
     if backup.external or cluster.get(CLAIM, installation.SYSTEM_STORAGE) is None:
         return []
-    return [Line(kind=CLAIM.name, name=installation.SYSTEM_STORAGE, done=UNTOUCHED)]
+    return _became(UNTOUCHED)
 
 
 def _add_databases(plan: Plan, cluster: Cluster, alive: set[str], *, last_try: bool) -> None:

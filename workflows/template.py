@@ -41,6 +41,7 @@ def workflow_template(  # noqa: PLR0913  what may differ between two, nothing el
     `tell_success`: a notification is sent not only of failures. `at_the_end` makes the templates of one more task of
     the exit handler, and says what Task is to be given.
     """
+    is_planned = PLAN in {item.name for item in arguments}
     with WorkflowTemplate(
         name=name,
         namespace=settings.namespace,
@@ -59,10 +60,10 @@ def workflow_template(  # noqa: PLR0913  what may differ between two, nothing el
         # those who want to read its log; its last sentence stays in the workflow.
         pod_gc=PodGC(strategy="OnPodCompletion", delete_delay_duration="10m"),
         ttl_strategy=TTLStrategy(seconds_after_success=7 * _DAY_S, seconds_after_failure=30 * _DAY_S),
-        metrics=metrics.of_runs(entrypoint, _acts(planned=PLAN in {item.name for item in arguments})),
+        metrics=metrics.of_runs(entrypoint, _acts(planned=is_planned)),
     ) as template:
         yield template
-        given = {"claim": claim, PLAN: PLAN if PLAN in {item.name for item in arguments} else ""}
+        given = {"claim": claim, PLAN: PLAN if is_planned else ""}
         told = {name: template.get_parameter(argument) for name, argument in given.items() if argument}
         more = at_the_end() if at_the_end else {}
         _exit_handler(settings, entrypoint, told, advice, tell_success=tell_success, more=more)

@@ -173,6 +173,16 @@ def test_after_many_files_were_removed_the_next_run_waits_until_ext4_uses_their_
     assert said[0] == f"waiting {rested[0]:.0f} s: ext4 is slow to make files where many were removed"
 
 
+def test_a_set_waits_as_long_for_what_was_removed_of_the_set_before_it(tmp_path, monkeypatch):
+    rested = []
+    monkeypatch.setattr(time, "sleep", rested.append)
+    monkeypatch.setattr(rounds, "_MANY", 5)
+
+    list(rounds.run(plan(sets=(TINY, Set("small", 0.0001)), actions=("backup",), words=("cp",)), tmp_path, str))
+
+    assert [round(seconds) for seconds in rested] == [360]
+
+
 @pytest.mark.thorough
 def test_rounds_are_taken_in_turn_each_in_an_order_of_its_own(tmp_path):
     found = measured(tmp_path, rounds=2, actions=("backup",), words=("cp", "tar"))

@@ -53,8 +53,9 @@ def run(plan: Plan, folder: Path, say: Callable[[str], object]) -> Iterator[Roun
     volume.mkdir(parents=True, exist_ok=True)
     _clear(volume)
     room.check({wanted for _, wanted in plan.places()}, volume)
-    _rest(volume, say)
     for medium, wanted in plan.places():
+        if medium.is_local:
+            _rest(volume, say)
         say(f"{wanted.folder}: made, or there")
         made = sets.make(wanted, volume)
         trees = _Trees(volume, volume / wanted.folder, made)
@@ -64,12 +65,11 @@ def run(plan: Plan, folder: Path, say: Callable[[str], object]) -> Iterator[Roun
             for number in range(plan.often(Set(wanted.name), medium)):
                 for bench in benches[:: -1 if number % 2 else 1]:  # what comes later in a round finds more kept copies
                     yield from bench.run(plan, number, say)
-        trees.leave()
-    _clear(volume)
+        _clear(volume)  # the next set finds the disk as this one did
 
 
 def _rest(volume: Path, say: Callable[[str], object]) -> None:
-    """Wait until ext4 has forgotten what a run before this one has removed."""
+    """Wait until ext4 has forgotten what was removed: of the set before, or of a run before this one."""
     removed = volume / _REMOVED
     if removed.exists() and (left := removed.stat().st_mtime + _REST_S - time.time()) > 0:
         say(f"waiting {left:.0f} s: ext4 is slow to make files where many were removed")
@@ -104,13 +104,8 @@ class _Trees:
             raise NoBackup(self.source)
         return folder
 
-    def leave(self) -> None:
-        """Put away the backup too."""
-        if (self.volume / _BACKUP).exists():
-            self.put_away(self.volume / _BACKUP)
-
     def put_away(self, target: Path) -> None:
-        """Keep what a program has made to the end, if it fits: ext4 is slow where many files were just removed."""
+        """Keep what a program has made as long as its set is measured, if it fits: see `_rest`."""
         used, free = self.volume / USED, os.statvfs(self.volume)
         used.mkdir(exist_ok=True)
         if free.f_bavail * free.f_frsize > _SPARE * (

@@ -8,7 +8,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from workflows.__main__ import main, plan_backup
+from workflows.__main__ import main
+from workflows.commands.plan import plan_backup
 from workflows.parameters import BackupParameters, PruneParameters, declare
 from workflows.rehearsal import threescale_objects
 

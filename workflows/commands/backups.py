@@ -1,0 +1,148 @@
+"""What there is: the backups of a namespace, one on a volume, the record of a run."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from workflows.commands.options import FOLDER, cluster_options, connect, refuse
+
+_OF_A_LIST = ("table", "json", "yaml", "name")
+
+
+@click.command()
+@click.argument("folder", type=FOLDER, metavar="DIR")
+@click.option("--for-operator", is_flag=True, help="Say too whether the operator's APIManagerRestore could take it.")
+def verify(folder: Path, *, for_operator: bool) -> None:
+    """Check a backup on a mounted or copied volume, every byte of it."""
+    from steps import backup, errors, operators_restore
+
+    try:
+        opened = backup.open_at(folder)
+        findings = list(opened.findings(digests=True))
+        objections = list(operators_restore.objections(opened)) if for_operator else []
+        left = [repr(path) for path in operators_restore.left_behind(opened)] if for_operator else []
+    except errors.PhaseError as error:
+        refuse(f"{folder}: {error}")
+    for finding in findings:
+        click.echo(finding)
+    if opened.manifest is None:
+        maker = "made by the operator: no digests to check, only that all is there and can be read"
+    else:
+        maker = (
+            f"backup {opened.name} of 3scale {opened.manifest.source.threescale_version or '(version not recorded)'}"
+        )
+    here = f"{opened.counts.entries} entries, {opened.size_bytes} bytes"
+    files = f"file-storage: {opened.external}" if opened.external else here
+    click.echo(f"{'NOT whole' if findings else 'whole'}: {maker}, {files}")
+    for objection in objections:
+        click.echo(f"the operator's APIManagerRestore can't take it: {objection}")
+    if for_operator and not objections and not findings:
+        click.echo(
+            f"the operator's APIManagerRestore can take it{', but leaves behind ' if left else ''}{', '.join(left)}"
+        )
+    sys.exit(1 if findings or objections else 0)
+
+
+@click.command("list")
+@cluster_options
+@click.option(
+    "-o", "--output", type=click.Choice(["table", "json", "yaml", "name"]), default="table", show_default=True
+)
+def list_backups(namespace: str, kubeconfig: str | None, context: str, output: str) -> None:
+    """List the backups of a namespace, the newest first, each in the state that can be proved."""
+    from steps import catalogue, errors
+    from workflows import listing
+
+    try:
+        entries = catalogue.read(connect(namespace, kubeconfig, context))
+    except errors.PhaseError as error:
+        refuse(str(error))
+    click.echo(listing.of_all([entry.as_json() for entry in entries], output, namespace), nl=False)
+
+
+@click.command()
+@cluster_options
+@click.option("--max-age", default="26h", show_default=True, metavar="DURATION", help="Of the newest complete backup.")
+@click.option("--schedule", default="threescale-backup-schedule", show_default=True, help="CronWorkflow to look at.")
+def check(namespace: str, kubeconfig: str | None, context: str, max_age: str, schedule: str) -> None:
+    """See whether the newest backup is as young as it should be; exit code 1 where it is not."""
+    from datetime import UTC, datetime
+
+    from steps import errors, retention, watchdog
+
+    try:
+        limit = retention.Duration.read(max_age, "--max-age")
+        seen = watchdog.look(connect(namespace, kubeconfig, context), schedule, datetime.now(UTC))
+        newest = seen.check(limit, max_age)
+    except errors.PhaseError as error:
+        refuse(str(error))
+    click.echo(seen.well(newest))
+
+
+@click.command()
+@click.argument("name", metavar="NAME")
+@cluster_options
+@click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
+def describe(name: str, namespace: str, kubeconfig: str | None, context: str, output: str) -> None:
+    """Tell all about one backup, with its result record where it lies in the namespace."""
+    from steps import catalogue, errors, evidence
+    from workflows import listing
+
+    try:
+        cluster = connect(namespace, kubeconfig, context)
+        entry = catalogue.find(catalogue.read(cluster), name, namespace)
+        record = evidence.find(cluster, "backup", entry.workflow_uid)
+    except errors.PhaseError as error:
+        refuse(str(error))
+    click.echo(listing.of_one(entry.as_json(), record.model_dump(mode="json") if record else None, output), nl=False)
+
+
+@click.command()
+@click.argument("name", metavar="NAME")
+@cluster_options
+def pin(name: str, namespace: str, kubeconfig: str | None, context: str) -> None:
+    """Keep a backup from retention."""
+    _pin(name, namespace, kubeconfig, context, pinned=True)
+
+
+@click.command()
+@click.argument("name", metavar="NAME")
+@cluster_options
+def unpin(name: str, namespace: str, kubeconfig: str | None, context: str) -> None:
+    """Leave a backup to retention again."""
+    _pin(name, namespace, kubeconfig, context, pinned=False)
+
+
+def _pin(name: str, namespace: str, kubeconfig: str | None, context: str, *, pinned: bool) -> None:
+    from steps import catalogue, errors
+
+    try:
+        entry = catalogue.pin(connect(namespace, kubeconfig, context), name, pinned=pinned)
+    except errors.PhaseError as error:
+        refuse(str(error))
+    click.echo(f"{entry.name}: {'pinned, retention leaves it' if entry.pinned else 'left to retention'}")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="The page; else it is printed.")
+def report(file: Path, output: Path | None) -> None:
+    """Make an HTML page of the result record of a backup or a restore, `-` for stdin."""
+    from steps import errors, result
+    from workflows import page
+
+    try:
+        record = result.parse(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
+    except OSError as error:
+        refuse(f"can't read {file}: {error.strerror}")
+    except errors.NoResult as error:
+        refuse(f"{file}: {error}")
+    text = page.render(record.model_dump())
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        refuse(f"can't write to {output}: {error.strerror}")

@@ -1,0 +1,119 @@
+"""What several commands ask for and do alike: where the cluster is, what retention keeps, how one refuses."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from steps.cluster import Cluster
+    from steps.retention import Rules
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+_TIMEOUT_S = 30.0
+_COUNT = click.IntRange(0)
+
+_CLUSTER = (
+    click.option(
+        "-n", "--namespace", required=True, metavar="NS", help="Namespace of the 3scale installation, or for it."
+    ),
+    click.option("--kubeconfig", metavar="FILE", help="Else KUBECONFIG, or ~/.kube/config."),
+    click.option("--context", default="", metavar="NAME", help="Of the kubeconfig; else its current one."),
+)
+_RULES = (
+    click.option("--keep-last", type=_COUNT, default=0, metavar="N", help="Of retention: keep the newest N."),
+    click.option("--keep-hourly", type=_COUNT, default=0, metavar="N", help="The newest of each of the last N hours."),
+    click.option("--keep-daily", type=_COUNT, default=0, metavar="N", help="Of each of the last N days that have one."),
+    click.option("--keep-weekly", type=_COUNT, default=0, metavar="N", help="Weeks, from Monday."),
+    click.option("--keep-monthly", type=_COUNT, default=0, metavar="N", help="Months."),
+    click.option("--keep-yearly", type=_COUNT, default=0, metavar="N", help="Years."),
+    click.option("--keep-within", default="", metavar="DURATION", help="All so far back from the newest: 1y6m, 30d."),
+    click.option(
+        "--minimum-redundancy", type=_COUNT, default=3, show_default=True, help="Complete ones to keep in any case."
+    ),
+    click.option(
+        "--max-shrink", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Shrunk by more, all is kept."
+    ),
+    click.option("--manual", is_flag=True, help="Those too that a person asked for."),
+    click.option("--operators", is_flag=True, help="Those too of APIManagerBackups."),
+    click.option(
+        "--failed-after", default="3d", show_default=True, metavar="DURATION", help="When claims of failed runs go."
+    ),
+)
+_DURATIONS = ("keep_within", "failed_after")
+
+
+def cluster_options(function: Command) -> Command:
+    """Where the installation is: what `connect` is given."""
+    return _with(_CLUSTER, function)
+
+
+def rules_options(function: Command) -> Command:
+    """What retention keeps: what `read_rules` is given."""
+    return _with(_RULES, function)
+
+
+def _with(options: Sequence[Callable[[Command], Command]], function: Command) -> Command:
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def refuse(sentence: str) -> NoReturn:
+    """End with one sentence."""
+    click.echo(f"Error: {sentence}", err=True)
+    sys.exit(1)
+
+
+def connect(namespace: str, kubeconfig: str | None, context: str) -> "Cluster":
+    """Connect by what was named, else where kubectl looks too, else with a pod's own account."""
+    from steps.cluster import Cluster
+
+    usual = Path.home() / ".kube/config"
+    path = kubeconfig or os.environ.get("KUBECONFIG") or (str(usual) if usual.exists() else "")
+    return Cluster.connect(namespace, _TIMEOUT_S, path, context)
+
+
+def read_rules(told: dict[str, Any], timezone: str) -> "Rules":
+    """Read the rules of `rules_options`.
+
+    Raises:
+        errors.BadDuration, errors.BadTimezone
+
+    """
+    from steps import retention
+
+    durations = {
+        name: retention.Duration.read(told[name], f"--{name.replace('_', '-')}") for name in _DURATIONS if told[name]
+    }
+    return retention.Rules(
+        last=told["keep_last"],
+        periods={name: told[f"keep_{name}"] for name in retention.PERIODS},
+        within=durations.get("keep_within"),
+        minimum_redundancy=told["minimum_redundancy"],
+        max_shrink=told["max_shrink"],
+        manual=told["manual"],
+        operators=told["operators"],
+        timezone=retention.zone(timezone),
+        failed_after=durations.get("failed_after"),
+    )
+
+
+def check_rules(told: dict[str, Any], timezone: str) -> None:
+    """Refuse what a phase would refuse night after night."""
+    from steps import errors
+
+    try:
+        read_rules(told, timezone)
+    except errors.PhaseError as error:
+        refuse(str(error))
+
+
+def as_argument(value: object) -> str:
+    """Write the value of an option as an argument of a workflow."""
+    return str(value) if not isinstance(value, bool) else "yes" if value else "no"

@@ -1,0 +1,134 @@
+"""Plans: what is going to be done, and nothing is changed."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workflows.commands.options import FOLDER, cluster_options, connect, read_rules, refuse, rules_options
+
+if TYPE_CHECKING:
+    from steps.plan import Plan
+
+
+@click.group()
+def plan() -> None:
+    """Say what is going to be done, and change nothing."""
+
+
+_output_option = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+
+@plan.command("backup")
+@cluster_options
+@click.option("--name", default="", help="Name of the backup and of its claim. Empty: the workflow's.")
+@click.option("--storage-request", default="10Gi", show_default=True, help="Size of the claim.")
+@click.option("--storage-class", default="", help="Its class. Empty: the cluster's default.")
+@click.option("--volume-name", default="", metavar="PV", help="An existing, empty PersistentVolume to use.")
+@click.option("--file-storage", type=click.Choice(["", "external"]), default="", help="external: in S3, not saved.")
+@_output_option
+def plan_backup(  # noqa: PLR0913  one argument an option
+    namespace: str,
+    kubeconfig: str | None,
+    context: str,
+    name: str,
+    storage_request: str,
+    storage_class: str,
+    volume_name: str,
+    file_storage: str,
+    output: str,
+) -> None:
+    """Plan the backup of an installation, with your rights."""
+    from steps import backup_plan, errors
+    from steps.claims import NOBODY, Wanted
+
+    wanted = Wanted(name, storage_request, storage_class, volume_name, bool(file_storage))
+    try:
+        cluster = connect(namespace, kubeconfig, context)
+        planned = backup_plan.of(cluster, wanted, NOBODY).plan
+    except errors.PhaseError as error:
+        refuse(str(error))
+    _say(planned, output)
+
+
+@plan.command("restore")
+@click.argument("folder", type=FOLDER, metavar="DIR")
+@cluster_options
+@click.option("--storage-class", default="", help="Of the new system-storage. Empty: as it was.")
+@click.option("--access-mode", default="", help="Its access mode. Empty: as it was.")
+@click.option("--storage-request", default="", help="Its size. Empty: as it was, or as the data need.")
+@click.option("--threescale-version", default="", metavar="MAJOR.MINOR", help="Where the operator's can't be read.")
+@click.option("--wildcard-domain", default="", help="Another than the backup's.")
+@click.option("--database-secrets", type=click.Choice(["expect", "restore"]), default="expect", show_default=True)
+@click.option("--database-overrides", default="", metavar="SECRET", help="Its keys replace the backup's.")
+@click.option("--on-conflict", type=click.Choice(["refuse", "keep", "replace"]), default="refuse", show_default=True)
+@click.option("--file-storage-conflict", type=click.Choice(["refuse", "replace"]), default="refuse", show_default=True)
+@click.option("--ready", type=click.Choice(["as-before", "available", "deployments"]), default="as-before")
+@click.option("--wait-minutes", type=click.FloatRange(0, 120), default=60, show_default=True)
+@_output_option
+def plan_restore(  # noqa: PLR0913  one argument an option
+    folder: Path,
+    namespace: str,
+    kubeconfig: str | None,
+    context: str,
+    storage_class: str,
+    access_mode: str,
+    storage_request: str,
+    threescale_version: str,
+    wildcard_domain: str,
+    database_secrets: str,
+    database_overrides: str,
+    on_conflict: str,
+    file_storage_conflict: str,
+    ready: str,
+    wait_minutes: float,
+    output: str,
+) -> None:
+    """Plan the restore of a backup on a mounted or copied volume; its digest is that of `-p plan-digest=`."""
+    from steps import backup, errors, restore_plan
+    from steps.restore_plan import Wishes
+    from steps.secrets import Databases
+    from steps.system_storage import Asked
+
+    try:
+        wishes = Wishes(
+            Asked(storage_class, access_mode, storage_request),
+            threescale_version,
+            Databases.asked(database_secrets, database_overrides),
+            ready,
+            wait_minutes,
+            on_conflict,
+            file_storage_conflict,
+        )
+        opened = backup.open_at(folder, folder.resolve().name).under(wildcard_domain)
+        cluster = connect(namespace, kubeconfig, context)
+        planned = restore_plan.of(cluster, opened, wishes, last_try=True).plan
+    except errors.PhaseError as error:
+        refuse(f"{folder}: {error}")
+    _say(planned, output)
+
+
+@plan.command("prune")
+@cluster_options
+@rules_options
+@click.option("--timezone", default="UTC", show_default=True, help="Whose hours and days.")
+def plan_prune(namespace: str, kubeconfig: str | None, context: str, timezone: str, **told: Any) -> None:
+    """Say which backups retention would keep and which it would delete, and why; nothing is deleted."""
+    from steps import deletion, errors
+
+    try:
+        rules = read_rules(told, timezone)
+        cluster = connect(namespace, kubeconfig, context)
+        decision = deletion.judge(cluster, rules)
+        lines = [*decision.text(), *deletion.reclaimed(cluster, decision)]
+    except errors.PhaseError as error:
+        refuse(str(error))
+    click.echo("\n".join(lines))
+
+
+def _say(planned: "Plan", output: str) -> None:
+    """Show a plan; one that would be refused is."""
+    click.echo(json.dumps(planned.as_json(), indent=2) if output == "json" else "\n".join(planned.text()))
+    for objection in planned.objections[:1]:
+        refuse(str(objection))

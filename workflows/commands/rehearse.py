@@ -1,0 +1,55 @@
+"""The rehearsal, for a person who wants to see it."""
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from workflows.commands.options import FOLDER, refuse
+
+if TYPE_CHECKING:
+    from workflows.rehearsal.comparison import Row
+
+
+@click.command()
+@click.option("--keep", type=FOLDER, metavar="DIR", help="Leave the volumes in this new or empty folder.")
+def rehearse(keep: Path | None) -> None:
+    """Back up a sample installation, lose it, restore it and compare: here, without a cluster."""
+    from workflows.rehearsal import rehearse as rehearsal
+
+    if keep is not None and not rehearsal.empty(keep):
+        refuse(f"{keep} is not empty: name a new folder, what is there stays as it is")
+    try:
+        if keep is not None:
+            keep.mkdir(parents=True, exist_ok=True)
+        folder = keep or Path(tempfile.mkdtemp(prefix="threescale-rehearsal-"))
+    except OSError as error:
+        refuse(f"can't make a folder for the volumes: {error}")
+    try:
+        result = rehearsal.rehearse(folder, click.echo)
+    finally:
+        if keep is None:
+            rehearsal.remove(folder)
+    if result.rows:
+        _show(result.rows)
+    if keep is not None:
+        click.echo(f"the volumes are in {keep}")
+    click.echo("equal: what was restored is what was backed up" if result.equal else "NOT equal")
+    sys.exit(0 if result.equal else 1)
+
+
+def _show(rows: "Sequence[Row]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", "compared", "differ")
+    for row in rows:
+        table.add_row(row.what, str(row.count), str(len(row.differences)))
+    console = Console()
+    console.print(table)
+    for row in rows:
+        for difference in row.differences:
+            console.print(f"{row.what}: {difference}", markup=False, highlight=False)

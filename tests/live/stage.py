@@ -64,6 +64,11 @@ class Stage:
             }
         )
 
+    def goes(self, claim: str) -> bool:
+        """Whether a claim is gone or about to be: pods that had it keep it until they are removed, in ten minutes."""
+        found = self.get("persistentvolumeclaims", claim)
+        return found is None or "deletionTimestamp" in found["metadata"]
+
     def another_installation(self) -> tuple[Object, dict[str, Node]]:
         """Lose the installation and leave in its place what somebody made since: a Secret with other values, and files.
 

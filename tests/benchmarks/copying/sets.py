@@ -164,6 +164,6 @@ _FOLDERS: Final = 66_000
 _KINDS: Final = {
     "portal": _Kind(5_000, 84, 5, _portal),
     "small": _Kind(100_000, 391, 3, _small),
-    "big": _Kind(8, 4096, 3, _big),
+    "big": _Kind(8, 4096, 5, _big),
     "deep": _Kind(1_000_000, 95, 1, _deep),
 }

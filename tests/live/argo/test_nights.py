@@ -28,12 +28,6 @@ def left_over(stage: Stage, name: str) -> None:
     stage.claim(name, labels=labels, annotations={marks.STARTED: utc(now())})
 
 
-def goes(stage: Stage, name: str) -> bool:
-    """Whether a claim is gone or about to be: the pods that had it keep it until they are removed, in ten minutes."""
-    claim = stage.get(CLAIMS, name)
-    return claim is None or "deletionTimestamp" in claim["metadata"]
-
-
 @pytest.mark.lesson(18)
 @pytest.mark.lesson(19)
 def test_a_scheduled_backup_ends_with_retention_and_stays_green(live: Stage, argo: Argo) -> None:
@@ -49,8 +43,8 @@ def test_a_scheduled_backup_ends_with_retention_and_stays_green(live: Stage, arg
     assert second.phase == "Succeeded", second.failures()
     assert second.phase_of("prune") == "Succeeded"
     assert second.phase_of("delete") == "Succeeded"
-    until("the deletion of both claims", lambda: goes(live, first.name) and goes(live, "left-over"), NODE_S)
-    assert not goes(live, second.name)
+    until("the deletion of both claims", lambda: live.goes(first.name) and live.goes("left-over"), NODE_S)
+    assert not live.goes(second.name)
 
     verified = argo.wait(argo.submit("threescale-verify"))
     watched = argo.wait(argo.submit("threescale-watchdog"))
@@ -84,4 +78,4 @@ def test_a_drill_proves_a_backup_and_leaves_nothing(
     assert marks.annotation(claim, marks.PROVEN_BY) == drilled.name
     assert kubernetes.list("apimanagers", scratch) == []
     assert not kubernetes.get("secrets", scratch, "zync")
-    until("the deletion of the scratch claim", lambda: goes(stage, f"{drilled.name}-drill"), NODE_S)
+    until("the deletion of the scratch claim", lambda: stage.goes(f"{drilled.name}-drill"), NODE_S)

@@ -25,7 +25,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     add("--actions", type=_words(programs.ACTIONS), default=programs.ACTIONS, help=",".join(programs.ACTIONS))
     add("--programs", type=_words(programs.WORDS), default=programs.WORDS, help=f"of {','.join(programs.WORDS)}")
     add("--workers", type=_counts, default=(), help="of ours (1,4,8,16 for a backup, else 4,8)")
-    add("--rounds", type=_count, default=0, help="(portal and big 5, small 3, deep 1; 3 on a slow medium)")
+    add("--rounds", type=_count, default=0, help="(portal 9, big 5, small 3, deep 1; 3 on a slow medium)")
     add("--scale", type=_scale, default=1.0, help="of the sets, to try it (%(default)s)")
     add("--slow-files", type=_count, default=usual.slow_files, help="most files of a slow medium's set (%(default)s)")
     add("--slow-mib", type=_count, default=usual.slow_mib, help="and the most MiB (%(default)s)")

@@ -162,7 +162,7 @@ _PORTAL_MU: Final = 8.7  # half of the files are below 6 kB
 _PORTAL_SIGMA: Final = 1.5  # the mean is 18 kB
 _FOLDERS: Final = 66_000
 _KINDS: Final = {
-    "portal": _Kind(5_000, 84, 5, _portal),
+    "portal": _Kind(5_000, 84, 9, _portal),
     "small": _Kind(100_000, 391, 3, _small),
     "big": _Kind(8, 4096, 5, _big),
     "deep": _Kind(1_000_000, 95, 1, _deep),

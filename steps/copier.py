@@ -392,7 +392,9 @@ class _Back:
 
     def _bring(self, task: Bring) -> list[Any]:
         entries = [mtree.entry(line) for line in task.lines]
-        left, later, tally = [mtree.entry(line) for line in task.left], [], Tally()
+        left = [mtree.entry(line) for line in task.left]
+        later: list[Any] = []
+        brought: list[Entry] = []
         with closing(_Nest(self, self._there, self._target, left)) as nest:
             at, there = None, -1
             for (entry, folder, name), stream in tree.ahead(self._opened(entries, alone=task.alone)):
@@ -409,8 +411,8 @@ class _Back:
                     self._bring_link(entry, there)
                 elif not (self._again and self._is_there(entry, there)):
                     self._bring_file(entry, name, there, stream)
-                tally.count(entry)
-        return [tally.sums, *later, *left]
+                brought.append(entry)
+        return [Tally.of(brought).sums, *later, *left]
 
     def _opened(self, entries: Iterable[Entry], *, alone: bool) -> Iterator[tuple[tuple[Entry, str, str], Stream]]:
         """Open the backup's files one after the other; an entry that is none, or a task of its own, comes as it is."""

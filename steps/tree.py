@@ -120,11 +120,11 @@ class Tally:
     changing: Few = field(default_factory=Few)
 
     @classmethod
-    def of(cls, entries: Iterable[Entry]) -> "Tally":
+    def of(cls, entries: Sequence[Entry]) -> "Tally":
         """Count the entries of a listing."""
         tally = cls()
-        for entry in entries:
-            tally.count(entry)
+        tally.add(_summed([(entry.path, entry.kind, entry.size) for entry in entries]))
+        tally.shared = sum(entry.kind == FILE and entry.names > 1 for entry in entries)
         return tally
 
     @property
@@ -146,20 +146,9 @@ class Tally:
         self.size_bytes += size_bytes
         self.fingerprint ^= fingerprint
 
-    def note(self, path: str, kind: str, size_bytes: int) -> None:
-        """Count an entry by its kind; the size is a file's."""
-        self.fingerprint ^= hash((path, kind, size_bytes))
-        if kind == FILE:
-            self.files += 1
-            self.size_bytes += size_bytes
-        elif kind == FOLDER:
-            self.folders += 1
-        else:
-            self.links += 1
-
     def count(self, entry: Entry) -> None:
         """Count one entry of a listing."""
-        self.note(entry.path, entry.kind, entry.size)
+        self.add(_summed([(entry.path, entry.kind, entry.size)]))
         self.shared += entry.kind == FILE and entry.names > 1
 
     def lose(self, lost: Lost) -> None:
@@ -189,6 +178,22 @@ class Tally:
             else:
                 self.count(item)
                 yield item
+
+
+def _summed(found: Iterable[tuple[str, str, int]]) -> Sums:
+    """Add up entries by their path, kind and size: in one loop, because it is done for each."""
+    files = folders = links = size_bytes = fingerprint = 0
+    for each in found:
+        _, kind, size = each
+        fingerprint ^= hash(each)
+        if kind == FILE:
+            files += 1
+            size_bytes += size
+        elif kind == FOLDER:
+            folders += 1
+        else:
+            links += 1
+    return files, folders, links, size_bytes, fingerprint
 
 
 def told(items: Iterable[Any]) -> Iterator[Any]:
@@ -609,10 +614,11 @@ class _Count:
 
     @staticmethod
     def _count(here: int, folder: str, leaves: Sequence[Leaf]) -> list[Any]:
-        tally = Tally()
+        found: list[tuple[str, str, int]] = []
         items: list[Any] = []
+        above = join(folder, "")
         for name, kind in leaves:
-            path, size_bytes = join(folder, name), 0
+            path, size_bytes = above + name, 0
             if kind == FILE:
                 try:
                     size_bytes = os.stat(name, dir_fd=here, follow_symlinks=False).st_size
@@ -624,8 +630,8 @@ class _Count:
             elif not kind:
                 items.append(Lost(path, Why.SPECIAL))
                 continue
-            tally.note(path, kind, size_bytes)
-        return [tally.sums, *items]
+            found.append((path, kind, size_bytes))
+        return [_summed(found), *items]
 
 
 def lost(path: str, error: OSError) -> Lost:

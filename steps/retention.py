@@ -13,7 +13,7 @@ can be lost, so one that has a volume goes only once that was read and holds no 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -37,10 +37,11 @@ PERIODS: Periods = {
 
 @dataclass(frozen=True)
 class Duration:
-    """As restic writes it: years, months, weeks, days and hours, such as 1y6m or 30d."""
+    """As restic writes it: years, months, weeks, days and hours, such as 1y6m or 30d. An hour is one of any clock."""
 
     months: int
-    rest: timedelta
+    days: timedelta
+    hours: timedelta = timedelta()
 
     @classmethod
     def read(cls, text: str, argument: str) -> "Duration":
@@ -55,20 +56,23 @@ class Duration:
             raise errors.BadDuration(text, argument)
         years, months, weeks, days, hours = (int(part or 0) for part in found.groups())
         try:
-            return cls(years * _MONTHS + months, timedelta(weeks=weeks, days=days, hours=hours))
+            return cls(years * _MONTHS + months, timedelta(weeks=weeks, days=days), timedelta(hours=hours))
         except OverflowError as error:
             raise errors.BadDuration(text, argument) from error
 
     def before(self, moment: datetime) -> datetime:
-        """The moment that lies so far back; the end of a shorter month stands for a day that it lacks."""
+        """The moment that lies so far back by the calendar, and then so many hours that passed before it.
+
+        The end of a shorter month stands for a day that it lacks.
+        """
         months = moment.year * _MONTHS + moment.month - 1 - self.months
         if months < _MONTHS:
             return datetime.min.replace(tzinfo=moment.tzinfo)
         year, month = divmod(months, _MONTHS)
         try:
-            return (
-                moment.replace(year=year, month=month + 1, day=min(moment.day, _days_of(year, month + 1))) - self.rest
-            )
+            day = date(year, month + 1, min(moment.day, _days_of(year, month + 1))) - self.days
+            at_that_time = datetime.combine(day, moment.timetz())
+            return (at_that_time.astimezone(UTC) - self.hours).astimezone(moment.tzinfo)
         except OverflowError:
             return datetime.min.replace(tzinfo=moment.tzinfo)
 

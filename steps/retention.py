@@ -60,6 +60,11 @@ class Duration:
         except OverflowError as error:
             raise errors.BadDuration(text, argument) from error
 
+    @property
+    def rest(self) -> timedelta:
+        """What it is beside its months, a day taken for 24 hours."""
+        return self.days + self.hours
+
     def before(self, moment: datetime) -> datetime:
         """The moment that lies so far back by the calendar, and then so many hours that passed before it.
 

@@ -172,11 +172,23 @@ def decide(entries: Iterable[Entry], rules: Rules, now: datetime, failed_run: st
             reasons[entry.uid].append(f"one of at least {rules.minimum_redundancy}")
             kept.append(entry)
     verdicts = [_verdict(entry, reasons[entry.uid], over=entry.uid in over) for entry in ordered]
-    return Decision(verdicts, _frozen(ordered, good, rules, failed_run))
+    return Decision(verdicts, _frozen(ordered, rules, now, failed_run))
 
 
 def _age(entry: Entry) -> tuple[datetime, datetime, str]:
-    return entry.started, entry.created, entry.name
+    return entry.began, entry.created, entry.name
+
+
+def _by_each_clock(entries: Sequence[Entry], now: datetime) -> Iterator[list[Entry]]:
+    """The newest first: as they began, by the API server's clock, by those of the pods."""
+    yield list(entries)
+    yield sorted(entries, key=lambda entry: _past(entry, entry.created, now), reverse=True)
+    yield sorted(entries, key=lambda entry: _past(entry, entry.started, now), reverse=True)
+
+
+def _past(entry: Entry, moment: datetime, now: datetime) -> datetime:
+    """One of its moments, unless that is yet to come: then a clock was ahead."""
+    return moment if moment <= now else entry.began
 
 
 def _counts(entry: Entry) -> bool:
@@ -192,10 +204,11 @@ def _verdict(entry: Entry, reasons: Sequence[str], *, over: bool) -> Verdict:
 
 
 def _is_over(entry: Entry, rules: Rules, now: datetime) -> bool:
-    """Whether it is the claim of a run that failed, and that long enough ago by both clocks."""
+    """Whether it is the claim of a run that failed, long enough ago by each clock that was not ahead."""
     if entry.state is not State.FAILED or entry.maker != OURS or rules.failed_after is None:
         return False
-    return max(entry.started, entry.created) < rules.failed_after.before(now)
+    newest = max(_past(entry, moment, now) for moment in (entry.started, entry.created))
+    return newest < rules.failed_after.before(now)
 
 
 def _standing(entry: Entry, rules: Rules, *, over: bool) -> Iterator[str]:
@@ -224,38 +237,45 @@ def _by_rules(good: Sequence[Entry], rules: Rules, now: datetime) -> Iterator[tu
     for name, period in PERIODS.items():
         newest_of: dict[object, Entry] = {}
         for entry in good:
-            newest_of.setdefault(period(entry.started.astimezone(rules.timezone)), entry)
+            newest_of.setdefault(period(entry.began.astimezone(rules.timezone)), entry)
         count = rules.periods.get(name, 0)
         yield from ((entry, name) for entry in list(newest_of.values())[:count])
         if good and len(newest_of) < count and good[-1] not in newest_of.values():
             yield good[-1], f"oldest {name}"
     if rules.within and good:
-        newest = min(good[0].started, now).astimezone(rules.timezone)  # a clock may have been ahead
+        newest = min(good[0].began, now).astimezone(rules.timezone)  # both clocks may have been ahead
         since = rules.within.before(newest)
-        yield from ((entry, "within") for entry in good if entry.started >= since)
+        yield from ((entry, "within") for entry in good if entry.began >= since)
 
 
 def _protected(good: Sequence[Entry]) -> Iterator[tuple[Entry, str]]:
-    """The newest, by both clocks: one of them may have been put back."""
+    """The newest, by each clock: one of them may have been put forward, or back."""
     if not good:
         return
     yield good[0], "the newest"
     yield max(good, key=lambda entry: entry.created), "the newest to the API server"
+    if (newest := max(good, key=lambda entry: entry.started)) is not good[0]:
+        yield newest, "the newest to the clock of its pod"
     yield from ((entry, "the newest verified") for entry in [each for each in good if each.verified][:1])
     yield from ((entry, "the newest proven") for entry in [each for each in good if each.proven][:1])
 
 
-def _frozen(ordered: Sequence[Entry], good: Sequence[Entry], rules: Rules, failed_run: str) -> str:
-    ended = [entry for entry in ordered if entry.state in {State.COMPLETE, State.FAILED}]
+def _frozen(ordered: Sequence[Entry], rules: Rules, now: datetime, failed_run: str) -> str:
     if not rules.any:
         return "no rule says what to keep"
     if failed_run:
         return f"the newest run failed: workflow {failed_run}"
-    if ended and any(entry.state is State.FAILED for entry in (ended[0], max(ended, key=lambda entry: entry.created))):
-        return f"the newest run failed: {next(each.name for each in ended if each.state is State.FAILED)}"
-    if ended and ended[0].damaged:
-        return f"the newest backup is damaged: {ended[0].name}"
-    return _shrunk(good, rules.max_shrink)
+    return next(filter(None, (_held_up(every, rules) for every in _by_each_clock(ordered, now))), "")
+
+
+def _held_up(ordered: Sequence[Entry], rules: Rules) -> str:
+    """Say what speaks against the newest of them."""
+    newest = next((entry for entry in ordered if entry.state in {State.COMPLETE, State.FAILED}), None)
+    if newest and newest.state is State.FAILED:
+        return f"the newest run failed: {newest.name}"
+    if newest and newest.damaged:
+        return f"the newest backup is damaged: {newest.name}"
+    return _shrunk([entry for entry in ordered if _counts(entry)], rules.max_shrink)
 
 
 def _shrunk(good: Sequence[Entry], most: float) -> str:

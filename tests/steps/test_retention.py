@@ -183,6 +183,15 @@ class TestNever:
 
         assert kept(decide(every, self.RULES, NOW)) == ["night-0", "night-2"]
 
+    def test_the_newest_to_its_own_clock_where_the_api_server_s_went_back(self):
+        every = nights(4)
+        every[2] = replace(every[2], started=NOW + timedelta(hours=1))
+
+        decision = decide(every, self.RULES, NOW)
+
+        assert kept(decision) == ["night-0", "night-2"]
+        assert why(decision, "night-2") == "the newest to the clock of its pod"
+
     def test_so_many_that_fewer_than_the_minimum_stay(self):
         decision = decide(nights(9), Rules(last=1), NOW)
 
@@ -227,8 +236,8 @@ class TestNever:
 class TestNothingAtAll:
     RULES = Rules(last=1, minimum_redundancy=1)
 
-    def frozen(self, every, **more):
-        decision = decide(every, self.RULES, NOW, **more)
+    def frozen(self, every, now=NOW, **more):
+        decision = decide(every, self.RULES, now, **more)
         assert (decision.to_delete == []) == bool(decision.frozen)
         return decision.frozen
 
@@ -246,7 +255,7 @@ class TestNothingAtAll:
         every = nights(9)
         every[3] = replace(every[3], state=State.FAILED, created=NOW + timedelta(hours=1))
 
-        assert self.frozen(every) == "the newest run failed: night-3"
+        assert self.frozen(every, now=NOW + timedelta(hours=2)) == "the newest run failed: night-3"
 
     def test_when_it_failed_by_its_own_clock(self):
         every = nights(9)
@@ -277,6 +286,28 @@ class TestNothingAtAll:
         every[0] = replace(every[0], **change)
 
         assert self.frozen(every) == said
+
+    @pytest.mark.parametrize("days", [2, 4000])
+    @pytest.mark.parametrize("clock", ["started", "created"])
+    def test_when_it_shrank_behind_one_that_a_clock_has_put_ahead(self, clock, days):
+        every = nights(9)
+        every[0] = replace(every[0], files=1)
+        every[1] = replace(every[1], **{clock: NOW + timedelta(days=days)})
+
+        assert self.frozen(every) == "night-0 has 1 files, night-1 before it had 10"
+
+    def test_when_it_shrank_and_its_own_clock_was_put_back(self):
+        every = nights(9)
+        every[0] = replace(every[0], files=1, started=NOW - timedelta(days=5, hours=1))
+
+        assert self.frozen(every) == "night-0 has 1 files, night-1 before it had 10"
+
+    @pytest.mark.parametrize("clock", ["started", "created"])
+    def test_not_for_ever_when_one_failed_whose_clock_was_years_ahead(self, clock):
+        every = nights(9)
+        every[6] = replace(every[6], state=State.FAILED, **{clock: NOW + timedelta(days=4000)})
+
+        assert self.frozen(every) == ""
 
     @pytest.mark.parametrize("change", [{"files": 5, "size_bytes": 500}, {"files": 99, "size_bytes": 9999}])
     def test_not_when_it_shrank_by_less_or_grew(self, change):
@@ -328,6 +359,10 @@ class TestOfFailedRuns:
         why = "its run failed longer ago than failed-after and never had a volume"
 
         assert self.verdict(volume="", capacity="") == (False, False, why)
+
+    @pytest.mark.parametrize("clock", ["started", "created"])
+    def test_one_whose_clock_was_years_ahead_goes_by_the_other(self, clock):
+        assert self.verdict(**{clock: NOW + timedelta(days=4000)})[0] is False
 
     def test_whoever_asked_for_the_run(self):
         assert self.verdict(schedule="")[0] is False

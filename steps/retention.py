@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from steps import errors
@@ -25,6 +26,7 @@ _MONTHS = 12
 NO_RULE = "no rule keeps it"
 _OVER = "its run failed longer ago than failed-after"
 
+_Size = tuple[int, int]  # files, bytes
 Periods = Mapping[str, Callable[[datetime], object]]
 PERIODS: Periods = {
     "hourly": lambda moment: (*moment.date().timetuple()[:3], moment.hour, moment.utcoffset()),
@@ -164,7 +166,7 @@ def decide(entries: Iterable[Entry], rules: Rules, now: datetime, failed_run: st
     good = [entry for entry in ordered if _counts(entry)]
     over = {entry.uid for entry in ordered if _is_over(entry, rules, now)}
     reasons = {entry.uid: list(_standing(entry, rules, over=entry.uid in over)) for entry in ordered}
-    for entry, reason in (*_by_rules(good, rules, now), *_protected(good)):
+    for entry, reason in (*_by_rules(good, rules, now), *_protected(good), *_before_shrinks(good, rules.max_shrink)):
         reasons[entry.uid].append(reason)
     kept = [entry for entry in good if reasons[entry.uid]]
     for entry in good:  # the newest first
@@ -223,6 +225,8 @@ def _standing(entry: Entry, rules: Rules, *, over: bool) -> Iterator[str]:
         yield "damaged, yours to look at"
     if entry.pinned:
         yield "pinned"
+    if entry.verifying:
+        yield f"its verification is under way, at {entry.verifying.position} of {entry.verifying.total} bytes"
     if over:
         return
     if entry.maker == OPERATORS:
@@ -280,14 +284,61 @@ def _held_up(ordered: Sequence[Entry], rules: Rules) -> str:
 
 def _shrunk(good: Sequence[Entry], most: float) -> str:
     """Say if the newest backup is much smaller than the one before it."""
-    counted = [entry for entry in good if entry.files is not None and entry.size_bytes is not None]
+    counted = _counted(good)
     if len(good) > 1 and not good[0].external and counted and good[0] is not counted[0]:
         return f"nobody has counted what is in {good[0].name}"
     for newer, older in pairwise(counted[:2]):
-        for what, now, before in (("files", newer.files, older.files), ("bytes", newer.size_bytes, older.size_bytes)):
-            if before and (now or 0) < before * (1 - most):
-                return f"{newer.name} has {now} {what}, {older.name} before it had {before}"
+        if lost := _lost(_size(newer), _size(older), most):
+            return f"{newer.name} has {lost.now} {lost.what}, {older.name} before it had {lost.before}"
     return ""
+
+
+def _before_shrinks(good: Sequence[Entry], most: float) -> Iterator[tuple[Entry, str]]:
+    """The newest that a later one is much smaller than, and any that all later ones are; and what shows it.
+
+    So a file that comes and goes in an emptied tree doesn't stand for the one before it was emptied. What shows it is
+    kept too, so that a second run finds the same.
+    """
+    counted = _counted(good)
+    smallest = largest = _size(counted[0]) if counted else (0, 0)
+    found = False
+    for older in counted[1:]:
+        size = _size(older)
+        if _lost(largest, size, most) or (not found and _lost(smallest, size, most)):
+            found = True
+            yield from _shown(counted, older, most)
+        smallest = min(smallest[0], size[0]), min(smallest[1], size[1])
+        largest = max(largest[0], size[0]), max(largest[1], size[1])
+
+
+def _shown(counted: Sequence[Entry], older: Entry, most: float) -> Iterator[tuple[Entry, str]]:
+    newer, lost = next((each, lost) for each in counted if (lost := _lost(_size(each), _size(older), most)))
+    yield newer, f"shows the shrink since {older.name}"
+    yield (
+        older,
+        f"from before a shrink: {newer.name} has {lost.now} {lost.what} and this {lost.before}; where the smaller is "
+        f"right, a person deletes this one (kubectl delete pvc {older.name})",
+    )
+
+
+class _Lost(NamedTuple):
+    what: str
+    now: int
+    before: int
+
+
+def _lost(now: _Size, before: _Size, most: float) -> _Lost | None:
+    """What has become fewer by more than that part."""
+    each = map(_Lost, ("files", "bytes"), now, before)
+    return next((lost for lost in each if lost.now < lost.before * (1 - most)), None)
+
+
+def _size(entry: Entry) -> _Size:
+    return entry.files or 0, entry.size_bytes or 0
+
+
+def _counted(good: Sequence[Entry]) -> list[Entry]:
+    return [entry for entry in good if entry.files is not None and entry.size_bytes is not None]
 
 
 def _days_of(year: int, month: int) -> int:

@@ -73,6 +73,11 @@ class Entry:
     manifest_sha256: str = ""
     going: bool = False  # somebody has deleted the claim
 
+    @property
+    def began(self) -> datetime:
+        """By the clock that says the earlier: one of the two may have been put forward."""
+        return min(self.started, self.created)
+
     def as_json(self) -> dict[str, Any]:
         """The same for a program; times as Kubernetes writes them."""
         return {key: _plain(value) for key, value in asdict(self).items()}
@@ -104,8 +109,10 @@ def find(entries: Iterable[Entry], name: str, namespace: str) -> Entry:
     return by_name[name]
 
 
-def failed_run(cluster: Cluster) -> str:
-    """The newest backup's workflow where it has ended and failed, empty else: one that made no claim is seen only here.
+def failed_run(cluster: Cluster, entries: Iterable[Entry]) -> str:
+    """The newest backup's workflow that has ended, where it failed and none of the entries was sealed since; or empty.
+
+    One that failed before it made a claim is seen only here. A plan is no run.
 
     Raises:
         errors.NotAllowed, errors.NoAnswer
@@ -115,9 +122,12 @@ def failed_run(cluster: Cluster) -> str:
         found = cluster.list(WORKFLOW, f"{marks.KIND}=backup")
     except errors.UnknownResource:
         return ""
-    newest = max(found, key=lambda item: str(item["metadata"]["creationTimestamp"]), default=None)
-    phase = ((newest or {}).get("status") or {}).get("phase")
-    return str(newest["metadata"]["name"]) if newest and phase in ENDED - {"Succeeded"} else ""
+    runs = [item for item in found if _phase(item) in ENDED and not _is_plan(item)]
+    newest = max(runs, key=_created, default=None)
+    if newest is None or _phase(newest) == "Succeeded":
+        return ""
+    sealed = [each.began for each in entries if each.maker == OURS and each.state is State.COMPLETE]
+    return "" if any(began > _created(newest) for began in sealed) else str(newest["metadata"]["name"])
 
 
 def living(cluster: Cluster) -> set[str]:
@@ -128,7 +138,7 @@ def living(cluster: Cluster) -> set[str]:
 
     """
     found = cluster.list(WORKFLOW)
-    return {item["metadata"]["uid"] for item in found if (item.get("status") or {}).get("phase") not in ENDED}
+    return {item["metadata"]["uid"] for item in found if _phase(item) not in ENDED}
 
 
 def pin(cluster: Cluster, name: str, *, pinned: bool) -> Entry:
@@ -150,7 +160,20 @@ def alive(cluster: Cluster) -> Mapping[str, str]:
         found = cluster.list(WORKFLOW)
     except errors.UnknownResource:
         return {}
-    return {item["metadata"]["uid"]: str((item.get("status") or {}).get("phase") or "Pending") for item in found}
+    return {item["metadata"]["uid"]: _phase(item) or "Pending" for item in found}
+
+
+def _phase(workflow: Object) -> str:
+    return str((workflow.get("status") or {}).get("phase") or "")
+
+
+def _is_plan(workflow: Object) -> bool:
+    given = (workflow["spec"].get("arguments") or {}).get("parameters") or []
+    return any(each["name"] == "plan" and each.get("value") == "only" for each in given)
+
+
+def _created(obj: Object) -> datetime:
+    return moment(obj["metadata"]["creationTimestamp"]) or datetime.min.replace(tzinfo=UTC)
 
 
 def _is_open(claim: Object) -> bool:
@@ -160,7 +183,7 @@ def _is_open(claim: Object) -> bool:
 
 def _entry(cluster: Cluster, claim: Object, alive: Mapping[str, str], *, whole: bool) -> Entry:
     metadata = claim["metadata"]
-    created = moment(metadata["creationTimestamp"]) or datetime.min.replace(tzinfo=UTC)
+    created = _created(claim)
     is_ours = bool(marks.label(claim, marks.BACKUP))
     started = moment(marks.annotation(claim, marks.STARTED))
     state, why = _ours(claim, started, alive) if is_ours else _operators(cluster, claim, whole=whole)

@@ -41,7 +41,7 @@ def judge(cluster: Cluster, rules: Rules) -> Decision:
 
     """
     entries = catalogue.read(cluster, whole=True)
-    return retention.decide(entries, rules, result.now(), catalogue.failed_run(cluster))
+    return retention.decide(entries, rules, result.now(), catalogue.failed_run(cluster, entries))
 
 
 def delete(cluster: Cluster, judged: Judged, rules: Rules, *, read: bool = False) -> bool:

@@ -13,8 +13,9 @@ can be lost, so one that has a volume goes only once that was read and holds no 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from steps import errors
@@ -25,6 +26,7 @@ _MONTHS = 12
 NO_RULE = "no rule keeps it"
 _OVER = "its run failed longer ago than failed-after"
 
+_Size = tuple[int, int]  # files, bytes
 Periods = Mapping[str, Callable[[datetime], object]]
 PERIODS: Periods = {
     "hourly": lambda moment: (*moment.date().timetuple()[:3], moment.hour, moment.utcoffset()),
@@ -37,10 +39,11 @@ PERIODS: Periods = {
 
 @dataclass(frozen=True)
 class Duration:
-    """As restic writes it: years, months, weeks, days and hours, such as 1y6m or 30d."""
+    """As restic writes it: years, months, weeks, days and hours, such as 1y6m or 30d. An hour is one of any clock."""
 
     months: int
-    rest: timedelta
+    days: timedelta
+    hours: timedelta = timedelta()
 
     @classmethod
     def read(cls, text: str, argument: str) -> "Duration":
@@ -55,20 +58,28 @@ class Duration:
             raise errors.BadDuration(text, argument)
         years, months, weeks, days, hours = (int(part or 0) for part in found.groups())
         try:
-            return cls(years * _MONTHS + months, timedelta(weeks=weeks, days=days, hours=hours))
+            return cls(years * _MONTHS + months, timedelta(weeks=weeks, days=days), timedelta(hours=hours))
         except OverflowError as error:
             raise errors.BadDuration(text, argument) from error
 
+    @property
+    def rest(self) -> timedelta:
+        """What it is beside its months, a day taken for 24 hours."""
+        return self.days + self.hours
+
     def before(self, moment: datetime) -> datetime:
-        """The moment that lies so far back; the end of a shorter month stands for a day that it lacks."""
+        """The moment that lies so far back by the calendar, and then so many hours that passed before it.
+
+        The end of a shorter month stands for a day that it lacks.
+        """
         months = moment.year * _MONTHS + moment.month - 1 - self.months
         if months < _MONTHS:
             return datetime.min.replace(tzinfo=moment.tzinfo)
         year, month = divmod(months, _MONTHS)
         try:
-            return (
-                moment.replace(year=year, month=month + 1, day=min(moment.day, _days_of(year, month + 1))) - self.rest
-            )
+            day = date(year, month + 1, min(moment.day, _days_of(year, month + 1))) - self.days
+            at_that_time = datetime.combine(day, moment.timetz())
+            return (at_that_time.astimezone(UTC) - self.hours).astimezone(moment.tzinfo)
         except OverflowError:
             return datetime.min.replace(tzinfo=moment.tzinfo)
 
@@ -155,7 +166,7 @@ def decide(entries: Iterable[Entry], rules: Rules, now: datetime, failed_run: st
     good = [entry for entry in ordered if _counts(entry)]
     over = {entry.uid for entry in ordered if _is_over(entry, rules, now)}
     reasons = {entry.uid: list(_standing(entry, rules, over=entry.uid in over)) for entry in ordered}
-    for entry, reason in (*_by_rules(good, rules, now), *_protected(good)):
+    for entry, reason in (*_by_rules(good, rules, now), *_protected(good), *_before_shrinks(good, rules.max_shrink)):
         reasons[entry.uid].append(reason)
     kept = [entry for entry in good if reasons[entry.uid]]
     for entry in good:  # the newest first
@@ -163,11 +174,23 @@ def decide(entries: Iterable[Entry], rules: Rules, now: datetime, failed_run: st
             reasons[entry.uid].append(f"one of at least {rules.minimum_redundancy}")
             kept.append(entry)
     verdicts = [_verdict(entry, reasons[entry.uid], over=entry.uid in over) for entry in ordered]
-    return Decision(verdicts, _frozen(ordered, good, rules, failed_run))
+    return Decision(verdicts, _frozen(ordered, rules, now, failed_run))
 
 
 def _age(entry: Entry) -> tuple[datetime, datetime, str]:
-    return entry.started, entry.created, entry.name
+    return entry.began, entry.created, entry.name
+
+
+def _by_each_clock(entries: Sequence[Entry], now: datetime) -> Iterator[list[Entry]]:
+    """The newest first: as they began, by the API server's clock, by those of the pods."""
+    yield list(entries)
+    yield sorted(entries, key=lambda entry: _past(entry, entry.created, now), reverse=True)
+    yield sorted(entries, key=lambda entry: _past(entry, entry.started, now), reverse=True)
+
+
+def _past(entry: Entry, moment: datetime, now: datetime) -> datetime:
+    """One of its moments, unless that is yet to come: then a clock was ahead."""
+    return moment if moment <= now else entry.began
 
 
 def _counts(entry: Entry) -> bool:
@@ -183,10 +206,11 @@ def _verdict(entry: Entry, reasons: Sequence[str], *, over: bool) -> Verdict:
 
 
 def _is_over(entry: Entry, rules: Rules, now: datetime) -> bool:
-    """Whether it is the claim of a run that failed, and that long enough ago by both clocks."""
+    """Whether it is the claim of a run that failed, long enough ago by each clock that was not ahead."""
     if entry.state is not State.FAILED or entry.maker != OURS or rules.failed_after is None:
         return False
-    return max(entry.started, entry.created) < rules.failed_after.before(now)
+    newest = max(_past(entry, moment, now) for moment in (entry.started, entry.created))
+    return newest < rules.failed_after.before(now)
 
 
 def _standing(entry: Entry, rules: Rules, *, over: bool) -> Iterator[str]:
@@ -201,6 +225,8 @@ def _standing(entry: Entry, rules: Rules, *, over: bool) -> Iterator[str]:
         yield "damaged, yours to look at"
     if entry.pinned:
         yield "pinned"
+    if entry.verifying:
+        yield f"its verification is under way, at {entry.verifying.position} of {entry.verifying.total} bytes"
     if over:
         return
     if entry.maker == OPERATORS:
@@ -215,50 +241,104 @@ def _by_rules(good: Sequence[Entry], rules: Rules, now: datetime) -> Iterator[tu
     for name, period in PERIODS.items():
         newest_of: dict[object, Entry] = {}
         for entry in good:
-            newest_of.setdefault(period(entry.started.astimezone(rules.timezone)), entry)
+            newest_of.setdefault(period(entry.began.astimezone(rules.timezone)), entry)
         count = rules.periods.get(name, 0)
         yield from ((entry, name) for entry in list(newest_of.values())[:count])
         if good and len(newest_of) < count and good[-1] not in newest_of.values():
             yield good[-1], f"oldest {name}"
     if rules.within and good:
-        newest = min(good[0].started, now).astimezone(rules.timezone)  # a clock may have been ahead
+        newest = min(good[0].began, now).astimezone(rules.timezone)  # both clocks may have been ahead
         since = rules.within.before(newest)
-        yield from ((entry, "within") for entry in good if entry.started >= since)
+        yield from ((entry, "within") for entry in good if entry.began >= since)
 
 
 def _protected(good: Sequence[Entry]) -> Iterator[tuple[Entry, str]]:
-    """The newest, by both clocks: one of them may have been put back."""
+    """The newest, by each clock: one of them may have been put forward, or back."""
     if not good:
         return
     yield good[0], "the newest"
     yield max(good, key=lambda entry: entry.created), "the newest to the API server"
+    if (newest := max(good, key=lambda entry: entry.started)) is not good[0]:
+        yield newest, "the newest to the clock of its pod"
     yield from ((entry, "the newest verified") for entry in [each for each in good if each.verified][:1])
     yield from ((entry, "the newest proven") for entry in [each for each in good if each.proven][:1])
 
 
-def _frozen(ordered: Sequence[Entry], good: Sequence[Entry], rules: Rules, failed_run: str) -> str:
-    ended = [entry for entry in ordered if entry.state in {State.COMPLETE, State.FAILED}]
+def _frozen(ordered: Sequence[Entry], rules: Rules, now: datetime, failed_run: str) -> str:
     if not rules.any:
         return "no rule says what to keep"
     if failed_run:
         return f"the newest run failed: workflow {failed_run}"
-    if ended and any(entry.state is State.FAILED for entry in (ended[0], max(ended, key=lambda entry: entry.created))):
-        return f"the newest run failed: {next(each.name for each in ended if each.state is State.FAILED)}"
-    if ended and ended[0].damaged:
-        return f"the newest backup is damaged: {ended[0].name}"
-    return _shrunk(good, rules.max_shrink)
+    return next(filter(None, (_held_up(every, rules) for every in _by_each_clock(ordered, now))), "")
+
+
+def _held_up(ordered: Sequence[Entry], rules: Rules) -> str:
+    """Say what speaks against the newest of them."""
+    newest = next((entry for entry in ordered if entry.state in {State.COMPLETE, State.FAILED}), None)
+    if newest and newest.state is State.FAILED:
+        return f"the newest run failed: {newest.name}"
+    if newest and newest.damaged:
+        return f"the newest backup is damaged: {newest.name}"
+    return _shrunk([entry for entry in ordered if _counts(entry)], rules.max_shrink)
 
 
 def _shrunk(good: Sequence[Entry], most: float) -> str:
     """Say if the newest backup is much smaller than the one before it."""
-    counted = [entry for entry in good if entry.files is not None and entry.size_bytes is not None]
+    counted = _counted(good)
     if len(good) > 1 and not good[0].external and counted and good[0] is not counted[0]:
         return f"nobody has counted what is in {good[0].name}"
     for newer, older in pairwise(counted[:2]):
-        for what, now, before in (("files", newer.files, older.files), ("bytes", newer.size_bytes, older.size_bytes)):
-            if before and (now or 0) < before * (1 - most):
-                return f"{newer.name} has {now} {what}, {older.name} before it had {before}"
+        if lost := _lost(_size(newer), _size(older), most):
+            return f"{newer.name} has {lost.now} {lost.what}, {older.name} before it had {lost.before}"
     return ""
+
+
+def _before_shrinks(good: Sequence[Entry], most: float) -> Iterator[tuple[Entry, str]]:
+    """The newest that a later one is much smaller than, and any that all later ones are; and what shows it.
+
+    So a file that comes and goes in an emptied tree doesn't stand for the one before it was emptied. What shows it is
+    kept too, so that a second run finds the same.
+    """
+    counted = _counted(good)
+    smallest = largest = _size(counted[0]) if counted else (0, 0)
+    found = False
+    for older in counted[1:]:
+        size = _size(older)
+        if _lost(largest, size, most) or (not found and _lost(smallest, size, most)):
+            found = True
+            yield from _shown(counted, older, most)
+        smallest = min(smallest[0], size[0]), min(smallest[1], size[1])
+        largest = max(largest[0], size[0]), max(largest[1], size[1])
+
+
+def _shown(counted: Sequence[Entry], older: Entry, most: float) -> Iterator[tuple[Entry, str]]:
+    newer, lost = next((each, lost) for each in counted if (lost := _lost(_size(each), _size(older), most)))
+    yield newer, f"shows the shrink since {older.name}"
+    yield (
+        older,
+        f"from before a shrink: {newer.name} has {lost.now} {lost.what} and this {lost.before}; where the smaller is "
+        f"right, a person deletes this one (kubectl delete pvc {older.name})",
+    )
+
+
+class _Lost(NamedTuple):
+    what: str
+    now: int
+    before: int
+
+
+def _lost(now: _Size, before: _Size, most: float) -> _Lost | None:
+    """What has become fewer by more than that part."""
+    each = map(_Lost, ("files", "bytes"), now, before)
+    return next((lost for lost in each if lost.now < lost.before * (1 - most)), None)
+
+
+def _size(entry: Entry) -> _Size:
+    return entry.files or 0, entry.size_bytes or 0
+
+
+def _counted(good: Sequence[Entry]) -> list[Entry]:
+    return [entry for entry in good if entry.files is not None and entry.size_bytes is not None]
 
 
 def _days_of(year: int, month: int) -> int:

@@ -42,7 +42,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Look:
-    """What there was to see; `failed_run` is a workflow that failed and is newer than all others."""
+    """What there was to see; `failed_run` is what `catalogue.failed_run` says."""
 
     namespace: str
     now: datetime
@@ -56,7 +56,7 @@ class Look:
         whole = [
             entry for entry in self.entries if entry.state is State.COMPLETE and not (entry.damaged or entry.going)
         ]
-        return sorted(whole, key=began, reverse=True)
+        return sorted(whole, key=lambda entry: entry.began, reverse=True)
 
     def check(self, max_age: Duration, limit: str) -> Entry:
         """The newest backup; `limit` is the longest age in the words of whoever set it.
@@ -69,14 +69,14 @@ class Look:
         if newest is None:
             raise errors.NoBackup(self.namespace, list(self._why(_BEGINNING)))
         oldest = max_age.before(self.now)
-        if began(newest) < oldest:
-            age = told(self.now - began(newest))
+        if newest.began < oldest:
+            age = told(self.now - newest.began)
             raise errors.BackupOverdue(newest.name, self.namespace, age, limit, list(self._why(oldest)))
         return newest
 
     def well(self, newest: Entry) -> str:
         """What is said when it is young enough, and what will end that."""
-        age = told(self.now - began(newest))
+        age = told(self.now - newest.began)
         return "; ".join([f"the newest complete backup, {newest.name}, began {age} ago", *self._off()])
 
     def facts(self) -> Mapping[str, str]:
@@ -84,7 +84,7 @@ class Look:
         newest, before = [*self.good[:2], None, None][:2]
         return {
             "watched": _unix(self.now),
-            "newest": _unix(began(newest) if newest else None),
+            "newest": _unix(newest.began if newest else None),
             "verified": _unix(max((entry.verified.when for entry in self.good if entry.verified), default=None)),
             "proven": _unix(max((entry.proven.when for entry in self.good if entry.proven), default=None)),
             "newest-files": _number(newest.files if newest else None),
@@ -102,7 +102,7 @@ class Look:
         yield from self._off()
         yield from self._silent(oldest)
         good = self.good
-        newer = [entry for entry in self.entries if not good or began(entry) > began(good[0])]
+        newer = [entry for entry in self.entries if not good or entry.began > good[0].began]
         if running := [entry for entry in newer if entry.state is State.RUNNING]:
             yield f"workflow {running[0].workflow or running[0].name} makes one since {claims.utc(running[0].started)}"
         elif failed := [entry for entry in newer if entry.state is State.FAILED]:
@@ -132,12 +132,7 @@ def look(cluster: Cluster, schedule: str, now: datetime) -> Look:
 
     """
     entries = catalogue.read(cluster)
-    return Look(cluster.namespace, now, entries, _schedule(cluster, schedule), catalogue.failed_run(cluster))
-
-
-def began(entry: Entry) -> datetime:
-    """When a backup began, by the clock that says the earlier: one of the two may have been put forward."""
-    return min(entry.started, entry.created)
+    return Look(cluster.namespace, now, entries, _schedule(cluster, schedule), catalogue.failed_run(cluster, entries))
 
 
 def told(age: timedelta) -> str:

@@ -1,9 +1,11 @@
+import itertools
 from datetime import UTC, datetime
 
 import pytest
 
 from steps import catalogue, claims, errors, marks
 from steps.catalogue import State
+from workflows.rehearsal import store
 
 CLAIMS = "persistentvolumeclaims"
 DIGEST = "ab" * 32
@@ -174,6 +176,85 @@ def test_a_catalogue_that_can_not_be_read_whole_is_none(empty):
 
     with pytest.raises(errors.NotAllowed, match="workflows"):
         catalogue.read(empty.connect("threescale-backup"))
+
+
+class TestFailedRun:
+    """The newest backup's workflow that has ended, where it failed and no backup was sealed since."""
+
+    @pytest.fixture(autouse=True)
+    def clock(self, monkeypatch):
+        """The API server's: each object is a minute younger than the one before."""
+        times = (f"2026-11-01T02:{minute:02}:00Z" for minute in itertools.count())
+        monkeypatch.setattr(store, "now", lambda: next(times))
+
+    def run(self, stage, name, phase, **parameters):
+        given = [{"name": key, "value": value} for key, value in parameters.items()]
+        stage.kubernetes.create(
+            {
+                "apiVersion": "argoproj.io/v1alpha1",
+                "kind": "Workflow",
+                "metadata": {"name": name, "namespace": stage.namespace, "labels": {marks.KIND: "backup"}},
+                "spec": {"arguments": {"parameters": given}} if given else {},
+                "status": {"phase": phase} if phase else {},
+            }
+        )
+
+    def found(self, stage):
+        door = stage.connect()
+        return catalogue.failed_run(door, catalogue.read(door))
+
+    @pytest.mark.parametrize("phase", ["Failed", "Error"])
+    def test_it_is_named(self, empty, phase):
+        self.run(empty, "first", "Succeeded")
+        self.run(empty, "second", phase)
+
+        assert self.found(empty) == "second"
+
+    def test_not_where_a_later_one_succeeded(self, empty):
+        self.run(empty, "first", "Failed")
+        self.run(empty, "second", "Succeeded")
+
+        assert self.found(empty) == ""
+
+    @pytest.mark.parametrize("phase", ["Pending", "Running", ""])
+    def test_it_is_still_named_while_a_newer_one_waits_or_runs(self, empty, phase):
+        self.run(empty, "first", "Failed")
+        self.run(empty, "second", phase)
+
+        assert self.found(empty) == "first"
+
+    @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+    def test_a_plan_is_no_run(self, empty, phase):
+        self.run(empty, "first", "Failed", plan="no")
+        self.run(empty, "second", phase, schedule="", plan="only")
+
+        assert self.found(empty) == "first"
+
+    def test_a_plan_that_failed_is_none_either(self, empty):
+        self.run(empty, "first", "Failed", plan="only")
+
+        assert self.found(empty) == ""
+
+    def test_not_once_a_backup_was_sealed_whose_workflow_still_runs(self, empty):
+        self.run(empty, "first", "Failed")
+        self.run(empty, "second", "Running")
+        laid(empty, "night", started="2026-11-01T03:00:00Z", **sealed())
+
+        assert self.found(empty) == ""
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"labels": {marks.STATE: marks.RUNNING}},
+            {"annotations": {marks.STARTED: "2026-10-31T02:00:00Z"}},
+        ],
+    )
+    def test_a_backup_that_is_none_or_older_ends_nothing(self, empty, change):
+        self.run(empty, "first", "Failed")
+        laid(empty, "night", started="2026-11-01T03:00:00Z", **sealed())
+        empty.kubernetes.patch(CLAIMS, empty.namespace, "night", {"metadata": change})
+
+        assert self.found(empty) == "first"
 
 
 def test_a_pin_stays_until_it_is_taken_away(empty):

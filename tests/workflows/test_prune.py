@@ -1,6 +1,7 @@
 """Retention as whole workflows: by itself, and at the end of a scheduled backup."""
 
 import shutil
+import time
 from typing import Any
 
 import pytest
@@ -200,6 +201,21 @@ def test_a_scheduled_backup_that_fails_deletes_nothing(empty: Stage) -> None:
 
     assert (done.phase, done.node("prune").phase) == ("Failed", "Skipped")
     assert len(backups(empty)) == 4
+
+
+@pytest.mark.lesson(8)
+def test_a_run_that_failed_before_its_claim_holds_retention_up_though_a_plan_succeeded_since(installed: Stage) -> None:
+    nights(installed)
+    installed.kubernetes.quota(CLAIMS, installed.namespace, limit=len(installed.exists(CLAIMS)))
+    lost = installed.backup(schedule="nights")
+    time.sleep(1)
+    planned = installed.backup(plan="only")
+
+    done = prune(installed)
+
+    assert (lost.phase, planned.phase, done.phase) == ("Failed", "Succeeded", "Succeeded")
+    assert f"nothing may be deleted: the newest run failed: workflow {lost.name}" in done.node("decide").log
+    assert len(backups(installed)) == 4
 
 
 def test_without_rules_a_backup_has_no_such_end() -> None:

@@ -131,9 +131,9 @@ def _template(template: Manifest, templates: Mapping[str, Manifest], arguments: 
             yield from (f"task {name}: unknown tag {tag}" for tag in _tags(task) if tag not in known | outputs | items)
         every = {tag for name in tasks for tag in _outputs_of(name, tasks, templates)}
         yield from (f"unknown tag {tag}" for tag in _tags(template.get("outputs", {})) if tag not in known | every)
-        return
-    rest = {name: part for name, part in template.items() if name != "metrics"}
-    yield from (f"unknown tag {tag}" for tag in _tags(rest) if tag not in known)
+    else:
+        rest = {name: part for name, part in template.items() if name != "metrics"}
+        yield from (f"unknown tag {tag}" for tag in _tags(rest) if tag not in known)
     outputs = {f"outputs.parameters.{item['name']}" for item in (template.get("outputs") or {}).get("parameters", [])}
     known |= _OF_METRICS | outputs
     yield from (f"metrics: unknown tag {tag}" for tag in _tags(template.get("metrics", {})) if tag not in known)

@@ -196,7 +196,8 @@ def _failed(namespace: str) -> Alert:
         "1m",
         "warning",
         f"The last {{{{ $labels.operation }}}} of 3scale {_HERE} has failed",
-        "argo list --status Failed,Error and argo get NAME: the task report says what failed and what to do next",
+        "argo list --status Failed,Error and argo get NAME: the task report says what failed and what to do next; a "
+        "prune may be the last node of the newest backup, which stays Succeeded",
     )
 
 

@@ -86,6 +86,10 @@ def test_nothing_refers_to_what_is_not_there(manifest: dict[str, Any]) -> None:
             "metrics: unknown tag outputs.parameters.x",
         ),
         (
+            lambda spec: _template(spec, "backup").update(metrics={"prometheus": [{"when": "{{stauts}} == Failed"}]}),
+            "metrics: unknown tag stauts",
+        ),
+        (
             lambda spec: _template(spec, "backup")["outputs"]["parameters"][0]["valueFrom"].update(
                 parameter="{{tasks.nobody.outputs.parameters.x}}"
             ),

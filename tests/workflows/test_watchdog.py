@@ -110,6 +110,16 @@ def test_a_long_restore_does_not_keep_the_watchdog_from_looking() -> None:
     assert mutexes["threescale-restore"] == [{"name": "threescale"}]
 
 
+def test_a_watchdog_that_no_node_takes_keeps_the_next_from_looking_for_less_than_an_hour() -> None:
+    (spec,) = [
+        m["spec"] for m in RENDERED if m["kind"] == "WorkflowTemplate" and m["metadata"]["name"] == watchdog.NAME
+    ]
+    exit_s = 20 * 60  # report and notify, by their timeouts
+
+    assert spec["activeDeadlineSeconds"] + exit_s < 3600
+    assert "affinity" not in spec
+
+
 @pytest.mark.lesson(16)
 @pytest.mark.parametrize("name", CRONS)
 def test_after_an_outage_one_run_makes_up_for_all_and_none_takes_another_s_place_or_name(name: str) -> None:

@@ -142,6 +142,12 @@ def test_the_watchdog_asks_for_what_was_said_and_looks_at_our_schedule() -> None
     assert CRONS[schedule.WATCH_NAME]["schedules"] == [CRON]
 
 
+def test_without_a_schedule_of_ours_the_watchdog_looks_for_none() -> None:
+    (cron,) = [item["spec"] for item in render(TOLD, watch_cron=CRON) if item["kind"] == "CronWorkflow"]
+
+    assert {"name": "schedule", "value": ""} in cron["workflowSpec"]["arguments"]["parameters"]
+
+
 def test_an_administrator_asks_from_outside_the_cluster(watched: Any) -> None:
     night(watched, "night-1", timedelta(hours=50))
 

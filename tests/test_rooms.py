@@ -45,7 +45,7 @@ WORKFLOWS = [
     "template",
     "notification",
     "phases parameters page listing",
-    "metrics",
+    "metrics cron",
 ]
 LAYERS = [
     (package, name, depth)

@@ -18,6 +18,7 @@ from workflows.parameters import PruneParameters
 from workflows.phases import Settings
 from workflows.prune import prune
 from workflows.restore import restore
+from workflows.schedule import NAME as BACKUP_SCHEDULE
 from workflows.schedule import Cron, schedule
 from workflows.verify import verify
 from workflows.watchdog import watchdog
@@ -63,7 +64,7 @@ def render(  # noqa: PLR0913  what is rendered only where it is asked for
 
     `rules` are those of retention, for `threescale-prune` and for the end of each scheduled backup. `watch_cron` adds
     the watchdog, which asks for a backup of `max_age`; `thresholds` the rules for Prometheus, which are of one
-    namespace.
+    namespace. Without `cron` neither looks at a schedule.
 
     Raises:
         schedule.BadScheduleError
@@ -77,10 +78,12 @@ def render(  # noqa: PLR0913  what is rendered only where it is asked for
     if watch_cron is not None:
         accounts += access.of_watchdog(settings)
         built.append(watchdog(settings).to_dict())
-        nightly.append(Cron("watchdog", watch_cron, {"max-age": max_age}))
+        looked_at = BACKUP_SCHEDULE if cron is not None else ""
+        nightly.append(Cron("watchdog", watch_cron, {"max-age": max_age, "schedule": looked_at}))
     for each in (*nightly, *proofs):
         built.append(schedule(settings, each.cron, timezone, each.arguments, of=each.of).to_dict())
-    alarm = monitoring(settings.namespace or "", thresholds) if thresholds else []
+    scheduled = cron is not None
+    alarm = monitoring(settings.namespace or "", thresholds, scheduled=scheduled) if thresholds else []
     manifests = [*accounts, *built, *alarm]
     problems = [problem for manifest in manifests for problem in check(manifest)]
     if problems:
@@ -131,9 +134,9 @@ def _template(template: Manifest, templates: Mapping[str, Manifest], arguments: 
             yield from (f"task {name}: unknown tag {tag}" for tag in _tags(task) if tag not in known | outputs | items)
         every = {tag for name in tasks for tag in _outputs_of(name, tasks, templates)}
         yield from (f"unknown tag {tag}" for tag in _tags(template.get("outputs", {})) if tag not in known | every)
-        return
-    rest = {name: part for name, part in template.items() if name != "metrics"}
-    yield from (f"unknown tag {tag}" for tag in _tags(rest) if tag not in known)
+    else:
+        rest = {name: part for name, part in template.items() if name != "metrics"}
+        yield from (f"unknown tag {tag}" for tag in _tags(rest) if tag not in known)
     outputs = {f"outputs.parameters.{item['name']}" for item in (template.get("outputs") or {}).get("parameters", [])}
     known |= _OF_METRICS | outputs
     yield from (f"metrics: unknown tag {tag}" for tag in _tags(template.get("metrics", {})) if tag not in known)

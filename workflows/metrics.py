@@ -94,11 +94,20 @@ def exported(name: str) -> str:
 
 def of_runs(operation: str, acts: str = "") -> list[Metric]:
     """Tell of each run of a workflow, once, when it has ended; `acts`: a condition, that it was no mere plan."""
-    status, moment = f"{g.workflow.status:$}", f"{g.workflow.creationTimestamp.s:$}"
+    return _of_runs(operation, f"{g.workflow.status:$}", f"{g.workflow.duration:$}", acts)
+
+
+def of_runs_within(operation: str) -> list[Metric]:
+    """Tell the same of a template that does an operation inside of another's workflow, whose end says nothing of it."""
+    return _of_runs(operation, f"{g.status:$}", f"{g.duration:$}")
+
+
+def _of_runs(operation: str, status: str, duration: str, acts: str = "") -> list[Metric]:
+    moment = f"{g.workflow.creationTimestamp.s:$}"
     by_status = [*_labels(operation), Label(key=STATUS, value=status)]
     return [
         Counter(name=RUNS, help=HELP[RUNS], labels=by_status, when=acts or None, value="1"),
-        _gauge(DURATION, by_status, f"{g.workflow.duration:$}", acts),
+        _gauge(DURATION, by_status, duration, acts),
         _gauge(SUCCESS, _labels(operation), moment, f"{status} == Succeeded", acts),
         _gauge(FAILURE, _labels(operation), moment, f"{status} != Succeeded", acts),
     ]

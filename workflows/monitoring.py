@@ -50,9 +50,10 @@ class Alert(NamedTuple):
     what_to_do: str
 
 
-def monitoring(namespace: str, thresholds: Thresholds) -> list[Manifest]:
+def monitoring(namespace: str, thresholds: Thresholds, *, scheduled: bool) -> list[Manifest]:
     """Render the PrometheusRule, and the dashboard as the ConfigMap that Grafana's sidecar looks for."""
-    groups = [{"name": NAME, "rules": [_rule(alert) for alert in alerts(namespace, thresholds)]}]
+    told = alerts(namespace, thresholds, scheduled=scheduled)
+    groups = [{"name": NAME, "rules": [_rule(alert) for alert in told]}]
     board = json.dumps(dashboard.of(namespace, _s(thresholds.expected_every)), indent=1)
     return [
         {
@@ -74,11 +75,14 @@ def monitoring(namespace: str, thresholds: Thresholds) -> list[Manifest]:
     ]
 
 
-def alerts(namespace: str, thresholds: Thresholds) -> list[Alert]:
-    """All alerts, what matters most first."""
+def alerts(namespace: str, thresholds: Thresholds, *, scheduled: bool = True) -> list[Alert]:
+    """All alerts, what matters most first; `scheduled`: there is a schedule that can be off."""
+    seen = _Catalogue(namespace, thresholds.silent_for)
     return [
-        *_of_backups(_Catalogue(namespace, thresholds.silent_for), thresholds),
-        *_of_proofs(_Catalogue(namespace, thresholds.silent_for), thresholds),
+        *_of_backups(seen, thresholds),
+        *([_schedule_off(seen)] if scheduled else []),
+        *_of_sizes(seen, thresholds),
+        *_of_proofs(seen, thresholds),
         _failed(namespace),
         _nearly_full(namespace),
     ]
@@ -95,7 +99,11 @@ class _Catalogue(NamedTuple):
         return f'{metrics.exported(name)}{{{metrics.NAMESPACE}="{self.namespace}"{more}}}[{_s(self.window)}s]'
 
     def last(self, name: str, more: str = "") -> str:
-        """The last that was heard of it, whichever pod of the controller told."""
+        """The greatest that each pod of the controller told last.
+
+        Of a moment that is the last one. Of a number it may be, for as long as the window is, the one that the pod told
+        which has led before.
+        """
         return f"max by ({metrics.NAMESPACE}) (last_over_time({self.chosen(name, more)}))"
 
 
@@ -119,7 +127,10 @@ def _of_backups(seen: _Catalogue, thresholds: Thresholds) -> Iterator[Alert]:
         "See whether Argo's controller runs and Prometheus scrapes it, and what became of CronWorkflow "
         "threescale-watchdog-schedule (argo cron get); until then ask by hand: threescale-backup check",
     )
-    yield Alert(
+
+
+def _schedule_off(seen: _Catalogue) -> Alert:
+    return Alert(
         "ThreescaleBackupScheduleOff",
         f"{seen.last(metrics.SCHEDULED)} == 0",
         "1h",
@@ -128,6 +139,9 @@ def _of_backups(seen: _Catalogue, thresholds: Thresholds) -> Iterator[Alert]:
         "argo cron resume threescale-backup-schedule, or apply again what threescale-backup manifests --schedule "
         "renders",
     )
+
+
+def _of_sizes(seen: _Catalogue, thresholds: Thresholds) -> Iterator[Alert]:
     yield Alert(
         "ThreescaleBackupShrank",
         " or ".join(
@@ -140,8 +154,8 @@ def _of_backups(seen: _Catalogue, thresholds: Thresholds) -> Iterator[Alert]:
         "5m",
         "warning",
         f"The newest backup of 3scale {_HERE} is much smaller than the one before",
-        "See what is missing in system-storage; if nothing is, the next backup ends the alert, else pin the one "
-        "before: threescale-backup pin NAME",
+        "See what is missing in system-storage; the next backup ends the alert also where something is, but retention "
+        "keeps the newest one from before the shrink until somebody deletes it by hand: kubectl delete pvc NAME",
     )
     yield Alert(
         "ThreescaleBackupOutgrowsClaim",
@@ -196,7 +210,8 @@ def _failed(namespace: str) -> Alert:
         "1m",
         "warning",
         f"The last {{{{ $labels.operation }}}} of 3scale {_HERE} has failed",
-        "argo list --status Failed,Error and argo get NAME: the task report says what failed and what to do next",
+        "argo list --status Failed,Error and argo get NAME: the task report says what failed and what to do next; a "
+        "prune may be the last node of the newest backup, which stays Succeeded",
     )
 
 

@@ -10,7 +10,7 @@ from hera.expr import g
 from hera.workflows import Parameter, Task
 from hera.workflows.models import ContinueOn
 
-from workflows.phases import Settings, output, phase, value, words
+from workflows.phases import Settings, anywhere, output, phase, value, words
 
 WHATEVER_COMES = ContinueOn(failed=True, error=True)
 
@@ -32,6 +32,8 @@ def task(settings: Settings, operation: str, told: Mapping[str, Parameter], advi
         outputs=[output("notification", default="")],
         secret=settings.notify_secret or "",
         timeout="5m",
+        affinity=anywhere(),
+        retried=False,
     )
     return Task(
         name="notify",

@@ -4,6 +4,7 @@ A scheduled backup that has rules ends with the same, in its exit handler and un
 leaves a good backup green whatever becomes of it, which no leaf of the backup's own DAG could. No deadline of the
 workflow reaches there and the lock is held, so nothing is tried again: then each pod ends by its timeout, also one that
 no node can take. Each failed run is a task of its own, so that the others go on where its volume can't be mounted.
+A green backup tells Prometheus nothing of that, so there the DAG tells it itself, as a run of `prune`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from hera.expr import g
 from hera.workflows import DAG, Container, Parameter, Task, WorkflowTemplate
 from hera.workflows.models import ContinueOn
 
-from workflows import template
+from workflows import metrics, template
 from workflows.parameters import PruneParameters, by_name
 from workflows.phases import CLAIM_NAME, PLAN, PLAN_ONLY, Mount, Settings, anywhere, count, output, phase, value, words
 
@@ -53,13 +54,17 @@ def at_the_end(settings: Settings, rules: PruneParameters) -> Mapping[str, Any]:
     status, schedule = f"{g.workflow.status:$}", f"{g.workflow.parameters.schedule:$}"
     return {
         "name": PRUNE,
-        "template": _retention(settings, by_name(PruneParameters, rules), retried=False),
+        "template": _retention(
+            settings, by_name(PruneParameters, rules), retried=False, told=metrics.of_runs_within(PRUNE)
+        ),
         "when": f"{status} == Succeeded && '{schedule}' != '' && {g.workflow.parameters.plan:$} != {PLAN_ONLY}",
         "continue_on": ContinueOn(failed=True, error=True),
     }
 
 
-def _retention(settings: Settings, asked: Mapping[str, Parameter], *, retried: bool) -> DAG:
+def _retention(
+    settings: Settings, asked: Mapping[str, Parameter], *, retried: bool, told: Sequence[metrics.Metric] = ()
+) -> DAG:
     rules = {name: parameter for name, parameter in asked.items() if name != PLAN}
     given = {name: value(name) for name in rules}
     decide = _phase(
@@ -69,12 +74,12 @@ def _retention(settings: Settings, asked: Mapping[str, Parameter], *, retried: b
         [output(DOOMED), output(FAILED), output(TO_DELETE), output("kept")],
         retried=retried,
     )
-    told = [count("deleted"), count("spared")]
-    delete = _phase(settings, "delete", [*rules.values(), _DOOMED], told, retried=retried)
-    remove = _phase(settings, "remove", [*rules.values(), _CLAIM, _UID], told, retried=retried)
+    counted = [count("deleted"), count("spared")]
+    delete = _phase(settings, "delete", [*rules.values(), _DOOMED], counted, retried=retried)
+    remove = _phase(settings, "remove", [*rules.values(), _CLAIM, _UID], counted, retried=retried)
     failed_run = _failed_run(settings, remove, rules, given)
     acts = f"{value(PLAN)} != yes"
-    with DAG(name=PRUNE, inputs=list(asked.values()), fail_fast=False) as dag:
+    with DAG(name=PRUNE, inputs=list(asked.values()), fail_fast=False, metrics=list(told) or None) as dag:
         decided = Task(name="decide", template=decide, arguments={**given, PLAN: value(PLAN)})
         deleted = Task(
             name="delete",

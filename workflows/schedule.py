@@ -76,7 +76,6 @@ _KINDS = {
         "the watchdog",
         "See by schedule whether 3scale is backed up",
         {},
-        {"schedule": NAME},
         kept=3,
     ),
 }

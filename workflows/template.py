@@ -9,7 +9,18 @@ from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
 from hera.workflows.models import Mutex, PodGC, Synchronization, TTLStrategy, WorkflowMetadata
 
 from workflows import metrics, notification
-from workflows.phases import PLAN, PLAN_ONLY, Settings, output, phase, pod_security, together, value, words
+from workflows.phases import (
+    PLAN,
+    PLAN_ONLY,
+    Settings,
+    anywhere,
+    output,
+    phase,
+    pod_security,
+    together,
+    value,
+    words,
+)
 
 MUTEX = "threescale"
 _DAY_S = 24 * 3600
@@ -33,6 +44,7 @@ def workflow_template(  # noqa: PLR0913  what may differ between two, nothing el
     mutex: str = MUTEX,
     tell_success: bool = True,
     on_one_node: bool = True,
+    deadline_s: int = 12 * 3600,
     at_the_end: Callable[[], Mapping[str, Any]] | None = None,
 ) -> Iterator[WorkflowTemplate]:
     """Open a WorkflowTemplate; at its end the exit handler is added.
@@ -55,7 +67,7 @@ def workflow_template(  # noqa: PLR0913  what may differ between two, nothing el
         security_context=pod_security(settings),
         affinity=together() if on_one_node else None,
         synchronization=Synchronization(mutexes=[Mutex(name=mutex)]),
-        active_deadline_seconds=12 * 3600,
+        active_deadline_seconds=deadline_s,
         # A pod that has ended still keeps its claims from being deleted, System's too; so it goes. Not at once, for
         # those who want to read its log; its last sentence stays in the workflow.
         pod_gc=PodGC(strategy="OnPodCompletion", delete_delay_duration="10m"),
@@ -87,6 +99,9 @@ def _exit_handler(
     """Tell what failed and what to do next, in the evidence too; a good run pays no pod for it.
 
     Where a Secret with a URL was named, the result is sent there as the last of all, and then a good run pays for that.
+
+    The workflow's deadline does not reach here and the lock is held, so each pod may run on any node and nothing is
+    tried again: then `timeout` ends also a pod that no node can take.
     """
     named = Parameter(name="claim", value="", description="Claim of the backup. Empty: called as the workflow.")
     failures = Parameter(name="failures", value="null", description="What failed, as Argo's workflow.failures says it.")
@@ -101,6 +116,8 @@ def _exit_handler(
             *words(told),
         ],
         outputs=[output("report", default="")],
+        affinity=anywhere(),
+        retried=False,
     )
     sends = bool(settings.notify_secret)
     with DAG(name="exit"):

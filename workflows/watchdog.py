@@ -1,6 +1,7 @@
 """The watchdog: one phase that reads the catalogue and fails when the newest backup is older than it should be.
 
-It has a mutex of its own, because a long restore must not keep it from looking.
+It has a mutex of its own, because a long restore must not keep it from looking; and a short time, because one that
+waits for a node keeps the next from looking, too.
 """
 
 from hera.workflows import DAG, Task, WorkflowTemplate
@@ -10,6 +11,7 @@ from workflows.parameters import WatchdogParameters, by_name
 from workflows.phases import Settings, output, phase, words
 
 NAME = "threescale-watchdog"
+_DEADLINE_S = 1800  # a look takes seconds
 
 _ADVICE = (
     "See the backups with `threescale-backup list -n NAMESPACE`, or `kubectl get pvc -l threescale-backup/backup`, "
@@ -33,6 +35,8 @@ def watchdog(settings: Settings) -> WorkflowTemplate:
         advice=_ADVICE,
         mutex=NAME,
         tell_success=False,
+        on_one_node=False,
+        deadline_s=_DEADLINE_S,
     ) as built:
         watch = phase(
             settings,

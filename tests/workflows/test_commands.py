@@ -98,7 +98,7 @@ def test_the_rules_of_a_schedule_are_those_of_the_template_too() -> None:
         "--timezone",
         "Europe/Madrid",
     ]
-    code, out, err = run("manifests", "--image", IMAGE, "--schedule", "0 2 * * *", *given)
+    code, out, err = run("manifests", "--image", IMAGE, "--schedule", "0 4 * * *", *given)
 
     told = arguments_of(out, "threescale-prune")
     assert code == 0
@@ -111,6 +111,23 @@ def test_the_rules_of_a_schedule_are_those_of_the_template_too() -> None:
         "timezone": "Europe/Madrid",
     }
     assert (told["keep-last"], told["minimum-redundancy"], told["max-shrink"]) == ("0", "3", "0.5")
+
+
+def test_an_hour_that_the_clock_of_a_schedule_skips_is_said_and_rendered() -> None:
+    code, out, err = run("manifests", "--image", IMAGE, "--schedule", "0 2 * * *", "--timezone", "Europe/Madrid")
+
+    assert code == 0
+    assert list(yaml.safe_load_all(out))[-1]["spec"]["schedules"] == ["0 2 * * *"]
+    assert "--schedule '0 2 * * *': Europe/Madrid has no 02:00 on " in err
+
+
+@pytest.mark.parametrize("cron", ["0 2 * * *", "0 4 * * *"])
+def test_of_a_clock_that_skips_nothing_nothing_is_said(cron: str) -> None:
+    zone = "UTC" if cron == "0 2 * * *" else "Europe/Madrid"
+    _, _, err = run("manifests", "--image", IMAGE, "--schedule", cron, "--timezone", zone, "--keep-daily", "7")
+
+    assert len(err.splitlines()) == 1
+    assert "Each night ends with retention" in err
 
 
 def test_what_the_command_leaves_unsaid_is_what_the_template_would_say() -> None:
@@ -359,6 +376,40 @@ def test_what_proves_backups_has_its_own_schedules() -> None:
     }
     assert {spec["timezone"] for spec in crons.values()} == {"Europe/Madrid"}
     assert {spec["concurrencyPolicy"] for spec in crons.values()} == {"Forbid"}
+
+
+ALARM = ["--watchdog", "17 * * * *", "--monitoring"]
+SHARES = ["--verify", "0 6 * * *", "--verify-argument", "sample=10%"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (ALARM, ["sample=10%: all of a backup is read within 10 d, and --verified-every waits 8 d"]),
+        (["--schedule", "0 4 * * *", "--keep-daily", "7"], ["read within 10 d, and the rules keep each for 7 d"]),
+        (["--schedule", "0 */6 * * *", "--keep-last", "9"], ["the rules keep each for 54 h"]),
+        (["--schedule", "0 4 * * *", "--keep-within", "9d"], ["the rules keep each for 9 d"]),
+        ([*ALARM, "--verified-every", "10d"], []),
+        ([*ALARM, "--verify-argument", "sample=12.5%"], []),
+        ([*ALARM, "--verify-argument", "sample=12.4%"], ["within 9 d"]),
+        ([*ALARM, "--verify-argument", "sample="], []),
+        ([*ALARM, "--verify-argument", "sample=0%"], []),
+        (["--schedule", "0 4 * * *", "--keep-daily", "10"], []),
+        (["--schedule", "0 4 * * *", "--keep-weekly", "4"], []),
+        (["--keep-daily", "7"], []),
+        ([], []),
+    ],
+)
+def test_shares_that_take_longer_than_a_backup_is_kept_or_an_alert_waits_are_said(
+    more: list[str], said: list[str]
+) -> None:
+    shares = SHARES[:2] if "--verify-argument" in more else SHARES
+    code, _, err = run(*PROOFS, *shares, *more)
+
+    found = [line for line in err.splitlines() if line.startswith("--verify-argument")]
+    assert code == 0
+    assert len(found) == len(said)
+    assert all(words in line for words, line in zip(said, found, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,10 @@ CONTAINERS = [
 ]
 IDS = [f"{name}/{template['name']}" for name, template in CONTAINERS]
 
-# With retries Argo's timeout ends no pod that no node can take, and the claim of a failed run may lie on a node that is
-# gone. Nobody waits for what it says: the next night looks again.
-ONCE = {"look"}
+# With retries Argo's timeout ends no pod that no node can take. The claim of a failed run may lie on a node that is
+# gone, and nobody waits for what it says: the next night looks again. No deadline reaches the exit handler, and it has
+# the lock.
+ONCE = {"look", "report", "notify"}
 
 each_container = pytest.mark.parametrize(("workflow", "template"), CONTAINERS, ids=IDS)
 each_template = pytest.mark.parametrize("template", [template for _, template in CONTAINERS], ids=IDS)
@@ -84,6 +85,10 @@ def test_nothing_refers_to_what_is_not_there(manifest: dict[str, Any]) -> None:
                 value="{{outputs.parameters.x}}"
             ),
             "metrics: unknown tag outputs.parameters.x",
+        ),
+        (
+            lambda spec: _template(spec, "backup").update(metrics={"prometheus": [{"when": "{{stauts}} == Failed"}]}),
+            "metrics: unknown tag stauts",
         ),
         (
             lambda spec: _template(spec, "backup")["outputs"]["parameters"][0]["valueFrom"].update(
@@ -253,6 +258,15 @@ def test_what_proves_a_backup_mounts_it_read_only(workflow: str, name: str) -> N
     mount = next(item for item in part(name, workflow)["container"]["volumeMounts"] if item["name"] == "backup")
 
     assert mount["readOnly"] is True
+
+
+def test_the_exit_handler_holds_the_lock_for_no_longer_than_its_timeouts() -> None:
+    told = Settings(image=IMAGE, notify_secret="mine")  # noqa: S106  the name of a Secret
+    rendered = [m for m in render(told, watch_cron="17 * * * *") if m["kind"] == "WorkflowTemplate"]
+    templates = [_template(m["spec"], name) for m in rendered for name in ("report", "notify")]
+
+    assert {(each["timeout"], "retryStrategy" in each) for each in templates} == {("15m", False), ("5m", False)}
+    assert [each["affinity"] for each in templates] == [{}] * len(templates)
 
 
 def test_every_argument_explains_itself() -> None:

@@ -8,9 +8,10 @@ import pytest
 
 from workflows import metrics
 from workflows.manifests import render
+from workflows.parameters import PruneParameters
 from workflows.rehearsal.rehearse import SETTINGS
 
-RENDERED = render(SETTINGS, watch_cron="17 * * * *")
+RENDERED = render(SETTINGS, rules=PruneParameters.model_validate({"keep-daily": "7"}), watch_cron="17 * * * *")
 
 
 def of_spec(manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:

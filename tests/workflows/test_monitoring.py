@@ -116,13 +116,33 @@ def alerts_of(*words: str) -> dict[str, str]:
 
 
 def test_thresholds_are_those_that_were_said() -> None:
-    found = alerts_of("--expected-every", "2d", "--proven-every", "", "--max-shrink", "0.2", "--silent-for", "8h")
+    told = ["--verified-every", "9d", "--proven-every", "", "--max-shrink", "0.2", "--silent-for", "8h"]
+    found = alerts_of("--expected-every", "2d", *told)
 
     assert found["ThreescaleBackupOverdue"].endswith(f"> {48 * HOUR}")
     assert "ThreescaleBackupNotProven" not in found
-    assert "ThreescaleBackupNotVerified" in found
+    assert found["ThreescaleBackupNotVerified"].endswith(f"> {9 * 24 * HOUR}")
     assert "0.8 * " in found["ThreescaleBackupShrank"]
     assert f"[{8 * HOUR}s]" in found["ThreescaleBackupUnwatched"]
+
+
+def test_no_alert_asks_for_what_is_not_rendered() -> None:
+    alone = alerts_of()
+    scheduled = alerts_of("--schedule", "0 2 * * *", "--verify", "0 4 * * *")
+    drilled = alerts_of("--drill", "0 5 * * 0", "--drill-namespace", "drills")
+
+    of_what_runs = {f"ThreescaleBackup{name}" for name in ("ScheduleOff", "NotVerified", "NotProven")}
+    assert alone.keys() & of_what_runs == set()
+    assert scheduled.keys() & of_what_runs == {"ThreescaleBackupScheduleOff", "ThreescaleBackupNotVerified"}
+    assert scheduled["ThreescaleBackupNotVerified"].endswith(f"> {8 * 24 * HOUR}")
+    assert drilled.keys() & of_what_runs == {"ThreescaleBackupNotProven"}
+    assert drilled["ThreescaleBackupNotProven"].endswith(f"> {35 * 24 * HOUR}")
+
+
+def test_a_watchdog_that_looks_once_a_day_may_be_silent_for_longer() -> None:
+    found = alerts_of("--watchdog", "17 6 * * *", "--silent-for", "27h")
+
+    assert f"[{27 * HOUR}s]" in found["ThreescaleBackupUnwatched"]
 
 
 @pytest.mark.parametrize(
@@ -134,6 +154,11 @@ def test_thresholds_are_those_that_were_said() -> None:
         (["--expected-every", "26"], "'26' is no duration for --expected-every"),
         (["--expected-every", "1m"], "--expected-every '1m': write weeks, days and hours"),
         (["--silent-for", "0h"], "--silent-for '0h': write weeks, days and hours"),
+        (
+            ["--monitoring", "--namespace", "api", "--watchdog", "17 6 * * *"],
+            "--watchdog '17 6 * * *' looks once in 1 d",
+        ),
+        (["--monitoring", "--namespace", "api", "--watchdog", "17 */3 * * *"], "--silent-for 3h: --watchdog"),
         (["--notify-secret", "My_Secret"], "--notify-secret 'My_Secret'"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from steps import catalogue, marks, volume
 from steps.catalogue import State
 from tests.conftest import Sealed, Stage
 from tests.steps.test_catalogue import CLAIMS, laid, sealed
+from workflows import metrics
 from workflows.backup import backup
 from workflows.parameters import PruneParameters
 from workflows.phases import CLAIM
@@ -41,6 +43,12 @@ def backups(stage: Stage) -> set[str]:
     """Those that are there, once what was deleted has gone."""
     stage.kubernetes.collect_garbage()
     return {entry.name for entry in catalogue.read(stage.connect())}
+
+
+def exported(stage: Stage, name: str, **labels: str) -> float | None:
+    """What Prometheus would find of retention."""
+    mine = {metrics.OPERATION: "prune", metrics.NAMESPACE: stage.namespace, **labels}
+    return stage.engine.metrics.value(metrics.exported(name), **mine)
 
 
 def phases(workflow: Workflow) -> dict[str, str]:
@@ -121,6 +129,7 @@ def test_without_a_rule_nothing_is_deleted(mixed: Stage) -> None:
 
     assert done.phase == "Succeeded"
     assert "nothing may be deleted: no rule says what to keep" in done.node("decide").log
+    assert exported(mixed, metrics.RUNS, status="Succeeded") == 1
     assert (done.node("delete").phase, done.node("failed-run").phase) == ("Skipped", "Skipped")
 
 
@@ -159,6 +168,8 @@ def test_a_scheduled_backup_ends_with_retention_under_the_account_that_may_delet
     assert backups(installed) == {"night-4", done.outputs[CLAIM]}
     assert {request.user.rpartition(":")[2] for request in deletions} == {"threescale-prune"}
     assert phases(done)["onExit.prune.delete"] == "Succeeded"
+    assert exported(installed, metrics.RUNS, status="Succeeded") == 1
+    assert exported(installed, metrics.FAILURE) is None
     assert "onExit.report" in phases(done)
 
 
@@ -175,6 +186,7 @@ def test_a_backup_that_a_person_asks_for_or_only_plans_deletes_nothing(empty: St
     of_a_person, planned = ended(empty), ended(empty, schedule="nights", plan="only")
 
     assert (of_a_person.node("prune").phase, planned.node("prune").phase) == ("Skipped", "Skipped")
+    assert exported(empty, metrics.RUNS, status="Succeeded") is None
     assert len(backups(empty)) == 4
 
 
@@ -189,6 +201,10 @@ def test_a_retention_that_fails_leaves_a_good_backup_green_and_is_red_itself(emp
     assert (done.node("prune").phase, phases(done)["onExit.prune.decide"]) == ("Failed", "Failed")
     assert "not allowed to list persistentvolumeclaims" in done.node("decide").log
     assert len(backups(empty)) == 4
+    assert exported(empty, metrics.RUNS, status="Failed") == 1
+    assert exported(empty, metrics.FAILURE) == datetime.fromisoformat(done.metadata["creationTimestamp"]).timestamp()
+    assert (exported(empty, metrics.DURATION, status="Failed") or 0) > 0
+    assert (exported(empty, metrics.SUCCESS), empty.engine.metrics.errors) == (None, [])
 
 
 @pytest.mark.lesson(8)

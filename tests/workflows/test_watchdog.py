@@ -110,6 +110,16 @@ def test_a_long_restore_does_not_keep_the_watchdog_from_looking() -> None:
     assert mutexes["threescale-restore"] == [{"name": "threescale"}]
 
 
+def test_a_watchdog_that_no_node_takes_keeps_the_next_from_looking_for_less_than_an_hour() -> None:
+    (spec,) = [
+        m["spec"] for m in RENDERED if m["kind"] == "WorkflowTemplate" and m["metadata"]["name"] == watchdog.NAME
+    ]
+    exit_s = 20 * 60  # report and notify, by their timeouts
+
+    assert spec["activeDeadlineSeconds"] + exit_s < 3600
+    assert "affinity" not in spec
+
+
 @pytest.mark.lesson(16)
 @pytest.mark.parametrize("name", CRONS)
 def test_after_an_outage_one_run_makes_up_for_all_and_none_takes_another_s_place_or_name(name: str) -> None:
@@ -130,6 +140,12 @@ def test_the_watchdog_asks_for_what_was_said_and_looks_at_our_schedule() -> None
 
     assert arguments == [{"name": "max-age", "value": "26h"}, {"name": "schedule", "value": schedule.NAME}]
     assert CRONS[schedule.WATCH_NAME]["schedules"] == [CRON]
+
+
+def test_without_a_schedule_of_ours_the_watchdog_looks_for_none() -> None:
+    (cron,) = [item["spec"] for item in render(TOLD, watch_cron=CRON) if item["kind"] == "CronWorkflow"]
+
+    assert {"name": "schedule", "value": ""} in cron["workflowSpec"]["arguments"]["parameters"]
 
 
 def test_an_administrator_asks_from_outside_the_cluster(watched: Any) -> None:

@@ -1,16 +1,16 @@
 """What a cluster is given: the manifests of an installation, or a Workflow for one of the operator's resources."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO, TypedDict, TypeVar, cast
 
 import click
 
+from workflows.commands import doubts
 from workflows.commands.options import FOLDER, as_argument, check_rules, refuse, rules_options
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from workflows.monitoring import Thresholds
 
 Read = TypeVar("Read")
@@ -22,8 +22,8 @@ class _Alarm(TypedDict):
     watchdog: str | None
     expected_every: str
     monitoring: bool
-    verified_every: str
-    proven_every: str
+    verified_every: str | None
+    proven_every: str | None
     silent_for: str
     max_shrink: float
 
@@ -42,7 +42,7 @@ class _Alarm(TypedDict):
     "verify_arguments",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Of each verification: sample=10%.",
+    help="Of each verification: sample=25%.",
 )
 @click.option("--drill", "drill_cron", metavar="CRON", help="One that proves that backups restore.")
 @click.option(
@@ -67,14 +67,12 @@ class _Alarm(TypedDict):
 @click.option("--configmap", "configmaps", multiple=True, metavar="NAME", help="A ConfigMap more that the Roles name.")
 @click.option("--all-secrets", is_flag=True, help="Let the accounts read every Secret of the namespace instead.")
 @click.option("--watchdog", metavar="CRON", help='A watchdog that sees if the newest backup is too old: "17 * * * *".')
-@click.option("--expected-every", default="26h", show_default=True, metavar="DURATION", help="How old it may be.")
+@click.option("--expected-every", default="26h", show_default=True, metavar="DURATION", help="How old, since it began.")
 @click.option("--monitoring", is_flag=True, help="A PrometheusRule and a dashboard for Grafana too.")
 @click.option(
-    "--verified-every", default="8d", show_default=True, metavar="DURATION", help="Else an alert; empty: none."
+    "--verified-every", show_default="8d with --verify", metavar="DURATION", help="Else an alert; empty: none."
 )
-@click.option(
-    "--proven-every", default="35d", show_default=True, metavar="DURATION", help="Else an alert; empty: none."
-)
+@click.option("--proven-every", show_default="35d with --drill", metavar="DURATION", help="Else an alert; empty: none.")
 @click.option("--silent-for", default="3h", show_default=True, metavar="DURATION", help="The watchdog may be.")
 @click.option("--notify-secret", metavar="NAME", help="A Secret whose key `url` says where results are posted.")
 @click.option("--notify-form", type=click.Choice(["webhook", "slack"]), default="webhook", show_default=True)
@@ -118,7 +116,7 @@ def manifests(  # noqa: PLR0913  one argument an option
     nightly = _nightly("--argument", arguments, "--schedule", schedule)
     proofs = _proofs(namespace, drill_namespace, (verify_cron, verify_arguments), (drill_cron, drill_arguments))
     alarm = cast("_Alarm", {name: told[name] for name in _Alarm.__annotations__})
-    max_age, thresholds = _thresholds(namespace, alarm)
+    max_age, thresholds = _thresholds(namespace, alarm, {of for of, *_ in proofs})
     kept = {name: value for name, value in told.items() if name not in alarm or name == "max_shrink"}
     check_rules(kept, timezone)
     found = [apimanager for source in sources for apimanager in _read(source, resources.apimanagers)]
@@ -156,6 +154,12 @@ def manifests(  # noqa: PLR0913  one argument an option
         wrong = [f"--{_option(problem['loc'][0])} {problem['input']!r}" for problem in error.errors()]
         refuse(f"{' and '.join(wrong)}: an image is one word, a namespace a DNS-1123 label, an object a subdomain")
     _deliver(rendered, output)
+    crons = {"--schedule": schedule, "--verify": verify_cron, "--drill": drill_cron, "--watchdog": alarm["watchdog"]}
+    doubts.of_clocks(crons, timezone)
+    for of, cron, given in proofs:
+        if of == "verify":
+            limit = thresholds.verified_every if thresholds else None
+            doubts.of_shares(cron, given.get("sample", ""), limit, doubts.kept(rules, schedule))
     if schedule is not None and rules.keeps:
         click.echo(f"Each night ends with retention: {', '.join(rules.keeps)}. What goes is deleted.", err=True)
     elif schedule is not None:
@@ -188,14 +192,18 @@ def _option(field: object) -> str:
     return str(field).removesuffix("s").replace("_", "-")
 
 
-def _thresholds(namespace: str | None, alarm: _Alarm) -> "tuple[str, Thresholds | None]":
-    """How old a backup may be, and when alerts fire, where those are wanted."""
+def _thresholds(namespace: str | None, alarm: _Alarm, proofs: Collection[str]) -> "tuple[str, Thresholds | None]":
+    """How old a backup may be, and when alerts fire, where those are wanted; `proofs`: what runs by schedule."""
     from workflows.monitoring import Thresholds
 
     expected, silent = (_time("--expected-every", alarm["expected_every"]), _time("--silent-for", alarm["silent_for"]))
+    asked = {
+        "verified": (alarm["verified_every"], "8d" if "verify" in proofs else ""),
+        "proven": (alarm["proven_every"], "35d" if "drill" in proofs else ""),
+    }
     verified, proven = (
-        _time(f"--{name}-every", text) if text else None
-        for name, text in (("verified", alarm["verified_every"]), ("proven", alarm["proven_every"]))
+        _time(f"--{name}-every", limit) if (limit := usual if said is None else said) else None
+        for name, (said, usual) in asked.items()
     )
     if not alarm["monitoring"]:
         return alarm["expected_every"], None
@@ -203,6 +211,7 @@ def _thresholds(namespace: str | None, alarm: _Alarm) -> "tuple[str, Thresholds 
         refuse("--monitoring asks for the metrics of one installation: say its --namespace too")
     if alarm["watchdog"] is None:
         refuse('--monitoring asks for what a watchdog tells: say --watchdog too, for instance "17 * * * *"')
+    _check_silence(alarm["watchdog"], silent, alarm["silent_for"])
     return alarm["expected_every"], Thresholds(
         expected_every=expected,
         verified_every=verified,
@@ -212,7 +221,19 @@ def _thresholds(namespace: str | None, alarm: _Alarm) -> "tuple[str, Thresholds 
     )
 
 
-def _time(option: str, text: str) -> "timedelta":
+def _check_silence(watchdog: str, silent: timedelta, text: str) -> None:
+    """Refuse an alert that would fire between any two looks of the watchdog."""
+    from workflows import cron
+
+    pause = cron.pause(watchdog)
+    if pause is not None and silent <= pause:
+        refuse(
+            f"--silent-for {text}: --watchdog {watchdog!r} looks once in {doubts.told(pause)}, so an alert would say "
+            "each time that nobody looks: say more than that"
+        )
+
+
+def _time(option: str, text: str) -> timedelta:
     """A duration of a known length."""
     from steps import errors, retention
 
@@ -238,12 +259,11 @@ def _nightly(option: str, words: Sequence[str], of: str, cron: str | None) -> di
 
 
 Asked = tuple[str | None, Sequence[str]]  # a schedule and its arguments
+Proof = tuple[str, str, dict[str, str]]  # of which, when, with which arguments
 
 
-def _proofs(
-    namespace: str | None, scratch: str | None, verify: Asked, drill: Asked
-) -> list[tuple[str, str, dict[str, str]]]:
-    """The schedules of what proves backups: of which, when, with which arguments."""
+def _proofs(namespace: str | None, scratch: str | None, verify: Asked, drill: Asked) -> list[Proof]:
+    """The schedules of what proves backups."""
     of_verify = _nightly("--verify-argument", verify[1], "--verify", verify[0])
     of_drill = _nightly("--drill-argument", drill[1], "--drill", drill[0])
     if drill[0] is not None and scratch is None:

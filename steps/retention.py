@@ -2,9 +2,12 @@
 
 A rule such as `daily: 7` keeps the newest backup of each of the last seven days that have one, by the clock of a time
 zone; where there are fewer it keeps the oldest too. `within` counts back from the newest backup (restic-forget(1)).
-What no rule keeps may go, except the newest complete backup, the newest that is verified or proven, pinned ones, those
-that nobody asked to touch, and as many as leave `minimum_redundancy` complete ones. Only a complete backup without
-damage counts for anything.
+What no rule keeps may go, except the newest complete backup, the newest that is verified or proven, the newest from
+before a shrink, one that is being verified by shares, pinned ones, those that nobody asked to touch, and as many as
+leave `minimum_redundancy` complete ones. Only a complete backup without damage counts for anything.
+
+A backup has two moments, by the API server's clock and by that of its pod, and began at the earlier. What speaks
+against the newest, by whichever clock it is that, holds everything up; so does doubt about which that is.
 
 The claim of a failed run goes after `failed_after`, whoever asked for that run: nothing was finished on it. But a label
 can be lost, so one that has a volume goes only once that was read and holds no manifest.

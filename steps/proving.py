@@ -120,7 +120,7 @@ def drill_prepare(  # noqa: PLR0913  one argument a workflow parameter
         verification.check_shape(trial.backup)
         names = drill.names_of(run.cluster(scratch), trial.backup)
     cluster, opened = trial.cluster, trial.backup
-    drill.check_names(run.cluster(scratch), names, drill.labels_of(cluster.namespace, run.workflow))
+    drill.check_names(run.cluster(scratch), names, cluster.namespace, run.workflow)
     uid = claims.find(cluster, claim)["metadata"]["uid"]
     ledger = drill.begin(cluster, Ledger(run.workflow, scratch, claim, uid, names))
     made = ""

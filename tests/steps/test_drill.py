@@ -127,6 +127,25 @@ def test_an_object_of_a_name_that_the_drill_needs_is_refused_and_stays(ready, ba
     assert ready.get("configmaps", installation.DRILL_LEDGER) is None
 
 
+def test_what_a_drill_has_made_whose_ledger_is_gone_is_said_to_be_its_own(ready, backup_volume):
+    put(ready, "Secret", "zync", metadata={"labels": drill.labels_of(ready.namespace, Workflow("dead", "dead"))})
+
+    with pytest.raises(errors.ScratchNotCleared, match="still holds Secret zync, which an earlier drill of namespace"):
+        prepare(ready, backup_volume)
+
+    assert there(ready, "secrets") == ["zync"]
+    assert ready.get("configmaps", installation.DRILL_LEDGER) is None
+
+
+def test_what_3scale_gives_a_name_is_refused_though_the_backup_has_none_of_it(ready, tmp_path):
+    root = operators_backup.make(tmp_path / "operators")  # which never holds the ConfigMaps that a user edits
+    ready.claim("operators", metadata={"annotations": {"apiManagerBackupName": "it", "apiManagerBackupUID": "uid"}})
+    put(ready, "ConfigMap", "backend-environment")
+
+    with pytest.raises(errors.ScratchTaken, match="it holds ConfigMap backend-environment, which no drill"):
+        prepare(ready, root, claim="operators")
+
+
 def test_what_is_there_by_itself_is_none_of_ours(ready, backup_volume):
     put(ready, "ConfigMap", "kube-root-ca.crt", data={"ca.crt": "x"})
     prepare(ready, backup_volume)
@@ -360,6 +379,37 @@ def test_a_drill_that_lives_is_left_alone(ready):
         run(ready, "choose", "--scratch-namespace", SCRATCH)
 
     assert there(ready, "secrets") == ["zync"]
+
+
+STRANGERS = {
+    "of nobody": {},
+    "of another namespace": {marks.DRILL: "of-another", marks.WORKFLOW_UID: "uid"},
+    "of no workflow": {marks.DRILL: "threescale"},
+}
+
+
+@pytest.mark.parametrize("labels", STRANGERS.values(), ids=STRANGERS)
+def test_a_configmap_of_the_ledgers_name_that_no_drill_has_written_stays_and_is_told(ready, backup_volume, labels):
+    made = put(
+        ready,
+        "ConfigMap",
+        installation.DRILL_LEDGER,
+        ready.namespace,
+        metadata={"labels": labels},
+        data={"scratch-namespace": SCRATCH, "secrets": "zync"},
+    )
+    put(ready, "Secret", "of-somebody")
+
+    with pytest.raises(
+        errors.LedgerTaken, match="ConfigMap threescale-drill in namespace threescale was not"
+    ):
+        run(ready, "choose", "--scratch-namespace", SCRATCH)
+    with pytest.raises(errors.LedgerTaken):
+        prepare(ready, backup_volume)
+    remove(ready)
+
+    assert ready.get("configmaps", installation.DRILL_LEDGER) == made
+    assert there(ready, "secrets") == ["of-somebody"]
 
 
 def test_what_can_not_be_removed_says_how_to(ready):

@@ -519,8 +519,8 @@ class DrillRuns(Final):
 class LedgerTaken(Final):
     def __init__(self, name: str, namespace: str) -> None:
         super().__init__(
-            f"ConfigMap {name} in namespace {namespace} was not written by a drill, it lacks the labels of one: nothing "
-            "was changed; drills need this name, so rename yours, or delete it if nobody needs it"
+            f"ConfigMap {name} in namespace {namespace} was not written by a drill, it lacks the labels of one: "
+            "nothing was changed; drills need this name, so rename yours, or delete it if nobody needs it"
         )
 
 

@@ -156,11 +156,11 @@ def drill_objects(run: Run, claim: str, root: Path, scratch: str) -> None:
 @click.option("--scratch", "target", type=FOLDER, required=True, help="Where it is mounted.")
 @click.pass_obj
 def drill_file_storage(run: Run, claim: str, root: Path, scratch_claim: str, target: Path) -> None:
-    """Restore the tree to the scratch claim, and hold all that was written against the backup."""
+    """Restore the tree to the scratch claim, hold all that was written against the backup, and empty the claim."""
     run.need("file-storage")
     with _drilled(run, root, claim) as trial:
         drill.going_on(trial.cluster, run.workflow)
-        tally = file_storage.prove(trial.backup, scratch_claim, target, progress())
+        tally = file_storage.prove(trial.backup, scratch_claim, target, progress(), last_try=run.last_try)
     run.output(files=tally.files, bytes=tally.size_bytes)
     trial.note("file-storage", counts=counts_of(tally))
 

@@ -1,9 +1,11 @@
 """A drill step by step, with the rights of its rendered Roles."""
 
+import logging
+
 import pytest
 
 from steps import backup as backups
-from steps import claims, drill, errors, installation, marks, volume
+from steps import claims, drill, errors, file_storage, installation, marks, volume
 from steps.catalogue import Proof
 from steps.claims import Workflow
 from steps.drill import Ledger
@@ -206,7 +208,6 @@ def test_all_of_a_backup_is_made_held_against_it_and_removed(begun, backup_volum
     made = there(begun, "secrets"), there(begun, "configmaps"), there(begun, "apimanagers")
     zync = begun.kubernetes.get("secrets", SCRATCH, "zync")
     files(begun, backup_volume, tmp_path / "scratch")
-    copied = {path.name for path in (tmp_path / "scratch").iterdir()}
     begun.kubernetes.clear_requests()
     remove(begun, "yes")
 
@@ -218,7 +219,7 @@ def test_all_of_a_backup_is_made_held_against_it_and_removed(begun, backup_volum
     assert zync["data"]
     assert scratch_claim["metadata"]["ownerReferences"][0]["name"] == installation.DRILL_LEDGER
     assert not claims.is_backup(scratch_claim)
-    assert copied > {"acme", "3scale", ".hidden-top"}
+    assert list((tmp_path / "scratch").iterdir()) == []
     assert nothing_is_left(begun)
     assert marks.annotation(begun.get(CLAIMS, sealed.name), marks.PROVEN_BY) == ACCOUNT
     deleted = {request.resource for request in begun.kubernetes.writes() if request.verb == "delete"}
@@ -282,6 +283,7 @@ def test_a_drill_of_a_damaged_backup_fails_and_says_so_on_the_claim(begun, backu
     remove(begun)
 
     found = begun.get(CLAIMS, sealed.name)
+    assert list((tmp_path / "scratch").iterdir()) == []
     assert marks.label(found, marks.DAMAGED)
     assert not marks.label(found, marks.PROVEN)
     assert nothing_is_left(begun)
@@ -294,6 +296,44 @@ def test_a_tree_that_is_not_as_it_was_written_is_found(begun, backup_volume, tmp
 
     with pytest.raises(errors.TargetDiffers, match=r"conditions\.pdf' has other bytes than listed"):
         files(begun, backup_volume, target)
+
+    assert list(target.iterdir()) == []
+
+
+@pytest.mark.parametrize(("last_try", "left"), [(False, True), (True, False)])
+def test_what_is_written_stays_for_another_try_only(backup_volume, tmp_path, monkeypatch, last_try, left):
+    def lose(*_arguments):
+        raise errors.VolumeStale("acme")
+
+    monkeypatch.setattr("steps.tree.differences", lose)
+    target = tmp_path / "scratch"
+    target.mkdir()
+
+    with pytest.raises(errors.VolumeStale):
+        file_storage.prove(backups.open_at(backup_volume), NAME, target, lambda *_: None, 1, last_try=last_try)
+
+    assert bool(list(target.iterdir())) is left
+
+
+def test_a_scratch_volume_that_can_not_be_emptied_is_told_and_proves_the_backup_all_the_same(
+    begun, backup_volume, tmp_path, monkeypatch, caplog
+):
+    def refuse(_target):
+        raise errors.VolumeFailed("acme", "I/O error")
+
+    monkeypatch.setattr("steps.copier.empty", refuse)
+    with caplog.at_level(logging.INFO):
+        files(begun, backup_volume, tmp_path / "scratch")
+
+    assert f"PersistentVolumeClaim {NAME}: files of the backup are left on its volume: the file system" in caplog.text
+
+
+def test_what_becomes_of_the_scratch_volume_is_told(begun, caplog):
+    volume_name = begun.get(CLAIMS, NAME)["spec"]["volumeName"]
+    with caplog.at_level(logging.INFO):
+        remove(begun)
+
+    assert f"PersistentVolume {volume_name}: goes with the scratch claim; with reclaim policy Retain it" in caplog.text
 
 
 def drill_written(target):
@@ -400,9 +440,7 @@ def test_a_configmap_of_the_ledgers_name_that_no_drill_has_written_stays_and_is_
     )
     put(ready, "Secret", "of-somebody")
 
-    with pytest.raises(
-        errors.LedgerTaken, match="ConfigMap threescale-drill in namespace threescale was not"
-    ):
+    with pytest.raises(errors.LedgerTaken, match="ConfigMap threescale-drill in namespace threescale was not"):
         run(ready, "choose", "--scratch-namespace", SCRATCH)
     with pytest.raises(errors.LedgerTaken):
         prepare(ready, backup_volume)

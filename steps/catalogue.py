@@ -65,6 +65,7 @@ class Entry:
     pinned: bool = False
     verified: Proof | None = None
     proven: Proof | None = None
+    proven_counts: str = ""  # what was restored then, and how long that took
     damaged: Proof | None = None
     damage: str = ""  # what was found then
     verifying: Rotation | None = None  # how far a verification by shares has come
@@ -185,6 +186,7 @@ def _entry(cluster: Cluster, claim: Object, alive: Mapping[str, str], *, whole: 
         pinned=marks.label(claim, marks.PINNED) == "true",
         verified=_proof(claim, marks.VERIFIED, marks.VERIFIED_BY),
         proven=_proof(claim, marks.PROVEN, marks.PROVEN_BY),
+        proven_counts=marks.annotation(claim, marks.PROVEN_COUNTS),
         damaged=_proof(claim, marks.DAMAGED, marks.DAMAGED_BY),
         damage=marks.annotation(claim, marks.DAMAGE),
         verifying=_rotation(claim),

@@ -73,9 +73,11 @@ def advanced(cluster: Cluster, claim: Object, rotation: Rotation) -> None:
     _patch(cluster, claim, {}, {marks.VERIFYING: str(rotation)})
 
 
-def proven(cluster: Cluster, claim: Object, workflow: Workflow) -> None:
-    """Say that it was restored for trial, and equal; raises as `verified`."""
-    _patch(cluster, claim, {marks.PROVEN: _now()}, {marks.PROVEN_BY: workflow.name})
+def proven(cluster: Cluster, claim: Object, workflow: Workflow, counts: str) -> None:
+    """Say that it was restored for trial, and equal; `counts`: what, and how long that took. Raises as `verified`."""
+    _patch(
+        cluster, claim, {marks.PROVEN: _now()}, {marks.PROVEN_BY: workflow.name, marks.PROVEN_COUNTS: counts or None}
+    )
 
 
 @contextmanager

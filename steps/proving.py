@@ -8,11 +8,13 @@ from pathlib import Path
 
 import click
 
-from steps import catalogue, claims, drill, evidence, file_storage, marks, proof, result, rotation, verification
+from steps import catalogue, claims, drill, errors, evidence, file_storage, marks, proof, result, rotation, verification
 from steps.catalogue import Entry
+from steps.claims import Workflow
 from steps.cluster import Cluster
 from steps.drill import Asked, Ledger
 from steps.restoration import Restoration, counts_of, line
+from steps.result import Phase
 from steps.rotation import Rotation
 from steps.run import FOLDER, Run, backup_option, claim_option, claim_wait_option, progress, told_phase
 
@@ -215,8 +217,21 @@ def _say_proven(run: Run, cluster: Cluster, name: str, ledger: Ledger | None) ->
     claim = claims.find(cluster, name)
     if ledger is None and marks.annotation(claim, marks.PROVEN_BY) != run.workflow.name:
         drill.going_on(cluster, run.workflow)
-    if ledger:
-        proof.proven(cluster, {"metadata": {"name": name, "uid": ledger.claim_uid}}, run.workflow)
-    log.info("proven: backup %s restores", name)
     ended = run.phase("remove")
+    if ledger:
+        counts = _counts_of(cluster, run.workflow, ended)
+        proof.proven(cluster, {"metadata": {"name": name, "uid": ledger.claim_uid}}, run.workflow, counts)
+    log.info("proven: backup %s restores", name)
     evidence.note(run.cluster, run.record("drill", name), lambda found: found.did(ended, last=True))
+
+
+def _counts_of(cluster: Cluster, workflow: Workflow, last: Phase) -> str:
+    """What a drill has restored and how long that took, from its evidence; empty where none could be kept."""
+    try:
+        found = evidence.find(cluster, "drill", workflow.uid)
+    except errors.NotAllowed:
+        found = None
+    if found is None:
+        return ""
+    counts = ", ".join(f"{number} {what}" for what, number in found.counts.items())
+    return f"{counts}; {(last.began - found.began).total_seconds() + last.duration_s:.1f} s"

@@ -1,6 +1,7 @@
 """A drill step by step, with the rights of its rendered Roles."""
 
 import logging
+import re
 
 import pytest
 
@@ -221,9 +222,33 @@ def test_all_of_a_backup_is_made_held_against_it_and_removed(begun, backup_volum
     assert not claims.is_backup(scratch_claim)
     assert list((tmp_path / "scratch").iterdir()) == []
     assert nothing_is_left(begun)
-    assert marks.annotation(begun.get(CLAIMS, sealed.name), marks.PROVEN_BY) == ACCOUNT
+    proven = begun.get(CLAIMS, sealed.name)
+    counts = "190509 bytes, 22 created, 43 files, 46 folders, 2 links, 1 tried"
+    assert marks.annotation(proven, marks.PROVEN_BY) == ACCOUNT
+    assert re.fullmatch(rf"{counts}; \d+\.\d s", marks.annotation(proven, marks.PROVEN_COUNTS))
     deleted = {request.resource for request in begun.kubernetes.writes() if request.verb == "delete"}
     assert deleted == {"secrets", "configmaps"}
+
+
+WITHOUT_EVIDENCE = {
+    "it is gone": lambda stage: stage.kubernetes.delete("configmaps", stage.namespace, installation.DRILL_RESULTS),
+    "it may not be read": lambda stage: stage.kubernetes.refuse_next(
+        "get", "configmaps", status=403, name=installation.DRILL_RESULTS
+    ),
+}
+
+
+@pytest.mark.parametrize("lose", WITHOUT_EVIDENCE.values(), ids=WITHOUT_EVIDENCE)
+def test_without_evidence_a_drill_proves_and_keeps_no_counts_of_the_one_before(begun, backup_volume, sealed, lose):
+    counted = {"metadata": {"annotations": {marks.PROVEN_COUNTS: "9 created; 1.0 s"}}}
+    begun.kubernetes.patch(CLAIMS, begun.namespace, sealed.name, counted)
+    objects(begun, backup_volume)
+    lose(begun)
+    remove(begun, "yes")
+
+    found = begun.get(CLAIMS, sealed.name)
+    assert marks.label(found, marks.PROVEN)
+    assert marks.annotation(found, marks.PROVEN_COUNTS) == ""
 
 
 @pytest.mark.thorough

@@ -73,6 +73,7 @@ class Entry:
     workflow_uid: str = ""
     manifest_sha256: str = ""
     going: bool = False  # somebody has deleted the claim
+    labelled: bool = True  # as a backup of this tool
 
     def as_json(self) -> dict[str, Any]:
         """The same for a program; times as Kubernetes writes them."""
@@ -156,13 +157,13 @@ def alive(cluster: Cluster) -> Mapping[str, str]:
 
 def _is_open(claim: Object) -> bool:
     """Whether it takes its workflow to know the state."""
-    return bool(marks.label(claim, marks.BACKUP)) and not marks.sealed(claim)
+    return claims.is_ours(claim) and not marks.sealed(claim)
 
 
 def _entry(cluster: Cluster, claim: Object, alive: Mapping[str, str], *, whole: bool) -> Entry:
     metadata = claim["metadata"]
     created = moment(metadata["creationTimestamp"]) or datetime.min.replace(tzinfo=UTC)
-    is_ours = bool(marks.label(claim, marks.BACKUP))
+    is_ours = claims.is_ours(claim)
     started = moment(marks.annotation(claim, marks.STARTED))
     state, why = _ours(claim, started, alive) if is_ours else _operators(cluster, claim, whole=whole)
     return Entry(
@@ -194,18 +195,20 @@ def _entry(cluster: Cluster, claim: Object, alive: Mapping[str, str], *, whole: 
         workflow_uid=marks.label(claim, marks.WORKFLOW_UID),
         manifest_sha256=marks.sealed(claim),
         going="deletionTimestamp" in metadata,
+        labelled=not is_ours or bool(marks.label(claim, marks.BACKUP)),
     )
 
 
 def _ours(claim: Object, started: datetime | None, alive: Mapping[str, str]) -> tuple[State, str]:
     """Its state, and why it is not another."""
-    name, workflow = marks.label(claim, marks.BACKUP), marks.label(claim, marks.WORKFLOW)
+    labelled, workflow = marks.label(claim, marks.BACKUP), marks.label(claim, marks.WORKFLOW)
+    name = labelled or marks.annotation(claim, installation.BACKUP_NAME)
     if name != claim["metadata"]["name"]:
         return State.UNKNOWN, f"its labels are those of backup {name}"
     if started is None or not workflow:
-        return State.UNKNOWN, "it has our label, and says neither when nor by which workflow it was made"
+        return State.UNKNOWN, "it is marked as ours, and says neither when nor by which workflow it was made"
     if marks.sealed(claim):
-        return State.COMPLETE, ""
+        return State.COMPLETE, "" if labelled else f"it has lost its label {marks.BACKUP}, which retention gives back"
     phase = alive.get(marks.label(claim, marks.WORKFLOW_UID))
     if phase and phase not in ENDED:
         return State.RUNNING, ""

@@ -65,6 +65,7 @@ class Entry:
     pinned: bool = False
     verified: Proof | None = None
     proven: Proof | None = None
+    proven_counts: str = ""  # what was restored then, and how long that took
     damaged: Proof | None = None
     damage: str = ""  # what was found then
     verifying: Rotation | None = None  # how far a verification by shares has come
@@ -72,6 +73,7 @@ class Entry:
     workflow_uid: str = ""
     manifest_sha256: str = ""
     going: bool = False  # somebody has deleted the claim
+    labelled: bool = True  # as a backup of this tool
 
     @property
     def began(self) -> datetime:
@@ -178,13 +180,13 @@ def _created(obj: Object) -> datetime:
 
 def _is_open(claim: Object) -> bool:
     """Whether it takes its workflow to know the state."""
-    return bool(marks.label(claim, marks.BACKUP)) and not marks.sealed(claim)
+    return claims.is_ours(claim) and not marks.sealed(claim)
 
 
 def _entry(cluster: Cluster, claim: Object, alive: Mapping[str, str], *, whole: bool) -> Entry:
     metadata = claim["metadata"]
     created = _created(claim)
-    is_ours = bool(marks.label(claim, marks.BACKUP))
+    is_ours = claims.is_ours(claim)
     started = moment(marks.annotation(claim, marks.STARTED))
     state, why = _ours(claim, started, alive) if is_ours else _operators(cluster, claim, whole=whole)
     return Entry(
@@ -208,6 +210,7 @@ def _entry(cluster: Cluster, claim: Object, alive: Mapping[str, str], *, whole: 
         pinned=marks.label(claim, marks.PINNED) == "true",
         verified=_proof(claim, marks.VERIFIED, marks.VERIFIED_BY),
         proven=_proof(claim, marks.PROVEN, marks.PROVEN_BY),
+        proven_counts=marks.annotation(claim, marks.PROVEN_COUNTS),
         damaged=_proof(claim, marks.DAMAGED, marks.DAMAGED_BY),
         damage=marks.annotation(claim, marks.DAMAGE),
         verifying=_rotation(claim),
@@ -215,18 +218,20 @@ def _entry(cluster: Cluster, claim: Object, alive: Mapping[str, str], *, whole: 
         workflow_uid=marks.label(claim, marks.WORKFLOW_UID),
         manifest_sha256=marks.sealed(claim),
         going="deletionTimestamp" in metadata,
+        labelled=not is_ours or bool(marks.label(claim, marks.BACKUP)),
     )
 
 
 def _ours(claim: Object, started: datetime | None, alive: Mapping[str, str]) -> tuple[State, str]:
     """Its state, and why it is not another."""
-    name, workflow = marks.label(claim, marks.BACKUP), marks.label(claim, marks.WORKFLOW)
+    labelled, workflow = marks.label(claim, marks.BACKUP), marks.label(claim, marks.WORKFLOW)
+    name = labelled or marks.annotation(claim, installation.BACKUP_NAME)
     if name != claim["metadata"]["name"]:
         return State.UNKNOWN, f"its labels are those of backup {name}"
     if started is None or not workflow:
-        return State.UNKNOWN, "it has our label, and says neither when nor by which workflow it was made"
+        return State.UNKNOWN, "it is marked as ours, and says neither when nor by which workflow it was made"
     if marks.sealed(claim):
-        return State.COMPLETE, ""
+        return State.COMPLETE, "" if labelled else f"it has lost its label {marks.BACKUP}, which retention gives back"
     phase = alive.get(marks.label(claim, marks.WORKFLOW_UID))
     if phase and phase not in ENDED:
         return State.RUNNING, ""

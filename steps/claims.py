@@ -270,7 +270,7 @@ def complete(cluster: Cluster, claim: Object, manifest: Manifest, digest: str) -
     made_by = {marks.WORKFLOW: manifest.workflow, marks.WORKFLOW_UID: manifest.workflow_uid}
     facts = manifest.file_storage
     counts = {marks.FILES: str(facts.files), marks.BYTES: str(facts.size_bytes)} if facts else {}
-    labels = {marks.STATE: marks.COMPLETE, **made_by, **counts}
+    labels = {marks.BACKUP: manifest.backup, marks.STATE: marks.COMPLETE, **made_by, **counts}
     annotations = {marks.ENDED: utc(manifest.ended), marks.MANIFEST_DIGEST: digest}
     body = {"metadata": {"labels": labels, "annotations": annotations}}
     cluster.patch(CLAIM, claim["metadata"]["name"], body)
@@ -344,6 +344,12 @@ def new(name: str, labels: dict[str, str], annotations: dict[str, str], spec: Ob
 def is_backup(claim: Object) -> bool:
     """Whether a claim says that it holds a backup, ours or the operator's."""
     return bool(marks.label(claim, marks.BACKUP) or marks.annotation(claim, installation.BACKUP_NAME))
+
+
+def is_ours(claim: Object) -> bool:
+    """Whether it is one that a backup of this tool made, also where its label was lost: annotations tell it."""
+    told = (marks.annotation(claim, name) for name in (marks.STARTED, marks.MANIFEST_DIGEST))
+    return bool(marks.label(claim, marks.BACKUP)) or (is_backup(claim) and any(told))
 
 
 def _mounting(cluster: Cluster, claim: str) -> list[Object]:

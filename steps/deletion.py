@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from steps import backup, catalogue, claims, errors, result, retention, volume
+from steps import backup, catalogue, claims, errors, marks, result, retention, volume
 from steps.catalogue import Entry, State
 from steps.cluster import Cluster
 from steps.installation import CLAIM, VOLUME
@@ -42,6 +42,20 @@ def judge(cluster: Cluster, rules: Rules) -> Decision:
     """
     entries = catalogue.read(cluster, whole=True)
     return retention.decide(entries, rules, result.now(), catalogue.failed_run(cluster, entries))
+
+
+def mend(cluster: Cluster, decision: Decision) -> None:
+    """Give backups that lost it the label by which people select them; the annotations tell that they are ours.
+
+    Raises:
+        errors.Rejected: the claim was made anew in between. Else as `Cluster.patch`.
+
+    """
+    for entry in (each.entry for each in decision.verdicts):
+        if not entry.labelled and entry.state is not State.UNKNOWN:
+            labels = {marks.BACKUP: entry.name}
+            cluster.patch(CLAIM, entry.name, {"metadata": {"uid": entry.uid, "labels": labels}})
+            log.info("%s: it has its label %s again", entry.name, marks.BACKUP)
 
 
 def delete(cluster: Cluster, judged: Judged, rules: Rules, *, read: bool = False) -> bool:

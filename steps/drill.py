@@ -49,6 +49,10 @@ _MARGIN = Decimal("1.2")  # over the data, for the file system's own needs
 _ENTRY_BYTES = 4096  # that a small file, or a folder, takes
 _LOOK_S = 0.5
 _MADE = (SECRET, CONFIGMAP)  # in the scratch namespace
+_OF_3SCALE = {
+    SECRET: (*installation.RESTORED_SECRETS, *installation.DATABASE_SECRETS),
+    CONFIGMAP: (*installation.CONFIGMAPS, *installation.EDITED_CONFIGMAPS),
+}
 
 
 class Ledger(NamedTuple):
@@ -137,23 +141,26 @@ def _is_ours(claim: Object) -> bool:
     return of_3scale or claims.is_backup(claim) or bool(marks.label(claim, marks.REPLACED))
 
 
-def check_names(scratch: Cluster, names: Names, own: Mapping[str, str]) -> None:
-    """See that no object has a name that the drill needs, unless it carries the labels of this one.
+def check_names(scratch: Cluster, names: Names, namespace: str, workflow: Workflow) -> None:
+    """See that no object has a name that the drill needs or 3scale gives, unless it carries the labels of this one.
 
     Raises:
-        errors.ScratchTaken; errors.NotAllowedInScratch: all names that the Role lacks are in the sentence
+        errors.ScratchTaken, errors.ScratchNotCleared
+        errors.NotAllowedInScratch: all names that the Role lacks are in the sentence
 
     """
-    strangers = []
-    for kind, wanted in names.items():
-        looked = objects.look(scratch, kind, wanted)
+    mine, found = labels_of(namespace, workflow), []
+    for kind, of_3scale in _OF_3SCALE.items():
+        looked = objects.look(scratch, kind, sorted({*names.get(kind, ()), *of_3scale}))
         if looked.refused:
             raise errors.NotAllowedInScratch(
                 scratch.namespace, kind.group, kind.resource, ["get", "delete"], list(looked.refused)
             )
-        strangers += [objects.named(obj) for obj in looked.found.values() if not _carries(obj, own)]
-    if strangers:
+        found += [obj for obj in looked.found.values() if not _carries(obj, mine)]
+    if strangers := [objects.named(obj) for obj in found if marks.label(obj, marks.DRILL) != namespace]:
         raise errors.ScratchTaken(scratch.namespace, strangers)
+    if found:
+        raise errors.ScratchNotCleared(scratch.namespace, [objects.named(obj) for obj in found], namespace)
 
 
 def names_of(scratch: Cluster, backup: Backup) -> dict[Kind, list[str]]:
@@ -177,16 +184,16 @@ def begin(cluster: Cluster, planned: Ledger) -> Ledger:
     """Write the ledger; one of this workflow's is kept.
 
     Raises:
-        errors.DrillRuns
+        errors.DrillRuns, errors.LedgerTaken
 
     """
     try:
         return Ledger.of(cluster.create(CONFIGMAP, planned.as_object(cluster.namespace)))
     except errors.AlreadyExists:
-        found = read(cluster)
-        if found is None or found.workflow.uid != planned.workflow.uid:
-            raise errors.DrillRuns(found.workflow.name if found else "unknown") from None
-        return found
+        if found := own(cluster, planned.workflow):
+            return found
+        other = read(cluster)
+        raise errors.DrillRuns(other.workflow.name if other else "unknown") from None
 
 
 def create_claim(cluster: Cluster, backup: Backup, ledger: Ledger, asked: Asked) -> str:
@@ -254,15 +261,24 @@ def try_objects(scratch: Cluster, backup: Backup, mark: Mark, *, last_try: bool)
 
 
 def read(cluster: Cluster) -> Ledger | None:
-    """The ledger of a drill that is under way, or that died."""
+    """The ledger of a drill that is under way, or that died.
+
+    Raises:
+        errors.LedgerTaken: a ConfigMap of this name is there that no drill of this namespace has written.
+
+    """
     found = cluster.get(CONFIGMAP, _LEDGER)
-    return Ledger.of(found) if found else None
+    if found is None:
+        return None
+    if marks.label(found, marks.DRILL) != cluster.namespace or not marks.label(found, marks.WORKFLOW_UID):
+        raise errors.LedgerTaken(_LEDGER, cluster.namespace)
+    return Ledger.of(found)
 
 
 def own(cluster: Cluster, workflow: Workflow) -> Ledger | None:
     """The ledger of this very drill, None where it is removed or was never written."""
-    ledger = read(cluster)
-    return ledger if ledger and ledger.workflow.uid == workflow.uid else None
+    found = cluster.get(CONFIGMAP, _LEDGER)
+    return Ledger.of(found) if found and _carries(found, labels_of(cluster.namespace, workflow)) else None
 
 
 def going_on(cluster: Cluster, workflow: Workflow) -> Ledger:
@@ -299,6 +315,7 @@ def clear(cluster: Cluster, ledger: Ledger, connect: Connect) -> None:
 
 def close(cluster: Cluster, ledger: Ledger, patience_s: float) -> None:
     """Remove the ledger, and with it the scratch claim, once the pods that had it are collected."""
+    _tell_volume(cluster, ledger)
     cluster.delete(CONFIGMAP, _LEDGER, ledger.uid)
     name, until = claim_name(ledger.workflow), time.monotonic() + patience_s
     while (found := cluster.get(CLAIM, name)) and not found["metadata"].get("deletionTimestamp"):
@@ -313,7 +330,7 @@ def clear_left(cluster: Cluster, connect: Connect, workflow: Workflow) -> None:
     """Remove what a drill has left that can't do so itself any more.
 
     Raises:
-        errors.DrillRuns: its workflow lives; errors.LeftByDrill
+        errors.DrillRuns: its workflow lives; errors.LeftByDrill, errors.LedgerTaken
 
     """
     ledger = read(cluster)
@@ -325,8 +342,20 @@ def clear_left(cluster: Cluster, connect: Connect, workflow: Workflow) -> None:
         clear(cluster, ledger, connect)
     except errors.Final as error:
         raise errors.LeftByDrill(ledger.workflow.name, cluster.namespace, ledger.scratch, str(error)) from error
+    _tell_volume(cluster, ledger)
     cluster.delete(CONFIGMAP, _LEDGER, ledger.uid)
     log.info("what workflow %s had left of its drill is removed", ledger.workflow.name)
+
+
+def _tell_volume(cluster: Cluster, ledger: Ledger) -> None:
+    """Say what becomes of the volume of the scratch claim; a Role that shows a class is for the whole cluster."""
+    claim = cluster.get(CLAIM, claim_name(ledger.workflow))
+    if claim and (volume := claim["spec"].get("volumeName")):
+        log.info(
+            "PersistentVolume %s: goes with the scratch claim; with reclaim policy Retain it stays, Released, until an "
+            "administrator deletes it",
+            volume,
+        )
 
 
 def _remove(scratch: Cluster, kind: Kind, name: str, own: Mapping[str, str]) -> bool:

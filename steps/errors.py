@@ -490,6 +490,15 @@ class ScratchTaken(Final):
         )
 
 
+class ScratchNotCleared(Final):
+    def __init__(self, scratch: str, what: Sequence[str], namespace: str) -> None:
+        super().__init__(
+            f"scratch namespace {scratch} still holds {_several(what)}, which an earlier drill of namespace "
+            f"{namespace} has made, and whose ledger is gone: remove it with "
+            f"`kubectl delete secrets,configmaps -n {scratch} -l threescale-backup/drill={namespace}`"
+        )
+
+
 class NotAllowedInScratch(Final):
     def __init__(self, namespace: str, group: str, resource: str, verbs: Sequence[str], names: Sequence[str]) -> None:
         rule = {"apiGroups": [group], "resources": [resource], "verbs": list(verbs)}
@@ -505,6 +514,14 @@ class NotAllowedInScratch(Final):
 class DrillRuns(Final):
     def __init__(self, workflow: str) -> None:
         super().__init__(f"a drill of this namespace is under way, workflow {workflow}: wait until that has ended")
+
+
+class LedgerTaken(Final):
+    def __init__(self, name: str, namespace: str) -> None:
+        super().__init__(
+            f"ConfigMap {name} in namespace {namespace} was not written by a drill, it lacks the labels of one: "
+            "nothing was changed; drills need this name, so rename yours, or delete it if nobody needs it"
+        )
 
 
 class DrillOver(Final):

@@ -5,7 +5,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -125,8 +125,10 @@ def restore(
     return tally
 
 
-def prove(backup: Backup, claim: str, target: Path, progress: Progress, workers: int | None = None) -> Tally:
-    """Fill a scratch claim as a restore would fill system-storage, and read back all that was written.
+def prove(
+    backup: Backup, claim: str, target: Path, progress: Progress, workers: int | None = None, *, last_try: bool = True
+) -> Tally:
+    """Fill a scratch claim as a restore would fill system-storage, read back all that was written, and empty it.
 
     A backup without digests is held against itself, as it is read once more.
 
@@ -134,16 +136,45 @@ def prove(backup: Backup, claim: str, target: Path, progress: Progress, workers:
         errors.BackupDamaged, errors.TargetDiffers, errors.VolumeFull and its like
 
     """
-    backup.check_listing()
-    workers = medium.workers(backup.root, target) if workers is None else workers
-    again = bool(volume.content(target))
-    with _room(target, backup.size_bytes - _copied(target, workers)), volume.durable(target):
-        tally = _fill(backup, target, progress, workers, again=again, claim=claim)
-    wanted = mtree.parse(backup.lines()) if backup.manifest else _scanned(backup.tree, workers)
-    if wrong := errors.Few.of(tree.compare(wanted, target, digests=True, workers=workers)):
-        raise errors.TargetDiffers(claim, wrong)
-    log.info("PersistentVolumeClaim %s: all of it was read back and is equal", claim)
-    return tally
+    with _emptied(claim, target, last_try=last_try):
+        backup.check_listing()
+        workers = medium.workers(backup.root, target) if workers is None else workers
+        again = bool(volume.content(target))
+        with _room(target, backup.size_bytes - _copied(target, workers)), volume.durable(target):
+            tally = _fill(backup, target, progress, workers, again=again, claim=claim)
+        wanted = mtree.parse(backup.lines()) if backup.manifest else _scanned(backup.tree, workers)
+        if wrong := errors.Few.of(tree.compare(wanted, target, digests=True, workers=workers)):
+            raise errors.TargetDiffers(claim, wrong)
+        log.info("PersistentVolumeClaim %s: all of it was read back and is equal", claim)
+        return tally
+
+
+@contextmanager
+def _emptied(claim: str, target: Path, *, last_try: bool) -> Iterator[None]:
+    """Leave nothing of a backup on a scratch claim, however it ends, but to a try that goes on with it.
+
+    Its volume outlives it where the reclaim policy is Retain. What can't be removed is said and takes no proof away.
+    """
+    try:
+        yield
+    except Exception as error:
+        if last_try or not isinstance(error, errors.TryAgain):
+            with suppress(errors.TryAgain):
+                _empty_scratch(claim, target)
+        raise
+    _empty_scratch(claim, target)
+
+
+def _empty_scratch(claim: str, target: Path) -> None:
+    try:
+        with volume.durable(target):
+            copier.empty(target)
+    except errors.PhaseError as error:
+        log.info("PersistentVolumeClaim %s: files of the backup are left on its volume: %s", claim, error)
+        if isinstance(error, errors.TryAgain):
+            raise
+    else:
+        log.info("PersistentVolumeClaim %s: emptied", claim)
 
 
 def _scanned(root: Path, workers: int) -> Iterator[Entry]:

@@ -32,6 +32,7 @@ VERIFIED = PREFIX + "verified"  # when every byte was last found right, by
 VERIFIED_BY = PREFIX + "verified-by"
 PROVEN = PREFIX + "proven"  # when it was last restored for trial, by
 PROVEN_BY = PREFIX + "proven-by"
+PROVEN_COUNTS = PREFIX + "proven-counts"  # what was restored then, and how long that took
 DAMAGED = PREFIX + "damaged"  # when it was found not to be whole, by
 DAMAGED_BY = PREFIX + "damaged-by"
 DAMAGE = PREFIX + "damage"  # what was found then, in a sentence

@@ -53,7 +53,7 @@ def check_ended(entries: Iterable[Entry], name: str) -> None:
 
 def is_sealed(claim: Object) -> bool:
     """Whether a seal has left the digest of the manifest on a claim."""
-    return bool(marks.annotation(claim, marks.MANIFEST_DIGEST) and marks.label(claim, marks.BACKUP))
+    return bool(marks.annotation(claim, marks.MANIFEST_DIGEST)) and claims.is_ours(claim)
 
 
 def verified(cluster: Cluster, claim: Object, workflow: Workflow) -> None:
@@ -73,9 +73,11 @@ def advanced(cluster: Cluster, claim: Object, rotation: Rotation) -> None:
     _patch(cluster, claim, {}, {marks.VERIFYING: str(rotation)})
 
 
-def proven(cluster: Cluster, claim: Object, workflow: Workflow) -> None:
-    """Say that it was restored for trial, and equal; raises as `verified`."""
-    _patch(cluster, claim, {marks.PROVEN: _now()}, {marks.PROVEN_BY: workflow.name})
+def proven(cluster: Cluster, claim: Object, workflow: Workflow, counts: str) -> None:
+    """Say that it was restored for trial, and equal; `counts`: what, and how long that took. Raises as `verified`."""
+    _patch(
+        cluster, claim, {marks.PROVEN: _now()}, {marks.PROVEN_BY: workflow.name, marks.PROVEN_COUNTS: counts or None}
+    )
 
 
 @contextmanager

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import click
 
-from steps import catalogue, claims, drill, evidence, file_storage, marks, proof, result, rotation, verification
+from steps import catalogue, claims, drill, errors, evidence, file_storage, marks, proof, result, rotation, verification
 from steps.catalogue import Entry
+from steps.claims import Workflow
 from steps.cluster import Cluster
 from steps.drill import Asked, Ledger
 from steps.restoration import Restoration, counts_of, line
+from steps.result import Phase
 from steps.rotation import Rotation
 from steps.run import FOLDER, Run, backup_option, claim_option, claim_wait_option, progress, told_phase
 
@@ -120,7 +122,7 @@ def drill_prepare(  # noqa: PLR0913  one argument a workflow parameter
         verification.check_shape(trial.backup)
         names = drill.names_of(run.cluster(scratch), trial.backup)
     cluster, opened = trial.cluster, trial.backup
-    drill.check_names(run.cluster(scratch), names, drill.labels_of(cluster.namespace, run.workflow))
+    drill.check_names(run.cluster(scratch), names, cluster.namespace, run.workflow)
     uid = claims.find(cluster, claim)["metadata"]["uid"]
     ledger = drill.begin(cluster, Ledger(run.workflow, scratch, claim, uid, names))
     made = ""
@@ -156,11 +158,11 @@ def drill_objects(run: Run, claim: str, root: Path, scratch: str) -> None:
 @click.option("--scratch", "target", type=FOLDER, required=True, help="Where it is mounted.")
 @click.pass_obj
 def drill_file_storage(run: Run, claim: str, root: Path, scratch_claim: str, target: Path) -> None:
-    """Restore the tree to the scratch claim, and hold all that was written against the backup."""
+    """Restore the tree to the scratch claim, hold all that was written against the backup, and empty the claim."""
     run.need("file-storage")
     with _drilled(run, root, claim) as trial:
         drill.going_on(trial.cluster, run.workflow)
-        tally = file_storage.prove(trial.backup, scratch_claim, target, progress())
+        tally = file_storage.prove(trial.backup, scratch_claim, target, progress(), last_try=run.last_try)
     run.output(files=tally.files, bytes=tally.size_bytes)
     trial.note("file-storage", counts=counts_of(tally))
 
@@ -215,8 +217,21 @@ def _say_proven(run: Run, cluster: Cluster, name: str, ledger: Ledger | None) ->
     claim = claims.find(cluster, name)
     if ledger is None and marks.annotation(claim, marks.PROVEN_BY) != run.workflow.name:
         drill.going_on(cluster, run.workflow)
-    if ledger:
-        proof.proven(cluster, {"metadata": {"name": name, "uid": ledger.claim_uid}}, run.workflow)
-    log.info("proven: backup %s restores", name)
     ended = run.phase("remove")
+    if ledger:
+        counts = _counts_of(cluster, run.workflow, ended)
+        proof.proven(cluster, {"metadata": {"name": name, "uid": ledger.claim_uid}}, run.workflow, counts)
+    log.info("proven: backup %s restores", name)
     evidence.note(run.cluster, run.record("drill", name), lambda found: found.did(ended, last=True))
+
+
+def _counts_of(cluster: Cluster, workflow: Workflow, last: Phase) -> str:
+    """What a drill has restored and how long that took, from its evidence; empty where none could be kept."""
+    try:
+        found = evidence.find(cluster, "drill", workflow.uid)
+    except errors.NotAllowed:
+        found = None
+    if found is None:
+        return ""
+    counts = ", ".join(f"{number} {what}" for what, number in found.counts.items())
+    return f"{counts}; {(last.began - found.began).total_seconds() + last.duration_s:.1f} s"

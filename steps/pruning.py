@@ -97,12 +97,15 @@ def prune_phases() -> None:
 @click.pass_obj
 def prune_decide(run: Run, plan: str, **told: Unpack[_Told]) -> None:
     """Say of each backup whether it stays or goes, and by which rule."""
-    decision = deletion.judge(run.cluster(), _rules(told))
+    cluster = run.cluster()
+    decision = deletion.judge(cluster, _rules(told))
     for line in decision.text():
         log.info(line)
     log.info(deletion.RECLAIM)
     if plan == _YES:
         log.info("it is only a plan: nothing is deleted")
+    else:
+        deletion.mend(cluster, decision)
     going = [*decision.to_delete, *decision.to_read]
     run.output(
         kept=len(decision.verdicts) - len(going),

@@ -67,7 +67,7 @@ def _facts(entry: Facts) -> dict[str, str]:
         "bytes": _or_dash(entry["size_bytes"]),
         "manifest": f"SHA-256 {entry['manifest_sha256']}" if entry["manifest_sha256"] else "",
         "verified": _proof(entry["verified"]),
-        "proven": _proof(entry["proven"]),
+        "proven": ": ".join(filter(None, (_proof(entry["proven"]), entry["proven_counts"]))),
         "being verified": _progress(entry["verifying"]),
         "damaged": ": ".join(filter(None, (_proof(entry["damaged"]), entry["damage"]))),
         "pinned": "yes" if entry["pinned"] else "no",

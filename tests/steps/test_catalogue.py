@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from steps import catalogue, claims, errors, marks
+from steps import catalogue, claims, errors, installation, marks
 from steps.catalogue import State
 from workflows.rehearsal import store
 
@@ -110,6 +110,28 @@ def test_a_stranger_that_looks_like_ours_is_unknown(empty, change, why):
 
     assert only(empty).state is State.UNKNOWN
     assert why in only(empty).why
+
+
+def without_label(stage, name="nightly"):
+    """Take the label from a claim by which it is known as a backup of ours."""
+    stage.kubernetes.patch(CLAIMS, stage.namespace, name, {"metadata": {"labels": {marks.BACKUP: None}}})
+
+
+def test_a_sealed_backup_that_lost_its_label_is_ours_and_complete_and_says_so(kept):
+    without_label(kept)
+
+    entry = only(kept)
+    assert (entry.maker, entry.state) == (catalogue.OURS, State.COMPLETE)
+    assert not entry.labelled
+    assert entry.why == "it has lost its label threescale-backup/backup, which retention gives back"
+
+
+@pytest.mark.parametrize(("phase", "state"), [("Running", State.RUNNING), ("Failed", State.FAILED)])
+def test_an_unsealed_one_that_lost_its_label_is_judged_by_its_workflow(empty, phase, state):
+    laid(empty, "night", phase=phase, annotations={installation.BACKUP_NAME: "night"})
+    without_label(empty, "night")
+
+    assert (only(empty).maker, only(empty).state) == (catalogue.OURS, state)
 
 
 def test_other_claims_are_no_backups(empty):

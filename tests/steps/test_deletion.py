@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steps import catalogue, claims, deletion, errors, marks, volume
+from steps import catalogue, claims, deletion, errors, installation, marks, volume
 from steps.catalogue import State
 from steps.deletion import BACKUP, NOTHING, OTHER, Judged
 from steps.retention import Duration, Rules
 from tests.conftest import Stage
-from tests.steps.test_catalogue import CLAIMS, DIGEST, laid, sealed
+from tests.steps import phases
+from tests.steps.test_catalogue import CLAIMS, DIGEST, laid, sealed, without_label
 from workflows.rehearsal.cluster import Cluster as Kubernetes
 
 ACCOUNT = "threescale-prune"
@@ -77,6 +78,22 @@ def test_the_log_says_the_rule_and_what_becomes_of_the_data(week, caplog):
     assert len(lines) == 1
     assert "no rule keeps it; the data of volume pvc-" in lines[0]
     assert lines[0].endswith("go too, unless its reclaim policy is Retain")
+
+
+def test_a_backup_that_lost_its_label_gets_it_again_and_a_stranger_none(kept, caplog):
+    caplog.set_level("INFO")
+    laid(kept, "stranger", annotations={installation.BACKUP_NAME: "another"})
+    for name in ("nightly", "stranger"):
+        without_label(kept, name)
+    words = ("decide", "--keep-last", 1, "--timezone", "UTC")
+
+    phases.run(kept, ACCOUNT, *words, "--plan", "yes")
+    assert not marks.label(kept.get(CLAIMS, "nightly"), marks.BACKUP)
+    phases.run(kept, ACCOUNT, *words)
+
+    assert marks.label(kept.get(CLAIMS, "nightly"), marks.BACKUP) == "nightly"
+    assert not marks.label(kept.get(CLAIMS, "stranger"), marks.BACKUP)
+    assert caplog.messages.count("nightly: it has its label threescale-backup/backup again") == 1
 
 
 @pytest.mark.lesson(18)
@@ -283,6 +300,14 @@ class TestOfFailedRuns:
 
         assert deletion.look(empty.connect(ACCOUNT), root, "nightly") == BACKUP
         assert marks.sealed(empty.get(CLAIMS, "nightly")) not in {"", DIGEST}
+
+    def test_with_the_digest_a_lost_label_comes_back(self, empty, backup_volume):
+        laid(empty, "nightly", started="2026-10-01T02:00:00Z", annotations={installation.BACKUP_NAME: "nightly"})
+        without_label(empty)
+        root = shutil.copytree(backup_volume, self.root(empty, "nightly"), symlinks=True, dirs_exist_ok=True)
+
+        assert deletion.look(empty.connect(ACCOUNT), root, "nightly") == BACKUP
+        assert marks.label(empty.get(CLAIMS, "nightly"), marks.BACKUP) == "nightly"
 
     def test_a_manifest_of_another_backup_or_one_that_can_not_be_read_is_left_to_a_person(self, failed, backup_volume):
         root = shutil.copytree(backup_volume, self.root(failed), symlinks=True, dirs_exist_ok=True)

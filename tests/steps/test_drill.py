@@ -1,9 +1,12 @@
 """A drill step by step, with the rights of its rendered Roles."""
 
+import logging
+import re
+
 import pytest
 
 from steps import backup as backups
-from steps import claims, drill, errors, installation, marks, volume
+from steps import claims, drill, errors, file_storage, installation, marks, volume
 from steps.catalogue import Proof
 from steps.claims import Workflow
 from steps.drill import Ledger
@@ -127,6 +130,25 @@ def test_an_object_of_a_name_that_the_drill_needs_is_refused_and_stays(ready, ba
     assert ready.get("configmaps", installation.DRILL_LEDGER) is None
 
 
+def test_what_a_drill_has_made_whose_ledger_is_gone_is_said_to_be_its_own(ready, backup_volume):
+    put(ready, "Secret", "zync", metadata={"labels": drill.labels_of(ready.namespace, Workflow("dead", "dead"))})
+
+    with pytest.raises(errors.ScratchNotCleared, match="still holds Secret zync, which an earlier drill of namespace"):
+        prepare(ready, backup_volume)
+
+    assert there(ready, "secrets") == ["zync"]
+    assert ready.get("configmaps", installation.DRILL_LEDGER) is None
+
+
+def test_what_3scale_gives_a_name_is_refused_though_the_backup_has_none_of_it(ready, tmp_path):
+    root = operators_backup.make(tmp_path / "operators")  # which never holds the ConfigMaps that a user edits
+    ready.claim("operators", metadata={"annotations": {"apiManagerBackupName": "it", "apiManagerBackupUID": "uid"}})
+    put(ready, "ConfigMap", "backend-environment")
+
+    with pytest.raises(errors.ScratchTaken, match="it holds ConfigMap backend-environment, which no drill"):
+        prepare(ready, root, claim="operators")
+
+
 def test_what_is_there_by_itself_is_none_of_ours(ready, backup_volume):
     put(ready, "ConfigMap", "kube-root-ca.crt", data={"ca.crt": "x"})
     prepare(ready, backup_volume)
@@ -187,7 +209,6 @@ def test_all_of_a_backup_is_made_held_against_it_and_removed(begun, backup_volum
     made = there(begun, "secrets"), there(begun, "configmaps"), there(begun, "apimanagers")
     zync = begun.kubernetes.get("secrets", SCRATCH, "zync")
     files(begun, backup_volume, tmp_path / "scratch")
-    copied = {path.name for path in (tmp_path / "scratch").iterdir()}
     begun.kubernetes.clear_requests()
     remove(begun, "yes")
 
@@ -199,11 +220,35 @@ def test_all_of_a_backup_is_made_held_against_it_and_removed(begun, backup_volum
     assert zync["data"]
     assert scratch_claim["metadata"]["ownerReferences"][0]["name"] == installation.DRILL_LEDGER
     assert not claims.is_backup(scratch_claim)
-    assert copied > {"acme", "3scale", ".hidden-top"}
+    assert list((tmp_path / "scratch").iterdir()) == []
     assert nothing_is_left(begun)
-    assert marks.annotation(begun.get(CLAIMS, sealed.name), marks.PROVEN_BY) == ACCOUNT
+    proven = begun.get(CLAIMS, sealed.name)
+    counts = "190509 bytes, 22 created, 43 files, 46 folders, 2 links, 1 tried"
+    assert marks.annotation(proven, marks.PROVEN_BY) == ACCOUNT
+    assert re.fullmatch(rf"{counts}; \d+\.\d s", marks.annotation(proven, marks.PROVEN_COUNTS))
     deleted = {request.resource for request in begun.kubernetes.writes() if request.verb == "delete"}
     assert deleted == {"secrets", "configmaps"}
+
+
+WITHOUT_EVIDENCE = {
+    "it is gone": lambda stage: stage.kubernetes.delete("configmaps", stage.namespace, installation.DRILL_RESULTS),
+    "it may not be read": lambda stage: stage.kubernetes.refuse_next(
+        "get", "configmaps", status=403, name=installation.DRILL_RESULTS
+    ),
+}
+
+
+@pytest.mark.parametrize("lose", WITHOUT_EVIDENCE.values(), ids=WITHOUT_EVIDENCE)
+def test_without_evidence_a_drill_proves_and_keeps_no_counts_of_the_one_before(begun, backup_volume, sealed, lose):
+    counted = {"metadata": {"annotations": {marks.PROVEN_COUNTS: "9 created; 1.0 s"}}}
+    begun.kubernetes.patch(CLAIMS, begun.namespace, sealed.name, counted)
+    objects(begun, backup_volume)
+    lose(begun)
+    remove(begun, "yes")
+
+    found = begun.get(CLAIMS, sealed.name)
+    assert marks.label(found, marks.PROVEN)
+    assert marks.annotation(found, marks.PROVEN_COUNTS) == ""
 
 
 @pytest.mark.thorough
@@ -263,6 +308,7 @@ def test_a_drill_of_a_damaged_backup_fails_and_says_so_on_the_claim(begun, backu
     remove(begun)
 
     found = begun.get(CLAIMS, sealed.name)
+    assert list((tmp_path / "scratch").iterdir()) == []
     assert marks.label(found, marks.DAMAGED)
     assert not marks.label(found, marks.PROVEN)
     assert nothing_is_left(begun)
@@ -275,6 +321,44 @@ def test_a_tree_that_is_not_as_it_was_written_is_found(begun, backup_volume, tmp
 
     with pytest.raises(errors.TargetDiffers, match=r"conditions\.pdf' has other bytes than listed"):
         files(begun, backup_volume, target)
+
+    assert list(target.iterdir()) == []
+
+
+@pytest.mark.parametrize(("last_try", "left"), [(False, True), (True, False)])
+def test_what_is_written_stays_for_another_try_only(backup_volume, tmp_path, monkeypatch, last_try, left):
+    def lose(*_arguments):
+        raise errors.VolumeStale("acme")
+
+    monkeypatch.setattr("steps.tree.differences", lose)
+    target = tmp_path / "scratch"
+    target.mkdir()
+
+    with pytest.raises(errors.VolumeStale):
+        file_storage.prove(backups.open_at(backup_volume), NAME, target, lambda *_: None, 1, last_try=last_try)
+
+    assert bool(list(target.iterdir())) is left
+
+
+def test_a_scratch_volume_that_can_not_be_emptied_is_told_and_proves_the_backup_all_the_same(
+    begun, backup_volume, tmp_path, monkeypatch, caplog
+):
+    def refuse(_target):
+        raise errors.VolumeFailed("acme", "I/O error")
+
+    monkeypatch.setattr("steps.copier.empty", refuse)
+    with caplog.at_level(logging.INFO):
+        files(begun, backup_volume, tmp_path / "scratch")
+
+    assert f"PersistentVolumeClaim {NAME}: files of the backup are left on its volume: the file system" in caplog.text
+
+
+def test_what_becomes_of_the_scratch_volume_is_told(begun, caplog):
+    volume_name = begun.get(CLAIMS, NAME)["spec"]["volumeName"]
+    with caplog.at_level(logging.INFO):
+        remove(begun)
+
+    assert f"PersistentVolume {volume_name}: goes with the scratch claim; with reclaim policy Retain it" in caplog.text
 
 
 def drill_written(target):
@@ -360,6 +444,35 @@ def test_a_drill_that_lives_is_left_alone(ready):
         run(ready, "choose", "--scratch-namespace", SCRATCH)
 
     assert there(ready, "secrets") == ["zync"]
+
+
+STRANGERS = {
+    "of nobody": {},
+    "of another namespace": {marks.DRILL: "of-another", marks.WORKFLOW_UID: "uid"},
+    "of no workflow": {marks.DRILL: "threescale"},
+}
+
+
+@pytest.mark.parametrize("labels", STRANGERS.values(), ids=STRANGERS)
+def test_a_configmap_of_the_ledgers_name_that_no_drill_has_written_stays_and_is_told(ready, backup_volume, labels):
+    made = put(
+        ready,
+        "ConfigMap",
+        installation.DRILL_LEDGER,
+        ready.namespace,
+        metadata={"labels": labels},
+        data={"scratch-namespace": SCRATCH, "secrets": "zync"},
+    )
+    put(ready, "Secret", "of-somebody")
+
+    with pytest.raises(errors.LedgerTaken, match="ConfigMap threescale-drill in namespace threescale was not"):
+        run(ready, "choose", "--scratch-namespace", SCRATCH)
+    with pytest.raises(errors.LedgerTaken):
+        prepare(ready, backup_volume)
+    remove(ready)
+
+    assert ready.get("configmaps", installation.DRILL_LEDGER) == made
+    assert there(ready, "secrets") == ["of-somebody"]
 
 
 def test_what_can_not_be_removed_says_how_to(ready):

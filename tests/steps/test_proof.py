@@ -151,11 +151,12 @@ def test_one_that_is_still_being_made_is_refused_by_name():
 def test_the_marks_are_what_list_and_describe_show(marked):
     stage, door, claim = marked
     proof.verified(door, claim, ME)
-    proof.proven(door, claim, Workflow("drill-1", "uid-2"))
+    proof.proven(door, claim, Workflow("drill-1", "uid-2"), "22 created; 41.5 s")
 
     entry = catalogue.find(catalogue.read(stage.connect()), "night", stage.namespace)
     assert entry.as_json()["verified"] == {"when": _plain(entry.verified), "workflow": "verify-1"}
     assert entry.as_json()["proven"] == {"when": _plain(entry.proven), "workflow": "drill-1"}
+    assert entry.as_json()["proven_counts"] == "22 created; 41.5 s"
 
 
 def _plain(found: Proof) -> str:

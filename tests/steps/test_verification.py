@@ -12,7 +12,7 @@ from steps import errors, marks, rotation, seal, verification, volume
 from steps.catalogue import Proof, State
 from steps.rotation import Rotation
 from tests.steps import operators_backup, phases
-from tests.steps.test_catalogue import CLAIMS
+from tests.steps.test_catalogue import CLAIMS, without_label
 from tests.steps.test_retention import NOW, backup, nights
 
 DIGEST = "ab" * 32
@@ -161,6 +161,13 @@ def test_a_damaged_one_keeps_no_other_waiting():
 
 
 # --- the phases ---
+
+
+def test_one_that_lost_its_label_is_marked_as_any_other(kept, backup_volume):
+    without_label(kept)
+    read(kept, backup_volume)
+
+    assert marks.label(claim(kept), marks.VERIFIED)
 
 
 def read(stage, root, *words):

@@ -186,6 +186,7 @@ def test_what_was_proved_of_a_backup_is_told(empty: Any) -> None:
     proved = {marks.VERIFIED: "20261102T030405Z", marks.PROVEN: "20261103T030405Z", marks.DAMAGED: "20261104T030405Z"}
     facts = sealed(**proved)
     by = {marks.VERIFIED_BY: "verify-1", marks.PROVEN_BY: "drill-1", marks.DAMAGED_BY: "verify-2"}
+    by[marks.PROVEN_COUNTS] = "22 created, 43 files; 41.5 s"
     told = {marks.DAMAGE: "the backup is not whole", marks.VERIFYING: f"10 of 100 bytes, manifest {DIGEST}"}
     laid(empty, "night", labels=facts["labels"], annotations={**facts["annotations"], **by, **told})
 
@@ -196,6 +197,6 @@ def test_what_was_proved_of_a_backup_is_told(empty: Any) -> None:
     assert table.splitlines()[1].split()[-3:] == ["2026-11-02T03:04:05Z", "2026-11-03T03:04:05Z", "-"]
     lines = {line.split("  ")[0]: line.split("  ")[-1].strip() for line in text.splitlines()}
     assert lines["verified"] == "2026-11-02T03:04:05Z, by workflow verify-1"
-    assert lines["proven"] == "2026-11-03T03:04:05Z, by workflow drill-1"
+    assert lines["proven"] == "2026-11-03T03:04:05Z, by workflow drill-1: 22 created, 43 files; 41.5 s"
     assert lines["damaged"] == "2026-11-04T03:04:05Z, by workflow verify-2: the backup is not whole"
     assert lines["being verified"] == "10 of 100 bytes are read, all right so far"

@@ -69,6 +69,7 @@ class Entry:
     damaged: Proof | None = None
     damage: str = ""  # what was found then
     verifying: Rotation | None = None  # how far a verification by shares has come
+    verifying_by: str = ""  # who set out to read on, and has not yet
     workflow: str = ""
     workflow_uid: str = ""
     manifest_sha256: str = ""
@@ -214,6 +215,7 @@ def _entry(cluster: Cluster, claim: Object, alive: Mapping[str, str], *, whole: 
         damaged=_proof(claim, marks.DAMAGED, marks.DAMAGED_BY),
         damage=marks.annotation(claim, marks.DAMAGE),
         verifying=_rotation(claim),
+        verifying_by=marks.annotation(claim, marks.VERIFYING_BY),
         workflow=marks.label(claim, marks.WORKFLOW),
         workflow_uid=marks.label(claim, marks.WORKFLOW_UID),
         manifest_sha256=marks.sealed(claim),

@@ -37,6 +37,7 @@ DAMAGED = PREFIX + "damaged"  # when it was found not to be whole, by
 DAMAGED_BY = PREFIX + "damaged-by"
 DAMAGE = PREFIX + "damage"  # what was found then, in a sentence
 VERIFYING = PREFIX + "verifying"  # how far a verification by shares has come
+VERIFYING_BY = PREFIX + "verifying-by"  # who set out to read on; it goes when that was read
 
 RUNNING = "running"
 COMPLETE = "complete"

@@ -63,14 +63,31 @@ def verified(cluster: Cluster, claim: Object, workflow: Workflow) -> None:
         errors.Rejected: the claim was made anew in between. Else as `Cluster.patch`.
 
     """
-    gone = {marks.DAMAGED_BY: None, marks.DAMAGE: None, marks.VERIFYING: None}
+    gone = {marks.DAMAGED_BY: None, marks.DAMAGE: None, marks.VERIFYING: None, marks.VERIFYING_BY: None}
     labels = {marks.VERIFIED: _now(), marks.DAMAGED: None}
     _patch(cluster, claim, labels, {marks.VERIFIED_BY: workflow.name, **gone})
 
 
 def advanced(cluster: Cluster, claim: Object, rotation: Rotation) -> None:
     """Say how far a verification by shares has come, all of it right; raises as `verified`."""
-    _patch(cluster, claim, {}, {marks.VERIFYING: str(rotation)})
+    _patch(cluster, claim, {}, {marks.VERIFYING: str(rotation), marks.VERIFYING_BY: None})
+
+
+def set_out(cluster: Cluster, claim: Object, workflow: Workflow) -> None:
+    """Say who is about to read on in a backup that was begun: where that comes to nothing, the next run sees it."""
+    if marks.annotation(claim, marks.VERIFYING):
+        _patch(cluster, claim, {}, {marks.VERIFYING_BY: workflow.name})
+
+
+def begin_anew(cluster: Cluster, entry: Entry) -> None:
+    """Forget how far a verification by shares has come, which could not be gone on with; raises as `verified`."""
+    log.info(
+        "%s: workflow %s set out to read on and did not: its verification begins anew, when it is next",
+        entry.name,
+        entry.verifying_by,
+    )
+    claim = {"metadata": {"name": entry.name, "uid": entry.uid}}
+    _patch(cluster, claim, {}, {marks.VERIFYING: None, marks.VERIFYING_BY: None})
 
 
 def proven(cluster: Cluster, claim: Object, workflow: Workflow, counts: str) -> None:
@@ -93,8 +110,9 @@ def noting_damage(cluster: Cluster, claim: Object, workflow: Workflow) -> Iterat
     except errors.BackupDamaged as error:
         if is_sealed(claim):
             log.info(str(error))
-            told = {marks.DAMAGED_BY: workflow.name, marks.DAMAGE: str(error)[:_LENGTH], marks.VERIFYING: None}
-            _patch(cluster, claim, {marks.DAMAGED: _now()}, told)
+            told = {marks.DAMAGED_BY: workflow.name, marks.DAMAGE: str(error)[:_LENGTH]}
+            gone = {marks.VERIFYING: None, marks.VERIFYING_BY: None}
+            _patch(cluster, claim, {marks.DAMAGED: _now()}, {**told, **gone})
         raise
 
 

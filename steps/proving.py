@@ -44,8 +44,15 @@ def verify_choose(run: Run, claim_name: str, sample: str, claim_wait_s: float) -
     """Choose the backup, and see that it can be mounted."""
     rotation.share(sample)
     cluster = run.cluster()
-    choose = partial(verification.choose, namespace=cluster.namespace, by_shares=bool(sample))
-    _tell_chosen(run, cluster, _named_or(cluster, claim_name, choose), claim_wait_s)
+    by = run.workflow.name
+    choose = partial(verification.choose, namespace=cluster.namespace, by_shares=bool(sample), workflow=by)
+    entries = catalogue.read(cluster)
+    name = _named_or(entries, claim_name, choose)
+    for each in entries:
+        if each.name != name and verification.is_stuck(each, by):
+            proof.begin_anew(cluster, each)
+    proof.set_out(cluster, claims.find(cluster, name), run.workflow)
+    _tell_chosen(run, cluster, name, claim_wait_s)
 
 
 @verify_phases.command("read")
@@ -93,7 +100,7 @@ def drill_choose(run: Run, claim_name: str, scratch: str, claim_wait_s: float) -
     drill.check_scratch(run.cluster(scratch), cluster.namespace)
     drill.clear_left(cluster, run.cluster, run.workflow)
     choose = partial(drill.choose, namespace=cluster.namespace)
-    _tell_chosen(run, cluster, _named_or(cluster, claim_name, choose), claim_wait_s)
+    _tell_chosen(run, cluster, _named_or(catalogue.read(cluster), claim_name, choose), claim_wait_s)
     run.tell_times("chosen")
 
 
@@ -186,9 +193,8 @@ def drill_remove(run: Run, claim: str, proven: str, claim_wait_s: float) -> None
         drill.close(cluster, ledger, claim_wait_s)
 
 
-def _named_or(cluster: Cluster, name: str, choose: Callable[[Sequence[Entry]], Entry]) -> str:
+def _named_or(entries: Sequence[Entry], name: str, choose: Callable[[Sequence[Entry]], Entry]) -> str:
     """The claim that a person names, or the one that is next."""
-    entries = catalogue.read(cluster)
     if not name:
         return choose(entries).name
     proof.check_ended(entries, name)

@@ -18,18 +18,25 @@ from steps.cluster import Object
 from steps.rotation import Night, Rotation
 
 
-def choose(entries: Iterable[Entry], namespace: str, *, by_shares: bool) -> Entry:
+def choose(entries: Iterable[Entry], namespace: str, *, by_shares: bool, workflow: str) -> Entry:
     """The backup that is next: by shares the one that most is read of, else the newest that nobody has verified.
+
+    One that a run of another name set out to read on, and did not, has no precedence: it may never be read again.
 
     Raises:
         errors.NothingToProve
 
     """
     every = list(entries)
-    begun = [each for each in every if by_shares and each.state is State.COMPLETE and not each.going and each.verifying]
-    if begun:
+    begun = [each for each in every if each.verifying and each.state is State.COMPLETE and not each.going]
+    if by_shares and (begun := [each for each in begun if not is_stuck(each, workflow)]):
         return max(begun, key=lambda each: (_part_of(each.verifying), each.started))
     return proof.due(every, _looked, namespace, "verify")
+
+
+def is_stuck(entry: Entry, workflow: str) -> bool:
+    """Whether a run before this one set out to read on in it and did not come to that."""
+    return bool(entry.verifying) and entry.verifying_by not in {"", workflow}
 
 
 def open_at(root: Path, claim: Object) -> Backup:

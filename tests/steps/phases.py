@@ -11,9 +11,9 @@ RESTORE = "threescale-restore"
 BACKUP = "threescale-backup"
 
 
-def run(stage, account: str, phase: str, *words: object) -> None:
+def run(stage, account: str, phase: str, *words: object, workflow: str = "") -> None:
     """Run one phase; what it refuses is raised."""
-    told = ["--namespace", stage.namespace, "--workflow", account, "--workflow-uid", account]
+    told = ["--namespace", stage.namespace, "--workflow", workflow or account, "--workflow-uid", account]
     stage.connect(account)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBECONFIG", str(stage.folder / f"kubeconfig-{account}"))

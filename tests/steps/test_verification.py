@@ -12,7 +12,7 @@ from steps import errors, marks, rotation, seal, verification, volume
 from steps.catalogue import Proof, State
 from steps.rotation import Rotation
 from tests.steps import operators_backup, phases
-from tests.steps.test_catalogue import CLAIMS, without_label
+from tests.steps.test_catalogue import CLAIMS, laid, sealed, without_label
 from tests.steps.test_retention import NOW, backup, nights
 
 DIGEST = "ab" * 32
@@ -149,15 +149,23 @@ def test_by_shares_the_one_goes_on_that_most_is_read_of():
     begun = backup("begun", NOW, verifying=Rotation(20, 100, DIGEST))
     entries = [*nights(2), other, begun]
 
-    assert verification.choose(entries, "ns", by_shares=True).name == "begun"
-    assert verification.choose(entries, "ns", by_shares=False).name != "begun"
+    assert verification.choose(entries, "ns", by_shares=True, workflow="me").name == "begun"
+    assert verification.choose(entries, "ns", by_shares=False, workflow="me").name != "begun"
+
+
+def test_one_that_another_run_set_out_to_read_and_did_not_keeps_no_other_waiting():
+    stuck = backup("stuck", NOW.replace(day=1), verifying=Rotation(20, 100, DIGEST), verifying_by="verify-1")
+    entries = [*nights(2), stuck]
+
+    assert verification.choose(entries, "ns", by_shares=True, workflow="verify-1").name == "stuck"  # a try more
+    assert verification.choose(entries, "ns", by_shares=True, workflow="verify-2").name == "night-0"
 
 
 def test_a_damaged_one_keeps_no_other_waiting():
     damaged = backup("damaged", NOW, damaged=Proof(NOW, "verify-1"))
     older = nights(2, newest=NOW.replace(day=1))
 
-    assert verification.choose([damaged, *older], "ns", by_shares=False).name == "night-0"
+    assert verification.choose([damaged, *older], "ns", by_shares=False, workflow="me").name == "night-0"
 
 
 # --- the phases ---
@@ -207,6 +215,44 @@ def test_what_was_found_goes_to_the_claim_and_the_backup_is_not_touched(kept, ba
     assert {(request.verb, request.target) for request in kept.kubernetes.writes()} == {
         ("patch", "persistentvolumeclaims")
     }
+
+
+def shares(stage, workflow):
+    """Choose as a run of this name would, and tell what is chosen."""
+    phases.run(stage, ACCOUNT, "choose", "--sample", "10%", workflow=workflow)
+    return (stage.folder / "outputs/claim-name").read_text()
+
+
+def test_a_begun_one_whose_volume_can_not_be_mounted_is_chosen_once_more_and_then_another(kept, backup_volume, caplog):
+    caplog.set_level("INFO")
+    read(kept, backup_volume, "--sample", "10%", "--rotation", "-")
+    kept.kubernetes.patch(CLAIMS, kept.namespace, "nightly", {"status": {"phase": "Lost"}})
+    laid(kept, "next", started="2126-11-01T02:00:00Z", **sealed())
+
+    for _ in range(2):
+        with pytest.raises(errors.ClaimUnbound, match="nightly"):
+            shares(kept, "verify-2")
+    assert marks.annotation(claim(kept), marks.VERIFYING_BY) == "verify-2"
+
+    assert shares(kept, "verify-3") == "next"
+    assert "nightly: workflow verify-2 set out to read on and did not: its verification begins anew" in caplog.text
+    assert (marks.annotation(claim(kept), marks.VERIFYING), marks.annotation(claim(kept), marks.VERIFYING_BY)) == (
+        "",
+        "",
+    )
+
+
+def test_one_that_is_read_on_night_by_night_is_chosen_until_all_of_it_is_read(kept, backup_volume):
+    laid(kept, "next", started="2126-11-01T02:00:00Z", **sealed())
+    read(kept, backup_volume, "--sample", "34%", "--rotation", "-")
+    nights = 1
+    while marks.annotation(claim(kept), marks.VERIFYING):
+        assert shares(kept, f"verify-{nights}") == "nightly"
+        read(kept, backup_volume, "--sample", "34%", "--rotation", (kept.folder / "outputs/rotation").read_text())
+        nights += 1
+
+    assert nights == 3
+    assert marks.annotation(claim(kept), marks.VERIFYING_BY) == ""
 
 
 def test_a_night_that_is_tried_again_reads_the_same_files(kept, backup_volume):
@@ -292,4 +338,4 @@ def test_a_bad_share_is_refused_before_anything_is_looked_at(kept):
 
 def test_a_running_backup_is_no_choice():
     with pytest.raises(errors.NothingToProve):
-        verification.choose([backup("night", NOW, state=State.RUNNING)], "ns", by_shares=True)
+        verification.choose([backup("night", NOW, state=State.RUNNING)], "ns", by_shares=True, workflow="me")

@@ -134,7 +134,7 @@ class VerifyParameters(Parameters):
     claim_name: str = Field(default="", alias="claim-name")
     """Claim of the backup to verify. Empty: the newest that is not verified, or the one verified longest ago."""
     sample: str = Field(default="", pattern=r"^(\d{1,3}(\.\d{1,3})?%)?$")
-    """A share of the bytes to read, for instance 10%: each run reads on from where the last one stopped, until all is
+    """A share of the bytes to read, for instance 25%: each run reads on from where the last one stopped, until all is
     read. Empty: all of it at once."""
 
 

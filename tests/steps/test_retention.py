@@ -636,7 +636,7 @@ def newest(good):
 
 @pytest.mark.lesson(18)
 @given(CATALOGUES, RULES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_what_must_never_go_never_goes(every, rules):
     decision = decide(every, rules, NOW)
     gone = {entry.name for entry in decision.to_delete}
@@ -654,7 +654,7 @@ def test_what_must_never_go_never_goes(every, rules):
 
 @pytest.mark.lesson(8)
 @given(CATALOGUES, RULES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_nothing_goes_where_something_speaks_against_the_newest_and_only_there(every, rules):
     decision = decide(every, rules, NOW)
 
@@ -663,7 +663,7 @@ def test_nothing_goes_where_something_speaks_against_the_newest_and_only_there(e
 
 
 @given(CATALOGUES, RULES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_run_twice_it_deletes_nothing_more(every, rules):
     first = decide(every, rules, NOW)
     left = [entry for entry in every if entry not in first.to_delete]

@@ -51,6 +51,7 @@ def values_of_secrets(folder):
     return [value for data in found for value in data.values() if len(value) > 8]
 
 
+@pytest.mark.thorough
 @pytest.mark.lesson(2, 20, 21)
 def test_a_backup_is_proven_without_a_second_3scale_and_nothing_is_left(ready, sealed):
     before = state_of(ready.engine.volume("nightly"))

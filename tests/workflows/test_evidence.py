@@ -146,6 +146,7 @@ def test_a_restore_that_fails_leaves_its_phase_its_sentence_and_the_advice(lost)
     assert told.index("has other bytes than the listing says") < told.index("What to do next")
 
 
+@pytest.mark.thorough
 def test_a_refused_restore_leaves_an_entry_though_nothing_else_was_written(lost):
     lost.kubernetes.clear_requests()
     workflow = lost.restore("mistyped")
@@ -158,6 +159,7 @@ def test_a_refused_restore_leaves_an_entry_though_nothing_else_was_written(lost)
     assert [request.name for request in lost.kubernetes.writes()] == [installation.RESTORE_RESULTS]
 
 
+@pytest.mark.thorough
 def test_a_backup_that_fails_leaves_its_phase_its_sentence_and_the_advice(empty):
     workflow = empty.backup()
 

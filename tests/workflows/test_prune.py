@@ -219,6 +219,7 @@ def test_a_scheduled_backup_that_fails_deletes_nothing(empty: Stage) -> None:
     assert len(backups(empty)) == 4
 
 
+@pytest.mark.thorough
 @pytest.mark.lesson(8)
 def test_a_run_that_failed_before_its_claim_holds_retention_up_though_a_plan_succeeded_since(installed: Stage) -> None:
     nights(installed)

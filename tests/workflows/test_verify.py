@@ -34,6 +34,7 @@ def described(stage, name="nightly"):
     return json.loads(CliRunner().invoke(main, words).stdout)
 
 
+@pytest.mark.thorough
 @pytest.mark.lesson(2, 21)
 def test_the_newest_backup_is_verified_and_nothing_but_its_claim_is_written(kept):
     before = state_of(kept.engine.volume("nightly"))
@@ -51,6 +52,7 @@ def test_the_newest_backup_is_verified_and_nothing_but_its_claim_is_written(kept
     assert writes == {("patch", CLAIMS, "nightly")}
 
 
+@pytest.mark.thorough
 @pytest.mark.lesson(3)
 def test_a_damage_fails_the_workflow_with_the_finding_and_marks_the_claim(kept):
     root = kept.engine.volume("nightly") / volume.TREE

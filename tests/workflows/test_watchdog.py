@@ -41,6 +41,7 @@ def night(stage: Any, name: str, age: timedelta, **labels: str) -> datetime:
     return started
 
 
+@pytest.mark.thorough
 @pytest.mark.lesson(15)
 def test_backups_that_stopped_fail_the_watchdog_and_one_that_came_ends_the_alarm(watched: Any) -> None:
     old = night(watched, "night-1", timedelta(hours=50), **{marks.VERIFIED: "20261102T050000Z"})

@@ -70,6 +70,7 @@ def another_value(stage) -> None:
     stage.kubernetes.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})
 
 
+@pytest.mark.thorough
 @pytest.mark.lesson(20)
 def test_no_run_tells_a_value_of_a_secret(mine):
     wanted = needles(mine)

@@ -152,9 +152,18 @@ def pin(cluster: Cluster, name: str, *, pinned: bool) -> Entry:
 
     """
     entry = find(read(cluster), name, cluster.namespace)
-    labels = {marks.PINNED: "true" if pinned else None}
-    cluster.patch(CLAIM, name, {"metadata": {"uid": entry.uid, "labels": labels}})
+    label(cluster, entry, {marks.PINNED: "true" if pinned else None})
     return find(read(cluster), name, cluster.namespace)
+
+
+def label(cluster: Cluster, entry: Entry, labels: Mapping[str, str | None]) -> None:
+    """Set labels of its claim, or take them away.
+
+    Raises:
+        errors.Rejected: the claim was made anew in between. Else as `Cluster.patch`.
+
+    """
+    cluster.patch(CLAIM, entry.name, {"metadata": {"uid": entry.uid, "labels": dict(labels)}})
 
 
 def alive(cluster: Cluster) -> Mapping[str, str]:

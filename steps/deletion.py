@@ -53,8 +53,7 @@ def mend(cluster: Cluster, decision: Decision) -> None:
     """
     for entry in (each.entry for each in decision.verdicts):
         if not entry.labelled and entry.state is not State.UNKNOWN:
-            labels = {marks.BACKUP: entry.name}
-            cluster.patch(CLAIM, entry.name, {"metadata": {"uid": entry.uid, "labels": labels}})
+            catalogue.label(cluster, entry, {marks.BACKUP: entry.name})
             log.info("%s: it has its label %s again", entry.name, marks.BACKUP)
 
 

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from steps import claims, errors, marks
 from steps.catalogue import OURS, Entry, State
@@ -19,6 +20,7 @@ from steps.rotation import Rotation
 log = logging.getLogger(__name__)
 
 _LENGTH = 2000  # of what is told of a damage; an object's annotations have 256 KiB together
+_NOT_BEGUN: Mapping[str, str | None] = MappingProxyType({marks.VERIFYING: None, marks.VERIFYING_BY: None})  # by shares
 
 Looked = Callable[[Entry], datetime | None]
 
@@ -63,7 +65,7 @@ def verified(cluster: Cluster, claim: Object, workflow: Workflow) -> None:
         errors.Rejected: the claim was made anew in between. Else as `Cluster.patch`.
 
     """
-    gone = {marks.DAMAGED_BY: None, marks.DAMAGE: None, marks.VERIFYING: None, marks.VERIFYING_BY: None}
+    gone = {marks.DAMAGED_BY: None, marks.DAMAGE: None, **_NOT_BEGUN}
     labels = {marks.VERIFIED: _now(), marks.DAMAGED: None}
     _patch(cluster, claim, labels, {marks.VERIFIED_BY: workflow.name, **gone})
 
@@ -87,7 +89,7 @@ def begin_anew(cluster: Cluster, entry: Entry) -> None:
         entry.verifying_by,
     )
     claim = {"metadata": {"name": entry.name, "uid": entry.uid}}
-    _patch(cluster, claim, {}, {marks.VERIFYING: None, marks.VERIFYING_BY: None})
+    _patch(cluster, claim, {}, _NOT_BEGUN)
 
 
 def proven(cluster: Cluster, claim: Object, workflow: Workflow, counts: str) -> None:
@@ -111,8 +113,7 @@ def noting_damage(cluster: Cluster, claim: Object, workflow: Workflow) -> Iterat
         if is_sealed(claim):
             log.info(str(error))
             told = {marks.DAMAGED_BY: workflow.name, marks.DAMAGE: str(error)[:_LENGTH]}
-            gone = {marks.VERIFYING: None, marks.VERIFYING_BY: None}
-            _patch(cluster, claim, {marks.DAMAGED: _now()}, {**told, **gone})
+            _patch(cluster, claim, {marks.DAMAGED: _now()}, {**told, **_NOT_BEGUN})
         raise
 
 

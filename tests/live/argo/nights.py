@@ -19,6 +19,7 @@ CLAIMS: Final = "persistentvolumeclaims"
 COMPLETE: Final = "complete"
 FAILED: Final = "failed"
 UNKNOWN: Final = "unknown"
+NEVER: Final = "0 0 1 1 *"  # for what is there, and fires in no test
 KEEP: Final = PruneParameters.model_validate({"keep-last": "2", "minimum-redundancy": "1", "failed-after": "0d"})
 
 

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from tests.live.argo.argo import NODE_S, Argo
-from tests.live.argo.nights import KEEP
+from tests.live.argo.nights import KEEP, NEVER
 from tests.live.kubernetes import until
 from tests.live.stage import Stage
 from workflows import metrics, schedule
@@ -16,7 +16,6 @@ from workflows.manifests import render
 pytestmark = pytest.mark.cluster
 
 URL: Final = "http://127.0.0.1:9090/metrics"  # as Argo comes, but without TLS
-NEVER: Final = "0 0 1 1 *"
 _LINE: Final = re.compile(r"(\w+)\{(.*)\} (\S+)")
 _OPERATION: Final = re.compile(rf'{metrics.OPERATION}="(\w+)"')
 

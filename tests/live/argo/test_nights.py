@@ -9,6 +9,7 @@ from steps import marks
 from steps.claims import utc
 from steps.result import now
 from tests.live.argo.argo import NODE_S, Argo
+from tests.live.argo.nights import CLAIMS, NEVER
 from tests.live.kubernetes import Kubernetes, until
 from tests.live.stage import Stage
 from workflows import schedule
@@ -17,8 +18,6 @@ from workflows.parameters import PruneParameters
 
 pytestmark = pytest.mark.cluster
 
-CLAIMS: Final = "persistentvolumeclaims"
-NEVER: Final = "0 0 1 1 *"
 RULES: Final = PruneParameters.model_validate({"keep-last": "1", "minimum-redundancy": "1", "failed-after": "0d"})
 
 

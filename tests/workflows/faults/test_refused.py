@@ -142,7 +142,11 @@ NOT_TO_BACK_UP = {
         "claim 'system-storage' in namespace threescale is being deleted",
     ),
     "no system-storage": (
-        lambda stage: (delete(stage, "pods"), delete(stage, "persistentvolumeclaims", "system-storage")),
+        lambda stage: (
+            delete(stage, "pods"),
+            delete(stage, "persistentvolumeclaims", "system-storage"),
+            stage.kubernetes.collect_garbage(),
+        ),
         "there is no claim 'system-storage'",
     ),
 }

@@ -3,7 +3,6 @@
 Both are the product's own rehearsal: a server that listens, and a process for each phase.
 """
 
-import copy
 import functools
 import os
 import shutil
@@ -169,7 +168,7 @@ def _rendered() -> list[dict[str, Any]]:
 def _stage(kubernetes: Kubernetes, folder: Path) -> Stage:
     folder.mkdir(parents=True, exist_ok=True)
     engine = Engine(kubernetes, folder / "volumes", namespace=NAMESPACE, time_scale=0.02)
-    for manifest in copy.deepcopy(_rendered()):
+    for manifest in _rendered():
         engine.apply(manifest)
     return Stage(kubernetes, engine, folder)
 

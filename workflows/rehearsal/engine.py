@@ -5,7 +5,6 @@ container as a process. It plays it strictly: a field, a tag or a path that it d
 rehearsal that overlooks something promises what the cluster won't keep.
 """
 
-import copy
 import random
 import string
 import subprocess
@@ -24,6 +23,7 @@ from workflows.rehearsal.pod import Kubelet, Pods
 from workflows.rehearsal.port import ClusterPort, Manifest
 from workflows.rehearsal.run import Run
 from workflows.rehearsal.scope import Subject
+from workflows.rehearsal.store import copied
 
 __all__ = ["Attempt", "ClusterPort", "Engine", "Node", "Workflow"]
 
@@ -92,10 +92,10 @@ class Engine:
         """Keep a WorkflowTemplate or a CronWorkflow; the cluster shows the latter, and anything else is its own."""
         if manifest["kind"] == "WorkflowTemplate":
             fields.check_template(manifest)
-            self._templates[manifest["metadata"]["name"]] = copy.deepcopy(manifest)
+            self._templates[manifest["metadata"]["name"]] = copied(manifest)
         elif manifest["kind"] == "CronWorkflow":
             fields.check_cron(manifest)
-            self._crons[manifest["metadata"]["name"]] = copy.deepcopy(manifest)
+            self._crons[manifest["metadata"]["name"]] = copied(manifest)
             self._cluster.apply(manifest)
         else:
             self._cluster.apply(manifest)
@@ -121,7 +121,7 @@ class Engine:
         given_labels = self._crons[name]["spec"].get("workflowMetadata", {}).get("labels", {})
         labels = {f"{nodes.LABEL}/cron-workflow": name, **given_labels}
         fired = {"status": {"lastScheduledTime": nodes.stamp(time.time())}}
-        self._cluster.apply({**copy.deepcopy(self._crons[name]), **fired})
+        self._cluster.apply({**copied(self._crons[name]), **fired})
         template, called = spec["workflowTemplateRef"]["name"], f"{name}-{int(time.time())}"
         self._fired.append(name)
         try:
@@ -171,7 +171,7 @@ class Engine:
     ) -> Workflow:
         if template not in self._templates:
             raise errors.UnknownName("WorkflowTemplate", template, f"namespace {self._namespace}")
-        spec = copy.deepcopy(self._templates[template]["spec"])
+        spec = copied(self._templates[template]["spec"])
         spec["entrypoint"] = entrypoint or spec["entrypoint"]
         declared = spec.get("arguments", {}).get("parameters", [])
         values = {item["name"]: tags.as_text(item["value"]) for item in declared if item.get("value") is not None}

@@ -166,9 +166,10 @@ class Store:
         return "DELETED"
 
     def _tell(self, event: str, obj: Object) -> Object:
+        seen = copied(obj)
         for callback in self._callbacks:
-            callback(event, copied(obj))
-        return copied(obj)
+            callback(event, seen)
+        return obj
 
 
 def now() -> str:

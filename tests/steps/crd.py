@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from tests import documents
 
 _CRD = Path(__file__).parents[3] / "shared/crds/3scale/apps.3scale.net_apimanagers.yaml"
 
@@ -13,5 +14,6 @@ def spec_schema() -> Any:
     """Read it, or skip the test and say so."""
     if not _CRD.exists():
         pytest.skip(f"the operator's CRD is not beside this checkout: {_CRD.name}")
-    (version,) = yaml.load(_CRD.read_text(), yaml.CSafeLoader)["spec"]["versions"]  # a safe one, written in C
+    (definition,) = documents.read(_CRD.read_text())
+    (version,) = definition["spec"]["versions"]
     return version["schema"]["openAPIV3Schema"]["properties"]["spec"]

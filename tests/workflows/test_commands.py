@@ -8,6 +8,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from tests import documents
 from workflows.__main__ import main
 from workflows.commands.plan import plan_backup
 from workflows.parameters import BackupParameters, PruneParameters, declare
@@ -25,7 +26,7 @@ def test_manifests_are_one_stream_for_kubectl() -> None:
     code, out, _ = run("manifests", "--image", IMAGE, "--namespace", "api")
 
     assert code == 0
-    assert {manifest["metadata"]["namespace"] for manifest in yaml.safe_load_all(out)} == {"api"}
+    assert {manifest["metadata"]["namespace"] for manifest in documents.read(out)} == {"api"}
 
 
 def test_manifests_can_be_one_file_a_resource(tmp_path: Path) -> None:
@@ -37,7 +38,7 @@ def test_manifests_can_be_one_file_a_resource(tmp_path: Path) -> None:
 
 def secrets_of_the_roles(out: str) -> list[list[str] | None]:
     """What each Role lets be read of the Secrets, by name."""
-    rules = [rule for manifest in yaml.safe_load_all(out) for rule in manifest.get("rules", [])]
+    rules = [rule for manifest in documents.read(out) for rule in manifest.get("rules", [])]
     return [rule.get("resourceNames") for rule in rules if rule["resources"] == ["secrets"] and "get" in rule["verbs"]]
 
 
@@ -74,14 +75,14 @@ def test_a_schedule_without_a_rule_says_that_nothing_is_deleted() -> None:
     code, out, err = run("manifests", "--image", IMAGE, "--schedule", "0 2 * * *")
 
     assert code == 0
-    assert [m["kind"] for m in yaml.safe_load_all(out)][-1] == "CronWorkflow"
+    assert [m["kind"] for m in documents.read(out)][-1] == "CronWorkflow"
     assert err.startswith("No rule says what to keep, so nothing is deleted and each night adds a claim")
     assert "kubectl delete pvc" in err
 
 
 def arguments_of(out: str, template: str) -> dict[str, str]:
     manifests = [
-        m for m in yaml.safe_load_all(out) if m["kind"] == "WorkflowTemplate" and m["metadata"]["name"] == template
+        m for m in documents.read(out) if m["kind"] == "WorkflowTemplate" and m["metadata"]["name"] == template
     ]
     return {item["name"]: item.get("value", "") for item in manifests[0]["spec"]["arguments"]["parameters"]}
 
@@ -117,7 +118,7 @@ def test_an_hour_that_the_clock_of_a_schedule_skips_is_said_and_rendered() -> No
     code, out, err = run("manifests", "--image", IMAGE, "--schedule", "0 2 * * *", "--timezone", "Europe/Madrid")
 
     assert code == 0
-    assert list(yaml.safe_load_all(out))[-1]["spec"]["schedules"] == ["0 2 * * *"]
+    assert documents.read(out)[-1]["spec"]["schedules"] == ["0 2 * * *"]
     assert "--schedule '0 2 * * *': Europe/Madrid has no 02:00 on " in err
 
 
@@ -141,7 +142,7 @@ def test_each_night_s_backup_has_the_arguments_that_were_given() -> None:
     code, out, _ = run("manifests", "--image", IMAGE, "--schedule", "0 2 * * *", *given)
 
     assert code == 0
-    assert list(yaml.safe_load_all(out))[-1]["spec"]["workflowSpec"]["arguments"]["parameters"] == [
+    assert documents.read(out)[-1]["spec"]["workflowSpec"]["arguments"]["parameters"] == [
         {"name": "storage-request", "value": "20Gi"},
         {"name": "file-storage", "value": "external"},
         {"name": "schedule", "value": "threescale-backup-schedule"},
@@ -364,7 +365,7 @@ def test_what_proves_backups_has_its_own_schedules() -> None:
     ]
     code, out, _ = run(*PROOFS, *asked, "--drill-argument", "storage-class=fast", "--timezone", "Europe/Madrid")
 
-    crons = {m["metadata"]["name"]: m["spec"] for m in yaml.safe_load_all(out) if m["kind"] == "CronWorkflow"}
+    crons = {m["metadata"]["name"]: m["spec"] for m in documents.read(out) if m["kind"] == "CronWorkflow"}
     given = {name: spec["workflowSpec"]["arguments"]["parameters"] for name, spec in crons.items()}
     assert code == 0
     assert given == {

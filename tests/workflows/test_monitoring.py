@@ -13,6 +13,7 @@ import promql_parser
 import pytest
 import yaml
 
+from tests import documents
 from tests.workflows.test_commands import IMAGE, run
 from tests.workflows.test_metrics import of_spec
 from workflows import metrics
@@ -111,7 +112,7 @@ def alerts_of(*words: str) -> dict[str, str]:
     asked = ["manifests", "--image", IMAGE, "--namespace", "api", "--watchdog", "17 * * * *", "--monitoring"]
     code, out, err = run(*asked, *words)
     assert code == 0, err
-    (rule,) = [item for item in yaml.safe_load_all(out) if item["kind"] == "PrometheusRule"]
+    (rule,) = [item for item in documents.read(out) if item["kind"] == "PrometheusRule"]
     return {item["alert"]: item["expr"] for item in rule["spec"]["groups"][0]["rules"]}
 
 

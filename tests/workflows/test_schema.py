@@ -9,7 +9,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
+
+from tests import documents
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CRDS = Path(__file__).parents[3] / "shared" / "crds" / "argo-4.1.2"  # kept beside a checkout, never in it
@@ -36,8 +37,8 @@ def closed(manifests: list[dict[str, Any]]) -> subprocess.CompletedProcess[str]:
 
 
 def load(path: Path) -> dict[str, Any]:
-    manifest: dict[str, Any] = yaml.safe_load(path.read_text())
-    return manifest
+    (manifest,) = documents.read(path.read_text())
+    return dict(manifest)
 
 
 def test_every_field_is_one_that_hera_knows() -> None:
@@ -79,8 +80,8 @@ def crd(kind: str) -> dict[str, Any]:
     path = CRDS / f"argoproj.io_{KINDS[kind]}.yaml"
     if not path.exists():
         pytest.skip(f"Argo's CRDs are not beside the checkout ({path.name})")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    (version,) = yaml.load(path.read_text(), Loader=loader)["spec"]["versions"]  # noqa: S506  a safe loader, in C
+    (definition,) = documents.read(path.read_text())
+    (version,) = definition["spec"]["versions"]
     schema: dict[str, Any] = _close(version["schema"]["openAPIV3Schema"])
     schema["properties"]["metadata"] = {}
     return schema

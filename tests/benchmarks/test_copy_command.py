@@ -49,6 +49,7 @@ def test_a_word_that_is_mistyped_is_named_with_what_it_could_be(option, word, se
     ]
 
 
+@pytest.mark.thorough
 def test_what_was_measured_is_shown_and_kept_and_can_be_shown_again(copy, tmp_path):
     code, _, out = copy(*TRIED, "--actions", "backup", "--programs", "cp")
     kept = json.loads((tmp_path / "rounds.json").read_text())

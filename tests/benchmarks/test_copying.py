@@ -149,6 +149,7 @@ def test_every_program_copies_everything(once_each):
     assert [each.case.action for each in found if each.program == programs.ours(1)] == list(programs.ACTIONS)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not shutil.which("rsync"), reason="needs rsync")
 def test_rsync_copies_everything(once_each):
     assert [each.void for each in once_each[0] if each.program == RSYNC] == [""]

@@ -166,6 +166,7 @@ def test_a_restore_under_another_domain_says_what_it_changes_and_goes_on_under_n
     assert f"made APIManager 'example-apimanager' for wildcard domain {NEW}, and is now asked for {OLD}" in said
 
 
+@pytest.mark.thorough
 def test_a_database_that_shares_the_old_domain_is_named(lost):
     data = {"data": {"system-database.URL": base64.b64encode(f"mysql2://db.{OLD}/system".encode()).decode()}}
     metadata = {"name": "my-env", "namespace": lost.namespace}  # a name that the Role of the sample holds

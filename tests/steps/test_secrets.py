@@ -226,6 +226,7 @@ def test_a_restore_that_expects_them_is_refused_without(without_databases):
     assert "Secret backend-redis, system-database, system-redis missing" in restored.node("check").attempts[-1].message
 
 
+@pytest.mark.thorough
 def test_a_restore_that_was_told_so_brings_them_with_other_addresses(without_databases, installed_before):
     TestDatabases.overrides(without_databases, **{"system-database.URL": "mysql2://new"})
 
@@ -240,6 +241,7 @@ def test_a_restore_that_was_told_so_brings_them_with_other_addresses(without_dat
     assert restored.nodes[0].outputs["created"] == "18"
 
 
+@pytest.mark.thorough
 def test_overrides_without_a_restore_of_them_are_refused(without_databases):
     restored = without_databases.restore("nightly", database_overrides="mine")
 

@@ -51,7 +51,7 @@ class Cluster:
         """Connect as `kubeconfig` or KUBECONFIG says where one is set, else as the pod's service account.
 
         Raises:
-            errors.NoConnection: neither is there.
+            errors.NoConnection: neither is there, or it is none.
 
         """
         configuration = Configuration()
@@ -62,7 +62,11 @@ class Cluster:
             else:
                 config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # the client types only a part of itself
         except ConfigException as error:
-            raise errors.NoConnection(str(error)) from error
+            raise errors.NoConnection(str(error).rstrip(".")) from error
+        except OSError as error:
+            raise errors.NoConnection(f"kubeconfig {path} can't be read ({error.strerror})") from error
+        except Exception as error:  # what the client makes of any file; its words may hold a line of it, a token
+            raise errors.NoConnection(f"{path} is no kubeconfig") from error
         configuration.retries = False
         return cls(ApiClient(configuration), namespace, request_timeout_s)
 

@@ -5,12 +5,59 @@ Argo reads schedules by robfig/cron, which starts nothing at a moment that a clo
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 _NAMED = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@weekly": "0 0 * * 0"}
-_FIELDS = 5
 _YEAR = 366
 _DAY_H, _HOUR_MIN = 24, 60
+_PART = re.compile(r"(?:[*?]|(\w+)(?:-(\w+))?)(?:/(\d+))?", re.ASCII)
+
+
+class _Field(NamedTuple):
+    """What one of the five may say."""
+
+    of: str
+    least: int
+    most: int
+    names: tuple[str, ...] = ()
+
+    def takes(self, part: str) -> bool:
+        """Whether it is `*`, a number, a name, or a range of them, and each or each so many of it."""
+        found = _PART.fullmatch(part)
+        if not found or (found[3] and not int(found[3])):
+            return False
+        first, last = (self._number(found[1] or str(self.least)), self._number(found[2] or str(self.most)))
+        return first is not None and last is not None and self.least <= first <= last <= self.most
+
+    def _number(self, text: str) -> int | None:
+        if text.lower() in self.names:
+            return self.names.index(text.lower()) + self.least
+        return int(text) if text.isdecimal() else None
+
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_FIELDS = (
+    _Field("minute", 0, 59),
+    _Field("hour", 0, 23),
+    _Field("day of the month", 1, 31),
+    _Field("month", 1, 12, _MONTHS),
+    _Field("day of the week", 0, 6, _WEEKDAYS),
+)
+
+
+def mistake(cron: str) -> str:
+    """Tell what Argo would not take of a schedule; empty where it takes all, and of one such as `@daily`."""
+    fields = cron.split()
+    if cron.startswith("@"):
+        return ""
+    if len(fields) != len(_FIELDS):
+        return 'write five fields, for instance "0 2 * * *"'
+    for text, field in zip(fields, _FIELDS, strict=True):
+        if not all(field.takes(part) for part in text.split(",")):
+            return f"{text!r} is no {field.of}, from {field.least} to {field.most}"
+    return ""
 
 
 def pause(cron: str) -> timedelta | None:
@@ -42,7 +89,7 @@ def skipped(cron: str, timezone: str, now: datetime) -> datetime | None:
 def _fields(cron: str) -> list[str]:
     """The five fields; none that says anything where there are not so many."""
     fields = _NAMED.get(cron, cron).split()
-    return fields if len(fields) == _FIELDS else [""] * _FIELDS
+    return fields if len(fields) == len(_FIELDS) else [""] * len(_FIELDS)
 
 
 def _may_be(days: list[str], day: date) -> bool:

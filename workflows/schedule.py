@@ -15,6 +15,7 @@ from hera.workflows.models import WorkflowMetadata, WorkflowTemplateRef
 from pydantic import ValidationError
 
 from workflows import backup, drill, verify, watchdog
+from workflows import cron as clock
 from workflows.parameters import (
     BackupParameters,
     DrillParameters,
@@ -28,7 +29,6 @@ from workflows.template import PART_OF
 
 NAME = "threescale-backup-schedule"  # Argo allows 52 characters, it adds the time
 WATCH_NAME = f"{watchdog.NAME}-schedule"
-_FIELDS = 5
 _OF_ONE_NIGHT = "it suits one night only, each backup needs its own"
 _MISSED_S = 3600  # how late a night may begin after the controller was down
 
@@ -96,10 +96,10 @@ def schedule(
     """Build the CronWorkflow of an operation; `arguments` are those of each night.
 
     Raises:
-        BadScheduleError: no five fields, no time zone of the IANA database, no argument of it by night.
+        BadScheduleError: no five fields that Argo takes, no time zone of the IANA database, no argument of it by night.
     """
-    if not cron.startswith("@") and len(cron.split()) != _FIELDS:
-        raise BadScheduleError(f'{cron!r} is no cron schedule: write five fields, for instance "0 2 * * *"')
+    if mistake := clock.mistake(cron):
+        raise BadScheduleError(f"{cron!r} is no cron schedule: {mistake}")
     if timezone not in available_timezones():
         raise BadScheduleError(f"{timezone!r} is no time zone of the IANA database, for instance Europe/Madrid or UTC")
     kind = _KINDS[of]

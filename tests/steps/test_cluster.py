@@ -281,6 +281,24 @@ def test_without_a_kubeconfig_and_outside_a_pod_there_is_no_connection(monkeypat
         Cluster.connect("threescale", 1.0)
 
 
+@pytest.mark.parametrize("content", [b"not: [a-token", b"\xff\x00", b"a-token", b"[]", b"users: a-token", b""])
+def test_what_is_no_kubeconfig_is_one_sentence_that_names_it_and_nothing_of_it(tmp_path, content):
+    path = tmp_path / "kubeconfig"
+    path.write_bytes(content)
+
+    with pytest.raises(errors.NoConnection) as raised:
+        Cluster.connect("threescale", 1.0, str(path))
+
+    assert "a-token" not in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert str(path) in str(raised.value) or "Invalid kube-config file" in str(raised.value)
+
+
+def test_a_kubeconfig_that_can_not_be_read_is_one_sentence(tmp_path):
+    with pytest.raises(errors.NoConnection, match=r"kubeconfig .* can't be read \(Is a directory\)"):
+        Cluster.connect("threescale", 1.0, str(tmp_path))
+
+
 class TestExec:
     @pytest.fixture
     def pod(self, empty):

@@ -162,6 +162,7 @@ def test_each_night_s_backup_has_the_arguments_that_were_given() -> None:
         (["--schedule", "0 2 * * *", "--argument", "workers=2", "--argument", "workers=4"], "given twice"),
         (["--argument", "storage-request=20Gi"], "say --schedule too"),
         (["--schedule", "2 * * *"], "five fields"),
+        (["--schedule", "0 25 * * *"], "'25' is no hour"),
         (["--keep-within", "7"], "'7' is no duration for --keep-within"),
         (["--failed-after", "soon"], "'soon' is no duration for --failed-after"),
         (["--timezone", "Madrid"], "'Madrid' is no time zone"),

@@ -27,6 +27,33 @@ def test_a_pause_is_read_where_it_is_plain(fields: str, hours: int) -> None:
 
 
 @pytest.mark.parametrize(
+    "fields", ["0 2 * * *", "*/5 0,12 1-31/2 JAN-mar ?", "59 23 31 12 6", "0 0/6 * * mon,FRI", "@every 3h", "@daily"]
+)
+def test_what_argo_takes_is_no_mistake(fields: str) -> None:
+    assert cron.mistake(fields) == ""
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ("0 2 * *", "five fields"),
+        ("60 2 * * *", "'60' is no minute, from 0 to 59"),
+        ("0 25 * * *", "'25' is no hour, from 0 to 23"),
+        ("0 2 0 * *", "'0' is no day of the month"),
+        ("0 2 * 13 *", "'13' is no month"),
+        ("0 2 * * 7", "'7' is no day of the week, from 0 to 6"),
+        ("0 2 * * mond", "'mond' is no day of the week"),
+        ("a b c d e", "'a' is no minute"),
+        ("*/0 2 * * *", "'*/0' is no minute"),
+        ("0 18-8 * * *", "'18-8' is no hour"),
+        ("0 2,, * * *", "'2,,' is no hour"),
+    ],
+)
+def test_what_argo_would_not_take_is_told(fields: str, said: str) -> None:
+    assert said in cron.mistake(fields)
+
+
+@pytest.mark.parametrize(
     "fields", ["*/5 * * * *", "0 8-18 * * *", "0 2,14 * * *", "0 2 1 * *", "0 */0 * * *", "0 2 * *", "@every 3h", ""]
 )
 def test_a_pause_that_is_not_plain_is_not_guessed(fields: str) -> None:

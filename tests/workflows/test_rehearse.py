@@ -1,12 +1,15 @@
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from workflows.__main__ import main
 
 
-def test_what_was_lost_is_restored_as_it_was(tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, ["rehearse", "--keep", str(tmp_path / "volumes")])
+def test_what_was_lost_is_restored_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    result = CliRunner().invoke(main, ["rehearse", "--keep", "volumes"])
 
     assert result.exit_code == 0, result.output
     assert "equal: what was restored is what was backed up" in result.output

@@ -25,7 +25,7 @@ def rehearse(keep: Path | None) -> None:
     try:
         if keep is not None:
             keep.mkdir(parents=True, exist_ok=True)
-        folder = keep or Path(tempfile.mkdtemp(prefix="threescale-rehearsal-"))
+        folder = keep.absolute() if keep else Path(tempfile.mkdtemp(prefix="threescale-rehearsal-"))
     except OSError as error:
         refuse(f"can't make a folder for the volumes: {error}")
     try:

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -211,3 +213,11 @@ def test_a_folder_and_a_page_that_can_t_be_written_are_refused_in_one_sentence(t
 
     assert (read.exit_code, read.stderr) == (1, f"Error: can't read {tmp_path}: Is a directory\n")
     assert (written.exit_code, written.stderr) == (1, f"Error: can't write to {tmp_path}: Is a directory\n")
+
+
+def test_a_closed_stdin_is_refused_in_one_sentence() -> None:
+    command = ["sh", "-c", 'exec "$0" -m workflows report - <&-', sys.executable]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  our own interpreter
+
+    assert (done.returncode, done.stderr) == (1, "Error: stdin is closed: name a file\n")

@@ -132,6 +132,8 @@ def report(file: Path, output: Path | None) -> None:
     from steps import errors, result
     from workflows import page
 
+    if str(file) == "-" and sys.stdin is None:
+        refuse("stdin is closed: name a file")
     try:
         record = result.parse(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
     except OSError as error:

@@ -6,6 +6,7 @@ from hera.workflows import Parameter
 from pydantic import BaseModel, ConfigDict, Field
 
 Workers = Literal["", "1", "2", "4", "8", "16"]
+_QUANTITY = r"^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$"  # as apimachinery reads one
 
 
 class Parameters(BaseModel):
@@ -19,7 +20,7 @@ class BackupParameters(Parameters):
 
     name: str = ""
     """Name of the backup and of its claim, a DNS-1123 label. Empty: the workflow's name."""
-    storage_request: str = Field(default="10Gi", alias="storage-request")
+    storage_request: str = Field(default="10Gi", alias="storage-request", pattern=_QUANTITY)
     """Size of the claim that holds the backup."""
     storage_class: str = Field(default="", alias="storage-class")
     """StorageClass of that claim. Empty: the cluster's default."""
@@ -133,7 +134,7 @@ class VerifyParameters(Parameters):
 
     claim_name: str = Field(default="", alias="claim-name")
     """Claim of the backup to verify. Empty: the newest that is not verified, or the one verified longest ago."""
-    sample: str = Field(default="", pattern=r"^(\d{1,3}(\.\d{1,3})?%)?$")
+    sample: str = Field(default="", pattern=r"^((100(\.0{1,3})?|\d{1,2}(\.\d{1,3})?)%)?$")
     """A share of the bytes to read, for instance 25%: each run reads on from where the last one stopped, until all is
     read. Empty: all of it at once."""
 

@@ -163,6 +163,14 @@ def test_each_night_s_backup_has_the_arguments_that_were_given() -> None:
         (["--argument", "storage-request=20Gi"], "say --schedule too"),
         (["--schedule", "2 * * *"], "five fields"),
         (["--schedule", "0 25 * * *"], "'25' is no hour"),
+        (
+            ["--schedule", "0 2 * * *", "--argument", "storage-request=20GB"],
+            "argument storage-request: String should match",
+        ),
+        (
+            ["--schedule", "0 2 * * *", "--argument", "storage-request="],
+            "argument storage-request: String should match",
+        ),
         (["--keep-within", "7"], "'7' is no duration for --keep-within"),
         (["--failed-after", "soon"], "'soon' is no duration for --failed-after"),
         (["--timezone", "Madrid"], "'Madrid' is no time zone"),
@@ -418,6 +426,7 @@ def test_shares_that_take_longer_than_a_backup_is_kept_or_an_alert_waits_are_sai
     ("arguments", "named"),
     [
         (["--verify", "4 * * *"], "five fields"),
+        (["--verify", "0 4 * * *", "--verify-argument", "sample=250%"], "argument sample: String should match"),
         (["--verify", "0 4 * * *", "--verify-argument", "claim-name=x"], "each night takes the backup that is next"),
         (["--verify", "0 4 * * *", "--verify-argument", "sample=ten"], "argument sample: String should match"),
         (["--verify", "0 4 * * *", "--verify-argument", "share=10%"], "'share' is no argument of a verification"),

@@ -1,4 +1,4 @@
-"""What a schedule says of time, where it says it plainly: how long it pauses, and whether a clock skips it.
+"""What Argo takes for a schedule, and where that is plain, how long it pauses and whether a clock skips it.
 
 Argo reads schedules by robfig/cron, which starts nothing at a moment that a clock leaves out when summer time begins.
 """
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 _NAMED = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@weekly": "0 0 * * 0"}
 _YEAR = 366
-_DAY_H, _HOUR_MIN = 24, 60
+_DAY_H = 24
 _PART = re.compile(r"(?:[*?]|(\w+)(?:-(\w+))?)(?:/(\d+))?", re.ASCII)
 
 
@@ -27,7 +27,7 @@ class _Field(NamedTuple):
         found = _PART.fullmatch(part)
         if not found or (found[3] and not int(found[3])):
             return False
-        first, last = (self._number(found[1] or str(self.least)), self._number(found[2] or str(self.most)))
+        first, last = self._number(found[1] or str(self.least)), self._number(found[2] or str(self.most))
         return first is not None and last is not None and self.least <= first <= last <= self.most
 
     def _number(self, text: str) -> int | None:
@@ -49,9 +49,9 @@ _FIELDS = (
 
 def mistake(cron: str) -> str:
     """Tell what Argo would not take of a schedule; empty where it takes all, and of one such as `@daily`."""
-    fields = cron.split()
     if cron.startswith("@"):
         return ""
+    fields = cron.split()
     if len(fields) != len(_FIELDS):
         return 'write five fields, for instance "0 2 * * *"'
     for text, field in zip(fields, _FIELDS, strict=True):
@@ -78,7 +78,7 @@ def pause(cron: str) -> timedelta | None:
 def skipped(cron: str, timezone: str, now: datetime) -> datetime | None:
     """Find the first moment within a year that it names, in plain numbers, and that the zone's clock does not have."""
     minute, hour, *days = _fields(cron)
-    if not (minute.isdecimal() and int(minute) < _HOUR_MIN and hour.isdecimal() and int(hour) < _DAY_H):
+    if not all(text.isdecimal() and field.takes(text) for text, field in zip((minute, hour), _FIELDS[:2], strict=True)):
         return None
     zone, of_day = ZoneInfo(timezone), time(int(hour), int(minute))
     dates = (now.astimezone(zone).date() + timedelta(days=number) for number in range(_YEAR))

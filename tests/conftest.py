@@ -142,6 +142,11 @@ class Stage:
         }
         return self.kubernetes.apply(obj)
 
+    def lose_claim(self, name: str) -> None:
+        """Delete a claim that no pod holds; it is gone at once, not only when the garbage collector comes by."""
+        self.kubernetes.delete("persistentvolumeclaims", self.namespace, name)
+        self.kubernetes.collect_garbage()
+
     def exists(self, resource: str) -> list[str]:
         return [obj["metadata"]["name"] for obj in self.kubernetes.list(resource, self.namespace)]
 

@@ -24,8 +24,7 @@ def without_files(stage):
     """Take system-storage away, and the pods that hold it."""
     for name in stage.exists("pods"):
         delete(stage, "pods", name)
-    delete(stage, "persistentvolumeclaims", "system-storage")
-    stage.kubernetes.collect_garbage()
+    stage.lose_claim("system-storage")
 
 
 def of(stage, wanted=WANTED, workflow=ME):
@@ -346,8 +345,7 @@ class TestWhatAPlanSaysIsWhatHappens:
                 assert sentence == str(planned.plan.objections[0])
                 assert created == []
             else:
-                delete(installed, "persistentvolumeclaims", "nightly")
-                installed.kubernetes.collect_garbage()
+                installed.lose_claim("nightly")
                 said = Counter((line.what, line.how) for line in planned.plan.lines if line.does is Does.SAVE)
                 files = ("System FileStorage", lines(planned)["System FileStorage"].how)
                 assert sentence == ""

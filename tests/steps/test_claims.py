@@ -347,8 +347,7 @@ class TestWaitForVolume:
 
     def test_what_was_said_of_an_earlier_claim_of_the_name_does_not_count(self, empty):
         empty.claim(storageClassName="unknown")
-        empty.kubernetes.delete("persistentvolumeclaims", empty.namespace, "system-storage")
-        empty.kubernetes.collect_garbage()
+        empty.lose_claim("system-storage")
         pending(empty)
 
         claims.wait_for_volume(empty.connect("threescale-backup"), "system-storage", 0.0)

@@ -128,8 +128,7 @@ def test_a_claim_whose_workflow_lives_stays(empty, caplog):
 def test_a_claim_of_the_same_name_made_anew_is_never_hit(week):
     door = week.connect(ACCOUNT)
     doomed = judged(door)
-    week.kubernetes.delete(CLAIMS, week.namespace, "night-1")
-    week.kubernetes.collect_garbage()
+    week.lose_claim("night-1")
     night(week, 1)
 
     assert deletion.delete(door, doomed[0], RULES)  # that one is gone, and nothing else
@@ -142,8 +141,7 @@ def test_one_that_is_made_anew_between_the_last_look_and_the_deletion_is_not_hit
     caplog.set_level("INFO")
 
     def anew(_request):
-        week.kubernetes.delete(CLAIMS, week.namespace, "night-1")
-        week.kubernetes.collect_garbage()
+        week.lose_claim("night-1")
         night(week, 1)
 
     week.kubernetes.before_next("delete", CLAIMS, anew, name="night-1")

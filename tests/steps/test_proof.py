@@ -81,8 +81,7 @@ def test_a_very_long_damage_is_cut(marked):
 
 def test_a_claim_that_was_made_anew_is_not_marked(marked):
     stage, door, claim = marked
-    stage.kubernetes.delete(CLAIMS, stage.namespace, "night")
-    stage.kubernetes.collect_garbage()
+    stage.lose_claim("night")
     laid(stage, "night", **sealed())
 
     with pytest.raises(errors.Rejected):

@@ -34,8 +34,7 @@ def in_s3(installed):
     installed.kubernetes.patch("apimanagers", installed.namespace, threescale.NAME, {"spec": spec})
     for pod in installed.exists("pods"):
         installed.kubernetes.delete("pods", installed.namespace, pod)
-    installed.kubernetes.delete("persistentvolumeclaims", installed.namespace, "system-storage")
-    installed.kubernetes.collect_garbage()
+    installed.lose_claim("system-storage")
     return installed
 
 

@@ -147,8 +147,7 @@ def test_files_are_saved_again_where_the_claim_that_held_them_is_gone(lost, hand
     hand.against("file-storage", hand.kill_before("get", CLAIMS))
     failed = lost.restore("nightly", **REPLACE)
     assert marks.annotation(lost.get(CLAIMS, "system-storage"), marks.RESTORE_STATE) == marks.SET_ASIDE
-    lost.kubernetes.delete(CLAIMS, lost.namespace, f"{failed.name}-replaced")
-    lost.kubernetes.collect_garbage()
+    lost.lose_claim(f"{failed.name}-replaced")
 
     retried = lost.engine.retry(failed)
     workflow = lost.restore("nightly", **REPLACE)

@@ -142,11 +142,7 @@ NOT_TO_BACK_UP = {
         "claim 'system-storage' in namespace threescale is being deleted",
     ),
     "no system-storage": (
-        lambda stage: (
-            delete(stage, "pods"),
-            delete(stage, "persistentvolumeclaims", "system-storage"),
-            stage.kubernetes.collect_garbage(),
-        ),
+        lambda stage: (delete(stage, "pods"), stage.lose_claim("system-storage")),
         "there is no claim 'system-storage'",
     ),
 }

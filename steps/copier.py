@@ -32,11 +32,11 @@ from typing import Any, NamedTuple, TypeVar
 
 from steps import errors, interruption, mtree, tree, volume
 from steps.ahead import Ahead, More
+from steps.beneath import READ, closed, open_folder, open_root
 from steps.mtree import FILE, FOLDER, LINK, Entry
 from steps.tree import (
     BLOCK,
     LARGE,
-    READ,
     TOGETHER,
     Folder,
     Leaf,
@@ -125,11 +125,11 @@ def copy_out(source: Path, target: Path, work: Work, known: Path | None = None) 
 
     """
     try:
-        here = tree.open_root(source)
+        here = open_root(source)
     except OSError:  # a root that is not there is no empty tree
         yield Lost(".", Why.UNREADABLE)
         return
-    with tree.closed(here), _no_umask(), _opened_root(target) as there:
+    with closed(here), _no_umask(), _opened_root(target) as there:
         out = _Out(here, there, target, work.meter, known)
         with Ahead(out.act, work.workers, work.tick, out.meter.enter) as ahead:
             late = []
@@ -473,8 +473,8 @@ class _Back:
                 return
 
     def _write_again(self, entry: Entry, name: str, there: int) -> None:
-        folder = tree.open_folder(self._here, entry.path.rpartition("/")[0])
-        with tree.closed(folder), tree.closed(os.open(name, READ, dir_fd=folder)) as stream:
+        folder = open_folder(self._here, entry.path.rpartition("/")[0])
+        with closed(folder), closed(os.open(name, READ, dir_fd=folder)) as stream:
             self._write_file(stream, entry, name, there)
 
     def _write_file(self, stream: int, entry: Entry, name: str, there: int) -> None:
@@ -563,7 +563,7 @@ class _Nest:
         with volume.failures(self._target, folder.path):
             above = self._levels[-1][1]
             _make_folder(name, above)
-            made = tree.open_folder(above, name)
+            made = open_folder(above, name)
         self._levels.append((folder.path, made, folder))
         self._back.enter_folder()
         return made
@@ -710,8 +710,8 @@ def _put(copy: int, block: bytes | memoryview, where: tuple[Path, str]) -> None:
 def _opened_root(root: Path) -> Iterator[int]:
     """The root of a tree, whose failures to open are its volume's."""
     with volume.failures(root):
-        descriptor = tree.open_root(root)
-    with tree.closed(descriptor):
+        descriptor = open_root(root)
+    with closed(descriptor):
         yield descriptor
 
 
@@ -719,8 +719,8 @@ def _opened_root(root: Path) -> Iterator[int]:
 def _target_folder(top: int, path: str, target: Path) -> Iterator[int]:
     """A folder of the target, whose failures to open are the target's; what is done in it has failures of its own."""
     with volume.failures(target, path):
-        descriptor = tree.open_folder(top, path)
-    with tree.closed(descriptor):
+        descriptor = open_folder(top, path)
+    with closed(descriptor):
         yield descriptor
 
 
@@ -782,7 +782,7 @@ def _whole(listed: Entry, folder: int) -> Iterator[int | None]:
             raise
         yield None
         return
-    with tree.closed(descriptor):
+    with closed(descriptor):
         yield descriptor if _is_whole(descriptor, listed) else None
 
 
@@ -798,7 +798,7 @@ def _is_whole(descriptor: int, listed: Entry) -> bool:
 def _folder_or_why(top: int, path: str) -> int | OSError:
     """Open a folder, or tell what speaks against it."""
     try:
-        return tree.open_folder(top, path)
+        return open_folder(top, path)
     except OSError as error:
         return error
 
@@ -806,18 +806,18 @@ def _folder_or_why(top: int, path: str) -> int | OSError:
 def _made_folder(top: int, path: str) -> int:
     """Open a folder below the root that may have to be made, as those above it; the caller closes it."""
     try:
-        return tree.open_folder(top, path)
+        return open_folder(top, path)
     except (FileNotFoundError, NotADirectoryError):
         if not path:
             raise
-    inner = tree.open_folder(top, "")
+    inner = open_folder(top, "")
     for name in path.split("/"):
-        with tree.closed(inner) as outer:
+        with closed(inner) as outer:
             try:
-                inner = tree.open_folder(outer, name)
+                inner = open_folder(outer, name)
             except (FileNotFoundError, NotADirectoryError):
                 _make_folder(name, outer)
-                inner = tree.open_folder(outer, name)
+                inner = open_folder(outer, name)
     return inner
 
 
@@ -861,7 +861,7 @@ def _make_link(entry: Entry, folder: int) -> None:
 def _remove(name: str, folder: int) -> None:
     """Remove whatever has this name, a folder with all that is in it."""
     if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-        with tree.closed(tree.open_folder(folder, name)) as inner:
+        with closed(open_folder(folder, name)) as inner:
             if _is_ours(os.fstat(inner)):
                 os.fchmod(inner, _FOLDER_OUT)
             for below in os.listdir(inner):

@@ -12,7 +12,6 @@ import os
 import stat
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -22,6 +21,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from steps import interruption, medium, mtree, volume
 from steps.ahead import Ahead, More
+from steps.beneath import READ, closed, open_folder, open_root
 from steps.errors import Few
 from steps.mtree import FILE, FOLDER, LINK, Entry, place
 
@@ -31,9 +31,6 @@ TOGETHER = 128  # names in one task
 _OPEN_AHEAD = 16  # files that the system reads while one is taken: half the time from a cold cache, with 8 workers
 _OPENS = 3  # of a folder that another machine has replaced
 _ALONE_S = 0.06  # to look at 5,000 files of a disk, which takes 40 ms; others would be ready after 10, and end after 5
-READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_PATH_BYTES = 4000  # less than PATH_MAX
 _KINDS = {stat.S_IFREG: FILE, stat.S_IFDIR: FOLDER, stat.S_IFLNK: LINK}
 
 
@@ -489,30 +486,6 @@ def digest(path: Path) -> tuple[int, str]:
 def join(folder: str, name: str) -> str:
     """The path of a name in a folder; the root's is empty."""
     return f"{folder}/{name}" if folder else name
-
-
-def open_root(root: Path) -> int:
-    """Open the root of a tree; the caller closes it."""
-    return os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-
-
-@contextmanager
-def closed(descriptor: int) -> Iterator[int]:
-    """Close what was opened, in the end."""
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def open_folder(top: int, path: str) -> int:
-    """Open a folder below the root, however long its path; the caller closes it."""
-    raw = os.fsencode(path)
-    if len(raw) <= _PATH_BYTES:
-        return os.open(raw or b".", _OPEN_FOLDER, dir_fd=top)
-    cut = raw.rindex(b"/", 0, _PATH_BYTES)
-    with closed(os.open(raw[:cut], _OPEN_FOLDER, dir_fd=top)) as nearer:
-        return open_folder(nearer, os.fsdecode(raw[cut + 1 :]))
 
 
 def found_in(folder: int, path: str) -> list[Leaf]:

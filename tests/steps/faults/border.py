@@ -134,5 +134,5 @@ def _kill(process: subprocess.Popen[str]) -> None:
 
 def _compiled(folder: Path) -> Path:
     library = folder / "system_calls.so"
-    subprocess.run([COMPILER, "-shared", "-fPIC", "-O1", "-o", library, SHIM], check=True)  # noqa: S603  the system's own compiler
+    subprocess.run([COMPILER, "-shared", "-fPIC", "-O1", "-o", library, SHIM, "-ldl"], check=True)  # noqa: S603  the system's own compiler
     return library

@@ -265,7 +265,7 @@ def _operator_lines(root: Path) -> Iterator[str]:
     if tally.unreadable:
         raise errors.ReadFailed(tally.unreadable, f"of {volume.TREE}")
     if tally.vanished:
-        raise errors.BackupDamaged([f"{tally.vanished} entries of {volume.TREE} vanished while it was listed"])
+        raise errors.BackupDamaged([f"{len(tally.vanished)} entries of {volume.TREE} vanished while it was listed"])
 
 
 def _operator_digest(root: Path) -> str:

@@ -4,8 +4,11 @@ On the way out the listing holds every entry as it was; the copy is widened, so 
 and replace it. On the way back a file comes under its name only when its bytes have the listed digest, and gets the
 listed mode plus what System needs (group 0 writes), the listed times, and owner and group as far as the system allows.
 
-A copy that was interrupted is gone on with: what a listing says is whole is read once and kept when it has the listed
-digest; all else is made anew, and what another user has left, whose modes and times are not to be set.
+A repetition goes on with a copy that was interrupted. A file that a listing calls whole is read once and kept when it
+has the listed digest. All else is made anew, and what another user has left, whose modes and times can't be set. In any
+other run nothing of the target is removed: what is there was made by a twin worker.
+
+A name that only the listing of its folder shows is set aside and looked for again when all else is copied.
 
 Tried and not taken, one file of 512 MiB from a warm cache with its sync, medians of 7 beside 0.96 s: `copy_file_range`
 beside hashing 1.07 s (and not from one file system to another), `sendfile` beside hashing 0.98 s (what is written would
@@ -21,16 +24,17 @@ import mmap
 import os
 import secrets
 import stat
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from steps import errors, interruption, mtree, tree, volume
+from steps import errors, interruption, mtree, permissions, tree, volume
 from steps.ahead import Ahead, More
 from steps.beneath import READ, closed, open_folder, open_root
 from steps.mtree import FILE, FOLDER, LINK, Entry
@@ -38,7 +42,9 @@ from steps.tree import (
     BLOCK,
     LARGE,
     TOGETHER,
+    Doubt,
     Folder,
+    Grew,
     Leaf,
     Left,
     Listed,
@@ -54,10 +60,16 @@ from steps.tree import (
 _Each = TypeVar("_Each")
 
 _READS = 3  # of a file that changes while it is read
+_PATIENCE_S = (
+    60.0  # since a name was found that only a listing had shown: NFS keeps listings that long (acdirmax, nfs(5))
+)
+_PAUSE_S = 1.0  # between two looks for such names
 _FEW = 8  # entries in the last tasks of a restore
+_HELD = 64  # folders in each other that a process has open: a tree may be deeper than descriptors go
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _USER_AND_GROUP_READ = 0o640
 _USER_AND_GROUP_EXECUTE = 0o110
+_GROUP_READ = 0o040
 _GROUP_WRITE = 0o060
 _GROUP_EXECUTE = 0o010
 _FOLDER_OUT = 0o770
@@ -74,6 +86,8 @@ class Counts(NamedTuple):
     size_bytes: int = 0
     widened: int = 0
     ownership_kept: int = 0  # entries whose owner and group could not be set
+    modes_refused: int = 0  # entries whose mode the volume does not keep
+    times_refused: int = 0
 
 
 class Meter:
@@ -90,14 +104,16 @@ class Meter:
         """Count in the row of this worker from now on."""
         self._row = worker * self._COLUMNS
 
-    def add(self, *, entries: int = 0, size_bytes: int = 0, widened: int = 0, ownership_kept: int = 0) -> None:
-        """Add to the counts."""
+    def add(self, *, entries: int = 0, size_bytes: int = 0) -> None:
+        """Add to what is done."""
         cells, row = self._cells, self._row
         cells[row] += entries
         cells[row + 1] += size_bytes
-        if widened or ownership_kept:
-            cells[row + 2] += widened
-            cells[row + 3] += ownership_kept
+
+    def note(self, *, widened: bool = False, owner: bool = False, mode: bool = False, times: bool = False) -> None:
+        """Add an entry to those that are not as they were listed."""
+        for column, is_so in enumerate((widened, owner, mode, times), 2):
+            self._cells[self._row + column] += is_so
 
     @property
     def counts(self) -> Counts:
@@ -115,10 +131,11 @@ class Work:
     tick: Callable[[], object] = lambda: None
 
 
-def copy_out(source: Path, target: Path, work: Work, known: Path | None = None) -> Iterator[Listed | Lost]:
+def copy_out(source: Path, target: Path, work: Work, known: Path | None = None) -> Iterator[Listed | Lost | Grew]:
     """Copy a live tree into a folder; yield the lines of its listing: entries as they were, files with their digest.
 
-    `known` is an earlier listing. What lies in the target and not in the source goes.
+    `known` is an earlier listing, which makes this a repetition: what lies in the target and not in the source goes.
+    Lines of a later round, of names that were set aside, are in order among themselves.
 
     Raises:
         errors.VolumeFull and its like for the target, errors.Interrupted
@@ -132,13 +149,39 @@ def copy_out(source: Path, target: Path, work: Work, known: Path | None = None) 
     with closed(here), _no_umask(), _opened_root(target) as there:
         out = _Out(here, there, target, work.meter, known)
         with Ahead(out.act, work.workers, work.tick, out.meter.enter) as ahead:
-            late = []
-            for item in ahead.stream([Folder("")]):
-                if isinstance(item, Left):
-                    late.append(item)
-                else:
-                    yield item
-            ahead.finish(late)
+            aside: list[Doubt] = []
+            yield from _passed(ahead, [Folder("")], aside)
+            yield from _found_later(ahead, aside)
+
+
+def _passed(ahead: Ahead[Any], tasks: Iterable[Any], aside: list[Doubt]) -> Iterator[Listed | Lost | Grew]:
+    """Pass on what tasks are answered with, but for what is set aside."""
+    late = []
+    for item in ahead.stream(tasks):
+        if isinstance(item, Left):
+            late.append(item)
+        elif isinstance(item, Lost) and item.why is Why.HIDDEN:
+            aside.append(Doubt(item.path))
+        else:
+            yield item
+    ahead.finish(late)
+
+
+def _found_later(ahead: Ahead[Any], aside: list[Doubt]) -> Iterator[Listed | Lost | Grew]:
+    """Look again for all names that were set aside, until none was found for long."""
+    until, number = time.monotonic() + _PATIENCE_S, 0
+    while aside and time.monotonic() < until:
+        interruption.sleep(_PAUSE_S)
+        number += 1
+        doubts, aside = sorted(aside, key=lambda doubt: mtree.place(doubt.path)), []
+        folders = groupby(doubts, key=lambda doubt: doubt.path.rpartition("/")[0])
+        for item in _passed(ahead, (Aside(folder, list(each)) for folder, each in folders), aside):
+            if isinstance(item, Listed):
+                until = time.monotonic() + _PATIENCE_S
+                yield item._replace(round=number)
+            else:
+                yield item
+    yield from (Lost(doubt.path, Why.UNREADABLE) for doubt in aside)
 
 
 def copy_back(lines: Iterable[str], source: Path, target: Path, work: Work, *, again: bool) -> Tally:
@@ -169,68 +212,172 @@ def empty(root: Path) -> None:
         _keep(top, set(), root=True)
 
 
+# --- what both ways do ---
+
+
+class _Giver:
+    """Gives what was made its mode and times, and counts what the volume refuses.
+
+    `needed`, in the group's bits, is what a file must grant to be of use; a folder is entered besides.
+    """
+
+    def __init__(self, target: Path, meter: Meter, needed: int) -> None:
+        self.target = target
+        self.meter = meter
+        self._needed = needed
+        self._inherits: bool | None = None  # whether files that are made in the folder at hand get an ACL
+
+    def enter_folder(self) -> None:
+        """Find out anew how files are made here."""
+        self._inherits = None
+
+    def gives_acl(self, folder: int) -> bool:
+        """Whether the mode of what is made in the folder at hand must be set anew; asked once for each folder."""
+        if self._inherits is None:
+            self._inherits = permissions.inherits(folder)
+        return self._inherits
+
+    def give(self, descriptor: int, path: str, mode: int, mtime_ns: int) -> None:
+        """Give an entry its mode and times.
+
+        Raises:
+            OSError
+            errors.ModeNotKept: with the mode that it has it would be of no use.
+
+        """
+        self.give_mode(descriptor, path, mode)
+        if not permissions.give_times(descriptor, mtime_ns):
+            self.meter.note(times=True)
+
+    def give_mode(self, descriptor: int, path: str, mode: int) -> None:
+        """Give an entry its mode; raises what `give` does."""
+        if permissions.give_mode(descriptor, mode):
+            return
+        self.meter.note(mode=True)
+        found = os.fstat(descriptor).st_mode
+        needed = self._needed | (_GROUP_EXECUTE if stat.S_ISDIR(found) else 0)
+        if not permissions.serves(found, needed):
+            raise errors.ModeNotKept(str(self.target / path), stat.S_IMODE(found), stat.S_IMODE(mode))
+
+    def give_found(self, descriptor: int, folder: int, path: str, mode: int, mtime_ns: int) -> bool:
+        """Give a file that was found its mode and times; False where it is another user's."""
+        if not permissions.give_mode(descriptor, mode):
+            if self._is_anothers(folder, permissions.takes_mode):
+                return False
+            self.give_mode(descriptor, path, mode)
+        if not permissions.give_times(descriptor, mtime_ns):
+            if self._is_anothers(folder, permissions.takes_times):
+                return False
+            self.meter.note(times=True)
+        return True
+
+    @staticmethod
+    def _is_anothers(folder: int, refused: permissions.Give) -> bool:
+        return permissions.is_anothers(folder, refused, f"{volume.TEMPORARY}{secrets.token_hex(8)}")
+
+
 # --- out ---
 
 
-class _Out:
+class Aside(NamedTuple):
+    """A task: names of a folder that only its listing shows, to be looked for again."""
+
+    folder: str
+    doubts: list[Doubt]
+
+
+class _Read(NamedTuple):
+    """What was read of a file that changed meanwhile: as it was at its open, and the digest of so many bytes."""
+
+    found: os.stat_result
+    sha256: str
+
+    def is_begun_by(self, later: os.stat_result) -> bool:
+        """Whether a file may be this one, grown."""
+        same = (self.found.st_dev, self.found.st_ino) == (later.st_dev, later.st_ino)
+        return same and bool(self.sha256) and self.found.st_size <= later.st_size
+
+
+class _Out(_Giver):
     """The visitor that copies a live tree."""
 
     def __init__(self, here: int, there: int, target: Path, meter: Meter, known: Path | None) -> None:
+        super().__init__(target, meter, _GROUP_READ)
         self.top = here
-        self.meter = meter
         self._there = there
-        self._target = target
         self._known = known
+        self._again = known is not None
+        self._grew: list[str] = []
 
-    def act(self, task: Folder | Names | Left) -> list[Any]:
+    def act(self, task: Folder | Names | Left | Aside) -> list[Any]:
         if isinstance(task, Left):
-            with _target_folder(self._there, task.folder.path, self._target) as there:
+            with _target_folder(self._there, task.folder.path, self.target) as there:
                 self._settle(there, task.folder)
             return []
-        items = tree.act(self, task)
+        self._grew.clear()
+        items = tree.look_again(self, task.doubts) if isinstance(task, Aside) else tree.act(self, task)
         for item in items:
             if isinstance(item, Lost) and item.path != ".":
                 self._drop(item.path)
-        return list(tree.told(items))
+        if isinstance(task, Aside):
+            items += self._left(task.folder)
+        return [*tree.told(items), *map(Grew, self._grew)]
 
     def folder(self, here: int, task: Folder) -> list[Any]:
         """Copy a folder, opened: all of it but its folders, which are made."""
         found, leaves = tree.describe(task.path, os.fstat(here)), tree.leaves(here, task.path)
-        with _target_folder(self._there, task.path, self._target) as there, volume.failures(self._target, task.path):
-            if not task.made:
+        with _target_folder(self._there, task.path, self.target) as there, volume.failures(self.target, task.path):
+            if self._again and not task.made:
                 _keep(there, {leaf.name for leaf in leaves}, root=not task.path)
-            take = partial(self._take, here, there, task.path)
-            items = tree.in_order(task.path, leaves, take, made=partial(self._make_folder, there, task.path))
+            items = self._in_order(here, there, Names(task.path, leaves))
             if not task.path:
                 return items
-            if any(isinstance(item, More) and isinstance(item.task, Names) for item in items):
+            if any(_comes_later(item) for item in items):
                 return [found, *items, Left(found)]
             self._settle(there, found)
             return [found, *items]
 
-    def _make_folder(self, there: int, folder: str, name: str) -> bool:
-        with volume.failures(self._target, join(folder, name)):
-            return _make_folder(name, there)
-
-    def _drop(self, path: str) -> None:
-        """Leave no copy of what is none of the listing: of this run, or of one before it."""
-        above, _, name = path.rpartition("/")
-        with (
-            _target_folder(self._there, above, self._target) as there,
-            volume.failures(self._target, path),
-            suppress(FileNotFoundError),
-        ):
-            _remove(name, there)
-
     def names(self, here: int, task: Names) -> list[Any]:
         """Copy some names of a folder, opened."""
-        with _target_folder(self._there, task.folder, self._target) as there:
-            return self._take(here, there, task.folder, task.leaves, alone=task.alone)
+        with _target_folder(self._there, task.folder, self.target) as there:
+            for leaf in task.leaves if task.looks else ():
+                if leaf.kind != FOLDER:
+                    _remove_made(leaf.name, there)
+            return self._in_order(here, there, task)
+
+    def _in_order(self, here: int, there: int, task: Names) -> list[Any]:
+        self.enter_folder()
+        take = partial(self._take, here, there, task.folder, alone=task.alone)
+        return tree.in_order(task.folder, task.leaves, take, made=partial(self._make_folder, there, task.folder))
+
+    def _make_folder(self, there: int, folder: str, name: str) -> bool:
+        with volume.failures(self.target, join(folder, name)):
+            return _make_folder(name, there, again=self._again)
+
+    def _drop(self, path: str) -> None:
+        """Leave no copy of what is not listed: a folder that was made for it, or what a run before has left."""
+        above, _, name = path.rpartition("/")
+        with (
+            _target_folder(self._there, above, self.target) as there,
+            volume.failures(self.target, path),
+            suppress(FileNotFoundError),
+        ):
+            if self._again:
+                _remove(name, there)
+            else:
+                _remove_made(name, there)
+
+    def _left(self, path: str) -> list[Left]:
+        """Have a folder settled once more; nothing where it can't be looked at any more."""
+        try:
+            with closed(open_folder(self.top, path)) as here:
+                return [Left(tree.describe(path, os.fstat(here)))] if path else []
+        except OSError:
+            return []
 
     def _settle(self, there: int, folder: Entry) -> None:
-        with volume.failures(self._target, folder.path):
-            os.fchmod(there, (folder.mode & 0o777) | _FOLDER_OUT)
-            os.utime(there, ns=(folder.mtime_ns, folder.mtime_ns))
+        with volume.failures(self.target, folder.path):
+            self.give(there, folder.path, (folder.mode & 0o777) | _FOLDER_OUT, folder.mtime_ns)
         self.meter.add(entries=1)
 
     def _take(self, here: int, there: int, folder: str, leaves: Sequence[Leaf], *, alone: bool = False) -> list[Any]:
@@ -239,7 +386,7 @@ class _Out:
         def take(path: str, name: str, kind: str, stream: Stream) -> Taken | More:
             if kind == FILE:
                 return self._copy_file((here, there), path, name, stream, known.get(name), alone=alone)
-            return self._copy_link(here, there, path) if kind == LINK else Lost(path, Why.SPECIAL)
+            return self._copy_link(here, there, path) if kind == LINK else Doubt(path)
 
         return tree.take_each(folder, tree.streams(here, leaves, known), take)
 
@@ -253,12 +400,12 @@ class _Out:
             return {}
 
     def _copy_link(self, here: int, there: int, path: str) -> Taken:
-        entry = tree.look(here, path, path.rpartition("/")[2])
-        if isinstance(entry, Lost) or entry.kind != LINK:
-            return Lost(path, Why.VANISHED)  # something else has taken its name meanwhile
-        with volume.failures(self._target, path):
-            _make_link(entry, there)
-        self.meter.add(entries=1)
+        entry = tree.look(here, path, path.rpartition("/")[2], LINK)
+        if isinstance(entry, Entry):
+            with volume.failures(self.target, path):
+                if not _make_link(entry, there, again=self._again):
+                    self.meter.note(times=True)
+            self.meter.add(entries=1)
         return entry
 
     def _copy_file(
@@ -266,60 +413,86 @@ class _Out:
     ) -> Taken | More:
         """Copy one file of the live tree, again while it changes under the reader's hands."""
         here, there = folders
+        earlier: _Read | None = None
         for _ in range(_READS):
-            why = Why.CHANGING
-            try:
-                taken = tree.reading(here, name, stream, self._read_file, path, name, there, known, alone)
-                if taken is not None:
-                    return taken
-            except OSError as error:  # the source's: what the target says is ours by now
-                why = tree.lost(path, error).why
-                if error.errno != errno.ESTALE:  # another machine has put a new file in its place
-                    break
-            stream = None
-        return Lost(path, why)
+            taken = tree.reading(here, name, stream, self._read_file, (path, name, there), known, alone, earlier)
+            if not isinstance(taken, _Read):
+                return taken
+            earlier, stream = taken, None
+        return Lost(path, Why.CHANGING)
 
     def _read_file(
-        self, stream: int, path: str, name: str, there: int, known: Entry | None, alone: bool
-    ) -> Taken | More | None:
-        """Copy one file of the live tree; None if it changed meanwhile."""
+        self, stream: int, to: tuple[str, str, int], known: Entry | None, alone: bool, earlier: _Read | None
+    ) -> Taken | More | _Read:
+        """Copy one file of the live tree, or what was there of one that only grows; no copy of one that changed."""
+        path, name, there = to
         before = os.fstat(stream)
         if not stat.S_ISREG(before.st_mode):
-            raise FileNotFoundError(errno.ENOENT, "something else has taken its name")
+            return Doubt(path)
         if before.st_size > LARGE and not alone:
             return tree.by_itself(path)
+        if earlier and not earlier.is_begun_by(before):
+            earlier = None
         if known and self._is_kept(path, before, known, there):
-            size, sha256 = known.size, known.digest
+            taken = known if _is_unchanged(before, os.fstat(stream)) else _Read(before, "")
         else:
-            size, sha256 = self._copy(path, name, before, stream, there)
-        after = os.fstat(stream)
-        if (after.st_size, after.st_mtime_ns) != (size, before.st_mtime_ns):
-            return None
+            taken = self._copy(stream, to, before, earlier)
+        if isinstance(taken, _Read):
+            with volume.failures(self.target, path), suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=there)
+            return taken
         self.meter.add(entries=1)
-        return tree.describe(path, after, digest=sha256)
+        return taken if taken is not known else tree.describe(path, before, digest=known.digest)
 
     def _is_kept(self, path: str, found: os.stat_result, known: Entry, there: int) -> bool:
         """Keep what a run before this one has copied, when its bytes are those that were read then."""
         if (known.size, known.mtime_ns) != (found.st_size, found.st_mtime_ns):
             return False
-        with volume.failures(self._target, path), _whole(known, there) as copy:
-            if copy is None:
+        with volume.failures(self.target, path), _whole(known, there) as copy:
+            if copy is None or not self.give_found(copy, there, path, _wide_out(found.st_mode), found.st_mtime_ns):
                 return False
-            os.fchmod(copy, _wide_out(found.st_mode))
-            os.utime(copy, ns=(found.st_mtime_ns, found.st_mtime_ns))
         self.meter.add(size_bytes=found.st_size)
         return True
 
-    def _copy(self, path: str, name: str, found: os.stat_result, stream: int, there: int) -> tuple[int, str]:
-        """Write what is read under its name; return how many bytes and their SHA-256."""
-        where = (self._target, path)
-        with _new_file(name, there, _wide_out(found.st_mode), where) as copy:
-            read = _pour(stream, copy, found.st_size, where, self.meter)
-            try:
-                os.utime(copy, ns=(found.st_mtime_ns, found.st_mtime_ns))
-            except OSError as error:
-                raise volume.failure(error, *where) from error
-        return read
+    def _copy(
+        self, stream: int, to: tuple[str, str, int], before: os.stat_result, earlier: _Read | None
+    ) -> Entry | _Read:
+        """Write what is read under its name, or as much as was there at an earlier open of a file that only grows."""
+        path, name, there = to
+        where, mode = (self.target, path), _wide_out(before.st_mode)
+        with _new_file(name, there, mode, where, again=self._again) as copy:
+            read = _pour(stream, copy, before.st_size, where, self.meter, earlier.found.st_size if earlier else -1)
+            after = os.fstat(stream)
+            grew = earlier and read.begin == earlier.sha256 and after.st_size > earlier.found.st_size
+            with volume.failures(*where):
+                if _is_unchanged(before, after) and not read.more and read.size == before.st_size:
+                    entry = tree.describe(path, after, digest=read.sha256)
+                elif earlier and grew:
+                    os.ftruncate(copy, earlier.found.st_size)
+                    entry = tree.describe(path, earlier.found, digest=earlier.sha256)
+                    self._grew.append(path)
+                else:
+                    return _Read(before, read.sha256 if read.size == before.st_size else "")
+                if self.gives_acl(there) or stat.S_IMODE(os.fstat(copy).st_mode) != mode:
+                    self.give_mode(copy, path, mode)
+                if not permissions.give_times(copy, entry.mtime_ns):
+                    self.meter.note(times=True)
+        return entry
+
+
+def _remove_made(name: str, folder: int) -> None:
+    """Remove the empty folder that was made for what is none; anything else of that name is a twin's."""
+    with suppress(OSError):
+        os.rmdir(name, dir_fd=folder)
+
+
+def _comes_later(item: Any) -> bool:
+    """Whether more of a folder is written after its own task has come to the end."""
+    return isinstance(item, Doubt) or (isinstance(item, More) and isinstance(item.task, Names))
+
+
+def _is_unchanged(before: os.stat_result, after: os.stat_result) -> bool:
+    return (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
 
 
 def _keep(folder: int, names: set[str], *, root: bool) -> None:
@@ -353,22 +526,20 @@ class Settle(NamedTuple):
     folders: list[Entry]
 
 
-class _Back:
+class _Back(_Giver):
     """Brings the entries of a backup to a folder, in the workers."""
 
     def __init__(self, here: int, there: int, target: Path, meter: Meter, *, again: bool) -> None:
+        super().__init__(target, meter, _GROUP_WRITE)
         self._here = here
         self._there = there
-        self._target = target
-        self._meter = meter
-        self._again = again
+        self.again = again
         self._refused: set[tuple[int, int]] = set()  # owners and groups that this user may not give
-        self._made_as: tuple[int, int] | None = None  # owner and group that a new file has in the folder at hand
         self._temporary = f"{volume.TEMPORARY}{secrets.token_hex(8)}"
 
     def enter(self, worker: int) -> None:
         """Have names of this worker's own for what is not whole yet."""
-        self._meter.enter(worker)
+        self.meter.enter(worker)
         self._temporary += f"-{worker}"
 
     def act(self, task: Bring | Settle | Folder) -> list[Any]:
@@ -383,11 +554,11 @@ class _Back:
     def _reclaim(self, task: Folder) -> list[Any]:
         """Make a folder fit to go on with: no links, nothing without its name, only folders that are ours and open."""
         folders = []
-        with _target_folder(self._there, task.path, self._target) as there, volume.failures(self._target, task.path):
+        with _target_folder(self._there, task.path, self.target) as there, volume.failures(self.target, task.path):
             for name, kind in tree.leaves(there, task.path):
-                if name.startswith(volume.TEMPORARY) or (self._again and kind == LINK):
+                if name.startswith(volume.TEMPORARY) or (self.again and kind == LINK):
                     _remove(name, there)
-                elif self._again and kind == FOLDER and _enter(name, there):
+                elif self.again and kind == FOLDER and _enter(name, there, again=True):
                     folders.append(More(Folder(join(task.path, name))))
         return folders
 
@@ -396,7 +567,7 @@ class _Back:
         left = [mtree.entry(line) for line in task.left]
         later: list[Any] = []
         brought: list[Entry] = []
-        with closing(_Nest(self, self._there, self._target, left)) as nest:
+        with closing(_Nest(self, self._there, left)) as nest:
             at, there = None, -1
             for (entry, folder, name), stream in tree.ahead(self._opened(entries, alone=task.alone)):
                 interruption.point()
@@ -410,7 +581,7 @@ class _Back:
                     at, there = entry.path, nest.make(entry, name)
                 elif entry.kind == LINK:
                     self._bring_link(entry, there)
-                elif not (self._again and self._is_there(entry, there)):
+                elif not (self.again and self._is_there(entry, there)):
                     self._bring_file(entry, name, there, stream)
                 brought.append(entry)
         return [Tally.of(brought).sums, *later, *left]
@@ -427,7 +598,7 @@ class _Back:
                     if folder != at:
                         tree.close(here)
                         at, here = folder, _folder_or_why(self._here, folder)
-                    stream = tree.opened(here, name, ask=not self._again) if isinstance(here, int) else here
+                    stream = tree.opened(here, name, ask=not self.again) if isinstance(here, int) else here
                 yield (entry, folder, name), stream
         finally:
             tree.close(here)
@@ -441,18 +612,21 @@ class _Back:
         return errors.ReadFailed([path], os.strerror(error.errno or 0))
 
     def _bring_link(self, entry: Entry, there: int) -> None:
-        with volume.failures(self._target, entry.path):
-            _make_link(entry, there)
+        with volume.failures(self.target, entry.path):
+            if not _make_link(entry, there, again=self.again):
+                self.meter.note(times=True)
             self._own(entry, partial(os.chown, _name(entry), dir_fd=there, follow_symlinks=False))
-        self._meter.add(entries=1)
+        self.meter.add(entries=1)
 
     def _is_there(self, entry: Entry, there: int) -> bool:
         """Whether a run before this one has brought a file; it gets its mode and times once more."""
-        with volume.failures(self._target, entry.path), _whole(entry, there) as copy:
+        with volume.failures(self.target, entry.path), _whole(entry, there) as copy:
             if copy is None:
                 return False
-            self._settle(copy, entry, mode := _wide_back(entry.mode))
-        self._meter.add(entries=1, size_bytes=entry.size, widened=mode != entry.mode)
+            self._own(entry, partial(os.fchown, copy))
+            if not self.give_found(copy, there, entry.path, mode := _wide_back(entry.mode), entry.mtime_ns):
+                return False
+        self._add(entry, mode, entry.size)
         return True
 
     def _bring_file(self, entry: Entry, name: str, there: int, stream: Stream) -> None:
@@ -466,61 +640,62 @@ class _Back:
                 else:
                     raise stream
             except OSError as error:  # the backup's: what the target says is ours by now
-                if error.errno != errno.ESTALE or not left:
+                if not left or not tree.is_no_proof(error):
                     raise self._unread(entry.path, error) from error
                 stream = None
             else:
                 return
 
     def _write_again(self, entry: Entry, name: str, there: int) -> None:
-        folder = open_folder(self._here, entry.path.rpartition("/")[0])
-        with closed(folder), closed(os.open(name, READ, dir_fd=folder)) as stream:
+        with closed(tree.opened_again(self._here, entry.path)) as stream:
             self._write_file(stream, entry, name, there)
 
     def _write_file(self, stream: int, entry: Entry, name: str, there: int) -> None:
         """Write a file under its name if it is the listed one: a small one is known before, a larger one renamed."""
-        mode, where = _wide_back(entry.mode), (self._target, entry.path)
+        mode, where = _wide_back(entry.mode), (self.target, entry.path)
         if entry.size < BLOCK:
             content = tree.small(stream, entry.size)
             _hold(entry, len(content), hashlib.sha256(content).hexdigest())
-            with _new_file(name, there, mode, where) as copy:
+            with _new_file(name, there, mode, where, again=self.again) as copy:
                 try:  # not `volume.failures`: to enter it takes time for each file
                     volume.put(copy, content)
-                    self._settle(copy, entry, mode, made=True)
+                    self._settle_made(copy, there, entry, mode)
                 except OSError as error:
                     raise volume.failure(error, *where) from error
-            self._meter.add(entries=1, size_bytes=entry.size, widened=mode != entry.mode)
+            self._add(entry, mode, entry.size)
             return
-        with _new_file(self._temporary, there, mode, where, name) as copy:
-            _hold(entry, *_pour(stream, copy, entry.size, where, self._meter))
+        with _new_file(self._temporary, there, mode, where, name, again=True) as copy:
+            read = _pour(stream, copy, entry.size, where, self.meter)
+            _hold(entry, read.size + read.more, read.sha256)
             with volume.failures(*where):
-                self._settle(copy, entry, mode, made=True)
-        self._meter.add(entries=1, widened=mode != entry.mode)
+                self._settle_made(copy, there, entry, mode)
+        self._add(entry, mode)
 
     def settle_folder(self, folder: Entry, there: int | None = None) -> None:
         """Give a folder its mode and times when everything in it is there."""
         if there is None:
-            with _target_folder(self._there, folder.path, self._target) as opened:
+            with _target_folder(self._there, folder.path, self.target) as opened:
                 self.settle_folder(folder, opened)
             return
-        with volume.failures(self._target, folder.path):
-            self._settle(there, folder, mode := folder.mode | _FOLDER_BACK)
-        self._meter.add(entries=1, widened=mode != folder.mode)
+        with volume.failures(self.target, folder.path):
+            self._own(folder, partial(os.fchown, there))
+            self.give(there, folder.path, mode := folder.mode | _FOLDER_BACK, folder.mtime_ns)
+        self._add(folder, mode)
 
-    def enter_folder(self) -> None:
-        """Find out anew how files are made here."""
-        self._made_as = None
-
-    def _settle(self, descriptor: int, entry: Entry, mode: int, *, made: bool = False) -> None:
-        """Give an entry its owner, mode and times, in this order; a file that was just `made` has most of it."""
-        if made and self._made_as is None:
-            found = os.fstat(descriptor)
-            self._made_as = (found.st_uid, found.st_gid)
-        if not made or self._made_as != (entry.uid, entry.gid):
+    def _settle_made(self, descriptor: int, there: int, entry: Entry, mode: int) -> None:
+        """Give a file that was just made its owner, mode and times, in this order; it has most of it."""
+        found = os.fstat(descriptor)
+        if (found.st_uid, found.st_gid) != (entry.uid, entry.gid):
             self._own(entry, partial(os.fchown, descriptor))
-        if not made or mode & _SPECIAL_BITS:
-            os.fchmod(descriptor, mode)
-        os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
+        if mode & _SPECIAL_BITS or stat.S_IMODE(found.st_mode) != mode or self.gives_acl(there):
+            self.give_mode(descriptor, entry.path, mode)
+        if not permissions.give_times(descriptor, entry.mtime_ns):
+            self.meter.note(times=True)
+
+    def _add(self, entry: Entry, mode: int, size_bytes: int = 0) -> None:
+        self.meter.add(entries=1, size_bytes=size_bytes)
+        if mode != entry.mode:
+            self.meter.note(widened=True)
 
     def _own(self, entry: Entry, chown: Callable[[int, int], None]) -> None:
         """Give an entry its owner and group, or its group alone, where this user may; refused once is refused."""
@@ -531,61 +706,89 @@ class _Back:
                     break
                 except OSError:
                     self._refused.add(wanted)
-        self._meter.add(ownership_kept=int((entry.uid, entry.gid) in self._refused))
+        if (entry.uid, entry.gid) in self._refused:
+            self.meter.note(owner=True)
+
+
+class _Level:
+    """A folder of a nest: its path, its descriptor while it is held open, and what to settle."""
+
+    __slots__ = ("descriptor", "folder", "path")
+
+    def __init__(self, path: str, descriptor: int, folder: Entry | None) -> None:
+        self.path = path
+        self.descriptor: int | None = descriptor
+        self.folder = folder
+
+    def close(self) -> None:
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+            self.descriptor = None
 
 
 class _Nest:
-    """The folders of the target that a task is in, opened, one in the other.
+    """The folders of the target that a task is in, one in the other, of which the innermost are open.
 
     Those that it has made are settled when it leaves them, but for those that still get something: `left`.
     """
 
-    def __init__(self, back: _Back, top: int, target: Path, left: list[Entry]) -> None:
+    def __init__(self, back: _Back, top: int, left: list[Entry]) -> None:
         self._back = back
         self._top = top
-        self._target = target
         self._left = left
-        self._levels: list[tuple[str, int, Entry | None]] = []  # path, descriptor, and what to settle
-        self._held = 0  # so many levels get something later
+        self._levels: list[_Level] = []
+        self._kept = 0  # so many levels get something later
 
     def enter(self, folder: str) -> int:
         """Go to a folder, out of those that do not hold it."""
-        while self._levels and self._levels[-1][0] != folder:
+        while self._levels and self._levels[-1].path != folder:
             self._leave()
         if not self._levels:
-            with volume.failures(self._target, folder):
-                self._levels.append((folder, _made_folder(self._top, folder), None))
+            with volume.failures(self._back.target, folder):
+                self._add(_Level(folder, _made_folder(self._top, folder, again=self._back.again), None))
         self._back.enter_folder()
-        return self._levels[-1][1]
+        return self._descriptor()
 
     def make(self, folder: Entry, name: str) -> int:
         """Make a folder in the one at hand, and go there."""
-        with volume.failures(self._target, folder.path):
-            above = self._levels[-1][1]
-            _make_folder(name, above)
-            made = open_folder(above, name)
-        self._levels.append((folder.path, made, folder))
+        with volume.failures(self._back.target, folder.path):
+            above = self._descriptor()
+            _make_folder(name, above, again=self._back.again)
+            self._add(_Level(folder.path, open_folder(above, name), folder))
         self._back.enter_folder()
-        return made
+        return self._descriptor()
 
     def hold(self) -> None:
         """Settle none of the folders at hand: something comes later."""
-        self._held = len(self._levels)
-
-    def _leave(self) -> None:
-        _, descriptor, folder = self._levels[-1]
-        if folder and len(self._levels) > self._held:
-            self._back.settle_folder(folder, descriptor)
-        elif folder:
-            self._left.append(folder)
-        self._levels.pop()
-        self._held = min(self._held, len(self._levels))
-        os.close(descriptor)
+        self._kept = len(self._levels)
 
     def close(self) -> None:
         """Close them; those at hand may go on in the next task."""
-        for _, descriptor, _ in self._levels:
-            os.close(descriptor)
+        for level in self._levels:
+            level.close()
+
+    def _add(self, level: _Level) -> None:
+        self._levels.append(level)
+        if len(self._levels) > _HELD:
+            self._levels[-_HELD - 1].close()
+
+    def _descriptor(self) -> int:
+        """That of the folder at hand, which is opened again where too many lay in it."""
+        level = self._levels[-1]
+        if level.descriptor is None:
+            with volume.failures(self._back.target, level.path):
+                level.descriptor = open_folder(self._top, level.path)
+        return level.descriptor
+
+    def _leave(self) -> None:
+        level = self._levels[-1]
+        if level.folder and len(self._levels) > self._kept:
+            self._back.settle_folder(level.folder, self._descriptor())
+        elif level.folder:
+            self._left.append(level.folder)
+        self._levels.pop()
+        self._kept = min(self._kept, len(self._levels))
+        level.close()
 
 
 def _hold(entry: Entry, size: int, sha256: str) -> None:
@@ -676,27 +879,37 @@ def _name(entry: Entry) -> str:
 # --- one entry ---
 
 
-def _pour(stream: int, copy: int, expected: int, where: tuple[Path, str], meter: Meter) -> tuple[int, str]:
-    """Write what is read; return how many bytes and their SHA-256.
+class _Poured(NamedTuple):
+    """What was written: bytes, their SHA-256, that of the first `mark`, and whether the file has more than expected."""
+
+    size: int
+    sha256: str
+    begin: str
+    more: bool
+
+
+def _pour(stream: int, copy: int, expected: int, where: tuple[Path, str], meter: Meter, mark: int = -1) -> _Poured:
+    """Write what is read, as much as is expected.
 
     Raises:
         OSError: it can't be read.
         errors.VolumeFull and its like, for the target
 
     """
-    if expected < BLOCK:
-        content = tree.small(stream, expected)
-        _put(copy, content, where)
-        meter.add(size_bytes=len(content))
-        return len(content), hashlib.sha256(content).hexdigest()
-    size, sha256 = 0, hashlib.sha256()
-    for block in tree.blocks(stream, expected):
+    done, sha256, begin, more = 0, hashlib.sha256(), "", False
+    for found in [tree.small(stream, expected)] if expected < BLOCK else tree.blocks(stream, expected):
         interruption.point()
-        sha256.update(block)
+        block, more = found[: expected - done], len(found) > expected - done
+        if done <= mark < done + len(block):
+            sha256.update(block[: mark - done])
+            begin = sha256.hexdigest()
+            sha256.update(block[mark - done :])
+        else:
+            sha256.update(block)
         _put(copy, block, where)
-        size += len(block)
+        done += len(block)
         meter.add(size_bytes=len(block))
-    return size, sha256.hexdigest()
+    return _Poured(done, sha256.hexdigest(), sha256.hexdigest() if done == mark else begin, more)
 
 
 def _put(copy: int, block: bytes | memoryview, where: tuple[Path, str]) -> None:
@@ -725,14 +938,17 @@ def _target_folder(top: int, path: str, target: Path) -> Iterator[int]:
 
 
 class _new_file:  # noqa: N801  a context manager, written out: it is entered for each file
-    """A new file in the place of whatever has its name; gone again if anything fails, a SIGTERM too.
+    """A new file, `again` in the place of whatever has its name; gone again if anything fails, a SIGTERM too.
 
     With a `name` it gets that in the end: a network volume may say as late as at the close that it is full.
     """
 
-    __slots__ = ("_copy", "_folder", "_mode", "_name", "_temporary", "_where")
+    __slots__ = ("_again", "_copy", "_folder", "_mode", "_name", "_temporary", "_where")
 
-    def __init__(self, temporary: str, folder: int, mode: int, where: tuple[Path, str], name: str = "") -> None:
+    def __init__(
+        self, temporary: str, folder: int, mode: int, where: tuple[Path, str], name: str = "", *, again: bool
+    ) -> None:
+        self._again = again
         self._temporary = temporary
         self._folder = folder
         self._mode = mode
@@ -741,7 +957,7 @@ class _new_file:  # noqa: N801  a context manager, written out: it is entered fo
 
     def __enter__(self) -> int:
         try:
-            self._copy = _create(self._temporary, self._folder, self._mode)
+            self._copy = _create(self._temporary, self._folder, self._mode, again=self._again)
         except OSError as error:
             raise volume.failure(error, *self._where) from error
         return self._copy
@@ -763,11 +979,13 @@ class _new_file:  # noqa: N801  a context manager, written out: it is entered fo
             os.unlink(self._temporary, dir_fd=self._folder)
 
 
-def _create(name: str, folder: int, mode: int) -> int:
+def _create(name: str, folder: int, mode: int, *, again: bool) -> int:
     """Make a new file."""
     try:
         return os.open(name, _NEW, mode, dir_fd=folder)
     except FileExistsError:
+        if not again:
+            raise
         _remove(name, folder)
         return os.open(name, _NEW, mode, dir_fd=folder)
 
@@ -789,7 +1007,7 @@ def _whole(listed: Entry, folder: int) -> Iterator[int | None]:
 def _is_whole(descriptor: int, listed: Entry) -> bool:
     """Read it from the volume: what that failed to take may still be in memory as if it had."""
     found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode) or found.st_size != listed.size or not listed.digest or not _is_ours(found):
+    if not stat.S_ISREG(found.st_mode) or found.st_size != listed.size or not listed.digest:
         return False
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
     return tree.read_digest(descriptor, listed.size) == listed.digest
@@ -803,73 +1021,130 @@ def _folder_or_why(top: int, path: str) -> int | OSError:
         return error
 
 
-def _made_folder(top: int, path: str) -> int:
+def _made_folder(top: int, path: str, *, again: bool) -> int:
     """Open a folder below the root that may have to be made, as those above it; the caller closes it."""
     try:
         return open_folder(top, path)
-    except (FileNotFoundError, NotADirectoryError):
-        if not path:
+    except OSError as error:
+        if not path or not tree.is_no_proof(error):
             raise
     inner = open_folder(top, "")
     for name in path.split("/"):
         with closed(inner) as outer:
             try:
                 inner = open_folder(outer, name)
-            except (FileNotFoundError, NotADirectoryError):
-                _make_folder(name, outer)
+            except OSError as error:
+                if not tree.is_no_proof(error):
+                    raise
+                _make_folder(name, outer, again=again)
                 inner = open_folder(outer, name)
     return inner
 
 
-def _make_folder(name: str, folder: int) -> bool:
+def _make_folder(name: str, folder: int, *, again: bool) -> bool:
     """Make a folder; False where it is there, perhaps since another process made it."""
     while True:
         try:
             os.mkdir(name, _FOLDER_OUT, dir_fd=folder)
         except FileExistsError:
-            if _enter(name, folder):
+            if _enter(name, folder, again=again):
                 return False
-        else:
-            return True
+            continue
+        if permissions.inherits(folder):
+            permissions.open_up(name, folder, _FOLDER_OUT)
+        return True
 
 
-def _enter(name: str, folder: int) -> bool:
-    """Let ourselves into a folder that is there; what is no folder of ours is removed."""
-    found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    if not stat.S_ISDIR(found.st_mode) or not _is_ours(found):
-        _remove(name, folder)
-        return False
-    if found.st_mode & _FOLDER_OUT != _FOLDER_OUT:
-        os.chmod(name, _FOLDER_OUT, dir_fd=folder)
-    return True
+def _enter(name: str, folder: int, *, again: bool) -> bool:
+    """Let ourselves into a folder that is there; `again` what is no folder, or another user's, is removed."""
+    is_folder = _is_folder(name, folder)
+    if not again:
+        if not is_folder:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
+        return True
+    if is_folder and (permissions.open_up(name, folder, _FOLDER_OUT) or not _is_anothers_folder(folder)):
+        return True
+    _remove(name, folder)
+    return False
 
 
-def _is_ours(found: os.stat_result) -> bool:
-    """Whether this user may give an entry its mode and times; what another has left is made anew."""
-    return os.geteuid() in {0, found.st_uid}
+def _is_anothers_folder(above: int) -> bool:
+    return permissions.is_anothers(above, permissions.takes_mode, f"{volume.TEMPORARY}{secrets.token_hex(8)}")
 
 
-def _make_link(entry: Entry, folder: int) -> None:
+def _is_folder(name: str, folder: int) -> bool:
+    return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+
+
+def _make_link(entry: Entry, folder: int, *, again: bool) -> bool:
+    """Make a link; return whether the volume took its times."""
+    name = _name(entry)
     try:
-        os.symlink(entry.target, _name(entry), dir_fd=folder)
+        os.symlink(entry.target, name, dir_fd=folder)
     except FileExistsError:
-        _remove(_name(entry), folder)
-        os.symlink(entry.target, _name(entry), dir_fd=folder)
-    os.utime(_name(entry), ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=folder, follow_symlinks=False)
+        if not again:
+            raise
+        _remove(name, folder)
+        os.symlink(entry.target, name, dir_fd=folder)
+    except OSError as error:
+        if permissions.is_refusal(error):
+            raise errors.LinksNotKept(entry.path) from error
+        raise
+    return permissions.give_link_times(name, folder, entry.mtime_ns)
 
 
 def _remove(name: str, folder: int) -> None:
     """Remove whatever has this name, a folder with all that is in it."""
-    if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-        with closed(open_folder(folder, name)) as inner:
-            if _is_ours(os.fstat(inner)):
-                os.fchmod(inner, _FOLDER_OUT)
-            for below in os.listdir(inner):
-                interruption.point()
-                _remove(below, inner)
-        os.rmdir(name, dir_fd=folder)
-    else:
+    if not _is_folder(name, folder):
         os.unlink(name, dir_fd=folder)
+        return
+    with closing(_Descent(folder)) as descent:
+        pending = [descent.enter(name)]
+        while pending:
+            interruption.point()
+            if not pending[-1]:
+                pending.pop()
+                os.rmdir(descent.leave(), dir_fd=descent.here)
+            elif _is_folder(below := pending[-1].pop(), descent.here):
+                pending.append(descent.enter(below))
+            else:
+                os.unlink(below, dir_fd=descent.here)
+
+
+class _Descent:
+    """The way down from a folder into those in it, of which the innermost are open: they may lie deep in each other."""
+
+    def __init__(self, top: int) -> None:
+        self._top = top
+        self._path: list[str] = []
+        self._open: deque[int] = deque()
+
+    @property
+    def here(self) -> int:
+        """The descriptor of the innermost folder."""
+        return self._open[-1] if self._path else self._top
+
+    def enter(self, name: str) -> list[str]:
+        """Go into a folder, letting ourselves in; return the names in it."""
+        permissions.open_up(name, self.here, _FOLDER_OUT)
+        self._open.append(open_folder(self.here, name))
+        self._path.append(name)
+        if len(self._open) > _HELD:
+            os.close(self._open.popleft())
+        return os.listdir(self.here)
+
+    def leave(self) -> str:
+        """Go out of the innermost folder; return its name."""
+        os.close(self._open.pop())
+        name = self._path.pop()
+        if self._path and not self._open:
+            self._open.append(open_folder(self._top, "/".join(self._path)))
+        return name
+
+    def close(self) -> None:
+        """Close what is open."""
+        for descriptor in self._open:
+            os.close(descriptor)
 
 
 @contextmanager

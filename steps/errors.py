@@ -63,6 +63,11 @@ class Few:
     def __len__(self) -> int:
         return self.count
 
+    @property
+    def quoted(self) -> str:
+        """Them in a sentence, quoted."""
+        return _several(Few([repr(name) for name in self.first], self.count))
+
 
 _LIMIT = 10
 
@@ -372,6 +377,27 @@ class NotWritable(Final):
         super().__init__(
             f"can't write {path} ({reason}): a fresh volume often belongs to root, and then needs a group; render with "
             "`threescale-backup manifests --fs-group N` (on OpenShift the namespace gives one)"
+        )
+
+
+class ModeNotKept(Final):
+    def __init__(self, path: str, found: int, wanted: int) -> None:
+        super().__init__(
+            f"the volume keeps no mode: {path} has {found:04o} instead of {wanted:04o}, so its group could not use it; "
+            "mount the volume with modes that the group may use (file_mode and dir_mode of SMB), or use another class"
+        )
+
+
+class LinksNotKept(Final):
+    def __init__(self, path: str) -> None:
+        super().__init__(f"the volume keeps no symbolic links, {path!r} is one; use a volume of another class")
+
+
+class NameTaken(Final):
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{path} is there already, made from another name: the volume does not tell them apart, by case or by the "
+            "form of a letter; use a volume that does"
         )
 
 

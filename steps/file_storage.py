@@ -75,7 +75,7 @@ def save(source: Path, root: Path, progress: Progress, workers: int | None = Non
             folders=tally.folders,
             links=tally.links,
             size_bytes=tally.size_bytes,
-            vanished=tally.vanished,
+            vanished=len(tally.vanished),
             special=tuple(tally.special),
             placeholder=placeholder,
             listing=listing,
@@ -318,7 +318,7 @@ def _room(target: Path, needed_bytes: int) -> Iterator[None]:
 def _judge(tally: Tally) -> None:
     """Say what was not copied; what could not be read is a failure."""
     if tally.vanished:
-        log.info("%d entries vanished while the tree was read", tally.vanished)
+        log.info("%d entries vanished while the tree was read: %s", len(tally.vanished), tally.vanished.quoted)
     if tally.shared:
         log.info("%d files are names of a content that has several (hard links): each has its own now", tally.shared)
     for path in tally.special:

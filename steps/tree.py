@@ -3,6 +3,10 @@
 A worker takes a folder at a time, with the names in it that are no folders, and answers what other folders there are.
 Everything is reached from a descriptor of its folder: a path may be longer than the system takes, and a name costs one
 look-up. What is done with an entry (note it, read it, copy it) is the visitor's.
+
+An errno proves nothing. NFS and GlusterFS answer ENOENT, ENOTDIR, ELOOP, ENXIO or ESTALE for what is there
+(nfs-ganesha#341, glusterfs#2574 and #3436). So an entry has vanished only when a second look, in its folder opened
+anew, finds the name neither by itself nor in the listing.
 """
 
 import errno
@@ -12,6 +16,7 @@ import os
 import stat
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -29,8 +34,11 @@ BLOCK = 256 << 10  # fits a processor's own cache; a new buffer of 1 MiB for eac
 LARGE = 4 << 20  # files above this size are tasks of their own
 TOGETHER = 128  # names in one task
 _OPEN_AHEAD = 16  # files that the system reads while one is taken: half the time from a cold cache, with 8 workers
-_OPENS = 3  # of a folder that another machine has replaced
+_LOOKS = 3  # at what was there and could not be opened
 _ALONE_S = 0.06  # to look at 5,000 files of a disk, which takes 40 ms; others would be ready after 10, and end after 5
+_NO_PROOF = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.EINVAL}
+)  # what the system answers for a name that is gone or has become something else, and network volumes at other times
 _KINDS = {stat.S_IFREG: FILE, stat.S_IFDIR: FOLDER, stat.S_IFLNK: LINK}
 
 
@@ -38,34 +46,53 @@ class Why(Enum):
     """Why an entry of a tree is none of its stream."""
 
     VANISHED = "vanished"
+    HIDDEN = "hidden"  # its folder lists it, and nothing else finds it: NFS keeps the name of what is gone for a while
     SPECIAL = "special"  # a socket, FIFO or device
     UNREADABLE = "unreadable"
     CHANGING = "changing"
 
 
-_REASONS = {Why.SPECIAL: "is a socket, FIFO or device", Why.UNREADABLE: "can't be read"}
+_REASONS = {
+    Why.SPECIAL: "is a socket, FIFO or device",
+    Why.UNREADABLE: "can't be read",
+    Why.HIDDEN: "is listed in its folder and can't be found",
+}
 _OTHER_BYTES = "has other bytes than listed"
 
 
 class Lost(NamedTuple):
-    """An entry that could not be taken."""
+    """An entry that could not be taken; `gone`: the outermost folder that vanished with it."""
 
     path: str
     why: Why
+    gone: str = ""
+
+    @property
+    def name(self) -> str:
+        """What to call it: the folder that vanished, with a slash, or the entry."""
+        return f"{self.gone}/" if self.gone else self.path
+
+
+class Doubt(NamedTuple):
+    """An entry that could not be taken, and may be there: a second look decides."""
+
+    path: str
+    is_folder: bool = False
 
 
 class Leaf(NamedTuple):
-    """A name in a folder, and what kind the folder says it is; empty for a special file."""
+    """A name in a folder, and what kind the folder says it is; empty where it says another one, or nothing."""
 
     name: str
     kind: str
 
 
 class Folder(NamedTuple):
-    """A task: a folder with what lies in it; `made` says that it was made by the one above."""
+    """A task: a folder with what lies in it; `made`: by the one above; `looks`: how often it was looked at before."""
 
     path: str
     made: bool = False
+    looks: int = 0
 
 
 class Names(NamedTuple):
@@ -74,6 +101,7 @@ class Names(NamedTuple):
     folder: str
     leaves: Sequence[Leaf]
     alone: bool = False
+    looks: int = 0
 
 
 class Left(NamedTuple):
@@ -89,10 +117,17 @@ class Listed(NamedTuple):
     sums: "Sums"
     shared: int
     visible: bool  # any of them does not lie under a dot-name at the top
+    round: int = 0  # 0: in the one order; entries of each later round are in order among themselves
+
+
+class Grew(NamedTuple):
+    """A file that grew while it was read: it was taken as it was at first."""
+
+    path: str
 
 
 Named = tuple[str, str]  # as a Leaf, which takes longer to make
-Taken = Entry | Lost
+Taken = Entry | Lost | Doubt
 Sums = tuple[int, int, int, int, int]  # of a Tally: files, folders, links, bytes, fingerprint
 Task = Folder | Names
 Read = TypeVar("Read")
@@ -110,11 +145,12 @@ class Tally:
     links: int = 0
     size_bytes: int = 0
     fingerprint: int = 0  # of all paths, kinds and sizes, in no order; equal only within a process and its workers
-    vanished: int = 0
     shared: int = 0  # files of several names, once for each
     special: list[str] = field(default_factory=list)
     unreadable: Few = field(default_factory=Few)
     changing: Few = field(default_factory=Few)
+    grew: Few = field(default_factory=Few)
+    gone: set[str] = field(default_factory=set)  # names of what vanished, those of folders with a slash
 
     @classmethod
     def of(cls, entries: Sequence[Entry]) -> "Tally":
@@ -128,6 +164,16 @@ class Tally:
     def entries(self) -> int:
         """All of them."""
         return self.files + self.folders + self.links
+
+    @property
+    def vanished(self) -> Few:
+        """What vanished; a folder stands for all that lay in it."""
+        outermost, folder = Few(), "/"
+        for name in sorted(self.gone, key=place):
+            if not name.startswith(folder):
+                outermost.append(name)
+                folder = name if name.endswith("/") else folder
+        return outermost
 
     @property
     def sums(self) -> Sums:
@@ -151,23 +197,25 @@ class Tally:
     def lose(self, lost: Lost) -> None:
         """Note an entry that could not be taken."""
         if lost.why is Why.VANISHED:
-            self.vanished += 1
+            self.gone.add(lost.name)
         elif lost.why is Why.SPECIAL:
             self.special.append(lost.path)
         else:
             (self.changing if lost.why is Why.CHANGING else self.unreadable).append(lost.path)
 
-    def listed(self, taken: Iterable[Lost | Listed]) -> Iterator[Listed]:
+    def listed(self, taken: Iterable[Lost | Grew | Listed]) -> Iterator[Listed]:
         """Pass the lines on, counted, and note the others."""
         for item in taken:
             if isinstance(item, Lost):
                 self.lose(item)
+            elif isinstance(item, Grew):
+                self.grew.append(item.path)
             else:
                 self.add(item.sums)
                 self.shared += item.shared
                 yield item
 
-    def kept(self, taken: Iterable[Taken]) -> Iterator[Entry]:
+    def kept(self, taken: Iterable[Entry | Lost]) -> Iterator[Entry]:
         """Pass the entries on, counted, and note the others."""
         for item in taken:
             if isinstance(item, Lost):
@@ -217,14 +265,18 @@ class Visitor(Protocol):
         """Take some names of a folder, opened."""
 
 
-def act(visitor: Visitor, task: Task, opens: int = _OPENS) -> list[Any]:
-    """Do a task of a walk; a folder whose handle is stale is opened again, which tells whether it is gone."""
+def act(visitor: Visitor, task: Task) -> list[Any]:
+    """Do a task of a walk; what could not be taken gets a second look."""
     try:
-        return _act(visitor, task)
+        items = _act(visitor, task)
     except OSError as error:
-        if error.errno == errno.ESTALE and opens > 1:
-            return act(visitor, task, opens - 1)
-        return _lost_task(task, error)
+        items = _doubt_task(task, error)
+    return _decided(visitor, items, looks=task.looks, alone=isinstance(task, Names) and task.alone)
+
+
+def look_again(visitor: Visitor, doubts: Sequence[Doubt]) -> list[Any]:
+    """Take entries of one folder that were set aside, by what they are now."""
+    return _decided(visitor, doubts, looks=0, alone=False)
 
 
 def _act(visitor: Visitor, task: Task) -> list[Any]:
@@ -232,10 +284,115 @@ def _act(visitor: Visitor, task: Task) -> list[Any]:
         return visitor.folder(here, task) if isinstance(task, Folder) else visitor.names(here, task)
 
 
-def _lost_task(task: Task, error: OSError) -> list[Any]:
+def _doubt_task(task: Task, error: OSError) -> list[Any]:
     if isinstance(task, Folder):
-        return [lost(task.path, error)]
-    return [lost(join(task.folder, leaf.name), error) for leaf in task.leaves]
+        return [doubted(task.path, error, is_folder=True)]
+    return [doubted(join(task.folder, leaf.name), error) for leaf in task.leaves]
+
+
+def doubted(path: str, error: OSError, *, is_folder: bool = False) -> Doubt | Lost:
+    """Tell what may have vanished from what can't be read; the root is never gone."""
+    if path and error.errno in _NO_PROOF:
+        return Doubt(path, is_folder)
+    return Lost(path or ".", Why.UNREADABLE)
+
+
+def is_no_proof(error: OSError) -> bool:
+    """Whether an error may mean that a name is gone, and on a network volume need not."""
+    return error.errno in _NO_PROOF
+
+
+# --- the second look ---
+
+
+def _decided(visitor: Visitor, items: Sequence[Any], *, looks: int, alone: bool) -> list[Any]:
+    """Put in the place of each doubt what came of it; all doubts of a task lie in one folder."""
+    while doubts := [item for item in items if isinstance(item, Doubt)]:
+        looks += 1
+        answers = iter(_second_look(visitor, doubts, looks, alone=alone))
+        items = [each for item in items for each in (next(answers) if isinstance(item, Doubt) else (item,))]
+    return list(items)
+
+
+def _second_look(visitor: Visitor, doubts: Sequence[Doubt], looks: int, *, alone: bool) -> list[list[Any]]:
+    """Open the folder anew, and take each entry as what it is now; the third time what is there can't be read."""
+    folder = doubts[0].path.rpartition("/")[0]
+    here = _reached(visitor.top, folder)
+    if isinstance(here, Lost):
+        return [[Lost(each.path, here.why, here.gone)] for each in doubts]
+    answers: list[list[Any]] = []
+    with closed(here):
+        listed = functools.cache(partial(_names, here))
+        for path, is_folder in doubts:
+            name = path.rpartition("/")[2]
+            seen = _seen(here, name, listed)
+            kind = seen if isinstance(seen, Why) else _KINDS.get(stat.S_IFMT(seen.st_mode), Why.SPECIAL)
+            if isinstance(kind, Why):
+                answers.append([Lost(path, kind, path if is_folder and kind is Why.VANISHED else "")])
+            elif looks > _LOOKS:
+                answers.append([Lost(path, Why.UNREADABLE)])
+            else:
+                answers.append(_taken_as(visitor, here, Names(folder, [Leaf(name, kind)], alone, looks)))
+    return answers
+
+
+def _taken_as(visitor: Visitor, here: int, task: Names) -> list[Any]:
+    try:
+        items = visitor.names(here, task)
+    except OSError as error:
+        return [doubted(join(task.folder, leaf.name), error) for leaf in task.leaves]
+    return [
+        item._replace(task=item.task._replace(looks=task.looks)) if isinstance(item, More) else item for item in items
+    ]
+
+
+def _seen(here: int, name: str, listed: Callable[[], Container[str]]) -> os.stat_result | Why:
+    """Look at a name in a folder; where it is not found, the folder's listing decides."""
+    try:
+        return os.stat(name, dir_fd=here, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_PROOF:
+            return Why.UNREADABLE
+    try:
+        return Why.HIDDEN if name in listed() else Why.VANISHED
+    except OSError:
+        return Why.UNREADABLE
+
+
+def _reached(top: int, path: str) -> int | Lost:
+    """Open a folder part by part, or say which part of its path is not there any more, or can't be opened."""
+    here, at = os.dup(top), ""
+    for name in path.split("/") if path else ():
+        at = join(at, name)
+        with closed(here) as above:
+            inner = _entered(above, name)
+        if isinstance(inner, Why):
+            return Lost(at, inner, at if inner is Why.VANISHED else "")
+        here = inner
+    return here
+
+
+def _entered(above: int, name: str) -> int | Why:
+    for _ in range(_LOOKS):
+        try:
+            return open_folder(above, name)
+        except OSError as error:
+            if error.errno not in _NO_PROOF:
+                return Why.UNREADABLE
+        seen = _seen(above, name, partial(_names, above))
+        if isinstance(seen, Why):
+            return seen
+        if not stat.S_ISDIR(seen.st_mode):
+            return Why.VANISHED  # something else has its name
+    return Why.UNREADABLE
+
+
+def _names(folder: int) -> frozenset[str]:
+    with os.scandir(folder) as names:
+        return frozenset(item.name for item in names)
+
+
+# --- taking ---
 
 
 def in_order(
@@ -271,7 +428,7 @@ def take_each(folder: str, opened: Iterable[tuple[Named, Stream]], take: Take) -
         try:
             items.append(take(path, name, kind, stream))
         except OSError as error:
-            items.append(lost(path, error))
+            items.append(doubted(path, error))
     return items
 
 
@@ -342,7 +499,7 @@ def reading(here: int, name: str, stream: Stream, read: Callable[..., Read], *ar
         return read(descriptor, *arguments)
 
 
-def scan(root: Path, *, digests: bool = False, workers: int | None = None) -> Iterator[Taken]:
+def scan(root: Path, *, digests: bool = False, workers: int | None = None) -> Iterator[Entry | Lost]:
     """List a tree; files without their digests, unless these are asked for."""
     return _visit(root, partial(_Look, digests=digests), workers, alone_s=0 if digests else _ALONE_S)
 
@@ -406,7 +563,7 @@ def compare(entries: Iterable[Entry], root: Path, *, digests: bool, workers: int
             yield _stray(actual)
             actual = next(found, None)
         if actual is None or actual.path != listed.path:
-            yield f"{listed.path!r} is missing"
+            yield f"{listed.path!r} {_missing(root, listed.path)}"
             continue
         if difference := _difference(listed, actual):
             yield f"{listed.path!r} {difference}"
@@ -414,6 +571,16 @@ def compare(entries: Iterable[Entry], root: Path, *, digests: bool, workers: int
     while actual:
         yield _stray(actual)
         actual = next(found, None)
+
+
+def _missing(root: Path, path: str) -> str:
+    """Say how an entry is missing: a name that no folder lists, and that is found all the same, is one with another."""
+    above, _, name = path.rpartition("/")
+    with suppress(OSError), closed(open_root(root)) as top, closed(open_folder(top, above)) as here:
+        os.stat(name, dir_fd=here, follow_symlinks=False)
+        if name not in _names(here):
+            return "is one with another name there: the volume does not tell the two apart, by case or form of a letter"
+    return "is missing"
 
 
 def unlike(files: Iterable[Entry], root: Path, workers: int | None = None) -> Iterator[str]:
@@ -445,7 +612,7 @@ def _unlike(top: int, files: Sequence[Entry]) -> list[str]:
     found = []
     for entry, stream in ahead(_opened(top, files)):
         interruption.point()
-        if difference := _other_bytes(entry, stream):
+        if difference := _other_bytes(top, entry, stream):
             found.append(f"{entry.path!r} {difference}")
     return found
 
@@ -463,17 +630,34 @@ def _opened(top: int, files: Iterable[Entry]) -> Iterator[tuple[Entry, Stream]]:
                 yield entry, opened(here, entry.path.rpartition("/")[2], ask=True)
 
 
-def _other_bytes(entry: Entry, stream: Stream) -> str:
-    """Say what is wrong with the bytes of a file; one of another size, or none at all, is told by `compare`."""
-    try:
-        if not isinstance(stream, int):
-            raise stream or FileNotFoundError
+def _other_bytes(top: int, entry: Entry, stream: Stream) -> str:
+    """Say what is wrong with the bytes of a file; what a network volume may answer for a good one is asked again."""
+    for _ in range(_LOOKS):
+        try:
+            return "" if _is_as_listed(top, entry, stream) else _OTHER_BYTES
+        except OSError as error:
+            if not is_no_proof(error):
+                break
+        stream = None
+    return _REASONS[Why.UNREADABLE]
+
+
+def _is_as_listed(top: int, entry: Entry, stream: Stream) -> bool:
+    if isinstance(stream, int):
         found = os.fstat(stream)
-        if not stat.S_ISREG(found.st_mode) or found.st_size != entry.size:
-            return ""
-        return "" if read_digest(stream, entry.size) == entry.digest else _OTHER_BYTES
-    except OSError as error:
-        return "" if lost(entry.path, error).why is Why.VANISHED else _REASONS[Why.UNREADABLE]
+        same_size = stat.S_ISREG(found.st_mode) and found.st_size == entry.size
+        return same_size and read_digest(stream, entry.size) == entry.digest
+    if stream is not None:
+        raise stream
+    with closed(opened_again(top, entry.path)) as again:
+        return _is_as_listed(top, entry, again)
+
+
+def opened_again(top: int, path: str) -> int:
+    """Open a file below the root once more, by its folder opened anew; the caller closes it."""
+    folder, _, name = path.rpartition("/")
+    with closed(open_folder(top, folder)) as here:
+        return os.open(name, READ, dir_fd=here)
 
 
 def digest(path: Path) -> tuple[int, str]:
@@ -491,8 +675,10 @@ def join(folder: str, name: str) -> str:
 def found_in(folder: int, path: str) -> list[Leaf]:
     """The names in a folder, as it gives them."""
     with os.scandir(folder) as names:
-        found = [Leaf(item.name, _kind(item)) for item in names]
-    return found if path else [leaf for leaf in found if leaf.name != volume.LOST_AND_FOUND]
+        found = {item.name: _kind(item) for item in names}  # a name that is listed twice is one
+    if not path:
+        found.pop(volume.LOST_AND_FOUND, None)
+    return [Leaf(name, kind) for name, kind in found.items()]
 
 
 def leaves(folder: int, path: str) -> list[Leaf]:
@@ -504,12 +690,15 @@ def leaves(folder: int, path: str) -> list[Leaf]:
 
 
 def _kind(item: os.DirEntry[str]) -> str:
-    """As the folder says, which costs nothing on most file systems."""
-    if item.is_file(follow_symlinks=False):
-        return FILE
-    if item.is_dir(follow_symlinks=False):
-        return FOLDER
-    return LINK if item.is_symlink() else ""
+    """As the folder says, which costs nothing on most file systems; others look at the name, which may fail."""
+    try:
+        if item.is_file(follow_symlinks=False):
+            return FILE
+        if item.is_dir(follow_symlinks=False):
+            return FOLDER
+        return LINK if item.is_symlink() else ""
+    except OSError:
+        return ""
 
 
 def describe(path: str, found: os.stat_result, *, target: str = "", digest: str = "") -> Entry:
@@ -520,17 +709,16 @@ def describe(path: str, found: os.stat_result, *, target: str = "", digest: str 
     return Entry(path, kind, mode, found.st_uid, found.st_gid, found.st_mtime_ns, size, target, digest, names)
 
 
-def look(here: int, path: str, name: str) -> Taken:
-    """Describe what has a name in a folder.
+def look(here: int, path: str, name: str, kind: str) -> Taken:
+    """Describe what has a name in a folder, if it is of the kind that the folder said.
 
     Raises:
         OSError
 
     """
     found = os.stat(name, dir_fd=here, follow_symlinks=False)
-    kind = _KINDS.get(stat.S_IFMT(found.st_mode), "")
-    if not kind:
-        return Lost(path, Why.SPECIAL)
+    if _KINDS.get(stat.S_IFMT(found.st_mode)) != kind:
+        return Doubt(path)
     return describe(path, found, target=os.readlink(name, dir_fd=here) if kind == LINK else "")
 
 
@@ -548,23 +736,26 @@ class _Look:
         return own + in_order(path, leaves(here, path), partial(self._take, here, path), made=lambda _name: False)
 
     def names(self, here: int, task: Names) -> list[Any]:
-        return self._take(here, task.folder, task.leaves, alone=task.alone)
+        take = partial(self._take, here, task.folder, alone=task.alone)
+        return in_order(task.folder, task.leaves, take, made=lambda _name: False)
 
     def _take(self, here: int, folder: str, leaves: Sequence[Leaf], *, alone: bool = False) -> list[Any]:
         if self.digests:
             return take_each(folder, streams(here, leaves), partial(self._read, here, alone=alone))
-        return take_each(folder, ((leaf, None) for leaf in leaves), lambda path, name, *_: look(here, path, name))
+        return take_each(
+            folder, ((leaf, None) for leaf in leaves), lambda path, name, kind, _: look(here, path, name, kind)
+        )
 
     def _read(self, here: int, path: str, name: str, kind: str, stream: Stream, *, alone: bool) -> Taken | More:
         if kind != FILE:
-            return look(here, path, name)
+            return look(here, path, name, kind)
         return reading(here, name, stream, self._read_file, path, alone)
 
     @staticmethod
     def _read_file(stream: int, path: str, alone: bool) -> Taken | More:
         found = os.fstat(stream)
         if not stat.S_ISREG(found.st_mode):
-            return Lost(path, Why.SPECIAL)
+            return Doubt(path)
         if found.st_size > LARGE and not alone:
             return by_itself(path)
         return describe(path, found, digest=read_digest(stream, found.st_size))
@@ -596,25 +787,19 @@ class _Count:
                 try:
                     size_bytes = os.stat(name, dir_fd=here, follow_symlinks=False).st_size
                 except OSError as error:
-                    items.append(lost(path, error))
+                    items.append(doubted(path, error))
                     continue
             elif kind == FOLDER:
                 items.append(More(Folder(path)))
             elif not kind:
-                items.append(Lost(path, Why.SPECIAL))
+                items.append(Doubt(path))
                 continue
             found.append((path, kind, size_bytes))
         return [_summed(found), *items]
 
 
-def lost(path: str, error: OSError) -> Lost:
-    """Tell what is gone, or left its name to a link or a socket, from what can't be read; the root is never gone."""
-    gone = error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO} and path
-    return Lost(path or ".", Why.VANISHED if gone else Why.UNREADABLE)
-
-
 def read_digest(descriptor: int, expected: int) -> str:
-    """Read a file to its end and return its SHA-256; one of the expected size is not asked once more for its end."""
+    """Read a file and return its SHA-256; of one that is longer than expected, of a byte more."""
     sha256 = hashlib.sha256()
     for block in blocks(descriptor, expected):
         interruption.point()
@@ -623,16 +808,18 @@ def read_digest(descriptor: int, expected: int) -> str:
 
 
 def blocks(descriptor: int, expected: int) -> Iterator[memoryview]:
-    """Read a file to its end, each block into the same memory; its expected end costs no call of its own.
+    """Read a file to its expected end and a byte more, each block into the same memory; that end costs no extra call.
+
+    One that has more has changed, and may grow faster than it is read.
 
     Of a large one the system is asked for more than is read, so that a disk is never idle while a block is digested.
     """
     done, asked = 0, 0
-    while True:
+    while done <= expected:
         if expected > LARGE and asked < min(expected, done + LARGE):
             _ask(descriptor, asked)
             asked += LARGE
-        wanted = min(BLOCK, max(expected - done, 0) + 1)
+        wanted = min(BLOCK, expected - done + 1)
         block = _read(descriptor, wanted, expected - done)
         done += len(block)
         if block:
@@ -666,15 +853,15 @@ def _buffer() -> memoryview:
     return memoryview(bytearray(BLOCK))
 
 
-def _has_vanished(item: Taken) -> bool:
+def _has_vanished(item: Entry | Lost) -> bool:
     return isinstance(item, Lost) and item.why is Why.VANISHED
 
 
-def _stray(actual: Taken) -> str:
+def _stray(actual: Entry | Lost) -> str:
     return f"{actual.path!r} {_REASONS[actual.why] if isinstance(actual, Lost) else 'is not listed'}"
 
 
-def _difference(listed: Entry, actual: Taken) -> str:
+def _difference(listed: Entry, actual: Entry | Lost) -> str:
     if isinstance(actual, Lost):
         return _REASONS[actual.why]
     if listed.kind != actual.kind:

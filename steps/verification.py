@@ -7,7 +7,6 @@ the files' bytes. What can't be read is damage too: a restore has no more rights
 from collections.abc import Iterable
 from datetime import datetime
 from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,7 +80,8 @@ def check(opened: Backup, part: Fraction, begun: Rotation | None, workers: int |
     of_this = begun and begun.manifest_sha256 == opened.digest
     night = Night(seal.listed(opened.root), begun.position if begun and of_this else 0, facts.size_bytes, part)
     others = (f"{volume.TREE}: {finding}" for finding in tree.unlike(night, opened.tree, workers))
-    _judge(chain(opened.findings(digests=False), others))
+    _judge(opened.findings(digests=False))
+    _judge(others)
     rest = Rotation(night.end, facts.size_bytes, opened.digest)
     return Read(night.files, night.size_bytes, rest if night.end < facts.size_bytes else None)
 

@@ -95,6 +95,8 @@ def failure(error: OSError, path: Path, below: str = "") -> errors.PhaseError:
     reason = os.strerror(error.errno or 0)
     if error.errno in {errno.EACCES, errno.EPERM}:
         return errors.NotWritable(where, reason)
+    if error.errno == errno.EEXIST:
+        return errors.NameTaken(where)
     if error.errno == errno.EROFS:
         return errors.VolumeReadOnly(where)
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:

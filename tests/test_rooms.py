@@ -29,7 +29,7 @@ STEPS = [
     "tree",
     "ahead",
     "manifest cluster",
-    "volume interruption medium references domain gitops rotation",
+    "volume interruption medium references domain gitops rotation permissions",
     "marks mtree installation errors fields beneath",
 ]
 WORKFLOWS = [

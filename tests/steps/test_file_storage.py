@@ -165,7 +165,7 @@ class TestSave:
         report = file_storage.save(tmp_path / "source", tmp_path / "backup", no_progress).file_storage
 
         assert (report.files, report.vanished) == (1, 1)
-        assert "1 entries vanished" in caplog.text
+        assert "1 entries vanished while the tree was read: 'b'" in caplog.text
 
     def test_a_source_that_is_not_there_is_no_empty_tree(self, tmp_path):
         with pytest.raises(errors.ReadFailed, match="from System FileStorage"):

@@ -486,7 +486,7 @@ def test_what_vanishes_while_the_tree_is_read_is_counted(source, tmp_path, liste
     entries = out(source, tmp_path / "copy", tally)
 
     assert [entry.path for entry in entries] == ["acme", "acme/empty", "none"]
-    assert (tally.vanished, tally.unreadable.first) == (3, [])
+    assert (tally.vanished.first, tally.unreadable.first) == (["acme/logo.png", "current", "gone/"], [])
 
 
 @pytest.fixture
@@ -504,22 +504,31 @@ def listed(monkeypatch):
     return claim
 
 
-def test_a_file_that_is_gone_or_replaced_when_it_is_opened_has_vanished(tmp_path, listed):
+def test_what_has_become_something_else_when_it_is_opened_is_taken_as_what_it_is_now(tmp_path, listed):
     (tmp_path / "copy").mkdir()
     (tmp_path / "source/folder").mkdir(parents=True)
+    (tmp_path / "source/folder/inner").touch()
     (tmp_path / "source/link").touch()
     os.mkfifo(tmp_path / "source/pipe")
     (tmp_path / "source/now-a-link").symlink_to("link")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "source/socket"))
+    (tmp_path / "source/now-a-file").touch()
     files = [Leaf(name, FILE) for name in ("folder", "no", "now-a-link", "pipe", "socket")]
-    listed({"": [*files, Leaf("link", LINK)]})
+    listed({"": [*files, Leaf("link", LINK), Leaf("now-a-file", FOLDER)]})
     tally = Tally()
 
     entries = out(tmp_path / "source", tmp_path / "copy", tally)
 
-    assert (entries, tally.vanished, tally.unreadable.first) == ([], 6, [])
-    assert os.listdir(tmp_path / "copy") == []
+    assert [(entry.path, entry.kind) for entry in entries] == [
+        ("folder", FOLDER),
+        ("folder/inner", FILE),
+        ("now-a-link", LINK),
+        ("link", FILE),
+        ("now-a-file", FILE),
+    ]
+    assert (tally.vanished.first, tally.special, tally.unreadable.first) == (["no"], ["pipe", "socket"], [])
+    assert sorted(os.listdir(tmp_path / "copy")) == ["folder", "link", "now-a-file", "now-a-link"]
 
 
 @pytest.mark.skipif(not UNREADABLE.exists(), reason="there is no file here that opens and can't be read")
@@ -819,7 +828,7 @@ def test_without_digests_a_tree_is_restored_as_it_is_read(source, tmp_path):
 @given(trees, st.integers(0, 9), st.integers(1, 5), st.sampled_from([0, 0, 0, 3]))
 @settings(max_examples=40, deadline=None)
 def test_however_a_tree_is_cut_into_tasks_it_is_the_same(content, large, together, workers):
-    with folders("source", "copy", "one", "other") as (source, copy, one, other):
+    with folders("source", "copy", "another", "one", "other") as (source, copy, another, one, other):
         listing = written(out(build(source, content), copy))
         entries = list(mtree.parse(listing))
         back(entries, copy, one, expected := Meter())
@@ -828,7 +837,7 @@ def test_however_a_tree_is_cut_into_tasks_it_is_the_same(content, large, togethe
                 patch.setattr(module, name, large)
             for module in (tree, copier):
                 patch.setattr(module, "TOGETHER", together)
-            again = written(out(source, copy, workers=workers))
+            again = written(out(source, another, workers=workers))
             counted = back(entries, copy, other, meter := Meter(), workers=workers)
 
         assert again == listing
@@ -1226,15 +1235,21 @@ class TestUnlike:
             "'folder-6/file-6' has other bytes than listed",
         ]
 
-    def test_what_names_and_sizes_tell_is_not_told_twice(self, listed):
+    def test_each_that_can_not_be_read_as_it_is_listed_is_named(self, listed):
         root, entries = listed
+        in_four = [entry.path for entry in entries if entry.path.startswith("folder-4/")]
         (root / "folder-1/file-1").write_bytes(b"longer")
         (root / "folder-2/file-2").unlink()
         (root / "folder-3/file-3").unlink()
         (root / "folder-3/file-3").mkdir()
         shutil.rmtree(root / "folder-4")
 
-        assert list(tree.unlike(entries, root, 0)) == []
+        assert list(tree.unlike(entries, root, 0)) == [
+            "'folder-1/file-1' has other bytes than listed",
+            "'folder-2/file-2' can't be read",
+            "'folder-3/file-3' has other bytes than listed",
+            *(f"{path!r} can't be read" for path in in_four),
+        ]
 
     def test_what_can_not_be_read_is_named(self, listed, monkeypatch):
         root, entries = listed

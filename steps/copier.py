@@ -485,7 +485,8 @@ class _Back:
             _hold(entry, len(content), hashlib.sha256(content).hexdigest())
             with _new_file(name, there, mode, where) as copy:
                 try:  # not `volume.failures`: to enter it takes time for each file
-                    volume.put(copy, content)
+                    if volume.put_sparse(copy, content):
+                        os.ftruncate(copy, len(content))
                     self._settle(copy, entry, mode, made=True)
                 except OSError as error:
                     raise volume.failure(error, *where) from error
@@ -677,7 +678,7 @@ def _name(entry: Entry) -> str:
 
 
 def _pour(stream: int, copy: int, expected: int, where: tuple[Path, str], meter: Meter) -> tuple[int, str]:
-    """Write what is read; return how many bytes and their SHA-256.
+    """Write what is read, zeros as holes; return how many bytes and their SHA-256.
 
     Raises:
         OSError: it can't be read.
@@ -686,24 +687,33 @@ def _pour(stream: int, copy: int, expected: int, where: tuple[Path, str], meter:
     """
     if expected < BLOCK:
         content = tree.small(stream, expected)
-        _put(copy, content, where)
+        _end(copy, len(content), where, in_hole=_put(copy, content, where))
         meter.add(size_bytes=len(content))
         return len(content), hashlib.sha256(content).hexdigest()
-    size, sha256 = 0, hashlib.sha256()
+    size, sha256, in_hole = 0, hashlib.sha256(), False
     for block in tree.blocks(stream, expected):
         interruption.point()
         sha256.update(block)
-        _put(copy, block, where)
+        in_hole = _put(copy, block, where)
         size += len(block)
         meter.add(size_bytes=len(block))
+    _end(copy, size, where, in_hole=in_hole)
     return size, sha256.hexdigest()
 
 
-def _put(copy: int, block: bytes | memoryview, where: tuple[Path, str]) -> None:
+def _put(copy: int, block: bytes | memoryview, where: tuple[Path, str]) -> bool:
+    """Write a block, zeros as a hole; return whether it ends in one."""
     try:
-        volume.put(copy, block)
+        return volume.put_sparse(copy, block)
     except OSError as error:
         raise volume.failure(error, *where) from error
+
+
+def _end(copy: int, size: int, where: tuple[Path, str], *, in_hole: bool) -> None:
+    """Set the size of a file that ends in a hole: nothing was written there that would."""
+    if in_hole:
+        with volume.failures(*where):
+            os.ftruncate(copy, size)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,17 @@ class Backup:
     def size_bytes(self) -> int:
         """Bytes of the tree's files."""
         return self.counts.size_bytes
+
+    @cached_property
+    def data_bytes(self) -> int:
+        """What of them needs room; it takes a look at the whole tree. What can't be looked at counts whole."""
+        found = tree.measure(self.tree) if self.manifest else self.counts
+        return max(self.size_bytes - found.hole_bytes, 0)
+
+    def needed_bytes(self, room_bytes: int | Decimal | None) -> int:
+        """Bytes to have room for: the length of its files where that fits, which costs nothing; else their data."""
+        fits = room_bytes is None or self.size_bytes <= room_bytes
+        return self.size_bytes if fits else self.data_bytes
 
     @cached_property
     def counts(self) -> Tally:

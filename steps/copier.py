@@ -658,7 +658,8 @@ class _Back(_Giver):
             _hold(entry, len(content), hashlib.sha256(content).hexdigest())
             with _new_file(name, there, mode, where, again=self.again) as copy:
                 try:  # not `volume.failures`: to enter it takes time for each file
-                    volume.put(copy, content)
+                    if volume.put_sparse(copy, content):
+                        os.ftruncate(copy, len(content))
                     self._settle_made(copy, there, entry, mode)
                 except OSError as error:
                     raise volume.failure(error, *where) from error
@@ -889,7 +890,7 @@ class _Poured(NamedTuple):
 
 
 def _pour(stream: int, copy: int, expected: int, where: tuple[Path, str], meter: Meter, mark: int = -1) -> _Poured:
-    """Write what is read, as much as is expected.
+    """Write what is read, as much as is expected, zeros as holes.
 
     Raises:
         OSError: it can't be read.
@@ -897,6 +898,7 @@ def _pour(stream: int, copy: int, expected: int, where: tuple[Path, str], meter:
 
     """
     done, sha256, begin, more = 0, hashlib.sha256(), "", False
+    in_hole = False
     for found in [tree.small(stream, expected)] if expected < BLOCK else tree.blocks(stream, expected):
         interruption.point()
         block, more = found[: expected - done], len(found) > expected - done
@@ -906,17 +908,26 @@ def _pour(stream: int, copy: int, expected: int, where: tuple[Path, str], meter:
             sha256.update(block[mark - done :])
         else:
             sha256.update(block)
-        _put(copy, block, where)
+        in_hole = _put(copy, block, where)
         done += len(block)
         meter.add(size_bytes=len(block))
+    _end(copy, done, where, in_hole=in_hole)
     return _Poured(done, sha256.hexdigest(), sha256.hexdigest() if done == mark else begin, more)
 
 
-def _put(copy: int, block: bytes | memoryview, where: tuple[Path, str]) -> None:
+def _put(copy: int, block: bytes | memoryview, where: tuple[Path, str]) -> bool:
+    """Write a block, zeros as a hole; return whether it ends in one."""
     try:
-        volume.put(copy, block)
+        return volume.put_sparse(copy, block)
     except OSError as error:
         raise volume.failure(error, *where) from error
+
+
+def _end(copy: int, size: int, where: tuple[Path, str], *, in_hole: bool) -> None:
+    """Set the size of a file that ends in a hole: nothing was written there that would."""
+    if in_hole:
+        with volume.failures(*where):
+            os.ftruncate(copy, size)
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from steps import (
     objects,
     proof,
     secrets,
+    system_storage,
 )
 from steps.backup import Backup
 from steps.claims import Workflow
@@ -209,9 +210,7 @@ def create_claim(cluster: Cluster, backup: Backup, ledger: Ledger, asked: Asked)
             return name
     except errors.ClaimTaken as error:
         raise errors.ScratchClaimTaken(name, cluster.namespace) from error
-    size = asked.storage_request or _size(backup)
-    if claims.check_size(size, "storage-request") < backup.size_bytes:
-        raise errors.RequestTooSmall(size, backup.size_bytes)
+    size = system_storage.check_request(backup, asked.storage_request or _size(backup))
     storage_class = asked.storage_class or _class_of(cluster, ledger.claim)
     labels = {marks.WORKFLOW: ledger.workflow.name, **labels_of(cluster.namespace, ledger.workflow)}
     claim = claims.new(name, labels, {marks.STARTED: claims.utc(datetime.now(UTC))}, {})
@@ -224,7 +223,9 @@ def create_claim(cluster: Cluster, backup: Backup, ledger: Ledger, asked: Asked)
 
 
 def _size(backup: Backup) -> str:
-    needed = (backup.size_bytes + backup.counts.entries * _ENTRY_BYTES) * _MARGIN
+    """The data with a margin; their length only as far as the claim that was saved had room for that."""
+    had = max(backup.system_storage.capacity or "0", installation.SYSTEM_STORAGE_FLOOR, key=quantity)
+    needed = (backup.needed_bytes(quantity(had)) + backup.counts.entries * _ENTRY_BYTES) * _MARGIN
     return max(str(int(needed)), installation.SYSTEM_STORAGE_FLOOR, key=quantity)
 
 

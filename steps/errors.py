@@ -78,6 +78,14 @@ def _several(names: Sequence[str] | Few, comma: str = ", ") -> str:
     return shown if len(names) <= _LIMIT else f"{shown} and {len(names) - _LIMIT} more"
 
 
+def _free(needed_bytes: int | None, free_bytes: int | None) -> str:
+    """Say what is free, and what else is short where that would do."""
+    if free_bytes is None:
+        return "the volume does not say how many are free"
+    why = "" if needed_bytes is None or needed_bytes > free_bytes else ", so inodes or a quota ran out"
+    return f"{free_bytes} bytes are free{why}"
+
+
 # --- the border to Kubernetes ---
 
 
@@ -407,10 +415,9 @@ class VolumeReadOnly(Final):
 
 
 class VolumeFull(Final):
-    def __init__(self, path: str, needed_bytes: int | None, free_bytes: int) -> None:
+    def __init__(self, path: str, needed_bytes: int | None, free_bytes: int | None) -> None:
         needed = "" if needed_bytes is None else f"{needed_bytes} bytes are needed, "
-        why = "" if needed_bytes is None or needed_bytes > free_bytes else ", so inodes or a quota ran out"
-        super().__init__(f"no space for {path}: {needed}{free_bytes} bytes are free{why}; use a larger claim")
+        super().__init__(f"no space for {path}: {needed}{_free(needed_bytes, free_bytes)}; use a larger claim")
 
 
 class ReadFailed(Final):

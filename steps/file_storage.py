@@ -59,7 +59,7 @@ def save(source: Path, root: Path, progress: Progress, workers: int | None = Non
     tally, meter = Tally(), Meter()
     show = _showing(progress, meter, expected)
     with (
-        _room(target, expected.size_bytes - _copied(target, workers)),
+        _room(target, expected.data_bytes - _copied(target, workers)),
         volume.writing_back(root, lambda: meter.counts.size_bytes),
     ):
         taken = copier.copy_out(source, target, Work(workers, meter, show), known=earlier)
@@ -117,7 +117,7 @@ def restore(
     workers = medium.workers(backup.root, target) if workers is None else workers
     if not again and (found := volume.content(target)):
         raise errors.TargetNotEmpty(installation.SYSTEM_STORAGE, found)
-    with _room(target, backup.size_bytes - _copied(target, workers)):
+    with _room(target, _missing(backup, target, workers)):
         system_storage.mark(cluster, backup, marks.BEGUN)
         with volume.durable(target):
             tally = _fill(backup, target, progress, workers, again=again)
@@ -140,7 +140,7 @@ def prove(
         backup.check_listing()
         workers = medium.workers(backup.root, target) if workers is None else workers
         again = bool(volume.content(target))
-        with _room(target, backup.size_bytes - _copied(target, workers)), volume.durable(target):
+        with _room(target, _missing(backup, target, workers)), volume.durable(target):
             tally = _fill(backup, target, progress, workers, again=again, claim=claim)
         wanted = mtree.parse(backup.lines()) if backup.manifest else _scanned(backup.tree, workers)
         if wrong := errors.Few.of(tree.compare(wanted, target, digests=True, workers=workers)):
@@ -281,8 +281,14 @@ def _earlier(root: Path) -> Path | None:
 
 
 def _copied(target: Path, workers: int) -> int:
-    """Bytes that a run before this one has brought."""
-    return tree.measure(target, workers).size_bytes if volume.content(target) else 0
+    """Bytes of data that a run before this one has brought."""
+    return tree.measure(target, workers).data_bytes if volume.content(target) else 0
+
+
+def _missing(backup: Backup, target: Path, workers: int) -> int:
+    """Bytes for which the target must have room still."""
+    copied, free = _copied(target, workers), volume.free_bytes(target)
+    return backup.needed_bytes(None if free is None else free + copied) - copied
 
 
 def _placeholder(folder: Path) -> Entry:
@@ -302,12 +308,14 @@ _EMPTY = hashlib.sha256().hexdigest()
 def _room(target: Path, needed_bytes: int) -> Iterator[None]:
     """Refuse a volume without room before the first byte; one that fills up all the same ends in the same sentence.
 
+    One that does not say how much is free is tried.
+
     Raises:
         errors.VolumeFull
 
     """
     free = volume.free_bytes(target)
-    if needed_bytes > free:
+    if free is not None and needed_bytes > free:
         raise errors.VolumeFull(str(target), needed_bytes, free)
     try:
         yield

@@ -56,8 +56,8 @@ def check(claim: Object, backup: Backup, *, replaced: bool = False) -> None:
     if marks.annotation(claim, marks.MANIFEST_DIGEST) and not backup.mark.on(claim) and not replaced:
         raise errors.ClaimOfAnotherRestore(name, marks.annotation(claim, marks.RESTORED_FROM) or "another backup")
     capacity = ((claim.get("status") or {}).get("capacity") or {}).get("storage", "")
-    if capacity and quantity(capacity) < backup.size_bytes:
-        raise errors.ClaimTooSmall(name, capacity, backup.size_bytes)
+    if capacity and quantity(capacity) < (needed := backup.needed_bytes(quantity(capacity))):
+        raise errors.ClaimTooSmall(name, capacity, needed)
 
 
 def check_unused(cluster: Cluster, workflow: Workflow) -> None:
@@ -102,8 +102,20 @@ def use(cluster: Cluster, backup: Backup) -> None:
 
 def _size(backup: Backup, asked: Asked, request: str) -> str:
     if asked.storage_request:
-        if claims.check_size(asked.storage_request, "storage-request") < backup.size_bytes:
-            raise errors.RequestTooSmall(asked.storage_request, backup.size_bytes)
-        return asked.storage_request
-    needed = str(int(backup.size_bytes * _MARGIN))
-    return max(request, backup.system_storage.capacity or "0", needed, installation.SYSTEM_STORAGE_FLOOR, key=quantity)
+        return check_request(backup, asked.storage_request)
+    recorded = max(request, backup.system_storage.capacity or "0", installation.SYSTEM_STORAGE_FLOOR, key=quantity)
+    needed = str(int(backup.needed_bytes(quantity(recorded) / _MARGIN) * _MARGIN))
+    return max(recorded, needed, key=quantity)
+
+
+def check_request(backup: Backup, request: str) -> str:
+    """See that a size that is asked for takes the backup's files, and return it.
+
+    Raises:
+        errors.BadQuantity, errors.RequestTooSmall
+
+    """
+    size = claims.check_size(request, "storage-request")
+    if size < (needed := backup.needed_bytes(size)):
+        raise errors.RequestTooSmall(request, needed)
+    return request

@@ -31,6 +31,8 @@ from steps.errors import Few
 from steps.mtree import FILE, FOLDER, LINK, Entry, place
 
 BLOCK = 256 << 10  # fits a processor's own cache; a new buffer of 1 MiB for each read took twice as long
+_SPARSE = 1 << 20  # files above this size may have holes worth a look
+_STAT_BLOCK = 512  # bytes; what st_blocks counts in, see stat(2)
 LARGE = 4 << 20  # files above this size are tasks of their own
 TOGETHER = 128  # names in one task
 _OPEN_AHEAD = 16  # files that the system reads while one is taken: half the time from a cold cache, with 8 workers
@@ -104,6 +106,12 @@ class Names(NamedTuple):
     looks: int = 0
 
 
+class Holes(NamedTuple):
+    """So many bytes of files that were counted are holes, which need no room."""
+
+    size_bytes: int
+
+
 class Left(NamedTuple):
     """Everything in a folder has been taken, which could not be seen to when the folder itself was."""
 
@@ -145,6 +153,7 @@ class Tally:
     links: int = 0
     size_bytes: int = 0
     fingerprint: int = 0  # of all paths, kinds and sizes, in no order; equal only within a process and its workers
+    hole_bytes: int = 0  # of the size; none of what is compared, because a copy may have others
     shared: int = 0  # files of several names, once for each
     special: list[str] = field(default_factory=list)
     unreadable: Few = field(default_factory=Few)
@@ -174,6 +183,11 @@ class Tally:
                 outermost.append(name)
                 folder = name if name.endswith("/") else folder
         return outermost
+
+    @property
+    def data_bytes(self) -> int:
+        """What needs room: the size without the holes."""
+        return max(self.size_bytes - self.hole_bytes, 0)
 
     @property
     def sums(self) -> Sums:
@@ -510,6 +524,8 @@ def measure(root: Path, workers: int | None = None, tell: Callable[[Tally], obje
     for item in _visit(root, _Count, workers, alone_s=_ALONE_S, tick=lambda: tell(total)):
         if isinstance(item, Lost):
             total.lose(item)
+        elif isinstance(item, Holes):
+            total.hole_bytes += item.size_bytes
         else:
             total.add(item)
     return total
@@ -763,7 +779,7 @@ class _Look:
 
 @dataclass
 class _Count:
-    """The visitor that counts: files, folders, links and bytes, in the order in which the folders have them."""
+    """The visitor that counts: files, folders, links, bytes and holes, in the order in which the folders have them."""
 
     top: int
 
@@ -781,21 +797,59 @@ class _Count:
         found: list[tuple[str, str, int]] = []
         items: list[Any] = []
         above = join(folder, "")
+        hole_bytes = 0
         for name, kind in leaves:
             path, size_bytes = above + name, 0
             if kind == FILE:
                 try:
-                    size_bytes = os.stat(name, dir_fd=here, follow_symlinks=False).st_size
+                    status = os.stat(name, dir_fd=here, follow_symlinks=False)
                 except OSError as error:
                     items.append(doubted(path, error))
                     continue
+                size_bytes = status.st_size
+                if size_bytes > _SPARSE and status.st_blocks * _STAT_BLOCK < size_bytes:
+                    hole_bytes += _hole_bytes(here, name, size_bytes)
             elif kind == FOLDER:
                 items.append(More(Folder(path)))
             elif not kind:
                 items.append(Doubt(path))
                 continue
             found.append((path, kind, size_bytes))
-        return [_summed(found), *items]
+        return [_summed(found), *([Holes(hole_bytes)] if hole_bytes else []), *items]
+
+
+def _hole_bytes(here: int, name: str, size_bytes: int) -> int:
+    """How much of a file is holes, 0 where the file system does not say.
+
+    Blocks alone do not tell: where a file system compresses, data take fewer blocks, and more on another.
+    """
+    try:
+        with closed(os.open(name, READ, dir_fd=here)) as stream:
+            return max(size_bytes - _data_bytes(stream), 0)
+    except OSError:
+        return 0
+
+
+def _data_bytes(stream: int) -> int:
+    """How much of a file is no hole.
+
+    Raises:
+        OSError: the file system does not know, or contradicts itself.
+
+    """
+    total = end = 0
+    while True:
+        interruption.point()
+        try:
+            start = os.lseek(stream, end, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # no data any more
+                return total
+            raise
+        before, end = end, os.lseek(stream, start, os.SEEK_HOLE)
+        if not before <= start < end:
+            raise OSError(errno.EINVAL, "data without an end")
+        total += end - start
 
 
 def read_digest(descriptor: int, expected: int) -> str:

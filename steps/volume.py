@@ -19,6 +19,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
+from itertools import groupby
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -44,6 +45,8 @@ TEMPORARY = ".threescale-backup-"
 
 _WRITE_BACK_BYTES = 64 << 20  # 84 MiB took 0.39 s, with 16 MiB 0.43 s, without 0.42 s
 _LOOK_S = 0.02
+_PAGE = 4096  # bytes; what most file systems allocate at least
+_PAGE_OF_ZEROS = bytes(_PAGE)
 
 FILE_MODE = 0o640
 FOLDER_MODE = 0o770
@@ -106,13 +109,16 @@ def failure(error: OSError, path: Path, below: str = "") -> errors.PhaseError:
     return errors.VolumeFailed(where, reason)
 
 
-def free_bytes(path: Path) -> int:
-    """What an ordinary user may still write on the file system of `path`, 0 where it does not say."""
+def free_bytes(path: Path) -> int | None:
+    """What an ordinary user may still write on the file system of `path`; None where it does not say.
+
+    One that counts no blocks at all (an object store, some FUSE file systems) is not full, it does not know.
+    """
     try:
         usage = os.statvfs(path)
     except OSError:
-        return 0
-    return usage.f_bavail * usage.f_frsize
+        return None
+    return usage.f_bavail * usage.f_frsize if usage.f_blocks else None
 
 
 def put(descriptor: int, data: bytes | bytearray | memoryview) -> None:
@@ -120,6 +126,33 @@ def put(descriptor: int, data: bytes | bytearray | memoryview) -> None:
     done = os.write(descriptor, data)
     while done < len(data):
         done += os.write(descriptor, memoryview(data)[done:])
+
+
+def put_sparse(descriptor: int, data: bytes | memoryview) -> bool:
+    """Write all of it but pages of zeros, which become holes; True where it ends in one: its size is to be set then.
+
+    The first byte of each page tells nearly always that it holds data: a block of 256 KiB takes 0.5 us so, and 15 us
+    to search for 4 KiB of zeros, a tenth of what its digest takes.
+    """
+    holes = _holes(data) if 0 in bytes(data[::_PAGE]) else set()
+    if not holes:
+        put(descriptor, data)
+        return False
+    view = memoryview(data)
+    for is_hole, run in groupby(range(0, len(view), _PAGE), holes.__contains__):
+        pages = list(run)
+        piece = view[pages[0] : pages[-1] + _PAGE]
+        if is_hole:
+            os.lseek(descriptor, len(piece), os.SEEK_CUR)
+        else:
+            put(descriptor, piece)
+    return pages[-1] in holes
+
+
+def _holes(data: bytes | memoryview) -> set[int]:
+    """Where whole pages of zeros begin."""
+    starts = range(0, len(data), _PAGE)
+    return {at for at in starts if not data[at] and bytes(data[at : at + _PAGE]) == _PAGE_OF_ZEROS}
 
 
 class Disk:

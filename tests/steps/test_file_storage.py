@@ -178,15 +178,125 @@ class TestSave:
             file_storage._judge(tally)  # that such a file is noticed is shown where it is copied
 
     @pytest.mark.lesson(22)
-    def test_a_volume_without_room_is_refused_before_the_first_byte(self, tmp_path):
+    def test_a_volume_without_room_is_refused_before_the_first_byte(self, tmp_path, monkeypatch):
         (tmp_path / "source").mkdir()
-        with (tmp_path / "source/huge").open("wb") as sparse:
-            sparse.truncate(1 << 43)
+        (tmp_path / "source/file").write_bytes(b"1" * 4711)
+        monkeypatch.setattr(volume, "free_bytes", lambda _: 4710)
 
-        with pytest.raises(errors.VolumeFull, match=f"{1 << 43} bytes are needed"):
+        with pytest.raises(errors.VolumeFull, match="4711 bytes are needed, 4710 bytes are free"):
             file_storage.save(tmp_path / "source", tmp_path / "backup", no_progress)
 
         assert names(tmp_path / "backup") == [volume.TREE]
+
+    def test_a_volume_that_does_not_say_what_is_free_is_tried(self, source, tmp_path, monkeypatch):
+        monkeypatch.setattr(volume, "free_bytes", lambda _: None)
+
+        report = file_storage.save(source, tmp_path / "backup", no_progress).file_storage
+
+        assert report.size_bytes > 0
+
+    def test_one_that_is_full_then_is_told_with_what_was_needed(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(volume, "free_bytes", lambda _: None)
+
+        with (
+            pytest.raises(errors.VolumeFull, match="10 bytes are needed, the volume does not say how many are free;"),
+            file_storage._room(tmp_path, 10),
+        ):
+            raise errors.VolumeFull(str(tmp_path / "file"), None, None)
+
+    def test_what_a_run_before_has_copied_is_counted_by_its_data_too(self, tmp_path, monkeypatch):
+        with_a_hole(tmp_path / "source")
+        shutil.copytree(tmp_path / "source", tmp_path / "backup" / volume.TREE)
+        file = tmp_path / "source/more"
+        file.write_bytes(b"1" * 4712)
+        with (tmp_path / "backup" / volume.TREE / "large").open("wb") as half:
+            half.truncate(HOLE_BYTES // 2)  # its length would be room for the file that is missing
+        monkeypatch.setattr(volume, "free_bytes", lambda _: 4711)
+
+        with pytest.raises(errors.VolumeFull, match=f"{4712 + DATA_BYTES} bytes are needed, 4711 bytes are free"):
+            file_storage.save(tmp_path / "source", tmp_path / "backup", no_progress)
+
+
+HOLE_BYTES = 1 << 30
+DATA_BYTES = 1 << 16
+
+
+def with_a_hole(folder):
+    """Make a tree of one file, long and almost empty."""
+    folder.mkdir()
+    with (folder / "large").open("wb") as sparse:
+        sparse.truncate(HOLE_BYTES)
+        sparse.seek(HOLE_BYTES // 2)
+        sparse.write(b"1" * DATA_BYTES)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def saved_hole(tmp_path_factory):
+    """The root of a backup's volume with such a tree, saved where there was room for its data alone."""
+    folder = tmp_path_factory.mktemp("hole")
+    root = folder / "backup"
+    root.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(volume, "free_bytes", lambda _: DATA_BYTES)
+        report = file_storage.save(with_a_hole(folder / "source"), root, no_progress, workers=0)
+    return folder / "source", root, report.file_storage
+
+
+def of_hole(backup_volume, saved):
+    """A sealed backup, but that the tree is one with a hole."""
+    _, root, facts = saved
+    found = backup.open_at(backup_volume)
+    changed = found.manifest.model_copy(update={"file_storage": facts})
+    return backup.Backup(root, changed, found.digest, found.name)
+
+
+def held(path):
+    """What a file takes of the disk, when all of it is there."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+    return path.stat().st_blocks * 512
+
+
+class TestAHole:
+    def test_is_saved_where_there_is_room_for_the_data_alone_and_listed_with_the_digest_of_its_content(
+        self, saved_hole
+    ):
+        source, root, report = saved_hole
+
+        (entry,) = listed(root)
+
+        assert (report.size_bytes, entry.size) == (HOLE_BYTES, HOLE_BYTES)
+        assert entry.digest == tree.digest(source / "large")[1]
+        assert held(root / volume.TREE / "large") <= DATA_BYTES + 4096
+
+    def test_is_restored_where_there_is_room_for_the_data_alone(
+        self, empty, target, backup_volume, saved_hole, monkeypatch
+    ):
+        monkeypatch.setattr(volume, "free_bytes", lambda _: DATA_BYTES)
+
+        file_storage.restore(
+            empty.connect("threescale-restore"), of_hole(backup_volume, saved_hole), target, no_progress
+        )
+
+        assert state(empty) == "complete"
+        assert (target / "large").stat().st_size == HOLE_BYTES
+        assert held(target / "large") <= DATA_BYTES + 4096
+
+    def test_needs_room_for_its_data_all_the_same(self, empty, target, backup_volume, saved_hole, monkeypatch):
+        monkeypatch.setattr(volume, "free_bytes", lambda _: DATA_BYTES - 1)
+
+        with pytest.raises(errors.VolumeFull, match=f"{DATA_BYTES} bytes are needed, {DATA_BYTES - 1} bytes are free"):
+            file_storage.restore(empty.connect(), of_hole(backup_volume, saved_hole), target, no_progress)
+
+        assert names(target) == ["lost+found"]
+
+    def test_is_not_looked_for_where_the_length_has_room(self, backup_volume, saved_hole, monkeypatch, tmp_path):
+        opened, target = of_hole(backup_volume, saved_hole), tmp_path / "empty"
+        target.mkdir()
+        monkeypatch.setattr(tree, "measure", None)  # a mock: that nothing is walked shows in no result
+
+        assert file_storage._missing(opened, target, 0) == HOLE_BYTES
 
 
 SAVE = """

@@ -1,6 +1,6 @@
 import pytest
 
-from steps import backup, errors, marks, system_storage
+from steps import backup, errors, marks, system_storage, volume
 from steps.manifest import SystemStorage
 from steps.system_storage import Asked
 
@@ -21,6 +21,16 @@ def opened(root, *, size_bytes=0, request="", capacity="", chosen=None, **storag
         "spec": {"system": {"fileStorage": {"persistentVolumeClaim": chosen}}} if chosen is not None else {},
     }
     return result
+
+
+HOLE_BYTES = 300 << 30
+
+
+def with_hole(root, **facts):
+    """A backup of a file that is longer than any claim here, and almost empty."""
+    with (root / volume.TREE / "large").open("wb") as sparse:
+        sparse.truncate(HOLE_BYTES)
+    return opened(root, size_bytes=HOLE_BYTES + 1000, **facts)
 
 
 def size_of(obj):
@@ -52,6 +62,16 @@ class TestSystemStorage:
 
         with pytest.raises(errors.RequestTooSmall, match="1Mi is less than the 1048577 bytes"):
             system_storage.wanted(found, Asked("", "", "1Mi"))
+
+    def test_of_a_backup_with_holes_it_has_the_size_that_was_recorded(self, backup_volume):
+        found = with_hole(backup_volume, capacity="1Gi")
+
+        assert size_of(system_storage.wanted(found, NOTHING_ASKED)) == "1Gi"
+
+    def test_a_size_that_is_asked_for_may_be_less_than_the_length_of_files_with_holes(self, backup_volume):
+        found = with_hole(backup_volume)
+
+        assert size_of(system_storage.wanted(found, Asked("", "", "1Gi"))) == "1Gi"
 
     def test_a_size_that_is_none_is_refused(self, backup_volume):
         with pytest.raises(errors.BadQuantity, match="storage-request"):
@@ -119,6 +139,12 @@ class TestCheckSystemStorage:
 
         with pytest.raises(errors.ClaimTooSmall, match="of 1Gi is too small for the 1073741825 bytes"):
             system_storage.check(bound, opened(backup_volume, size_bytes=2**30 + 1))
+
+    def test_a_claim_that_takes_the_data_may_be_less_than_the_length_of_files_with_holes(self, empty, backup_volume):
+        empty.claim()
+        bound = empty.get("persistentvolumeclaims", "system-storage")
+
+        system_storage.check(bound, with_hole(backup_volume))
 
 
 def test_how_far_a_restore_has_come_stands_on_the_claim(empty, backup_volume):

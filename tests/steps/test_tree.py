@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import os
 import random
@@ -8,6 +9,7 @@ import subprocess
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -960,6 +962,110 @@ def test_hard_links_and_holes_are_copied_as_what_they_hold_and_the_listing_says_
 
 
 # --- a copy that was killed is gone on with ---
+
+
+MIB = 1 << 20
+
+
+def sparse(path, size_bytes, pieces):
+    """Make a file of holes with data at some places."""
+    with path.open("wb") as stream:
+        stream.truncate(size_bytes)
+        for at, data in pieces.items():
+            stream.seek(at)
+            stream.write(data)
+    return path
+
+
+def dense(path, content):
+    """Make a file of no holes, whatever it holds."""
+    path.write_bytes(content)
+    return path
+
+
+def held(path):
+    """What a file takes of the disk, when all of it is there."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+    return path.stat().st_blocks * 512
+
+
+SPARSE_AND_DENSE = {
+    "holes-between": lambda path: sparse(
+        path, 9 * MIB, {0: b"a" * 5000, 4 * MIB - 7: b"b" * 70_000, 9 * MIB - 1: b"c"}
+    ),
+    "hole-at-the-end": lambda path: sparse(path, 5 * MIB + 123, {MIB: b"a"}),
+    "hole": lambda path: sparse(path, 3 * MIB, {}),
+    "zeros": lambda path: dense(path, bytes(2 * MIB)),
+    "zeros-of-one-page": lambda path: dense(path, bytes(4096)),
+    "small-with-zeros": lambda path: dense(path, b"a" + bytes(100_000)),
+    "data": lambda path: dense(path, bytes(range(1, 256)) * 8000),
+}
+
+
+@pytest.mark.parametrize("name", SPARSE_AND_DENSE)
+def test_zeros_become_holes_on_either_side_and_the_digest_is_that_of_the_content(tmp_path, name):
+    source, copied, target = folders = [tmp_path / each for each in ("source", "copied", "target")]
+    for folder in folders:
+        folder.mkdir()
+    file = SPARSE_AND_DENSE[name](source / name)
+    content = file.read_bytes()
+    most = 4096 * sum(any(content[at : at + 4096]) for at in range(0, len(content), 4096)) + 3 * 4096
+
+    (entry,) = out(source, copied)
+    back([entry], copied, target)
+
+    assert (entry.size, entry.digest) == (len(content), hashlib.sha256(content).hexdigest())
+    for copy in (copied / name, target / name):
+        assert copy.read_bytes() == content
+        assert held(copy) <= most
+
+
+class TestMeasure:
+    def test_the_data_of_a_file_with_holes_are_counted_apart_from_its_length(self, tmp_path):
+        sparse(tmp_path / "holes", 300 << 30, {0: b"a" * 4096, 200 << 30: b"b" * MIB})
+        sparse(tmp_path / "hole", 3 * MIB, {})
+        dense(tmp_path / "zeros", bytes(2 * MIB))
+
+        tally = tree.measure(tmp_path, 0)
+
+        assert tally.size_bytes == (300 << 30) + 5 * MIB
+        assert tally.data_bytes == 4096 + 3 * MIB
+
+    def test_holes_are_none_of_what_is_compared(self, tmp_path):
+        sparse(tmp_path / "a", 3 * MIB, {})
+        entries = seen(tmp_path)
+
+        assert list(tree.differences(Tally.of(entries), lambda: entries, tmp_path, 0)) == []
+
+    @pytest.mark.parametrize("number", [errno.EINVAL, errno.EIO])
+    def test_a_file_system_that_knows_no_holes_counts_the_whole_length(self, tmp_path, monkeypatch, number):
+        sparse(tmp_path / "a", 3 * MIB, {})
+
+        def refuse(*_):
+            raise OSError(number, "refused")
+
+        monkeypatch.setattr(os, "lseek", refuse)
+
+        assert tree.measure(tmp_path, 0).data_bytes == 3 * MIB
+
+    def test_one_that_contradicts_itself_counts_the_whole_length(self, tmp_path, monkeypatch):
+        sparse(tmp_path / "a", 3 * MIB, {})
+        monkeypatch.setattr(os, "lseek", lambda *_: 0)  # data of no bytes, without an end
+
+        assert tree.measure(tmp_path, 0).data_bytes == 3 * MIB
+
+    def test_fewer_blocks_alone_are_no_holes(self, tmp_path, monkeypatch):
+        dense(tmp_path / "compressed", b"a" * 3 * MIB)
+        look = os.stat
+
+        def compressed(*arguments, **options):
+            found = look(*arguments, **options)
+            return SimpleNamespace(st_size=found.st_size, st_blocks=8)
+
+        monkeypatch.setattr(os, "stat", compressed)
+
+        assert tree.measure(tmp_path, 0).data_bytes == 3 * MIB
 
 
 class Killed(Exception):

@@ -395,9 +395,44 @@ def test_a_volume_that_can_not_be_listed_is_told(tmp_path):
         volume.content(tmp_path / "gone")
 
 
-def test_of_a_place_that_is_not_there_nothing_is_free(tmp_path):
-    assert volume.free_bytes(tmp_path / "gone") == 0
+def test_what_is_free_is_unknown_where_the_file_system_does_not_say_or_counts_no_blocks(tmp_path):
+    assert volume.free_bytes(tmp_path / "gone") is None
+    assert volume.free_bytes(Path("/proc")) is None  # of no blocks
     assert volume.free_bytes(tmp_path) > 0
+
+
+def test_a_full_volume_that_does_not_say_what_is_free_is_told_so():
+    with pytest.raises(errors.VolumeFull, match=r"no space for /proc/file: the volume does not say how many are free;"):
+        raise volume.failure(OSError(errno.ENOSPC, "full"), Path("/proc"), "file")
+
+
+PAGE = bytes(4096)
+DATA = b"\0data" * 1000  # more than a page; its first byte tells nothing
+
+
+@pytest.mark.parametrize(
+    ("data", "ends_in_a_hole"),
+    [
+        (b"", False),
+        (bytes(4095), False),
+        (PAGE, True),
+        (PAGE * 64, True),
+        (PAGE * 64 + b"\0", False),
+        (DATA, False),
+        (PAGE + DATA + PAGE * 3, False),
+        (DATA.ljust(8192, b"\0") + PAGE * 2, True),
+        ((DATA.ljust(8192, b"\0") + PAGE) * 9 + DATA, False),
+    ],
+)
+def test_what_is_written_with_holes_is_what_was_given(tmp_path, data, ends_in_a_hole):
+    with (tmp_path / "file").open("wb", buffering=0) as stream:
+        stream.write(b"before")
+
+        assert volume.put_sparse(stream.fileno(), data) == ends_in_a_hole
+        assert stream.tell() == len(b"before" + data)
+        stream.truncate()
+
+    assert (tmp_path / "file").read_bytes() == b"before" + data
 
 
 def test_clearing_leaves_the_folder_and_what_its_links_lead_to(tmp_path):

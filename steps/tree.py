@@ -476,11 +476,10 @@ def _other_bytes(entry: Entry, stream: Stream) -> str:
         return "" if lost(entry.path, error).why is Why.VANISHED else _REASONS[Why.UNREADABLE]
 
 
-def digest(path: Path) -> tuple[int, str]:
-    """A file's size in bytes and its SHA-256."""
-    with path.open("rb", buffering=0) as stream:
-        size = os.fstat(stream.fileno()).st_size
-        return size, read_digest(stream.fileno(), size)
+def digest(descriptor: int) -> tuple[int, str]:
+    """Size in bytes and SHA-256 of a file that is opened."""
+    size = os.fstat(descriptor).st_size
+    return size, read_digest(descriptor, size)
 
 
 def join(folder: str, name: str) -> str:

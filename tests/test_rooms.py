@@ -30,7 +30,8 @@ STEPS = [
     "ahead",
     "manifest cluster",
     "volume interruption medium references domain gitops rotation",
-    "marks mtree installation errors fields beneath",
+    "marks mtree installation errors fields",
+    "beneath",
 ]
 WORKFLOWS = [
     "__main__",

@@ -248,8 +248,13 @@ DEEP = 5000
 
 
 class TestADeepTree:
-    def test_of_5_000_nested_folders_is_walked_with_few_descriptors(self, backup_volume):
+    @pytest.fixture
+    def deep(self, backup_volume):
         nest(backup_volume / volume.SECRETS, DEEP)
+        yield backup_volume
+        subprocess.run(["rm", "-r", backup_volume], check=True)  # noqa: S603, S607  pytest itself can't
+
+    def test_of_5_000_nested_folders_is_walked_with_few_descriptors(self, deep):
         program = (
             "import pathlib, resource, sys\n"
             "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
@@ -259,7 +264,7 @@ class TestADeepTree:
             "print(list(operators_restore.objections(opened)))\n"
         )
         done = subprocess.run(  # noqa: S603  our own words
-            [sys.executable, "-c", program, str(backup_volume)], capture_output=True, text=True, check=False
+            [sys.executable, "-c", program, str(deep)], capture_output=True, text=True, check=False
         )
 
         assert done.stderr == ""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from steps import backup, errors, file_storage, manifest, mtree, objects, operators_restore, volume
+from steps.beneath import closed
 from steps.manifest import Digest
 
 OWN_FILES = [volume.MANIFEST, volume.RESULT, volume.SUMS, volume.LISTING, "secrets/zync.json", volume.APIMANAGER]
@@ -280,3 +281,49 @@ class TestADeepTree:
         assert list(operators_restore.objections(backup.open_at(backup_volume))) == [
             "'secrets/a/b/c' is closed to its group"
         ]
+
+
+class TestWhatCanNotBeLookedAt:
+    @pytest.fixture
+    def closed_secrets(self, backup_volume, monkeypatch):
+        """A folder that refuses to be listed, which none does to root."""
+        scandir = os.scandir
+
+        def refuse(folder):
+            if isinstance(folder, int) and Path(f"/proc/self/fd/{folder}").readlink().name == volume.SECRETS:
+                raise PermissionError(13, "Permission denied")
+            return scandir(folder)
+
+        monkeypatch.setattr(os, "scandir", refuse)
+        return backup.open_at(backup_volume)
+
+    def test_is_a_finding_and_an_objection_and_never_passed_over(self, closed_secrets):
+        found = list(closed_secrets.findings(digests=False))
+
+        assert f"{volume.SECRETS} can not be read" in found
+        assert "'secrets' can't be read" in list(operators_restore.objections(closed_secrets))
+
+    def test_a_folder_of_objects_hides_nothing_under_the_name_that_trees_pass_over(self, backup_volume):
+        (backup_volume / "secrets/lost+found").mkdir()
+
+        assert verified(backup_volume) == ["secrets/lost+found is not in the manifest"]
+
+    def test_is_not_called_missing(self, tmp_path):
+        name = "a" * 300
+
+        assert list(volume.folder_findings(tmp_path, [name])) == [f"{name} can not be read"]
+        with pytest.raises(OSError, match="File name too long"):
+            volume.is_there(tmp_path, name)
+
+    def test_what_lies_behind_a_link_is_not_called_missing_either(self, tmp_path):
+        (tmp_path / "secrets").symlink_to("nowhere")
+
+        assert volume.is_there(tmp_path, "secrets/zync.json")
+        assert not volume.is_there(tmp_path, "configmaps/zync.json")
+
+    def test_a_fifo_with_a_reader_is_not_written_to(self, tmp_path):
+        os.mkfifo(tmp_path / "fifo")
+        reader = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+
+        with closed(reader), pytest.raises(OSError, match="not a regular file"):
+            volume.opened_to_write(tmp_path, "fifo")

@@ -142,9 +142,8 @@ def save(cluster: Cluster, root: Path, name: str, *, is_external: bool = False) 
     """
     apimanager = named(cluster, name)
     check_files(apimanager, external=is_external)
-    folder = root / volume.APIMANAGER.partition("/")[0]
-    volume.make_folder(folder)
-    volume.clear(folder)
+    volume.make_folder(root, volume.OF_APIMANAGER)
+    volume.clear(root, volume.OF_APIMANAGER)
     saved = objects.save(root, volume.APIMANAGER, apimanager)
     log.info("APIManager %s: saved, %d bytes", name, saved.size)
     return Report(objects={volume.APIMANAGER: saved}, source=_source(cluster, apimanager))

@@ -4,8 +4,10 @@ A backup that the operator's APIManagerBackup made has no manifest; it is opened
 and called so.
 """
 
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -14,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from steps import errors, installation, manifest, mtree, references, saved, seal, tree, volume
+from steps.beneath import closed
 from steps.domain import Move
 from steps.manifest import External, Manifest, Ready, SystemStorage
 from steps.marks import Mark
 from steps.references import Reference
 from steps.tree import Tally
 
+_NO_FILE = {errno.ENOENT, errno.EINVAL, errno.ELOOP, errno.ENOTDIR}  # which is found later
 _OF_ROUTES = ("Available", "RoutesReady")  # conditions of an APIManager
 
 
@@ -152,12 +156,14 @@ class Backup:
         return self._lists(seal.path_of(reference))
 
     def check_listing(self) -> None:
-        """See that the listing is the manifest's, before a tree is restored by it.
+        """See that the tree is a folder and the listing is the manifest's, before a tree is restored by it.
 
         Raises:
             errors.BackupDamaged
 
         """
+        if findings := list(volume.folder_findings(self.root, [volume.TREE])):
+            raise errors.BackupDamaged(findings)
         facts = self.manifest.file_storage if self.manifest else None
         if facts and (finding := seal.listing_finding(self.root, facts)):
             raise errors.BackupDamaged([finding])
@@ -182,7 +188,7 @@ class Backup:
             yield from seal.sums_findings(self.root, self.manifest)
 
     def _lists(self, path: str) -> bool:
-        return path in self.manifest.objects if self.manifest else (self.root / path).exists()
+        return path in self.manifest.objects if self.manifest else volume.is_there(self.root, path)
 
 
 def minor(version: str) -> str:
@@ -207,19 +213,27 @@ def open_at(root: Path, claim: str = "") -> Backup:
 def _open(root: Path, claim: str) -> Backup:
     if not root.is_dir():
         raise errors.NotABackup(f"there is no folder {root}")
-    path = root / volume.MANIFEST
-    if path.exists():
-        data = path.read_bytes()
+    if volume.is_there(root, volume.MANIFEST):
+        data = _manifest(root)
         found = manifest.parse(data)
         return Backup(root, found, hashlib.sha256(data).hexdigest(), found.backup)
-    if (root / volume.BEGIN).exists():
+    if volume.is_there(root, volume.BEGIN):
         raise errors.NotABackup("it was begun and never sealed, there is no manifest.json")
-    if not (root / volume.APIMANAGER).exists():
-        if any((root / path).exists() for path in _operator_paths(root)):
+    if not volume.is_there(root, volume.APIMANAGER):
+        if any(volume.is_there(root, path) for path in _operator_paths(root)):
             raise errors.NotABackup(f"the operator did not finish it, the log of its Job says why; {_first_gap(root)}")
         names = volume.content(root)
         raise errors.NotABackup(f"no manifest.json and no {volume.APIMANAGER}, but {len(names)} other entries")
     return Backup(root, None, _operator_digest(root), claim or root.name)
+
+
+def _manifest(root: Path) -> bytes:
+    try:
+        return volume.read(root, volume.MANIFEST)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise errors.NotABackup(f"its {volume.MANIFEST} {volume.unread(error)}") from error
 
 
 def _operator_spec(root: Path, part: str) -> dict[str, Any]:
@@ -240,7 +254,7 @@ def _operator_paths(root: Path) -> list[str]:
     optional = f"{volume.SECRETS}/{installation.ZYNC_SECRET}.json"
     return [
         volume.APIMANAGER,
-        *(path for path in secrets if path != optional or zync or (root / path).exists()),
+        *(path for path in secrets if path != optional or zync or volume.is_there(root, path)),
         *(f"{volume.CONFIGMAPS}/{name}.json" for name in installation.CONFIGMAPS),
     ]
 
@@ -252,12 +266,14 @@ def _first_gap(root: Path) -> str:
 
 
 def _operator_findings(root: Path, given: Collection[str]) -> Iterator[str]:
+    yield from volume.folder_findings(root)
     for path in _operator_paths(root):
         if path not in given and (finding := saved.read(root, path, None)[1]):
             yield finding
-    if not (root / volume.TREE).is_dir():
-        if not _operator_in_s3(root):
-            yield f"{volume.TREE} is missing"
+    if not volume.is_there(root, volume.TREE) and not _operator_in_s3(root):
+        yield f"{volume.TREE} is missing"
+    found = volume.look(root, volume.TREE)
+    if found is None or not stat.S_ISDIR(found.st_mode):
         return
     tally = Tally()
     for _ in tally.kept(tree.scan(root / volume.TREE)):
@@ -288,7 +304,22 @@ def _operator_digest(root: Path) -> str:
     """
     total = hashlib.sha256()
     for path in _operator_paths(root):
-        if (root / path).is_file():
-            total.update(f"{path} {tree.digest(root / path)[1]}\n".encode())
-    total.update(f"{int((root / volume.APIMANAGER).stat().st_mtime)}\n".encode())
+        try:
+            with closed(volume.opened(root, path)) as descriptor:
+                total.update(f"{path} {tree.digest(descriptor)[1]}\n".encode())
+        except OSError as error:
+            if error.errno not in _NO_FILE:
+                raise
+    total.update(f"{_written(root)}\n".encode())
     return total.hexdigest()
+
+
+def _written(root: Path) -> int:
+    """When the operator's last object file was written, 0 where its folder is none."""
+    try:
+        found = volume.look(root, volume.APIMANAGER)
+    except OSError as error:
+        if error.errno not in _NO_FILE:
+            raise
+        found = None
+    return int(found.st_mtime) if found else 0

@@ -6,6 +6,7 @@ that was read first. Where somebody has changed it since, the API server refuses
 """
 
 import logging
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -165,7 +166,13 @@ def _foreign(cluster: Cluster, root: Path, name: str, names: Sequence[str]) -> s
         return f"its volume holds what no backup of this name began, {names[0]!r} for instance"
     if found.workflow_uid in catalogue.living(cluster):
         return f"workflow {found.workflow}, which writes to it, has not ended"
-    return ""
+    with volume.failures(root):  # a link may lead to what another one keeps here
+        return next(volume.folder_findings(root, {*volume.FOLDERS, *_links(root, names)}), "")
+
+
+def _links(root: Path, names: Sequence[str]) -> Iterator[str]:
+    looked = ((name, volume.look(root, name)) for name in names)
+    return (name for name, found in looked if found and stat.S_ISLNK(found.st_mode))
 
 
 def _is_gone(judged: Judged) -> bool:

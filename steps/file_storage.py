@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 from steps import claims, copier, errors, installation, marks, medium, mtree, system_storage, tree, volume
 from steps.backup import Backup
+from steps.beneath import closed
 from steps.claims import Workflow
 from steps.cluster import Cluster, Object
 from steps.copier import Meter, Work
@@ -54,7 +56,7 @@ def save(source: Path, root: Path, progress: Progress, workers: int | None = Non
     workers = medium.workers(source, root) if workers is None else workers
     expected = tree.measure(source, workers, partial(_count, progress))
     target = root / volume.TREE
-    volume.make_folder(target)
+    volume.make_folder(root, volume.TREE)
     earlier = _earlier(root)
     tally, meter = Tally(), Meter()
     show = _showing(progress, meter, expected)
@@ -238,7 +240,7 @@ def _list(root: Path, taken: Iterable[Listed], earlier: Path | None) -> tuple[Di
     Until it is whole it has another name, by which a run after this one knows what is done.
     """
     sha256, size, visible = hashlib.sha256(), 0, False
-    part = root / next(name for name in _PARTS if earlier is None or earlier.name != name)
+    part = next(name for name in _PARTS if earlier is None or earlier.name != name)
 
     def lines() -> Iterator[str]:
         nonlocal visible
@@ -246,18 +248,19 @@ def _list(root: Path, taken: Iterable[Listed], earlier: Path | None) -> tuple[Di
             visible = visible or listed.visible
             yield listed.lines
         if not visible:
-            yield mtree.line(_placeholder(root / volume.TREE))
+            yield mtree.line(_placeholder(root))
 
-    with volume.failures(part), part.open("wb", buffering=0) as stream:
+    with volume.failures(root, part), closed(volume.opened_to_write(root, part)) as stream:
         for data in _pieces(mtree.dump(lines())):
-            volume.put(stream.fileno(), data)
+            volume.put(stream, data)
             sha256.update(data)
             size += len(data)
-        os.fchmod(stream.fileno(), volume.FILE_MODE)
-    with volume.failures(part):
-        part.rename(root / volume.LISTING)
+        os.fchmod(stream, volume.FILE_MODE)
+    with volume.failures(root, part), closed(volume.open_root(root)) as top:
+        os.rename(part, volume.LISTING, src_dir_fd=top, dst_dir_fd=top)
         for name in _PARTS:
-            (root / name).unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=top)
     return Digest(size=size, sha256=sha256.hexdigest()), "" if visible else PLACEHOLDER
 
 
@@ -276,8 +279,9 @@ def _pieces(lines: Iterable[str]) -> Iterator[bytes]:
 def _earlier(root: Path) -> Path | None:
     """The listing that a run before this one wrote, or the longer of those that two runs began."""
     with volume.failures(root):
-        found = [path for path in (root / name for name in (volume.LISTING, *_PARTS)) if path.is_file()]
-        return max(found, key=lambda path: path.stat().st_size, default=None)
+        looked = {name: volume.look(root, name) for name in (volume.LISTING, *_PARTS)}
+    found = {name: each.st_size for name, each in looked.items() if each and stat.S_ISREG(each.st_mode)}
+    return root / max(found, key=lambda name: found[name]) if found else None
 
 
 def _copied(target: Path, workers: int) -> int:
@@ -291,12 +295,11 @@ def _missing(backup: Backup, target: Path, workers: int) -> int:
     return backup.needed_bytes(None if free is None else free + copied) - copied
 
 
-def _placeholder(folder: Path) -> Entry:
-    path = folder / PLACEHOLDER
-    with volume.failures(path):
-        path.write_bytes(b"")
-        path.chmod(volume.FILE_MODE)
-        found = path.stat()
+def _placeholder(root: Path) -> Entry:
+    path = f"{volume.TREE}/{PLACEHOLDER}"
+    with volume.failures(root, path), closed(volume.opened_to_write(root, path)) as made:
+        os.fchmod(made, volume.FILE_MODE)
+        found = os.fstat(made)
     log.info("the file storage shows no entry at its top: %s stands in, for the operator's own restore", PLACEHOLDER)
     return Entry(PLACEHOLDER, FILE, volume.FILE_MODE, found.st_uid, found.st_gid, found.st_mtime_ns, 0, "", _EMPTY)
 

@@ -136,12 +136,17 @@ def reported(root: Path, phase: str) -> Report | None:
         errors.BackupDamaged: it is there and says nothing.
 
     """
+    path = _report_path(phase)
+    if damaged := list(volume.folder_findings(root, [volume.REPORTS])):
+        raise errors.BackupDamaged(damaged)
     try:
-        return Report.model_validate_json((root / _report_path(phase)).read_bytes())
+        return Report.model_validate_json(volume.read(root, path))
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise errors.BackupDamaged([f"{path} {volume.unread(error)}"]) from error
     except ValidationError as error:
-        raise errors.BackupDamaged([f"{_report_path(phase)} is no report"]) from error
+        raise errors.BackupDamaged([f"{path} is no report"]) from error
 
 
 def text(manifest: Manifest) -> bytes:

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from steps.beneath import closed, open_file
+
 FILE = "file"
 FOLDER = "dir"
 LINK = "link"
@@ -101,7 +103,9 @@ def find(listing: Path, folder: str, names: Sequence[str]) -> dict[str, Entry]:
     above = f"{folder}/" if folder else ""
     first, last = place(above + names[0]), place(above + names[-1])
     wanted, found = set(names), {}
-    with listing.open("rb") as stream:
+    with closed(os.open(listing.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as root:
+        descriptor = open_file(root, listing.name)
+    with os.fdopen(descriptor, "rb") as stream:
         _seek(stream, first)
         for entry in parse(_whole_lines(stream)):
             if place(entry.path) > last:

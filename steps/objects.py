@@ -80,8 +80,8 @@ def save_all(
 
     """
     for part in (folder.partition("/")[0], folder):
-        volume.make_folder(root / part)
-    volume.clear(root / folder)
+        volume.make_folder(root, part)
+    volume.clear(root, folder)
     saved, missing = {}, []
     for name in names:
         interruption.point()

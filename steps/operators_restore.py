@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from steps import installation, saved, volume
+from steps import errors, installation, saved, tree, volume
 from steps.backup import Backup
+from steps.beneath import closed, open_root
 from steps.installation import APIMANAGER, CONFIGMAP, SECRET, Kind
+from steps.mtree import FOLDER, LINK
+from steps.tree import Lost, Why
 
 _SECRET_BYTES = 1 << 20  # a Secret's limit, and so that of the APIManager's file
 _NAME_LENGTH = 63  # of a DNS-1123 label
@@ -36,7 +39,7 @@ def objections(backup: Backup) -> Iterator[str]:
         yield from _object(backup.root, path, kind)
     if backup.external:
         yield "System's files are in S3: it makes a claim for them all the same, and waits for ever if none is here"
-    elif not [name for name in _top(backup.tree) if not name.startswith(".")]:
+    elif not [name for name in _top(backup.root) if not name.startswith(".")]:
         yield f"{volume.TREE} shows no entry at its top: its copy of `*` fails and is never given up"
     yield from _unreadable(backup.root)
 
@@ -48,7 +51,7 @@ def left_behind(backup: Backup) -> list[str]:
         errors.ReadFailed: as `objections`.
 
     """
-    hidden = [f"{volume.TREE}/{name}" for name in _top(backup.tree) if name.startswith(".")]
+    hidden = [f"{volume.TREE}/{name}" for name in _top(backup.root) if name.startswith(".")]
     listed = backup.manifest.objects if backup.manifest else ()
     return [*hidden, *sorted(path for path in listed if path.startswith(f"{volume.REFERENCED}/"))]
 
@@ -70,7 +73,8 @@ def _object(root: Path, path: str, kind: Kind) -> Iterator[str]:
     if obj.get("apiVersion") != kind.api_version:
         yield f"{path} is of {obj.get('apiVersion')}, not of {kind.api_version}"
     yield from (f"{path} carries {field}, which no other cluster takes" for field in _strange(obj))
-    if kind == APIMANAGER and (size := (root / path).stat().st_size) > _SECRET_BYTES:
+    found = volume.look(root, path)
+    if kind == APIMANAGER and found and (size := found.st_size) > _SECRET_BYTES:
         yield f"{path} has {size} bytes, more than the Secret in which it travels can hold"
 
 
@@ -80,16 +84,47 @@ def _strange(obj: dict[str, Any]) -> Iterator[str]:
         yield "status"
 
 
-def _top(tree: Path) -> list[str]:
-    return volume.content(tree) if tree.is_dir() else []
+def _top(root: Path) -> list[str]:
+    """The names at the top of the tree; none where it is no folder, which is a finding of the backup."""
+    found = volume.look(root, volume.TREE)
+    if found is None or not stat.S_ISDIR(found.st_mode):
+        return []
+    try:
+        with closed(open_root(root / volume.TREE)) as top:
+            names = [leaf.name for leaf in tree.leaves(top, "")]
+    except OSError as error:
+        raise errors.ReadFailed([str(root / volume.TREE)], os.strerror(error.errno or 0)) from error
+    return [name for name in names if not name.startswith(volume.TEMPORARY)]
 
 
 def _unreadable(root: Path) -> Iterator[str]:
     """What a member of the volume's group can't read, by the modes on the volume."""
-    for folder in (volume.SECRETS, volume.CONFIGMAPS, volume.APIMANAGER.partition("/")[0], volume.TREE):
-        for place, _, names in os.walk(root / folder):
-            for path in (Path(place), *(Path(place, name) for name in names)):
-                mode = path.lstat().st_mode
-                needed = 0o050 if stat.S_ISDIR(mode) else 0o040
-                if not stat.S_ISLNK(mode) and mode & needed != needed:
-                    yield f"{str(path.relative_to(root))!r} is closed to its group"
+    for folder in (volume.SECRETS, volume.CONFIGMAPS, volume.OF_APIMANAGER, volume.TREE):
+        found = volume.look(root, folder)
+        if found is None or not stat.S_ISDIR(found.st_mode):
+            continue
+        if _is_closed(found.st_mode, is_folder=True):
+            yield f"{folder!r} is closed to its group"
+        for item in tree.scan(root / folder, workers=0):
+            path = folder if item.path == "." else f"{folder}/{item.path}"
+            if isinstance(item, Lost):
+                yield from _of_lost(root, path, item.why)
+            elif item.kind != LINK and _is_closed(item.mode, is_folder=item.kind == FOLDER):
+                yield f"{path!r} is closed to its group"
+
+
+def _of_lost(root: Path, path: str, why: Why) -> Iterator[str]:
+    """Say of an entry that was not taken why its group can't read it either: its mode, as a rule."""
+    try:
+        found = volume.look(root, path)
+    except OSError:
+        found = None
+    if found and _is_closed(found.st_mode, is_folder=stat.S_ISDIR(found.st_mode)):
+        yield f"{path!r} is closed to its group"
+    elif why is not Why.SPECIAL:
+        yield f"{path!r} can't be read"
+
+
+def _is_closed(mode: int, *, is_folder: bool) -> bool:
+    needed = 0o050 if is_folder else 0o040
+    return mode & needed != needed

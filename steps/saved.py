@@ -24,9 +24,9 @@ def kind_of(path: str) -> str:
 def read(root: Path, path: str, expected: Digest | None) -> tuple[dict[str, Any], str]:
     """Read an object file: the object and no finding, or no object and what is wrong."""
     try:
-        data = (root / path).read_bytes()
+        data = volume.read(root, path)
     except OSError as error:
-        return {}, f"{path} {'is missing' if isinstance(error, FileNotFoundError) else 'can not be read'}"
+        return {}, f"{path} {volume.unread(error)}"
     if expected is not None:
         if len(data) != expected.size:
             return {}, f"{path} has {len(data)} bytes instead of {expected.size}"

@@ -6,18 +6,23 @@ without a manifest holds no finished backup.
 
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
 from steps import errors, mtree, references, saved, tree, volume
+from steps.beneath import closed
 from steps.installation import SECRET
 from steps.manifest import FILE_STORAGE, PHASES, Digest, FileTree, Manifest, Report, reported, text
 from steps.mtree import Entry
 from steps.references import Reference
+from steps.tree import Lost
 from steps.volume import Disk
 
+_OBJECTS = (volume.SECRETS, volume.CONFIGMAPS, volume.REFERENCED, volume.OF_APIMANAGER)
 _TREE = (volume.LISTING, volume.TREE)
 _FOLDERS = frozenset({volume.REFERENCED_SECRETS, volume.REFERENCED_CONFIGMAPS})
 
@@ -76,12 +81,12 @@ def lines(root: Path) -> Iterator[str]:
         errors.ReadFailed
 
     """
-    path = root / volume.LISTING
     try:
-        with path.open(encoding="ascii") as found:
+        with os.fdopen(volume.opened(root, volume.LISTING), encoding="ascii") as found:
             yield from mtree.of_entries(found)
     except OSError as error:
-        raise errors.ReadFailed([str(path)], os.strerror(error.errno or 0)) from error
+        reason = error.strerror or os.strerror(error.errno or 0)
+        raise errors.ReadFailed([str(root / volume.LISTING)], reason) from error
 
 
 def listed(root: Path) -> Iterator[Entry]:
@@ -91,22 +96,21 @@ def listed(root: Path) -> Iterator[Entry]:
 
 def findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:
     """Say what of a sealed backup is missing, extra or differs; `digests` asks for every byte of the tree too."""
+    yield from volume.folder_findings(root)
     for path, expected in manifest.objects.items():
         if finding := saved.read(root, path, expected)[1]:
             yield finding
-    for folder in (volume.SECRETS, volume.CONFIGMAPS, volume.REFERENCED, volume.APIMANAGER.partition("/")[0]):
-        for file in sorted((root / folder).rglob("*")):
-            path = str(file.relative_to(root))
-            if path not in manifest.objects and path not in _FOLDERS:
-                yield f"{path} is not in the manifest"
+    yield from chain.from_iterable(_extra(root, folder, manifest) for folder in _OBJECTS)
     if manifest.result and (finding := _file_finding(root, volume.RESULT, manifest.result)):
         yield finding
     facts = manifest.file_storage
     if facts is None:
-        yield from (f"{name} is there, though the files are external" for name in _TREE if (root / name).exists())
+        yield from (f"{name} is there, though the files are external" for name in _TREE if volume.is_there(root, name))
         return
     if finding := listing_finding(root, facts):
         yield finding  # the listing can't judge the tree then
+        return
+    if any(volume.folder_findings(root, [volume.TREE])):
         return
     counted = tree.Tally()
     entries = counted.kept(listed(root))
@@ -114,6 +118,25 @@ def findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:
     expected_counts = (facts.files, facts.folders, facts.links, facts.size_bytes)
     if (counted.files, counted.folders, counted.links, counted.size_bytes) != expected_counts:
         yield f"{volume.LISTING} lists other counts than were found in the source"
+
+
+def _extra(root: Path, folder: str, manifest: Manifest) -> Iterator[str]:
+    """Say what lies in a folder of objects and is none of the manifest's, and what of it can't be looked at."""
+    found = volume.look(root, folder)
+    if found is None or not stat.S_ISDIR(found.st_mode):
+        return
+    lost_and_found = f"{folder}/{volume.LOST_AND_FOUND}"  # of a tree's root a scan passes it over
+    with suppress(OSError):  # the scan says it then
+        if volume.is_there(root, lost_and_found):
+            yield f"{lost_and_found} is not in the manifest"
+    for item in tree.scan(root / folder, workers=0):
+        path = folder if item.path == "." else f"{folder}/{item.path}"
+        if path in manifest.objects:
+            continue  # which has been read
+        if isinstance(item, Lost) and item.why is not tree.Why.SPECIAL:
+            yield f"{path} can not be read"
+        elif path not in _FOLDERS:
+            yield f"{path} is not in the manifest"
 
 
 def path_of(reference: Reference) -> str:
@@ -140,9 +163,12 @@ def _strangers(root: Path, manifest: Manifest) -> Iterator[str]:
 def sums_findings(root: Path, manifest: Manifest) -> Iterator[str]:
     """Say whether SHA256SUMS is the manifest's."""
     try:
-        same = (root / volume.SUMS).read_bytes() == _sums(manifest)
-    except OSError:
+        same = volume.read(root, volume.SUMS) == _sums(manifest)
+    except FileNotFoundError:
         same = False
+    except OSError as error:
+        yield f"{volume.SUMS} {volume.unread(error)}"
+        return
     if not same:
         yield f"{volume.SUMS} is missing or not the manifest's"
 
@@ -154,9 +180,10 @@ def listing_finding(root: Path, facts: FileTree) -> str:
 
 def _file_finding(root: Path, path: str, expected: Digest) -> str:
     try:
-        size, sha256 = tree.digest(root / path)
+        with closed(volume.opened(root, path)) as descriptor:
+            size, sha256 = tree.digest(descriptor)
     except OSError as error:
-        return f"{path} {'is missing' if isinstance(error, FileNotFoundError) else 'can not be read'}"
+        return f"{path} {volume.unread(error)}"
     if size != expected.size:
         return f"{path} has {size} bytes instead of {expected.size}"
     return "" if sha256 == expected.sha256 else f"{path} has other bytes than the manifest says"

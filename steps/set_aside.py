@@ -90,7 +90,7 @@ def save_objects(cluster: Cluster, kind: Kind, names: Iterable[str], root: Path)
             raise errors.ChangedSincePlan(cluster.namespace, [f"{kind.name} {name} is gone"])
         place = own if name in known else other
         for part in (place.partition("/")[0], place):
-            volume.make_folder(root / part)
+            volume.make_folder(root, part)
         volume.write(root, f"{place}/{name}.json", volume.as_json(found))
         versions[name] = str(found["metadata"]["resourceVersion"])
         log.info("%s %s: saved to %s/%s.json", kind.name, name, place, name)

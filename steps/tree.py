@@ -676,11 +676,10 @@ def opened_again(top: int, path: str) -> int:
         return os.open(name, READ, dir_fd=here)
 
 
-def digest(path: Path) -> tuple[int, str]:
-    """A file's size in bytes and its SHA-256."""
-    with path.open("rb", buffering=0) as stream:
-        size = os.fstat(stream.fileno()).st_size
-        return size, read_digest(stream.fileno(), size)
+def digest(descriptor: int) -> tuple[int, str]:
+    """Size in bytes and SHA-256 of a file that is opened."""
+    size = os.fstat(descriptor).st_size
+    return size, read_digest(descriptor, size)
 
 
 def join(folder: str, name: str) -> str:

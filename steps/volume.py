@@ -15,8 +15,9 @@ import functools
 import json
 import os
 import secrets
+import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 from itertools import groupby
@@ -24,7 +25,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from steps import errors
+from steps import beneath, errors
+from steps.beneath import closed, open_file, open_folder
 
 BEGIN = "begin.json"
 MANIFEST = "manifest.json"
@@ -39,6 +41,8 @@ REFERENCED_SECRETS = f"{REFERENCED}/{SECRETS}"
 REFERENCED_CONFIGMAPS = f"{REFERENCED}/{CONFIGMAPS}"
 APIMANAGER = "apimanager/apimanager-backup.json"  # one fixed name, whatever the APIManager is called
 TREE = "system-filestorage-pvc"
+OF_APIMANAGER = APIMANAGER.partition("/")[0]
+FOLDERS = (TREE, SECRETS, CONFIGMAPS, OF_APIMANAGER, REFERENCED, REFERENCED_SECRETS, REFERENCED_CONFIGMAPS, REPORTS)
 
 LOST_AND_FOUND = "lost+found"  # the file system's own, never content
 TEMPORARY = ".threescale-backup-"
@@ -47,6 +51,10 @@ _WRITE_BACK_BYTES = 64 << 20  # 84 MiB took 0.39 s, with 16 MiB 0.43 s, without 
 _LOOK_S = 0.02
 _PAGE = 4096  # bytes; what most file systems allocate at least
 _PAGE_OF_ZEROS = bytes(_PAGE)
+_ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC  # opens a link as itself, and waits for nobody at a FIFO
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NO_WAY = {errno.ELOOP, errno.ENOTDIR}  # a link or a file has the name of a folder
 
 FILE_MODE = 0o640
 FOLDER_MODE = 0o770
@@ -95,7 +103,7 @@ def failure(error: OSError, path: Path, below: str = "") -> errors.PhaseError:
     """One of the system's errors as ours; the path is put together here, where there is an error, and not each time."""
     named = str(error.filename or "")
     where = named if named.startswith("/") else str(path / below)  # a name in an opened folder says too little
-    reason = os.strerror(error.errno or 0)
+    reason = error.strerror or os.strerror(error.errno or 0)
     if error.errno in {errno.EACCES, errno.EPERM}:
         return errors.NotWritable(where, reason)
     if error.errno == errno.EEXIST:
@@ -155,13 +163,94 @@ def _holes(data: bytes | memoryview) -> set[int]:
     return {at for at in starts if not data[at] and bytes(data[at : at + _PAGE]) == _PAGE_OF_ZEROS}
 
 
+def open_root(root: Path) -> int:
+    """Open a volume, or the folder that a person named, which may be a link; the caller closes it.
+
+    Raises:
+        OSError
+
+    """
+    return os.open(root, _ROOT)
+
+
+def opened(root: Path, path: str) -> int:
+    """Open a file of the backup to read it: no link is followed below the root; the caller closes it.
+
+    Raises:
+        OSError: EINVAL where anything else than a regular file has its name
+
+    """
+    with closed(open_root(root)) as top:
+        return open_file(top, path)
+
+
+def read(root: Path, path: str) -> bytes:
+    """Read a file of the backup; raises what `opened` does."""
+    with os.fdopen(opened(root, path), "rb") as stream:
+        return stream.read()
+
+
+def look(root: Path, path: str) -> os.stat_result | None:
+    """What has a path on the volume, a link as itself; None where there is nothing.
+
+    Raises:
+        OSError: ELOOP or ENOTDIR where a link or a file has the name of a folder above it
+
+    """
+    with closed(open_root(root)) as top:
+        return _look(top, path)
+
+
+def _look(top: int, path: str) -> os.stat_result | None:
+    try:
+        with closed(beneath.opened(top, path, _LOOK)) as found:
+            return os.fstat(found)
+    except FileNotFoundError:
+        return None
+
+
+def is_there(root: Path, path: str) -> bool:
+    """Whether anything has a path on the volume: what is in its way is no proof that it is missing.
+
+    Raises:
+        OSError
+
+    """
+    try:
+        return look(root, path) is not None
+    except OSError as error:
+        if error.errno not in _NO_WAY:
+            raise
+        return True
+
+
+def unread(error: OSError) -> str:
+    """Say of a file of the backup why it was not read."""
+    if error.errno == errno.EINVAL:
+        return "is not a regular file"
+    return "is missing" if isinstance(error, FileNotFoundError) else "can not be read"
+
+
+def folder_findings(root: Path, folders: Iterable[str] = FOLDERS) -> Iterator[str]:
+    """Say which folders of a backup are none, or can't be looked at; one that is missing is not told."""
+    for folder in folders:
+        try:
+            found = look(root, folder)
+        except OSError as error:
+            if error.errno not in _NO_WAY:  # else the one above it is told
+                yield f"{folder} {unread(error)}"
+            continue
+        if found and not stat.S_ISDIR(found.st_mode):
+            yield f"{folder} is a {'link' if stat.S_ISLNK(found.st_mode) else 'file'}, not a folder"
+
+
 class Disk:
     """A volume, held by a descriptor older than what a phase writes to it: a sync tells of all errors since."""
 
     def __init__(self, root: Path, descriptor: int) -> None:
         self.root = root
-        self._descriptor = descriptor
-        self._committed: Path | None = None
+        self.descriptor = descriptor
+        self._committed = ""
 
     def sync(self) -> None:
         """Make all durable that lies on the volume now.
@@ -171,7 +260,7 @@ class Disk:
 
         """
         with failures(self.root):
-            syncfs(self._descriptor)
+            syncfs(self.descriptor)
 
     def commit(self, name: str, data: bytes) -> None:
         """Write the record of this phase, as `write`, but after a sync of it and of all that it vouches for.
@@ -180,19 +269,17 @@ class Disk:
             errors.NotWritable and its like, as `failures`.
 
         """
-        path = self.root / name
-        with failures(path):
-            make_folder(path.parent)
-            with _temporary(path, data) as temporary:
-                self.sync()
-                temporary.rename(path)
-                self._committed = path
+        with _beside(self.root, self.descriptor, name) as (folder, own), _temporary(folder, data) as temporary:
+            self.sync()
+            os.rename(temporary, own, src_dir_fd=folder, dst_dir_fd=folder)
+            self._committed = name
 
     def withdraw(self) -> None:
         """Remove the record of a phase that fails after all."""
         if self._committed:
-            with suppress(OSError):  # the failure that led here is the one to tell
-                self._committed.unlink()
+            above, _, name = self._committed.rpartition("/")
+            with suppress(OSError), closed(open_folder(self.descriptor, above)) as folder:
+                os.unlink(name, dir_fd=folder)  # where it fails, the failure that led here is the one to tell
 
 
 @contextmanager
@@ -204,7 +291,7 @@ def durable(root: Path) -> Iterator[Disk]:
 
     """
     with failures(root):
-        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = open_root(root)
     disk = Disk(root, descriptor)
     try:
         yield disk
@@ -226,7 +313,7 @@ def writing_back(root: Path, written_bytes: Callable[[], int]) -> Iterator[Calla
 
     def write_back() -> None:
         with suppress(OSError):
-            descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+            descriptor = open_root(root)
             synced = 0
             while not over.is_set():
                 if asked.wait(_LOOK_S) or written_bytes() - synced >= _WRITE_BACK_BYTES:
@@ -264,28 +351,63 @@ def write(root: Path, name: str, data: bytes) -> None:
         errors.NotWritable and its like, as `failures`.
 
     """
-    path = root / name
-    with failures(path):
-        make_folder(path.parent)
-        with _temporary(path, data) as temporary:
-            temporary.rename(path)
+    with (
+        failures(root),
+        closed(open_root(root)) as top,
+        _beside(root, top, name) as (folder, own),
+        _temporary(folder, data) as temporary,
+    ):
+        os.rename(temporary, own, src_dir_fd=folder, dst_dir_fd=folder)
 
 
-def make_folder(path: Path) -> None:
+@contextmanager
+def _beside(root: Path, top: int, name: str) -> Iterator[tuple[int, str]]:
+    """Open the folder of a file below an opened root, made if it is not there; yield it and the file's name in it."""
+    above, _, own = name.rpartition("/")
+    if above:
+        _make_folder(root, top, above)
+    with failures(root, name), closed(open_folder(top, above)) as folder:
+        yield folder, own
+
+
+def opened_to_write(root: Path, path: str) -> int:
+    """Open a regular file to write it from its start, made if it is not there; the caller closes it.
+
+    Raises:
+        OSError: ELOOP, ENXIO or EINVAL where anything else has its name
+
+    """
+    with closed(open_root(root)) as top:
+        descriptor = beneath.opened(top, path, _NEW | os.O_TRUNC, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return descriptor
+
+
+def make_folder(root: Path, folder: str) -> None:
     """Make a folder that the whole group may use, whatever the umask; one that is there stays as it is.
 
     Raises:
         errors.NotWritable and its like, as `failures`.
 
     """
-    with failures(path):
+    with failures(root), closed(open_root(root)) as top:
+        _make_folder(root, top, folder)
+
+
+def _make_folder(root: Path, top: int, folder: str) -> None:
+    above, _, name = folder.rpartition("/")
+    with failures(root, folder), closed(open_folder(top, above)) as here:
         try:
-            path.mkdir(FOLDER_MODE)
+            os.mkdir(name, FOLDER_MODE, dir_fd=here)
         except FileExistsError:  # since long, or since a phase beside this one made it
-            if not path.is_dir():
+            found = _look(here, name)
+            if found and not stat.S_ISDIR(found.st_mode):
                 raise
         else:
-            path.chmod(FOLDER_MODE)
+            with closed(os.open(name, _LOOK | os.O_DIRECTORY, dir_fd=here)) as made:
+                Path(f"/proc/self/fd/{made}").chmod(FOLDER_MODE)  # the umask may have made it one that can't be opened
 
 
 def begin(disk: Disk, who: Begin) -> State:
@@ -307,7 +429,7 @@ def begin(disk: Disk, who: Begin) -> State:
     if found is None or found.workflow_uid != who.workflow_uid:
         raise errors.VolumeTaken(_holder(root, found))
     disk.sync()  # a phase beside this one may have left the marker just now, and data without one would be refused
-    return State.SEALED if (root / MANIFEST).exists() else State.BEGUN
+    return State.SEALED if is_there(root, MANIFEST) else State.BEGUN
 
 
 def content(root: Path) -> list[str]:
@@ -324,11 +446,11 @@ def content(root: Path) -> list[str]:
     return sorted(name for name in names if name != LOST_AND_FOUND and not name.startswith(TEMPORARY))
 
 
-def clear(folder: Path) -> None:
-    """Remove the files that lie in a folder."""
-    with failures(folder):
-        for path in folder.iterdir():
-            path.unlink()
+def clear(root: Path, folder: str) -> None:
+    """Remove the files that lie in a folder of the volume."""
+    with failures(root, folder), closed(open_root(root)) as top, closed(open_folder(top, folder)) as here:
+        for name in os.listdir(here):
+            os.unlink(name, dir_fd=here)
 
 
 def marker(root: Path) -> Begin | None:
@@ -340,42 +462,42 @@ def marker(root: Path) -> Begin | None:
     """
     try:
         with failures(root / BEGIN):
-            return Begin.model_validate_json((root / BEGIN).read_bytes()) if (root / BEGIN).exists() else None
+            return Begin.model_validate_json(read(root, BEGIN)) if is_there(root, BEGIN) else None
     except (ValidationError, errors.VolumeFailed) as error:
         raise errors.VolumeTaken(f"a {BEGIN} that can't be read") from error
 
 
 def _claim(disk: Disk, who: Begin) -> None:
     """Leave the begin marker; of several phases that come at once, one writes it and all find it."""
-    path = disk.root / BEGIN
-    with failures(path), _temporary(path, as_json(who.model_dump())) as temporary:
+    with _beside(disk.root, disk.descriptor, BEGIN) as (top, own), _temporary(top, as_json(who.model_dump())) as made:
         disk.sync()  # an empty marker would be nobody's
-        _place(temporary, path)
+        _place(top, made, own)
 
 
-def _place(temporary: Path, path: Path) -> None:
+def _place(folder: int, temporary: str, name: str) -> None:
     """Give the file its name unless it is taken; where links are unknown (SMB), the only rival is our own twin."""
     try:
-        path.hardlink_to(temporary)
+        os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
     except FileExistsError:
         return
     except OSError as error:
         if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}:
             raise
-        temporary.rename(path)
+        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
 @contextmanager
-def _temporary(path: Path, data: bytes) -> Iterator[Path]:
-    """Write a file whole under a temporary name beside `path`, and see that nothing keeps that name."""
-    temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
+def _temporary(folder: int, data: bytes) -> Iterator[str]:
+    """Write a file whole under a temporary name in an opened folder, and see that nothing keeps that name."""
+    temporary = f"{TEMPORARY}{secrets.token_hex(8)}"
     try:
-        with temporary.open("xb") as stream:
-            stream.write(data)
-            os.fchmod(stream.fileno(), FILE_MODE)
+        with closed(os.open(temporary, _NEW | os.O_EXCL, 0o666, dir_fd=folder)) as stream:
+            put(stream, data)
+            os.fchmod(stream, FILE_MODE)
         yield temporary
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=folder)
 
 
 def _strange(names: list[str]) -> str:
@@ -387,7 +509,7 @@ def _strange(names: list[str]) -> str:
 def _holder(root: Path, found: Begin | None) -> str:
     if found is None:
         return f"a {BEGIN} that vanished"
-    state = "a finished backup" if (root / MANIFEST).exists() else "a backup begun"
+    state = "a finished backup" if is_there(root, MANIFEST) else "a backup begun"
     return f"{state} of workflow {found.workflow} (uid {found.workflow_uid})"
 
 

@@ -29,8 +29,9 @@ STEPS = [
     "tree",
     "ahead",
     "manifest cluster",
-    "volume interruption medium references domain gitops rotation permissions",
-    "marks mtree installation errors fields beneath",
+    "volume interruption medium references domain gitops rotation",
+    "marks mtree installation errors fields permissions",
+    "beneath",
 ]
 WORKFLOWS = [
     "__main__",

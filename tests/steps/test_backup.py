@@ -99,11 +99,11 @@ class TestRefused:
         with pytest.raises(errors.NotABackup, match="damaged"):
             backup.open_at(backup_volume)
 
-    def test_one_whose_manifest_can_not_be_read(self, backup_volume):
+    def test_one_whose_manifest_is_no_file(self, backup_volume):
         (backup_volume / volume.MANIFEST).unlink()
         (backup_volume / volume.MANIFEST).mkdir()
 
-        with pytest.raises(errors.ReadFailed, match=r"manifest\.json"):
+        with pytest.raises(errors.NotABackup, match=r"its manifest\.json is not a regular file"):
             backup.open_at(backup_volume)
 
 

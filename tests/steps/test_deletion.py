@@ -1,6 +1,7 @@
 """What retention does to claims: on the embedded cluster, with the rights of its own account."""
 
 import itertools
+import os
 import shutil
 from datetime import timedelta
 
@@ -330,6 +331,24 @@ class TestOfFailedRuns:
         (self.root(failed) / volume.BEGIN).write_text("{")
 
         assert self.look(failed) == OTHER
+
+    @pytest.mark.parametrize("name", [volume.MANIFEST, volume.BEGIN])
+    def test_a_fifo_in_the_place_of_the_manifest_or_marker_is_left_to_a_person_at_once(self, failed, name):
+        self.begin(failed)
+        (self.root(failed) / name).unlink(missing_ok=True)
+        os.mkfifo(self.root(failed) / name)
+
+        assert self.look(failed) == OTHER
+
+    @pytest.mark.parametrize("name", [volume.MANIFEST, volume.SECRETS, volume.TREE, volume.REPORTS, "stranger"])
+    def test_a_link_on_its_volume_is_never_nothing(self, failed, name, caplog):
+        caplog.set_level("INFO")
+        self.begin(failed)
+        assert self.look(failed) == NOTHING
+        (self.root(failed) / name).symlink_to("nowhere")
+
+        assert self.look(failed) == OTHER
+        assert f"{name} is " in caplog.text
 
     def test_one_to_which_a_workflow_that_was_resubmitted_writes_is_left_alone(self, failed):
         workflow = {

@@ -297,7 +297,7 @@ def test_a_tree_that_may_not_be_listed_is_told(backup_volume, monkeypatch):
     def refuse(path):  # root may list anything
         raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr(operators_restore.os, "listdir", refuse)
+    monkeypatch.setattr(operators_restore.tree.os, "scandir", refuse)
 
     with pytest.raises(errors.ReadFailed, match="Permission denied"):
         objections(backup_volume)

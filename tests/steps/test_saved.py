@@ -67,10 +67,10 @@ def test_a_file_that_is_not_there_is_missing(tmp_path):
     assert saved.read(tmp_path, PATH, None) == ({}, f"{PATH} is missing")
 
 
-def test_a_file_that_is_a_folder_can_not_be_read(tmp_path):
+def test_a_folder_in_the_place_of_a_file_is_a_finding(tmp_path):
     (tmp_path / PATH).mkdir(parents=True)
 
-    assert saved.read(tmp_path, PATH, None) == ({}, f"{PATH} can not be read")
+    assert saved.read(tmp_path, PATH, None) == ({}, f"{PATH} is not a regular file")
 
 
 def test_trailing_blanks_of_an_old_python_do_not_matter(tmp_path):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from steps import backup, errors, manifest, seal, tree, volume
+from steps.beneath import closed
 from steps.volume import Begin
 
 BEGIN = Begin(backup="nightly", workflow="backup-1", workflow_uid="uid-1")
@@ -46,7 +47,8 @@ def test_the_result_record_is_sealed_with_the_rest(unsealed):
 
     sealed = close(unsealed)
 
-    size, sha256 = tree.digest(unsealed / volume.RESULT)
+    with closed(volume.opened(unsealed, volume.RESULT)) as record:
+        size, sha256 = tree.digest(record)
     assert (unsealed / volume.RESULT).read_text() == "nightly: secrets, configmaps, apimanager, file-storage\n"
     assert (sealed.result.size, sealed.result.sha256) == (size, sha256)
     assert f"{sha256}  {volume.RESULT}\n" in (unsealed / volume.SUMS).read_text()
@@ -58,7 +60,7 @@ def test_the_result_record_is_sealed_with_the_rest(unsealed):
         (lambda path: path.unlink(), "result.json is missing"),
         (lambda path: path.write_bytes(path.read_bytes()[:-1]), "result.json has "),
         (lambda path: path.write_bytes(path.read_bytes()[::-1]), "result.json has other bytes than the manifest says"),
-        (lambda path: (path.unlink(), path.mkdir()), "result.json can not be read"),
+        (lambda path: (path.unlink(), path.mkdir()), "result.json is not a regular file"),
     ],
     ids=["missing", "shortened", "changed", "a folder"],
 )
@@ -164,7 +166,7 @@ DAMAGES = [
     (add_beside_the_apimanager, "apimanager/other.json is not in the manifest"),
     (flip_listing, "system-filestorage.mtree has other bytes than the manifest says"),
     (remove_listing, "system-filestorage.mtree is missing"),
-    (listing_to_folder, "system-filestorage.mtree can not be read"),
+    (listing_to_folder, "system-filestorage.mtree is not a regular file"),
     (shorten_listing, "system-filestorage.mtree has "),
     (remove_file, "system-filestorage-pvc: '.hidden-top' is missing"),
     (lengthen_file, "system-filestorage-pvc: '.hidden-top' has 17 bytes, listed with 7"),
@@ -239,14 +241,15 @@ def test_a_backup_of_an_installation_that_names_nothing_is_sealed(unsealed):
     for phase in ("secrets", "configmaps", "apimanager"):
         report = json.loads((unsealed / f"reports/{phase}.json").read_bytes())
         objects = {path: digest for path, digest in report["objects"].items() if not path.startswith("referenced/")}
-        size, sha256 = tree.digest(unsealed / volume.APIMANAGER)
+        with closed(volume.opened(unsealed, volume.APIMANAGER)) as file:
+            size, sha256 = tree.digest(file)
         report["objects"] = {
             path: {"size": size, "sha256": sha256} if path == volume.APIMANAGER else digest
             for path, digest in objects.items()
         }
         (unsealed / f"reports/{phase}.json").write_bytes(volume.as_json(report))
     for folder in (volume.REFERENCED_SECRETS, volume.REFERENCED_CONFIGMAPS):
-        volume.clear(unsealed / folder)
+        volume.clear(unsealed, folder)
 
     assert len(close(unsealed).objects) == 16
 

@@ -928,7 +928,8 @@ def test_a_digest_is_that_of_all_bytes_of_a_file_of_several_blocks(tmp_path):
     content = random.Random(3).randbytes((2 << 20) + 1)  # noqa: S311  no secret
     (tmp_path / "file").write_bytes(content)
 
-    assert tree.digest(tmp_path / "file") == (len(content), hashlib.sha256(content).hexdigest())
+    with (tmp_path / "file").open("rb") as stream:
+        assert tree.digest(stream.fileno()) == (len(content), hashlib.sha256(content).hexdigest())
 
 
 def test_setuid_is_listed_and_restored_but_not_on_the_copy(tmp_path):

@@ -132,10 +132,10 @@ def test_the_first_ten_findings_are_named_and_all_are_counted(backup_volume, sea
 
 
 def test_a_volume_that_may_not_be_looked_at_is_no_damage(backup_volume, sealed, monkeypatch):
-    def refuse(_path):
+    def refuse(*_):
         raise PermissionError(13, "Permission denied", str(backup_volume / volume.MANIFEST))
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(volume, "read", refuse)
 
     with pytest.raises(errors.ReadFailed, match="Permission denied"):
         verification.open_at(backup_volume, sealed.claim)

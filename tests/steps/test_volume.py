@@ -267,10 +267,10 @@ def test_of_two_workflows_that_come_at_once_one_has_the_volume(tmp_path):
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
 def test_where_a_volume_knows_no_links_the_marker_is_renamed(tmp_path, monkeypatch, number):
     # A mock of the link, because a file system without links can't be had on every machine.
-    def no_links(_path, _target):
+    def no_links(*_, **__):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(Path, "hardlink_to", no_links)
+    monkeypatch.setattr(os, "link", no_links)
 
     assert begin(tmp_path) is State.BEGUN
     assert os.listdir(tmp_path) == [BEGIN]
@@ -278,10 +278,10 @@ def test_where_a_volume_knows_no_links_the_marker_is_renamed(tmp_path, monkeypat
 
 def test_a_link_that_fails_for_another_reason_is_told(tmp_path, monkeypatch):
     # A mock for the reason above.
-    def no_space(_path, _target):
+    def no_space(*_, **__):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(Path, "hardlink_to", no_space)
+    monkeypatch.setattr(os, "link", no_space)
 
     with pytest.raises(errors.VolumeFailed, match="Input/output error"):
         begin(tmp_path)
@@ -320,7 +320,7 @@ def test_modes_on_the_volume_do_not_depend_on_the_umask(tmp_path, mask):
 def test_a_folder_that_is_there_stays_as_it_is(tmp_path):
     (tmp_path / "secrets").mkdir(0o700)
 
-    volume.make_folder(tmp_path / "secrets")
+    volume.make_folder(tmp_path, "secrets")
 
     assert mode(tmp_path / "secrets") == 0o700
 
@@ -441,7 +441,7 @@ def test_clearing_leaves_the_folder_and_what_its_links_lead_to(tmp_path):
     volume.write(tmp_path, "outside", b"3")
     (tmp_path / "a/link").symlink_to(tmp_path / "outside")
 
-    volume.clear(tmp_path / "a")
+    volume.clear(tmp_path, "a")
 
     assert content(tmp_path) == {"a": None, "outside": b"3"}
 
@@ -451,7 +451,7 @@ def test_what_can_not_be_cleared_is_told(anyones):
     (anyones / "a").touch()
 
     with ordinary_user(), pytest.raises(errors.NotWritable):
-        volume.clear(anyones)
+        volume.clear(anyones, "")
 
 
 # --- durable ---
@@ -558,7 +558,7 @@ def test_a_record_that_can_not_be_withdrawn_does_not_hide_the_failure(tmp_path, 
 
     def sync(_descriptor):
         if (tmp_path / "record").exists():
-            monkeypatch.setattr(Path, "unlink", read_only)
+            monkeypatch.setattr(os, "unlink", read_only)
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(volume, "syncfs", sync)

@@ -22,10 +22,10 @@ import os
 import secrets
 import stat
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import partial, wraps
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -64,6 +64,7 @@ _FOLDER_OUT = 0o770
 _FOLDER_BACK = 0o070
 _OWNER_ALL = 0o700
 _EXECUTE = 0o111
+_NOT_REMOVABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.ENOTEMPTY}
 _SPECIAL_BITS = 0o7000  # set-user-ID and its like: a change of owner clears them
 
 
@@ -115,10 +116,17 @@ class Work:
     tick: Callable[[], object] = lambda: None
 
 
-def copy_out(source: Path, target: Path, work: Work, known: Path | None = None) -> Iterator[Listed | Lost]:
+def copy_out(
+    source: Path,
+    target: Path,
+    work: Work,
+    known: Path | None = None,
+    passed_over: Collection[str] = volume.NO_CONTENT,
+) -> Iterator[Listed | Lost]:
     """Copy a live tree into a folder; yield the lines of its listing: entries as they were, files with their digest.
 
-    `known` is an earlier listing. What lies in the target and not in the source goes.
+    `known` is an earlier listing, `passed_over` are names at the source's root that are none of its content. What lies
+    in the target and not in the source goes.
 
     Raises:
         errors.VolumeFull and its like for the target, errors.Interrupted
@@ -131,6 +139,7 @@ def copy_out(source: Path, target: Path, work: Work, known: Path | None = None) 
         return
     with closed(here), _no_umask(), _opened_root(target) as there:
         out = _Out(here, there, target, work.meter, known)
+        out.passed_over = passed_over
         with Ahead(out.act, work.workers, work.tick, out.meter.enter) as ahead:
             late = []
             for item in ahead.stream([Folder("")]):
@@ -141,9 +150,18 @@ def copy_out(source: Path, target: Path, work: Work, known: Path | None = None) 
             ahead.finish(late)
 
 
-def copy_back(lines: Iterable[str], source: Path, target: Path, work: Work, *, again: bool) -> Tally:
+def copy_back(
+    lines: Iterable[str],
+    source: Path,
+    target: Path,
+    work: Work,
+    *,
+    again: bool,
+    passed_over: Collection[str] = volume.NO_CONTENT,
+) -> Tally:
     """Copy a backup's tree into a folder as the lines of its listing say, and count it; `again` keeps what is whole.
 
+    Names at the target's root that are `passed_over` are not its content.
     An entry without a digest (a backup without a listing) is copied as it is read.
 
     Raises:
@@ -154,19 +172,20 @@ def copy_back(lines: Iterable[str], source: Path, target: Path, work: Work, *, a
     """
     with _no_umask(), _opened_root(source) as here, _opened_root(target) as there:
         back = _Back(here, there, target, work.meter, again=again)
+        back.passed_over = passed_over
         with Ahead(back.act, work.workers, work.tick, back.enter) as ahead:
             return _fill(back, ahead, lines, max(work.workers, 1))
 
 
-def empty(root: Path) -> None:
-    """Remove all that a volume holds but `lost+found`; its root stays as it is.
+def empty(root: Path, passed_over: Collection[str] = volume.NO_CONTENT) -> None:
+    """Remove all that a volume holds but the names that are passed over at its root; the root stays as it is.
 
     Raises:
-        errors.NotWritable and its like, errors.Interrupted
+        errors.NotRemovable, errors.VolumeFailed and its like, errors.Interrupted
 
     """
     with _opened_root(root) as top, volume.failures(root):
-        _keep(top, set(), root=True)
+        _keep(top, {*passed_over})
 
 
 # --- out ---
@@ -174,6 +193,8 @@ def empty(root: Path) -> None:
 
 class _Out:
     """The visitor that copies a live tree."""
+
+    passed_over: Collection[str] = volume.NO_CONTENT  # at the source's root
 
     def __init__(self, here: int, there: int, target: Path, meter: Meter, known: Path | None) -> None:
         self.top = here
@@ -195,10 +216,11 @@ class _Out:
 
     def folder(self, here: int, task: Folder) -> list[Any]:
         """Copy a folder, opened: all of it but its folders, which are made."""
-        found, leaves = tree.describe(task.path, os.fstat(here)), tree.leaves(here, task.path)
+        found = tree.describe(task.path, os.fstat(here))
+        leaves = tree.leaves(here, task.path, self.passed_over)
         with _target_folder(self._there, task.path, self._target) as there, volume.failures(self._target, task.path):
             if not task.made:
-                _keep(there, {leaf.name for leaf in leaves}, root=not task.path)
+                _keep(there, {*(leaf.name for leaf in leaves), *(() if task.path else volume.NO_CONTENT)})
             take = partial(self._take, here, there, task.path)
             items = tree.in_order(task.path, leaves, take, made=partial(self._make_folder, there, task.path))
             if not task.path:
@@ -322,11 +344,10 @@ class _Out:
         return read
 
 
-def _keep(folder: int, names: set[str], *, root: bool) -> None:
+def _keep(folder: int, names: set[str]) -> None:
     """Remove what is none of these from a folder."""
     for name in set(os.listdir(folder)) - names:
-        if name != volume.LOST_AND_FOUND or not root:
-            _remove(name, folder)
+        _remove(name, folder)
 
 
 def _wide_out(mode: int) -> int:
@@ -356,6 +377,8 @@ class Settle(NamedTuple):
 class _Back:
     """Brings the entries of a backup to a folder, in the workers."""
 
+    passed_over: Collection[str] = volume.NO_CONTENT  # at the target's root
+
     def __init__(self, here: int, there: int, target: Path, meter: Meter, *, again: bool) -> None:
         self._here = here
         self._there = there
@@ -384,7 +407,7 @@ class _Back:
         """Make a folder fit to go on with: no links, nothing without its name, only folders that are ours and open."""
         folders = []
         with _target_folder(self._there, task.path, self._target) as there, volume.failures(self._target, task.path):
-            for name, kind in tree.leaves(there, task.path):
+            for name, kind in tree.leaves(there, task.path, self.passed_over):
                 if name.startswith(volume.TEMPORARY) or (self._again and kind == LINK):
                     _remove(name, there)
                 elif self._again and kind == FOLDER and _enter(name, there):
@@ -858,6 +881,24 @@ def _make_link(entry: Entry, folder: int) -> None:
     os.utime(_name(entry), ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=folder, follow_symlinks=False)
 
 
+def _told(remove: Callable[[str, int], None]) -> Callable[[str, int], None]:
+    """Have a removal that is refused end in a sentence that says what can't be removed, and why."""
+
+    @wraps(remove)
+    def told(name: str, folder: int) -> None:
+        try:
+            remove(name, folder)
+        except OSError as error:
+            if error.errno not in _NOT_REMOVABLE:
+                raise
+            with suppress(OSError):  # without /proc the name alone is told
+                name = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), name)
+            raise errors.NotRemovable(name, os.strerror(error.errno)) from error
+
+    return told
+
+
+@_told
 def _remove(name: str, folder: int) -> None:
     """Remove whatever has this name, a folder with all that is in it."""
     if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):

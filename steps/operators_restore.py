@@ -81,7 +81,7 @@ def _strange(obj: dict[str, Any]) -> Iterator[str]:
 
 
 def _top(tree: Path) -> list[str]:
-    return volume.content(tree) if tree.is_dir() else []
+    return volume.content(tree, volume.NO_CONTENT) if tree.is_dir() else []
 
 
 def _unreadable(root: Path) -> Iterator[str]:

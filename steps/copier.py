@@ -26,7 +26,7 @@ import secrets
 import stat
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -76,6 +76,7 @@ _FOLDER_OUT = 0o770
 _FOLDER_BACK = 0o070
 _OWNER_ALL = 0o700
 _EXECUTE = 0o111
+_NOT_REMOVABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.ENOTEMPTY}
 _SPECIAL_BITS = 0o7000  # set-user-ID and its like: a change of owner clears them
 
 
@@ -131,11 +132,18 @@ class Work:
     tick: Callable[[], object] = lambda: None
 
 
-def copy_out(source: Path, target: Path, work: Work, known: Path | None = None) -> Iterator[Listed | Lost | Grew]:
+def copy_out(
+    source: Path,
+    target: Path,
+    work: Work,
+    known: Path | None = None,
+    passed_over: Collection[str] = volume.NO_CONTENT,
+) -> Iterator[Listed | Lost | Grew]:
     """Copy a live tree into a folder; yield the lines of its listing: entries as they were, files with their digest.
 
     `known` is an earlier listing, which makes this a repetition: what lies in the target and not in the source goes.
-    Lines of a later round, of names that were set aside, are in order among themselves.
+    `passed_over` are names at the source's root that are none of its content. Lines of a later round, of names that
+    were set aside, are in order among themselves.
 
     Raises:
         errors.VolumeFull and its like for the target, errors.Interrupted
@@ -148,6 +156,7 @@ def copy_out(source: Path, target: Path, work: Work, known: Path | None = None) 
         return
     with closed(here), _no_umask(), _opened_root(target) as there:
         out = _Out(here, there, target, work.meter, known)
+        out.passed_over = passed_over
         with Ahead(out.act, work.workers, work.tick, out.meter.enter) as ahead:
             aside: list[Doubt] = []
             yield from _passed(ahead, [Folder("")], aside)
@@ -184,9 +193,18 @@ def _found_later(ahead: Ahead[Any], aside: list[Doubt]) -> Iterator[Listed | Los
     yield from (Lost(doubt.path, Why.UNREADABLE) for doubt in aside)
 
 
-def copy_back(lines: Iterable[str], source: Path, target: Path, work: Work, *, again: bool) -> Tally:
+def copy_back(
+    lines: Iterable[str],
+    source: Path,
+    target: Path,
+    work: Work,
+    *,
+    again: bool,
+    passed_over: Collection[str] = volume.NO_CONTENT,
+) -> Tally:
     """Copy a backup's tree into a folder as the lines of its listing say, and count it; `again` keeps what is whole.
 
+    Names at the target's root that are `passed_over` are not its content.
     An entry without a digest (a backup without a listing) is copied as it is read.
 
     Raises:
@@ -197,19 +215,20 @@ def copy_back(lines: Iterable[str], source: Path, target: Path, work: Work, *, a
     """
     with _no_umask(), _opened_root(source) as here, _opened_root(target) as there:
         back = _Back(here, there, target, work.meter, again=again)
+        back.passed_over = passed_over
         with Ahead(back.act, work.workers, work.tick, back.enter) as ahead:
             return _fill(back, ahead, lines, max(work.workers, 1))
 
 
-def empty(root: Path) -> None:
-    """Remove all that a volume holds but `lost+found`; its root stays as it is.
+def empty(root: Path, passed_over: Collection[str] = volume.NO_CONTENT) -> None:
+    """Remove all that a volume holds but the names that are passed over at its root; the root stays as it is.
 
     Raises:
-        errors.NotWritable and its like, errors.Interrupted
+        errors.NotRemovable, errors.VolumeFailed and its like, errors.Interrupted
 
     """
     with _opened_root(root) as top, volume.failures(root):
-        _keep(top, set(), root=True)
+        _keep(top, {*passed_over})
 
 
 # --- what both ways do ---
@@ -301,6 +320,8 @@ class _Read(NamedTuple):
 class _Out(_Giver):
     """The visitor that copies a live tree."""
 
+    passed_over: Collection[str] = volume.NO_CONTENT  # at the source's root
+
     def __init__(self, here: int, there: int, target: Path, meter: Meter, known: Path | None) -> None:
         super().__init__(target, meter, _GROUP_READ)
         self.top = here
@@ -325,10 +346,11 @@ class _Out(_Giver):
 
     def folder(self, here: int, task: Folder) -> list[Any]:
         """Copy a folder, opened: all of it but its folders, which are made."""
-        found, leaves = tree.describe(task.path, os.fstat(here)), tree.leaves(here, task.path)
+        found = tree.describe(task.path, os.fstat(here))
+        leaves = tree.leaves(here, task.path, self.passed_over)
         with _target_folder(self._there, task.path, self.target) as there, volume.failures(self.target, task.path):
             if self._again and not task.made:
-                _keep(there, {leaf.name for leaf in leaves}, root=not task.path)
+                _keep(there, {*(leaf.name for leaf in leaves), *(() if task.path else volume.NO_CONTENT)})
             items = self._in_order(here, there, Names(task.path, leaves))
             if not task.path:
                 return items
@@ -495,11 +517,10 @@ def _is_unchanged(before: os.stat_result, after: os.stat_result) -> bool:
     return (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
 
 
-def _keep(folder: int, names: set[str], *, root: bool) -> None:
+def _keep(folder: int, names: set[str]) -> None:
     """Remove what is none of these from a folder."""
     for name in set(os.listdir(folder)) - names:
-        if name != volume.LOST_AND_FOUND or not root:
-            _remove(name, folder)
+        _remove(name, folder)
 
 
 def _wide_out(mode: int) -> int:
@@ -529,6 +550,8 @@ class Settle(NamedTuple):
 class _Back(_Giver):
     """Brings the entries of a backup to a folder, in the workers."""
 
+    passed_over: Collection[str] = volume.NO_CONTENT  # at the target's root
+
     def __init__(self, here: int, there: int, target: Path, meter: Meter, *, again: bool) -> None:
         super().__init__(target, meter, _GROUP_WRITE)
         self._here = here
@@ -555,7 +578,7 @@ class _Back(_Giver):
         """Make a folder fit to go on with: no links, nothing without its name, only folders that are ours and open."""
         folders = []
         with _target_folder(self._there, task.path, self.target) as there, volume.failures(self.target, task.path):
-            for name, kind in tree.leaves(there, task.path):
+            for name, kind in tree.leaves(there, task.path, self.passed_over):
                 if name.startswith(volume.TEMPORARY) or (self.again and kind == LINK):
                     _remove(name, there)
                 elif self.again and kind == FOLDER and _enter(name, there, again=True):
@@ -1105,7 +1128,23 @@ def _make_link(entry: Entry, folder: int, *, again: bool) -> bool:
 
 
 def _remove(name: str, folder: int) -> None:
-    """Remove whatever has this name, a folder with all that is in it."""
+    """Remove whatever has this name, a folder with all that is in it.
+
+    Raises:
+        errors.NotRemovable, errors.Interrupted, OSError
+
+    """
+    try:
+        _remove_all(name, folder)
+    except OSError as error:
+        if error.errno not in _NOT_REMOVABLE:
+            raise
+        with suppress(OSError):  # without /proc the name alone is told
+            name = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), name)
+        raise errors.NotRemovable(name, os.strerror(error.errno)) from error
+
+
+def _remove_all(name: str, folder: int) -> None:
     if not _is_folder(name, folder):
         os.unlink(name, dir_fd=folder)
         return

@@ -414,6 +414,14 @@ class VolumeReadOnly(Final):
         super().__init__(f"can't write {path}: the volume is mounted read-only or its file system has turned so")
 
 
+class NotRemovable(Final):
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"can't remove {path} ({reason}): something else must take its place, or nothing may; remove it yourself, "
+            "or use another volume; where the storage put it there, have the storage hide it"
+        )
+
+
 class VolumeFull(Final):
     def __init__(self, path: str, needed_bytes: int | None, free_bytes: int | None) -> None:
         needed = "" if needed_bytes is None else f"{needed_bytes} bytes are needed, "
@@ -709,7 +717,28 @@ class TargetNotEmpty(Final):
     def __init__(self, claim: str, entries: Sequence[str]) -> None:
         super().__init__(
             f"claim {claim!r} already holds files ({_several(entries)}): nothing is restored over them; "
-            "empty or delete the claim, or say -p file-storage-conflict=replace"
+            "empty the claim, or say -p file-storage-conflict=replace"
+        )
+
+
+class TargetHoldsSnapshots(TargetNotEmpty):
+    """The advice of the other one would not work: what may be a snapshot is neither saved nor removed."""
+
+    def __init__(self, claim: str, entries: Sequence[str]) -> None:
+        Final.__init__(
+            self,
+            f"claim {claim!r} already holds files ({_several(entries)}) in a folder with the name of a storage's "
+            "snapshots, but files can be made in it: it is neither saved nor removed; move it elsewhere yourself, "
+            "then submit the restore again",
+        )
+
+
+class SnapshotsInTheWay(Final):
+    def __init__(self, claim: str, names: Sequence[str]) -> None:
+        super().__init__(
+            f"the backup holds {_several(names)}, and the volume of claim {claim!r} shows snapshots of the storage "
+            "under that name, where no file can be made: have the storage hide them, or restore to a volume of "
+            "another storage class"
         )
 
 

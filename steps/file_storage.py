@@ -5,7 +5,7 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -54,17 +54,19 @@ def save(source: Path, root: Path, progress: Progress, workers: int | None = Non
 
     """
     workers = medium.workers(source, root) if workers is None else workers
-    expected = tree.measure(source, workers, partial(_count, progress))
+    passed = volume.passed_over(source)
+    expected = tree.measure(source, workers, partial(_count, progress), passed)
     target = root / volume.TREE
     volume.make_folder(root, volume.TREE)
     earlier = _earlier(root)
     tally, meter = Tally(), Meter()
+    _note_passed_over(tally, source, passed, "System FileStorage")
     show = _showing(progress, meter, expected)
     with (
-        _room(target, expected.data_bytes - _copied(target, workers)),
+        _room(target, expected.data_bytes - _copied(target, workers, volume.NO_CONTENT)),
         volume.writing_back(root, lambda: meter.counts.size_bytes),
     ):
-        taken = copier.copy_out(source, target, Work(workers, meter, show), known=earlier)
+        taken = copier.copy_out(source, target, Work(workers, meter, show), earlier, passed)
         listing, placeholder = _list(root, tally.listed(taken), earlier)
     show()
     _judge(tally)
@@ -81,7 +83,8 @@ def save(source: Path, root: Path, progress: Progress, workers: int | None = Non
             special=tuple(tally.special),
             placeholder=placeholder,
             listing=listing,
-        )
+        ),
+        notes=tuple(tally.notes),
     )
 
 
@@ -102,6 +105,7 @@ def restore(
 
     Raises:
         errors.TargetNotEmpty: it holds files and this backup's mark does not say `begun`.
+        errors.SnapshotsInTheWay: the backup holds what the target shows as the storage's own.
         errors.SavedGone, errors.TargetInUse: it is not the time to empty it.
         errors.BackupDamaged, errors.TargetDiffers, errors.VolumeFull and its like
 
@@ -117,12 +121,14 @@ def restore(
     if replacing and system_storage.is_set_aside(claim, backup):
         _empty(cluster, claim, target, replacing)
     workers = medium.workers(backup.root, target) if workers is None else workers
-    if not again and (found := volume.content(target)):
-        raise errors.TargetNotEmpty(installation.SYSTEM_STORAGE, found)
-    with _room(target, _missing(backup, target, workers)):
+    passed = _not_of(backup, installation.SYSTEM_STORAGE, target, again=again)
+    if not again:
+        _check_empty(target, passed)
+    with _room(target, _lacking(backup, target, workers, passed)):
         system_storage.mark(cluster, backup, marks.BEGUN)
         with volume.durable(target):
-            tally = _fill(backup, target, progress, workers, again=again)
+            filling = _Filling(installation.SYSTEM_STORAGE, target, passed, again=again)
+            tally = _fill(backup, filling, progress, workers)
     system_storage.mark(cluster, backup, marks.COMPLETE)
     return tally
 
@@ -138,21 +144,24 @@ def prove(
         errors.BackupDamaged, errors.TargetDiffers, errors.VolumeFull and its like
 
     """
-    with _emptied(claim, target, last_try=last_try):
+    again = bool(volume.content(target))
+    passed = _not_of(backup, claim, target, again=again)
+    with _emptied(claim, target, passed, last_try=last_try):
         backup.check_listing()
         workers = medium.workers(backup.root, target) if workers is None else workers
-        again = bool(volume.content(target))
-        with _room(target, _missing(backup, target, workers)), volume.durable(target):
-            tally = _fill(backup, target, progress, workers, again=again, claim=claim)
+        filling = _Filling(claim, target, passed, again=again)
+        with _room(target, _lacking(backup, target, workers, passed)), volume.durable(target):
+            tally = _fill(backup, filling, progress, workers)
         wanted = mtree.parse(backup.lines()) if backup.manifest else _scanned(backup.tree, workers)
-        if wrong := errors.Few.of(tree.compare(wanted, target, digests=True, workers=workers)):
+        found = tree.compare(wanted, target, digests=True, workers=workers, passed_over=passed)
+        if wrong := errors.Few.of(found):
             raise errors.TargetDiffers(claim, wrong)
         log.info("PersistentVolumeClaim %s: all of it was read back and is equal", claim)
         return tally
 
 
 @contextmanager
-def _emptied(claim: str, target: Path, *, last_try: bool) -> Iterator[None]:
+def _emptied(claim: str, target: Path, passed: Collection[str], *, last_try: bool) -> Iterator[None]:
     """Leave nothing of a backup on a scratch claim, however it ends, but to a try that goes on with it.
 
     Its volume outlives it where the reclaim policy is Retain. What can't be removed is said and takes no proof away.
@@ -162,15 +171,15 @@ def _emptied(claim: str, target: Path, *, last_try: bool) -> Iterator[None]:
     except Exception as error:
         if last_try or not isinstance(error, errors.TryAgain):
             with suppress(errors.TryAgain):
-                _empty_scratch(claim, target)
+                _empty_scratch(claim, target, passed)
         raise
-    _empty_scratch(claim, target)
+    _empty_scratch(claim, target, passed)
 
 
-def _empty_scratch(claim: str, target: Path) -> None:
+def _empty_scratch(claim: str, target: Path, passed: Collection[str]) -> None:
     try:
         with volume.durable(target):
-            copier.empty(target)
+            copier.empty(target, passed)
     except errors.PhaseError as error:
         log.info("PersistentVolumeClaim %s: files of the backup are left on its volume: %s", claim, error)
         if isinstance(error, errors.TryAgain):
@@ -189,25 +198,63 @@ def _empty(cluster: Cluster, claim: Object, target: Path, workflow: Workflow) ->
     if not system_storage.is_saved(cluster, claim):
         raise errors.SavedGone(installation.SYSTEM_STORAGE, saved_to)
     system_storage.check_unused(cluster, workflow)
+    unsaved = marks.annotation(claim, marks.NOT_SAVED).split(",")
     with volume.durable(target):
-        copier.empty(target)
+        copier.empty(target, {*volume.passed_over(target), *unsaved})
     log.info("PersistentVolumeClaim %s: emptied, what it held is in claim %s", installation.SYSTEM_STORAGE, saved_to)
 
 
-def _fill(
-    backup: Backup,
-    target: Path,
-    progress: Progress,
-    workers: int,
-    *,
-    again: bool,
-    claim: str = installation.SYSTEM_STORAGE,
-) -> Tally:
+class _Filling(NamedTuple):
+    """A claim that is filled, with the names at its volume's root that are none of its content."""
+
+    claim: str
+    target: Path
+    passed: Collection[str]
+    again: bool
+
+
+def _not_of(backup: Backup, claim: str, target: Path, *, again: bool) -> tuple[str, ...]:
+    """Names at a target's root that are passed over; those that the backup holds are its own, whatever they are called.
+
+    Raises:
+        errors.SnapshotsInTheWay: these can't be brought, and no run before this one has.
+
+    """
+    passed = volume.passed_over(target)
+    held = [name for name in volume.snapshots(passed) if os.path.lexists(backup.tree / name)]
+    if held and not again:
+        raise errors.SnapshotsInTheWay(claim, held)
+    return tuple(name for name in passed if name not in held)
+
+
+def _check_empty(target: Path, passed: Collection[str]) -> None:
+    found = volume.content(target, passed)
+    if folders := volume.snapshots(found):
+        raise errors.TargetHoldsSnapshots(installation.SYSTEM_STORAGE, folders)
+    if found:
+        raise errors.TargetNotEmpty(installation.SYSTEM_STORAGE, found)
+
+
+def _note_passed_over(tally: Tally, root: Path, passed: Collection[str], what: str) -> None:
+    """Name the snapshot folders that are passed over, in the log and for the evidence."""
+    for name in volume.snapshots(passed):
+        note = (
+            f"folder {name!r} at the root of {what} is passed over, with the {volume.shown(root, name)} that it shows: "
+            "it has the name under which a storage shows its snapshots"
+        )
+        log.warning(note)
+        tally.notes.append(note)
+
+
+def _fill(backup: Backup, filling: _Filling, progress: Progress, workers: int) -> Tally:
+    claim, target, passed, again = filling
     meter = Meter()
     show = _showing(progress, meter, backup.counts)
-    tally, findings = bring(backup.lines, backup.tree, target, Work(workers, meter, show), again=again)
+    work = Work(workers, meter, show)
+    tally, findings = bring(backup.lines, backup.tree, target, work, again=again, passed_over=passed)
     if findings:
         raise errors.TargetDiffers(claim, findings)
+    _note_passed_over(tally, target, passed, f"the volume of claim {claim}")
     log.info(
         "%d files, %d folders, %d links: restored, %d bytes", tally.files, tally.folders, tally.links, tally.size_bytes
     )
@@ -220,17 +267,24 @@ def _fill(
 
 
 def bring(
-    lines: Callable[[], Iterable[str]], source: Path, target: Path, work: Work, *, again: bool
+    lines: Callable[[], Iterable[str]],
+    source: Path,
+    target: Path,
+    work: Work,
+    *,
+    again: bool,
+    passed_over: Collection[str] = volume.NO_CONTENT,
 ) -> tuple[Tally, errors.Few]:
     """Copy a tree as the lines of its listing say, and hold it against them while the system writes to the disk.
 
+    Names at the target's root that are `passed_over` are not its content.
     Returns what was counted, and what differs. Raises what `copier.copy_back` does.
     """
     with volume.writing_back(target, lambda: work.meter.counts.size_bytes) as write_back:
-        tally = copier.copy_back(lines(), source, target, work, again=again)
+        tally = copier.copy_back(lines(), source, target, work, again=again, passed_over=passed_over)
         work.tick()
         write_back()
-        found = tree.differences(tally, lambda: mtree.parse(lines()), target, work.workers, work.tick)
+        found = tree.differences(tally, lambda: mtree.parse(lines()), target, work.workers, work.tick, passed_over)
         return tally, errors.Few.of(found)
 
 
@@ -284,14 +338,16 @@ def _earlier(root: Path) -> Path | None:
     return root / max(found, key=lambda name: found[name]) if found else None
 
 
-def _copied(target: Path, workers: int) -> int:
+def _copied(target: Path, workers: int, passed: Collection[str]) -> int:
     """Bytes of data that a run before this one has brought."""
-    return tree.measure(target, workers).data_bytes if volume.content(target) else 0
+    if not volume.content(target, passed):
+        return 0
+    return tree.measure(target, workers, passed_over=passed).data_bytes
 
 
-def _missing(backup: Backup, target: Path, workers: int) -> int:
+def _lacking(backup: Backup, target: Path, workers: int, passed: Collection[str]) -> int:
     """Bytes for which the target must have room still."""
-    copied, free = _copied(target, workers), volume.free_bytes(target)
+    copied, free = _copied(target, workers, passed), volume.free_bytes(target)
     return backup.needed_bytes(None if free is None else free + copied) - copied
 
 

@@ -94,6 +94,7 @@ class Report(_Model):
     file_storage: FileTree | None = None
     began: datetime | None = None
     ended: datetime | None = None
+    notes: tuple[str, ...] = ()  # sentences for the evidence, of what was left out and why
 
 
 class Manifest(_Model):
@@ -126,7 +127,8 @@ PHASES = ("secrets", "configmaps", "apimanager", FILE_STORAGE)
 
 def report(disk: Disk, phase: str, facts: Report) -> None:
     """Leave a phase's report on the volume, after its data: a later try believes it."""
-    disk.commit(_report_path(phase), volume.as_json(facts.model_dump(mode="json")))
+    unknown_before = None if facts.notes else {"notes"}  # a tool of before reads those without
+    disk.commit(_report_path(phase), volume.as_json(facts.model_dump(mode="json", exclude=unknown_before)))
 
 
 def reported(root: Path, phase: str) -> Report | None:

@@ -171,7 +171,7 @@ def drill_file_storage(run: Run, claim: str, root: Path, scratch_claim: str, tar
         drill.going_on(trial.cluster, run.workflow)
         tally = file_storage.prove(trial.backup, scratch_claim, target, progress(), last_try=run.last_try)
     run.output(files=tally.files, bytes=tally.size_bytes)
-    trial.note("file-storage", counts=counts_of(tally))
+    trial.note("file-storage", counts=counts_of(tally), notes=tally.notes)
 
 
 @drill_phases.command("remove")

@@ -37,6 +37,7 @@ class Restoration(NamedTuple):
         lines: Callable[[], list[Line]] = list,
         *,
         counts: Counts | None = None,
+        notes: Iterable[str] = (),
         before: Iterable[Phase] = (),
         last: bool = False,
     ) -> None:
@@ -44,7 +45,7 @@ class Restoration(NamedTuple):
 
         It never fails, so whatever it must look at for that is looked at where nothing can.
         """
-        ended = self.run.phase(phase, counts)
+        ended = self.run.phase(phase, counts).model_copy(update={"notes": tuple(notes)})
 
         def change(found: Result) -> Result:
             known = found.model_copy(update=_facts(self.backup))

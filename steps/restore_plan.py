@@ -24,6 +24,7 @@ from steps import (
     secrets,
     set_aside,
     system_storage,
+    volume,
 )
 from steps.backup import Backup
 from steps.claims import NOBODY, Workflow
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 
 
 _STORAGE = f"{CLAIM.name} {installation.SYSTEM_STORAGE}"
+_PUT_THERE = "what its storage puts there is saved to claim WORKFLOW-replaced first"
 
 
 class Wishes(NamedTuple):
@@ -112,6 +114,7 @@ def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool, work
     if controller := gitops.owner(backup.apimanager):
         plan.add_warning(named(backup.apimanager), controller)
     kept = {str(each) for each in standings if each.state is State.DIFFERS and wishes.on_conflict == KEEP}
+    _add_passed_over(plan, backup)
     _add_domains(plan, backup, of_databases, kept)
     _add_waits(plan, backup, wishes)
     saves_objects = wishes.on_conflict == REPLACE and any(each.state is State.DIFFERS for each in standings)
@@ -126,7 +129,7 @@ def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool, work
         differing_configmaps=_names(found_more, State.DIFFERS),
         saves_objects=saves_objects,
         saves_files=storage.is_saved,
-        wanted=set_aside.wanted(storage.existing or storage.new, files=storage.is_saved) if saves else None,
+        wanted=_to_save_to(storage) if saves else None,
     )
 
 
@@ -155,6 +158,12 @@ def prepare(cluster: Cluster, planned: RestorePlan, workflow: Workflow, approved
         log.info("%s: created", named(planned.claim))
         made.append(installation.SYSTEM_STORAGE)
     return [*(Line(kind=CLAIM.name, name=name, done=CREATED) for name in made), *planned.kept]
+
+
+def _to_save_to(storage: "_Storage") -> set_aside.Wanted:
+    """The claim for what is replaced; of a system-storage that is yet to be made it gets what the storage put there."""
+    files = storage.is_saved and storage.existing is not None
+    return set_aside.wanted(storage.existing or storage.new, files=files)
 
 
 def _try_replacing(plan: Plan, cluster: Cluster, found: Mapping[Kind, Sequence[Standing]], mark: marks.Mark) -> None:
@@ -196,10 +205,16 @@ def _add_files(
     existing = cluster.get(CLAIM, installation.SYSTEM_STORAGE)
     if existing is not None:
         return _add_existing(plan, cluster, backup, _There(existing, new, alive, wishes.file_conflict), workflow)
+    replaces = wishes.file_conflict == REPLACE
     if new is not None:
-        plan.add(Does.CREATE, _STORAGE, claims.told(new))
+        plan.add(Does.CREATE, _STORAGE, _told_new(new, replaces=replaces))
     _add_tree(plan, backup)
-    return _Storage(new)
+    return _Storage(new, is_saved=replaces and new is not None)
+
+
+def _told_new(new: Object, *, replaces: bool) -> str:
+    """A claim in words; the same before it is made and before it is filled, as the plan's digest is to stay."""
+    return f"{claims.told(new)}; {_PUT_THERE}" if replaces else claims.told(new)
 
 
 class _There(NamedTuple):
@@ -224,11 +239,15 @@ def _add_existing(plan: Plan, cluster: Cluster, backup: Backup, there: _There, w
     waits = system_storage.is_set_aside(claim, backup)
     if replaces and (is_saved or waits):
         plan.ask(_STORAGE, lambda: system_storage.check_unused(cluster, workflow))
-    is_replaced = is_saved or bool(system_storage.saved_to(claim, backup) and (replaces or not waits))
+    is_fresh = system_storage.is_fresh(claim, backup)
+    is_replaced = (is_saved and not is_fresh) or bool(
+        system_storage.saved_to(claim, backup) and (replaces or not waits)
+    )
     if is_replaced:
         plan.add(Does.REPLACE, _STORAGE, SAVED_FIRST, done=backup.mark.on(claim) and not is_saved)
     elif there.new is not None and backup.mark.on(claim) and not waits:
-        plan.add(Does.CREATE, _STORAGE, claims.told(there.new), done=True)
+        told = _told_new(there.new, replaces=replaces and is_fresh)
+        plan.add(Does.CREATE, _STORAGE, told, done=True)
     elif not goes:
         plan.add(Does.SAME, _STORAGE, "must be empty, which is seen once it is mounted")
     _add_tree(plan, backup, done=state == marks.COMPLETE)
@@ -304,6 +323,13 @@ def _add_waits(plan: Plan, backup: Backup, wishes: Wishes) -> None:
         plan.add(Does.EXPECTED, f"Route {host}")
     for what in routes.waits(backup, wishes.ready):
         plan.add(Does.WAIT, what, f"at most {wishes.wait_minutes:g} minutes")
+
+
+def _add_passed_over(plan: Plan, backup: Backup) -> None:
+    for name in volume.snapshots(volume.passed_over(backup.root)):
+        log.info("folder %r at the root of the backup's volume shows %s", name, volume.shown(backup.root, name))
+        how = "passed over at the root of the backup's volume: a storage shows its snapshots there"
+        plan.add(Does.WARNING, f"folder {name}", how)  # without their number, which changes from hour to hour
 
 
 def _names(standings: Iterable[Standing], state: State) -> list[str]:

@@ -337,9 +337,10 @@ def restore_set_aside_files(  # noqa: PLR0913  one argument a workflow parameter
     saved = set_aside.save_files(
         restore.cluster, restore.backup, source, root_of_replaced, run.workflow, progress(), workers
     )
-    run.output(files=saved.files if saved else 0, bytes=saved.size_bytes if saved else 0)
-    counts = {"files_set_aside": saved.files, "bytes_set_aside": saved.size_bytes} if saved else None
-    restore.note("set-aside-files", counts=counts)
+    tree = saved.file_storage if saved else None
+    run.output(files=tree.files if tree else 0, bytes=tree.size_bytes if tree else 0)
+    counts = {"files_set_aside": tree.files, "bytes_set_aside": tree.size_bytes} if tree else None
+    restore.note("set-aside-files", counts=counts, notes=saved.notes if saved else ())
 
 
 @restore_phases.command("file-storage")
@@ -362,7 +363,12 @@ def restore_file_storage(
     replacing = run.workflow if file_storage_conflict == REPLACE else None
     tally = file_storage.restore(restore.cluster, opened, target, progress(), workers, replacing=replacing)
     run.output(files=tally.files if tally else 0, bytes=tally.size_bytes if tally else 0)
-    restore.note("file-storage", lambda: _replaced_files(restore, tally), counts=counts_of(tally) if tally else None)
+    restore.note(
+        "file-storage",
+        lambda: _replaced_files(restore, tally),
+        counts=counts_of(tally) if tally else None,
+        notes=tally.notes if tally else (),
+    )
 
 
 @restore_phases.command("secrets")

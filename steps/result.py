@@ -11,7 +11,15 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from steps import errors, installation, saved, volume
 from steps.manifest import FileTree, Manifest, Report
@@ -57,6 +65,15 @@ class Phase(_Model):
     began: AwareDatetime
     duration_s: float = Field(ge=0, allow_inf_nan=False)
     counts: dict[str, int] = {}
+    notes: tuple[str, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Leave out notes where there are none: tools of before read such records too."""
+        found: dict[str, object] = write(self)
+        if not self.notes:
+            del found["notes"]
+        return found
 
 
 class Failure(_Model):
@@ -103,7 +120,8 @@ class Result(_Model):
         counts: dict[str, int] = {**Counter[str](line.done for line in mine.values()), **phase.counts}
         if not counts and phase.phase in done:  # a later try that found all done
             counts = done[phase.phase].counts
-        done[phase.phase] = phase.model_copy(update={"counts": counts})
+        notes = phase.notes or (done[phase.phase].notes if phase.phase in done else ())
+        done[phase.phase] = phase.model_copy(update={"counts": counts, "notes": notes})
         return self._with(sorted(done.values(), key=lambda each: each.began), {**before, **mine}.values(), last=last)
 
     def failed(self, failures: Iterable[Failure], held_back: Iterable[str], advice: str) -> "Result":
@@ -174,7 +192,7 @@ def of_backup(begun: Result, manifest: Manifest, reports: Mapping[str, Report | 
         lines = [_line(path, manifest.source.apimanager) for path in (report.objects if report else ())]
         if report and report.began and report.ended:
             timed = lasted(phase, report.began, report.ended, of_file_tree(report.file_storage))
-            found = found.did(timed, lines)
+            found = found.did(timed.model_copy(update={"notes": report.notes}), lines)
         else:  # a phase of another version of this tool, or none: its objects are told all the same
             found = found.model_copy(update={"objects": (*found.objects, *lines)})
     return found

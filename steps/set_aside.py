@@ -17,7 +17,7 @@ from steps.claims import Workflow
 from steps.cluster import Cluster, Object, quantity
 from steps.file_storage import Progress
 from steps.installation import CLAIM, CONFIGMAP, SECRET, Kind
-from steps.manifest import FileTree
+from steps.manifest import Report
 
 log = logging.getLogger(__name__)
 
@@ -105,8 +105,10 @@ def save_files(  # noqa: PLR0913  from where, to where, and who
     workflow: Workflow,
     progress: Progress,
     workers: int | None = None,
-) -> FileTree | None:
-    """Save what system-storage holds, see that it is so, and say on that claim that it may go; None where it is done.
+) -> Report | None:
+    """Save what system-storage holds, see that it is so, and say on that claim that it may go.
+
+    None where it is done, and where a claim that was made for this holds nothing.
 
     Raises:
         errors.TargetInUse, errors.SavedDiffers; as `file_storage.save`
@@ -116,22 +118,31 @@ def save_files(  # noqa: PLR0913  from where, to where, and who
     if not is_to_save(cluster, claim, backup):
         log.info("PersistentVolumeClaim %s: nothing to save, this restore goes on", installation.SYSTEM_STORAGE)
         return None
+    if system_storage.is_fresh(claim, backup) and not volume.content(source):
+        log.info("PersistentVolumeClaim %s: nothing to save, it is empty", installation.SYSTEM_STORAGE)
+        return None
     system_storage.check_unused(cluster, workflow)
+    unsaved = ",".join(volume.snapshots(volume.passed_over(source))) or None
     with volume.durable(root):
-        saved = file_storage.save(source, root, progress, workers).file_storage
+        saved = file_storage.save(source, root, progress, workers)
         findings = tree.compare(seal.listed(root), root / volume.TREE, digests=True, workers=workers)
         if wrong := errors.Few.of(findings):
             raise errors.SavedDiffers(installation.SYSTEM_STORAGE, wrong)
     system_storage.check_unused(cluster, workflow)
-    system_storage.mark(cluster, backup, marks.SET_ASIDE, {marks.SAVED_TO: claim_name(workflow)})
+    system_storage.mark(
+        cluster, backup, marks.SET_ASIDE, {marks.SAVED_TO: claim_name(workflow), marks.NOT_SAVED: unsaved}
+    )
     return saved
 
 
 def is_to_save(cluster: Cluster, claim: Object, backup: Backup) -> bool:
     """Whether the files of a system-storage that is there must be saved before others take their place.
 
-    Of one that a restore of this backup has filled only those that a 3scale may have written since.
+    Of one that a restore of this backup has filled only those that a 3scale may have written since, and of one that it
+    has made and not begun those that the storage or somebody has put there.
     """
-    if not backup.mark.on(claim) or marks.annotation(claim, marks.RESTORE_STATE) == marks.IN_USE:
+    if not backup.mark.on(claim) or system_storage.is_fresh(claim, backup):
+        return True
+    if marks.annotation(claim, marks.RESTORE_STATE) == marks.IN_USE:
         return True
     return system_storage.is_set_aside(claim, backup) and not system_storage.is_saved(cluster, claim)

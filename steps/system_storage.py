@@ -81,14 +81,22 @@ def is_set_aside(claim: Object, backup: Backup) -> bool:
     return bool(saved_to(claim, backup)) and marks.annotation(claim, marks.RESTORE_STATE) == marks.SET_ASIDE
 
 
+def is_fresh(claim: Object, backup: Backup) -> bool:
+    """Whether a restore of this backup has made it and not begun to fill it: what it holds, others have put there."""
+    return backup.mark.on(claim) and not marks.annotation(claim, marks.RESTORE_STATE)
+
+
 def is_saved(cluster: Cluster, claim: Object) -> bool:
     """Whether the claim to which its files were saved is there, and stays."""
     found = cluster.get(CLAIM, marks.annotation(claim, marks.SAVED_TO))
     return found is not None and not found["metadata"].get("deletionTimestamp")
 
 
-def mark(cluster: Cluster, backup: Backup, state: str, more: Mapping[str, str] = {}) -> None:
-    """Say on system-storage how far the restore of its files has come: set-aside, begun, complete or in-use."""
+def mark(cluster: Cluster, backup: Backup, state: str, more: Mapping[str, str | None] = {}) -> None:
+    """Say on system-storage how far the restore of its files has come: set-aside, begun, complete or in-use.
+
+    `more` annotations go with it; None takes one away.
+    """
     annotations = {**backup.mark.annotations(), marks.RESTORE_STATE: state, **more}
     cluster.patch(CLAIM, installation.SYSTEM_STORAGE, {"metadata": {"annotations": annotations}})
 

@@ -15,7 +15,7 @@ import hashlib
 import os
 import stat
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -160,6 +160,9 @@ class Tally:
     changing: Few = field(default_factory=Few)
     grew: Few = field(default_factory=Few)
     gone: set[str] = field(default_factory=set)  # names of what vanished, those of folders with a slash
+    notes: list[str] = field(
+        default_factory=list, compare=False
+    )  # sentences for the evidence: what was left out, and why
 
     @classmethod
     def of(cls, entries: Sequence[Entry]) -> "Tally":
@@ -513,15 +516,28 @@ def reading(here: int, name: str, stream: Stream, read: Callable[..., Read], *ar
         return read(descriptor, *arguments)
 
 
-def scan(root: Path, *, digests: bool = False, workers: int | None = None) -> Iterator[Entry | Lost]:
-    """List a tree; files without their digests, unless these are asked for."""
-    return _visit(root, partial(_Look, digests=digests), workers, alone_s=0 if digests else _ALONE_S)
+def scan(
+    root: Path,
+    *,
+    digests: bool = False,
+    workers: int | None = None,
+    passed_over: Collection[str] = volume.NO_CONTENT,
+) -> Iterator[Entry | Lost]:
+    """List a tree but for names at its root; files without their digests, unless these are asked for."""
+    look = partial(_Look, digests=digests, passed_over=passed_over)
+    return _visit(root, look, workers, alone_s=0 if digests else _ALONE_S)
 
 
-def measure(root: Path, workers: int | None = None, tell: Callable[[Tally], object] = lambda _so_far: None) -> Tally:
-    """Count a tree's entries and bytes; each second `tell` gets what is counted so far."""
+def measure(
+    root: Path,
+    workers: int | None = None,
+    tell: Callable[[Tally], object] = lambda _so_far: None,
+    passed_over: Collection[str] = volume.NO_CONTENT,
+) -> Tally:
+    """Count a tree's entries and bytes, but for names at its root; each second `tell` gets what is counted so far."""
     total = Tally()
-    for item in _visit(root, _Count, workers, alone_s=_ALONE_S, tick=lambda: tell(total)):
+    count = partial(_Count, passed_over=passed_over)
+    for item in _visit(root, count, workers, alone_s=_ALONE_S, tick=lambda: tell(total)):
         if isinstance(item, Lost):
             total.lose(item)
         elif isinstance(item, Holes):
@@ -556,23 +572,32 @@ def differences(
     root: Path,
     workers: int | None = None,
     tick: Callable[[], object] = lambda: None,
+    passed_over: Collection[str] = volume.NO_CONTENT,
 ) -> Iterator[str]:
     """Compare a tree with its listing by names, kinds and sizes; one by one only where the whole says that they differ.
 
     What was counted of the listing tells the whole: the same entries have the same fingerprint, and others another,
     but for one chance in 2**64.
     """
-    found = measure(root, workers, lambda _so_far: tick())
+    found = measure(root, workers, lambda _so_far: tick(), passed_over)
     if listed.sums != found.sums or found.special or found.unreadable:
-        yield from compare(entries(), root, digests=False, workers=workers)
+        yield from compare(entries(), root, digests=False, workers=workers, passed_over=passed_over)
 
 
-def compare(entries: Iterable[Entry], root: Path, *, digests: bool, workers: int | None = None) -> Iterator[str]:
+def compare(
+    entries: Iterable[Entry],
+    root: Path,
+    *,
+    digests: bool,
+    workers: int | None = None,
+    passed_over: Collection[str] = volume.NO_CONTENT,
+) -> Iterator[str]:
     """Hold a tree against its listing: names, kinds, sizes, links' targets, and the digests if asked for.
 
     Yields a finding an entry that is missing, extra or differs; both are read in the one order, nothing is kept.
     """
-    found = (item for item in scan(root, digests=digests, workers=workers) if not _has_vanished(item))
+    scanned = scan(root, digests=digests, workers=workers, passed_over=passed_over)
+    found = (item for item in scanned if not _has_vanished(item))
     actual = next(found, None)
     for listed in entries:
         while actual and actual.path != listed.path and place(actual.path) < place(listed.path):
@@ -687,18 +712,16 @@ def join(folder: str, name: str) -> str:
     return f"{folder}/{name}" if folder else name
 
 
-def found_in(folder: int, path: str) -> list[Leaf]:
-    """The names in a folder, as it gives them."""
+def found_in(folder: int, path: str, passed_over: Collection[str] = volume.NO_CONTENT) -> list[Leaf]:
+    """The names in a folder, as it gives them; at the root without those that are passed over."""
     with os.scandir(folder) as names:
         found = {item.name: _kind(item) for item in names}  # a name that is listed twice is one
-    if not path:
-        found.pop(volume.LOST_AND_FOUND, None)
-    return [Leaf(name, kind) for name, kind in found.items()]
+    return [Leaf(name, kind) for name, kind in found.items() if path or name not in passed_over]
 
 
-def leaves(folder: int, path: str) -> list[Leaf]:
-    """The names in a folder, in their order."""
-    found = found_in(folder, path)
+def leaves(folder: int, path: str, passed_over: Collection[str] = volume.NO_CONTENT) -> list[Leaf]:
+    """The names in a folder, in their order; at the root without those that are passed over."""
+    found = found_in(folder, path, passed_over)
     if "".join([leaf.name for leaf in found]).isascii():
         return sorted(found)  # characters and bytes have one order then
     return sorted(found, key=lambda leaf: os.fsencode(leaf.name))
@@ -743,12 +766,14 @@ class _Look:
 
     top: int
     digests: bool
+    passed_over: Collection[str]
 
     def folder(self, here: int, task: Folder) -> list[Any]:
         path, own = task.path, []
         if path:
             own = [describe(path, os.fstat(here))]
-        return own + in_order(path, leaves(here, path), partial(self._take, here, path), made=lambda _name: False)
+        found = leaves(here, path, self.passed_over)
+        return own + in_order(path, found, partial(self._take, here, path), made=lambda _name: False)
 
     def names(self, here: int, task: Names) -> list[Any]:
         take = partial(self._take, here, task.folder, alone=task.alone)
@@ -781,9 +806,10 @@ class _Count:
     """The visitor that counts: files, folders, links, bytes and holes, in the order in which the folders have them."""
 
     top: int
+    passed_over: Collection[str]
 
     def folder(self, here: int, task: Folder) -> list[Any]:
-        path, found = task.path, found_in(here, task.path)
+        path, found = task.path, found_in(here, task.path, self.passed_over)
         rest = range(TOGETHER, len(found), TOGETHER)
         more = [More(Names(path, found[at : at + TOGETHER])) for at in rest]
         return [*self._count(here, path, found[:TOGETHER]), *more]

@@ -17,7 +17,7 @@ import os
 import secrets
 import stat
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 from itertools import groupby
@@ -45,8 +45,16 @@ OF_APIMANAGER = APIMANAGER.partition("/")[0]
 FOLDERS = (TREE, SECRETS, CONFIGMAPS, OF_APIMANAGER, REFERENCED, REFERENCED_SECRETS, REFERENCED_CONFIGMAPS, REPORTS)
 
 LOST_AND_FOUND = "lost+found"  # the file system's own, never content
+NO_CONTENT = (LOST_AND_FOUND,)
+# Where a NAS shows earlier states of a volume, at its root and read-only: nobody can remove them, and a copy of them
+# would be larger than the volume. NetApp ONTAP, Amazon FSx, Trident and Isilon .snapshot (on SMB ~snapshot), Synology
+# and Btrfs's snapper .snapshots, ZFS (FSx for OpenZFS too) .zfs, Dell Celerra and Unity .ckpt. See velero#5578.
+SNAPSHOTS = (".snapshot", ".snapshots", ".zfs", ".ckpt", "~snapshot")
 TEMPORARY = ".threescale-backup-"
 
+_NO_FILE_HERE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+_AS_PLACE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC  # a folder that may not be read takes files too
+_PROBE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _WRITE_BACK_BYTES = 64 << 20  # 84 MiB took 0.39 s, with 16 MiB 0.43 s, without 0.42 s
 _LOOK_S = 0.02
 _PAGE = 4096  # bytes; what most file systems allocate at least
@@ -432,8 +440,10 @@ def begin(disk: Disk, who: Begin) -> State:
     return State.SEALED if is_there(root, MANIFEST) else State.BEGUN
 
 
-def content(root: Path) -> list[str]:
-    """Name what lies at a volume's root, without what is no content: `lost+found`, leftovers of an interrupted write.
+def content(root: Path, without: Collection[str] | None = None) -> list[str]:
+    """Name what lies at a volume's root, without what is no content, and leftovers of an interrupted write.
+
+    `without` are the names that are no content; None: those that are `passed_over` on a mounted volume.
 
     Raises:
         errors.ReadFailed: it can't be listed.
@@ -443,7 +453,62 @@ def content(root: Path) -> list[str]:
         names = os.listdir(root)
     except OSError as error:
         raise errors.ReadFailed([str(root)], os.strerror(error.errno or 0)) from error
-    return sorted(name for name in names if name != LOST_AND_FOUND and not name.startswith(TEMPORARY))
+    passed = passed_over(root) if without is None else without
+    return sorted(name for name in names if name not in passed and not name.startswith(TEMPORARY))
+
+
+def passed_over(root: Path) -> tuple[str, ...]:
+    """Names at the root of a mounted volume that are no content: `lost+found`, and the snapshot folders of a NAS.
+
+    A snapshot folder has one of the known names, and no file can be made in it. That is asked only where the mount is
+    read-write; where it is read-only the name alone decides. What is in doubt is content.
+    """
+    try:
+        there = {*os.listdir(root)}.intersection(SNAPSHOTS)
+        found = [name for name in SNAPSHOTS if name in there and _is_snapshot_folder(root, name)]
+    except OSError:
+        return NO_CONTENT
+    return (*NO_CONTENT, *found)
+
+
+def snapshots(passed: Collection[str]) -> tuple[str, ...]:
+    """Those of the names passed over that are snapshot folders."""
+    return tuple(name for name in passed if name in SNAPSHOTS)
+
+
+def shown(root: Path, name: str) -> str:
+    """How many entries a folder at a volume's root shows, in words; what lies deeper is not looked at."""
+    try:
+        with closed(open_root(root)) as top, closed(open_folder(top, name)) as folder:
+            return f"{len(os.listdir(folder))} entries"
+    except OSError:
+        return "an unknown number of entries"
+
+
+def _is_snapshot_folder(root: Path, name: str) -> bool:
+    if not stat.S_ISDIR(os.lstat(root / name).st_mode):
+        return False
+    return _is_read_only(root) or not _takes_files(root, name)
+
+
+def _is_read_only(root: Path) -> bool:
+    try:
+        return bool(os.statvfs(root).f_flag & os.ST_RDONLY)
+    except OSError:  # to make a file tells it too
+        return False
+
+
+def _takes_files(root: Path, name: str) -> bool:
+    """Try to make a file in a folder. A folder is never tried: in `.zfs/snapshot` that makes a snapshot."""
+    probe = f"{TEMPORARY}{secrets.token_hex(8)}"
+    try:
+        with closed(open_root(root)) as top, closed(os.open(name, _AS_PLACE, dir_fd=top)) as folder:
+            os.close(os.open(probe, _PROBE, 0o600, dir_fd=folder))
+            with suppress(OSError):  # it was made, and that is the answer
+                os.unlink(probe, dir_fd=folder)
+    except OSError as error:
+        return error.errno not in _NO_FILE_HERE
+    return True
 
 
 def clear(root: Path, folder: str) -> None:

@@ -90,6 +90,7 @@ def _of(entry: Facts, record: Facts | None) -> Iterator[str]:
     for phase in record["phases"]:
         counts = "".join(f", {number} {what}" for what, number in phase["counts"].items())
         yield f"  {phase['phase']}: {phase['duration_s']:g} s{counts}"
+        yield from (f"    {note}" for note in phase.get("notes", ()))
     yield from (f"  {failure['phase']} failed: {failure['sentence']}" for failure in record["failures"])
     yield from (f"  {sentence}" for sentence in (*record["held_back"], record["advice"]) if sentence)
 

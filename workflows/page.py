@@ -124,6 +124,11 @@ def _phases(record: Record) -> Iterable[str]:
             ("counted", escape(_counted(each["counts"]))),
         )
     yield "</table>"
+    yield from (
+        f'<p class="note"><b>{escape(each["phase"])}</b>: {escape(note)}</p>'
+        for each in phases
+        for note in each.get("notes", ())
+    )
 
 
 def _objects(record: Record) -> Iterable[str]:

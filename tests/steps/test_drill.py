@@ -343,7 +343,7 @@ def test_what_is_written_stays_for_another_try_only(backup_volume, tmp_path, mon
 def test_a_scratch_volume_that_can_not_be_emptied_is_told_and_proves_the_backup_all_the_same(
     begun, backup_volume, tmp_path, monkeypatch, caplog
 ):
-    def refuse(_target):
+    def refuse(_target, _passed_over):
         raise errors.VolumeFailed("acme", "I/O error")
 
     monkeypatch.setattr("steps.copier.empty", refuse)

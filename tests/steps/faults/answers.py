@@ -91,9 +91,9 @@ def _told(tell: _Teller, kind: str, real: Callable[..., Any]) -> Callable[..., A
 
 
 def _link_told(tell: _Teller, real: Callable[..., Any]) -> Callable[..., Any]:
-    def call(target: Any, name: Any, **named: Any) -> None:
+    def call(target: Any, name: Any, *arguments: Any, **named: Any) -> None:
         tell("make", name, named.get("dir_fd"))
-        real(target, name, **named)
+        real(target, name, *arguments, **named)
 
     return call
 
@@ -133,9 +133,8 @@ class _Untyped:
         self.name, self.path = item.name, item.path
 
     def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
-        if isinstance(self._folder, int):
-            return os.stat(self.name, dir_fd=self._folder, follow_symlinks=follow_symlinks)
-        return os.stat(self.path, follow_symlinks=follow_symlinks)
+        folder = self._folder if isinstance(self._folder, int) else None
+        return os.stat(self.path if folder is None else self.name, dir_fd=folder, follow_symlinks=follow_symlinks)
 
     def is_file(self, *, follow_symlinks: bool = True) -> bool:
         return self._is(stat.S_ISREG, follow_symlinks=follow_symlinks)

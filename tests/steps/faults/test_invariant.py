@@ -120,6 +120,13 @@ class World(NamedTuple):
         lines = partial(seal.lines, self.root)
         return file_storage.bring(lines, self.copy, self.target, Work(0), again=again)[1]
 
+    def brought(self, *, again: bool) -> str:
+        """Restore; what speaks against it comes back, empty if all went well."""
+        try:
+            return "; ".join(self.bring(again=again).first)
+        except errors.PhaseError as error:
+            return str(error)
+
     def lacking(self) -> set[str]:
         """What of the source is not listed as it is."""
         return {entry.path for entry in set(scanned(self.source)) - set(seal.listed(self.root))}
@@ -198,7 +205,7 @@ def is_named(path, text):
 
 def is_of(fault, text):
     """Whether a text names what a fault struck, a folder above it, or an entry in it that is lost with it."""
-    return is_named(fault.path, text) or (fault.path[-3:] if fault.path else str(fault.root)) in text
+    return is_named(fault.path, text) or bool(re.search(fault.path[-3:] or rf"n\d\d|{fault.root}", text))
 
 
 # --- save ---
@@ -316,17 +323,11 @@ def restored_or_named(plan, hits, *, again, untyped):
         if again:
             made.bring(again=False)
         faults = Faults(made, hits, made.copy, made.target)
-        try:
-            with answering(faults, untyped=untyped):
-                findings = made.bring(again=again)
-        except errors.PhaseError as error:
-            assert any(is_of(fault, str(error)) for fault in faults.struck), (str(error), faults.struck)
-        else:
-            assert findings or made.unlike(made.target) == [], faults.struck
-            if findings:
-                text = "; ".join(findings.first)
-                assert any(is_of(fault, text) for fault in faults.struck), (text, faults.struck)
+        with answering(faults, untyped=untyped):
+            text = made.brought(again=again)
 
+        assert text or made.unlike(made.target) == [], faults.struck
+        assert not text or any(is_of(fault, text) for fault in faults.struck), (text, faults.struck)
         assert (list(made.bring(again=True).first), made.unlike(made.target)) == ([], []), faults.struck
 
 

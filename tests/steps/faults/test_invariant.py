@@ -85,6 +85,7 @@ hits = st.lists(
     min_size=1,
     max_size=2,
 )
+pytestmark = pytest.mark.usefixtures("nothing_is_synced")
 quick = settings(max_examples=60, deadline=None, derandomize=True)
 long = settings(max_examples=2000, deadline=None)
 
@@ -205,7 +206,7 @@ def is_named(path, text):
 
 def is_of(fault, text):
     """Whether a text names what a fault struck, a folder above it, or an entry in it that is lost with it."""
-    return is_named(fault.path, text) or bool(re.search(fault.path[-3:] or rf"n\d\d|{fault.root}", text))
+    return is_named(fault.path, text) or bool(re.search(fault.path[-3:] or rf"n\d\d|{PLACEHOLDER}|{fault.root}", text))
 
 
 # --- save ---

@@ -16,6 +16,7 @@ from steps.copier import Work
 from steps.tree import Lost
 from tests.steps.faults.answers import answering
 
+pytestmark = pytest.mark.usefixtures("nothing_is_synced")
 SECRET = b"a token of the pod"
 MANY = tree.TOGETHER + 5
 SWAPPED = 200

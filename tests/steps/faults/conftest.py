@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -35,6 +36,14 @@ def border(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Border]:
         border = Border(tmp_path_factory.mktemp("border"), kubernetes, seam=not COMPILER)
         yield border
         border.stop()
+
+
+@pytest.fixture(scope="module")
+def nothing_is_synced() -> Iterator[None]:
+    """For tests of thousands of copies of which none is to stay: a sync waits for all that others write to the disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(volume, "_libc", lambda: SimpleNamespace(syncfs=lambda _descriptor: 0))
+        yield
 
 
 @pytest.fixture(params=[1, 4], ids=lambda workers: f"workers={workers}")

@@ -57,6 +57,13 @@ def test_a_fault_strikes_at_its_call_and_path_as_often_as_told(ground):
     assert os.listdir(odd / "b/inner")
 
 
+def test_a_fault_may_let_some_calls_pass_before(ground):
+    fill(ground.backing("odd"))
+    odd = ground.mount("odd", faults=[Fault("readdir", "a", "EIO", times=1, skip=1)])
+
+    assert [error_of(lambda: os.listdir(odd / "a")) for _ in range(3)] == [None, errno.EIO, None]
+
+
 def test_a_hidden_name_is_listed_and_not_found(ground):
     fill(ground.backing("odd"))
     odd = ground.mount("odd", hidden={"a/1": None})

@@ -27,7 +27,7 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_TRUNC
 
 @dataclass
 class Fault:
-    """A call that fails at the paths of a pattern, for ever or so many times.
+    """A call that fails at the paths of a pattern, for ever or so many times, perhaps after some that do not.
 
     Calls: open (of a file or folder), readdir, stat, read, readlink, write, close, create, mkdir, symlink, link, chmod,
     chown, utimens, utimens-link, unlink, rmdir, rename, statfs.
@@ -37,6 +37,7 @@ class Fault:
     path: str
     error: str  # as errno calls it
     times: int | None = None
+    skip: int = 0
 
 
 @dataclass
@@ -227,6 +228,9 @@ class Volume:
         name = _relative(path)
         for fault in self._odd.faults:
             if fault.call == call and fnmatchcase(name, fault.path) and fault.times != 0:
+                if fault.skip:
+                    fault.skip -= 1
+                    continue
                 if fault.times is not None:
                     fault.times -= 1
                 raise _error(fault.error)

@@ -6,10 +6,12 @@ Paths are relative to the volume, the root's is empty; those of faults are patte
 serves every user what root may do, unless it is `checked`: there the kernel asks the owners and modes that are shown.
 """
 
+import ctypes
 import errno
 import json
 import os
 import shutil
+import signal
 import stat
 import sys
 import time
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 _STATVFS = [name for name in dir(os.statvfs_result) if name.startswith("f_") and name != "f_fsid"]
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_TRUNC
 
 
@@ -289,6 +292,7 @@ def _error(name: str) -> OSError:
 def main(backing: str, mount: str, oddities: str) -> None:
     import mfusepy  # looks for libfuse
 
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)  # which unmounts: a test that is killed leaves no mount
     odd = Oddities.parse(oddities)
     operations = Volume(Path(backing), odd, mfusepy.fuse_get_context)
     unremembered = dict.fromkeys(("attr_timeout", "entry_timeout", "negative_timeout"), 0)

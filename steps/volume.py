@@ -480,7 +480,8 @@ def shown(root: Path, name: str) -> str:
     """How many entries a folder at a volume's root shows, in words; what lies deeper is not looked at."""
     try:
         with closed(open_root(root)) as top, closed(open_folder(top, name)) as folder:
-            return f"{len(os.listdir(folder))} entries"
+            count = len(os.listdir(folder))
+            return "1 entry" if count == 1 else f"{count} entries"
     except OSError:
         return "an unknown number of entries"
 

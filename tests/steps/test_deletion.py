@@ -283,6 +283,14 @@ class TestOfFailedRuns:
 
         assert self.look(failed) == NOTHING
 
+    @pytest.mark.parametrize(("is_folder", "found"), [(True, NOTHING), (False, OTHER)])
+    def test_the_snapshots_of_its_storage_are_nothing_that_the_run_left(self, failed, monkeypatch, is_folder, found):
+        monkeypatch.setattr(volume, "_is_read_only", lambda _root: True)  # as the phase mounts it
+        path = self.root(failed) / ".snapshot"
+        path.mkdir() if is_folder else path.touch()
+
+        assert self.look(failed) == found
+
     def test_a_manifest_makes_it_a_backup_again_with_all_that_its_seal_would_have_written(self, empty, backup_volume):
         laid(empty, "nightly", started="2026-10-01T02:00:00Z", phase="Failed")
         nights(empty, 2)

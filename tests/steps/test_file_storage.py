@@ -1,3 +1,4 @@
+import codecs
 import hashlib
 import json
 import logging
@@ -625,3 +626,132 @@ class TestMtree:
         (backup_volume / volume.TREE / ".hidden-top").write_bytes(b"hiddem\n")
 
         assert self.judge(backup_volume).returncode != 0
+
+
+@pytest.fixture
+def ordinary():
+    """A place that an ordinary user of the group can use, while it lasts."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    codecs.lookup("ascii")  # which that user may not be able to load
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        root.chmod(0o777)
+        os.seteuid(1000740000)
+        try:
+            yield root
+        finally:
+            os.seteuid(0)
+
+
+def show_snapshots(root, name=".snapshot", mode=0o555):
+    """Put a folder with an earlier state of the volume at its root, in which nobody but root can make a file."""
+    before = os.geteuid()
+    os.seteuid(0)
+    (root / name / "hourly").mkdir(parents=True)
+    (root / name / "hourly/old").write_bytes(b"as it was")
+    (root / name).chmod(mode)
+    os.seteuid(before)
+
+
+class TestSnapshots:
+    """Snapshot folders that a storage shows at the root of a volume."""
+
+    @pytest.fixture
+    def saved(self, ordinary):
+        """A source that shows one, and the backup of it."""
+        for name in ("source", "backup", "target"):
+            (ordinary / name).mkdir()
+        (ordinary / "source/logo").write_bytes(b"1")
+        (ordinary / "source/.hidden/.snapshot").mkdir(parents=True)
+        show_snapshots(ordinary / "source")
+        report = file_storage.save(ordinary / "source", ordinary / "backup", no_progress, 0)
+        return ordinary, report
+
+    def test_those_of_the_source_are_not_saved_and_told_with_what_they_show(self, saved):
+        root, report = saved
+
+        assert names(root / "backup" / volume.TREE) == [".hidden", ".hidden/.snapshot", "logo"]
+        assert (report.file_storage.files, report.file_storage.folders) == (1, 2)
+        (note,) = report.notes
+        assert "folder '.snapshot' at the root of System FileStorage is passed over, with the 1 entry" in note
+
+    def test_those_of_the_target_stay_while_it_is_filled_compared_and_emptied(self, saved):
+        root, _ = saved
+        show_snapshots(root / "target")
+        passed = volume.passed_over(root / "target")
+        lines = lambda: seal.lines(root / "backup")  # noqa: E731  as a phase gives them
+
+        for again in (False, True):
+            _, findings = file_storage.bring(
+                lines, root / "backup" / volume.TREE, root / "target", copier.Work(0), again=again, passed_over=passed
+            )
+            assert not findings
+        assert names(root / "target")[-2:] == [".snapshot/hourly/old", "logo"]
+        copier.empty(root / "target", passed)
+
+        assert names(root / "target") == [".snapshot", ".snapshot/hourly", ".snapshot/hourly/old"]
+
+    def test_a_volume_that_shows_one_takes_a_restore_which_tells_it(
+        self, empty, target, backup_volume, ordinary, caplog
+    ):
+        os.seteuid(0)
+        root = Path(shutil.move(target, ordinary / "target"))
+        backed_up = Path(shutil.move(backup_volume, ordinary / "backup"))
+        root.chmod(0o777)
+        door = empty.connect()
+        os.seteuid(1000740000)
+        show_snapshots(root)
+
+        tally = file_storage.restore(door, backup.open_at(backed_up), root, no_progress, 0)
+
+        (note,) = tally.notes
+        assert "'.snapshot' at the root of the volume of claim system-storage is passed over" in note
+        assert note in caplog.text
+        assert state(empty) == "complete"
+
+    def test_a_folder_that_only_has_the_name_is_refused_with_advice_that_can_work(self, empty, target, backup_volume):
+        (target / ".snapshot").mkdir()
+
+        with pytest.raises(errors.TargetHoldsSnapshots, match="move it elsewhere yourself"):
+            file_storage.restore(empty.connect(), backup.open_at(backup_volume), target, no_progress, 0)
+
+        assert names(target) == [".snapshot", "lost+found"]
+
+    def test_what_the_backup_lists_itself_is_refused_where_the_target_shows_one(self, ordinary):
+        held = backup.Backup(ordinary, None, "", "nightly")
+        (ordinary / volume.TREE / ".snapshot").mkdir(parents=True)
+        (ordinary / "target").mkdir()
+        show_snapshots(ordinary / "target")
+
+        with pytest.raises(errors.SnapshotsInTheWay, match=r"the backup holds \.snapshot"):
+            file_storage._not_of(held, "system-storage", ordinary / "target", again=False)
+
+        assert file_storage._not_of(held, "system-storage", ordinary / "target", again=True) == ("lost+found",)
+
+
+def test_a_backup_that_lists_snapshots_stays_whole_and_restores(monkeypatch, tmp_path):
+    monkeypatch.setattr(volume, "SNAPSHOTS", ())  # as the tool was that knew of none
+    source, root, target = (tmp_path / name for name in ("source", "backup", "target"))
+    for folder in (source, root, target):
+        folder.mkdir()
+    show_snapshots(source)
+    file_storage.save(source, root, no_progress, 0)
+    monkeypatch.undo()
+
+    findings = list(tree.compare(listed(root), root / volume.TREE, digests=True, workers=0))
+    _, differing = file_storage.bring(lambda: seal.lines(root), root / volume.TREE, target, copier.Work(0), again=False)
+
+    assert findings == []
+    assert not differing
+    assert (target / ".snapshot/hourly/old").read_bytes() == b"as it was"
+
+
+def test_what_can_not_be_removed_is_named_with_the_reason(ordinary):
+    (ordinary / "kept").mkdir()
+    show_snapshots(ordinary / "kept", ".other")
+
+    with pytest.raises(errors.NotRemovable, match=r"can't remove \S+/kept/\.other/hourly/old \(Permission denied\)"):
+        copier.empty(ordinary / "kept")
+
+    assert (ordinary / "kept/.other/hourly/old").exists()

@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -451,7 +452,7 @@ def lay_storage(stage, opened, state):
         (stage.engine.volume("system-storage") / "mine.txt").write_text("written since")
 
 
-def act(door, opened, planned, folder, wishes, replaced):
+def act_by(door, opened, planned, folder, wishes, replaced):
     restore_plan.prepare(door, planned, WORKFLOW)
     asked, replacing = wishes.on_conflict, WORKFLOW if wishes.file_conflict == REPLACE else None
     conflicts = []
@@ -475,6 +476,82 @@ def quiet(empty):
     empty.lose()
     threescale.give_database_secrets(empty.kubernetes, empty.namespace)
     return empty
+
+
+class TestReplacingWhatAStoragePutsIntoAFreshVolume:
+    WISHES = Wishes(file_conflict=REPLACE)
+
+    @pytest.fixture
+    def act(self, quiet, backup_volume):
+        opened = backup.open_at(backup_volume, backup_volume.name)
+        door = quiet.connect("threescale-restore")
+        folder, saved_to = quiet.engine.volume("system-storage"), quiet.engine.volume(f"{WORKFLOW.name}-replaced")
+        shutil.rmtree(folder)
+        folder.mkdir()
+
+        def act(wishes=self.WISHES):
+            planned = restore_plan.of(door, opened, wishes, last_try=True)
+            act_by(door, opened, planned, folder, wishes, saved_to)
+
+        return SimpleNamespace(act=act, door=door, opened=opened, folder=folder, saved=saved_to / volume.TREE)
+
+    @pytest.mark.parametrize("is_refused_before", [False, True])
+    def test_it_is_saved_and_then_removed(self, act, is_refused_before):
+        (act.folder / "README").write_text("put here by the storage")
+        if is_refused_before:
+            with pytest.raises(errors.TargetNotEmpty, match="say -p file-storage-conflict=replace"):
+                act.act(Wishes())
+
+        act.act()
+
+        assert (act.saved / "README").read_text() == "put here by the storage"
+        assert not (act.folder / "README").exists()
+        assert (act.folder / ".hidden-top").exists()
+
+    def test_a_volume_that_is_empty_is_filled_at_once(self, act, quiet):
+        act.act()
+
+        assert not act.saved.exists()
+        assert marks.annotation(quiet.get("persistentvolumeclaims", "system-storage"), marks.SAVED_TO) == ""
+        assert (act.folder / ".hidden-top").exists()
+
+    def test_the_plan_is_the_same_before_and_after_the_claim_is_made(self, act):
+        planned = restore_plan.of(act.door, act.opened, self.WISHES, last_try=True)
+        restore_plan.prepare(act.door, planned, WORKFLOW)
+
+        again = restore_plan.of(act.door, act.opened, self.WISHES, last_try=True)
+
+        assert again.plan.digest == planned.plan.digest
+        assert "saved to claim WORKFLOW-replaced first" in lines(planned)[STORAGE_LINE].how
+
+    def test_what_was_passed_over_when_the_rest_was_saved_is_not_removed(self, act, monkeypatch):
+        (act.folder / "README").touch()
+        (act.folder / ".snapshot").mkdir()
+        (act.folder / ".snapshot/mine").touch()
+        save = set_aside.save_files
+
+        def mounted_read_only(*arguments):
+            with monkeypatch.context() as patched:
+                patched.setattr(volume, "_is_read_only", lambda _root: True)
+                return save(*arguments)
+
+        monkeypatch.setattr(set_aside, "save_files", mounted_read_only)
+
+        with pytest.raises(errors.TargetHoldsSnapshots):
+            act.act()
+
+        assert (act.folder / ".snapshot/mine").exists()
+        assert (act.saved / "README").exists()
+        assert not (act.folder / "README").exists()
+
+
+def test_snapshots_on_the_backup_s_volume_are_a_warning_of_the_plan(quiet, backup_volume, monkeypatch):
+    monkeypatch.setattr(volume, "_is_read_only", lambda _root: True)  # as the phase mounts it
+    (backup_volume / ".snapshot").mkdir()
+
+    planned = of(quiet, backup_volume)
+
+    assert lines(planned)["folder .snapshot"].does is Does.WARNING
 
 
 class TestWhatAPlanSaysIsWhatHappens:
@@ -507,13 +584,14 @@ class TestWhatAPlanSaysIsWhatHappens:
             planned = restore_plan.of(door, opened, wishes, last_try=True)
             said = [line.what for line in planned.plan.lines if line.does is Does.CREATE and not line.done]
             replaced = [line.what for line in planned.plan.lines if line.does is Does.REPLACE]
-            claims = [f"{WORKFLOW.name}-replaced"] if replaced else []
+            may_be_filled = storage == "absent" and file_conflict == REPLACE  # by the storage itself
+            claims = [f"{WORKFLOW.name}-replaced"] if replaced or may_be_filled else []
             quiet.kubernetes.clear_requests()
 
             sentence = ""
             folder, saved_to = quiet.engine.volume("system-storage"), quiet.engine.volume(f"{WORKFLOW.name}-replaced")
             try:
-                act(door, opened, planned, folder, wishes, saved_to)
+                act_by(door, opened, planned, folder, wishes, saved_to)
             except errors.PhaseError as error:
                 sentence = str(error)
 

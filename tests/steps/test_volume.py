@@ -643,3 +643,61 @@ class TestWritingBack:
             assert asked.wait(10)
         with pytest.raises(errors.VolumeFailed), volume.durable(tmp_path):
             pass
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can make a folder in which an ordinary user can make no file")
+class TestSnapshotFolders:
+    """What a NAS shows at the root of a volume, and what only looks like it."""
+
+    @pytest.mark.parametrize("name", [".snapshot", ".snapshots", ".zfs", ".ckpt", "~snapshot"])
+    def test_a_folder_of_the_name_in_which_no_file_can_be_made_is_no_content(self, anyones, name):
+        (anyones / name).mkdir(mode=0o555)
+        with ordinary_user():
+            assert volume.passed_over(anyones) == ("lost+found", name)
+            assert volume.content(anyones) == []
+
+    def test_a_folder_of_another_name_is_content(self, anyones):
+        (anyones / ".snaps").mkdir(mode=0o555)
+        with ordinary_user():
+            assert volume.content(anyones) == [".snaps"]
+
+    def test_one_in_which_a_file_can_be_made_is_content_and_keeps_what_it_holds(self, anyones):
+        (anyones / ".snapshot").mkdir()
+        (anyones / ".snapshot/mine").touch()
+
+        assert volume.content(anyones) == [".snapshot"]
+        assert os.listdir(anyones / ".snapshot") == ["mine"]
+
+    def test_one_that_takes_files_and_can_not_be_listed_is_content(self, anyones):
+        (anyones / ".snapshot").mkdir()
+        (anyones / ".snapshot").chmod(0o333)
+        with ordinary_user():
+            assert volume.content(anyones) == [".snapshot"]
+            assert volume.shown(anyones, ".snapshot") == "an unknown number of entries"
+        assert os.listdir(anyones / ".snapshot") == []
+
+    @pytest.mark.parametrize("target", [".", "folder", "nowhere"])
+    def test_a_link_of_the_name_is_content(self, anyones, target):
+        (anyones / "folder").mkdir(mode=0o555)
+        (anyones / ".snapshot").symlink_to(target)
+        with ordinary_user():
+            assert volume.content(anyones) == [".snapshot", "folder"]
+
+    def test_a_file_of_the_name_is_content(self, anyones):
+        (anyones / ".snapshot").touch(mode=0o444)
+        with ordinary_user():
+            assert volume.content(anyones) == [".snapshot"]
+
+    def test_where_the_volume_is_mounted_read_only_the_name_alone_decides(self, tmp_path):
+        with mounted(tmp_path, "size=64k"):
+            (tmp_path / ".snapshot").mkdir()
+            assert volume.content(tmp_path) == [".snapshot"]
+            subprocess.run(["mount", "-o", "remount,ro", str(tmp_path)], check=True)  # noqa: S603, S607  a test's own
+
+            assert volume.passed_over(tmp_path) == ("lost+found", ".snapshot")
+
+    def test_where_a_file_could_not_be_made_for_want_of_room_it_is_content(self, tmp_path):
+        with mounted(tmp_path, "size=64k,nr_inodes=2"):
+            (tmp_path / ".snapshot").mkdir()
+
+            assert volume.content(tmp_path) == [".snapshot"]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from steps import result
 from workflows.__main__ import main
 
 HOSTILE = "<script src=https://evil.example/x.js></script><img src=x onerror=alert(1)>\"'&"
@@ -221,3 +222,15 @@ def test_a_closed_stdin_is_refused_in_one_sentence() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  our own interpreter
 
     assert (done.returncode, done.stderr) == (1, "Error: stdin is closed: name a file\n")
+
+
+def test_a_page_says_what_a_phase_noted_and_a_record_without_notes_has_no_such_field() -> None:
+    record = a_record()
+    record["phases"][1]["notes"] = [f"folder '.snapshot' is passed over {HOSTILE}"]
+
+    page = page_of(record)
+
+    assert "folder '.snapshot' is passed over" in Page(page).text
+    assert list(foreign(page)) == []
+    kept = json.loads(result.text(result.parse(json.dumps(record))))
+    assert ["notes" in phase for phase in kept["phases"]] == [False, True, False]

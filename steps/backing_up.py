@@ -223,10 +223,18 @@ def _save_part(run: Run, phase: str, claim: str, root: Path, save: Callable[[], 
                 "%s: nothing to do, %s", phase, "the backup is sealed" if state is volume.State.SEALED else "it is done"
             )
         else:
-            found = save().model_copy(update={"began": began, "ended": result.now()})
+            saved = save()
+            notes = (*saved.notes, *_said(volume.mode_notes()))
+            found = saved.model_copy(update={"began": began, "ended": result.now(), "notes": notes})
             manifest.report(disk, phase, found)
     log.info("%s: done", phase)
     return found or Report()
+
+
+def _said(notes: tuple[str, ...]) -> tuple[str, ...]:
+    for note in notes:
+        log.info("%s", note)
+    return notes
 
 
 def _output_files(run: Run, facts: FileTree | None) -> None:

@@ -231,6 +231,14 @@ def empty(root: Path, passed_over: Collection[str] = volume.NO_CONTENT) -> None:
         _keep(top, {*passed_over})
 
 
+def let_in(root: Path, names: Iterable[str]) -> None:
+    """Let ourselves into those folders at a root that are ours; nothing where they are not there."""
+    with _opened_root(root) as top:
+        for name in names:
+            with suppress(OSError):
+                permissions.open_up(name, top, _FOLDER_OUT)
+
+
 # --- what both ways do ---
 
 
@@ -276,7 +284,7 @@ class _Giver:
         found = os.fstat(descriptor).st_mode
         needed = self._needed | (_GROUP_EXECUTE if stat.S_ISDIR(found) else 0)
         if not permissions.serves(found, needed):
-            raise errors.ModeNotKept(str(self.target / path), stat.S_IMODE(found), stat.S_IMODE(mode))
+            raise errors.ModeNotKept(str(self.target / path), _octal(found), _octal(mode))
 
     def give_found(self, descriptor: int, folder: int, path: str, mode: int, mtime_ns: int) -> bool:
         """Give a file that was found its mode and times; False where it is another user's."""
@@ -293,6 +301,10 @@ class _Giver:
     @staticmethod
     def _is_anothers(folder: int, refused: permissions.Give) -> bool:
         return permissions.is_anothers(folder, refused, f"{volume.TEMPORARY}{secrets.token_hex(8)}")
+
+
+def _octal(mode: int) -> str:
+    return f"{stat.S_IMODE(mode):04o}"
 
 
 # --- out ---
@@ -1019,7 +1031,7 @@ def _create(name: str, folder: int, mode: int, *, again: bool) -> int:
         return os.open(name, _NEW, mode, dir_fd=folder)
     except FileExistsError:
         if not again:
-            raise
+            raise errors.NameTaken(_place_of(name, folder)) from None
         _remove(name, folder)
         return os.open(name, _NEW, mode, dir_fd=folder)
 
@@ -1094,7 +1106,7 @@ def _enter(name: str, folder: int, *, again: bool) -> bool:
     is_folder = _is_folder(name, folder)
     if not again:
         if not is_folder:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
+            raise errors.NameTaken(_place_of(name, folder))
         return True
     if is_folder and (permissions.open_up(name, folder, _FOLDER_OUT) or not _is_anothers_folder(folder)):
         return True
@@ -1117,7 +1129,7 @@ def _make_link(entry: Entry, folder: int, *, again: bool) -> bool:
         os.symlink(entry.target, name, dir_fd=folder)
     except FileExistsError:
         if not again:
-            raise
+            raise errors.NameTaken(_place_of(name, folder)) from None
         _remove(name, folder)
         os.symlink(entry.target, name, dir_fd=folder)
     except OSError as error:
@@ -1134,14 +1146,41 @@ def _remove(name: str, folder: int) -> None:
         errors.NotRemovable, errors.Interrupted, OSError
 
     """
+    with closing(_Descent(folder)) as descent:
+        pending = [[name]]
+        while True:
+            interruption.point()
+            if pending[-1]:
+                name = pending[-1].pop()
+                with _removing(name, descent.here):
+                    if _is_folder(name, descent.here):
+                        pending.append(descent.enter(name))
+                    else:
+                        os.unlink(name, dir_fd=descent.here)
+                continue
+            pending.pop()
+            if not pending:
+                return
+            name = descent.leave()
+            with _removing(name, descent.here):
+                os.rmdir(name, dir_fd=descent.here)
+
+
+@contextmanager
+def _removing(name: str, folder: int) -> Iterator[None]:
     try:
-        _remove_all(name, folder)
+        yield
     except OSError as error:
         if error.errno not in _NOT_REMOVABLE:
             raise
-        with suppress(OSError):  # without /proc the name alone is told
-            name = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), name)
-        raise errors.NotRemovable(name, os.strerror(error.errno)) from error
+        raise errors.NotRemovable(_place_of(name, folder), os.strerror(error.errno)) from error
+
+
+def _place_of(name: str, folder: int) -> str:
+    """The path of a name in an opened folder; without /proc the name alone."""
+    with suppress(OSError):
+        return os.path.join(os.readlink(f"/proc/self/fd/{folder}"), name)
+    return name
 
 
 def _remove_all(name: str, folder: int) -> None:

@@ -389,9 +389,9 @@ class NotWritable(Final):
 
 
 class ModeNotKept(Final):
-    def __init__(self, path: str, found: int, wanted: int) -> None:
+    def __init__(self, path: str, found: str, wanted: str) -> None:
         super().__init__(
-            f"the volume keeps no mode: {path} has {found:04o} instead of {wanted:04o}, so its group could not use it; "
+            f"the volume keeps no mode: {path} has {found} instead of {wanted}, so its group could not use it; "
             "mount the volume with modes that the group may use (file_mode and dir_mode of SMB), or use another class"
         )
 
@@ -417,8 +417,8 @@ class VolumeReadOnly(Final):
 class NotRemovable(Final):
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(
-            f"can't remove {path} ({reason}): something else must take its place, or nothing may; remove it yourself, "
-            "or use another volume; where the storage put it there, have the storage hide it"
+            f"can't remove {path} ({reason}): remove it by hand, or use another volume; "
+            "if the storage made it, have the storage hide it"
         )
 
 
@@ -730,15 +730,6 @@ class TargetHoldsSnapshots(TargetNotEmpty):
             f"claim {claim!r} already holds files ({_several(entries)}) in a folder with the name of a storage's "
             "snapshots, but files can be made in it: it is neither saved nor removed; move it elsewhere yourself, "
             "then submit the restore again",
-        )
-
-
-class SnapshotsInTheWay(Final):
-    def __init__(self, claim: str, names: Sequence[str]) -> None:
-        super().__init__(
-            f"the backup holds {_several(names)}, and the volume of claim {claim!r} shows snapshots of the storage "
-            "under that name, where no file can be made: have the storage hide them, or restore to a volume of "
-            "another storage class"
         )
 
 

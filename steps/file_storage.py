@@ -1,6 +1,7 @@
 """System FileStorage: its tree goes to the backup with a listing, and comes back checked against it."""
 
 import hashlib
+import heapq
 import logging
 import os
 import stat
@@ -8,6 +9,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +41,7 @@ class Amount(NamedTuple):
 Progress = Callable[[Amount, Amount], object]  # done, and all
 
 _PARTS = (f"{volume.TEMPORARY}listing-1", f"{volume.TEMPORARY}listing-2")
+_LATE, _MERGED = f"{volume.TEMPORARY}listing-late", f"{volume.TEMPORARY}listing-merged"
 _FLUSH_S = 1.0  # so much of the listing may be lost with the pod, and is copied again
 _FLUSH_BYTES = 1 << 16
 
@@ -69,6 +72,7 @@ def save(source: Path, root: Path, progress: Progress, workers: int | None = Non
         taken = copier.copy_out(source, target, Work(workers, meter, show), earlier, passed)
         listing, placeholder = _list(root, tally.listed(taken), earlier)
     show()
+    _note_unkept(tally, meter)
     _judge(tally)
     log.info(
         "%d files, %d folders, %d links: saved, %d bytes", tally.files, tally.folders, tally.links, tally.size_bytes
@@ -105,7 +109,6 @@ def restore(
 
     Raises:
         errors.TargetNotEmpty: it holds files and this backup's mark does not say `begun`.
-        errors.SnapshotsInTheWay: the backup holds what the target shows as the storage's own.
         errors.SavedGone, errors.TargetInUse: it is not the time to empty it.
         errors.BackupDamaged, errors.TargetDiffers, errors.VolumeFull and its like
 
@@ -121,13 +124,12 @@ def restore(
     if replacing and system_storage.is_set_aside(claim, backup):
         _empty(cluster, claim, target, replacing)
     workers = medium.workers(backup.root, target) if workers is None else workers
-    passed = _not_of(backup, installation.SYSTEM_STORAGE, target, again=again)
+    filling = _Filling.of(installation.SYSTEM_STORAGE, target, again=again)
     if not again:
-        _check_empty(target, passed)
-    with _room(target, _lacking(backup, target, workers, passed)):
+        _check_empty(target, filling.passed)
+    with _room(target, _lacking(backup, target, workers, filling.passed)):
         system_storage.mark(cluster, backup, marks.BEGUN)
         with volume.durable(target):
-            filling = _Filling(installation.SYSTEM_STORAGE, target, passed, again=again)
             tally = _fill(backup, filling, progress, workers)
     system_storage.mark(cluster, backup, marks.COMPLETE)
     return tally
@@ -144,16 +146,16 @@ def prove(
         errors.BackupDamaged, errors.TargetDiffers, errors.VolumeFull and its like
 
     """
-    again = bool(volume.content(target))
-    passed = _not_of(backup, claim, target, again=again)
-    with _emptied(claim, target, passed, last_try=last_try):
+    filling = _Filling.of(claim, target, again=bool(volume.content(target)))
+    with _emptied(claim, target, filling.passed, last_try=last_try):
         backup.check_listing()
         workers = medium.workers(backup.root, target) if workers is None else workers
-        filling = _Filling(claim, target, passed, again=again)
-        with _room(target, _lacking(backup, target, workers, passed)), volume.durable(target):
+        with _room(target, _lacking(backup, target, workers, filling.passed)), volume.durable(target):
             tally = _fill(backup, filling, progress, workers)
-        wanted = mtree.parse(backup.lines()) if backup.manifest else _scanned(backup.tree, workers)
-        found = tree.compare(wanted, target, digests=True, workers=workers, passed_over=passed)
+        wanted = (
+            mtree.parse(filling.of_target(backup.lines())) if backup.manifest else _scanned(backup, filling, workers)
+        )
+        found = tree.compare(wanted, target, digests=True, workers=workers, passed_over=filling.passed)
         if wrong := errors.Few.of(found):
             raise errors.TargetDiffers(claim, wrong)
         log.info("PersistentVolumeClaim %s: all of it was read back and is equal", claim)
@@ -188,8 +190,9 @@ def _empty_scratch(claim: str, target: Path, passed: Collection[str]) -> None:
         log.info("PersistentVolumeClaim %s: emptied", claim)
 
 
-def _scanned(root: Path, workers: int) -> Iterator[Entry]:
-    return Tally().kept(tree.scan(root, digests=True, workers=workers))
+def _scanned(backup: Backup, filling: "_Filling", workers: int) -> Iterator[Entry]:
+    passed = (*volume.NO_CONTENT, *volume.snapshots(filling.passed))
+    return Tally().kept(tree.scan(backup.tree, digests=True, workers=workers, passed_over=passed))
 
 
 def _empty(cluster: Cluster, claim: Object, target: Path, workflow: Workflow) -> None:
@@ -212,19 +215,19 @@ class _Filling(NamedTuple):
     passed: Collection[str]
     again: bool
 
+    @classmethod
+    def of(cls, claim: str, target: Path, *, again: bool) -> "_Filling":
+        """Look at a target's root; in a repetition a folder that this restore has made there is no snapshot folder."""
+        if again:
+            copier.let_in(target, volume.SNAPSHOTS)
+        return cls(claim, target, volume.passed_over(target), again)
 
-def _not_of(backup: Backup, claim: str, target: Path, *, again: bool) -> tuple[str, ...]:
-    """Names at a target's root that are passed over; those that the backup holds are its own, whatever they are called.
-
-    Raises:
-        errors.SnapshotsInTheWay: these can't be brought, and no run before this one has.
-
-    """
-    passed = volume.passed_over(target)
-    held = [name for name in volume.snapshots(passed) if os.path.lexists(backup.tree / name)]
-    if held and not again:
-        raise errors.SnapshotsInTheWay(claim, held)
-    return tuple(name for name in passed if name not in held)
+    def of_target(self, lines: Iterable[str]) -> Iterable[str]:
+        """Lines of a listing without what lies in a folder where the target shows its own snapshots."""
+        snapshots = volume.snapshots(self.passed)
+        if not snapshots:
+            return lines
+        return (line for line in lines if mtree.head(line)[0].partition("/")[0] not in snapshots)
 
 
 def _check_empty(target: Path, passed: Collection[str]) -> None:
@@ -246,15 +249,36 @@ def _note_passed_over(tally: Tally, root: Path, passed: Collection[str], what: s
         tally.notes.append(note)
 
 
+def _note(tally: Tally, note: str) -> None:
+    """Say it in the log, and keep it for the evidence."""
+    log.info("%s", note)
+    tally.notes.append(note)
+
+
+def _note_unkept(tally: Tally, meter: Meter) -> None:
+    """Say what the volume does not keep, once."""
+    counts = meter.counts
+    if counts.modes_refused:
+        _note(tally, f"{counts.modes_refused} entries have another mode than they should: the volume does not keep it")
+    if counts.times_refused:
+        _note(tally, f"{counts.times_refused} entries have other times than they should: the volume does not keep them")
+
+
 def _fill(backup: Backup, filling: _Filling, progress: Progress, workers: int) -> Tally:
     claim, target, passed, again = filling
     meter = Meter()
     show = _showing(progress, meter, backup.counts)
     work = Work(workers, meter, show)
-    tally, findings = bring(backup.lines, backup.tree, target, work, again=again, passed_over=passed)
+
+    def lines() -> Iterable[str]:
+        return filling.of_target(backup.lines())
+
+    tally, findings = bring(lines, backup.tree, target, work, again=again, passed_over=passed)
     if findings:
         raise errors.TargetDiffers(claim, findings)
     _note_passed_over(tally, target, passed, f"the volume of claim {claim}")
+    if left_out := backup.counts.entries - tally.entries:
+        _note(tally, f"{left_out} entries of the backup lie in such a folder and are not restored")
     log.info(
         "%d files, %d folders, %d links: restored, %d bytes", tally.files, tally.folders, tally.links, tally.size_bytes
     )
@@ -263,6 +287,7 @@ def _fill(backup: Backup, filling: _Filling, progress: Progress, workers: int) -
         log.info("%d entries got more rights for the group than they had, so that System can write", counts.widened)
     if counts.ownership_kept:
         log.info("%d entries keep the restoring user as owner, it may not give them away", counts.ownership_kept)
+    _note_unkept(tally, meter)
     return tally
 
 
@@ -291,31 +316,68 @@ def bring(
 def _list(root: Path, taken: Iterable[Listed], earlier: Path | None) -> tuple[Digest, str]:
     """Write the listing while the tree is copied; an empty one gets the placeholder that the operator needs.
 
-    Until it is whole it has another name, by which a run after this one knows what is done.
+    Until it is whole it has another name, by which a run after this one knows what is done: that name is on the disk
+    before anything is copied. Entries that were found late are merged into their places.
     """
-    sha256, size, visible = hashlib.sha256(), 0, False
-    part = next(name for name in _PARTS if earlier is None or earlier.name != name)
+    part = _Part(root, next(name for name in _PARTS if earlier is None or earlier.name != name))
+    visible = False
 
-    def lines() -> Iterator[str]:
+    def lines(items: Iterable[Listed]) -> Iterator[str]:
         nonlocal visible
-        for listed in taken:
+        for listed in items:
             visible = visible or listed.visible
             yield listed.lines
-        if not visible:
-            yield mtree.line(_placeholder(root))
 
-    with volume.failures(root, part), closed(volume.opened_to_write(root, part)) as stream:
-        for data in _pieces(mtree.dump(lines())):
-            volume.put(stream, data)
-            sha256.update(data)
-            size += len(data)
-        os.fchmod(stream, volume.FILE_MODE)
-    with volume.failures(root, part), closed(volume.open_root(root)) as top:
-        os.rename(part, volume.LISTING, src_dir_fd=top, dst_dir_fd=top)
-        for name in _PARTS:
+    part.write(())
+    with volume.durable(root):
+        pass
+    for number, items in groupby(taken, key=lambda listed: listed.round):
+        if number == 0:
+            part.write(mtree.dump(lines(items)))
+        else:
+            part.merge(lines(items))
+    if not visible:
+        part.merge([mtree.line(_placeholder(root))])
+    with volume.failures(root, part.name), closed(volume.open_root(root)) as top:
+        os.rename(part.name, volume.LISTING, src_dir_fd=top, dst_dir_fd=top)
+        for name in (*_PARTS, _LATE):
             with suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=top)
-    return Digest(size=size, sha256=sha256.hexdigest()), "" if visible else PLACEHOLDER
+    return part.digest, "" if visible else PLACEHOLDER
+
+
+class _Part:
+    """A listing that is being written, and the digest of what it holds."""
+
+    def __init__(self, root: Path, name: str) -> None:
+        self.root = root
+        self.name = name
+        self.digest = Digest(size=0, sha256=_EMPTY)
+
+    def write(self, lines: Iterable[str]) -> None:
+        """Write the lines, in the place of all that it held."""
+        sha256, size = hashlib.sha256(), 0
+        with volume.failures(self.root, self.name), closed(volume.opened_to_write(self.root, self.name)) as stream:
+            for data in _pieces(lines):
+                volume.put(stream, data)
+                sha256.update(data)
+                size += len(data)
+            volume.give_mode(self.root, self.name, stream)
+        self.digest = Digest(size=size, sha256=sha256.hexdigest())
+
+    def merge(self, lines: Iterable[str]) -> None:
+        """Put more lines, in the one order among themselves, into their places."""
+        late, merged = _Part(self.root, _LATE), _Part(self.root, _MERGED)
+        late.write(lines)
+        both = heapq.merge(self._entries(), late._entries(), key=lambda line: mtree.place(mtree.head(line)[0]))
+        merged.write(mtree.dump(both))
+        with volume.failures(self.root, self.name), closed(volume.open_root(self.root)) as top:
+            os.rename(_MERGED, self.name, src_dir_fd=top, dst_dir_fd=top)
+        self.digest = merged.digest
+
+    def _entries(self) -> Iterator[str]:
+        with os.fdopen(volume.opened(self.root, self.name), encoding="ascii") as found:
+            yield from mtree.of_entries(found)
 
 
 def _pieces(lines: Iterable[str]) -> Iterator[bytes]:
@@ -354,7 +416,7 @@ def _lacking(backup: Backup, target: Path, workers: int, passed: Collection[str]
 def _placeholder(root: Path) -> Entry:
     path = f"{volume.TREE}/{PLACEHOLDER}"
     with volume.failures(root, path), closed(volume.opened_to_write(root, path)) as made:
-        os.fchmod(made, volume.FILE_MODE)
+        volume.give_mode(root, path, made)
         found = os.fstat(made)
     log.info("the file storage shows no entry at its top: %s stands in, for the operator's own restore", PLACEHOLDER)
     return Entry(PLACEHOLDER, FILE, volume.FILE_MODE, found.st_uid, found.st_gid, found.st_mtime_ns, 0, "", _EMPTY)
@@ -385,7 +447,9 @@ def _room(target: Path, needed_bytes: int) -> Iterator[None]:
 def _judge(tally: Tally) -> None:
     """Say what was not copied; what could not be read is a failure."""
     if tally.vanished:
-        log.info("%d entries vanished while the tree was read: %s", len(tally.vanished), tally.vanished.quoted)
+        _note(tally, f"{len(tally.vanished)} entries vanished while the tree was read: {tally.vanished.quoted}")
+    if tally.grew:
+        _note(tally, f"{len(tally.grew)} files grew while they were read, saved as they were: {tally.grew.quoted}")
     if tally.shared:
         log.info("%d files are names of a content that has several (hard links): each has its own now", tally.shared)
     for path in tally.special:

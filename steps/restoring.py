@@ -315,7 +315,8 @@ def restore_set_aside_objects(  # noqa: PLR0913  one argument a workflow paramet
         saved = set_aside.save_objects(restore.cluster, SECRET, differing_secrets, root_of_replaced)
         more = set_aside.save_objects(restore.cluster, CONFIGMAP, differing_configmaps, root_of_replaced)
     run.output(saved_secrets=_as_versions(saved), saved_configmaps=_as_versions(more))
-    restore.note("set-aside-objects", counts={"set_aside": len(saved) + len(more)})
+    counts = {"set_aside": len(saved) + len(more)}
+    restore.note("set-aside-objects", counts=counts, notes=volume.mode_notes())
 
 
 @restore_phases.command("set-aside-files")

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from steps import beneath, errors
+from steps import beneath, errors, permissions
 from steps.beneath import closed, open_file, open_folder
 
 BEGIN = "begin.json"
@@ -114,8 +114,6 @@ def failure(error: OSError, path: Path, below: str = "") -> errors.PhaseError:
     reason = error.strerror or os.strerror(error.errno or 0)
     if error.errno in {errno.EACCES, errno.EPERM}:
         return errors.NotWritable(where, reason)
-    if error.errno == errno.EEXIST:
-        return errors.NameTaken(where)
     if error.errno == errno.EROFS:
         return errors.VolumeReadOnly(where)
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
@@ -414,8 +412,40 @@ def _make_folder(root: Path, top: int, folder: str) -> None:
             if found and not stat.S_ISDIR(found.st_mode):
                 raise
         else:
-            with closed(os.open(name, _LOOK | os.O_DIRECTORY, dir_fd=here)) as made:
-                Path(f"/proc/self/fd/{made}").chmod(FOLDER_MODE)  # the umask may have made it one that can't be opened
+            if not permissions.open_up(name, here, FOLDER_MODE):  # the umask may have shut it
+                _note_mode(root / folder, os.stat(name, dir_fd=here, follow_symlinks=False).st_mode, FOLDER_MODE)
+
+
+def give_mode(root: Path, path: str, descriptor: int) -> None:
+    """Give a file of the backup the mode by which its group reads it; a volume that keeps none is noted.
+
+    Raises:
+        errors.ModeNotKept: its group could not read it.
+
+    """
+    if not permissions.give_mode(descriptor, FILE_MODE):
+        _note_mode(root / path, os.fstat(descriptor).st_mode, FILE_MODE)
+
+
+def _note_mode(path: Path, found: int, wanted: int) -> None:
+    needed = wanted & 0o050
+    if not permissions.serves(found, needed):
+        raise errors.ModeNotKept(str(path), f"{stat.S_IMODE(found):04o}", f"{wanted:04o}")
+    _without_mode.add(str(path))
+
+
+def mode_notes() -> tuple[str, ...]:
+    """Say, once, of how many of a backup's own files and folders the volume did not keep the mode in this process."""
+    count = len(_without_mode)
+    _without_mode.clear()
+    return (
+        (f"{count} files of the backup have another mode than they should: the volume does not keep it",)
+        if count
+        else ()
+    )
+
+
+_without_mode: set[str] = set()
 
 
 def begin(disk: Disk, who: Begin) -> State:
@@ -559,7 +589,7 @@ def _temporary(folder: int, data: bytes) -> Iterator[str]:
     try:
         with closed(os.open(temporary, _NEW | os.O_EXCL, 0o666, dir_fd=folder)) as stream:
             put(stream, data)
-            os.fchmod(stream, FILE_MODE)
+            give_mode(Path(), temporary, stream)
         yield temporary
     finally:
         with suppress(FileNotFoundError):

@@ -155,8 +155,8 @@ class TestSave:
         (tmp_path / "source/b").touch()
         look = tree.leaves  # a mock, because another process may always come too late
 
-        def lose(descriptor, path):
-            found = look(descriptor, path)
+        def lose(descriptor, path, *passed_over):
+            found = look(descriptor, path, *passed_over)
             (tmp_path / "source/b").unlink(missing_ok=True)
             return found
 
@@ -268,7 +268,8 @@ class TestAHole:
         (entry,) = listed(root)
 
         assert (report.size_bytes, entry.size) == (HOLE_BYTES, HOLE_BYTES)
-        assert entry.digest == tree.digest(source / "large")[1]
+        with (source / "large").open("rb") as stream:
+            assert entry.digest == tree.digest(stream.fileno())[1]
         assert held(root / volume.TREE / "large") <= DATA_BYTES + 4096
 
     def test_is_restored_where_there_is_room_for_the_data_alone(
@@ -297,7 +298,7 @@ class TestAHole:
         target.mkdir()
         monkeypatch.setattr(tree, "measure", None)  # a mock: that nothing is walked shows in no result
 
-        assert file_storage._missing(opened, target, 0) == HOLE_BYTES
+        assert file_storage._lacking(opened, target, 0, ()) == HOLE_BYTES
 
 
 SAVE = """
@@ -718,16 +719,23 @@ class TestSnapshots:
 
         assert names(target) == [".snapshot", "lost+found"]
 
-    def test_what_the_backup_lists_itself_is_refused_where_the_target_shows_one(self, ordinary):
-        held = backup.Backup(ordinary, None, "", "nightly")
-        (ordinary / volume.TREE / ".snapshot").mkdir(parents=True)
+    def test_what_the_backup_lists_itself_is_left_out_where_the_target_shows_one(self, ordinary):
         (ordinary / "target").mkdir()
         show_snapshots(ordinary / "target")
+        lines = [
+            f"./{name} type=dir mode=0755 uid=0 gid=0 time=0.000000000\n" for name in (".snapshot", ".snapshot/a", "b")
+        ]
 
-        with pytest.raises(errors.SnapshotsInTheWay, match=r"the backup holds \.snapshot"):
-            file_storage._not_of(held, "system-storage", ordinary / "target", again=False)
+        filling = file_storage._Filling.of("system-storage", ordinary / "target", again=False)
 
-        assert file_storage._not_of(held, "system-storage", ordinary / "target", again=True) == ("lost+found",)
+        assert filling.passed == ("lost+found", ".snapshot")
+        assert list(filling.of_target(lines)) == lines[2:]
+
+    def test_a_folder_of_that_name_that_a_restore_has_made_is_no_snapshot_folder_in_a_repetition(self, ordinary):
+        (ordinary / ".snapshot").mkdir(mode=0o575)
+
+        assert file_storage._Filling.of("system-storage", ordinary, again=False).passed == ("lost+found", ".snapshot")
+        assert file_storage._Filling.of("system-storage", ordinary, again=True).passed == ("lost+found",)
 
 
 def test_a_backup_that_lists_snapshots_stays_whole_and_restores(monkeypatch, tmp_path):

@@ -18,7 +18,7 @@ import steps
 from steps import copier, errors, file_storage, seal, tree, volume
 from steps.copier import Work
 
-PATIENCE = "UNSEEN_S"  # how long a name that only its folder shows is looked for
+PATIENCE = "_PATIENCE_S"  # how long a name that only its folder shows is looked for
 PATIENCE_S = 6.0
 
 Request = dict[str, Any]

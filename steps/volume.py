@@ -64,6 +64,8 @@ _LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC  # opens a link as itself, and 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NO_WAY = {errno.ELOOP, errno.ENOTDIR}  # a link or a file has the name of a folder
 
+_GROUP_READ = 0o050
+
 FILE_MODE = 0o640
 FOLDER_MODE = 0o770
 
@@ -412,8 +414,9 @@ def _make_folder(root: Path, top: int, folder: str) -> None:
             if found and not stat.S_ISDIR(found.st_mode):
                 raise
         else:
-            if not permissions.open_up(name, here, FOLDER_MODE):  # the umask may have shut it
-                _note_mode(root / folder, os.stat(name, dir_fd=here, follow_symlinks=False).st_mode, FOLDER_MODE)
+            permissions.open_up(name, here, FOLDER_MODE)  # the umask, or a default ACL, may have shut it
+            with closed(open_folder(here, name)) as made:
+                _give_mode(root, folder, made, stat.S_IMODE(os.fstat(made).st_mode) | FOLDER_MODE)
 
 
 def give_mode(root: Path, path: str, descriptor: int) -> None:
@@ -423,15 +426,16 @@ def give_mode(root: Path, path: str, descriptor: int) -> None:
         errors.ModeNotKept: its group could not read it.
 
     """
-    if not permissions.give_mode(descriptor, FILE_MODE):
-        _note_mode(root / path, os.fstat(descriptor).st_mode, FILE_MODE)
+    _give_mode(root, path, descriptor, FILE_MODE)
 
 
-def _note_mode(path: Path, found: int, wanted: int) -> None:
-    needed = wanted & 0o050
-    if not permissions.serves(found, needed):
-        raise errors.ModeNotKept(str(path), f"{stat.S_IMODE(found):04o}", f"{wanted:04o}")
-    _without_mode.add(str(path))
+def _give_mode(root: Path, path: str, descriptor: int, mode: int) -> None:
+    if permissions.give_mode(descriptor, mode):
+        return
+    found = os.fstat(descriptor).st_mode
+    if not permissions.serves(found, mode & _GROUP_READ):
+        raise errors.ModeNotKept(str(root / path), f"{stat.S_IMODE(found):04o}", f"{mode:04o}")
+    _without_mode.add(str(root / path))
 
 
 def mode_notes() -> tuple[str, ...]:

@@ -1,8 +1,11 @@
-"""Opens what lies below an opened folder, and follows no link on the way: a volume's content may be anybody's.
+"""Opens and lists what lies below an opened folder, and follows no link: a volume's content may be anybody's.
 
 `O_NOFOLLOW` guards the last part of a path alone. A path of several parts goes by openat2(2) with RESOLVE_BENEATH and
 RESOLVE_NO_SYMLINKS. Kernels before 5.6 lack that call, and old seccomp profiles refuse it with EPERM; there each part
 is opened by itself. A link in the place of a folder is ELOOP or ENOTDIR, whichever the system says.
+
+readdir(3) of glibc and musl takes ENOENT from getdents64(2) for the end of a folder, and network volumes answer it for
+good folders. So what was listed is compared with what that call itself gives.
 """
 
 import ctypes
@@ -10,14 +13,18 @@ import errno
 import functools
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # without blocking: a FIFO may have a file's name
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPENAT2 = 437  # the same number on all architectures that Kubernetes runs on (linux/include/uapi/asm-generic/unistd.h)
 _RESOLVE = 0x08 | 0x04  # RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS of linux/openat2.h
 _PATH_BYTES = 4000  # less than PATH_MAX
+_NAME_AT = 19  # of d_name in a linux_dirent64
+_LISTED_BYTES = 64 << 10
 _AGAIN = {errno.EINTR, errno.EAGAIN}  # EAGAIN: something was renamed meanwhile
 
 
@@ -89,6 +96,75 @@ def opened(top: int, path: str, flags: int, mode: int = 0) -> int:
     return _by_parts(top, raw, flags, mode)
 
 
+def names(folder: int) -> list[str]:
+    """The names in an opened folder, each once.
+
+    Raises:
+        OSError
+
+    """
+    found = os.listdir(folder)
+    return list(dict.fromkeys([*found, *unlisted(folder, found)]))
+
+
+def unlisted(folder: int, found: list[str]) -> list[str]:
+    """The names in an opened folder that its listing lacked: of all that were listed, one that is there twice too.
+
+    Raises:
+        OSError: the folder can't be read to its end.
+
+    """
+    records = list(_records(folder))
+    lengths = map(len, found if "".join(found).isascii() else map(os.fsencode, found))
+    if sum(map(len, records)) == 2 * _record_bytes(1) + sum(map(_record_bytes, lengths)):
+        return []
+    known = {os.fsencode(name) for name in found} | {b".", b".."}
+    return [os.fsdecode(name) for record in records for name in _names_in(record) if name not in known]
+
+
+def _records(folder: int) -> Iterator[bytes]:
+    """What getdents64(2) gives, from the start; nothing where the C library lacks it."""
+    call, buffer = _getdents64(), _buffer()
+    if call is None:
+        return
+    os.lseek(folder, 0, os.SEEK_SET)
+    try:
+        while (size := call(folder, buffer, len(buffer))) > 0:
+            yield ctypes.string_at(buffer, size)
+        if size < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+    finally:
+        os.lseek(folder, 0, os.SEEK_SET)  # where the next listing begins
+
+
+def _record_bytes(length: int) -> int:
+    """What an entry takes there, by the length of its name: linux_dirent64 of getdents64(2), to a multiple of 8."""
+    return (_NAME_AT + length + 1 + 7) & ~7
+
+
+def _names_in(records: bytes) -> Iterator[bytes]:
+    at = 0
+    while at < len(records):
+        size = int.from_bytes(records[at + 16 : at + 18], sys.byteorder)
+        yield records[at + _NAME_AT : at + size].partition(b"\0")[0]
+        at += size
+
+
+@functools.cache
+def _getdents64() -> Any:
+    call = getattr(ctypes.CDLL(None, use_errno=True), "getdents64", None)
+    if call is not None:
+        call.restype = ctypes.c_ssize_t
+        call.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t]
+    return call
+
+
+@functools.cache
+def _buffer() -> "ctypes.Array[ctypes.c_char]":
+    return ctypes.create_string_buffer(_LISTED_BYTES)
+
+
 @contextmanager
 def closed(descriptor: int) -> Iterator[int]:
     """Close what was opened, in the end."""
@@ -117,7 +193,7 @@ def _openat2(top: int, path: bytes, flags: int, mode: int) -> int:
 
 
 @functools.cache
-def _call() -> "ctypes._NamedFuncPointer":
+def _call() -> Any:
     """The C library's syscall(2), loaded where it is used."""
     call = ctypes.CDLL(None, use_errno=True).syscall
     call.restype = ctypes.c_long

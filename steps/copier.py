@@ -34,7 +34,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from steps import errors, interruption, mtree, permissions, tree, volume
+from steps import beneath, errors, interruption, mtree, permissions, tree, volume
 from steps.ahead import Ahead, More
 from steps.beneath import READ, closed, open_folder, open_root
 from steps.mtree import FILE, FOLDER, LINK, Entry
@@ -220,15 +220,18 @@ def copy_back(
             return _fill(back, ahead, lines, max(work.workers, 1))
 
 
-def empty(root: Path, passed_over: Collection[str] = volume.NO_CONTENT) -> None:
+def empty(root: Path, passed_over: Collection[str] | None = None) -> None:
     """Remove all that a volume holds but the names that are passed over at its root; the root stays as it is.
+
+    None: those that the volume itself shows.
 
     Raises:
         errors.NotRemovable, errors.VolumeFailed and its like, errors.Interrupted
 
     """
+    passed = volume.passed_over(root) if passed_over is None else passed_over
     with _opened_root(root) as top, volume.failures(root):
-        _keep(top, {*passed_over})
+        _keep(top, {*passed})
 
 
 def let_in(root: Path, names: Iterable[str]) -> None:
@@ -252,6 +255,7 @@ class _Giver:
         self.target = target
         self.meter = meter
         self._needed = needed
+        self._use = "written by System" if needed & _GROUP_WRITE == _GROUP_WRITE else "read by its group"
         self._inherits: bool | None = None  # whether files that are made in the folder at hand get an ACL
 
     def enter_folder(self) -> None:
@@ -284,7 +288,7 @@ class _Giver:
         found = os.fstat(descriptor).st_mode
         needed = self._needed | (_GROUP_EXECUTE if stat.S_ISDIR(found) else 0)
         if not permissions.serves(found, needed):
-            raise errors.ModeNotKept(str(self.target / path), _octal(found), _octal(mode))
+            raise errors.ModeNotKept(str(self.target / path), _octal(found), _octal(mode), self._use)
 
     def give_found(self, descriptor: int, folder: int, path: str, mode: int, mtime_ns: int) -> bool:
         """Give a file that was found its mode and times; False where it is another user's."""
@@ -531,7 +535,7 @@ def _is_unchanged(before: os.stat_result, after: os.stat_result) -> bool:
 
 def _keep(folder: int, names: set[str]) -> None:
     """Remove what is none of these from a folder."""
-    for name in set(os.listdir(folder)) - names:
+    for name in set(beneath.names(folder)) - names:
         _remove(name, folder)
 
 
@@ -1170,6 +1174,8 @@ def _remove(name: str, folder: int) -> None:
 def _removing(name: str, folder: int) -> Iterator[None]:
     try:
         yield
+    except FileNotFoundError:  # gone already
+        pass
     except OSError as error:
         if error.errno not in _NOT_REMOVABLE:
             raise
@@ -1220,7 +1226,7 @@ class _Descent:
         self._path.append(name)
         if len(self._open) > _HELD:
             os.close(self._open.popleft())
-        return os.listdir(self.here)
+        return beneath.names(self.here)
 
     def leave(self) -> str:
         """Go out of the innermost folder; return its name."""

@@ -63,10 +63,8 @@ class Few:
     def __len__(self) -> int:
         return self.count
 
-    @property
-    def quoted(self) -> str:
-        """Them in a sentence, quoted."""
-        return _several(Few([repr(name) for name in self.first], self.count))
+    def __str__(self) -> str:
+        return _several(self)
 
 
 _LIMIT = 10
@@ -389,9 +387,9 @@ class NotWritable(Final):
 
 
 class ModeNotKept(Final):
-    def __init__(self, path: str, found: str, wanted: str) -> None:
+    def __init__(self, path: str, found: str, wanted: str, use: str) -> None:
         super().__init__(
-            f"the volume keeps no mode: {path} has {found} instead of {wanted}, so its group could not use it; "
+            f"the volume keeps no mode: {path} has {found} instead of {wanted}, so it could not be {use}; "
             "mount the volume with modes that the group may use (file_mode and dir_mode of SMB), or use another class"
         )
 

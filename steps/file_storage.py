@@ -19,6 +19,7 @@ from steps.beneath import closed
 from steps.claims import Workflow
 from steps.cluster import Cluster, Object
 from steps.copier import Meter, Work
+from steps.errors import Few
 from steps.manifest import PLACEHOLDER, Digest, FileTree, Report
 from steps.mtree import FILE, Entry
 from steps.tree import Listed, Tally
@@ -156,7 +157,7 @@ def prove(
             mtree.parse(filling.of_target(backup.lines())) if backup.manifest else _scanned(backup, filling, workers)
         )
         found = tree.compare(wanted, target, digests=True, workers=workers, passed_over=filling.passed)
-        if wrong := errors.Few.of(found):
+        if wrong := Few.of(found):
             raise errors.TargetDiffers(claim, wrong)
         log.info("PersistentVolumeClaim %s: all of it was read back and is equal", claim)
         return tally
@@ -298,19 +299,20 @@ def bring(
     work: Work,
     *,
     again: bool,
-    passed_over: Collection[str] = volume.NO_CONTENT,
-) -> tuple[Tally, errors.Few]:
+    passed_over: Collection[str] | None = None,
+) -> tuple[Tally, Few]:
     """Copy a tree as the lines of its listing say, and hold it against them while the system writes to the disk.
 
-    Names at the target's root that are `passed_over` are not its content.
+    Names at the target's root that are `passed_over` are not its content; None: as the volume shows.
     Returns what was counted, and what differs. Raises what `copier.copy_back` does.
     """
+    passed = volume.passed_over(target) if passed_over is None else passed_over
     with volume.writing_back(target, lambda: work.meter.counts.size_bytes) as write_back:
-        tally = copier.copy_back(lines(), source, target, work, again=again, passed_over=passed_over)
+        tally = copier.copy_back(lines(), source, target, work, again=again, passed_over=passed)
         work.tick()
         write_back()
-        found = tree.differences(tally, lambda: mtree.parse(lines()), target, work.workers, work.tick, passed_over)
-        return tally, errors.Few.of(found)
+        found = tree.differences(tally, lambda: mtree.parse(lines()), target, work.workers, work.tick, passed)
+        return tally, Few.of(found)
 
 
 def _list(root: Path, taken: Iterable[Listed], earlier: Path | None) -> tuple[Digest, str]:
@@ -447,9 +449,12 @@ def _room(target: Path, needed_bytes: int) -> Iterator[None]:
 def _judge(tally: Tally) -> None:
     """Say what was not copied; what could not be read is a failure."""
     if tally.vanished:
-        _note(tally, f"{len(tally.vanished)} entries vanished while the tree was read: {tally.vanished.quoted}")
+        _note(tally, f"{len(tally.vanished)} entries vanished while the tree was read: {_quoted(tally.vanished)}")
     if tally.grew:
-        _note(tally, f"{len(tally.grew)} files grew while they were read, saved as they were: {tally.grew.quoted}")
+        _note(
+            tally,
+            f"{len(tally.grew)} files grew while they were read, saved as they were at first: {_quoted(tally.grew)}",
+        )
     if tally.shared:
         log.info("%d files are names of a content that has several (hard links): each has its own now", tally.shared)
     for path in tally.special:
@@ -458,6 +463,11 @@ def _judge(tally: Tally) -> None:
         raise errors.ReadFailed(tally.unreadable, "from System FileStorage")
     if tally.changing:
         raise errors.ChangedWhileRead(tally.changing)
+
+
+def _quoted(few: Few) -> str:
+    """The first of some names; those of folders end with a slash."""
+    return str(Few([f"folder {name[:-1]!r}" if name.endswith("/") else repr(name) for name in few.first], few.count))
 
 
 def _count(progress: Progress, so_far: Tally) -> None:

@@ -122,7 +122,7 @@ def open_up(name: str, folder: int, mode: int) -> bool:
             os.chmod(f"/proc/self/fd/{inner}", wanted)  # noqa: PTH101  the call itself
         except OSError as error:
             if error.errno not in _REFUSALS:
-                raise
+                raise OSError(error.errno, error.strerror, name) from error
             return False
         return stat.S_IMODE(os.fstat(inner).st_mode) & mode == mode
 

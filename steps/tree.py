@@ -26,7 +26,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from steps import interruption, medium, mtree, volume
 from steps.ahead import Ahead, More
-from steps.beneath import READ, closed, open_folder, open_root
+from steps.beneath import READ, closed, open_folder, open_root, unlisted
 from steps.errors import Few
 from steps.mtree import FILE, FOLDER, LINK, Entry, place
 
@@ -406,7 +406,8 @@ def _entered(above: int, name: str) -> int | Why:
 
 def _names(folder: int) -> frozenset[str]:
     with os.scandir(folder) as names:
-        return frozenset(item.name for item in names)
+        listed = [item.name for item in names]
+    return frozenset([*listed, *unlisted(folder, listed)])
 
 
 # --- taking ---
@@ -625,10 +626,11 @@ def _missing(root: Path, path: str) -> str:
 
 
 def unlike(files: Iterable[Entry], root: Path, workers: int | None = None) -> Iterator[str]:
-    """Read listed files, and yield a finding for each that has other bytes; names and sizes are for `compare`."""
+    """Read listed files, and yield a finding for each that can't be read or has other bytes."""
     try:
         top = open_root(root)
-    except OSError:  # `compare` tells it
+    except OSError:
+        yield f"'.' {_REASONS[Why.UNREADABLE]}"
         return
     count = medium.workers(root) if workers is None else workers
     with closed(top), Ahead(partial(_unlike, top), count) as processes:
@@ -715,7 +717,9 @@ def join(folder: str, name: str) -> str:
 def found_in(folder: int, path: str, passed_over: Collection[str] = volume.NO_CONTENT) -> list[Leaf]:
     """The names in a folder, as it gives them; at the root without those that are passed over."""
     with os.scandir(folder) as names:
-        found = {item.name: _kind(item) for item in names}  # a name that is listed twice is one
+        listed = [Leaf(item.name, _kind(item)) for item in names]
+    found = dict(listed)  # a name that is listed twice is one
+    found.update(dict.fromkeys(unlisted(folder, [leaf.name for leaf in listed]), ""))
     return [Leaf(name, kind) for name, kind in found.items() if path or name not in passed_over]
 
 

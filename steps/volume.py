@@ -434,7 +434,7 @@ def _give_mode(root: Path, path: str, descriptor: int, mode: int) -> None:
         return
     found = os.fstat(descriptor).st_mode
     if not permissions.serves(found, mode & _GROUP_READ):
-        raise errors.ModeNotKept(str(root / path), f"{stat.S_IMODE(found):04o}", f"{mode:04o}")
+        raise errors.ModeNotKept(str(root / path), f"{stat.S_IMODE(found):04o}", f"{mode:04o}", "read by its group")
     _without_mode.add(str(root / path))
 
 
@@ -484,7 +484,8 @@ def content(root: Path, without: Collection[str] | None = None) -> list[str]:
 
     """
     try:
-        names = os.listdir(root)
+        with closed(open_root(root)) as top:
+            names = beneath.names(top)
     except OSError as error:
         raise errors.ReadFailed([str(root)], os.strerror(error.errno or 0)) from error
     passed = passed_over(root) if without is None else without
@@ -498,7 +499,8 @@ def passed_over(root: Path) -> tuple[str, ...]:
     read-write; where it is read-only the name alone decides. What is in doubt is content.
     """
     try:
-        there = {*os.listdir(root)}.intersection(SNAPSHOTS)
+        with closed(open_root(root)) as top:
+            there = set(beneath.names(top)).intersection(SNAPSHOTS)
         found = [name for name in SNAPSHOTS if name in there and _is_snapshot_folder(root, name)]
     except OSError:
         return NO_CONTENT

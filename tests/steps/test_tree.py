@@ -2,6 +2,7 @@ import errno
 import hashlib
 import os
 import random
+import resource
 import shutil
 import socket
 import stat
@@ -861,8 +862,9 @@ def test_a_folder_of_many_files_is_restored_in_several_tasks(tmp_path, count):
 
 
 @pytest.mark.thorough
-def test_folders_may_lie_in_each_other_deeper_than_a_function_may_call_itself(tmp_path):
-    depth, source, copy, target = 1500, *(tmp_path / name for name in ("source", "copy", "target"))
+@pytest.mark.parametrize("workers", [0, 4])
+def test_folders_may_lie_in_each_other_deeper_than_calls_and_descriptors_go(tmp_path, workers):
+    depth, source, copy, target = 5000, *(tmp_path / name for name in ("source", "copy", "target"))
     for path in (source, copy, target):
         path.mkdir()
     here = os.open(source, os.O_RDONLY)
@@ -873,15 +875,31 @@ def test_folders_may_lie_in_each_other_deeper_than_a_function_may_call_itself(tm
     os.close(here)
 
     try:
-        entries = out(source, copy)
-        restored = back(entries, copy, target)
-        found = seen(target)
+        with descriptors(256):
+            entries = out(source, copy, workers=workers)
+            differing = list(tree.compare(entries, copy, digests=True, workers=workers))
+            restored = back(entries, copy, target, workers=workers)
+            again = back(entries, copy, target, workers=workers, again=True)
+            found = seen(target)
+            copier.empty(target)
+        left = os.listdir(target)
     finally:
         subprocess.run(["rm", "-r", source, copy, target], check=True)  # noqa: S603, S607  Python's own gives up
 
-    assert len(entries) == depth
-    assert restored.sums == Tally.of(entries).sums
-    assert len(found) == depth
+    assert (len(entries), len(found), differing) == (depth, depth, [])
+    assert restored.sums == again.sums == Tally.of(entries).sums
+    assert left == []
+
+
+@contextmanager
+def descriptors(most):
+    """No process may have more open."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_while_a_tree_is_counted_it_is_told_how_far(tmp_path, monkeypatch):
@@ -1043,8 +1061,12 @@ class TestMeasure:
     def test_a_file_system_that_knows_no_holes_counts_the_whole_length(self, tmp_path, monkeypatch, number):
         sparse(tmp_path / "a", 3 * MIB, {})
 
-        def refuse(*_):
-            raise OSError(number, "refused")
+        seek = os.lseek
+
+        def refuse(descriptor, at, how):
+            if how in {os.SEEK_DATA, os.SEEK_HOLE}:
+                raise OSError(number, "refused")
+            return seek(descriptor, at, how)
 
         monkeypatch.setattr(os, "lseek", refuse)
 
@@ -1364,8 +1386,8 @@ class TestUnlike:
 
         assert list(tree.unlike(entries[:1], root, 0)) == [f"{entries[0].path!r} can't be read"]
 
-    def test_a_root_that_is_gone_is_told_by_others(self, tmp_path, listed):
-        assert list(tree.unlike(listed[1], tmp_path / "gone", 0)) == []
+    def test_a_root_that_is_gone_can_not_be_read(self, tmp_path, listed):
+        assert list(tree.unlike(listed[1], tmp_path / "gone", 0)) == ["'.' can't be read"]
 
 
 def fail_to_read(*_arguments):

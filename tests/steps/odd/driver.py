@@ -4,6 +4,7 @@ It starts as root and imports all that it needs before it becomes the user: an i
 only root may go.
 """
 
+import codecs
 import importlib
 import json
 import logging
@@ -15,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import steps
-from steps import copier, errors, file_storage, seal, tree, volume
+from steps import copier, errors, file_storage, seal, volume
 from steps.copier import Work
 
-PATIENCE = "_PATIENCE_S"  # how long a name that only its folder shows is looked for
-PATIENCE_S = 6.0
+PATIENCE_S = 6.0  # how long a name that only its folder shows is looked for
 
 Request = dict[str, Any]
 
@@ -75,6 +75,7 @@ def become(user: int) -> None:
         if module.name != "__main__":
             importlib.import_module(f"steps.{module.name}")
     importlib.import_module("multiprocessing.popen_fork")  # else imported when the first worker starts
+    codecs.lookup("ascii")
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
@@ -83,9 +84,7 @@ def become(user: int) -> None:
 def main() -> None:
     asked = json.load(sys.stdin)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    for module in (tree, copier, file_storage):
-        if hasattr(module, PATIENCE):
-            setattr(module, PATIENCE, PATIENCE_S)
+    copier._PATIENCE_S = PATIENCE_S
     if asked["user"]:
         become(asked["user"])
     sys.stdout.write(json.dumps(answer(asked)))

@@ -27,6 +27,7 @@ from steps import (
 from steps.claims import Wanted
 from steps.cluster import Cluster
 from steps.manifest import FileTree, Manifest, Report
+from steps.plan import FILES, Does, Plan
 from steps.run import (
     FOLDER,
     Run,
@@ -40,6 +41,8 @@ from steps.run import (
 )
 
 log = logging.getLogger(__name__)
+
+SNAPSHOTS = "it has the name under which a storage shows its snapshots"
 
 
 @click.group("backup")
@@ -151,6 +154,21 @@ def backup_external(run: Run, claim: str, root: Path, name: str) -> None:
 def backup_file_storage(run: Run, claim: str, root: Path, source: Path, workers: int | None) -> None:
     """Copy the tree of System FileStorage, with a listing."""
     _part(run, "file-storage", claim, root, lambda: file_storage.save(source, root, progress(), workers))
+
+
+@backup_phases.command("source")
+@click.option("--file-storage", "source", type=FOLDER, required=True, help="Where system-storage is mounted.")
+@click.pass_obj
+def backup_source(run: Run, source: Path) -> None:
+    """Say what a plan can't see without the mounted claim: what of it would be passed over."""
+    plan = Plan(run.namespace)
+    for name, shown in file_storage.snapshots(source).items():
+        plan.add(Does.WARNING, f"folder {name}", f"passed over in {FILES}, with the {shown} that it shows: {SNAPSHOTS}")
+    if plan.lines:
+        plan.check()
+    else:
+        log.info("nothing of %s would be passed over for its name", FILES)
+    run.output(names=plan.names)
 
 
 @backup_phases.command("seal")

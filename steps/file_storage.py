@@ -239,6 +239,11 @@ def _check_empty(target: Path, passed: Collection[str]) -> None:
         raise errors.TargetNotEmpty(installation.SYSTEM_STORAGE, found)
 
 
+def snapshots(root: Path) -> dict[str, str]:
+    """The snapshot folders at a volume's root that are passed over, and how many entries each shows, in words."""
+    return {name: volume.shown(root, name) for name in volume.snapshots(volume.passed_over(root))}
+
+
 def _note_passed_over(tally: Tally, root: Path, passed: Collection[str], what: str) -> None:
     """Name the snapshot folders that are passed over, in the log and for the evidence."""
     for name in volume.snapshots(passed):

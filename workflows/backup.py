@@ -1,5 +1,7 @@
 """The backup, top to bottom: prepare a claim, save the four parts side by side, seal.
 
+Of a mere plan `source` alone follows: it mounts System's files and says what of them a backup would pass over.
+
 Three levels deep, because each level of a DAG costs a controller round (10 s by default). Where System's files are
 external there is no claim of theirs to mount, so one phase saves the rest in the place of the four.
 """
@@ -104,6 +106,14 @@ def backup(settings: Settings, rules: PruneParameters | None = None) -> Workflow
             when = f"{acts} && {files} {'!=' if mount else '=='} {EXTERNAL}"
             return Task(name=name, template=own, arguments={**made, **told}, when=when)
 
+        source = phase(
+            settings,
+            ["backup", "source"],
+            inputs=_PLACE,
+            outputs=[output("names", default="")],
+            mounts=[Mount.SOURCE],
+            affinity=together_on(value("node-operator"), value("node")),
+        )
         seal = phase(
             settings,
             ["backup", "seal"],
@@ -129,13 +139,20 @@ def backup(settings: Settings, rules: PruneParameters | None = None) -> Workflow
                 part("file-storage", more=["workers"], mount=Mount.SOURCE, timeout="6h"),
                 part("external", "--apimanager", value(APIMANAGER), mount=None),  # instead of these, without a source
             ]
+            looks = Task(
+                name="source",
+                template=source,
+                arguments={name: made[name] for name in ("node-operator", "node")},
+                when=f"{built.get_parameter(PLAN).value} == {PLAN_ONLY} && "
+                f"{first.get_parameter(FILE_STORAGE).value} != {EXTERNAL}",
+            )
             last = Task(
                 name="seal",
                 template=seal,
                 arguments={name: first.get_parameter(name) for name in (CLAIM, "prepared")},
                 when=acts,
             )
-            for each in parts:
+            for each in (looks, *parts):
                 first >> each
                 each >> last
             dag.outputs = [Parameter(name=CLAIM, value_from=ValueFrom(parameter=str(made[CLAIM].value)))]

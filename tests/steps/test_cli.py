@@ -20,7 +20,7 @@ from workflows.rehearsal import threescale
 
 BACKUP = [
     ["backup", phase]
-    for phase in ("prepare", "secrets", "configmaps", "apimanager", "external", "file-storage", "seal")
+    for phase in ("prepare", "secrets", "configmaps", "apimanager", "external", "file-storage", "source", "seal")
 ]
 RESTORE = [
     ["restore", phase]
@@ -179,6 +179,17 @@ def test_an_unnamed_backup_is_called_as_its_workflow(installed, run, tmp_path):
 
 
 GROUPS = [["backup"], ["restore"], ["verify"], ["drill"]]
+
+
+def test_a_look_at_the_source_names_what_would_be_passed_over_and_how_much_it_shows(run, tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    monkeypatch.setattr(volume, "_is_read_only", lambda _root: True)  # a mock: a test can't mount
+    for name in ("hourly", "daily"):
+        (tmp_path / "storage/.snapshot" / name).mkdir(parents=True)
+
+    assert run("backup", "source", "--file-storage", tmp_path / "storage") == 0
+    assert (tmp_path / "outputs/names").read_text() == "warning: folder .snapshot"
+    assert "folder .snapshot  passed over in System FileStorage, with the 2 entries that it shows" in caplog.text
 
 
 @pytest.mark.parametrize("phase", [[], *GROUPS, *BACKUP, *RESTORE, *PROOFS, ["report"]], ids=" ".join)

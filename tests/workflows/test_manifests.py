@@ -120,14 +120,16 @@ def test_the_success_path_of_a_backup_is_three_levels_deep() -> None:
         "apimanager": "prepare",
         "file-storage": "prepare",
         "external": "prepare",
-        "seal": "secrets && configmaps && apimanager && file-storage && external",
+        "source": "prepare",
+        "seal": "source && secrets && configmaps && apimanager && file-storage && external",
     }
 
 
-def test_where_a_backup_is_only_planned_nothing_follows() -> None:
+def test_where_a_backup_is_only_planned_only_a_look_at_the_source_follows() -> None:
     when = {task["name"]: task.get("when", "") for task in part("backup")["dag"]["tasks"]}
 
     assert when.pop("prepare") == ""
+    assert when.pop("source").startswith("{{workflow.parameters.plan}} == only && ")
     assert {asked.partition(" && ")[0] for asked in when.values()} == {"{{workflow.parameters.plan}} != only"}
 
 

@@ -150,7 +150,7 @@ def copy_out(
 
     """
     try:
-        here = open_root(source)
+        here = tree.open_tree(source)
     except OSError:  # a root that is not there is no empty tree
         yield Lost(".", Why.UNREADABLE)
         return
@@ -170,7 +170,7 @@ def _passed(ahead: Ahead[Any], tasks: Iterable[Any], aside: list[Doubt]) -> Iter
         if isinstance(item, Left):
             late.append(item)
         elif isinstance(item, Lost) and item.why is Why.HIDDEN:
-            aside.append(Doubt(item.path))
+            aside.append(Doubt(item.path, is_folder=bool(item.gone)))
         else:
             yield item
     ahead.finish(late)

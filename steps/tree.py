@@ -63,7 +63,7 @@ _OTHER_BYTES = "has other bytes than listed"
 
 
 class Lost(NamedTuple):
-    """An entry that could not be taken; `gone`: the outermost folder that vanished with it."""
+    """An entry that could not be taken; `gone`: the outermost folder that vanished with it, or is hidden."""
 
     path: str
     why: Why
@@ -287,6 +287,8 @@ def act(visitor: Visitor, task: Task) -> list[Any]:
     try:
         items = _act(visitor, task)
     except OSError as error:
+        if isinstance(task, Folder) and not task.path and is_no_proof(error) and task.looks < _LOOKS:
+            return act(visitor, task._replace(looks=task.looks + 1))
         items = _doubt_task(task, error)
     return _decided(visitor, items, looks=task.looks, alone=isinstance(task, Names) and task.alone)
 
@@ -345,7 +347,7 @@ def _second_look(visitor: Visitor, doubts: Sequence[Doubt], looks: int, *, alone
             seen = _seen(here, name, listed)
             kind = seen if isinstance(seen, Why) else _KINDS.get(stat.S_IFMT(seen.st_mode), Why.SPECIAL)
             if isinstance(kind, Why):
-                answers.append([Lost(path, kind, path if is_folder and kind is Why.VANISHED else "")])
+                answers.append([Lost(path, kind, path if is_folder else "")])
             elif looks > _LOOKS:
                 answers.append([Lost(path, Why.UNREADABLE)])
             else:
@@ -558,13 +560,29 @@ def _visit(
 ) -> Iterator[Any]:
     """Walk a tree with so many processes; None: as many as suit its medium."""
     try:
-        top = open_root(root)
+        top = open_tree(root)
     except OSError:  # a root that is not there is no empty tree
         yield Lost(".", Why.UNREADABLE)
         return
     count = medium.workers(root) if workers is None else workers
     with closed(top), Ahead(partial(act, visitor(top)), count, tick, alone_s=alone_s) as ahead:
         yield from ahead.stream([Folder("")])
+
+
+def open_tree(root: Path) -> int:
+    """Open the root of a tree, three times at most; the caller closes it.
+
+    Raises:
+        OSError
+
+    """
+    for _ in range(_LOOKS):
+        try:
+            return open_root(root)
+        except OSError as error:
+            if not is_no_proof(error):
+                raise
+    return open_root(root)
 
 
 def differences(

@@ -150,3 +150,26 @@ def test_the_placeholder_of_an_empty_file_storage_counts_as_no_file():
     facts = manifest.FileTree(**tree, special=("fifo",), listing=DIGEST)
 
     assert result.of_file_tree(facts) == {"files": 0, "folders": 0, "links": 0, "bytes": 0, "special": 1}
+
+
+def test_what_a_phase_of_a_backup_noted_is_in_its_record_and_the_manifest_gains_no_field():
+    noted = Report(began=NOON, ended=NOON, notes=("1 entries vanished while the tree was read: folder 'acme'",))
+
+    found = result.of_backup(begun(operation="backup"), sealed({}), {"file-storage": noted, "secrets": noted_nothing()})
+
+    assert {each.phase: each.notes for each in found.phases} == {"file-storage": noted.notes, "secrets": ()}
+    written = json.loads(result.text(found))
+    assert ["notes" in each for each in written["phases"]] == [True, False]
+    assert "notes" not in json.loads(manifest.text(sealed({})))
+
+
+def noted_nothing():
+    return Report(began=NOON + timedelta(seconds=1), ended=NOON + timedelta(seconds=1))
+
+
+def test_what_a_try_before_noted_stays_where_a_later_one_found_all_done():
+    noted = phase("file-storage").model_copy(update={"notes": ("it vanished",)})
+
+    found = begun().did(noted).did(phase("file-storage", at_s=5))
+
+    assert found.phases[0].notes == ("it vanished",)

@@ -712,6 +712,75 @@ def test_a_file_that_changes_once_while_it_is_read_is_read_again(tmp_path, while
 
 
 @pytest.mark.lesson(25)
+class TestALogThatGrows:
+    """Something is added to a file each time that it is read; sizes in one read and in several blocks."""
+
+    @pytest.fixture(params=[10, 300 << 10], ids=["small", "of two blocks"])
+    def begun(self, tmp_path, request):
+        (tmp_path / "copy").mkdir()
+        (tmp_path / "source").mkdir()
+        file = tmp_path / "source/app.log"
+        file.write_bytes(random.Random(1).randbytes(request.param))  # noqa: S311  no secret
+        return file, file.read_bytes()
+
+    def test_is_saved_as_it_was_at_an_earlier_open_and_named(self, tmp_path, while_read, begun):
+        file, _ = begun
+        sizes = []
+
+        def grow():
+            sizes.append(file.stat().st_size)
+            with file.open("ab") as stream:
+                stream.write(b"a line\n")
+
+        while_read(grow)
+        tally = Tally()
+
+        (entry,) = out(file.parent, tmp_path / "copy", tally)
+
+        content = (tmp_path / "copy/app.log").read_bytes()
+        assert tally.grew.first == ["app.log"]
+        assert (len(content), len(sizes)) == (sizes[0], 2)
+        assert file.read_bytes().startswith(content)
+        assert (entry.size, entry.digest) == (len(content), hashlib.sha256(content).hexdigest())
+
+    def test_is_a_failure_where_its_beginning_changes_too(self, tmp_path, while_read, begun):
+        file, _ = begun
+
+        def rewrite():
+            size = file.stat().st_size
+            file.write_bytes(random.Random(size).randbytes(size + 7))  # noqa: S311  no secret
+
+        while_read(rewrite)
+        tally = Tally()
+
+        assert out(file.parent, tmp_path / "copy", tally) == []
+        assert (tally.changing.first, tally.grew.first) == (["app.log"], [])
+        assert os.listdir(tmp_path / "copy") == []
+
+    def test_is_a_failure_where_another_file_takes_its_name(self, tmp_path, while_read, begun):
+        file, content = begun
+        lines = iter(range(9))
+
+        def rotate():
+            file.with_suffix(".new").write_bytes(content + b"line" * next(lines))
+            file.with_suffix(".new").rename(file)
+
+        while_read(rotate)
+        tally = Tally()
+
+        out(file.parent, tmp_path / "copy", tally)
+
+        assert tally.grew.first == []
+
+    def test_is_read_no_further_than_a_byte_beyond_its_size(self, begun):
+        file, content = begun
+
+        with file.open("rb") as stream:
+            blocks = [bytes(block) for block in tree.blocks(stream.fileno(), 4)]
+
+        assert b"".join(blocks) == content[:5]
+
+
 def test_a_file_that_never_rests_is_named_and_left_out(tmp_path, while_read):
     (tmp_path / "copy").mkdir()
     content = {b"log": (FILE, b"1", 0o644, 0), b"quiet": (FILE, b"2", 0o644, 0)}

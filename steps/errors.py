@@ -461,6 +461,55 @@ class BackupDamaged(Final):
         super().__init__(f"the backup is not whole, {len(findings)} finding(s): {_several(findings, '; ')}")
 
 
+class NoManifest(Final):
+    def __init__(self, claim: str, *, ours: bool) -> None:
+        why = "this tool made the claim, so its seal is lost" if ours else "nothing on the claim says who made it"
+        super().__init__(
+            f"claim {claim} holds a backup without manifest.json, and {why}; restore another backup, or say "
+            "-p made-by=operator if you know that the operator made this one"
+        )
+
+
+class NotTheOperators(Final):
+    def __init__(self, claim: str) -> None:
+        super().__init__(
+            f"claim {claim} holds a manifest.json, so the operator did not make this backup; submit without "
+            "made-by=operator"
+        )
+
+
+class OtherManifest(Final):
+    def __init__(self, asked: str, found: str) -> None:
+        super().__init__(
+            f"manifest-sha256 asks for the backup {asked}, and this volume holds "
+            f"{found or 'one without manifest.json'}; nothing was changed; see whether the claim is the right one"
+        )
+
+
+class MarkedDamaged(Final):
+    def __init__(self, claim: str, when: str, damage: str) -> None:
+        super().__init__(
+            f"claim {claim} is marked as damaged since {when}: {damage or 'nobody wrote down why'}; if it was mended, "
+            "have threescale-verify read all of it again, which takes the mark away"
+        )
+
+
+class BackupChanged(Final):
+    def __init__(self, name: str, planned: str, found: str) -> None:
+        super().__init__(
+            f"backup {name} is another one than this restore began with: its digest was {planned} and is {found}; see "
+            "who writes to its volume, then submit again, which plans anew"
+        )
+
+
+class TreeChanged(Final):
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"the files of backup {name} have other names, sizes or times than when this restore began; see who writes "
+            "to its volume, then submit again"
+        )
+
+
 class UrlMissing(Final):
     def __init__(self) -> None:
         super().__init__(

@@ -42,6 +42,12 @@ class RestoreParameters(Parameters):
 
     claim_name: str = Field(alias="claim-name")
     """Claim of the backup to restore (`backupPersistentVolumeClaimName` of the backup). Required."""
+    manifest_sha256: str = Field(default="", alias="manifest-sha256")
+    """The digest of the backup's manifest, where you have kept it elsewhere: another backup is refused. Empty: the one
+    on the claim."""
+    made_by: Literal["", "operator"] = Field(default="", alias="made-by")
+    """`operator`: the backup has no manifest, and you know that the operator's APIManagerBackup made it. Empty: as the
+    claim says."""
     storage_class: str = Field(default="", alias="storage-class")
     """StorageClass of the new system-storage. Empty: as it was."""
     access_mode: Literal["", "ReadWriteMany", "ReadWriteOnce"] = Field(default="", alias="access-mode")

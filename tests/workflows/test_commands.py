@@ -1,3 +1,4 @@
+import hashlib
 import json
 import subprocess
 import sys
@@ -316,6 +317,9 @@ def test_an_administrator_plans_a_restore_with_the_workflow_s_digest(lost: Any, 
     digest = lost.restore("nightly", plan="only").node("plan").outputs["digest"]
     assert out.splitlines()[-1].startswith(f"plan {digest}: ")
     assert json.loads(told)["digest"] == digest
+    manifest = hashlib.sha256((backup_volume / "manifest.json").read_bytes()).hexdigest()
+    assert out.splitlines()[0] == f"backup nightly, backup digest {manifest}"
+    assert json.loads(told)["backup_digest"] == manifest
 
 
 def test_a_restore_that_would_be_refused_is_planned_and_refused(lost: Any, backup_volume: Path) -> None:
@@ -335,6 +339,8 @@ def test_a_restore_that_would_be_refused_is_planned_and_refused(lost: Any, backu
         (["--kubeconfig", "/no/such/file"], "no way to reach Kubernetes"),
         (["--database-overrides", "mine"], "database-secrets=restore"),
         (["--wildcard-domain", "not a domain"], "'not a domain'"),
+        (["--manifest-sha256", "0" * 64], f"asks for the backup {'0' * 64}"),
+        (["--made-by", "operator"], "holds a manifest.json"),
     ],
 )
 def test_a_plan_that_can_not_be_made_is_refused_in_one_sentence(

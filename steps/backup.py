@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from steps import errors, installation, manifest, mtree, references, saved, seal, tree, volume
 from steps.beneath import closed
@@ -26,6 +26,18 @@ from steps.tree import Tally
 _NO_FILE = {errno.ENOENT, errno.EINVAL, errno.ELOOP, errno.ENOTDIR}  # which is found later
 _OPENED = "when the backup was opened"
 _OF_ROUTES = ("Available", "RoutesReady")  # conditions of an APIManager
+
+
+class LeftOut(NamedTuple):
+    """What of a tree is left out of a restore, because it is missing or another one than was sealed."""
+
+    paths: Collection[str]
+    counts: Tally
+    findings: errors.Few
+    digest: str  # over the paths
+
+    def __str__(self) -> str:
+        return f"{len(self.findings)} entries are damaged or missing and are left out: {self.findings}"
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,7 @@ class Backup:
     name: str
     move: Move | None = None  # to another wildcard domain
     sums: Mapping[str, Digest] = field(default_factory=dict)
+    left_out: LeftOut | None = None  # None: nothing may be
 
     @property
     def mark(self) -> Mark:
@@ -109,8 +122,13 @@ class Backup:
         facts = self.manifest.file_storage
         if facts is None:
             return Tally()
-        files = facts.files - bool(facts.placeholder)
-        return Tally(files, facts.folders, facts.links, facts.size_bytes)
+        left = self.left_out.counts if self.left_out else Tally()
+        return Tally(
+            facts.files - bool(facts.placeholder) - left.files,
+            facts.folders - left.folders,
+            facts.links - left.links,
+            facts.size_bytes - left.size_bytes,
+        )
 
     def read(self, path: str) -> dict[str, Any]:
         """Read one object file, proved against the manifest, or by what it was when the backup was opened.
@@ -209,9 +227,38 @@ class Backup:
         """The lines of the tree's entries to restore; without digests where there is no listing."""
         if self.manifest is None:
             return _operator_lines(self.tree)
-        if (facts := self.manifest.file_storage) and (placeholder := facts.placeholder):
+        if self.left_out and (without := self.left_out.paths):
+            return (line for line in self._listed() if mtree.head(line)[0] not in without)
+        return self._listed()
+
+    def _listed(self) -> Iterator[str]:
+        """The lines of the listing, but for what a backup puts there itself."""
+        if self.manifest and (facts := self.manifest.file_storage) and (placeholder := facts.placeholder):
             return (line for line in seal.lines(self.root) if mtree.head(line)[0] != placeholder)
         return seal.lines(self.root)
+
+    def salvaged(self, workers: int | None = None) -> "Backup":
+        """The backup without what of its tree is damaged or missing; it reads every byte, and the rest must be whole.
+
+        Raises:
+            errors.NoDigests: one that the operator made. errors.BackupDamaged: its objects, or its listing.
+            errors.ReadFailed: the tree itself can't be read.
+
+        """
+        if self.manifest is None:
+            raise errors.NoDigests(self.name)
+        if findings := list(seal.objects_findings(self.root, self.manifest)):
+            raise errors.BackupDamaged(findings)
+        if self.external:
+            return self
+        self.check_listing()
+        paths, counts, few, total = set(), Tally(), errors.Few(), hashlib.sha256()
+        for entry, finding in tree.damaged(mtree.parse(self._listed()), self.tree, workers):
+            paths.add(entry.path)
+            counts.count(entry)
+            few.append(finding)
+            total.update(f"{entry.path!a}\n".encode())
+        return replace(self, left_out=LeftOut(paths, counts, few, total.hexdigest()))
 
     def findings(self, *, digests: bool, given: Collection[str] = ()) -> Iterator[str]:
         """Say what is wrong, a line each; `digests` asks for every byte of the tree too.
@@ -220,6 +267,8 @@ class Backup:
         """
         if self.manifest is None:
             yield from _operator_findings(self.root, given, self.sums)
+        elif self.left_out:
+            yield from seal.objects_findings(self.root, self.manifest)  # the tree has been judged
         else:
             yield from seal.findings(self.root, self.manifest, digests=digests)
             yield from seal.sums_findings(self.root, self.manifest)

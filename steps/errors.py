@@ -63,6 +63,9 @@ class Few:
     def __len__(self) -> int:
         return self.count
 
+    def __str__(self) -> str:
+        return _several(self, "; ")
+
     @property
     def quoted(self) -> str:
         """Them in a sentence, quoted."""
@@ -490,7 +493,8 @@ class MarkedDamaged(Final):
     def __init__(self, claim: str, when: str, damage: str) -> None:
         super().__init__(
             f"claim {claim} is marked as damaged since {when}: {damage or 'nobody wrote down why'}; if it was mended, "
-            "have threescale-verify read all of it again, which takes the mark away"
+            "have threescale-verify read all of it again, which takes the mark away; else -p file-storage-damage=skip "
+            "restores all files that are whole"
         )
 
 
@@ -499,6 +503,22 @@ class BackupChanged(Final):
         super().__init__(
             f"backup {name} is another one than this restore began with: its digest was {planned} and is {found}; see "
             "who writes to its volume, then submit again, which plans anew"
+        )
+
+
+class NoDigests(Final):
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"backup {name} has no digests, so nothing tells which of its files are damaged; submit without "
+            "file-storage-damage=skip"
+        )
+
+
+class MoreDamaged(Final):
+    def __init__(self, left_out: str) -> None:
+        super().__init__(
+            f"the plan is another one now, for other files are damaged than it said: {left_out}; no file was restored; "
+            "plan again, and submit again if that is what you want"
         )
 
 

@@ -276,6 +276,8 @@ def _fill(backup: Backup, filling: _Filling, progress: Progress, workers: int) -
     tally, findings = bring(lines, backup.tree, target, work, again=again, passed_over=passed)
     if findings:
         raise errors.TargetDiffers(claim, findings)
+    if backup.left_out and backup.left_out.findings:
+        _note(tally, str(backup.left_out))
     _note_passed_over(tally, target, passed, f"the volume of claim {claim}")
     if left_out := backup.counts.entries - tally.entries:
         _note(tally, f"{left_out} entries of the backup lie in such a folder and are not restored")

@@ -57,10 +57,11 @@ class Restoration(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What a person says of a backup: the digest of its manifest, kept elsewhere, and that the operator made it."""
+    """What a person says of a backup: the digest of its manifest, kept elsewhere, who made it, and what it may lack."""
 
     manifest_sha256: str = ""
     made_by_operator: bool = False
+    skips_damage: bool = False  # of files: these are left out
 
 
 def open_first(run: Run, root: Path, claim: str, told: Told, wildcard_domain: str = "") -> Restoration:
@@ -69,12 +70,12 @@ def open_first(run: Run, root: Path, claim: str, told: Told, wildcard_domain: st
     Raises:
         errors.BackupDamaged: the claim says that it was sealed, and there is no manifest, or another one.
         errors.MarkedDamaged, errors.OtherManifest, errors.NoManifest, errors.NotTheOperators, errors.ClaimMissing
-        as `backup.open_at` and `Backup.under`; errors.NoConnection
+        as `backup.open_at` and `as_asked`; errors.NoConnection
 
     """
     cluster = run.cluster()
     found = claims.find(cluster, claim)
-    if since := marks.label(found, marks.DAMAGED):
+    if not told.skips_damage and (since := marks.label(found, marks.DAMAGED)):
         raise errors.MarkedDamaged(claim, since, marks.annotation(found, marks.DAMAGE))
     opened = verification.open_at(root, found, made_by_operator=told.made_by_operator)
     check_told(opened, claim, told)
@@ -84,7 +85,12 @@ def open_first(run: Run, root: Path, claim: str, told: Told, wildcard_domain: st
         log.info("claim %s holds a backup that the operator made", claim)
     else:
         log.info("claim %s holds backup %s, its manifest has SHA-256 %s", claim, opened.name, opened.digest)
-    return Restoration(run, claim, opened.under(wildcard_domain), cluster)
+    return Restoration(run, claim, as_asked(opened, told, wildcard_domain), cluster)
+
+
+def as_asked(opened: Backup, told: Told, wildcard_domain: str) -> Backup:
+    """The backup as it is restored; raises what `Backup.salvaged` and `Backup.under` do."""
+    return (opened.salvaged() if told.skips_damage else opened).under(wildcard_domain)
 
 
 def check_told(opened: Backup, claim: str, told: Told) -> None:

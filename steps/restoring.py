@@ -13,6 +13,7 @@ from steps import (
     apimanager,
     claims,
     configmaps,
+    errors,
     file_storage,
     installation,
     marks,
@@ -66,6 +67,8 @@ _wait_minutes_option = click.option(
 )
 _YES, _NO = "yes", "no"
 _OPERATOR = "operator"
+_SKIP = "skip"
+_LOOKS, _READS_ALL = "15m", "6h"  # how long a plan may take, as Argo reads it
 _NONE = "-"  # told apart from a phase that was told nothing, and no name
 
 
@@ -92,6 +95,12 @@ _file_conflict_option = click.option(
     type=click.Choice([REFUSE, REPLACE]),
     default=REFUSE,
     help="What becomes of files in a system-storage that is there.",
+)
+_file_damage_option = click.option(
+    "--file-storage-damage",
+    type=click.Choice([REFUSE, _SKIP]),
+    default=REFUSE,
+    help="What becomes of a backup of whose files some are damaged; skip: all others are restored.",
 )
 _replaced_claim_option = click.option(
     "--replaced-claim", default="", help="Claim to which what is replaced is saved first."
@@ -176,6 +185,8 @@ def _planned_options(function: Function) -> Function:
     for option in (
         _on_conflict_option,
         _file_conflict_option,
+        _file_damage_option,
+        click.option("--time-limit", default="", expose_value=False, help="Of the workflow, for this phase."),
         _wait_minutes_option,
         _ready_option,
         workers_option(told=False),
@@ -224,10 +235,11 @@ class _Asked(TypedDict):
     wait_minutes: float
     on_conflict: str
     file_storage_conflict: str
+    file_storage_damage: str
 
 
 def _plan(run: Run, asked: _Asked) -> tuple[Restoration, RestorePlan]:
-    told = Told(asked["manifest_sha256"], asked["made_by"] == _OPERATOR)
+    told = Told(asked["manifest_sha256"], asked["made_by"] == _OPERATOR, asked["file_storage_damage"] == _SKIP)
     restore = open_first(run, asked["root"], asked["claim"], told, asked["wildcard_domain"])
     wishes = Wishes(
         Asked(asked["storage_class"], asked["access_mode"], asked["storage_request"]),
@@ -245,14 +257,22 @@ def _plan(run: Run, asked: _Asked) -> tuple[Restoration, RestorePlan]:
 @restore_phases.command("check")
 @claim_option
 @_databases_options
+@_file_damage_option
 @plan_option
 @click.option("--approve", type=click.Choice(["no", "yes"]), default="no", expose_value=False, help="Of the workflow.")
 @claim_wait_option
 @click.pass_obj
-def restore_check(
-    run: Run, claim: str, database_secrets: str, database_overrides: str, plan_only: bool, claim_wait_s: float
+def restore_check(  # noqa: PLR0913  one argument a workflow parameter
+    run: Run,
+    claim: str,
+    database_secrets: str,
+    database_overrides: str,
+    file_storage_damage: str,
+    plan_only: bool,
+    claim_wait_s: float,
 ) -> None:
     """Check what can be checked without the backup."""
+    run.output(time_limit=_READS_ALL if file_storage_damage == _SKIP else _LOOKS)
     cluster = run.cluster()
     databases = Databases.asked(database_secrets, database_overrides)
     if plan_only:
@@ -269,7 +289,8 @@ def restore_check(
 @click.pass_obj
 def restore_plan_only(run: Run, **asked: Unpack[_Asked]) -> None:
     """Say what the restore is going to do, and change nothing."""
-    _, planned = _plan(run, asked)
+    restore, planned = _plan(run, asked)
+    run.output(left_out=restore.backup.left_out or _NONE)
     run.output(digest=planned.plan.digest, summary=planned.plan.summary, names=planned.plan.names)
     planned.plan.check()
 
@@ -306,6 +327,8 @@ def restore_prepare(
         plan_digest=planned.plan.digest,
         backup_digest=opened.digest,
         tree_digest=opened.tree_digest or _NONE,
+        left_out=opened.left_out or _NONE,
+        left_out_digest=opened.left_out.digest if opened.left_out else _NONE,
     )
     log.info("prepared: backup %s is whole", opened.name)
     restore.note("prepare", lambda: made, before=told_phase("check", checked))
@@ -381,6 +404,9 @@ def restore_set_aside_files(  # noqa: PLR0913  one argument a workflow parameter
 @_digest_option
 @click.option("--tree-digest", default=_NONE, help="What the tree of one that the operator made was then.")
 @_file_conflict_option
+@click.option(
+    "--left-out-digest", default=_NONE, help="Of the files that the plan leaves out because they are damaged."
+)
 @click.option("--file-storage", "target", type=FOLDER, required=True, help="Where system-storage is mounted.")
 @workers_option()
 @click.pass_obj
@@ -391,6 +417,7 @@ def restore_file_storage(  # noqa: PLR0913  one argument a workflow parameter
     digest: str,
     file_storage_conflict: str,
     tree_digest: str,
+    left_out_digest: str,
     target: Path,
     workers: int | None,
 ) -> None:
@@ -399,11 +426,14 @@ def restore_file_storage(  # noqa: PLR0913  one argument a workflow parameter
     if restore.is_done():
         restore.note("file-storage")
         return
+    restore.backup.check_tree("" if tree_digest == _NONE else tree_digest)
+    if left_out_digest not in {_NONE, ""}:
+        restore = _as_planned(restore, left_out_digest, workers)
     opened = restore.backup
-    opened.check_tree("" if tree_digest == _NONE else tree_digest)
     run.need("file-storage", opened.size_bytes / _BYTES_A_SECOND + opened.counts.entries / _ENTRIES_A_SECOND)
     replacing = run.workflow if file_storage_conflict == REPLACE else None
     tally = file_storage.restore(restore.cluster, opened, target, progress(), workers, replacing=replacing)
+    run.output(left_out=opened.left_out or _NONE)
     run.output(files=tally.files if tally else 0, bytes=tally.size_bytes if tally else 0)
     restore.note(
         "file-storage",
@@ -530,6 +560,14 @@ def _became(each: Standing, conflict: Conflict) -> Line:
     if each.state is State.DIFFERS or (saved_to and saved_to == conflict.saved_to):
         return line(each.obj, result.REPLACED, f"{each.why}: what was there is in claim {conflict.saved_to}")
     return line(each.obj, result.KEPT)
+
+
+def _as_planned(restore: Restoration, digest: str, workers: int | None) -> Restoration:
+    """Leave out what the plan has left out, which is found anew; raises errors.MoreDamaged where that is another."""
+    opened = restore.backup.salvaged(workers)
+    if opened.left_out and opened.left_out.digest != digest:
+        raise errors.MoreDamaged(str(opened.left_out))
+    return restore._replace(backup=opened)
 
 
 def _replaced_files(restore: Restoration, tally: Tally | None) -> list[Line]:

@@ -96,13 +96,23 @@ def listed(root: Path) -> Iterator[Entry]:
 
 def findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:
     """Say what of a sealed backup is missing, extra or differs; `digests` asks for every byte of the tree too."""
+    yield from objects_findings(root, manifest)
+    if manifest.result and (finding := _file_finding(root, volume.RESULT, manifest.result)):
+        yield finding
+    yield from _tree_findings(root, manifest, digests=digests)
+
+
+def objects_findings(root: Path, manifest: Manifest) -> Iterator[str]:
+    """Say what of a sealed backup's objects is missing, extra or differs."""
     yield from volume.folder_findings(root)
     for path, expected in manifest.objects.items():
         if finding := saved.read(root, path, expected)[1]:
             yield finding
     yield from chain.from_iterable(_extra(root, folder, manifest) for folder in _OBJECTS)
-    if manifest.result and (finding := _file_finding(root, volume.RESULT, manifest.result)):
-        yield finding
+
+
+def _tree_findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:
+    """Say what of the tree is missing, extra or differs, or of its listing, which can't judge the tree then."""
     facts = manifest.file_storage
     if facts is None:
         yield from (f"{name} is there, though the files are external" for name in _TREE if volume.is_there(root, name))

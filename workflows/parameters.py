@@ -71,6 +71,9 @@ class RestoreParameters(Parameters):
     file_storage_conflict: Literal["refuse", "replace"] = Field(default="refuse", alias="file-storage-conflict")
     """Files in a system-storage that is there: `refuse` the restore, or `replace` them, once they are saved to that
     claim."""
+    file_storage_damage: Literal["refuse", "skip"] = Field(default="refuse", alias="file-storage-damage")
+    """Files of the backup that are damaged or missing: `refuse` the restore, or `skip` them and restore all others.
+    Each plan reads every byte then."""
     plan: Literal["no", "only"] = "no"
     """`only`: say what the restore would do, and change nothing."""
     plan_digest: str = Field(default="", alias="plan-digest")

@@ -3,11 +3,13 @@
 import base64
 import hashlib
 import json
+import os
 import shutil
 
 import pytest
 
 from steps import installation, volume
+from steps.manifest import PLACEHOLDER
 from tests.steps import operators_backup
 from tests.steps.test_restore_plan import operators_own
 from workflows.rehearsal import threescale
@@ -228,3 +230,102 @@ def test_a_tree_that_links_to_elsewhere_is_never_followed(by_operator, tmp_path)
 
     assert workflow.phase == "Failed"
     assert [path for path in by_operator.storage.rglob("*") if path.name == "token"] == []
+
+
+# --- salvage ---
+
+PDF = "acme/2026/terms and conditions.pdf"
+
+
+def flip(path):
+    """Change one byte, and keep the times."""
+    times = path.stat()
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def harm(root):
+    """Damage a file and lose a folder; return how many entries that are."""
+    flip(root / volume.TREE / PDF)
+    gone = root / volume.TREE / "acme/2026/11/05"
+    count = len([gone, *gone.rglob("*")])
+    shutil.rmtree(gone)
+    return 1 + count
+
+
+def test_with_skip_all_files_come_back_but_the_damaged_ones_and_these_are_named(lost, sealed):
+    count = harm(lost.engine.volume("nightly"))
+    marks = {"labels": {"threescale-backup/damaged": "20261129T000000Z"}}
+    lost.kubernetes.patch(CLAIMS, lost.namespace, "nightly", {"metadata": marks})
+    whole = {
+        path for path in names(sealed.folder / volume.TREE) if path != PDF and not path.startswith("acme/2026/11/05")
+    }
+
+    workflow = lost.restore("nightly", file_storage_damage="skip")
+
+    assert workflow.phase == "Succeeded", workflow.message
+    assert names(lost.storage) == whole
+    for phase in ("prepare", "file-storage"):
+        told = workflow.node(phase).outputs["left-out"]
+        assert told.startswith(f"{count} entries are damaged or missing and are left out: ")
+        assert f"{PDF!r} has other bytes than listed" in told
+    log = workflow.node("prepare").attempts[-1].log
+    assert f"left out System FileStorage {PDF!r} has other bytes than listed" in " ".join(log.split())
+    assert "file-storage-damage=skip reads all" in log
+    record = json.loads(lost.get("configmaps", "threescale-restore-results")["data"][f"{workflow.name}.json"])
+    (files,) = (phase for phase in record["phases"] if phase["phase"] == "file-storage")
+    assert f"{PDF!r} has other bytes than listed" in files["notes"][0]
+    assert record["outcome"] == "succeeded"
+
+
+def names(tree):
+    """What lies in a tree, by paths."""
+    found = {str(path.relative_to(tree)) for path in tree.rglob("*")}
+    return {path for path in found if path not in {"lost+found", PLACEHOLDER}}
+
+
+def test_without_it_one_damaged_file_is_refused(lost):
+    flip(lost.engine.volume("nightly") / volume.TREE / PDF)
+
+    workflow = lost.restore("nightly")
+
+    assert workflow.phase == "Failed"
+    assert "has other bytes" in workflow.node("file-storage").attempts[-1].message
+
+
+def test_a_damage_that_shows_only_after_the_plan_is_a_changed_plan(lost):
+    harm(lost.engine.volume("nightly"))
+    swap(lost, "prepare", lambda root: flip(root / volume.TREE / "acme/2026/11/06/file-6.pdf"))
+
+    said = refusal(lost, lost.restore("nightly", file_storage_damage="skip"), "file-storage")
+
+    assert "the plan is another one now, for other files are damaged than it said" in said
+    assert volume.content(lost.storage) == []
+
+
+def test_another_damage_is_another_plan(lost):
+    harm(lost.engine.volume("nightly"))
+    plan = lost.restore("nightly", file_storage_damage="skip", plan="only").node("plan").outputs["digest"]
+    flip(lost.engine.volume("nightly") / volume.TREE / "acme/2026/11/06/file-6.pdf")
+
+    said = refusal(lost, lost.restore("nightly", file_storage_damage="skip", plan_digest=plan), "prepare")
+
+    assert f"the plan is another one than {plan}" in said
+
+
+@pytest.mark.parametrize("path", [SEED, volume.LISTING])
+def test_objects_and_the_listing_must_be_whole_all_the_same(lost, path):
+    flip(lost.engine.volume("nightly") / path)
+
+    said = refusal(lost, lost.restore("nightly", file_storage_damage="skip"), "prepare")
+
+    assert f"{path} has other bytes than the manifest says" in said
+
+
+def test_a_backup_without_digests_refuses_to_skip(by_operator):
+    workflow = by_operator.restore("nightly", file_storage_damage="skip", on_conflict="keep")
+
+    assert workflow.phase == "Failed"
+    assert "has no digests, so nothing tells which" in workflow.node("prepare").attempts[-1].message

@@ -66,6 +66,7 @@ def plan_backup(  # noqa: PLR0913  one argument an option
 @click.option("--database-overrides", default="", metavar="SECRET", help="Its keys replace the backup's.")
 @click.option("--on-conflict", type=click.Choice(["refuse", "keep", "replace"]), default="refuse", show_default=True)
 @click.option("--file-storage-conflict", type=click.Choice(["refuse", "replace"]), default="refuse", show_default=True)
+@click.option("--file-storage-damage", type=click.Choice(["refuse", "skip"]), default="refuse", show_default=True)
 @click.option("--ready", type=click.Choice(["as-before", "available", "deployments"]), default="as-before")
 @click.option("--wait-minutes", type=click.FloatRange(0, 120), default=60, show_default=True)
 @_output_option
@@ -85,6 +86,7 @@ def plan_restore(  # noqa: PLR0913  one argument an option
     database_overrides: str,
     on_conflict: str,
     file_storage_conflict: str,
+    file_storage_damage: str,
     ready: str,
     wait_minutes: float,
     output: str,
@@ -106,8 +108,10 @@ def plan_restore(  # noqa: PLR0913  one argument an option
             on_conflict,
             file_storage_conflict,
         )
-        opened = backup.open_at(folder, folder.resolve().name).under(wildcard_domain)
-        restoration.check_told(opened, opened.name, Told(manifest_sha256.strip().lower(), bool(made_by)))
+        told = Told(manifest_sha256.strip().lower(), bool(made_by), file_storage_damage == "skip")
+        opened = backup.open_at(folder, folder.resolve().name)
+        restoration.check_told(opened, opened.name, told)
+        opened = restoration.as_asked(opened, told, wildcard_domain)
         cluster = connect(namespace, kubeconfig, context)
         planned = restore_plan.of(cluster, opened, wishes, last_try=True).plan
     except errors.PhaseError as error:

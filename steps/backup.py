@@ -233,9 +233,11 @@ class Backup:
 
     def _listed(self) -> Iterator[str]:
         """The lines of the listing, but for what a backup puts there itself."""
-        if self.manifest and (facts := self.manifest.file_storage) and (placeholder := facts.placeholder):
-            return (line for line in seal.lines(self.root) if mtree.head(line)[0] != placeholder)
-        return seal.lines(self.root)
+        facts = self.manifest.file_storage if self.manifest else None
+        lines = seal.lines(self.root, facts.listing if facts else None)
+        if facts and (placeholder := facts.placeholder):
+            return (line for line in lines if mtree.head(line)[0] != placeholder)
+        return lines
 
     def salvaged(self, workers: int | None = None) -> "Backup":
         """The backup without what of its tree is damaged or missing; it reads every byte, and the rest must be whole.

@@ -464,12 +464,19 @@ class BackupDamaged(Final):
         super().__init__(f"the backup is not whole, {len(findings)} finding(s): {_several(findings, '; ')}")
 
 
-class NoManifest(Final):
-    def __init__(self, claim: str, *, ours: bool) -> None:
-        why = "this tool made the claim, so its seal is lost" if ours else "nothing on the claim says who made it"
+class SealLost(Final):
+    def __init__(self, claim: str) -> None:
         super().__init__(
-            f"claim {claim} holds a backup without manifest.json, and {why}; restore another backup, or say "
-            "-p made-by=operator if you know that the operator made this one"
+            f"claim {claim} holds a backup without manifest.json, and this tool made the claim: its seal is lost; "
+            "restore another backup, or say -p made-by=operator if you know that the operator made this one"
+        )
+
+
+class NoManifest(Final):
+    def __init__(self, claim: str) -> None:
+        super().__init__(
+            f"claim {claim} holds a backup without manifest.json, and does not say that the operator made it; restore "
+            "another backup, or say -p made-by=operator if you know that it did"
         )
 
 

@@ -69,8 +69,8 @@ def open_first(run: Run, root: Path, claim: str, told: Told, wildcard_domain: st
 
     Raises:
         errors.BackupDamaged: the claim says that it was sealed, and there is no manifest, or another one.
-        errors.MarkedDamaged, errors.OtherManifest, errors.NoManifest, errors.NotTheOperators, errors.ClaimMissing
-        as `backup.open_at` and `as_asked`; errors.NoConnection
+        errors.MarkedDamaged, errors.OtherManifest, errors.SealLost, errors.NoManifest, errors.NotTheOperators
+        as `claims.find`, `backup.open_at` and `as_asked`; errors.NoConnection
 
     """
     cluster = run.cluster()
@@ -81,7 +81,7 @@ def open_first(run: Run, root: Path, claim: str, told: Told, wildcard_domain: st
     check_told(opened, claim, told)
     if opened.manifest is None:
         if not (told.made_by_operator or claims.is_backup(found)):
-            raise errors.NoManifest(claim, ours=False)
+            raise errors.NoManifest(claim)
         log.info("claim %s holds a backup that the operator made", claim)
     else:
         log.info("claim %s holds backup %s, its manifest has SHA-256 %s", claim, opened.name, opened.digest)

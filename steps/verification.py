@@ -46,7 +46,7 @@ def open_at(root: Path, claim: Object, *, made_by_operator: bool = False) -> Bac
 
     Raises:
         errors.BackupDamaged: the claim says that it was sealed, and there is no manifest, or another one.
-        errors.NoManifest, errors.NotABackup, errors.ReadFailed
+        errors.SealLost, errors.NotABackup, errors.ReadFailed
 
     """
     sealed = marks.annotation(claim, marks.MANIFEST_DIGEST)
@@ -59,7 +59,7 @@ def open_at(root: Path, claim: Object, *, made_by_operator: bool = False) -> Bac
     if sealed and found.digest != sealed:
         raise errors.BackupDamaged([f"{volume.MANIFEST} is not the one that was sealed, by its digest on the claim"])
     if found.manifest is None and claims.is_ours(claim) and not made_by_operator:
-        raise errors.NoManifest(claim["metadata"]["name"], ours=True)
+        raise errors.SealLost(claim["metadata"]["name"])
     return found
 
 

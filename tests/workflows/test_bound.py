@@ -103,7 +103,7 @@ def test_without_a_manifest_a_claim_of_ours_that_has_lost_its_digest_is_refused(
 
     said = refusal(lost, lost.restore("nightly"), "prepare")
 
-    assert "this tool made the claim, so its seal is lost" in said
+    assert "this tool made the claim: its seal is lost" in said
 
 
 def test_without_a_manifest_a_claim_that_says_nothing_is_refused(lost):
@@ -112,7 +112,7 @@ def test_without_a_manifest_a_claim_that_says_nothing_is_refused(lost):
 
     said = refusal(lost, lost.restore("nightly"), "prepare")
 
-    assert "nothing on the claim says who made it; restore another backup, or say -p made-by=operator" in said
+    assert "does not say that the operator made it; restore another backup, or say -p made-by=operator" in said
 
 
 def test_a_person_s_word_makes_it_one_of_the_operator(lost):

@@ -322,6 +322,18 @@ def test_an_administrator_plans_a_restore_with_the_workflow_s_digest(lost: Any, 
     assert json.loads(told)["backup_digest"] == manifest
 
 
+def test_damaged_files_are_left_out_of_either_plan_alike(lost: Any, backup_volume: Path) -> None:
+    for root in (backup_volume, lost.engine.volume("nightly")):
+        (root / "system-filestorage-pvc/acme/2026/11/06/file-6.pdf").unlink()
+
+    code, out, _ = plan(lost, backup_volume, "--file-storage-damage", "skip")
+
+    workflow = lost.restore("nightly", file_storage_damage="skip", plan="only")
+    assert code == 0
+    assert "'acme/2026/11/06/file-6.pdf' is missing" in out
+    assert out.splitlines()[-1].startswith(f"plan {workflow.node('plan').outputs['digest']}: ")
+
+
 def test_a_restore_that_would_be_refused_is_planned_and_refused(lost: Any, backup_volume: Path) -> None:
     lost.kubernetes.delete("secrets", lost.namespace, "system-redis")
 

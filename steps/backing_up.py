@@ -202,6 +202,7 @@ def backup_seal(run: Run, claim: str, root: Path, prepared: str) -> None:
     run.output(objects=len(facts.objects))
     _output_files(run, facts.file_storage)
     log.info("sealed: backup %s, %d objects, %s", facts.backup, len(facts.objects), facts.files)
+    log.info("its manifest has SHA-256 %s: kept elsewhere, it tells this backup from another one", sealed.digest)
 
 
 def _record(run: Run, claim: str, prepared: str, facts: Manifest, reports: Mapping[str, Report | None]) -> str:

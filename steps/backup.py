@@ -8,34 +8,52 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from steps import errors, installation, manifest, mtree, references, saved, seal, tree, volume
 from steps.beneath import closed
 from steps.domain import Move
-from steps.manifest import External, Manifest, Ready, SystemStorage
+from steps.manifest import Digest, External, Manifest, Ready, SystemStorage
 from steps.marks import Mark
 from steps.references import Reference
 from steps.tree import Tally
 
 _NO_FILE = {errno.ENOENT, errno.EINVAL, errno.ELOOP, errno.ENOTDIR}  # which is found later
+_OPENED = "when the backup was opened"
 _OF_ROUTES = ("Available", "RoutesReady")  # conditions of an APIManager
+
+
+class LeftOut(NamedTuple):
+    """What of a tree is left out of a restore, because it is missing or another one than was sealed."""
+
+    paths: Collection[str]
+    counts: Tally
+    findings: errors.Few
+    digest: str  # over the paths
+
+    def __str__(self) -> str:
+        return f"{len(self.findings)} entries are damaged or missing and are left out: {self.findings}"
 
 
 @dataclass(frozen=True)
 class Backup:
-    """An opened backup. `manifest` is None for one that the operator made; `digest` identifies either."""
+    """An opened backup. `manifest` is None for one that the operator made; `digest` identifies either.
+
+    `sums` are those of the object files of one that the operator made, as `digest` was made of them.
+    """
 
     root: Path
     manifest: Manifest | None
     digest: str
     name: str
     move: Move | None = None  # to another wildcard domain
+    sums: Mapping[str, Digest] = field(default_factory=dict)
+    left_out: LeftOut | None = None  # None: nothing may be
 
     @property
     def mark(self) -> Mark:
@@ -77,7 +95,8 @@ class Backup:
         """Where System's files lie, if it is not here; one that the operator made does not record the bucket."""
         if self.manifest:
             return self.manifest.source.external
-        return External(bucket="", region="") if _operator_in_s3(self.root) else None
+        in_s3 = _operator_in_s3(self.root, self.sums.get(volume.APIMANAGER))
+        return External(bucket="", region="") if in_s3 else None
 
     @property
     def size_bytes(self) -> int:
@@ -103,19 +122,27 @@ class Backup:
         facts = self.manifest.file_storage
         if facts is None:
             return Tally()
-        files = facts.files - bool(facts.placeholder)
-        return Tally(files, facts.folders, facts.links, facts.size_bytes)
+        left = self.left_out.counts if self.left_out else Tally()
+        return Tally(
+            facts.files - bool(facts.placeholder) - left.files,
+            facts.folders - left.folders,
+            facts.links - left.links,
+            facts.size_bytes - left.size_bytes,
+        )
 
     def read(self, path: str) -> dict[str, Any]:
-        """Read one object file, proved against the manifest where there is one.
+        """Read one object file, proved against the manifest, or by what it was when the backup was opened.
 
         Raises:
             errors.BackupDamaged
 
         """
-        if self.manifest and not self._lists(path):
+        expected = (self.manifest.objects if self.manifest else self.sums).get(path)
+        if self.manifest and expected is None:
             raise errors.BackupDamaged([f"{path} is not in the manifest"])
-        data, finding = saved.read(self.root, path, self.manifest.objects[path] if self.manifest else None)
+        data, finding = saved.read(self.root, path, expected, saved.SEALED if self.manifest else _OPENED)
+        if expected is None and not finding:
+            finding = f"{path} was not there {_OPENED}"
         if finding:
             raise errors.BackupDamaged([finding])
         return self.move.rewritten(data) if self.move else data
@@ -168,13 +195,72 @@ class Backup:
         if facts and (finding := seal.listing_finding(self.root, facts)):
             raise errors.BackupDamaged([finding])
 
+    @cached_property
+    def tree_digest(self) -> str:
+        """SHA-256 of what can be told of the tree without a listing, to see that it stays so; empty where there is one.
+
+        Names, kinds, sizes, whole seconds and targets of links: owners and modes are the kubelet's to change.
+
+        Raises:
+            errors.ReadFailed, errors.BackupDamaged: an entry could not be listed.
+
+        """
+        if self.manifest or self.external:
+            return ""
+        total = hashlib.sha256()
+        for each in mtree.parse(_operator_lines(self.tree)):
+            told = (each.path, each.kind, each.size, each.mtime_ns // 10**9, each.target)
+            total.update(f"{told!a}\n".encode())
+        return total.hexdigest()
+
+    def check_tree(self, digest: str) -> None:
+        """See that the tree is still the one of which `tree_digest` was told; empty: none was.
+
+        Raises:
+            errors.TreeChanged; as `tree_digest`
+
+        """
+        if digest and self.tree_digest != digest:
+            raise errors.TreeChanged(self.name)
+
     def lines(self) -> Iterator[str]:
         """The lines of the tree's entries to restore; without digests where there is no listing."""
         if self.manifest is None:
             return _operator_lines(self.tree)
-        if (facts := self.manifest.file_storage) and (placeholder := facts.placeholder):
-            return (line for line in seal.lines(self.root) if mtree.head(line)[0] != placeholder)
-        return seal.lines(self.root)
+        if self.left_out and (without := self.left_out.paths):
+            return (line for line in self._listed() if mtree.head(line)[0] not in without)
+        return self._listed()
+
+    def _listed(self) -> Iterator[str]:
+        """The lines of the listing, but for what a backup puts there itself."""
+        facts = self.manifest.file_storage if self.manifest else None
+        lines = seal.lines(self.root, facts.listing if facts else None)
+        if facts and (placeholder := facts.placeholder):
+            return (line for line in lines if mtree.head(line)[0] != placeholder)
+        return lines
+
+    def salvaged(self, workers: int | None = None) -> "Backup":
+        """The backup without what of its tree is damaged or missing; it reads every byte, and the rest must be whole.
+
+        Raises:
+            errors.NoDigests: one that the operator made. errors.BackupDamaged: its objects, or its listing.
+            errors.ReadFailed: the tree itself can't be read.
+
+        """
+        if self.manifest is None:
+            raise errors.NoDigests(self.name)
+        if findings := list(seal.objects_findings(self.root, self.manifest)):
+            raise errors.BackupDamaged(findings)
+        if self.external:
+            return self
+        self.check_listing()
+        paths, counts, few, total = set(), Tally(), errors.Few(), hashlib.sha256()
+        for entry, finding in tree.damaged(mtree.parse(self._listed()), self.tree, workers):
+            paths.add(entry.path)
+            counts.count(entry)
+            few.append(finding)
+            total.update(f"{entry.path!a}\n".encode())
+        return replace(self, left_out=LeftOut(paths, counts, few, total.hexdigest()))
 
     def findings(self, *, digests: bool, given: Collection[str] = ()) -> Iterator[str]:
         """Say what is wrong, a line each; `digests` asks for every byte of the tree too.
@@ -182,13 +268,17 @@ class Backup:
         `given` are paths that one made by the operator need not hold, because what they would bring is there.
         """
         if self.manifest is None:
-            yield from _operator_findings(self.root, given)
+            yield from _operator_findings(self.root, given, self.sums)
+        elif self.left_out:
+            yield from seal.objects_findings(self.root, self.manifest)  # the tree has been judged
         else:
             yield from seal.findings(self.root, self.manifest, digests=digests)
             yield from seal.sums_findings(self.root, self.manifest)
 
     def _lists(self, path: str) -> bool:
-        return path in self.manifest.objects if self.manifest else volume.is_there(self.root, path)
+        if self.manifest:
+            return path in self.manifest.objects
+        return path in self.sums or volume.is_there(self.root, path)
 
 
 def minor(version: str) -> str:
@@ -224,7 +314,8 @@ def _open(root: Path, claim: str) -> Backup:
             raise errors.NotABackup(f"the operator did not finish it, the log of its Job says why; {_first_gap(root)}")
         names = volume.content(root)
         raise errors.NotABackup(f"no manifest.json and no {volume.APIMANAGER}, but {len(names)} other entries")
-    return Backup(root, None, _operator_digest(root), claim or root.name)
+    sums = _operator_sums(root)
+    return Backup(root, None, _operator_digest(root, sums), claim or root.name, sums=sums)
 
 
 def _manifest(root: Path) -> bytes:
@@ -236,15 +327,15 @@ def _manifest(root: Path) -> bytes:
         raise errors.NotABackup(f"its {volume.MANIFEST} {volume.unread(error)}") from error
 
 
-def _operator_spec(root: Path, part: str) -> dict[str, Any]:
+def _operator_spec(root: Path, part: str, expected: Digest | None = None) -> dict[str, Any]:
     """A part of its APIManager's spec, empty where there is none or it can't be read."""
-    apimanager, _ = saved.read(root, volume.APIMANAGER, None)
+    apimanager, _ = saved.read(root, volume.APIMANAGER, expected)
     return (apimanager.get("spec") or {}).get(part) or {}
 
 
-def _operator_in_s3(root: Path) -> bool:
+def _operator_in_s3(root: Path, expected: Digest | None) -> bool:
     """Whether System's files are in S3: the operator copies them all the same, and its Job waits for a claim."""
-    return (_operator_spec(root, "system").get("fileStorage") or {}).get("simpleStorageService") is not None
+    return (_operator_spec(root, "system", expected).get("fileStorage") or {}).get("simpleStorageService") is not None
 
 
 def _operator_paths(root: Path) -> list[str]:
@@ -265,12 +356,12 @@ def _first_gap(root: Path) -> str:
     return next(finding for path in (*others, first) if (finding := saved.read(root, path, None)[1]))
 
 
-def _operator_findings(root: Path, given: Collection[str]) -> Iterator[str]:
+def _operator_findings(root: Path, given: Collection[str], sums: Mapping[str, Digest]) -> Iterator[str]:
     yield from volume.folder_findings(root)
     for path in _operator_paths(root):
-        if path not in given and (finding := saved.read(root, path, None)[1]):
+        if path not in given and (finding := saved.read(root, path, sums.get(path), _OPENED)[1]):
             yield finding
-    if not volume.is_there(root, volume.TREE) and not _operator_in_s3(root):
+    if not volume.is_there(root, volume.TREE) and not _operator_in_s3(root, sums.get(volume.APIMANAGER)):
         yield f"{volume.TREE} is missing"
     found = volume.look(root, volume.TREE)
     if found is None or not stat.S_ISDIR(found.st_mode):
@@ -296,20 +387,28 @@ def _operator_lines(root: Path) -> Iterator[str]:
         raise errors.BackupDamaged([f"{len(tally.vanished)} entries of {volume.TREE} vanished while it was listed"])
 
 
-def _operator_digest(root: Path) -> str:
+def _operator_sums(root: Path) -> dict[str, Digest]:
+    """Sizes and digests of the object files that are there."""
+    found = {}
+    for path in _operator_paths(root):
+        try:
+            with closed(volume.opened(root, path)) as descriptor:
+                size, sha256 = tree.digest(descriptor)
+        except OSError as error:
+            if error.errno not in _NO_FILE:
+                raise
+        else:
+            found[path] = Digest(size=size, sha256=sha256)
+    return found
+
+
+def _operator_digest(root: Path, sums: Mapping[str, Digest]) -> str:
     """One digest over the object files that are there, and when the last of them was written.
 
     Two backups of an installation have the same objects, as a rule, and other files: the time tells them apart. Whole
     seconds, because an archive may keep no more.
     """
-    total = hashlib.sha256()
-    for path in _operator_paths(root):
-        try:
-            with closed(volume.opened(root, path)) as descriptor:
-                total.update(f"{path} {tree.digest(descriptor)[1]}\n".encode())
-        except OSError as error:
-            if error.errno not in _NO_FILE:
-                raise
+    total = hashlib.sha256("".join(f"{path} {each.sha256}\n" for path, each in sums.items()).encode())
     total.update(f"{_written(root)}\n".encode())
     return total.hexdigest()
 

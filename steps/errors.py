@@ -64,7 +64,7 @@ class Few:
         return self.count
 
     def __str__(self) -> str:
-        return _several(self)
+        return _several(self, "; ")
 
 
 _LIMIT = 10
@@ -457,6 +457,79 @@ class NotABackup(Final):
 class BackupDamaged(Final):
     def __init__(self, findings: Sequence[str] | Few) -> None:
         super().__init__(f"the backup is not whole, {len(findings)} finding(s): {_several(findings, '; ')}")
+
+
+class SealLost(Final):
+    def __init__(self, claim: str) -> None:
+        super().__init__(
+            f"claim {claim} holds a backup without manifest.json, and this tool made the claim: its seal is lost; "
+            "restore another backup, or say -p made-by=operator if you know that the operator made this one"
+        )
+
+
+class NoManifest(Final):
+    def __init__(self, claim: str) -> None:
+        super().__init__(
+            f"claim {claim} holds a backup without manifest.json, and does not say that the operator made it; restore "
+            "another backup, or say -p made-by=operator if you know that it did"
+        )
+
+
+class NotTheOperators(Final):
+    def __init__(self, claim: str) -> None:
+        super().__init__(
+            f"claim {claim} holds a manifest.json, so the operator did not make this backup; submit without "
+            "made-by=operator"
+        )
+
+
+class OtherManifest(Final):
+    def __init__(self, asked: str, found: str) -> None:
+        super().__init__(
+            f"manifest-sha256 asks for the backup {asked}, and this volume holds "
+            f"{found or 'one without manifest.json'}; nothing was changed; see whether the claim is the right one"
+        )
+
+
+class MarkedDamaged(Final):
+    def __init__(self, claim: str, when: str, damage: str) -> None:
+        super().__init__(
+            f"claim {claim} is marked as damaged since {when}: {damage or 'nobody wrote down why'}; if it was mended, "
+            "have threescale-verify read all of it again, which takes the mark away; else -p file-storage-damage=skip "
+            "restores all files that are whole"
+        )
+
+
+class BackupChanged(Final):
+    def __init__(self, name: str, planned: str, found: str) -> None:
+        super().__init__(
+            f"backup {name} is another one than this restore began with: its digest was {planned} and is {found}; see "
+            "who writes to its volume, then submit again, which plans anew"
+        )
+
+
+class NoDigests(Final):
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"backup {name} has no digests, so nothing tells which of its files are damaged; submit without "
+            "file-storage-damage=skip"
+        )
+
+
+class MoreDamaged(Final):
+    def __init__(self, left_out: str) -> None:
+        super().__init__(
+            f"the plan is another one now, for other files are damaged than it said: {left_out}; no file was restored; "
+            "plan again, and submit again if that is what you want"
+        )
+
+
+class TreeChanged(Final):
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"the files of backup {name} have other names, sizes or times than when this restore began; see who writes "
+            "to its volume, then submit again"
+        )
 
 
 class UrlMissing(Final):

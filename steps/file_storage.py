@@ -282,8 +282,10 @@ def _fill(backup: Backup, filling: _Filling, progress: Progress, workers: int) -
     tally, findings = bring(lines, backup.tree, target, work, again=again, passed_over=passed)
     if findings:
         raise errors.TargetDiffers(claim, findings)
+    if backup.left_out and backup.left_out.findings:
+        _note(tally, str(backup.left_out))
     _note_passed_over(tally, target, passed, f"the volume of claim {claim}")
-    if left_out := backup.counts.entries - tally.entries:
+    if volume.snapshots(passed) and (left_out := backup.counts.entries - tally.entries):
         _note(tally, f"{left_out} entries of the backup lie in such a folder and are not restored")
     log.info(
         "%d files, %d folders, %d links: restored, %d bytes", tally.files, tally.folders, tally.links, tally.size_bytes
@@ -292,7 +294,7 @@ def _fill(backup: Backup, filling: _Filling, progress: Progress, workers: int) -
     if counts.widened:
         log.info("%d entries got more rights for the group than they had, so that System can write", counts.widened)
     if counts.ownership_kept:
-        log.info("%d entries keep the restoring user as owner, it may not give them away", counts.ownership_kept)
+        _note(tally, f"{counts.ownership_kept} entries keep the restoring user as owner: it may not give them away")
     _note_unkept(tally, meter)
     return tally
 

@@ -165,6 +165,7 @@ def _slack(record: Result) -> Mapping[str, Any]:
         "3scale": " ".join(filter(None, (record.apimanager, record.threescale_version))),
         "began": f"{record.began:%Y-%m-%d %H:%M:%S} UTC",
         **{name: str(record.counts[name]) for name in ("files", "bytes") if name in record.counts},
+        "manifest": f"SHA-256 {record.manifest_sha256}" if record.manifest_sha256 else "",
     }
     fields = [{"type": "mrkdwn", "text": f"*{name}*\n{_plain(fact)}"} for name, fact in facts.items() if fact]
     failed = [f"*{_plain(item.phase)}*: {_plain(item.sentence)}" for item in record.failures]

@@ -38,6 +38,7 @@ class Does(Enum):
     OPERATORS = "left to the operator"
     REWRITTEN = "rewritten"
     STAYS = "stays as it is"
+    LEFT_OUT = "left out"
     WAIT = "wait"
     EXPECTED = "expected"
     WARNING = "warning"

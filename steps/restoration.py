@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from steps import apimanager, backup, evidence
+from steps import apimanager, backup, claims, errors, evidence, marks, verification
 from steps.backup import Backup
 from steps.cluster import Cluster, Object
 from steps.result import Counts, Done, Line, Operation, Phase, Result
@@ -56,17 +56,70 @@ class Restoration(NamedTuple):
         evidence.note(self.run.cluster, self.run.record(self.operation, self.claim), change)
 
 
-def open_at(run: Run, root: Path, claim: str, wildcard_domain: str = "") -> Restoration:
-    """Open the backup that is restored.
+class Told(NamedTuple):
+    """What a person says of a backup: the digest of its manifest, kept elsewhere, who made it, and what it may lack."""
+
+    manifest_sha256: str = ""
+    made_by_operator: bool = False
+    skips_damage: bool = False  # of files: these are left out
+
+
+def open_first(run: Run, root: Path, claim: str, told: Told, wildcard_domain: str = "") -> Restoration:
+    """Open the backup that is to be restored, once it is the one that its claim and a person say that it is.
 
     Raises:
-        as `backup.open_at` and `Backup.under`; errors.NoConnection
+        errors.BackupDamaged: the claim says that it was sealed, and there is no manifest, or another one.
+        errors.MarkedDamaged, errors.OtherManifest, errors.SealLost, errors.NoManifest, errors.NotTheOperators
+        as `claims.find`, `backup.open_at` and `as_asked`; errors.NoConnection
 
     """
-    opened = backup.open_at(root, claim)
+    cluster = run.cluster()
+    found = claims.find(cluster, claim)
+    if not told.skips_damage and (since := marks.label(found, marks.DAMAGED)):
+        raise errors.MarkedDamaged(claim, since, marks.annotation(found, marks.DAMAGE))
+    opened = verification.open_at(root, found, made_by_operator=told.made_by_operator)
+    check_told(opened, claim, told)
+    if opened.manifest is None:
+        if not (told.made_by_operator or claims.is_backup(found)):
+            raise errors.NoManifest(claim)
+        log.info("claim %s holds a backup that the operator made", claim)
+    else:
+        log.info("claim %s holds backup %s, its manifest has SHA-256 %s", claim, opened.name, opened.digest)
+    return Restoration(run, claim, as_asked(opened, told, wildcard_domain), cluster)
+
+
+def as_asked(opened: Backup, told: Told, wildcard_domain: str) -> Backup:
+    """The backup as it is restored; raises what `Backup.salvaged` and `Backup.under` do."""
+    return (opened.salvaged() if told.skips_damage else opened).under(wildcard_domain)
+
+
+def check_told(opened: Backup, claim: str, told: Told) -> None:
+    """See that a backup is the one of which a person speaks.
+
+    Raises:
+        errors.OtherManifest, errors.NotTheOperators
+
+    """
+    if told.manifest_sha256 and (opened.manifest is None or opened.digest != told.manifest_sha256):
+        raise errors.OtherManifest(told.manifest_sha256, opened.digest if opened.manifest else "")
+    if told.made_by_operator and opened.manifest is not None:
+        raise errors.NotTheOperators(claim)
+
+
+def open_again(run: Run, root: Path, claim: str, digest: str, wildcard_domain: str = "") -> Restoration:
+    """Open the backup with which the restore began, by its digest; empty: as its claim says, in a phase run by hand.
+
+    Raises:
+        errors.BackupChanged; as `verification.open_at` and `Backup.under`; errors.NoConnection
+
+    """
+    cluster = run.cluster()
+    opened = backup.open_at(root, claim) if digest else verification.open_at(root, claims.find(cluster, claim))
+    if digest and opened.digest != digest:
+        raise errors.BackupChanged(opened.name, digest, opened.digest)
     if opened.manifest is None:
         log.info("claim %s holds a backup that the operator made", claim)
-    return Restoration(run, claim, opened.under(wildcard_domain), run.cluster())
+    return Restoration(run, claim, opened.under(wildcard_domain), cluster)
 
 
 def line(obj: Object, done: Done, how: str = "") -> Line:

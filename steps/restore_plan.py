@@ -26,7 +26,7 @@ from steps import (
     system_storage,
     volume,
 )
-from steps.backup import Backup
+from steps.backup import Backup, LeftOut
 from steps.claims import NOBODY, Workflow
 from steps.cluster import Cluster, Object
 from steps.installation import CLAIM, CONFIGMAP, SECRET, Kind
@@ -273,6 +273,18 @@ def _add_tree(plan: Plan, backup: Backup, *, done: bool = False) -> None:
     counts = backup.counts
     told = f"{counts.files} files, {counts.folders} folders, {counts.links} links, {counts.size_bytes} bytes"
     plan.add(Does.CREATE, FILES, told, done=done)
+    if backup.left_out:
+        _add_left_out(plan, backup, backup.left_out)
+
+
+def _add_left_out(plan: Plan, backup: Backup, left_out: LeftOut) -> None:
+    """Plan what of the tree is damaged, which is all in the plan's digest, and say what it costs to know that."""
+    size_bytes = backup.size_bytes + left_out.counts.size_bytes
+    plan.add(Does.WARNING, FILES, f"file-storage-damage=skip reads all {size_bytes} bytes for each plan, and once more")
+    for finding in left_out.findings.first:
+        plan.add(Does.LEFT_OUT, FILES, finding)
+    told = f"{left_out.counts.files} files, {left_out.counts.folders} folders, {left_out.counts.links} links"
+    plan.add(Does.LEFT_OUT, FILES, f"all in all {told}, SHA-256 of their names {left_out.digest}")
 
 
 def _became(done: Done, how: str = "") -> list[Line]:

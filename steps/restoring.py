@@ -13,6 +13,7 @@ from steps import (
     apimanager,
     claims,
     configmaps,
+    errors,
     file_storage,
     installation,
     marks,
@@ -29,7 +30,7 @@ from steps.backup import Backup
 from steps.cluster import Object
 from steps.installation import CONFIGMAP, SECRET
 from steps.objects import KEEP, REFUSE, REPLACE, Conflict, Standing, State
-from steps.restoration import Restoration, counts_of, line, open_at
+from steps.restoration import Restoration, Told, counts_of, line, open_again, open_first
 from steps.restore_plan import RestorePlan, Wishes
 from steps.result import Line
 from steps.run import (
@@ -65,6 +66,9 @@ _wait_minutes_option = click.option(
     "--wait-minutes", type=click.FloatRange(0, 120), default=60, show_default=True, help="Limit of each wait."
 )
 _YES, _NO = "yes", "no"
+_OPERATOR = "operator"
+_SKIP = "skip"
+_LOOKS, _READS_ALL = "15m", "6h"  # how long a plan may take, as Argo reads it
 _NONE = "-"  # told apart from a phase that was told nothing, and no name
 
 
@@ -91,6 +95,12 @@ _file_conflict_option = click.option(
     type=click.Choice([REFUSE, REPLACE]),
     default=REFUSE,
     help="What becomes of files in a system-storage that is there.",
+)
+_file_damage_option = click.option(
+    "--file-storage-damage",
+    type=click.Choice([REFUSE, _SKIP]),
+    default=REFUSE,
+    help="What becomes of a backup of whose files some are damaged; skip: all others are restored.",
 )
 _replaced_claim_option = click.option(
     "--replaced-claim", default="", help="Claim to which what is replaced is saved first."
@@ -148,6 +158,9 @@ _kept_option = click.option(
     metavar="NAMES",
     help="Those that were somebody else's when it was planned.",
 )
+_digest_option = click.option(
+    "--backup-digest", "digest", default="", help="The backup with which the restore began; empty: as its claim says."
+)
 _domain_option = click.option("--wildcard-domain", default="", help="Another than the backup's; empty: as it was.")
 
 
@@ -172,6 +185,8 @@ def _planned_options(function: Function) -> Function:
     for option in (
         _on_conflict_option,
         _file_conflict_option,
+        _file_damage_option,
+        click.option("--time-limit", default="", expose_value=False, help="Of the workflow, for this phase."),
         _wait_minutes_option,
         _ready_option,
         workers_option(told=False),
@@ -183,6 +198,18 @@ def _planned_options(function: Function) -> Function:
         click.option("--storage-request", default="", help="Its size; empty: as it was, or as the data need."),
         click.option("--access-mode", default="", help="Its access mode; empty: as it was."),
         click.option("--storage-class", default="", help="Class of the new system-storage; empty: as it was."),
+        click.option(
+            "--manifest-sha256",
+            default="",
+            callback=lambda _context, _option, value: value.strip().lower(),
+            help="Digest of the backup's manifest, kept elsewhere; empty: the claim's.",
+        ),
+        click.option(
+            "--made-by",
+            type=click.Choice(["", _OPERATOR]),
+            default="",
+            help="operator: it has no manifest, all the same.",
+        ),
         backup_option,
         claim_option,
     ):
@@ -195,6 +222,8 @@ class _Asked(TypedDict):
 
     claim: str
     root: Path
+    manifest_sha256: str
+    made_by: str
     storage_class: str
     access_mode: str
     storage_request: str
@@ -206,10 +235,12 @@ class _Asked(TypedDict):
     wait_minutes: float
     on_conflict: str
     file_storage_conflict: str
+    file_storage_damage: str
 
 
 def _plan(run: Run, asked: _Asked) -> tuple[Restoration, RestorePlan]:
-    restore = open_at(run, asked["root"], asked["claim"], asked["wildcard_domain"])
+    told = Told(asked["manifest_sha256"], asked["made_by"] == _OPERATOR, asked["file_storage_damage"] == _SKIP)
+    restore = open_first(run, asked["root"], asked["claim"], told, asked["wildcard_domain"])
     wishes = Wishes(
         Asked(asked["storage_class"], asked["access_mode"], asked["storage_request"]),
         asked["threescale_version"],
@@ -226,14 +257,22 @@ def _plan(run: Run, asked: _Asked) -> tuple[Restoration, RestorePlan]:
 @restore_phases.command("check")
 @claim_option
 @_databases_options
+@_file_damage_option
 @plan_option
 @click.option("--approve", type=click.Choice(["no", "yes"]), default="no", expose_value=False, help="Of the workflow.")
 @claim_wait_option
 @click.pass_obj
-def restore_check(
-    run: Run, claim: str, database_secrets: str, database_overrides: str, plan_only: bool, claim_wait_s: float
+def restore_check(  # noqa: PLR0913  one argument a workflow parameter
+    run: Run,
+    claim: str,
+    database_secrets: str,
+    database_overrides: str,
+    file_storage_damage: str,
+    plan_only: bool,
+    claim_wait_s: float,
 ) -> None:
     """Check what can be checked without the backup."""
+    run.output(time_limit=_READS_ALL if file_storage_damage == _SKIP else _LOOKS)
     cluster = run.cluster()
     databases = Databases.asked(database_secrets, database_overrides)
     if plan_only:
@@ -250,7 +289,8 @@ def restore_check(
 @click.pass_obj
 def restore_plan_only(run: Run, **asked: Unpack[_Asked]) -> None:
     """Say what the restore is going to do, and change nothing."""
-    _, planned = _plan(run, asked)
+    restore, planned = _plan(run, asked)
+    run.output(left_out=restore.backup.left_out or _NONE)
     run.output(digest=planned.plan.digest, summary=planned.plan.summary, names=planned.plan.names)
     planned.plan.check()
 
@@ -285,6 +325,10 @@ def restore_prepare(
         set_aside_objects=_YES if planned.saves_objects else _NO,
         set_aside_files=_YES if planned.saves_files else _NO,
         plan_digest=planned.plan.digest,
+        backup_digest=opened.digest,
+        tree_digest=opened.tree_digest or _NONE,
+        left_out=opened.left_out or _NONE,
+        left_out_digest=opened.left_out.digest if opened.left_out else _NONE,
     )
     log.info("prepared: backup %s is whole", opened.name)
     restore.note("prepare", lambda: made, before=told_phase("check", checked))
@@ -293,6 +337,7 @@ def restore_prepare(
 @restore_phases.command("set-aside-objects")
 @claim_option
 @backup_option
+@_digest_option
 @_replaced_claim_option
 @_replaced_option
 @click.option("--differing-secrets", callback=_names, required=True, metavar="NAMES", help="Secrets to save.")
@@ -302,13 +347,14 @@ def restore_set_aside_objects(  # noqa: PLR0913  one argument a workflow paramet
     run: Run,
     claim: str,
     root: Path,
+    digest: str,
     replaced_claim: str,
     root_of_replaced: Path,
     differing_secrets: list[str],
     differing_configmaps: list[str],
 ) -> None:
     """Save the Secrets and ConfigMaps that will be replaced."""
-    restore = open_at(run, root, claim)
+    restore = open_again(run, root, claim, digest)
     run.need("set-aside-objects")
     with volume.durable(root_of_replaced) as disk:
         volume.begin(disk, run.begin(replaced_claim))
@@ -322,16 +368,24 @@ def restore_set_aside_objects(  # noqa: PLR0913  one argument a workflow paramet
 @restore_phases.command("set-aside-files")
 @claim_option
 @backup_option
+@_digest_option
 @_replaced_claim_option
 @_replaced_option
 @click.option("--file-storage", "source", type=FOLDER, required=True, help="Where system-storage is mounted.")
 @workers_option()
 @click.pass_obj
 def restore_set_aside_files(  # noqa: PLR0913  one argument a workflow parameter
-    run: Run, claim: str, root: Path, replaced_claim: str, root_of_replaced: Path, source: Path, workers: int | None
+    run: Run,
+    claim: str,
+    root: Path,
+    digest: str,
+    replaced_claim: str,
+    root_of_replaced: Path,
+    source: Path,
+    workers: int | None,
 ) -> None:
     """Save the files of system-storage that will be replaced."""
-    restore = open_at(run, root, claim)
+    restore = open_again(run, root, claim, digest)
     run.need("set-aside-files")
     with volume.durable(root_of_replaced) as disk:
         volume.begin(disk, run.begin(replaced_claim))
@@ -347,22 +401,39 @@ def restore_set_aside_files(  # noqa: PLR0913  one argument a workflow parameter
 @restore_phases.command("file-storage")
 @claim_option
 @backup_option
+@_digest_option
+@click.option("--tree-digest", default=_NONE, help="What the tree of one that the operator made was then.")
 @_file_conflict_option
+@click.option(
+    "--left-out-digest", default=_NONE, help="Of the files that the plan leaves out because they are damaged."
+)
 @click.option("--file-storage", "target", type=FOLDER, required=True, help="Where system-storage is mounted.")
 @workers_option()
 @click.pass_obj
-def restore_file_storage(
-    run: Run, claim: str, root: Path, file_storage_conflict: str, target: Path, workers: int | None
+def restore_file_storage(  # noqa: PLR0913  one argument a workflow parameter
+    run: Run,
+    claim: str,
+    root: Path,
+    digest: str,
+    file_storage_conflict: str,
+    tree_digest: str,
+    left_out_digest: str,
+    target: Path,
+    workers: int | None,
 ) -> None:
     """Fill system-storage, every byte checked."""
-    restore = open_at(run, root, claim)
+    restore = open_again(run, root, claim, digest)
     if restore.is_done():
         restore.note("file-storage")
         return
+    restore.backup.check_tree("" if tree_digest == _NONE else tree_digest)
+    if left_out_digest not in {_NONE, ""}:
+        restore = _as_planned(restore, left_out_digest, workers)
     opened = restore.backup
     run.need("file-storage", opened.size_bytes / _BYTES_A_SECOND + opened.counts.entries / _ENTRIES_A_SECOND)
     replacing = run.workflow if file_storage_conflict == REPLACE else None
     tally = file_storage.restore(restore.cluster, opened, target, progress(), workers, replacing=replacing)
+    run.output(left_out=opened.left_out or _NONE)
     run.output(files=tally.files if tally else 0, bytes=tally.size_bytes if tally else 0)
     restore.note(
         "file-storage",
@@ -375,6 +446,7 @@ def restore_file_storage(
 @restore_phases.command("secrets")
 @claim_option
 @backup_option
+@_digest_option
 @_domain_option
 @_databases_options
 @_kept_option
@@ -384,6 +456,7 @@ def restore_secrets(  # noqa: PLR0913  one argument a workflow parameter
     run: Run,
     claim: str,
     root: Path,
+    digest: str,
     wildcard_domain: str,
     database_secrets: str,
     database_overrides: str,
@@ -394,35 +467,38 @@ def restore_secrets(  # noqa: PLR0913  one argument a workflow parameter
     databases = Databases.asked(database_secrets, database_overrides)
     conflict = _conflict(told)
     restore_all = partial(secrets.restore, databases=databases, planned=kept, conflict=conflict)
-    _restore_objects(open_at(run, root, claim, wildcard_domain), "secrets", secrets.to_restore, restore_all, conflict)
+    restore = open_again(run, root, claim, digest, wildcard_domain)
+    _restore_objects(restore, "secrets", secrets.to_restore, restore_all, conflict)
 
 
 @restore_phases.command("configmaps")
 @claim_option
 @backup_option
+@_digest_option
 @_domain_option
 @_kept_option
 @_conflict_options
 @click.pass_obj
 def restore_configmaps(
-    run: Run, claim: str, root: Path, wildcard_domain: str, kept: list[str] | None, **told: Unpack[_Told]
+    run: Run, claim: str, root: Path, digest: str, wildcard_domain: str, kept: list[str] | None, **told: Unpack[_Told]
 ) -> None:
     """Create the ConfigMaps."""
     conflict = _conflict(told)
     restore_all = partial(configmaps.restore, planned=kept, conflict=conflict)
-    restore = open_at(run, root, claim, wildcard_domain)
+    restore = open_again(run, root, claim, digest, wildcard_domain)
     _restore_objects(restore, "configmaps", configmaps.to_restore, restore_all, conflict)
 
 
 @restore_phases.command("apimanager")
 @claim_option
 @backup_option
+@_digest_option
 @_domain_option
 @click.pass_obj
-def restore_apimanager(run: Run, claim: str, root: Path, wildcard_domain: str) -> None:
+def restore_apimanager(run: Run, claim: str, root: Path, digest: str, wildcard_domain: str) -> None:
     """Create the APIManager, the last of all objects."""
     run.need("apimanager")
-    restore = open_at(run, root, claim, wildcard_domain)
+    restore = open_again(run, root, claim, digest, wildcard_domain)
     created = apimanager.restore(restore.cluster, restore.backup)
     system_storage.use(restore.cluster, restore.backup)
     run.output(created=int(created))
@@ -433,17 +509,18 @@ def restore_apimanager(run: Run, claim: str, root: Path, wildcard_domain: str) -
 @restore_phases.command("routes")
 @claim_option
 @backup_option
+@_digest_option
 @_ready_option
 @_wait_minutes_option
 @_domain_option
 @click.option("--look-s", type=float, default=5.0, show_default=True, help="Pause between two looks.")
 @click.pass_obj
 def restore_routes(  # noqa: PLR0913  one argument a workflow parameter
-    run: Run, claim: str, root: Path, ready: str, wait_minutes: float, wildcard_domain: str, look_s: float
+    run: Run, claim: str, root: Path, digest: str, ready: str, wait_minutes: float, wildcard_domain: str, look_s: float
 ) -> None:
     """Have Zync make the Routes, and wait until 3scale is ready."""
     run.need("routes")
-    restore = open_at(run, root, claim, wildcard_domain)
+    restore = open_again(run, root, claim, digest, wildcard_domain)
     opened, cluster = restore.backup, restore.cluster
     patience = routes.Patience(wait_minutes, look_s)
     routes.resync(cluster, opened, patience)
@@ -483,6 +560,14 @@ def _became(each: Standing, conflict: Conflict) -> Line:
     if each.state is State.DIFFERS or (saved_to and saved_to == conflict.saved_to):
         return line(each.obj, result.REPLACED, f"{each.why}: what was there is in claim {conflict.saved_to}")
     return line(each.obj, result.KEPT)
+
+
+def _as_planned(restore: Restoration, digest: str, workers: int | None) -> Restoration:
+    """Leave out what the plan has left out, which is found anew; raises errors.MoreDamaged where that is another."""
+    opened = restore.backup.salvaged(workers)
+    if opened.left_out and opened.left_out.digest != digest:
+        raise errors.MoreDamaged(str(opened.left_out))
+    return restore._replace(backup=opened)
 
 
 def _replaced_files(restore: Restoration, tally: Tally | None) -> list[Line]:

@@ -21,8 +21,14 @@ def kind_of(path: str) -> str:
     return _KINDS.get(path.rpartition("/")[0], installation.APIMANAGER.name)
 
 
-def read(root: Path, path: str, expected: Digest | None) -> tuple[dict[str, Any], str]:
-    """Read an object file: the object and no finding, or no object and what is wrong."""
+SEALED = "the manifest says"
+
+
+def read(root: Path, path: str, expected: Digest | None, whose: str = SEALED) -> tuple[dict[str, Any], str]:
+    """Read an object file: the object and no finding, or no object and what is wrong; `whose` digest is expected.
+
+    The bytes that are judged are those that the object is made of: the file is read once.
+    """
     try:
         data = volume.read(root, path)
     except OSError as error:
@@ -31,7 +37,7 @@ def read(root: Path, path: str, expected: Digest | None) -> tuple[dict[str, Any]
         if len(data) != expected.size:
             return {}, f"{path} has {len(data)} bytes instead of {expected.size}"
         if hashlib.sha256(data).hexdigest() != expected.sha256:
-            return {}, f"{path} has other bytes than the manifest says"
+            return {}, f"{path} has other bytes than {whose}"
     if not data:
         return {}, f"{path} has 0 bytes: the backup was aborted"
     return _parse_object(path, data)

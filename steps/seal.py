@@ -5,6 +5,7 @@ without a manifest holds no finished backup.
 """
 
 import hashlib
+import io
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,7 @@ from contextlib import suppress
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from steps import errors, mtree, references, saved, tree, volume
 from steps.beneath import closed
@@ -22,8 +24,12 @@ from steps.references import Reference
 from steps.tree import Lost
 from steps.volume import Disk
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 _OBJECTS = (volume.SECRETS, volume.CONFIGMAPS, volume.REFERENCED, volume.OF_APIMANAGER)
 _TREE = (volume.LISTING, volume.TREE)
+_BLOCK = 1 << 16
 _FOLDERS = frozenset({volume.REFERENCED_SECRETS, volume.REFERENCED_CONFIGMAPS})
 
 
@@ -74,16 +80,42 @@ def close(
     return manifest
 
 
-def lines(root: Path) -> Iterator[str]:
+class _Digesting(io.RawIOBase):
+    """A file that digests what is read of it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._file = io.FileIO(descriptor)
+        self.sha256 = hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        count = self._file.readinto(buffer) or 0
+        self.sha256.update(memoryview(buffer)[:count])
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def lines(root: Path, expected: Digest | None = None) -> Iterator[str]:
     """Read the listing of the tree, a line an entry; what fails in between is the reader's, and keeps its own error.
 
+    The listing may be too large to be kept, and another one may come to its place: its end is `expected` to be reached
+    with that digest.
+
     Raises:
-        errors.ReadFailed
+        errors.ReadFailed; errors.BackupDamaged: at its end
 
     """
     try:
-        with os.fdopen(volume.opened(root, volume.LISTING), encoding="ascii") as found:
+        raw = _Digesting(volume.opened(root, volume.LISTING))
+        with io.TextIOWrapper(io.BufferedReader(raw, _BLOCK), encoding="ascii") as found:
             yield from mtree.of_entries(found)
+        if expected and raw.sha256.hexdigest() != expected.sha256:
+            raise errors.BackupDamaged([f"{volume.LISTING} has other bytes than the manifest says"])
     except OSError as error:
         reason = error.strerror or os.strerror(error.errno or 0)
         raise errors.ReadFailed([str(root / volume.LISTING)], reason) from error
@@ -96,13 +128,23 @@ def listed(root: Path) -> Iterator[Entry]:
 
 def findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:
     """Say what of a sealed backup is missing, extra or differs; `digests` asks for every byte of the tree too."""
+    yield from objects_findings(root, manifest)
+    if manifest.result and (finding := _file_finding(root, volume.RESULT, manifest.result)):
+        yield finding
+    yield from _tree_findings(root, manifest, digests=digests)
+
+
+def objects_findings(root: Path, manifest: Manifest) -> Iterator[str]:
+    """Say what of a sealed backup's objects is missing, extra or differs."""
     yield from volume.folder_findings(root)
     for path, expected in manifest.objects.items():
         if finding := saved.read(root, path, expected)[1]:
             yield finding
     yield from chain.from_iterable(_extra(root, folder, manifest) for folder in _OBJECTS)
-    if manifest.result and (finding := _file_finding(root, volume.RESULT, manifest.result)):
-        yield finding
+
+
+def _tree_findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:
+    """Say what of the tree is missing, extra or differs, or of its listing, which can't judge the tree then."""
     facts = manifest.file_storage
     if facts is None:
         yield from (f"{name} is there, though the files are external" for name in _TREE if volume.is_there(root, name))

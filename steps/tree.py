@@ -24,7 +24,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from steps import interruption, medium, mtree, volume
+from steps import errors, interruption, medium, mtree, volume
 from steps.ahead import Ahead, More
 from steps.beneath import READ, closed, open_folder, open_root, unlisted
 from steps.errors import Few
@@ -615,21 +615,46 @@ def compare(
 
     Yields a finding an entry that is missing, extra or differs; both are read in the one order, nothing is kept.
     """
+    for _, finding in _compared(entries, root, digests=digests, workers=workers, passed_over=passed_over):
+        yield finding
+
+
+def damaged(entries: Iterable[Entry], root: Path, workers: int | None = None) -> Iterator[tuple[Entry, str]]:
+    """Read every byte of a tree, and say of which listed entries it is missing or another one, and how.
+
+    Raises:
+        errors.ReadFailed: the tree itself can't be read, so nothing can be said of what lies in it.
+
+    """
+    try:
+        with closed(open_root(root)) as top:
+            os.listdir(top)
+    except OSError as error:
+        raise errors.ReadFailed([str(root)], os.strerror(error.errno or 0)) from error
+    for listed, finding in _compared(entries, root, digests=True, workers=workers, passed_over=volume.NO_CONTENT):
+        if listed:
+            yield listed, finding
+
+
+def _compared(
+    entries: Iterable[Entry], root: Path, *, digests: bool, workers: int | None, passed_over: Collection[str]
+) -> Iterator[tuple[Entry | None, str]]:
+    """Findings, each with the entry as it was listed; None: it was not."""
     scanned = scan(root, digests=digests, workers=workers, passed_over=passed_over)
     found = (item for item in scanned if not _has_vanished(item))
     actual = next(found, None)
     for listed in entries:
         while actual and actual.path != listed.path and place(actual.path) < place(listed.path):
-            yield _stray(actual)
+            yield None, _stray(actual)
             actual = next(found, None)
         if actual is None or actual.path != listed.path:
-            yield f"{listed.path!r} {_missing(root, listed.path)}"
+            yield listed, f"{listed.path!r} {_missing(root, listed.path)}"
             continue
         if difference := _difference(listed, actual):
-            yield f"{listed.path!r} {difference}"
+            yield listed, f"{listed.path!r} {difference}"
         actual = next(found, None)
     while actual:
-        yield _stray(actual)
+        yield None, _stray(actual)
         actual = next(found, None)
 
 

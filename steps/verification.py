@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
-from steps import backup, errors, marks, proof, rotation, seal, tree, volume
+from steps import backup, claims, errors, marks, proof, rotation, seal, tree, volume
 from steps.backup import Backup
 from steps.catalogue import Entry, State
 from steps.cluster import Object
@@ -38,12 +38,15 @@ def is_stuck(entry: Entry, workflow: str) -> bool:
     return bool(entry.verifying) and entry.verifying_by not in {"", workflow}
 
 
-def open_at(root: Path, claim: Object) -> Backup:
+def open_at(root: Path, claim: Object, *, made_by_operator: bool = False) -> Backup:
     """Open the backup that a claim says that it holds.
+
+    One without a manifest, on a claim that this tool made, is no backup of the operator, unless a person says that it
+    is `made_by_operator`: without that a lost seal would look like one.
 
     Raises:
         errors.BackupDamaged: the claim says that it was sealed, and there is no manifest, or another one.
-        errors.NotABackup, errors.ReadFailed
+        errors.SealLost, errors.NotABackup, errors.ReadFailed
 
     """
     sealed = marks.annotation(claim, marks.MANIFEST_DIGEST)
@@ -55,6 +58,8 @@ def open_at(root: Path, claim: Object) -> Backup:
         raise
     if sealed and found.digest != sealed:
         raise errors.BackupDamaged([f"{volume.MANIFEST} is not the one that was sealed, by its digest on the claim"])
+    if found.manifest is None and claims.is_ours(claim) and not made_by_operator:
+        raise errors.SealLost(claim["metadata"]["name"])
     return found
 
 

@@ -10,19 +10,24 @@ Facts = Mapping[str, Any]
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _STEP = 1024
+_WIDE = "wide"
+_MORE_HEADS = ("MANIFEST-SHA256",)  # in a wide table
 _HEADS = ("NAME", "STATE", "STARTED", "FILES", "SIZE", "3SCALE", "BY", "VERIFIED", "PROVEN", "PINNED")
 
 
 def of_all(entries: Sequence[Facts], output: str, namespace: str) -> str:
-    """All backups as `table`, `json`, `yaml` or `name`, with the newline at the end."""
+    """All backups as `table`, `wide`, `json`, `yaml` or `name`, with the newline at the end."""
     if output == "name":
         return "".join(f"{entry['name']}\n" for entry in entries)
-    if output != "table":
+    if output not in {"table", _WIDE}:
         return _dumped(list(entries), output)
     if not entries:
         return f"no backup in namespace {namespace}\n"
     rows = [_HEADS, *(_row(entry) for entry in entries)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
+    if output == _WIDE:
+        more = [_MORE_HEADS, *((entry["manifest_sha256"] or "-",) for entry in entries)]
+        rows = [(*row, *rest) for row, rest in zip(rows, more, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     notes = [f"{entry['name']}: {entry['why']}" for entry in entries if entry["why"]]
     return "\n".join([*lines, *(["", *notes] if notes else []), ""])

@@ -42,6 +42,12 @@ class RestoreParameters(Parameters):
 
     claim_name: str = Field(alias="claim-name")
     """Claim of the backup to restore (`backupPersistentVolumeClaimName` of the backup). Required."""
+    manifest_sha256: str = Field(default="", alias="manifest-sha256")
+    """The digest of the backup's manifest, where you have kept it elsewhere: another backup is refused. Empty: the one
+    on the claim."""
+    made_by: Literal["", "operator"] = Field(default="", alias="made-by")
+    """`operator`: the backup has no manifest, and you know that the operator's APIManagerBackup made it. Empty: as the
+    claim says."""
     storage_class: str = Field(default="", alias="storage-class")
     """StorageClass of the new system-storage. Empty: as it was."""
     access_mode: Literal["", "ReadWriteMany", "ReadWriteOnce"] = Field(default="", alias="access-mode")
@@ -65,6 +71,9 @@ class RestoreParameters(Parameters):
     file_storage_conflict: Literal["refuse", "replace"] = Field(default="refuse", alias="file-storage-conflict")
     """Files in a system-storage that is there: `refuse` the restore, or `replace` them, once they are saved to that
     claim."""
+    file_storage_damage: Literal["refuse", "skip"] = Field(default="refuse", alias="file-storage-damage")
+    """Files of the backup that are damaged or missing: `refuse` the restore, or `skip` them and restore all others.
+    Each plan reads every byte then."""
     plan: Literal["no", "only"] = "no"
     """`only`: say what the restore would do, and change nothing."""
     plan_digest: str = Field(default="", alias="plan-digest")

@@ -31,16 +31,21 @@ ON_CONFLICT, FILE_CONFLICT = "on-conflict", "file-storage-conflict"
 SET_ASIDE_OBJECTS, SET_ASIDE_FILES = "set-aside-objects", "set-aside-files"
 DIFFERING = ("differing-secrets", "differing-configmaps")
 PLAN_DIGEST, APPROVE = "plan-digest", "approve"
+BACKUP_DIGEST, TREE_DIGEST = "backup-digest", "tree-digest"
+FILE_DAMAGE, LEFT_OUT, LEFT_OUT_DIGEST = "file-storage-damage", "left-out", "left-out-digest"
+TIME_LIMIT = "time-limit"  # of a plan: `check` tells it, for one that reads every byte takes long
 _PLANNED = (
+    *("manifest-sha256", "made-by"),
     *("storage-class", "access-mode", "storage-request", "threescale-version", DOMAIN, *DATABASES),
     *("workers", "ready", "wait-minutes"),
-    *(ON_CONFLICT, FILE_CONFLICT),
+    *(ON_CONFLICT, FILE_CONFLICT, FILE_DAMAGE),
 )
 _COPIED = [count("files"), count("bytes")]
 _CREATED = [count("created"), count("kept"), count("replaced")]
 _TOLD_BY_PREPARE = (
     *(FILE_STORAGE, "kept-secrets", "kept-configmaps", *DIFFERING),
-    *(REPLACED_CLAIM, SET_ASIDE_OBJECTS, SET_ASIDE_FILES, PLAN_DIGEST),
+    *(REPLACED_CLAIM, SET_ASIDE_OBJECTS, SET_ASIDE_FILES, PLAN_DIGEST, BACKUP_DIGEST, TREE_DIGEST),
+    *(LEFT_OUT, LEFT_OUT_DIGEST),
 )
 
 _ADVICE = (
@@ -100,12 +105,19 @@ def restore(settings: Settings) -> WorkflowTemplate:
             return Task(name=name, template=own, arguments=given | of_others)
 
         with DAG(name="restore", fail_fast=False):
-            check = task("check", *DATABASES, PLAN, APPROVE, outputs=[output("checked", default="")])
+            check = task(
+                "check",
+                *(*DATABASES, FILE_DAMAGE, PLAN, APPROVE),
+                outputs=[output("checked", default=""), output(TIME_LIMIT)],
+            )
+            time_limit = check.get_parameter(TIME_LIMIT)
             plan = task(
                 PLAN,
                 *_PLANNED,
+                told=[time_limit],
                 mounts=[BACKUP],
-                outputs=[output("digest", default=""), count("summary"), output("names", default="")],
+                outputs=[output("digest", default=""), count("summary"), output("names", default=""), count(LEFT_OUT)],
+                timeout=value(TIME_LIMIT),
             )
             plan.when = f"{_said(built, PLAN)} == {PLAN_ONLY} || {_said(built, APPROVE)} == yes"
             approve = Task(name=APPROVE, template=Suspend(name=APPROVE))
@@ -113,16 +125,17 @@ def restore(settings: Settings) -> WorkflowTemplate:
             prepare = task(
                 "prepare",
                 *(*_PLANNED, PLAN_DIGEST),
-                told=[check.get_parameter("checked"), plan.get_parameter("digest")],
+                told=[check.get_parameter("checked"), time_limit, plan.get_parameter("digest")],
                 mounts=[BACKUP],
                 outputs=[output(name) for name in _TOLD_BY_PREPARE],
+                timeout=value(TIME_LIMIT),
             )
             prepare.when = f"{_said(built, PLAN)} != {PLAN_ONLY}"
             prepared = {name: prepare.get_parameter(name) for name in _TOLD_BY_PREPARE}
-            replaced_claim = prepared[REPLACED_CLAIM]
+            replaced_claim, digest = prepared[REPLACED_CLAIM], prepared[BACKUP_DIGEST]
             set_aside_objects = task(
                 SET_ASIDE_OBJECTS,
-                told=[replaced_claim, *(prepared[name] for name in DIFFERING)],
+                told=[digest, replaced_claim, *(prepared[name] for name in DIFFERING)],
                 mounts=[BACKUP, Mount.REPLACED],
                 outputs=[output("saved-secrets", default=""), output("saved-configmaps", default="")],
             )
@@ -130,7 +143,7 @@ def restore(settings: Settings) -> WorkflowTemplate:
             set_aside_files = task(
                 SET_ASIDE_FILES,
                 "workers",
-                told=[replaced_claim],
+                told=[digest, replaced_claim],
                 mounts=[BACKUP, Mount.REPLACED, Mount.SOURCE],
                 outputs=_COPIED,
                 timeout="6h",
@@ -139,8 +152,9 @@ def restore(settings: Settings) -> WorkflowTemplate:
             file_storage = task(
                 "file-storage",
                 *(FILE_CONFLICT, "workers"),
+                told=[digest, prepared[TREE_DIGEST], prepared[LEFT_OUT_DIGEST]],
                 mounts=[BACKUP, Mount.TARGET],
-                outputs=_COPIED,
+                outputs=[*_COPIED, count(LEFT_OUT)],
                 timeout="6h",
                 metrics=metrics.of_files("restore"),
             )
@@ -150,7 +164,7 @@ def restore(settings: Settings) -> WorkflowTemplate:
                     name,
                     *(DOMAIN, *more, ON_CONFLICT),
                     told=[
-                        *(prepared[f"kept-{name}"], prepared[f"differing-{name}"], replaced_claim),
+                        *(digest, prepared[f"kept-{name}"], prepared[f"differing-{name}"], replaced_claim),
                         set_aside_objects.get_parameter(f"saved-{name}"),
                     ],
                     mounts=[BACKUP],
@@ -158,9 +172,16 @@ def restore(settings: Settings) -> WorkflowTemplate:
                 )
                 for name, more in (("secrets", DATABASES), ("configmaps", ()))
             )
-            apimanager = task("apimanager", DOMAIN, mounts=[BACKUP], outputs=[count("created")])
+            apimanager = task("apimanager", DOMAIN, told=[digest], mounts=[BACKUP], outputs=[count("created")])
             look_s = ["--look-s", f"{settings.look_s:g}"]
-            routes = task("routes", "ready", "wait-minutes", DOMAIN, more=look_s, mounts=[BACKUP], timeout="5h")
+            routes = task(
+                "routes",
+                *("ready", "wait-minutes", DOMAIN),
+                told=[digest],
+                more=look_s,
+                mounts=[BACKUP],
+                timeout="5h",
+            )
 
             check >> plan
             plan >> approve

@@ -349,3 +349,47 @@ def test_a_backup_of_before_is_restored_with_all_that_it_holds(installed, backup
 
     after = comparison.look(installed.kubernetes, installed.namespace, installed.storage)
     assert {row.what: row.differences for row in comparison.compare(before, after) if row.differences} == lacking
+
+
+class TestWhatIsJudgedIsUsed:
+    def test_an_object_of_the_operator_that_changes_after_it_was_opened_is_not_read(self, tmp_path):
+        root = operators_backup.make(tmp_path / "by-operator")
+        opened = backup.open_at(root)
+        path = f"{volume.SECRETS}/system-seed.json"
+        (root / path).write_bytes((root / path).read_bytes().replace(b"system-seed", b"system-deed"))
+
+        with pytest.raises(errors.BackupDamaged, match="has other bytes than when the backup was opened"):
+            opened.objects(volume.SECRETS, ["system-seed"])
+
+    def test_an_object_that_comes_after_it_was_opened_is_not_read(self, tmp_path):
+        root = operators_backup.make(tmp_path / "by-operator")
+        path = root / volume.SECRETS / "system-seed.json"
+        data = path.read_bytes()
+        path.unlink()
+        opened = backup.open_at(root)
+        path.write_bytes(data)
+
+        with pytest.raises(errors.BackupDamaged, match="was not there when the backup was opened"):
+            opened.objects(volume.SECRETS, ["system-seed"])
+
+    def test_a_listing_that_is_swapped_after_it_was_judged_is_refused_at_its_end(self, backup_volume):
+        opened = backup.open_at(backup_volume)
+        opened.check_listing()
+        listing = backup_volume / volume.LISTING
+        listing.write_bytes(listing.read_bytes().replace(b"sha256digest=0", b"sha256digest=1", 1))
+
+        with pytest.raises(errors.BackupDamaged, match=f"{volume.LISTING} has other bytes than the manifest says"):
+            list(opened.lines())
+
+    def test_the_tree_of_the_operator_is_known_by_names_sizes_and_whole_seconds(self, tmp_path):
+        root = operators_backup.make(tmp_path / "by-operator")
+        found = next(path for path in sorted((root / volume.TREE).rglob("*")) if path.is_file())
+        before, times = backup.open_at(root).tree_digest, found.stat()
+        found.chmod(0o600)
+        os.utime(found, ns=(0, times.st_mtime_ns // 10**9 * 10**9 + 1))
+
+        assert backup.open_at(root).tree_digest == before
+
+        os.utime(found, ns=(0, times.st_mtime_ns + 10**9))
+
+        assert backup.open_at(root).tree_digest != before

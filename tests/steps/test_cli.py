@@ -288,7 +288,8 @@ def test_an_unexpected_exception_ends_1_and_quotes_nothing(empty, run, tmp_path,
 
     monkeypatch.setattr(backup, "open_at", stumble)
 
-    assert run("restore", "apimanager", "--claim", "c", "--backup", tmp_path, stage=empty) == 1
+    told = ["--claim", "c", "--backup", tmp_path, "--backup-digest", "of the plan"]
+    assert run("restore", "apimanager", *told, stage=empty) == 1
     said = capsys.readouterr()
     assert "canary" not in said.out + said.err + log(tmp_path)
     assert log(tmp_path).startswith("unexpected RuntimeError at test_cli.py:")
@@ -327,6 +328,7 @@ def test_a_backup_of_the_operator_is_called_so(lost, run, backup_volume, caplog)
         (backup_volume / name).unlink()
 
     arguments = ["--claim", "nightly", "--backup", backup_volume]
+    arguments += ["--backup-digest", backup.open_at(backup_volume).digest]
     assert run("restore", "configmaps", *arguments, stage=lost, account="threescale-restore") == 0
     assert "claim nightly holds a backup that the operator made" in caplog.text
 

@@ -78,6 +78,12 @@ def test_slack_gets_text_and_blocks_in_which_nothing_is_taken_for_its_own_signs(
     ]
 
 
+def test_slack_shows_the_digest_of_the_manifest():
+    told = notification._slack(a_failure().model_copy(update={"manifest_sha256": "0" * 64}))
+
+    assert {"type": "mrkdwn", "text": f"*manifest*\nSHA-256 {'0' * 64}"} in told["blocks"][1]["fields"]
+
+
 def test_what_slack_would_refuse_for_its_length_is_cut():
     long = a_record(counts={}).failed([Failure(phase="seal", sentence="x" * 9000)], [], "y" * 9000)
 

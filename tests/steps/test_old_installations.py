@@ -6,7 +6,7 @@ import math
 import pytest
 from jsonschema import Draft7Validator
 
-from steps import backup, errors, volume
+from steps import backup, errors, installation, volume
 from steps.manifest import Ready
 from tests.steps import crd, old_installations, operators_backup, phases
 from tests.steps.test_operators_backup import NOT_SAVED
@@ -67,7 +67,7 @@ def test_what_the_operator_of_each_version_saved_is_restored_as_it_was(empty, tm
     for secret in threescale.sample_secrets(empty.namespace):
         if secret["metadata"]["name"] in (*USERS, *threescale_objects.REFERENCED_SECRETS):
             empty.kubernetes.apply(secret)  # as their administrator does
-    empty.claim(root.name)
+    empty.claim(root.name, metadata={"annotations": {installation.BACKUP_NAME: "by-operator"}})
 
     phases.restore(empty, root)
     told = old_installations.come_up(empty, version)

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.thorough
 
 CLAIM = "example-apimanagerbackup-pvc"
 ZYNC = f"{volume.SECRETS}/{installation.ZYNC_SECRET}.json"
+MADE_BY_OPERATOR = {"annotations": {installation.BACKUP_NAME: "example-apimanagerbackup"}}
 FOREIGN = {"finalizers", "managedFields", "ownerReferences", "status"}  # what another cluster's object had
 NEW = "new.example.com"
 NOT_RESTORED = {f"secrets/{name}" for name in (*USERS, "system-memcache")}
@@ -35,7 +36,7 @@ def waiting(empty):
     empty.kubernetes.apply(threescale_objects.operator_deployment(empty.namespace))
     threescale.give_database_secrets(empty.kubernetes, empty.namespace)
     give(empty, *threescale_objects.REFERENCED_SECRETS)
-    empty.claim(CLAIM)
+    empty.claim(CLAIM, metadata=MADE_BY_OPERATOR)
     with threescale.Operator(empty.kubernetes, step_s=0.005):
         yield empty
 

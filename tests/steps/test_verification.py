@@ -141,6 +141,15 @@ def test_a_volume_that_may_not_be_looked_at_is_no_damage(backup_volume, sealed, 
         verification.open_at(backup_volume, sealed.claim)
 
 
+def test_without_a_manifest_a_claim_of_ours_holds_none_of_the_operator(backup_volume, sealed):
+    for name in (volume.MANIFEST, volume.BEGIN):
+        (backup_volume / name).unlink()
+    metadata = {**sealed.claim["metadata"], "annotations": {}}
+
+    with pytest.raises(errors.SealLost, match="this tool made the claim: its seal is lost"):
+        verification.open_at(backup_volume, {**sealed.claim, "metadata": metadata})
+
+
 # --- which is next ---
 
 

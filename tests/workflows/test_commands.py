@@ -1,3 +1,4 @@
+import hashlib
 import json
 import subprocess
 import sys
@@ -316,6 +317,21 @@ def test_an_administrator_plans_a_restore_with_the_workflow_s_digest(lost: Any, 
     digest = lost.restore("nightly", plan="only").node("plan").outputs["digest"]
     assert out.splitlines()[-1].startswith(f"plan {digest}: ")
     assert json.loads(told)["digest"] == digest
+    manifest = hashlib.sha256((backup_volume / "manifest.json").read_bytes()).hexdigest()
+    assert out.splitlines()[0] == f"backup nightly, backup digest {manifest}"
+    assert json.loads(told)["backup_digest"] == manifest
+
+
+def test_damaged_files_are_left_out_of_either_plan_alike(lost: Any, backup_volume: Path) -> None:
+    for root in (backup_volume, lost.engine.volume("nightly")):
+        (root / "system-filestorage-pvc/acme/2026/11/06/file-6.pdf").unlink()
+
+    code, out, _ = plan(lost, backup_volume, "--file-storage-damage", "skip")
+
+    workflow = lost.restore("nightly", file_storage_damage="skip", plan="only")
+    assert code == 0
+    assert "'acme/2026/11/06/file-6.pdf' is missing" in out
+    assert out.splitlines()[-1].startswith(f"plan {workflow.node('plan').outputs['digest']}: ")
 
 
 def test_a_restore_that_would_be_refused_is_planned_and_refused(lost: Any, backup_volume: Path) -> None:
@@ -335,6 +351,8 @@ def test_a_restore_that_would_be_refused_is_planned_and_refused(lost: Any, backu
         (["--kubeconfig", "/no/such/file"], "no way to reach Kubernetes"),
         (["--database-overrides", "mine"], "database-secrets=restore"),
         (["--wildcard-domain", "not a domain"], "'not a domain'"),
+        (["--manifest-sha256", "0" * 64], f"asks for the backup {'0' * 64}"),
+        (["--made-by", "operator"], "holds a manifest.json"),
     ],
 )
 def test_a_plan_that_can_not_be_made_is_refused_in_one_sentence(

@@ -31,6 +31,15 @@ def test_a_table_has_a_line_for_each_backup_the_newest_first_and_says_why_one_ha
     assert (blank, note) == ("", "newer: workflow of-newer is gone and has not sealed it")
 
 
+def test_a_wide_table_has_the_digests_of_the_manifests(empty: Any) -> None:
+    laid(empty, "older", started="2026-11-01T02:00:00Z", **sealed())
+    laid(empty, "newer", started="2026-11-02T02:00:00Z")
+
+    _, out, _ = ask(empty, "list", "-o", "wide")
+
+    assert [line.split()[-1] for line in out.splitlines()[:3]] == ["MANIFEST-SHA256", "-", DIGEST]
+
+
 def test_a_program_reads_it_as_json_yaml_or_names(empty: Any) -> None:
     laid(empty, "a", **sealed())
 

@@ -7,7 +7,7 @@ import click
 
 from workflows.commands.options import FOLDER, cluster_options, connect, refuse
 
-_OF_A_LIST = ("table", "json", "yaml", "name")
+_OF_A_LIST = ("table", "wide", "json", "yaml", "name")
 
 
 @click.command()
@@ -47,7 +47,12 @@ def verify(folder: Path, *, for_operator: bool) -> None:
 @click.command("list")
 @cluster_options
 @click.option(
-    "-o", "--output", type=click.Choice(["table", "json", "yaml", "name"]), default="table", show_default=True
+    "-o",
+    "--output",
+    type=click.Choice(_OF_A_LIST),
+    default="table",
+    show_default=True,
+    help="wide: with the digests of the manifests.",
 )
 def list_backups(namespace: str, kubeconfig: str | None, context: str, output: str) -> None:
     """List the backups of a namespace, the newest first, each in the state that can be proved."""

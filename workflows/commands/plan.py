@@ -55,6 +55,8 @@ def plan_backup(  # noqa: PLR0913  one argument an option
 @plan.command("restore")
 @click.argument("folder", type=FOLDER, metavar="DIR")
 @cluster_options
+@click.option("--manifest-sha256", default="", metavar="DIGEST", help="Of its manifest, which you have kept elsewhere.")
+@click.option("--made-by", type=click.Choice(["", "operator"]), default="", help="operator: made by APIManagerBackup.")
 @click.option("--storage-class", default="", help="Of the new system-storage. Empty: as it was.")
 @click.option("--access-mode", default="", help="Its access mode. Empty: as it was.")
 @click.option("--storage-request", default="", help="Its size. Empty: as it was, or as the data need.")
@@ -64,6 +66,7 @@ def plan_backup(  # noqa: PLR0913  one argument an option
 @click.option("--database-overrides", default="", metavar="SECRET", help="Its keys replace the backup's.")
 @click.option("--on-conflict", type=click.Choice(["refuse", "keep", "replace"]), default="refuse", show_default=True)
 @click.option("--file-storage-conflict", type=click.Choice(["refuse", "replace"]), default="refuse", show_default=True)
+@click.option("--file-storage-damage", type=click.Choice(["refuse", "skip"]), default="refuse", show_default=True)
 @click.option("--ready", type=click.Choice(["as-before", "available", "deployments"]), default="as-before")
 @click.option("--wait-minutes", type=click.FloatRange(0, 120), default=60, show_default=True)
 @_output_option
@@ -72,6 +75,8 @@ def plan_restore(  # noqa: PLR0913  one argument an option
     namespace: str,
     kubeconfig: str | None,
     context: str,
+    manifest_sha256: str,
+    made_by: str,
     storage_class: str,
     access_mode: str,
     storage_request: str,
@@ -81,12 +86,14 @@ def plan_restore(  # noqa: PLR0913  one argument an option
     database_overrides: str,
     on_conflict: str,
     file_storage_conflict: str,
+    file_storage_damage: str,
     ready: str,
     wait_minutes: float,
     output: str,
 ) -> None:
     """Plan the restore of a backup on a mounted or copied volume; its digest is that of `-p plan-digest=`."""
-    from steps import backup, errors, restore_plan
+    from steps import backup, errors, restoration, restore_plan
+    from steps.restoration import Told
     from steps.restore_plan import Wishes
     from steps.secrets import Databases
     from steps.system_storage import Asked
@@ -101,12 +108,15 @@ def plan_restore(  # noqa: PLR0913  one argument an option
             on_conflict,
             file_storage_conflict,
         )
-        opened = backup.open_at(folder, folder.resolve().name).under(wildcard_domain)
+        told = Told(manifest_sha256.strip().lower(), bool(made_by), file_storage_damage == "skip")
+        opened = backup.open_at(folder, folder.resolve().name)
+        restoration.check_told(opened, opened.name, told)
+        opened = restoration.as_asked(opened, told, wildcard_domain)
         cluster = connect(namespace, kubeconfig, context)
         planned = restore_plan.of(cluster, opened, wishes, last_try=True).plan
     except errors.PhaseError as error:
         refuse(f"{folder}: {error}")
-    _say(planned, output)
+    _say(planned, output, backup=opened.name, backup_digest=opened.digest)
 
 
 @plan.command("prune")
@@ -127,8 +137,12 @@ def plan_prune(namespace: str, kubeconfig: str | None, context: str, timezone: s
     click.echo("\n".join(lines))
 
 
-def _say(planned: "Plan", output: str) -> None:
-    """Show a plan; one that would be refused is."""
-    click.echo(json.dumps(planned.as_json(), indent=2) if output == "json" else "\n".join(planned.text()))
+def _say(planned: "Plan", output: str, **told: str) -> None:
+    """Show a plan, and before it what it is of; one that would be refused is."""
+    if output == "json":
+        click.echo(json.dumps({**told, **planned.as_json()}, indent=2))
+    else:
+        head = [", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items())] if told else []
+        click.echo("\n".join([*head, *planned.text()]))
     for objection in planned.objections[:1]:
         refuse(str(objection))

@@ -1,0 +1,331 @@
+"""A restore is bound to the seal: what was changed, stripped or swapped is refused, whatever it says of itself."""
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+
+import pytest
+
+from steps import installation, volume
+from steps.manifest import PLACEHOLDER
+from tests.steps import operators_backup
+from tests.steps.test_restore_plan import operators_own
+from workflows.rehearsal import threescale
+
+pytestmark = pytest.mark.thorough
+
+CLAIMS = "persistentvolumeclaims"
+SEED = f"{volume.SECRETS}/system-seed.json"
+OPERATORS = {"annotations": {installation.BACKUP_NAME: "by-operator"}}
+FORGED = (volume.MANIFEST, volume.SUMS, SEED, volume.APIMANAGER)
+
+
+def forge(root):
+    """Change what a restore would create, and seal it again: whoever may write the volume can."""
+    change(root / SEED, lambda obj: obj["data"].update(ADMIN_PASSWORD=base64.b64encode(b"attacker").decode()))
+    change(root / volume.APIMANAGER, lambda obj: obj["spec"].setdefault("system", {}).update(image="evil.example/i:1"))
+    found = json.loads((root / volume.MANIFEST).read_bytes())
+    for path in found["objects"]:
+        data = (root / path).read_bytes()
+        found["objects"][path] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    sums = {path: each["sha256"] for path, each in found["objects"].items()}
+    sums |= {volume.RESULT: found["result"]["sha256"], volume.LISTING: found["file_storage"]["listing"]["sha256"]}
+    (root / volume.SUMS).write_text("".join(f"{sha256}  {path}\n" for path, sha256 in sorted(sums.items())))
+    (root / volume.MANIFEST).write_text(json.dumps(found, indent=4, sort_keys=True) + "\n")
+
+
+def change(path, how):
+    obj = json.loads(path.read_bytes())
+    how(obj)
+    path.write_text(json.dumps(obj))
+
+
+def strip(root):
+    """Leave nothing that says who made it."""
+    for name in (volume.MANIFEST, volume.BEGIN):
+        (root / name).unlink()
+
+
+def give_references(stage):
+    """Bring what the APIManager names, which a backup of the operator lacks."""
+    for secret in threescale.sample_secrets(stage.namespace):
+        if secret["metadata"]["name"] not in stage.exists("secrets"):
+            stage.kubernetes.apply(secret)
+
+
+def bare(stage, name="nightly"):
+    """Have a claim say nothing of its backup, as that of a volume which was carried elsewhere."""
+    stage.kubernetes.patch(CLAIMS, stage.namespace, name, {"metadata": {"labels": None, "annotations": None}})
+
+
+def swap(stage, phase, how):
+    """Change the backup on its volume once a phase has ended well."""
+
+    def say(node):
+        if node.name == phase and node.phase == "Succeeded":
+            how(stage.engine.volume("nightly"))
+
+    stage.engine._say = say
+
+
+def refusal(stage, workflow, phase):
+    """What a phase said at its end; nothing that a restore creates may be there then."""
+    assert workflow.phase == "Failed"
+    assert stage.exists("apimanagers") == []
+    assert "system-seed" not in stage.exists("secrets")
+
+    return workflow.node(phase).attempts[-1].message
+
+
+def test_a_backup_that_was_changed_and_sealed_again_is_refused(lost):
+    forge(lost.engine.volume("nightly"))
+
+    said = refusal(lost, lost.restore("nightly"), "prepare")
+
+    assert "manifest.json is not the one that was sealed, by its digest on the claim" in said
+
+
+def test_a_backup_whose_manifest_was_taken_away_does_not_pass_for_one_of_the_operator(lost):
+    strip(lost.engine.volume("nightly"))
+
+    said = refusal(lost, lost.restore("nightly", made_by="operator"), "prepare")
+
+    assert "manifest.json is not the one that was sealed" in said
+
+
+def test_without_a_manifest_a_claim_of_ours_that_has_lost_its_digest_is_refused(lost):
+    strip(lost.engine.volume("nightly"))
+    lost.kubernetes.patch(
+        CLAIMS, lost.namespace, "nightly", {"metadata": {"annotations": {"threescale-backup/manifest-sha256": None}}}
+    )
+
+    said = refusal(lost, lost.restore("nightly"), "prepare")
+
+    assert "this tool made the claim: its seal is lost" in said
+
+
+def test_without_a_manifest_a_claim_that_says_nothing_is_refused(lost):
+    strip(lost.engine.volume("nightly"))
+    bare(lost)
+
+    said = refusal(lost, lost.restore("nightly"), "prepare")
+
+    assert "does not say that the operator made it; restore another backup, or say -p made-by=operator" in said
+
+
+def test_a_person_s_word_makes_it_one_of_the_operator(lost):
+    operators_own(lost.engine.volume("nightly"))
+    bare(lost)
+    give_references(lost)
+
+    workflow = lost.restore("nightly", made_by="operator", on_conflict="keep")
+
+    assert workflow.phase == "Succeeded", workflow.message
+
+
+def test_a_backup_with_a_manifest_is_none_of_the_operator_whatever_a_person_says(lost):
+    said = refusal(lost, lost.restore("nightly", made_by="operator"), "prepare")
+
+    assert "claim nightly holds a manifest.json" in said
+
+
+@pytest.mark.parametrize(
+    ("ended", "phase"), [("prepare", "file-storage"), ("file-storage", "secrets"), ("apimanager", "routes")]
+)
+def test_a_backup_that_is_swapped_after_the_plan_was_approved_is_refused(lost, backup_volume, ended, phase):
+    forge(backup_volume)
+    approved = lost.restore("nightly", plan="only").node("plan").outputs["digest"]
+    swap(lost, ended, lambda root: [shutil.copyfile(backup_volume / path, root / path) for path in FORGED])
+
+    workflow = lost.restore("nightly", plan_digest=approved)
+
+    assert workflow.phase == "Failed"
+    assert "is another one than this restore began with" in workflow.node(phase).attempts[-1].message
+    assert lost.exists("apimanagers") == ([] if phase != "routes" else [threescale.NAME])
+    assert "evil" not in json.dumps(lost.kubernetes.list("apimanagers", lost.namespace))
+
+
+def test_a_plan_of_another_backup_is_another_plan(lost):
+    approved = lost.restore("nightly", plan="only").node("plan").outputs["digest"]
+    forge(lost.engine.volume("nightly"))
+    bare(lost)
+
+    said = refusal(lost, lost.restore("nightly", plan_digest=approved), "prepare")
+
+    assert f"the plan is another one than {approved}" in said
+
+
+def test_where_the_claim_has_lost_its_labels_a_digest_that_was_kept_elsewhere_binds(lost, sealed):
+    bare(lost)
+    kept = sealed.claim["metadata"]["annotations"]["threescale-backup/manifest-sha256"]
+
+    other = lost.restore("nightly", manifest_sha256="0" * 64)
+    said = refusal(lost, other, "prepare")
+    same = lost.restore("nightly", manifest_sha256=kept.upper())
+
+    assert f"asks for the backup {'0' * 64}, and this volume holds {kept}" in said
+    assert same.phase == "Succeeded", same.message
+
+
+def test_a_digest_that_was_kept_elsewhere_refuses_a_backup_without_manifest(lost):
+    strip(lost.engine.volume("nightly"))
+    bare(lost)
+
+    said = refusal(lost, lost.restore("nightly", manifest_sha256="0" * 64, made_by="operator"), "prepare")
+
+    assert "this volume holds one without manifest.json" in said
+
+
+def test_a_backup_that_is_marked_damaged_is_refused_with_the_way_out(lost):
+    marks = {"labels": {"threescale-backup/damaged": "20261129T000000Z"}}
+    marks["annotations"] = {"threescale-backup/damage": "acme.png has other bytes"}
+    lost.kubernetes.patch(CLAIMS, lost.namespace, "nightly", {"metadata": marks})
+
+    said = refusal(lost, lost.restore("nightly"), "prepare")
+
+    assert "is marked as damaged since 20261129T000000Z: acme.png has other bytes" in said
+    assert "threescale-verify" in said
+
+
+def test_the_log_of_the_seal_tells_the_digest_to_keep(sealed):
+    log = sealed.workflow.node("seal").attempts[-1].log
+
+    assert f"SHA-256 {sealed.claim['metadata']['annotations']['threescale-backup/manifest-sha256']}" in log
+
+
+@pytest.fixture
+def by_operator(lost):
+    """A claim that the operator has filled."""
+    shutil.rmtree(lost.engine.volume("nightly"))
+    operators_backup.make(lost.engine.volume("nightly"))
+    bare(lost)
+    lost.kubernetes.patch(CLAIMS, lost.namespace, "nightly", {"metadata": OPERATORS})
+    give_references(lost)
+    return lost
+
+
+def test_another_tree_of_the_operator_s_backup_is_refused(by_operator):
+    swap(by_operator, "prepare", lambda root: (root / volume.TREE / "acme" / "more.txt").write_text("more"))
+
+    workflow = by_operator.restore("nightly", on_conflict="keep")
+
+    assert workflow.phase == "Failed"
+    assert (
+        "other names, sizes or times than when this restore began" in workflow.node("file-storage").attempts[-1].message
+    )
+    assert volume.content(by_operator.storage) == []
+
+
+def test_a_tree_that_links_to_elsewhere_is_never_followed(by_operator, tmp_path):
+    token = tmp_path / "serviceaccount"
+    token.mkdir()
+    (token / "token").write_text("TOKEN")
+    tree = by_operator.engine.volume("nightly") / volume.TREE
+    shutil.rmtree(tree)
+    tree.symlink_to(token)
+
+    workflow = by_operator.restore("nightly", on_conflict="keep")
+
+    assert workflow.phase == "Failed"
+    assert [path for path in by_operator.storage.rglob("*") if path.name == "token"] == []
+
+
+# --- salvage ---
+
+PDF = "acme/2026/terms and conditions.pdf"
+
+
+def flip(path):
+    """Change one byte, and keep the times."""
+    times = path.stat()
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def harm(root):
+    """Damage a file and lose a folder; return how many entries that are."""
+    flip(root / volume.TREE / PDF)
+    gone = root / volume.TREE / "acme/2026/11/05"
+    count = len([gone, *gone.rglob("*")])
+    shutil.rmtree(gone)
+    return 1 + count
+
+
+def test_with_skip_all_files_come_back_but_the_damaged_ones_and_these_are_named(lost, sealed):
+    count = harm(lost.engine.volume("nightly"))
+    marks = {"labels": {"threescale-backup/damaged": "20261129T000000Z"}}
+    lost.kubernetes.patch(CLAIMS, lost.namespace, "nightly", {"metadata": marks})
+    whole = {
+        path for path in names(sealed.folder / volume.TREE) if path != PDF and not path.startswith("acme/2026/11/05")
+    }
+
+    workflow = lost.restore("nightly", file_storage_damage="skip")
+
+    assert workflow.phase == "Succeeded", workflow.message
+    assert names(lost.storage) == whole
+    for phase in ("prepare", "file-storage"):
+        told = workflow.node(phase).outputs["left-out"]
+        assert told.startswith(f"{count} entries are damaged or missing and are left out: ")
+        assert f"{PDF!r} has other bytes than listed" in told
+    log = workflow.node("prepare").attempts[-1].log
+    assert f"left out System FileStorage {PDF!r} has other bytes than listed" in " ".join(log.split())
+    assert "file-storage-damage=skip reads all" in log
+    record = json.loads(lost.get("configmaps", "threescale-restore-results")["data"][f"{workflow.name}.json"])
+    (files,) = (phase for phase in record["phases"] if phase["phase"] == "file-storage")
+    assert f"{PDF!r} has other bytes than listed" in files["notes"][0]
+    assert record["outcome"] == "succeeded"
+
+
+def names(tree):
+    """What lies in a tree, by paths."""
+    found = {str(path.relative_to(tree)) for path in tree.rglob("*")}
+    return {path for path in found if path not in {"lost+found", PLACEHOLDER}}
+
+
+def test_without_it_one_damaged_file_is_refused(lost):
+    flip(lost.engine.volume("nightly") / volume.TREE / PDF)
+
+    workflow = lost.restore("nightly")
+
+    assert workflow.phase == "Failed"
+    assert "has other bytes" in workflow.node("file-storage").attempts[-1].message
+
+
+def test_a_damage_that_shows_only_after_the_plan_is_a_changed_plan(lost):
+    harm(lost.engine.volume("nightly"))
+    swap(lost, "prepare", lambda root: flip(root / volume.TREE / "acme/2026/11/06/file-6.pdf"))
+
+    said = refusal(lost, lost.restore("nightly", file_storage_damage="skip"), "file-storage")
+
+    assert "the plan is another one now, for other files are damaged than it said" in said
+    assert volume.content(lost.storage) == []
+
+
+def test_another_damage_is_another_plan(lost):
+    harm(lost.engine.volume("nightly"))
+    plan = lost.restore("nightly", file_storage_damage="skip", plan="only").node("plan").outputs["digest"]
+    flip(lost.engine.volume("nightly") / volume.TREE / "acme/2026/11/06/file-6.pdf")
+
+    said = refusal(lost, lost.restore("nightly", file_storage_damage="skip", plan_digest=plan), "prepare")
+
+    assert f"the plan is another one than {plan}" in said
+
+
+@pytest.mark.parametrize("path", [SEED, volume.LISTING])
+def test_objects_and_the_listing_must_be_whole_all_the_same(lost, path):
+    flip(lost.engine.volume("nightly") / path)
+
+    said = refusal(lost, lost.restore("nightly", file_storage_damage="skip"), "prepare")
+
+    assert f"{path} has other bytes than the manifest says" in said
+
+
+def test_a_backup_without_digests_refuses_to_skip(by_operator):
+    workflow = by_operator.restore("nightly", file_storage_damage="skip", on_conflict="keep")
+
+    assert workflow.phase == "Failed"
+    assert "has no digests, so nothing tells which" in workflow.node("prepare").attempts[-1].message

@@ -258,6 +258,14 @@ class ObjectsMissing(Final):
         super().__init__(f"{kind} {_several(names)} missing in namespace {namespace}: 3scale can't be restored without")
 
 
+class PlannedGone(Final):
+    def __init__(self, kind: str, names: Sequence[str], namespace: str) -> None:
+        super().__init__(
+            f"{kind} {_several(names)} was in namespace {namespace} when the backup was planned, and is not now: "
+            "find out who changes the installation, then start a new backup"
+        )
+
+
 class ReferencesMissing(Final):
     def __init__(self, references: Sequence[str], namespace: str) -> None:
         super().__init__(
@@ -692,6 +700,14 @@ class ObjectsDiffer(Final):
         super().__init__(
             f"namespace {namespace} holds other values than the backup ({_several(differing)}): "
             "delete these objects if the backup's shall count, or say -p on-conflict=keep or on-conflict=replace"
+        )
+
+
+class TypesRefused(Final):
+    def __init__(self, namespace: str, secrets: Sequence[str]) -> None:
+        super().__init__(
+            f"the backup holds Secrets that would let somebody sign in to the cluster of namespace {namespace}: "
+            f"{_several(secrets)}; a restore creates none of these types, create them yourself if they are needed"
         )
 
 

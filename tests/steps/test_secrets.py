@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from steps import backup, configmaps, errors, installation, references, restore_plan, secrets, volume
+from steps import backup, configmaps, errors, installation, references, restore_plan, seal, secrets, volume
 from steps.installation import SECRET
 from steps.manifest import Digest
 from steps.objects import State
@@ -112,6 +112,7 @@ def listed_too(root, path, obj):
     digest = Digest(size=len(data), sha256=hashlib.sha256(data).hexdigest())
     more = manifest.model_copy(update={"objects": {**manifest.objects, path: digest}})
     (root / volume.MANIFEST).write_bytes(volume.as_json(more.model_dump(mode="json")))
+    (root / volume.SUMS).write_bytes(seal._sums(more))
 
 
 STRANGER = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "stranger"}, "data": {"KEY": "dg=="}}

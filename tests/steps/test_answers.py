@@ -133,6 +133,13 @@ JSON = st.recursive(
 )
 
 
+MAY_HOLD_DATA = [
+    {**STATUS, "status": "Failure", "reason": CANARY, "message": CANARY},
+    {**STATUS, "status": "Failure", "message": f'admission webhook "a.b" denied the request: {RIGHTS} {CANARY}'},
+    {**STATUS, "status": "Failure", "message": f'secrets "x" is forbidden: exceeded quota: {CANARY}'},
+]
+
+
 @st.composite
 def bodies(draw, verb, kind):
     """Something like an answer: the right one, one of another thing, or one with a field that is anything."""
@@ -151,13 +158,7 @@ def bodies(draw, verb, kind):
                 {**STATUS, "status": "Failure", "reason": "NotFound", "details": {"name": NAME, "kind": kind.resource}},
                 {**STATUS, "status": "Failure", "reason": "NotFound", "details": {"name": "another"}},
                 {**STATUS, "status": "Failure", "reason": "AlreadyExists"},
-                {**STATUS, "status": "Failure", "reason": CANARY, "message": CANARY},
-                {
-                    **STATUS,
-                    "status": "Failure",
-                    "message": f'admission webhook "a.b" denied the request: {RIGHTS} {CANARY}',
-                },
-                {**STATUS, "status": "Failure", "message": f'secrets "x" is forbidden: exceeded quota: {CANARY}'},
+                *MAY_HOLD_DATA * 5,
             ]
         )
     )

@@ -8,7 +8,17 @@ import pytest
 
 from steps import errors, interruption
 from steps.cluster import Cluster, quantity
-from steps.installation import APIMANAGER, CLAIM, CONFIGMAP, DEPLOYMENT_CONFIG, POD, ROUTE, SECRET, Kind
+from steps.installation import (
+    APIMANAGER,
+    APIMANAGER_BACKUP,
+    CLAIM,
+    CONFIGMAP,
+    DEPLOYMENT_CONFIG,
+    POD,
+    ROUTE,
+    SECRET,
+    Kind,
+)
 from workflows.rehearsal import pod_exec
 from workflows.rehearsal.cluster import Cluster as Kubernetes
 from workflows.rehearsal.cluster import ExecResult
@@ -88,6 +98,16 @@ def test_an_object_of_a_kind_that_the_cluster_does_not_know_is_not_there(empty):
     empty.kubernetes.without("route.openshift.io")
 
     assert empty.connect().get(ROUTE, "backend") is None
+
+
+def test_one_kind_of_a_group_may_be_unknown(empty):
+    empty.kubernetes.without("apimanagerbackups.apps.3scale.net")
+    door = empty.connect()
+
+    assert door.get(APIMANAGER_BACKUP, "any") is None
+    assert door.list(APIMANAGER) == []
+    with pytest.raises(errors.UnknownResource, match="the cluster knows no apimanagerbackups"):
+        door.list(APIMANAGER_BACKUP)
 
 
 def test_a_missing_right_names_what_was_asked_and_what_to_apply(empty):

@@ -1,9 +1,10 @@
 """The phases of a backup as commands, in their order."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
@@ -26,6 +27,7 @@ from steps import (
 )
 from steps.claims import Wanted
 from steps.cluster import Cluster
+from steps.installation import CONFIGMAP, SECRET, Kind
 from steps.manifest import FileTree, Manifest, Report
 from steps.plan import FILES, Does, Plan
 from steps.run import (
@@ -42,7 +44,8 @@ from steps.run import (
 
 log = logging.getLogger(__name__)
 
-SNAPSHOTS = "it has the name under which a storage shows its snapshots"
+_SNAPSHOTS = "it has the name under which a storage shows its snapshots"
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @click.group("backup")
@@ -93,30 +96,46 @@ def backup_prepare(  # noqa: PLR0913  one argument a workflow parameter
         node_operator=planned.placement.operator,
         node=planned.placement.node,
         file_storage=marks.place(external=external),
+        planned_secrets=",".join(planned.saves(SECRET)),
+        planned_configmaps=",".join(planned.saves(CONFIGMAP)),
     )
 
 
 _apimanager_option = click.option("--apimanager", "name", required=True, help="Name of the APIManager.")
 
 
+def _planned_option(kind: Kind) -> Callable[[Command], Command]:
+    """What must be there still, as `prepare` said it."""
+    option = f"--planned-{kind.resource}"
+    return click.option(
+        option, callback=_names, default="", metavar="NAMES", help="Those that the plan saw: all there."
+    )
+
+
+def _names(_context: click.Context, _option: click.Parameter, told: str) -> list[str]:
+    return [name for name in told.split(",") if name]
+
+
 @backup_phases.command("secrets")
 @claim_option
 @backup_option
 @_apimanager_option
+@_planned_option(SECRET)
 @click.pass_obj
-def backup_secrets(run: Run, claim: str, root: Path, name: str) -> None:
+def backup_secrets(run: Run, claim: str, root: Path, name: str, planned_secrets: list[str]) -> None:
     """Save the Secrets."""
-    _part(run, "secrets", claim, root, lambda: _secrets(run.cluster(), root, name))
+    _part(run, "secrets", claim, root, lambda: _secrets(run.cluster(), root, name, planned_secrets))
 
 
 @backup_phases.command("configmaps")
 @claim_option
 @backup_option
 @_apimanager_option
+@_planned_option(CONFIGMAP)
 @click.pass_obj
-def backup_configmaps(run: Run, claim: str, root: Path, name: str) -> None:
+def backup_configmaps(run: Run, claim: str, root: Path, name: str, planned_configmaps: list[str]) -> None:
     """Save the ConfigMaps."""
-    _part(run, "configmaps", claim, root, lambda: _configmaps(run.cluster(), root, name))
+    _part(run, "configmaps", claim, root, lambda: _configmaps(run.cluster(), root, name, planned_configmaps))
 
 
 @backup_phases.command("apimanager")
@@ -133,13 +152,17 @@ def backup_apimanager(run: Run, claim: str, root: Path, name: str) -> None:
 @claim_option
 @backup_option
 @_apimanager_option
+@_planned_option(SECRET)
+@_planned_option(CONFIGMAP)
 @click.pass_obj
-def backup_external(run: Run, claim: str, root: Path, name: str) -> None:
+def backup_external(
+    run: Run, claim: str, root: Path, name: str, planned_secrets: list[str], planned_configmaps: list[str]
+) -> None:
     """Save all objects of an installation whose files are external: no claim but the backup's is mounted."""
     cluster = run.cluster()
     parts = {
-        "secrets": partial(_secrets, cluster, root, name),
-        "configmaps": partial(_configmaps, cluster, root, name),
+        "secrets": partial(_secrets, cluster, root, name, planned_secrets),
+        "configmaps": partial(_configmaps, cluster, root, name, planned_configmaps),
         "apimanager": partial(apimanager.save, cluster, root, name, is_external=True),
     }
     run.output(objects=sum(len(_save_part(run, phase, claim, root, save).objects) for phase, save in parts.items()))
@@ -163,7 +186,9 @@ def backup_source(run: Run, source: Path) -> None:
     """Say what a plan can't see without the mounted claim: what of it would be passed over."""
     plan = Plan(run.namespace)
     for name, shown in file_storage.snapshots(source).items():
-        plan.add(Does.WARNING, f"folder {name}", f"passed over in {FILES}, with the {shown} that it shows: {SNAPSHOTS}")
+        plan.add(
+            Does.WARNING, f"folder {name}", f"passed over in {FILES}, with the {shown} that it shows: {_SNAPSHOTS}"
+        )
     if plan.lines:
         plan.check()
     else:
@@ -213,14 +238,24 @@ def _record(run: Run, claim: str, prepared: str, facts: Manifest, reports: Mappi
     return result.text(result.of_backup(begun, facts, reports).did(run.phase("seal"), last=True))
 
 
-def _secrets(cluster: Cluster, root: Path, name: str) -> Report:
+def _secrets(cluster: Cluster, root: Path, name: str, planned: Collection[str]) -> Report:
     found = apimanager.named(cluster, name)
     optional = apimanager.optional_secrets(found)
-    return secrets.save(cluster, root, optional=optional, named=references.of(found))
+    saved = secrets.save(cluster, root, optional=optional, named=references.of(found))
+    return _all_planned(saved, SECRET, planned, cluster.namespace)
 
 
-def _configmaps(cluster: Cluster, root: Path, name: str) -> Report:
-    return configmaps.save(cluster, root, references.of(apimanager.named(cluster, name)))
+def _configmaps(cluster: Cluster, root: Path, name: str, planned: Collection[str]) -> Report:
+    saved = configmaps.save(cluster, root, references.of(apimanager.named(cluster, name)))
+    return _all_planned(saved, CONFIGMAP, planned, cluster.namespace)
+
+
+def _all_planned(saved: Report, kind: Kind, planned: Collection[str], namespace: str) -> Report:
+    """The same, if it holds all that the plan saw; one that may be absent may not vanish in between."""
+    names = {path.rpartition("/")[2].removesuffix(".json") for path in saved.objects}
+    if gone := [name for name in planned if name not in names]:
+        raise errors.PlannedGone(kind.name, gone, namespace)
+    return saved
 
 
 def _part(run: Run, phase: str, claim: str, root: Path, save: Callable[[], Report]) -> None:

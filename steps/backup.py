@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from steps import errors, installation, manifest, mtree, references, saved, seal, tree, volume
 from steps.beneath import closed
 from steps.domain import Move
+from steps.installation import Kind
 from steps.manifest import Digest, External, Manifest, Ready, SystemStorage
 from steps.marks import Mark
 from steps.references import Reference
@@ -163,15 +164,20 @@ class Backup:
         paths = [f"{folder}/{name}.json" for name in names]
         return [self.read(path) for path in paths if self._lists(path)]
 
-    def all_objects(self, folder: str) -> list[dict[str, Any]]:
-        """Read all objects of a folder; the operator's own backup has no others than those with known names.
+    def referenced(self, kind: Kind) -> list[dict[str, Any]]:
+        """Read what it holds beside the operator's own objects: what its APIManager names, and what users edit.
+
+        Nothing else is taken from those folders, whoever put it there; the operator's own backup has none of them.
 
         Raises:
             errors.BackupDamaged
 
         """
-        listed = self.manifest.objects if self.manifest else ()
-        return [self.read(path) for path in sorted(listed) if path.rpartition("/")[0] == folder]
+        if self.manifest is None:
+            return []
+        edited = installation.EDITED_CONFIGMAPS if kind == installation.CONFIGMAP else ()
+        folder = volume.REFERENCED_CONFIGMAPS if kind == installation.CONFIGMAP else volume.REFERENCED_SECRETS
+        return self.objects(folder, sorted({*edited, *references.names(self.named, kind)}))
 
     @property
     def named(self) -> list[Reference]:
@@ -180,7 +186,7 @@ class Backup:
 
     def holds(self, reference: Reference) -> bool:
         """Whether it holds what its APIManager names: one that the operator made does not."""
-        return self._lists(seal.path_of(reference))
+        return self.manifest is not None and self._lists(seal.path_of(reference))
 
     def check_listing(self) -> None:
         """See that the tree is a folder and the listing is the manifest's, before a tree is restored by it.

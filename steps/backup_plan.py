@@ -11,7 +11,7 @@ from typing import NamedTuple
 from steps import apimanager, claims, configmaps, installation, objects, references, secrets
 from steps.claims import ANYWHERE, Placement, Wanted, Workflow
 from steps.cluster import Cluster, Object
-from steps.installation import APIMANAGER, CLAIM, SECRET
+from steps.installation import APIMANAGER, CLAIM, SECRET, Kind
 from steps.manifest import External
 from steps.objects import named
 from steps.plan import FILES, Does, Plan
@@ -25,6 +25,11 @@ class BackupPlan(NamedTuple):
     apimanager: Object  # empty where there is not one
     placement: Placement = ANYWHERE  # of the parts
     claim_is_made: bool = False  # by this workflow
+
+    def saves(self, kind: Kind) -> list[str]:
+        """The names of the objects of a kind that it saves."""
+        found = (line.what.partition(" ") for line in self.plan.lines if line.does is Does.SAVE)
+        return [name for word, _, name in found if word == kind.name]
 
 
 def of(cluster: Cluster, wanted: Wanted, workflow: Workflow) -> BackupPlan:

@@ -3,16 +3,25 @@
 Typed models of the official client drop the fields that they do not know, and a backup must keep them; so only the
 client's connection is used (configuration, tokens, TLS, exec), never its models nor its generated calls, which take
 0.7 s to import and which the image leaves out (`images/steps/unused.txt`). Nothing is retried in here, except by
-callers that wait anyway: Argo tries a phase again.
+callers that wait anyway, and once with a token that was read again: Argo tries a phase again.
+
+An answer is believed only when it is one. A success holds the object that was asked for. There is no such object where
+a Status says so of that very one, and no such kind where the server's own lists lack it: between here and the server
+stand proxies, and a server that starts knows less than it will. Anything else is no answer.
 """
 
+import http.client
+import io
 import json
 import os
 import re
+import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Self
+from functools import partial
+from typing import Any, NamedTuple, Self
+from urllib.parse import urlsplit
 
 import urllib3
 from kubernetes import config
@@ -30,21 +39,109 @@ from steps.installation import POD, SECRET, Kind
 Object = dict[str, Any]
 
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-_BY_RIGHTS = re.compile(r'User "[^"]*" cannot ')  # in the refusal of the authorizer, which knows no more than names
+_NAME = r'"[-a-z0-9.:]*"'
+# The refusal of the authorizer, which knows no more than names; a webhook's begins with its own words.
+_BY_RIGHTS = re.compile(rf'([-a-z0-9.]+ ({_NAME} )?is )?forbidden: User "[^"]*" cannot ')
+_BY_QUOTA = re.compile(rf"[-a-z0-9.]+ {_NAME} is forbidden: exceeded quota: ")
+_COUNTS = r"[-a-z0-9./]+=[0-9]+[a-zA-Z]{0,2}(,[-a-z0-9./]+=[0-9]+[a-zA-Z]{0,2})*"
+# What the API server itself says of a Secret, whole, in words that can't hold a value of it: names and counts only.
+_SAFE = tuple(
+    re.compile(form)
+    for form in (
+        "Unauthorized",
+        rf"secrets ({_NAME} )?is forbidden: User {_NAME} cannot [a-z]+ resource \"secrets\" in API group \"\""
+        rf" in the namespace {_NAME}",
+        rf"secrets {_NAME} is forbidden: exceeded quota: [-a-z0-9.]+, requested: {_COUNTS}, used: {_COUNTS},"
+        rf" limited: {_COUNTS}",
+        rf"secrets {_NAME} is forbidden: unable to create new content in namespace [-a-z0-9]+ because it is being"
+        r" terminated",
+        rf"(object is being deleted: )?secrets {_NAME} already exists",
+        rf"(secrets|namespaces) {_NAME} not found",
+        rf"Operation cannot be fulfilled on secrets {_NAME}: the object has been modified; please apply your changes"
+        r" to the latest version and try again",
+        rf"Secret {_NAME} is invalid: data: Forbidden: field is immutable when `immutable` is set",
+    )
+)
+_REASONS = re.compile(  # apimachinery meta/v1; a webhook may write any other word here
+    "AlreadyExists|BadRequest|Conflict|Expired|Forbidden|Gone|InternalError|Invalid|MethodNotAllowed|NotAcceptable|"
+    "NotFound|RequestEntityTooLarge|ServerTimeout|ServiceUnavailable|StorageReadError|Timeout|TooManyRequests|"
+    "Unauthorized|UnsupportedMediaType"
+)
+_REFUSERS = (
+    (re.compile(r'admission webhook "([-a-z0-9.]{1,253})" denied the request'), "admission webhook"),
+    (re.compile(r'Internal error occurred: failed calling webhook "([-a-z0-9.]{1,253})":'), "admission webhook"),
+    (
+        re.compile(
+            rf"[-a-z0-9.]+ {_NAME} is forbidden: ValidatingAdmissionPolicy '([-a-z0-9.]{{1,253}})' with binding"
+        ),
+        "ValidatingAdmissionPolicy",
+    ),
+)
 _EXEC_SLICE_S = 0.5
+_MAPS = ("spec", "status", "data", "binaryData")
 # of the API server, where another object has the name: seen in the record before, or only in its storage
-_PRECONDITION = re.compile(r"the UID in the precondition|Precondition failed: UID")
-_REFUSED_HANDSHAKE = re.compile(r"Handshake status 403\b")  # kubernetes.stream keeps the status in its sentence only
+_PRECONDITION = re.compile(
+    rf"Operation cannot be fulfilled on [-a-z0-9.]+ {_NAME}: "
+    r"(the UID in the precondition |(StorageError: invalid object, .*)?Precondition failed: UID in precondition: )"
+)
+_REFUSED_HANDSHAKE = re.compile(
+    r"Handshake status (401|403)\b"
+)  # kubernetes.stream keeps the status in its sentence only
 _QUANTITY = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
+
+
+class _Answer(NamedTuple):
+    """What the server said; None where its body is no JSON object."""
+
+    status: int
+    content: Object | None
+
+    @property
+    def refusal(self) -> Object:
+        """The Status of an answer that is no success, empty where a proxy or another path said no."""
+        found = self.content or {}
+        is_one = found.get("kind") == "Status" and found.get("status", "Failure") == "Failure"
+        return found if is_one and found.get("code", self.status) == self.status else {}
+
+    @property
+    def reason(self) -> str:
+        """The reason of the Status, if it is one of Kubernetes' own words."""
+        reason = str(self.refusal.get("reason", ""))
+        return reason if _REASONS.fullmatch(reason) else ""
+
+    @property
+    def why(self) -> str:
+        """What may be said of a refusal by anybody: its status, its reason, and whose it is."""
+        refuser = _refuser(self.refusal)
+        return f"HTTP {self.status} {self.reason}".strip() + (f", {refuser}" if refuser else "")
+
+    def message(self, kind: Kind) -> str:
+        """The server's message; one that may hold a Secret's data only in a form that can't."""
+        message = str(self.refusal.get("message", ""))
+        if kind != SECRET or not message or any(form.fullmatch(message) for form in _SAFE):
+            return message
+        return errors.withheld(self.reason, _refuser(self.refusal))
+
+    def is_not_found(self, kind: Kind, name: str) -> bool:
+        """Whether it says that there is no object of this name; a namespace can be missing too."""
+        if self.status != 404 or self.reason != "NotFound":
+            return False
+        details = self.refusal.get("details") or {}
+        given = {"kind": (kind.resource, kind.name), "name": (name,), "group": (kind.group,)}
+        return isinstance(details, dict) and all(
+            details[key] in ones for key, ones in given.items() if details.get(key) is not None
+        )
 
 
 class Cluster:
     """The objects of one namespace."""
 
-    def __init__(self, api: ApiClient, namespace: str, request_timeout_s: float) -> None:
+    def __init__(self, api: ApiClient, namespace: str, request_timeout_s: float, sign_in: Callable[[], object]) -> None:
         self._api = api
         self.namespace = namespace
         self._timeout_s = request_timeout_s
+        self._sign_in = sign_in
+        self._server = _host(api.configuration.host)
 
     @classmethod
     def connect(cls, namespace: str, request_timeout_s: float, kubeconfig: str = "", context: str = "") -> Self:
@@ -55,32 +152,28 @@ class Cluster:
 
         """
         configuration = Configuration()
-        try:
-            # said by name: the client looks at the variable only once, when imported
-            if path := kubeconfig or os.environ.get("KUBECONFIG"):
-                config.load_kube_config(config_file=path, context=context or None, client_configuration=configuration)  # type: ignore[no-untyped-call]  # the client types only a part of itself
-            else:
-                config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # the client types only a part of itself
-        except ConfigException as error:
-            raise errors.NoConnection(str(error).rstrip(".")) from error
-        except OSError as error:
-            raise errors.NoConnection(f"kubeconfig {path} can't be read ({error.strerror})") from error
-        except Exception as error:  # what the client makes of any file; its words may hold a line of it, a token
-            raise errors.NoConnection(f"{path} is no kubeconfig") from error
+        # said by name: the client looks at the variable only once, when imported
+        path = kubeconfig or os.environ.get("KUBECONFIG", "")
+        load = config.load_kube_config if path else config.load_incluster_config
+        told = {"config_file": path, "context": context or None} if path else {}
+        sign_in = partial(_sign_in, path, partial(load, client_configuration=configuration, **told))
+        sign_in()
         configuration.retries = False
-        return cls(ApiClient(configuration), namespace, request_timeout_s)
+        api = ApiClient(configuration)
+        _limit_answers(api.rest_client.pool_manager)
+        return cls(api, namespace, request_timeout_s, sign_in)
 
     def get(self, kind: Kind, name: str) -> Object | None:
-        """Read one object, None where there is none.
+        """Read one object, None where there is none, or no such kind.
 
         Raises:
             errors.NotAllowed, errors.NoAnswer, errors.Rejected
 
         """
-        status, answer = self._request("GET", kind, name)
-        if status == 404:
+        answer = self._request("GET", kind, name)
+        if answer.status == 404 and self._is_absent("get", kind, name, answer):
             return None
-        return self._judge("get", kind, name, status, answer)
+        return self._object("get", kind, name, answer)
 
     def list(self, kind: Kind, selector: str = "", fields: str = "") -> list[Object]:
         """Read all objects of a kind, or those that a label and a field selector choose.
@@ -90,11 +183,22 @@ class Cluster:
 
         """
         query = {"labelSelector": selector, "fieldSelector": fields}
-        status, answer = self._request("GET", kind, query={key: value for key, value in query.items() if value})
-        if status == 404:
-            raise errors.UnknownResource(kind.resource, self.namespace)
-        items: list[Object] = self._judge("list", kind, "", status, answer)["items"]
-        return [{"apiVersion": kind.api_version, "kind": kind.name, **item} for item in items]
+        answer = self._request("GET", kind, query={key: value for key, value in query.items() if value})
+        if answer.status == 404:
+            if self._lacks(kind):
+                raise errors.UnknownResource(kind.resource, self._server)
+            raise self._no_answer("list", kind, "", answer.why)
+        content = self._judge("list", kind, "", answer)
+        items = content.get("items")
+        if content.get("kind") != f"{kind.name}List" or not isinstance(items, list):
+            raise self._no_answer("list", kind, "", f"HTTP {answer.status} without a list of them")
+        if (content.get("metadata") or {}).get("continue"):
+            raise self._no_answer("list", kind, "", f"HTTP {answer.status} with a part of the list")
+        head = {"apiVersion": kind.api_version, "kind": kind.name}
+        found = [{**head, **item} if isinstance(item, dict) else {} for item in items]
+        if not all(_is_object(each, kind, self.namespace) for each in found):
+            raise self._no_answer("list", kind, "", f"HTTP {answer.status} with what is none of them in the list")
+        return found
 
     def create(self, kind: Kind, obj: Object, *, dry_run: bool = False) -> Object:
         """Create an object; its answer may be lost, so a name that exists already is for the next try to judge.
@@ -107,10 +211,10 @@ class Cluster:
         """
         name = obj["metadata"]["name"]
         query = {"dryRun": "All"} if dry_run else None
-        status, answer = self._request("POST", kind, query=query, body=obj)
-        if status == 409 and answer.get("reason") == "AlreadyExists":
+        answer = self._request("POST", kind, query=query, body=obj)
+        if answer.status == 409 and answer.reason == "AlreadyExists":
             raise errors.AlreadyExists(kind.resource, name)
-        return self._judge("create", kind, name, status, answer)
+        return self._object("create", kind, name, answer)
 
     def patch(self, kind: Kind, name: str, body: Object) -> Object:
         """Merge `body` into an object (RFC 7386).
@@ -120,8 +224,7 @@ class Cluster:
             Else as `get`.
 
         """
-        status, answer = self._request("PATCH", kind, name, body=body)
-        return self._judge("patch", kind, name, status, answer)
+        return self._object("patch", kind, name, self._request("PATCH", kind, name, body=body))
 
     def replace(self, kind: Kind, obj: Object, *, dry_run: bool = False) -> Object:
         """Put an object in the place of the one of its name and version; a dry run asks whether that would be done.
@@ -132,8 +235,7 @@ class Cluster:
         """
         name = obj["metadata"]["name"]
         query = {"dryRun": "All"} if dry_run else None
-        status, answer = self._request("PUT", kind, name, query, obj)
-        return self._judge("update", kind, name, status, answer)
+        return self._object("update", kind, name, self._request("PUT", kind, name, query, obj))
 
     def delete(self, kind: Kind, name: str, uid: str, version: str = "") -> bool:
         """Delete the object of this name and uid; one that is gone, or was made anew since, is left alone: False.
@@ -145,10 +247,16 @@ class Cluster:
         wanted = {"uid": uid, "resourceVersion": version}
         preconditions = {key: value for key, value in wanted.items() if value}
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
-        status, answer = self._request("DELETE", kind, name, body=options)
-        if status == 404 or (status == 409 and _PRECONDITION.search(str(answer.get("message", "")))):
+        answer = self._request("DELETE", kind, name, body=options)
+        if answer.status == 404 and self._is_absent("delete", kind, name, answer):
             return False
-        self._judge("delete", kind, name, status, answer)
+        if answer.status == 409 and _PRECONDITION.match(str(answer.refusal.get("message", ""))):
+            return False
+        content = self._judge("delete", kind, name, answer)
+        if not _is_deleted(content, name, uid) and not (
+            _is_object(content, kind, self.namespace, name) and content["metadata"].get("deletionTimestamp")
+        ):
+            raise self._no_answer("delete", kind, name, f"HTTP {answer.status} that does not say it was deleted")
         return True
 
     def exec(self, pod: str, container: str, command: Sequence[str], timeout_s: float) -> int:
@@ -160,24 +268,33 @@ class Cluster:
 
         """
         query = [("container", container), ("stdout", "true"), ("stderr", "true")]
-        request = self._api.param_serialize(
-            "GET",
-            f"/{POD.api}/namespaces/{{namespace}}/{POD.resource}/{{name}}/exec",
-            path_params={"namespace": self.namespace, "name": pod},
-            query_params=[*query, *(("command", word) for word in command)],
-            auth_settings=["BearerToken"],
-        )
-        method, url, headers = request[:3]
+        query += [("command", word) for word in command]
         try:
-            connection = websocket_call(self._api.configuration, method, url, headers=headers, _preload_content=False)  # type: ignore[no-untyped-call]  # as above
-        except ApiException as error:
-            if _REFUSED_HANDSHAKE.match(str(error.reason)):  # the rest quotes ids and names, with any number in them
-                raise errors.NotAllowed("exec into", POD.resource, pod, self.namespace, "forbidden") from error
-            raise errors.ResyncUnknown(pod, "no connection") from error
+            connection = self._open_exec(pod, query)
+        except errors.NotKnown:
+            self._sign_in()
+            connection = self._open_exec(pod, query)
         try:
             return _exit_code(connection, pod, time.monotonic() + timeout_s)
         finally:
             connection.sock.shutdown()  # close() waits 3 s for a polite answer, and leaks a socket that had its own
+
+    def _open_exec(self, pod: str, query: Sequence[tuple[str, str]]) -> Any:
+        """Open a connection to a command; one that was refused has started none."""
+        path = f"/{POD.api}/namespaces/{{namespace}}/{POD.resource}/{{name}}/exec"
+        method, url, headers = self._serialized("GET", path, pod, query_params=list(query))[:3]
+        try:
+            return websocket_call(self._api.configuration, method, url, headers=headers, _preload_content=False)  # type: ignore[no-untyped-call]  # the client types only a part of itself
+        except ApiException as error:
+            # the rest quotes ids and names, with any number in them
+            refused = _REFUSED_HANDSHAKE.match(str(error.reason))
+            if refused and refused[1] == "401":
+                raise errors.NotKnown(self._server) from error
+            if refused:
+                raise errors.NotAllowed(
+                    "exec into", POD.resource, pod, self.namespace, "forbidden", self._server
+                ) from error
+            raise errors.ResyncUnknown(pod, "no connection") from error
 
     def _request(
         self,
@@ -186,60 +303,230 @@ class Cluster:
         name: str = "",
         query: Mapping[str, str] | None = None,
         body: Object | None = None,
-    ) -> tuple[int, Object]:
+    ) -> _Answer:
         place = "/namespaces/{namespace}" if kind.namespaced else ""
         path = f"/{kind.api}{place}/{kind.resource}" + ("/{name}" if name else "")
         headers = {"Accept": "application/json", "User-Agent": "threescale-backup"}
         if body is not None:
             headers["Content-Type"] = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        request = self._api.param_serialize(
-            method,
-            path,
-            path_params={"namespace": self.namespace, "name": name},
-            query_params=list((query or {}).items()),
-            header_params=headers,
-            body=body,
-            auth_settings=["BearerToken"],
-        )
+        more = {"query_params": list((query or {}).items()), "header_params": headers, "body": body}
         try:
-            response = self._api.call_api(*request, _request_timeout=self._timeout_s)
-            response.read()  # type: ignore[no-untyped-call]  # the client types only a part of itself
-            return int(response.status), _content(response.status, response.data)
-        except (urllib3.exceptions.HTTPError, ApiException, OSError, ValueError) as error:
-            raise errors.NoAnswer(method, kind.resource, name, type(error).__name__) from error
+            return self._send(method, path, name, **more)
+        except (urllib3.exceptions.HTTPError, ApiException, ConfigException, OSError, ValueError) as error:
+            raise self._no_answer(method, kind, name, type(error).__name__) from error
 
-    def _judge(self, verb: str, kind: Kind, name: str, status: int, answer: Object) -> Object:
-        if status < 300:
-            return answer
-        message = str(answer.get("message", ""))
-        if status == 403 and "exceeded quota" in message:
+    def _send(self, method: str, path: str, name: str = "", **more: Any) -> _Answer:
+        """Send a request; who is not known gets a second try with the token as it is now, which the kubelet renews.
+
+        Raises:
+            errors.NotKnown, and what the client raises
+
+        """
+        answer = self._send_once(method, path, name, **more)
+        if answer.status == 401:
+            try:
+                self._sign_in()
+            except errors.NoConnection as error:
+                raise errors.NotKnown(self._server) from error
+            answer = self._send_once(method, path, name, **more)
+        if answer.status == 401:
+            raise errors.NotKnown(self._server)
+        return answer
+
+    def _send_once(self, method: str, path: str, name: str, **more: Any) -> _Answer:
+        method, url, headers, body, form = self._serialized(method, path, name, **more)
+        response = self._api.call_api(method, url, headers, body, form, _request_timeout=self._timeout_s)
+        response.read()  # type: ignore[no-untyped-call]  # the client types only a part of itself
+        return _Answer(int(response.status), _content(response.data))
+
+    def _serialized(self, method: str, path: str, name: str, **more: Any) -> Any:
+        parts = {"namespace": self.namespace, "name": name}
+        return self._api.param_serialize(method, path, path_params=parts, auth_settings=["BearerToken"], **more)
+
+    def _is_absent(self, verb: str, kind: Kind, name: str, answer: _Answer) -> bool:
+        """Whether a 404 says that there is no such object, or the server's lists that there is no such kind.
+
+        Raises:
+            errors.NoAnswer: neither does.
+
+        """
+        if answer.is_not_found(kind, name) or (not answer.reason and self._lacks(kind)):
+            return True
+        raise self._no_answer(verb, kind, name, answer.why)
+
+    def _lacks(self, kind: Kind) -> bool:
+        """Whether the server's own lists say that it has no such kind.
+
+        Raises:
+            errors.NoAnswer: they say nothing, or it is there.
+
+        """
+        if kind.group:
+            groups = {each["name"]: each for each in self._discovered("/apis", "APIGroupList", "groups", kind)}
+            versions = groups.get(kind.group, {"versions": []}).get("versions")
+            if not isinstance(versions, list) or not all(isinstance(each, dict) for each in versions):
+                raise self._no_answer("discover", kind, "", "a group without versions")
+            if kind.api_version not in [each.get("groupVersion") for each in versions]:
+                return True
+        resources = self._discovered(f"/{kind.api}", "APIResourceList", "resources", kind)
+        return kind.resource not in [each["name"] for each in resources]
+
+    def _discovered(self, path: str, called: str, part: str, kind: Kind) -> Sequence[Object]:
+        """One of the lists of what the server has."""
+        try:
+            answer = self._send("GET", path, header_params={"Accept": "application/json"})
+        except (urllib3.exceptions.HTTPError, ApiException, ConfigException, OSError, ValueError) as error:
+            raise self._no_answer("discover", kind, "", type(error).__name__) from error
+        content = answer.content or {}
+        found = content.get(part)
+        named = isinstance(found, list) and all(isinstance(each, dict) and _is_named(each) for each in found)
+        of = content.get("groupVersion", kind.api_version)
+        if answer.status != 200 or content.get("kind") != called or not named or of != kind.api_version:
+            raise self._no_answer("discover", kind, "", f"HTTP {answer.status} to {path} that is no {called}")
+        return found or ()
+
+    def _no_answer(self, verb: str, kind: Kind, name: str, reason: str) -> errors.NoAnswer:
+        return errors.NoAnswer(verb, kind.resource, name, reason, self._server)
+
+    def _object(self, verb: str, kind: Kind, name: str, answer: _Answer) -> Object:
+        """The object that was asked for; a success without it is none, and the next try looks what is there."""
+        content = self._judge(verb, kind, name, answer)
+        if not _is_object(content, kind, self.namespace, name):
+            raise self._no_answer(verb, kind, name, f"HTTP {answer.status} without the object")
+        return content
+
+    def _judge(self, verb: str, kind: Kind, name: str, answer: _Answer) -> Object:
+        """What a success holds."""
+        status = answer.status
+        if status < 400:
+            if answer.content is None or not 200 <= status < 300:
+                raise self._no_answer(verb, kind, name, f"HTTP {status} without an object")
+            return answer.content
+        message = answer.message(kind)
+        if status == 403 and _BY_QUOTA.match(message):
             raise errors.QuotaExceeded(kind.resource, name, self.namespace, message)
-        if kind == SECRET and not _BY_RIGHTS.search(message):
-            # an admission's message may quote what was sent, and would stand in clear in every log
-            message = str(answer.get("reason", ""))
-        if status == 401 or (status == 403 and not _by_admission(answer)):
-            raise errors.NotAllowed(verb, kind.resource, name, self.namespace, message)
-        if status in _AGAIN:
+        if status == 403 and (not message or _BY_RIGHTS.match(message)):
+            raise errors.NotAllowed(verb, kind.resource, name, self.namespace, message, self._server)
+        if status in _AGAIN or (status == 404 and not answer.reason and not self._lacks(kind)):
             again = errors.Conflict if status == 409 else errors.NoAnswer
-            raise again(verb, kind.resource, name, f"HTTP {status} {answer.get('reason', '')}".strip())
-        raise errors.Rejected(verb, kind.resource, name, status, message)
+            raise again(verb, kind.resource, name, answer.why, self._server)
+        raise errors.Rejected(verb, kind.resource, name, status, message or answer.reason or "no message", self._server)
 
 
-def _by_admission(refusal: Object) -> bool:
-    """Whether Kubernetes said no though the rights are there: a limit, a namespace that is going, a webhook."""
-    message = str(refusal.get("message", ""))
-    return bool(message) and not _BY_RIGHTS.search(message)
+def _sign_in(path: str, load: Callable[[], object]) -> None:
+    """Read who asks, and whom, into the client's configuration.
 
+    Raises:
+        errors.NoConnection
 
-def _content(status: int, data: bytes | None) -> Object:
-    """The object in an answer; an error may be plain text, as a server says it where an API group is not there."""
+    """
     try:
-        content: Object = json.loads(data or b"{}")
-    except ValueError:
-        if status < 300:
-            raise
-        return {}
-    return content
+        load()
+    except ConfigException as error:
+        raise errors.NoConnection(str(error).rstrip(".")) from error
+    except OSError as error:
+        what = f"kubeconfig {path}" if path else "the service account's token"
+        raise errors.NoConnection(f"{what} can't be read ({error.strerror})") from error
+    except Exception as error:  # what the client makes of any file; its words may hold a line of it, a token
+        raise errors.NoConnection(f"{path} is no kubeconfig") from error
+
+
+class _Timed(io.RawIOBase):
+    """What is read from a server until a moment, however slowly it comes: a socket's own limit begins at each byte."""
+
+    def __init__(self, connection: socket.socket, inner: io.BufferedReader) -> None:
+        self._connection = connection
+        self._inner = inner
+        limit_s = connection.gettimeout()
+        self._until = None if limit_s is None else time.monotonic() + limit_s
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._until is not None:
+            left_s = self._until - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError
+            self._connection.settimeout(left_s)
+        return self._inner.raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._inner.close()
+        super().close()
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    """An answer whose head and body together have the time of the request."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any, **more: Any) -> None:
+        super().__init__(sock, *arguments, **more)
+        self.fp = io.BufferedReader(_Timed(sock, self.fp))
+
+
+def _limit_answers(manager: urllib3.PoolManager) -> None:
+    """Have each connection of a client read answers with a limit for the whole."""
+    manager.pool_classes_by_scheme = {scheme: _timed(pool) for scheme, pool in manager.pool_classes_by_scheme.items()}
+
+
+def _timed(pool: Any) -> Any:
+    """The same class of connections, whose answers have a limit."""
+    connection = type("TimedConnection", (pool.ConnectionCls,), {"response_class": _TimedResponse})
+    return type("TimedPool", (pool,), {"ConnectionCls": connection})
+
+
+def _host(url: str) -> str:
+    """A server's address without what else a URL may carry."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+
+
+def _refuser(refusal: Object) -> str:
+    """Who of the admission refused, as a word and a name; empty where nobody says so in the server's own form."""
+    message = str(refusal.get("message", ""))
+    for form, word in _REFUSERS:
+        if found := form.match(message):
+            return f"{word} {found[1]!r}"
+    return ""
+
+
+def _content(data: bytes | None) -> Object | None:
+    """The object in an answer, None where it is plain text or a proxy's page, or cut off."""
+    try:
+        content = json.loads(data or b"")
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _is_object(content: Object, kind: Kind, namespace: str, name: str = "") -> bool:
+    """Whether this is an object of a kind and namespace, in the shape of any object; of this name, where one is given.
+
+    Source: apimachinery meta/v1, ObjectMeta.
+    """
+    metadata = content.get("metadata")
+    if (content.get("apiVersion"), content.get("kind")) != (kind.api_version, kind.name):
+        return False
+    if not isinstance(metadata, dict) or not _is_named(metadata):
+        return False
+    maps = [*(content.get(key) for key in _MAPS), metadata.get("labels"), metadata.get("annotations")]
+    if not all(each is None or isinstance(each, dict) for each in maps):
+        return False
+    is_here = not kind.namespaced or bool(metadata.get("namespace", namespace) == namespace)
+    return is_here and name in {"", metadata["name"]}
+
+
+def _is_named(part: Object) -> bool:
+    """Whether it has a name."""
+    return isinstance(part.get("name"), str) and part["name"] != ""
+
+
+def _is_deleted(content: Object, name: str, uid: str) -> bool:
+    """Whether a Status says that the object of this name and uid was deleted."""
+    details = content.get("details") or {}
+    if (content.get("kind"), content.get("status")) != ("Status", "Success") or not isinstance(details, dict):
+        return False
+    return (details.get("name", name), details.get("uid", uid)) == (name, uid)
 
 
 def _exit_code(connection: Any, pod: str, until: float) -> int:

@@ -41,7 +41,7 @@ def save(cluster: Cluster, root: Path, named: Sequence[Reference] = ()) -> Repor
 def to_restore(backup: Backup) -> list[Object]:
     """Those that the backup holds."""
     known = backup.objects(volume.CONFIGMAPS, installation.CONFIGMAPS)
-    return [*known, *backup.all_objects(volume.REFERENCED_CONFIGMAPS)]
+    return [*known, *backup.referenced(CONFIGMAP)]
 
 
 def restore(  # noqa: PLR0913  where to, what, and what may be there

@@ -87,10 +87,23 @@ def _free(needed_bytes: int | None, free_bytes: int | None) -> str:
 # --- the border to Kubernetes ---
 
 
+def _server(name: str) -> str:
+    """Name the server that said so, where it is known."""
+    return f"; server {name}" if name else ""
+
+
+def withheld(reason: str, refuser: str) -> str:
+    """Say in the place of a server's message that it is not shown, and who wrote it where that is known."""
+    told = f"{reason}: " if reason else ""
+    by = f", {refuser} refused it" if refuser else ""
+    return f"{told}the server's message is withheld, because it may hold a Secret's data{by}"
+
+
 class NotAllowed(Final):
-    def __init__(self, verb: str, resource: str, name: str, namespace: str, message: str) -> None:
+    def __init__(self, verb: str, resource: str, name: str, namespace: str, message: str, server: str = "") -> None:
         super().__init__(
-            f"not allowed to {verb} {resource}{f' {name!r}' if name else ''} in namespace {namespace} ({message}): "
+            f"not allowed to {verb} {resource}{f' {name!r}' if name else ''} in namespace {namespace} "
+            f"(HTTP 403: {message or 'no message'}{_server(server)}): "
             "apply the Roles that `threescale-backup manifests` renders"
         )
 
@@ -104,13 +117,15 @@ class QuotaExceeded(Final):
 
 
 class Rejected(Final):
-    def __init__(self, verb: str, resource: str, name: str, status: int, message: str) -> None:
-        super().__init__(f"Kubernetes rejected to {verb} {resource} {name!r} (HTTP {status}: {message})")
+    def __init__(self, verb: str, resource: str, name: str, status: int, message: str, server: str = "") -> None:
+        super().__init__(
+            f"Kubernetes rejected to {verb} {resource} {name!r} (HTTP {status}: {message}{_server(server)})"
+        )
 
 
 class UnknownResource(Final):
-    def __init__(self, resource: str, namespace: str) -> None:
-        super().__init__(f"the cluster knows no {resource}, or there is no namespace {namespace}")
+    def __init__(self, resource: str, server: str = "") -> None:
+        super().__init__(f"the cluster knows no {resource}{_server(server)}")
 
 
 class AlreadyExists(TryAgain):
@@ -119,8 +134,20 @@ class AlreadyExists(TryAgain):
 
 
 class NoAnswer(TryAgain):
-    def __init__(self, verb: str, resource: str, name: str, reason: str) -> None:
-        super().__init__(f"no usable answer from Kubernetes to {verb} {resource} {name!r} ({reason})")
+    def __init__(self, verb: str, resource: str, name: str, reason: str, server: str = "") -> None:
+        what = f"{resource} {name!r}" if name else resource
+        super().__init__(f"no usable answer from Kubernetes to {verb} {what} ({reason}{_server(server)})")
+
+
+class NotKnown(NoAnswer):
+    """Who asks is not known, or no longer; what they may do was not even looked at."""
+
+    def __init__(self, server: str) -> None:
+        PhaseError.__init__(
+            self,
+            f"Kubernetes does not know who asks (HTTP 401{_server(server)}), also after the token was read again: "
+            "the token has expired, its ServiceAccount is gone, or it belongs to another cluster",
+        )
 
 
 class Conflict(NoAnswer):
@@ -227,6 +254,14 @@ class FileStorageInClaim(Final):
 class ObjectsMissing(Final):
     def __init__(self, kind: str, names: Sequence[str], namespace: str) -> None:
         super().__init__(f"{kind} {_several(names)} missing in namespace {namespace}: 3scale can't be restored without")
+
+
+class PlannedGone(Final):
+    def __init__(self, kind: str, names: Sequence[str], namespace: str) -> None:
+        super().__init__(
+            f"{kind} {_several(names)} was in namespace {namespace} when the backup was planned, and is not now: "
+            "find out who changes the installation, then start a new backup"
+        )
 
 
 class ReferencesMissing(Final):
@@ -736,6 +771,14 @@ class ObjectsDiffer(Final):
         super().__init__(
             f"namespace {namespace} holds other values than the backup ({_several(differing)}): "
             "delete these objects if the backup's shall count, or say -p on-conflict=keep or on-conflict=replace"
+        )
+
+
+class TypesRefused(Final):
+    def __init__(self, namespace: str, secrets: Sequence[str]) -> None:
+        super().__init__(
+            f"the backup holds Secrets that would let somebody sign in to the cluster of namespace {namespace}: "
+            f"{_several(secrets)}; a restore creates none of these types, create them yourself if they are needed"
         )
 
 

@@ -38,6 +38,8 @@ _DROPPED = (
 _DROPPED_ANNOTATIONS = (installation.LAST_APPLIED, marks.PREFIX)
 _DROPPED_LABELS = (installation.WATCHED_SECRET_PREFIX,)
 _COMPARED = ("data", "binaryData")
+# Kubernetes fills the first with the token of an account that the Secret names, and lets in whoever knows the second.
+_BARRED = ("kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token")
 
 
 def clean(obj: Object) -> Object:
@@ -193,6 +195,16 @@ class Standing(NamedTuple):
             return "immutable"
         return "of another type" if _type(self.obj) != _type(self.found or self.obj) else ""
 
+    @property
+    def type(self) -> str:
+        """The type of a Secret, empty for other kinds."""
+        return _type(self.obj) if self.obj["kind"] == installation.SECRET.name else ""
+
+    def is_barred(self, asked: str) -> bool:
+        """Whether a restore would write a Secret of a type that it never writes."""
+        is_written = self.state is State.ABSENT or (self.state is State.DIFFERS and asked == REPLACE)
+        return is_written and self.type in _BARRED
+
     def __str__(self) -> str:
         return named(self.obj)
 
@@ -228,12 +240,15 @@ def refuse(standings: Iterable[Standing], namespace: str, *, last_try: bool, ask
     """Pass if every object is absent, says the same, or something else is `asked` for those that do not.
 
     Raises:
+        errors.TypesRefused: a Secret is of a type that a restore never writes.
         errors.ObjectsDiffer: another value is there; the keys are named.
         errors.NotReplaceable: it shall be replaced, and can't be.
         errors.ObjectsGoing, on the last try errors.ObjectsGoingStill: one is about to be deleted.
 
     """
     found = list(standings)
+    if barred := [f"{each} (type {each.type})" for each in found if each.is_barred(asked)]:
+        raise errors.TypesRefused(namespace, barred)
     differing = [each for each in found if each.state is State.DIFFERS]
     if differing and asked == REFUSE:
         raise errors.ObjectsDiffer(namespace, [f"{each}: {each.why}" for each in differing])

@@ -161,7 +161,14 @@ class Plan:
 
 def _of(standing: Standing, asked: str) -> tuple[Does, str]:
     """What happens to an object, and in which way."""
+    does, how = _of_state(standing, asked)
+    return does, f"{how}, type {standing.type}".removeprefix(", ") if standing.type else how
+
+
+def _of_state(standing: Standing, asked: str) -> tuple[Does, str]:
     differs = standing.state is State.DIFFERS
+    if standing.is_barred(asked):
+        return Does.REFUSED, "lets somebody sign in to the cluster"
     if differs and asked == REPLACE and standing.fixed:
         return Does.REFUSED, f"{standing.why}: {standing.fixed}"
     if (differs and asked == REPLACE) or (standing.state is State.MADE and standing.why):

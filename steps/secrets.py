@@ -54,7 +54,7 @@ def save(cluster: Cluster, root: Path, *, optional: Collection[str], named: Sequ
 def to_restore(backup: Backup) -> list[Object]:
     """Those of the nine that the backup holds (`zync` may be absent), and those that its APIManager names."""
     known = backup.objects(volume.SECRETS, installation.RESTORED_SECRETS)
-    return [*known, *backup.all_objects(volume.REFERENCED_SECRETS)]
+    return [*known, *backup.referenced(SECRET)]
 
 
 class Databases(NamedTuple):

@@ -40,6 +40,10 @@ _PLACE = [
     Parameter(name="node", value="no-node", description="The node that has a ReadWriteOnce system-storage mounted."),
 ]
 _PREPARED = Parameter(name="prepared", value="", description="When `prepare` began and ended, for the evidence.")
+_PLANNED = {
+    f"planned-{resource}": Parameter(name=f"planned-{resource}", value="", description=f"The {resource} of the plan.")
+    for resource in ("secrets", "configmaps")
+}
 _ADVICE = (
     "No finished backup was made. `argo retry WORKFLOW` tries the failed phases again (one that was stopped: with "
     "`--restart-successful --node-field-selector phase=Failed`); to start anew, submit again with another name. "
@@ -75,6 +79,7 @@ def backup(settings: Settings, rules: PruneParameters | None = None) -> Workflow
                 output("node-operator"),
                 output("node"),
                 output(FILE_STORAGE),
+                *(output(name, default="") for name in _PLANNED),
                 output("prepared", default=""),
                 output("digest", default=""),
                 count("summary"),
@@ -86,6 +91,7 @@ def backup(settings: Settings, rules: PruneParameters | None = None) -> Workflow
             name: str,
             *arguments: str,
             more: Sequence[str] = (),
+            planned: Sequence[str] = (),
             mount: Mount | None = Mount.SOURCE_LISTED,
             timeout: str = "15m",
         ) -> Task:
@@ -93,8 +99,14 @@ def backup(settings: Settings, rules: PruneParameters | None = None) -> Workflow
             own = phase(
                 settings,
                 ["backup", name],
-                inputs=[_CLAIM, _APIMANAGER, *_PLACE, *(asked[item] for item in more)],
-                arguments=["--claim", value(CLAIM), *arguments, *words(more)],
+                inputs=[
+                    _CLAIM,
+                    _APIMANAGER,
+                    *_PLACE,
+                    *(asked[item] for item in more),
+                    *map(_PLANNED.__getitem__, planned),
+                ],
+                arguments=["--claim", value(CLAIM), *arguments, *words([*more, *planned])],
                 outputs=[count("objects"), count("files"), count("bytes")],
                 mounts=[Mount.BACKUP, *([mount] if mount else [])],
                 claim=CLAIM,
@@ -102,6 +114,7 @@ def backup(settings: Settings, rules: PruneParameters | None = None) -> Workflow
                 timeout=timeout,
             )
             told = {item: built.get_parameter(item) for item in more}
+            told |= {item: first.get_parameter(item) for item in planned}
             files = first.get_parameter(FILE_STORAGE).value
             when = f"{acts} && {files} {'!=' if mount else '=='} {EXTERNAL}"
             return Task(name=name, template=own, arguments={**made, **told}, when=when)
@@ -133,11 +146,13 @@ def backup(settings: Settings, rules: PruneParameters | None = None) -> Workflow
             )
             made = {name: first.get_parameter(name) for name in (CLAIM, APIMANAGER, "node-operator", "node")}
             parts = [
-                part("secrets", "--apimanager", value(APIMANAGER)),
-                part("configmaps", "--apimanager", value(APIMANAGER)),
+                part("secrets", "--apimanager", value(APIMANAGER), planned=["planned-secrets"]),
+                part("configmaps", "--apimanager", value(APIMANAGER), planned=["planned-configmaps"]),
                 part("apimanager", "--apimanager", value(APIMANAGER)),
                 part("file-storage", more=["workers"], mount=Mount.SOURCE, timeout="6h"),
-                part("external", "--apimanager", value(APIMANAGER), mount=None),  # instead of these, without a source
+                part(
+                    "external", "--apimanager", value(APIMANAGER), planned=[*_PLANNED], mount=None
+                ),  # instead of these, without a source
             ]
             looks = Task(
                 name="source",

@@ -64,6 +64,35 @@ def test_a_resource_that_nobody_serves_is_told_from_one_without_objects(cluster,
         door.list(kind)
     with pytest.raises(errors.Rejected, match="HTTP 404"):
         door.create(kind, {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": "any"}})
+    assert door.delete(kind, "any", "uid") is False
+
+
+@pytest.mark.parametrize(
+    ("path", "called", "part"),
+    [
+        ("/apis", "APIGroupList", "groups"),
+        ("/apis/apps.3scale.net", "APIGroup", "versions"),
+        ("/apis/apps.3scale.net/v1alpha1", "APIResourceList", "resources"),
+        ("/api/v1", "APIResourceList", "resources"),
+    ],
+)
+def test_a_server_lists_what_it_has(cluster, path, called, part):
+    answer = cluster.ask("GET", path, account="threescale-backup")
+
+    assert (answer.status, answer.content["kind"]) == (200, called)
+    assert isinstance(answer.content[part], list)
+
+
+@pytest.mark.parametrize("path", ["/apis/no.such.example", "/apis/apps.3scale.net/v7"])
+def test_a_group_or_version_that_is_not_there_is_said_in_plain_text(cluster, path):
+    answer = cluster.ask("GET", path)
+
+    assert (answer.status, answer.content) == (404, "404 page not found\n")
+
+
+def test_an_account_without_rights_learns_too_that_a_group_is_not_there(cluster):
+    with pytest.raises((errors.UnknownResource, errors.NotAllowed)):
+        cluster.connect("stranger").list(NO_GROUP)
 
 
 def test_a_group_that_only_openshift_has_is_not_known_elsewhere(cluster):

@@ -257,12 +257,12 @@ def test_whoever_shows_no_token_is_anonymous_and_may_nothing(cluster):
     assert answer.message.startswith('secrets is forbidden: User "system:anonymous" cannot list resource "secrets"')
 
 
-def test_a_forged_token_is_no_right_and_no_reason_to_try_again(cluster, tmp_path, monkeypatch):
+def test_a_forged_token_is_not_known_which_is_no_missing_right(cluster, tmp_path, monkeypatch):
     kubeconfig = json.loads(cluster.kubeconfig(STRANGER).read_text())
     token = kubeconfig["users"][0]["user"]["token"]
     kubeconfig["users"][0]["user"]["token"] = token[:-10] + base64.b16encode(b"forge").decode()
     (tmp_path / "kubeconfig").write_text(json.dumps(kubeconfig))
     monkeypatch.setattr(cluster, "kubeconfig", lambda _account: tmp_path / "kubeconfig")
 
-    with pytest.raises(errors.NotAllowed, match="Unauthorized"):
+    with pytest.raises(errors.NotKnown, match="HTTP 401"):
         cluster.connect(STRANGER).get(CONFIGMAP, "any")

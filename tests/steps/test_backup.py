@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from steps import backup, errors, file_storage, installation, mtree, secrets, system_storage, tree, volume
+from steps.installation import SECRET
 from steps.manifest import Ready, SystemStorage
 from steps.system_storage import Asked
 from tests.steps import operators_backup, phases
@@ -318,7 +319,7 @@ def test_a_backup_of_before_references_were_followed_is_whole_and_holds_none(bac
     opened = backup.open_at(backup_volume)
 
     assert list(opened.findings(digests=True)) == []
-    assert [obj["metadata"]["name"] for obj in opened.all_objects(volume.REFERENCED_SECRETS)] == []
+    assert [obj["metadata"]["name"] for obj in opened.referenced(SECRET)] == []
     assert not any(opened.holds(each) for each in opened.named)
     assert "external" not in json.loads((backup_volume / volume.MANIFEST).read_bytes())["source"]
 

@@ -101,7 +101,8 @@ def test_the_phases_in_their_order_back_up_and_restore(empty, run, tmp_path, mon
     assert back("prepare", "--name", "nightly", *asked) == 0
     told = outputs(tmp_path)
     assert told == {
-        **{name: told[name] for name in ("prepared", "digest", "summary", "names")},
+        **{name: told[name] for name in ("prepared", "digest", "summary", "names", "planned-secrets")},
+        "planned-configmaps": "apicast-environment,system-environment,backend-environment,system",
         "backupPersistentVolumeClaimName": "nightly",
         "apiManagerSourceName": "example-apimanager",
         "node-operator": "NotIn",

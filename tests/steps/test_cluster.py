@@ -1,5 +1,6 @@
 import json
 import threading
+import time
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -7,7 +8,17 @@ import pytest
 
 from steps import errors, interruption
 from steps.cluster import Cluster, quantity
-from steps.installation import APIMANAGER, CLAIM, CONFIGMAP, DEPLOYMENT_CONFIG, POD, ROUTE, SECRET, Kind
+from steps.installation import (
+    APIMANAGER,
+    APIMANAGER_BACKUP,
+    CLAIM,
+    CONFIGMAP,
+    DEPLOYMENT_CONFIG,
+    POD,
+    ROUTE,
+    SECRET,
+    Kind,
+)
 from workflows.rehearsal import pod_exec
 from workflows.rehearsal.cluster import Cluster as Kubernetes
 from workflows.rehearsal.cluster import ExecResult
@@ -89,6 +100,16 @@ def test_an_object_of_a_kind_that_the_cluster_does_not_know_is_not_there(empty):
     assert empty.connect().get(ROUTE, "backend") is None
 
 
+def test_one_kind_of_a_group_may_be_unknown(empty):
+    empty.kubernetes.without("apimanagerbackups.apps.3scale.net")
+    door = empty.connect()
+
+    assert door.get(APIMANAGER_BACKUP, "any") is None
+    assert door.list(APIMANAGER) == []
+    with pytest.raises(errors.UnknownResource, match="the cluster knows no apimanagerbackups"):
+        door.list(APIMANAGER_BACKUP)
+
+
 def test_a_missing_right_names_what_was_asked_and_what_to_apply(empty):
     secret(empty, "private")
 
@@ -109,11 +130,34 @@ def test_what_admission_refuses_is_no_missing_right(empty):
         empty.connect().create(CLAIM, {"metadata": {"name": "c"}})
 
 
-def test_an_account_that_nobody_knows_may_nothing(empty):
-    empty.kubernetes.refuse_next("get", "secrets", status=401)
+def test_who_is_not_known_any_more_is_told_from_who_may_not(empty):
+    door = empty.connect()
+    host = empty.kubernetes.url.removeprefix("http://")
+    empty.kubernetes.refuse_next("get", "secrets", status=401, times=2)
 
-    with pytest.raises(errors.NotAllowed, match="Unauthorized"):
-        empty.connect().get(SECRET, "zync")
+    with pytest.raises(errors.NotKnown, match=f"does not know who asks .HTTP 401; server {host}") as error:
+        door.get(SECRET, "zync")
+
+    assert error.value.exit_code == 75
+
+
+def test_a_token_that_was_renewed_is_read_again_once(empty, tmp_path):
+    kubeconfig = empty.kubernetes.kubeconfig(
+        tmp_path / "kubeconfig", namespace=empty.namespace, service_account="threescale-backup"
+    )
+    told = json.loads(kubeconfig.read_text())
+    token = told["users"][0]["user"].pop("token")
+    told["users"][0]["user"]["tokenFile"] = str(tmp_path / "token")
+    kubeconfig.write_text(json.dumps(told))
+    (tmp_path / "token").write_text("expired")
+    door = Cluster.connect(empty.namespace, 5.0, str(kubeconfig))
+    with pytest.raises(errors.NotKnown):
+        door.get(SECRET, "zync")
+    (tmp_path / "token").write_text(token)
+    empty.kubernetes.clear_requests()
+
+    assert door.get(SECRET, "zync") is None
+    assert [each.status for each in empty.kubernetes.requests] == [401, 404]
 
 
 def test_a_quota_is_told_apart_from_a_missing_right(empty):
@@ -175,6 +219,46 @@ def test_a_rejected_secret_is_never_quoted(empty):
     assert "canary" not in str(error.value)
 
 
+RIGHTS = 'User "system:serviceaccount:x:y" cannot create resource "secrets" in API group "" in the namespace "x"'
+
+
+@pytest.mark.parametrize("status", [400, 403, 409, 422, 500])
+@pytest.mark.parametrize(
+    ("message", "refuser"),
+    [
+        ('admission webhook "no.example.com" denied the request: canary', "no.example.com"),
+        (f'admission webhook "no.example.com" denied the request: {RIGHTS} canary', "no.example.com"),
+        ('admission webhook "a.b" denied the request: secrets "new" is forbidden: exceeded quota: canary', "a.b"),
+        ('Internal error occurred: failed calling webhook "slow.b": canary', "slow.b"),
+        (
+            "secrets \"new\" is forbidden: ValidatingAdmissionPolicy 'p.b' with binding 'c' denied request: canary",
+            "p.b",
+        ),
+        ('secrets "new" is forbidden: exceeded quota: canary', ""),
+        (f"secrets is forbidden: {RIGHTS}: canary", ""),
+        (f"canary: {RIGHTS}", ""),
+        ('admission webhook "a canary" denied the request: no', ""),
+        ('secrets "new" already exists\ncanary', ""),
+    ],
+)
+def test_what_may_hold_a_secrets_data_is_withheld_and_who_refused_is_said(empty, status, message, refuser):
+    empty.kubernetes.refuse_next("create", "secrets", status=status, message=message, reason="canary")
+
+    with pytest.raises(errors.PhaseError) as error:
+        empty.connect().create(SECRET, SECRET_OBJECT)
+
+    assert "canary" not in str(error.value)
+    assert refuser in str(error.value)
+    assert not isinstance(error.value, errors.NotAllowed | errors.QuotaExceeded)
+
+
+def test_a_withheld_message_is_said_to_be_withheld(empty):
+    empty.kubernetes.refuse_next("create", "secrets", status=403, message='admission webhook "a.b" denied the request')
+
+    with pytest.raises(errors.Rejected, match="message is withheld, because it may hold a Secret's data"):
+        empty.connect().create(SECRET, SECRET_OBJECT)
+
+
 def test_a_dropped_connection_is_tried_again(empty):
     empty.kubernetes.drop_next("get", "secrets")
 
@@ -214,17 +298,30 @@ def test_a_server_that_is_gone_is_tried_again(tmp_path, monkeypatch):
 
 
 class Proxy(BaseHTTPRequestHandler):
-    """A server between that says in its own words that it has no answer; `status` and `text` are those words."""
+    """A server between that says in its own words that it has no answer; `status` and `text` are those words.
 
-    status, text, delay_s = 200, b"", 0.0
+    `texts` are other words for some paths, `drip_s` the time before each byte.
+    """
+
+    status, text, delay_s, drip_s, texts = 200, b"", 0.0, 0.0, {}
 
     def do_GET(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.asked.set()
         self.server.release.wait(self.delay_s)
-        self.send_response(self.status)
-        self.send_header("Content-Length", str(len(self.text)))
+        status, text = self.texts.get(self.path, (self.status, self.text))
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
         self.end_headers()
-        self.wfile.write(self.text)
+        for sign in text if self.drip_s else b"":
+            if self.server.release.wait(self.drip_s):
+                return
+            self.wfile.write(bytes([sign]))
+            self.wfile.flush()
+        if not self.drip_s:
+            self.wfile.write(text)
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815  the names that the base class calls
 
     def log_message(self, *_):
         pass
@@ -237,6 +334,7 @@ def through(tmp_path, monkeypatch):
 
     def connect(timeout_s=5.0, **answer):
         server = HTTPServer(("127.0.0.1", 0), type("Told", (Proxy,), answer))
+        server.handle_error = lambda *_: None  # the client may be gone
         server.asked, server.release = threading.Event(), threading.Event()
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
         servers.append(server)
@@ -255,15 +353,161 @@ def through(tmp_path, monkeypatch):
         server.server_close()
 
 
+PAGE = b"<html>a proxy's page</html>"
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(200, errors.NoAnswer), (403, errors.NotAllowed), (503, errors.NoAnswer), (404, errors.UnknownResource)],
+    [
+        (200, errors.NoAnswer),
+        (302, errors.NoAnswer),
+        (403, errors.NotAllowed),
+        (404, errors.NoAnswer),
+        (503, errors.NoAnswer),
+    ],
 )
 def test_an_answer_in_words_instead_of_json_is_judged_by_its_status(through, status, kind):
-    door = through(status=status, text=b"<html>a proxy's page</html>")
+    door = through(status=status, text=PAGE)
 
     with pytest.raises(kind):
         door.list(SECRET)
+
+
+VERBS = {
+    "get": lambda door: door.get(SECRET, "new"),
+    "list": lambda door: door.list(SECRET),
+    "create": lambda door: door.create(SECRET, SECRET_OBJECT),
+    "patch": lambda door: door.patch(SECRET, "new", {}),
+    "replace": lambda door: door.replace(SECRET, SECRET_OBJECT),
+    "delete": lambda door: door.delete(SECRET, "new", "uid"),
+}
+OF_ANOTHER_NAME = {**SECRET_OBJECT, "metadata": {"name": "other"}}
+LIST = {"apiVersion": "v1", "kind": "SecretList", "metadata": {}}
+
+
+@pytest.mark.parametrize("act", VERBS.values(), ids=VERBS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        PAGE,
+        json.dumps(SECRET_OBJECT).encode()[:-1],
+        b"[" * 100_000,
+        json.dumps(OF_ANOTHER_NAME).encode(),
+        json.dumps({**SECRET_OBJECT, "kind": "ConfigMap"}).encode(),
+        json.dumps({**SECRET_OBJECT, "data": []}).encode(),
+        json.dumps({**SECRET_OBJECT, "metadata": {"name": "new", "namespace": "elsewhere"}}).encode(),
+        json.dumps(LIST).encode(),
+        json.dumps({**LIST, "items": None}).encode(),
+        json.dumps({**LIST, "items": [{}]}).encode(),
+        json.dumps({**LIST, "items": [], "metadata": {"continue": "more"}}).encode(),
+        json.dumps({"kind": "Status", "status": "Failure"}).encode(),
+    ],
+)
+def test_a_success_without_what_was_asked_for_is_none(through, act, text):
+    door = through(text=text)
+
+    with pytest.raises(errors.NoAnswer) as error:
+        act(door)
+
+    assert error.value.exit_code == 75
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"kind": "Status", "status": "Success"},
+        {"kind": "Status", "status": "Success", "details": {"name": "new", "kind": "secrets", "uid": "uid"}},
+        {**SECRET_OBJECT, "metadata": {"name": "new", "deletionTimestamp": "2026-01-01T00:00:00Z"}},
+    ],
+)
+def test_a_delete_is_done_when_a_status_or_the_object_says_so(through, answer):
+    assert through(text=json.dumps(answer).encode()).delete(SECRET, "new", "uid") is True
+
+
+def not_found(**details):
+    status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}
+    return json.dumps({**status, "details": details} if details else status).encode()
+
+
+GROUPS = {"kind": "APIGroupList", "apiVersion": "v1", "groups": []}
+WITH_ROUTES = {**GROUPS, "groups": [{"name": ROUTE.group, "versions": [{"groupVersion": ROUTE.api_version}]}]}
+RESOURCES = {"kind": "APIResourceList", "groupVersion": ROUTE.api_version, "resources": [{"name": ROUTE.resource}]}
+
+
+def discovery(groups=GROUPS, resources=RESOURCES):
+    """What the server says it has; None: not even that."""
+    said = {"/apis": groups, f"/{ROUTE.api}": resources}
+    return {path: (200, json.dumps(text).encode()) for path, text in said.items()}
+
+
+@pytest.mark.parametrize("text", [not_found(), not_found(name="backend", kind="routes", group=ROUTE.group)])
+def test_a_status_says_that_there_is_no_such_object(through, text):
+    assert through(status=404, text=text).get(ROUTE, "backend") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"404 page not found",
+        PAGE,
+        not_found(name="threescale", kind="namespaces"),
+        not_found(name="other", kind="routes"),
+        not_found(name=["backend"], kind={}),
+        b'{"reason": "NotFound"}',
+        b'{"kind": "Status", "status": "Failure", "reason": ""}',
+    ],
+)
+def test_a_404_of_anything_else_is_no_absence_while_the_kind_is_there(through, text):
+    door = through(status=404, text=text, texts=discovery(WITH_ROUTES))
+
+    for act in (lambda: door.get(ROUTE, "backend"), lambda: door.list(ROUTE), lambda: door.delete(ROUTE, "x", "u")):
+        with pytest.raises(errors.NoAnswer):
+            act()
+
+
+@pytest.mark.parametrize(
+    ("groups", "resources"),
+    [
+        (GROUPS, None),
+        ({**GROUPS, "groups": [{"name": "other", "versions": []}]}, None),
+        ({**GROUPS, "groups": [{"name": ROUTE.group, "versions": [{"groupVersion": "other/v1"}]}]}, None),
+        (WITH_ROUTES, {**RESOURCES, "resources": [{"name": "others"}]}),
+    ],
+)
+def test_a_kind_is_not_there_when_the_servers_own_lists_lack_it(through, groups, resources):
+    door = through(status=404, text=b"404 page not found", texts=discovery(groups, resources))
+
+    assert door.get(ROUTE, "backend") is None
+    with pytest.raises(errors.UnknownResource, match="the cluster knows no routes"):
+        door.list(ROUTE)
+
+
+@pytest.mark.parametrize(
+    ("groups", "resources"),
+    [
+        (None, None),
+        ({}, None),
+        ({**GROUPS, "groups": None}, None),
+        ({**GROUPS, "groups": [None]}, None),
+        ({**GROUPS, "groups": [{}]}, None),
+        ({**GROUPS, "kind": "Status"}, None),
+        ({**GROUPS, "groups": [{"name": ROUTE.group}]}, None),
+        (WITH_ROUTES, None),
+        (WITH_ROUTES, {**RESOURCES, "resources": {}}),
+        (WITH_ROUTES, {"kind": "APIResourceList", "groupVersion": "other/v1", "resources": []}),
+    ],
+)
+def test_lists_that_are_none_say_of_no_kind_that_it_is_not_there(through, groups, resources):
+    door = through(status=404, text=b"404 page not found", texts=discovery(groups, resources))
+
+    with pytest.raises(errors.NoAnswer, match="to discover routes"):
+        door.get(ROUTE, "backend")
+    with pytest.raises(errors.NoAnswer, match="to discover routes"):
+        door.list(ROUTE)
 
 
 def test_a_server_that_does_not_answer_in_time_is_tried_again(through):
@@ -271,6 +515,16 @@ def test_a_server_that_does_not_answer_in_time_is_tried_again(through):
 
     with pytest.raises(errors.NoAnswer, match="Timeout"):
         door.get(SECRET, "zync")
+
+
+def test_an_answer_that_drips_is_not_waited_for_longer_than_one_that_does_not_come(through):
+    door = through(timeout_s=0.3, drip_s=0.1, text=json.dumps(SECRET_OBJECT).encode())
+    began = time.monotonic()
+
+    with pytest.raises(errors.NoAnswer):
+        door.get(SECRET, "new")
+
+    assert time.monotonic() - began < 1.0
 
 
 def test_without_a_kubeconfig_and_outside_a_pod_there_is_no_connection(monkeypatch):

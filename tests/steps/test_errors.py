@@ -38,6 +38,7 @@ AGAIN = {
     "InstallationGoing",
     "Interrupted",
     "NoAnswer",
+    "NotKnown",
     "NotRemoved",
     "ObjectsGoing",
     "ResyncUnknown",

@@ -71,7 +71,7 @@ def test_an_object_has_one_line_without_its_values(state, does, done):
     why = "KEY" if state in {State.DIFFERS, State.GOING} else ""
     made.add_objects([Standing(SECRET, state, why)])
 
-    how = "132 bytes" if does is Does.CREATE else why
+    how = ", ".join(filter(None, ["132 bytes" if does is Does.CREATE else why, "type Opaque"]))
     assert made.lines == [Line(does, "Secret zync", how, done)]
     assert SECRET["data"]["KEY"] not in "".join(made.text())
 

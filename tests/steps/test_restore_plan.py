@@ -196,6 +196,9 @@ class TestPrepare:
         self.refuse(lost, backup_volume, errors.NotABackup, "has not completed it")
 
         lost.kubernetes.apply(made | {"status": {"completed": True}})
+        for path in (backup_volume / volume.REFERENCED).rglob("*.json"):  # the operator's own backup holds none
+            obj = json.loads(path.read_text())
+            lost.kubernetes.apply({**obj, "metadata": {**obj["metadata"], "namespace": lost.namespace}})
         self.prepare(lost, backup_volume)
 
 
@@ -224,7 +227,7 @@ class TestPlan:
         }
         assert found["Secret system-memcache"].does is Does.OPERATORS
         assert re.fullmatch(r"\d+ files, \d+ folders, \d+ links, \d+ bytes", found["System FileStorage"].how)
-        assert re.fullmatch(r"\d+ bytes", found["Secret zync"].how)
+        assert re.fullmatch(r"\d+ bytes, type Opaque", found["Secret zync"].how)
         assert re.fullmatch(r"\d+ bytes", found["APIManager example-apimanager"].how)
         assert found["PersistentVolumeClaim system-storage"].how == "256Mi, ReadWriteMany, of class standard"
         assert len([line for line in planned.plan.lines if line.does is Does.EXPECTED]) == 6
@@ -249,7 +252,7 @@ class TestPlan:
 
         told = "\n".join(planned.plan.text()) + json.dumps(planned.plan.as_json())
 
-        assert lines(planned)["Secret zync"].how == "DATABASE_URL"
+        assert lines(planned)["Secret zync"].how == "DATABASE_URL, type Opaque"
         for path in (backup_volume / "secrets").iterdir():
             for value in json.loads(path.read_text())["data"].values():
                 assert len(value) < 6 or value not in told

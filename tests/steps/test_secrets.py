@@ -1,11 +1,15 @@
 import base64
+import hashlib
 import json
 
 import pytest
 
-from steps import backup, errors, installation, references, secrets, volume
+from steps import backup, configmaps, errors, installation, references, restore_plan, seal, secrets, volume
 from steps.installation import SECRET
+from steps.manifest import Digest
 from steps.objects import State
+from steps.plan import Does
+from steps.restore_plan import Wishes
 from steps.secrets import Databases
 from workflows.manifests import render
 from workflows.rehearsal.rehearse import SETTINGS
@@ -99,6 +103,50 @@ def test_zync_may_be_absent_from_a_backup(backup_volume):
     names = [obj["metadata"]["name"] for obj in secrets.to_restore(backup.open_at(backup_volume))]
 
     assert names == [*(name for name in NINE if name != "zync"), *NAMED]
+
+
+def listed_too(root, path, obj):
+    """Put an object into a backup, and into its manifest, as somebody can who may write the volume."""
+    (root / path).write_bytes(data := volume.as_json(obj))
+    manifest = backup.open_at(root).manifest
+    digest = Digest(size=len(data), sha256=hashlib.sha256(data).hexdigest())
+    more = manifest.model_copy(update={"objects": {**manifest.objects, path: digest}})
+    (root / volume.MANIFEST).write_bytes(volume.as_json(more.model_dump(mode="json")))
+    (root / volume.SUMS).write_bytes(seal._sums(more))
+
+
+STRANGER = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "stranger"}, "data": {"KEY": "dg=="}}
+
+
+def test_what_no_field_of_the_apimanager_names_is_not_restored(backup_volume):
+    listed_too(backup_volume, "referenced/secrets/stranger.json", STRANGER)
+    other = {**STRANGER, "kind": "ConfigMap"}
+    listed_too(backup_volume, "referenced/configmaps/stranger.json", other)
+    opened = backup.open_at(backup_volume)
+
+    restored = [obj["metadata"]["name"] for obj in (*secrets.to_restore(opened), *configmaps.to_restore(opened))]
+
+    assert "stranger" not in restored
+    assert {*NAMED, *installation.EDITED_CONFIGMAPS} <= set(restored)
+
+
+@pytest.mark.parametrize("kind", ["kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token"])
+def test_a_secret_that_lets_somebody_sign_in_is_refused_by_name(lost, backup_volume, kind):
+    saved = json.loads((backup_volume / "referenced/secrets/my-tls.json").read_bytes())
+    listed_too(backup_volume, "referenced/secrets/my-tls.json", {**saved, "type": kind})
+    opened = backup.open_at(backup_volume)
+    door = lost.connect()
+    planned = restore_plan.of(door, opened, Wishes(), last_try=True).plan
+    before = lost.exists("secrets")
+
+    with pytest.raises(errors.TypesRefused, match="Secret my-tls"):
+        planned.refuse()
+    with pytest.raises(errors.TypesRefused, match="Secret my-tls"):
+        secrets.restore(door, opened, set(), opened.mark, last_try=True)
+
+    (line,) = [line for line in planned.lines if line.what == "Secret my-tls"]
+    assert (line.does, kind in line.how) == (Does.REFUSED, True)
+    assert lost.exists("secrets") == before
 
 
 REQUIRED = [(name, key) for name, keys in installation.REQUIRED_KEYS.items() for key in keys]

@@ -149,7 +149,7 @@ class Api:
         kind = kinds.served(path.group, path.version, path.resource)
         if path.group in kinds.BUILT_IN_GROUPS and kind is None:
             raise refusals.no_such_path()
-        if kind is None or path.group in self.without:
+        if kind is None or {path.group, kind.qualified} & self.without:
             return _nothing_there()
         answer = self._do(kind, path, request.verb, call)
         self.faults.strike(faults.AFTER, request)

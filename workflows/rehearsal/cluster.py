@@ -134,9 +134,9 @@ class Cluster:
         """The storage classes and when they bind a claim: `Immediate`, `WaitForFirstConsumer` or `Never`."""
         return self._provisioner.classes
 
-    def without(self, group: str) -> None:
-        """Switch an API group off, as on a cluster that does not have it."""
-        self._api.without.add(group)
+    def without(self, name: str) -> None:
+        """Switch an API group off, or one kind of it (`RESOURCE.GROUP`), as on a cluster that does not have it."""
+        self._api.without.add(name)
 
     def quota(self, resource: str, namespace: str, *, limit: int, name: str = "objects") -> None:
         """Refuse to create more objects of a resource than the limit."""

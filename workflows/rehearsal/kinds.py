@@ -128,9 +128,9 @@ def discovery(path: str, without: frozenset[str] = frozenset()) -> Object | None
         case ["apis", group]:
             return next((g for g in _groups(without) if g["name"] == group), None)
         case ["api", "v1"]:
-            return _resources("", "v1")
+            return _resources("", "v1", without)
         case ["apis", group, group_version] if group not in without:
-            return _resources(group, group_version)
+            return _resources(group, group_version, without)
         case _:
             return None
 
@@ -145,11 +145,11 @@ def _group(name: str, group_version: str) -> Object:
     return {"kind": "APIGroup", "apiVersion": "v1", "name": name, "versions": [both], "preferredVersion": both}
 
 
-def _resources(group: str, group_version: str) -> Object | None:
+def _resources(group: str, group_version: str, without: frozenset[str]) -> Object | None:
     found = [kind for kind in KINDS if (kind.group, kind.version) == (group, group_version)]
     if not found:
         return None
-    resources = [_resource(kind) for kind in found]
+    resources = [_resource(kind) for kind in found if kind.qualified not in without]
     return {
         "kind": "APIResourceList",
         "apiVersion": "v1",

@@ -44,7 +44,7 @@ from steps.run import (
 
 log = logging.getLogger(__name__)
 
-_SNAPSHOTS = "it has the name under which a storage shows its snapshots"
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -186,9 +186,8 @@ def backup_source(run: Run, source: Path) -> None:
     """Say what a plan can't see without the mounted claim: what of it would be passed over."""
     plan = Plan(run.namespace)
     for name, shown in file_storage.snapshots(source).items():
-        plan.add(
-            Does.WARNING, f"folder {name}", f"passed over in {FILES}, with the {shown} that it shows: {_SNAPSHOTS}"
-        )
+        how = f"passed over in {FILES}, with the {shown} that it shows: {file_storage.OF_SNAPSHOTS}"
+        plan.add(Does.WARNING, f"folder {name}", how)
     if plan.lines:
         plan.check()
     else:

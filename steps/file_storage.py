@@ -41,6 +41,7 @@ class Amount(NamedTuple):
 
 Progress = Callable[[Amount, Amount], object]  # done, and all
 
+OF_SNAPSHOTS = "it has the name under which a storage shows its snapshots"
 _PARTS = (f"{volume.TEMPORARY}listing-1", f"{volume.TEMPORARY}listing-2")
 _LATE, _MERGED = f"{volume.TEMPORARY}listing-late", f"{volume.TEMPORARY}listing-merged"
 _FLUSH_S = 1.0  # so much of the listing may be lost with the pod, and is copied again
@@ -249,7 +250,7 @@ def _note_passed_over(tally: Tally, root: Path, passed: Collection[str], what: s
     for name in volume.snapshots(passed):
         note = (
             f"folder {name!r} at the root of {what} is passed over, with the {volume.shown(root, name)} that it shows: "
-            "it has the name under which a storage shows its snapshots"
+            f"{OF_SNAPSHOTS}"
         )
         log.warning(note)
         tally.notes.append(note)

@@ -244,7 +244,7 @@ UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.function_scop
 
 
 @given(answer=answers())
-@settings(max_examples=300, **UNTIMED)
+@settings(max_examples=80, **UNTIMED)
 def test_no_answer_makes_a_wrong_absence_or_something_done(between, answer):
     judge(between, *answer)
 

@@ -1,6 +1,8 @@
 """A backup is restored to and from volumes that are odd."""
 
 import os
+import random
+import shutil
 import unicodedata
 
 import pytest
@@ -44,6 +46,42 @@ def wanted(backup):
 
 def ended_well(ended):
     return (ended.error, ended.facts.get("findings")) == ("", [])
+
+
+# --- whatever fails ---
+
+
+def faults(seed, *folder):
+    """Some faults at random; `folder` is where the tree lies on the volume."""
+    chance = random.Random(seed)  # noqa: S311  no secret
+    paths = ["/".join([*folder, path]).strip("/") for path in ["", *FILES, LINK, "a", "b", "b/inner", "c"]]
+    calls = ["open", "readdir", "stat", "read", "readlink", "write", "close"]
+    errors = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO", "ESTALE", "EIO", "EACCES"]
+    return [
+        Fault(chance.choice(calls), chance.choice(paths), chance.choice(errors), chance.choice([1, 2, None]))
+        for _ in range(3)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_restore_from_a_volume_where_calls_fail_is_whole_or_says_that_it_is_not(ground, backup, target, seed):
+    shutil.copytree(backup, ground.backing("failing"), symlinks=True, dirs_exist_ok=True)
+    failing = ground.mount("failing", faults=faults(seed, volume.TREE))
+
+    ended = ground.bring(failing, target, 4)
+
+    assert ended.error or ended.facts["findings"] or contents(target) == wanted(backup)
+    assert ground.bring(backup, target, 4, again=True).facts["findings"] == []
+    assert contents(target) == wanted(backup)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_restore_to_a_volume_where_calls_fail_is_whole_or_says_that_it_is_not(ground, backup, seed):
+    target = ground.mount("target", faults=faults(seed))
+
+    ended = ground.bring(backup, target, 4)
+
+    assert ended.error or ended.facts["findings"] or contents(ground.backing("target")) == wanted(backup)
 
 
 # --- a volume whose files belong to another ---

@@ -248,6 +248,7 @@ def nest(folder: Path, depth: int) -> None:
 DEEP = 5000
 
 
+@pytest.mark.thorough
 class TestADeepTree:
     @pytest.fixture
     def deep(self, backup_volume):

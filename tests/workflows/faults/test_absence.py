@@ -35,7 +35,12 @@ def test_a_404_that_is_no_not_found_loses_no_object_of_a_backup(installed: Stage
 
 
 @pytest.mark.parametrize(
-    ("resource", "name"), [("configmaps", "system"), ("configmaps", "backend-environment"), ("secrets", "my-tls")]
+    ("resource", "name"),
+    [
+        ("configmaps", "system"),
+        pytest.param("configmaps", "backend-environment", marks=pytest.mark.thorough),
+        pytest.param("secrets", "my-tls", marks=pytest.mark.thorough),
+    ],
 )
 def test_what_the_plan_saw_and_a_phase_does_not_is_a_failure(installed: Stage, resource: str, name: str) -> None:
     door = installed.kubernetes

@@ -16,13 +16,18 @@ REFUSED_EXIT = 1
 TRY_AGAIN_EXIT = 75  # EX_TEMPFAIL of sysexits.h
 
 
+def printable(text: str) -> str:
+    """A text on one line that changes nothing on a terminal, whatever a name brings in."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+
+
 class PhaseError(Exception):
     """Base of all; its text is the last sentence of the phase, on one line whatever a name or a message brings in."""
 
     exit_code: ClassVar[int] = REFUSED_EXIT
 
     def __init__(self, sentence: str) -> None:
-        super().__init__("".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in sentence))
+        super().__init__(printable(sentence))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Go from one process to another as the sentence; the facts are not needed twice."""

@@ -3,15 +3,23 @@
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from steps import errors, volume
 from steps.volume import Disk
 
 SCHEMA_VERSION: Literal[1] = 1
 PLACEHOLDER = "EMPTY-SYSTEM-FILESTORAGE"  # the operator's restore needs a visible entry at the top of the tree
+
+
+Count = Annotated[int, Field(ge=0, lt=1 << 63)]  # what a file system can hold
+Quantity = Annotated[  # as Kubernetes writes a size, and of a length that can be reckoned with
+    str, StringConstraints(pattern=r"^(([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?)?$")
+]
+_Path = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*(/[a-z0-9][a-z0-9.-]*)+$", max_length=400)]
+_FIELD_LENGTH = 60  # of what is told of one
 
 
 class _Model(BaseModel):
@@ -22,7 +30,7 @@ class _Model(BaseModel):
 class Digest(_Model):
     """Size in bytes and SHA-256 of a file."""
 
-    size: int
+    size: Count
     sha256: str
 
 
@@ -32,7 +40,7 @@ class SystemStorage(_Model):
     storage_class: str = ""
     access_modes: tuple[str, ...] = ()
     request: str = ""
-    capacity: str = ""
+    capacity: Quantity = ""
 
 
 class Ready(_Model):
@@ -76,11 +84,11 @@ class Source(_Model):
 class FileTree(_Model):
     """System FileStorage in counts; the listing holds the rest."""
 
-    files: int
-    folders: int
-    links: int
-    size_bytes: int
-    vanished: int = 0
+    files: Count
+    folders: Count
+    links: Count
+    size_bytes: Count
+    vanished: Count = 0
     special: tuple[str, ...] = ()
     placeholder: str = ""
     listing: Digest
@@ -109,7 +117,7 @@ class Manifest(_Model):
     started: datetime
     ended: datetime
     source: Source
-    objects: dict[str, Digest]
+    objects: dict[_Path, Digest]
     file_storage: FileTree | None = None  # None where it is external
     result: Digest | None = None  # of result.json; None in backups of before
 
@@ -164,15 +172,21 @@ def parse(data: bytes) -> Manifest:
     """
     try:
         version = json.loads(data).get("schema_version")
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise errors.NotABackup("its manifest.json is damaged") from error
+    version = version if isinstance(version, int) else None
     if version != SCHEMA_VERSION:
         raise errors.NotABackup(f"its manifest has schema version {version}, this tool reads {SCHEMA_VERSION}")
     try:
         return Manifest.model_validate_json(data)
     except ValidationError as error:
-        fields = sorted({".".join(map(str, problem["loc"])) for problem in error.errors()})
-        raise errors.NotABackup(f"its manifest.json is damaged ({', '.join(fields[:5])})") from error
+        raise errors.NotABackup(f"its manifest.json is damaged ({misfits(error)})") from error
+
+
+def misfits(error: ValidationError) -> str:
+    """The first fields that are not as they should be; one that is unknown may have any name."""
+    fields = sorted({".".join(map(str, problem["loc"]))[:_FIELD_LENGTH] for problem in error.errors()})
+    return ", ".join(fields[:5])
 
 
 def _report_path(phase: str) -> str:

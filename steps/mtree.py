@@ -29,9 +29,17 @@ _LINE = re.compile(
     rf"(?:(?: size=(\d+) sha256digest=(\S*)(?: tags={_NAMES}(\d+))?| link=(\S*)))?\n?",
     re.ASCII,
 )
+_NAME = r"(?=\S)[^\\\s]*(?:\\(?!000)[0-3][0-7]{2}[^\\\s]*)*"  # NUL is in none
+_SEALED = re.compile(
+    rf"\./{_NAME} (type=(?:(f)ile|(l)ink|dir) mode=[0-7]{{4,7}} uid=\d{{1,10}} gid=\d{{1,10}})"
+    r" time=-?\d{1,18}\.\d{9}"
+    rf"(?(2) size=\d{{1,19}} sha256digest=[0-9a-f]{{64}}(?: tags={_NAMES}\d{{1,10}})?)(?(3) link={_NAME})\n?",
+    re.ASCII,
+)
 _ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 _NO_ENTRY = ("#", ". ")
 _IS_FOLDER = f"type={FOLDER} "
+_LARGEST_ID = (1 << 32) - 2  # one more is -1, which means none
 _NEAR_BYTES = 4096  # of a listing, read from its start on rather than halved
 
 
@@ -140,6 +148,18 @@ def _whole_lines(stream: BinaryIO) -> Iterator[str]:
     return (line.decode("ascii") for line in stream if line.endswith(b"\n"))
 
 
+def check(line: str) -> None:
+    """See that a line is that of an entry which a tree can hold, with the digest of a file.
+
+    Raises:
+        ValueError
+
+    """
+    if (found := _SEALED.fullmatch(line)) is None:
+        raise ValueError(line)
+    _facts(found[1])
+
+
 def line(of: Entry) -> str:
     """Write an entry."""
     path, kind, mode, uid, gid, mtime_ns, size, target, digest, names = of
@@ -177,6 +197,8 @@ def entry(line: str) -> Entry:
 def _facts(text: str) -> tuple[str, int, int, int]:
     """Read kind, mode, owner and group, which many entries share."""
     kind, mode, uid, gid = (word.partition("=")[2] for word in text.split(" "))
+    if max(int(uid), int(gid)) > _LARGEST_ID:
+        raise ValueError(text)
     return kind, int(mode, 8), int(uid), int(gid)
 
 

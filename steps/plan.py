@@ -145,7 +145,7 @@ class Plan:
         names = max((len(line.what) for line in self.lines), default=0)
         for does, what, how, done in self.lines:
             said = f"{how} ({self.maker} made it)".strip() if done else how
-            yield f"{does.value:<{words}}  {what:<{names}}  {said}".rstrip()
+            yield errors.printable(f"{does.value:<{words}}  {what:<{names}}  {said}".rstrip())
         yield f"plan {self.digest}: {self.summary}"
 
     def as_json(self) -> dict[str, object]:

@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import PurePath
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -22,7 +23,7 @@ from pydantic import (
 )
 
 from steps import errors, installation, saved, volume
-from steps.manifest import FileTree, Manifest, Report
+from steps.manifest import FileTree, Manifest, Report, misfits
 
 SCHEMA_VERSION: Literal[1] = 1
 SAVED: Literal["saved"] = "saved"
@@ -38,6 +39,17 @@ FAILED: Literal["failed"] = "failed"
 Operation = Literal["backup", "restore", "prune", "verify", "drill", "watchdog"]
 Done = Literal["saved", "created", "kept", "replaced", "untouched", "tried"]
 Counts = Mapping[str, int]
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("it has no time in UTC") from error
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Number = Annotated[int, Field(gt=-1 << 63, lt=1 << 63)]
 _MADE = (CREATED, REPLACED)
 
 
@@ -62,9 +74,9 @@ class Phase(_Model):
     """One phase, in the try that ended well: when its process began, how long it took, what it counted."""
 
     phase: str
-    began: AwareDatetime
+    began: Moment
     duration_s: float = Field(ge=0, allow_inf_nan=False)
-    counts: dict[str, int] = {}
+    counts: dict[str, Number] = {}
     notes: tuple[str, ...] = ()
 
     @model_serializer(mode="wrap")
@@ -101,10 +113,10 @@ class Result(_Model):
     apimanager: str = ""
     threescale_version: str = ""
     file_storage: str = ""
-    began: AwareDatetime
-    ended: AwareDatetime | None = None
+    began: Moment
+    ended: Moment | None = None
     phases: tuple[Phase, ...] = ()
-    counts: dict[str, int] = {}
+    counts: dict[str, Number] = {}
     objects: tuple[Line, ...] = ()
     cut: int = 0
     failures: tuple[Failure, ...] = ()
@@ -218,12 +230,12 @@ def parse(data: str | bytes) -> Result:
     """
     try:
         version = json.loads(data).get("schema_version")
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise errors.NoResult("it is no JSON object") from error
+    version = version if isinstance(version, int) else None
     if version != SCHEMA_VERSION:
         raise errors.NoResult(f"it has schema version {version}, this tool reads {SCHEMA_VERSION}")
     try:
         return Result.model_validate_json(data)
     except ValidationError as error:
-        fields = sorted({".".join(map(str, problem["loc"])) for problem in error.errors()})
-        raise errors.NoResult(f"its form is another one ({', '.join(fields[:5])})") from error
+        raise errors.NoResult(f"its form is another one ({misfits(error)})") from error

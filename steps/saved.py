@@ -2,11 +2,15 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic.alias_generators import to_camel
 
 from steps import installation, volume
-from steps.manifest import Digest
+from steps.manifest import Digest, Quantity, misfits
 
 _KINDS = {
     volume.SECRETS: installation.SECRET.name,
@@ -21,7 +25,60 @@ def kind_of(path: str) -> str:
     return _KINDS.get(path.rpartition("/")[0], installation.APIMANAGER.name)
 
 
+class _Part(BaseModel):
+    """What is read of an object has the types that the API server gives it; the server judges the rest."""
+
+    model_config = ConfigDict(strict=True, alias_generator=to_camel, defer_build=True)
+
+
+_Texts = dict[str, str] | None
+
+
+class _Metadata(_Part):
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
+    labels: _Texts = None
+    annotations: _Texts = None
+    managed_fields: list[dict[str, Any]] | None = None
+
+
+class _Object(_Part):
+    api_version: str
+    metadata: _Metadata
+    type: str | None = None
+    data: _Texts = None
+    binary_data: _Texts = None
+
+
+class _Resources(_Part):
+    requests: Quantity | int | None = None
+
+
+class _Claim(_Part):
+    storage_class_name: str | None = None
+    resources: _Resources | None = None
+
+
+class _FileStorage(_Part):
+    persistent_volume_claim: _Claim | None = None
+    simple_storage_service: dict[str, Any] | None = None
+
+
+class _System(_Part):
+    file_storage: _FileStorage | None = None
+
+
+class _Spec(_Part):
+    wildcard_domain: str = ""
+    system: _System | None = None
+    zync: dict[str, Any] | None = None
+
+
+class _ApiManager(_Object):
+    spec: _Spec
+
+
 SEALED = "the manifest says"
+_DEEPEST = 64  # levels; Kubernetes' own kinds have 30 at most
 
 
 def read(root: Path, path: str, expected: Digest | None, whose: str = SEALED) -> tuple[dict[str, Any], str]:
@@ -46,7 +103,7 @@ def read(root: Path, path: str, expected: Digest | None, whose: str = SEALED) ->
 def _parse_object(path: str, data: bytes) -> tuple[dict[str, Any], str]:
     try:
         obj = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}, f"{path} is no JSON"
     if not isinstance(obj, dict) or not isinstance(obj.get("metadata"), dict):
         return {}, f"{path} is no Kubernetes object"
@@ -56,4 +113,30 @@ def _parse_object(path: str, data: bytes) -> tuple[dict[str, Any], str]:
     name = obj["metadata"].get("name")
     if not name or (kind != installation.APIMANAGER.name and f"{name}.json" != file):
         return {}, f"{path} holds an object of another name"
-    return obj, ""
+    finding = _misfit(path, obj)
+    return ({}, finding) if finding else (obj, "")
+
+
+def _misfit(path: str, obj: dict[str, Any]) -> str:
+    """Say why those who use an object could not, though it is one; empty if they can."""
+    if _is_deep(obj):
+        return f"{path} is nested deeper than {_DEEPEST} levels"
+    try:
+        (_ApiManager if kind_of(path) == installation.APIMANAGER.name else _Object).model_validate(obj)
+    except ValidationError as error:
+        return f"{path} has fields of another form than Kubernetes gives them ({misfits(error)})"
+    return ""
+
+
+def _is_deep(obj: object) -> bool:
+    """Whether an object is nested deeper than those who walk through it can go."""
+    level = [obj]
+    for _ in range(_DEEPEST):
+        level = [inner for each in level for inner in _inner(each)]
+    return bool(level)
+
+
+def _inner(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()

@@ -65,6 +65,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NO_WAY = {errno.ELOOP, errno.ENOTDIR}  # a link or a file has the name of a folder
 
 _GROUP_READ = 0o050
+_LARGEST_BYTES = 16 << 20  # of a file that is read whole; Kubernetes takes objects of at most 3 MiB
 
 FILE_MODE = 0o640
 FOLDER_MODE = 0o770
@@ -193,9 +194,17 @@ def opened(root: Path, path: str) -> int:
 
 
 def read(root: Path, path: str) -> bytes:
-    """Read a file of the backup; raises what `opened` does."""
+    """Read a file of the backup that fits into memory.
+
+    Raises:
+        OSError: as `opened`; EFBIG where it is larger than any such file is
+
+    """
     with os.fdopen(opened(root, path), "rb") as stream:
-        return stream.read()
+        data = stream.read(_LARGEST_BYTES + 1) if os.fstat(stream.fileno()).st_size <= _LARGEST_BYTES else None
+    if data is None or len(data) > _LARGEST_BYTES:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
+    return data
 
 
 def look(root: Path, path: str) -> os.stat_result | None:
@@ -236,6 +245,8 @@ def unread(error: OSError) -> str:
     """Say of a file of the backup why it was not read."""
     if error.errno == errno.EINVAL:
         return "is not a regular file"
+    if error.errno == errno.EFBIG:
+        return f"has more than {_LARGEST_BYTES >> 20} MiB, too many to be read"
     return "is missing" if isinstance(error, FileNotFoundError) else "can not be read"
 
 

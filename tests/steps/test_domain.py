@@ -187,3 +187,9 @@ def test_a_mistyped_domain_is_refused_before_anything_is_written(lost):
     assert restored.phase == "Failed"
     assert "without '*.'" in restored.node("prepare").attempts[-1].message
     assert "system-storage" not in lost.exists("persistentvolumeclaims")
+
+
+def test_a_value_that_is_no_base64_holds_no_domain():
+    secret = {"kind": "Secret", "metadata": {"name": "x"}, "data": {"a": "é", "b": "x", "c": "/w=="}}
+
+    assert list(Move("old.example.com", "new.example.com").others(secret)) == []

@@ -89,3 +89,7 @@ def test_of_many_findings_ten_are_told_and_all_are_counted():
     assert "13 finding(s)" in sentence
     assert "finding-09" in sentence
     assert "finding-10" not in sentence
+
+
+def test_what_is_shown_changes_nothing_on_a_terminal():
+    assert errors.printable("caf\u00e9 a\nb\x1b[2J\udce9") == "caf\u00e9 a\\nb\\x1b[2J\\udce9"

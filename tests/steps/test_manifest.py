@@ -81,3 +81,57 @@ def test_the_manifest_tells_of_the_source_and_holds_no_value(backup_volume):
     secrets = [json.loads(path.read_bytes()) for path in saved]
     text = json.dumps(facts)
     assert not [value for secret in secrets for value in secret["data"].values() if len(value) > 12 and value in text]
+
+
+FACTS = {
+    "schema_version": 1,
+    "tool_version": "1",
+    "backup": "b",
+    "workflow": "w",
+    "workflow_uid": "u",
+    "started": "2026-01-02T03:04:05Z",
+    "ended": "2026-01-02T03:04:05Z",
+    "source": {"namespace": "n", "apimanager": "a", "apimanager_uid": "u"},
+    "objects": {},
+}
+OF_NOTHING = {"size": 0, "sha256": "0" * 64}
+
+
+@pytest.mark.parametrize("data", ["[" * 100_000, '{"a":' * 100_000, "9" * 5000])
+def test_a_manifest_that_no_reader_gets_through_is_damaged(data):
+    with pytest.raises(errors.NotABackup, match=r"its manifest\.json is damaged"):
+        manifest.parse(data.encode())
+
+
+@pytest.mark.parametrize("version", [[1], "1\n", {"a": 1}])
+def test_a_schema_version_that_is_no_number_is_none(version):
+    with pytest.raises(errors.NotABackup, match="has schema version None, this tool reads 1"):
+        manifest.parse(json.dumps({"schema_version": version}).encode())
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/shadow", "../x", "secrets/../x", "secrets/a\nb.json", "secrets/a\0.json", "secrets//x", "x", ""]
+)
+def test_an_object_s_path_that_leads_anywhere_else_is_damage(path):
+    with pytest.raises(errors.NotABackup, match=r"its manifest\.json is damaged \(objects"):
+        manifest.parse(json.dumps({**FACTS, "objects": {path: OF_NOTHING}}).encode())
+
+
+@pytest.mark.parametrize("number", [-1, 1 << 63, 10**400])
+def test_numbers_that_no_file_system_has_are_damage(number):
+    tree = {"files": 0, "folders": 0, "links": 0, "size_bytes": number, "listing": OF_NOTHING}
+
+    with pytest.raises(errors.NotABackup, match=r"its manifest\.json is damaged \(file_storage\.size_bytes\)"):
+        manifest.parse(json.dumps({**FACTS, "file_storage": tree}).encode())
+
+
+def test_a_capacity_that_is_no_quantity_is_damage():
+    source = {**FACTS["source"], "system_storage": {"capacity": "1e99999999"}}
+
+    with pytest.raises(errors.NotABackup, match=r"damaged \(source\.system_storage\.capacity\)"):
+        manifest.parse(json.dumps({**FACTS, "source": source}).encode())
+
+
+def test_an_unknown_field_is_told_by_the_start_of_its_name():
+    with pytest.raises(errors.NotABackup, match=rf"damaged \({'x' * 60}\)"):
+        manifest.parse(json.dumps({**FACTS, "x" * 9999: 1}).encode())

@@ -173,3 +173,24 @@ def test_what_a_try_before_noted_stays_where_a_later_one_found_all_done():
     found = begun().did(noted).did(phase("file-storage", at_s=5))
 
     assert found.phases[0].notes == ("it vanished",)
+
+
+@pytest.mark.parametrize("data", ["[" * 100_000, '{"a":' * 100_000])
+def test_what_is_nested_without_end_is_no_record(data):
+    with pytest.raises(errors.NoResult, match="it is no JSON object"):
+        result.parse(data)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("began", "0001-01-01T00:00:00+14:00"),
+        ("ended", "9999-12-31T23:59:59-14:00"),
+        ("counts", {"bytes": 10**400}),
+    ],
+)
+def test_a_time_or_number_that_no_page_can_show_is_another_form(field, value):
+    written = json.loads(result.text(begun()))
+
+    with pytest.raises(errors.NoResult, match=f"its form is another one .{field}"):
+        result.parse(json.dumps({**written, field: value}))

@@ -307,3 +307,50 @@ class TestSha256sum:
         damage(backup_volume)
 
         assert self.judge(backup_volume).returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b". type=dir\n", b". type=dir\nx\n"),
+        (b". type=dir\n", b". type=dir\n./\xe9 type=dir mode=0755 uid=0 gid=0 time=1.000000000\n"),
+        (b". type=dir\n", b". type=dir\n./a\\000b type=dir mode=0755 uid=0 gid=0 time=1.000000000\n"),
+        (b". type=dir\n", b". type=dir\n./a type=dir mode=0755 uid=4294967295 gid=0 time=1.000000000\n"),
+        (b". type=dir\n", b". type=dir\n./a type=dir mode=0755 uid=0 gid=0 time=9999999999999999999.000000000\n"),
+        (b". type=dir\n", b". type=dir\n./a type=link mode=0777 uid=0 gid=0 time=1.000000000 link=\n"),
+        (b". type=dir\n", b". type=dir\n./a type=file mode=0640 uid=0 gid=0 time=1.000000000 size=1 sha256digest=\n"),
+        (b". type=dir\n", b". type=dir\n./a type=file mode=0640 uid=0 gid=0 time=1.000000000\n"),
+    ],
+)
+def test_a_line_of_the_listing_that_no_tree_has_is_damage_though_its_digest_fits(backup_volume, before, after):
+    listing = backup_volume / volume.LISTING
+    listing.write_bytes(listing.read_bytes().replace(before, after, 1))
+
+    with pytest.raises(errors.BackupDamaged, match=r"system-filestorage\.mtree has a line that can't be read"):
+        list(seal.listed(backup_volume))
+
+
+def test_a_line_without_end_is_not_read_into_memory(backup_volume):
+    with (backup_volume / volume.LISTING).open("r+b") as stream:
+        stream.truncate(4 << 30)
+
+    with pytest.raises(errors.BackupDamaged, match="has a line that can't be read"):
+        list(seal.listed(backup_volume))
+
+
+@pytest.mark.parametrize("name", [volume.LISTING, volume.RESULT, volume.SUMS])
+def test_a_file_of_another_size_is_damage_by_its_size(backup_volume, name):
+    with (backup_volume / name).open("r+b") as stream:
+        stream.truncate(400 << 30)
+
+    (finding,) = backup.open_at(backup_volume).findings(digests=False)
+
+    assert finding.startswith(name)
+
+
+def test_a_manifest_larger_than_any_is_no_backup(backup_volume):
+    with (backup_volume / volume.MANIFEST).open("r+b") as stream:
+        stream.truncate(4 << 30)
+
+    with pytest.raises(errors.NotABackup, match=r"its manifest\.json has more than 16 MiB"):
+        backup.open_at(backup_volume)

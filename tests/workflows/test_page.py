@@ -234,3 +234,14 @@ def test_a_page_says_what_a_phase_noted_and_a_record_without_notes_has_no_such_f
     assert list(foreign(page)) == []
     kept = json.loads(result.text(result.parse(json.dumps(record))))
     assert ["notes" in phase for phase in kept["phases"]] == [False, True, False]
+
+
+def test_a_file_larger_than_any_record_is_none_and_is_not_read(tmp_path):
+    record = tmp_path / "result.json"
+    with record.open("wb") as stream:
+        stream.truncate(400 << 30)
+
+    made = CliRunner().invoke(main, ["report", str(record)])
+
+    assert (made.exit_code, made.output.count("\n")) == (1, 1)
+    assert "this is no result record: it is no JSON object" in made.output

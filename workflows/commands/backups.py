@@ -2,12 +2,14 @@
 
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
 from workflows.commands.options import FOLDER, cluster_options, connect, refuse
 
 _OF_A_LIST = ("table", "wide", "json", "yaml", "name")
+_LARGEST_BYTES = 16 << 20  # of a record; of what is larger the start is read, which is none
 
 
 @click.command()
@@ -25,7 +27,7 @@ def verify(folder: Path, *, for_operator: bool) -> None:
     except errors.PhaseError as error:
         refuse(f"{folder}: {error}")
     for finding in findings:
-        click.echo(finding)
+        click.echo(errors.printable(finding))
     if opened.manifest is None:
         maker = "made by the operator: no digests to check, only that all is there and can be read"
     else:
@@ -34,9 +36,9 @@ def verify(folder: Path, *, for_operator: bool) -> None:
         )
     here = f"{opened.counts.entries} entries, {opened.size_bytes} bytes"
     files = f"file-storage: {opened.external}" if opened.external else here
-    click.echo(f"{'NOT whole' if findings else 'whole'}: {maker}, {files}")
+    click.echo(errors.printable(f"{'NOT whole' if findings else 'whole'}: {maker}, {files}"))
     for objection in objections:
-        click.echo(f"the operator's APIManagerRestore can't take it: {objection}")
+        click.echo(errors.printable(f"the operator's APIManagerRestore can't take it: {objection}"))
     if for_operator and not objections and not findings:
         click.echo(
             f"the operator's APIManagerRestore can take it{', but leaves behind ' if left else ''}{', '.join(left)}"
@@ -140,7 +142,7 @@ def report(file: Path, output: Path | None) -> None:
     if str(file) == "-" and sys.stdin is None:
         refuse("stdin is closed: name a file")
     try:
-        record = result.parse(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
+        record = result.parse(_start(sys.stdin.buffer) if str(file) == "-" else _start_of(file))
     except OSError as error:
         refuse(f"can't read {file}: {error.strerror}")
     except errors.NoResult as error:
@@ -153,3 +155,12 @@ def report(file: Path, output: Path | None) -> None:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         refuse(f"can't write to {output}: {error.strerror}")
+
+
+def _start(stream: BinaryIO) -> bytes:
+    return stream.read(_LARGEST_BYTES)
+
+
+def _start_of(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        return _start(stream)

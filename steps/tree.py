@@ -15,8 +15,8 @@ import hashlib
 import os
 import stat
 from collections import deque
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Container, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -525,7 +525,7 @@ def scan(
     digests: bool = False,
     workers: int | None = None,
     passed_over: Collection[str] = volume.NO_CONTENT,
-) -> Iterator[Entry | Lost]:
+) -> Generator[Entry | Lost, None, None]:
     """List a tree but for names at its root; files without their digests, unless these are asked for."""
     look = partial(_Look, digests=digests, passed_over=passed_over)
     return _visit(root, look, workers, alone_s=0 if digests else _ALONE_S)
@@ -557,7 +557,7 @@ def _visit(
     *,
     alone_s: float,
     tick: Callable[[], object] = lambda: None,
-) -> Iterator[Any]:
+) -> Generator[Any, None, None]:
     """Walk a tree with so many processes; None: as many as suit its medium."""
     try:
         top = open_tree(root)
@@ -641,21 +641,22 @@ def _compared(
 ) -> Iterator[tuple[Entry | None, str]]:
     """Findings, each with the entry as it was listed; None: it was not."""
     scanned = scan(root, digests=digests, workers=workers, passed_over=passed_over)
-    found = (item for item in scanned if not _has_vanished(item))
-    actual = next(found, None)
-    for listed in entries:
-        while actual and actual.path != listed.path and place(actual.path) < place(listed.path):
+    with closing(scanned):  # where the listing fails, else its processes would wait for ever
+        found = (item for item in scanned if not _has_vanished(item))
+        actual = next(found, None)
+        for listed in entries:
+            while actual and actual.path != listed.path and place(actual.path) < place(listed.path):
+                yield None, _stray(actual)
+                actual = next(found, None)
+            if actual is None or actual.path != listed.path:
+                yield listed, f"{listed.path!r} {_missing(root, listed.path)}"
+                continue
+            if difference := _difference(listed, actual):
+                yield listed, f"{listed.path!r} {difference}"
+            actual = next(found, None)
+        while actual:
             yield None, _stray(actual)
             actual = next(found, None)
-        if actual is None or actual.path != listed.path:
-            yield listed, f"{listed.path!r} {_missing(root, listed.path)}"
-            continue
-        if difference := _difference(listed, actual):
-            yield listed, f"{listed.path!r} {difference}"
-        actual = next(found, None)
-    while actual:
-        yield None, _stray(actual)
-        actual = next(found, None)
 
 
 def _missing(root: Path, path: str) -> str:

@@ -1,4 +1,5 @@
 import json
+import multiprocessing
 import shutil
 import subprocess
 from datetime import UTC, datetime
@@ -354,3 +355,13 @@ def test_a_manifest_larger_than_any_is_no_backup(backup_volume):
 
     with pytest.raises(errors.NotABackup, match=r"its manifest\.json has more than 16 MiB"):
         backup.open_at(backup_volume)
+
+
+def test_a_listing_that_fails_in_the_middle_leaves_no_process_that_waits(backup_volume):
+    listing = backup_volume / volume.LISTING
+    listing.write_bytes(listing.read_bytes().replace(b". type=dir\n", b". type=dir\nx\n", 1))
+
+    with pytest.raises(errors.BackupDamaged) as kept:  # with its frames, as at the end of a phase
+        list(tree.compare(seal.listed(backup_volume), backup_volume / volume.TREE, digests=True, workers=2))
+
+    assert (kept.type, multiprocessing.active_children()) == (errors.BackupDamaged, [])

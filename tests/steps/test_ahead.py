@@ -312,3 +312,22 @@ def is_running(process):
 def workers():
     """Those of this process that have not ended."""
     return multiprocessing.active_children()
+
+
+LEFT = """
+import sys
+from steps.ahead import Ahead
+
+def stream():
+    with Ahead(lambda task: [task], 2) as ahead:
+        yield from ahead.stream(range(1000))
+
+left = stream()
+next(left)
+"""
+
+
+def test_a_reader_that_is_left_amid_its_work_keeps_no_process_from_ending():
+    ended = subprocess.run([sys.executable, "-c", LEFT], timeout=20, check=False)  # noqa: S603  our own words
+
+    assert ended.returncode == 0

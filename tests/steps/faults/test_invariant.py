@@ -87,7 +87,7 @@ hits = st.lists(
 )
 pytestmark = pytest.mark.usefixtures("nothing_is_synced")
 quick = settings(max_examples=60, deadline=None, derandomize=True)
-long = settings(max_examples=2000, deadline=None)
+long = settings(max_examples=2000, deadline=None, derandomize=True)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -114,12 +114,11 @@ def unlisted(folder: int, found: list[str]) -> list[str]:
         OSError: the folder can't be read to its end.
 
     """
-    records = list(_records(folder))
     lengths = map(len, found if "".join(found).isascii() else map(os.fsencode, found))
-    if sum(map(len, records)) == 2 * _record_bytes(1) + sum(map(_record_bytes, lengths)):
+    if sum(map(len, _records(folder))) == 2 * _record_bytes(1) + sum(map(_record_bytes, lengths)):  # `.` and `..` too
         return []
     known = {os.fsencode(name) for name in found} | {b".", b".."}
-    return [os.fsdecode(name) for record in records for name in _names_in(record) if name not in known]
+    return [os.fsdecode(name) for records in _records(folder) for name in _names_in(records) if name not in known]
 
 
 def _records(folder: int) -> Iterator[bytes]:

@@ -19,7 +19,8 @@ YOUNG: Final = timedelta(seconds=11)  # a pod that is lost in the first 10 s of 
 _ENLARGE: Final = """
 import os, sys
 with open(sys.argv[1] + "/zz-large", "wb") as stream:
-    stream.truncate(int(sys.argv[2]))
+    for _ in range(int(sys.argv[2]) >> 20):
+        stream.write(b"x" * (1 << 20))  # no zeros: of these a copy shows nothing until its end
 """
 _PHASE: Final = """
 import os, pathlib, re, signal, sys, time

@@ -225,6 +225,7 @@ def backup_seal(run: Run, claim: str, root: Path, prepared: str) -> None:
     facts = sealed.manifest
     run.output(objects=len(facts.objects))
     _output_files(run, facts.file_storage)
+    volume.mode_notes()
     log.info("sealed: backup %s, %d objects, %s", facts.backup, len(facts.objects), facts.files)
     log.info("its manifest has SHA-256 %s: kept elsewhere, it tells this backup from another one", sealed.digest)
 
@@ -277,17 +278,11 @@ def _save_part(run: Run, phase: str, claim: str, root: Path, save: Callable[[], 
             )
         else:
             saved = save()
-            notes = (*saved.notes, *_said(volume.mode_notes()))
+            notes = (*saved.notes, *volume.mode_notes())
             found = saved.model_copy(update={"began": began, "ended": result.now(), "notes": notes})
             manifest.report(disk, phase, found)
     log.info("%s: done", phase)
     return found or Report()
-
-
-def _said(notes: tuple[str, ...]) -> tuple[str, ...]:
-    for note in notes:
-        log.info("%s", note)
-    return notes
 
 
 def _output_files(run: Run, facts: FileTree | None) -> None:

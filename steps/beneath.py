@@ -15,7 +15,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # without blocking: a FIFO may have a file's name
@@ -162,6 +162,32 @@ def _getdents64() -> Any:
 @functools.cache
 def _buffer() -> "ctypes.Array[ctypes.c_char]":
     return ctypes.create_string_buffer(_LISTED_BYTES)
+
+
+def rename_new(old: str, new: str, folder: int) -> None:
+    """Give a file in an opened folder a name that nothing has.
+
+    Raises:
+        FileExistsError, OSError
+
+    """
+    flags = 1  # RENAME_NOREPLACE of renameat2(2)
+    if _renameat2()(folder, os.fsencode(old), folder, os.fsencode(new), flags) == 0:
+        return
+    number = ctypes.get_errno()
+    if number not in {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}:
+        raise OSError(number, os.strerror(number), new)
+    with suppress(FileNotFoundError):  # where the file system can't do both in one, as some network ones
+        os.stat(new, dir_fd=folder, follow_symlinks=False)
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new)
+    os.rename(old, new, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+@functools.cache
+def _renameat2() -> Any:
+    call = ctypes.CDLL(None, use_errno=True).renameat2
+    call.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint]
+    return call
 
 
 @contextmanager

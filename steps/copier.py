@@ -76,7 +76,6 @@ _FOLDER_OUT = 0o770
 _FOLDER_BACK = 0o070
 _OWNER_ALL = 0o700
 _EXECUTE = 0o111
-_NOT_REMOVABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.ENOTEMPTY}
 _SPECIAL_BITS = 0o7000  # set-user-ID and its like: a change of owner clears them
 
 
@@ -138,10 +137,13 @@ def copy_out(
     work: Work,
     known: Path | None = None,
     passed_over: Collection[str] = volume.NO_CONTENT,
+    *,
+    again: bool = False,
 ) -> Iterator[Listed | Lost | Grew]:
     """Copy a live tree into a folder; yield the lines of its listing: entries as they were, files with their digest.
 
-    `known` is an earlier listing, which makes this a repetition: what lies in the target and not in the source goes.
+    `known` is an earlier listing, which makes this a repetition, as `again` does: what lies in the target and not in
+    the source goes.
     `passed_over` are names at the source's root that are none of its content. Lines of a later round, of names that
     were set aside, are in order among themselves.
 
@@ -157,6 +159,7 @@ def copy_out(
     with closed(here), _no_umask(), _opened_root(target) as there:
         out = _Out(here, there, target, work.meter, known)
         out.passed_over = passed_over
+        out.again = again or known is not None
         with Ahead(out.act, work.workers, work.tick, out.meter.enter) as ahead:
             aside: list[Doubt] = []
             yield from _passed(ahead, [Folder("")], aside)
@@ -213,7 +216,7 @@ def copy_back(
         errors.VolumeFull and its like for the target, errors.Interrupted
 
     """
-    with _no_umask(), _opened_root(source) as here, _opened_root(target) as there:
+    with _no_umask(), _opened_source(source) as here, _opened_root(target) as there:
         back = _Back(here, there, target, work.meter, again=again)
         back.passed_over = passed_over
         with Ahead(back.act, work.workers, work.tick, back.enter) as ahead:
@@ -285,10 +288,10 @@ class _Giver:
         if permissions.give_mode(descriptor, mode):
             return
         self.meter.note(mode=True)
-        found = os.fstat(descriptor).st_mode
-        needed = self._needed | (_GROUP_EXECUTE if stat.S_ISDIR(found) else 0)
+        found = os.fstat(descriptor)
+        needed = self._needed | (_GROUP_EXECUTE if stat.S_ISDIR(found.st_mode) else 0)
         if not permissions.serves(found, needed):
-            raise errors.ModeNotKept(str(self.target / path), _octal(found), _octal(mode), self._use)
+            raise errors.ModeNotKept(str(self.target / path), _octal(found.st_mode), _octal(mode), self._use)
 
     def give_found(self, descriptor: int, folder: int, path: str, mode: int, mtime_ns: int) -> bool:
         """Give a file that was found its mode and times; False where it is another user's."""
@@ -343,7 +346,7 @@ class _Out(_Giver):
         self.top = here
         self._there = there
         self._known = known
-        self._again = known is not None
+        self.again = known is not None
         self._grew: list[str] = []
 
     def act(self, task: Folder | Names | Left | Aside) -> list[Any]:
@@ -365,7 +368,7 @@ class _Out(_Giver):
         found = tree.describe(task.path, os.fstat(here))
         leaves = tree.leaves(here, task.path, self.passed_over)
         with _target_folder(self._there, task.path, self.target) as there, volume.failures(self.target, task.path):
-            if self._again and not task.made:
+            if self.again and not task.made:
                 _keep(there, {*(leaf.name for leaf in leaves), *(() if task.path else volume.NO_CONTENT)})
             items = self._in_order(here, there, Names(task.path, leaves))
             if not task.path:
@@ -390,7 +393,7 @@ class _Out(_Giver):
 
     def _make_folder(self, there: int, folder: str, name: str) -> bool:
         with volume.failures(self.target, join(folder, name)):
-            return _make_folder(name, there, again=self._again)
+            return _make_folder(name, there, again=self.again, takes_over=True)
 
     def _drop(self, path: str) -> None:
         """Leave no copy of what is not listed: a folder that was made for it, or what a run before has left."""
@@ -400,7 +403,7 @@ class _Out(_Giver):
             volume.failures(self.target, path),
             suppress(FileNotFoundError),
         ):
-            if self._again:
+            if self.again:
                 _remove(name, there)
             else:
                 _remove_made(name, there)
@@ -415,7 +418,8 @@ class _Out(_Giver):
 
     def _settle(self, there: int, folder: Entry) -> None:
         with volume.failures(self.target, folder.path):
-            self.give(there, folder.path, (folder.mode & 0o777) | _FOLDER_OUT, folder.mtime_ns)
+            kept = os.fstat(there).st_mode & stat.S_ISGID  # by which later files get the volume's group
+            self.give(there, folder.path, (folder.mode & 0o777) | _FOLDER_OUT | kept, folder.mtime_ns)
         self.meter.add(entries=1)
 
     def _take(self, here: int, there: int, folder: str, leaves: Sequence[Leaf], *, alone: bool = False) -> list[Any]:
@@ -441,7 +445,7 @@ class _Out(_Giver):
         entry = tree.look(here, path, path.rpartition("/")[2], LINK)
         if isinstance(entry, Entry):
             with volume.failures(self.target, path):
-                if not _make_link(entry, there, again=self._again):
+                if not _make_link(entry, there, again=self.again):
                     self.meter.note(times=True)
             self.meter.add(entries=1)
         return entry
@@ -498,7 +502,7 @@ class _Out(_Giver):
         """Write what is read under its name, or as much as was there at an earlier open of a file that only grows."""
         path, name, there = to
         where, mode = (self.target, path), _wide_out(before.st_mode)
-        with _new_file(name, there, mode, where, again=self._again) as copy:
+        with _new_file(name, there, mode, where, again=self.again) as copy:
             read = _pour(stream, copy, before.st_size, where, self.meter, earlier.found.st_size if earlier else -1)
             after = os.fstat(stream)
             grew = earlier and read.begin == earlier.sha256 and after.st_size > earlier.found.st_size
@@ -597,7 +601,7 @@ class _Back(_Giver):
             for name, kind in tree.leaves(there, task.path, self.passed_over):
                 if name.startswith(volume.TEMPORARY) or (self.again and kind == LINK):
                     _remove(name, there)
-                elif self.again and kind == FOLDER and _enter(name, there, again=True):
+                elif self.again and kind == FOLDER and _enter(name, there, again=True, takes_over=True):
                     folders.append(More(Folder(join(task.path, name))))
         return folders
 
@@ -704,7 +708,7 @@ class _Back(_Giver):
                     raise volume.failure(error, *where) from error
             self._add(entry, mode, entry.size)
             return
-        with _new_file(self._temporary, there, mode, where, name, again=True) as copy:
+        with _new_file(self._temporary, there, mode, where, name, again=self.again) as copy:
             read = _pour(stream, copy, entry.size, where, self.meter)
             _hold(entry, read.size + read.more, read.sha256)
             with volume.failures(*where):
@@ -979,6 +983,17 @@ def _opened_root(root: Path) -> Iterator[int]:
 
 
 @contextmanager
+def _opened_source(root: Path) -> Iterator[int]:
+    """The root of a backup's tree."""
+    try:
+        descriptor = tree.open_tree(root)
+    except OSError as error:
+        raise errors.ReadFailed([str(root)], os.strerror(error.errno or 0)) from error
+    with closed(descriptor):
+        yield descriptor
+
+
+@contextmanager
 def _target_folder(top: int, path: str, target: Path) -> Iterator[int]:
     """A folder of the target, whose failures to open are the target's; what is done in it has failures of its own."""
     with volume.failures(target, path):
@@ -1016,13 +1031,23 @@ class _new_file:  # noqa: N801  a context manager, written out: it is entered fo
         try:
             os.close(self._copy)
             if failed is None and self._name:
-                os.rename(self._temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+                self._rename()
         except OSError as error:
             self._forget()
             if failed is None:
                 raise volume.failure(error, *self._where) from error
         if failed is not None:
             self._forget()
+
+    def _rename(self) -> None:
+        if self._again:
+            os.rename(self._temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+            return
+        try:
+            beneath.rename_new(self._temporary, self._name, self._folder)
+        except FileExistsError:
+            self._forget()
+            raise errors.NameTaken(_place_of(self._name, self._folder)) from None
 
     def _forget(self) -> None:
         with suppress(OSError):
@@ -1042,12 +1067,10 @@ def _create(name: str, folder: int, mode: int, *, again: bool) -> int:
 
 @contextmanager
 def _whole(listed: Entry, folder: int) -> Iterator[int | None]:
-    """A file as it is listed, opened; None where there is none or another."""
+    """A file as it is listed, opened; None where there is none or another, or it can't be read."""
     try:
         descriptor = os.open(_name(listed), READ, dir_fd=folder)
-    except OSError as error:
-        if error.errno not in {errno.ENOENT, errno.ELOOP, errno.EACCES, errno.ENXIO}:
-            raise
+    except OSError:
         yield None
         return
     with closed(descriptor):
@@ -1056,11 +1079,14 @@ def _whole(listed: Entry, folder: int) -> Iterator[int | None]:
 
 def _is_whole(descriptor: int, listed: Entry) -> bool:
     """Read it from the volume: what that failed to take may still be in memory as if it had."""
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode) or found.st_size != listed.size or not listed.digest:
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_size != listed.size or not listed.digest:
+            return False
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        return tree.read_digest(descriptor, listed.size) == listed.digest
+    except OSError:
         return False
-    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-    return tree.read_digest(descriptor, listed.size) == listed.digest
 
 
 def _folder_or_why(top: int, path: str) -> int | OSError:
@@ -1091,13 +1117,13 @@ def _made_folder(top: int, path: str, *, again: bool) -> int:
     return inner
 
 
-def _make_folder(name: str, folder: int, *, again: bool) -> bool:
+def _make_folder(name: str, folder: int, *, again: bool, takes_over: bool = False) -> bool:
     """Make a folder; False where it is there, perhaps since another process made it."""
     while True:
         try:
             os.mkdir(name, _FOLDER_OUT, dir_fd=folder)
         except FileExistsError:
-            if _enter(name, folder, again=again):
+            if _enter(name, folder, again=again, takes_over=takes_over):
                 return False
             continue
         if permissions.inherits(folder):
@@ -1105,21 +1131,24 @@ def _make_folder(name: str, folder: int, *, again: bool) -> bool:
         return True
 
 
-def _enter(name: str, folder: int, *, again: bool) -> bool:
-    """Let ourselves into a folder that is there; `again` what is no folder, or another user's, is removed."""
+def _enter(name: str, folder: int, *, again: bool, takes_over: bool) -> bool:
+    """Let ourselves into a folder that is there; `again` what is no folder is removed.
+
+    One that `takes_over` removes another user's folder too: not while others may have made it and fill it.
+    """
     is_folder = _is_folder(name, folder)
     if not again:
         if not is_folder:
             raise errors.NameTaken(_place_of(name, folder))
         return True
-    if is_folder and (permissions.open_up(name, folder, _FOLDER_OUT) or not _is_anothers_folder(folder)):
+    if is_folder and (permissions.open_up(name, folder, _FOLDER_OUT) or not (takes_over and _is_anothers(folder))):
         return True
     _remove(name, folder)
     return False
 
 
-def _is_anothers_folder(above: int) -> bool:
-    return permissions.is_anothers(above, permissions.takes_mode, f"{volume.TEMPORARY}{secrets.token_hex(8)}")
+def _is_anothers(above: int) -> bool:
+    return permissions.is_anothers_folder(above, f"{volume.TEMPORARY}{secrets.token_hex(8)}")
 
 
 def _is_folder(name: str, folder: int) -> bool:
@@ -1177,9 +1206,9 @@ def _removing(name: str, folder: int) -> Iterator[None]:
     except FileNotFoundError:  # gone already
         pass
     except OSError as error:
-        if error.errno not in _NOT_REMOVABLE:
+        if error.errno == errno.ESTALE:  # which another try may get over
             raise
-        raise errors.NotRemovable(_place_of(name, folder), os.strerror(error.errno)) from error
+        raise errors.NotRemovable(_place_of(name, folder), os.strerror(error.errno or 0)) from error
 
 
 def _place_of(name: str, folder: int) -> str:
@@ -1187,23 +1216,6 @@ def _place_of(name: str, folder: int) -> str:
     with suppress(OSError):
         return os.path.join(os.readlink(f"/proc/self/fd/{folder}"), name)
     return name
-
-
-def _remove_all(name: str, folder: int) -> None:
-    if not _is_folder(name, folder):
-        os.unlink(name, dir_fd=folder)
-        return
-    with closing(_Descent(folder)) as descent:
-        pending = [descent.enter(name)]
-        while pending:
-            interruption.point()
-            if not pending[-1]:
-                pending.pop()
-                os.rmdir(descent.leave(), dir_fd=descent.here)
-            elif _is_folder(below := pending[-1].pop(), descent.here):
-                pending.append(descent.enter(below))
-            else:
-                os.unlink(below, dir_fd=descent.here)
 
 
 class _Descent:

@@ -48,10 +48,17 @@ _FLUSH_S = 1.0  # so much of the listing may be lost with the pod, and is copied
 _FLUSH_BYTES = 1 << 16
 
 
-def save(source: Path, root: Path, progress: Progress, workers: int | None = None) -> Report:
+def save(
+    source: Path,
+    root: Path,
+    progress: Progress,
+    workers: int | None = None,
+    passed_over: Collection[str] | None = None,
+) -> Report:
     """Copy the tree of the mounted claim to the volume and write its listing; go on where a run before was killed.
 
-    `workers` is how many processes copy; None: as many as suit the media.
+    `workers` is how many processes copy; None: as many as suit the media. `passed_over` are names at the source's root
+    that are none of its content; None: as the volume shows.
 
     Raises:
         errors.VolumeFull: before the first byte where it is foreseeable.
@@ -59,7 +66,7 @@ def save(source: Path, root: Path, progress: Progress, workers: int | None = Non
 
     """
     workers = medium.workers(source, root) if workers is None else workers
-    passed = volume.passed_over(source)
+    passed = volume.passed_over(source) if passed_over is None else passed_over
     expected = tree.measure(source, workers, partial(_count, progress), passed)
     target = root / volume.TREE
     volume.make_folder(root, volume.TREE)
@@ -71,7 +78,8 @@ def save(source: Path, root: Path, progress: Progress, workers: int | None = Non
         _room(target, expected.data_bytes - _copied(target, workers, volume.NO_CONTENT)),
         volume.writing_back(root, lambda: meter.counts.size_bytes),
     ):
-        taken = copier.copy_out(source, target, Work(workers, meter, show), earlier, passed)
+        again = bool(volume.content(target, volume.NO_CONTENT))  # also where a power loss took the listing
+        taken = copier.copy_out(source, target, Work(workers, meter, show), earlier, passed, again=again)
         listing, placeholder = _list(root, tally.listed(taken), earlier)
     show()
     _note_unkept(tally, meter)
@@ -204,6 +212,8 @@ def _empty(cluster: Cluster, claim: Object, target: Path, workflow: Workflow) ->
         raise errors.SavedGone(installation.SYSTEM_STORAGE, saved_to)
     system_storage.check_unused(cluster, workflow)
     unsaved = marks.annotation(claim, marks.NOT_SAVED).split(",")
+    if left := [name for name in volume.content(target) if name in unsaved]:
+        raise errors.TargetHoldsSnapshots(installation.SYSTEM_STORAGE, left)
     with volume.durable(target):
         copier.empty(target, {*volume.passed_over(target), *unsaved})
     log.info("PersistentVolumeClaim %s: emptied, what it held is in claim %s", installation.SYSTEM_STORAGE, saved_to)
@@ -326,8 +336,8 @@ def bring(
 def _list(root: Path, taken: Iterable[Listed], earlier: Path | None) -> tuple[Digest, str]:
     """Write the listing while the tree is copied; an empty one gets the placeholder that the operator needs.
 
-    Until it is whole it has another name, by which a run after this one knows what is done: that name is on the disk
-    before anything is copied. Entries that were found late are merged into their places.
+    Until it is whole it has another name, by which a run after this one knows what is done. Entries that were found
+    late are merged into their places.
     """
     part = _Part(root, next(name for name in _PARTS if earlier is None or earlier.name != name))
     visible = False
@@ -338,9 +348,7 @@ def _list(root: Path, taken: Iterable[Listed], earlier: Path | None) -> tuple[Di
             visible = visible or listed.visible
             yield listed.lines
 
-    part.write(())
-    with volume.durable(root):
-        pass
+    part.write(mtree.dump(()))
     for number, items in groupby(taken, key=lambda listed: listed.round):
         if number == 0:
             part.write(mtree.dump(lines(items)))
@@ -350,7 +358,7 @@ def _list(root: Path, taken: Iterable[Listed], earlier: Path | None) -> tuple[Di
         part.merge([mtree.line(_placeholder(root))])
     with volume.failures(root, part.name), closed(volume.open_root(root)) as top:
         os.rename(part.name, volume.LISTING, src_dir_fd=top, dst_dir_fd=top)
-        for name in (*_PARTS, _LATE):
+        for name in (*_PARTS, _LATE, _MERGED):
             with suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=top)
     return part.digest, "" if visible else PLACEHOLDER

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from steps import beneath
 
-_REFUSALS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+_REFUSALS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EACCES})  # EACCES: cifs
 _ACCESS_ACL, _DEFAULT_ACL = "system.posix_acl_access", "system.posix_acl_default"  # acl(5)
 _NO_ACL = frozenset({errno.ENODATA, errno.EOPNOTSUPP, errno.ENOSYS})
 _A_MODE, _A_TIME_NS = 0o600, 10**18  # that no new file has by itself
@@ -77,9 +77,12 @@ def inherits(folder: int) -> bool:
     return True
 
 
-def serves(mode: int, needed: int) -> bool:
-    """Whether a mode gives what is needed to the group, or to everybody; `needed` in the group's bits."""
-    return mode & needed == needed or mode & needed >> 3 == needed >> 3
+def serves(found: os.stat_result, needed: int) -> bool:
+    """Whether the group gets what is needed; where it is none of ours, whether all others do; in the group's bits."""
+    if found.st_mode & needed == needed:
+        return True
+    ours = {0, os.getegid(), *os.getgroups()}  # such a group is denied what its bits lack, whatever others may
+    return found.st_gid not in ours and found.st_mode & needed >> 3 == needed >> 3
 
 
 def is_anothers(folder: int, refused: Give, name: str) -> bool:
@@ -127,7 +130,26 @@ def open_up(name: str, folder: int, mode: int) -> bool:
         return stat.S_IMODE(os.fstat(inner).st_mode) & mode == mode
 
 
+def is_anothers_folder(above: int, name: str) -> bool:
+    """Whether a folder that was found and refused a mode is another user's: a fresh one beside it, `name`, takes it.
+
+    Raises:
+        OSError: no folder can be made there.
+
+    """
+    os.mkdir(name, 0o700, dir_fd=above)
+    try:
+        return open_up(name, above, 0o770)
+    finally:
+        os.rmdir(name, dir_fd=above)
+
+
 def _drop_acl(descriptor: int) -> bool:
+    """Remove an access ACL, if one is there; return whether none is there then."""
+    try:
+        os.getxattr(descriptor, _ACCESS_ACL)
+    except OSError:
+        return True
     try:
         os.removexattr(descriptor, _ACCESS_ACL)
     except OSError as error:

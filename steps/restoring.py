@@ -395,7 +395,8 @@ def restore_set_aside_files(  # noqa: PLR0913  one argument a workflow parameter
     tree = saved.file_storage if saved else None
     run.output(files=tree.files if tree else 0, bytes=tree.size_bytes if tree else 0)
     counts = {"files_set_aside": tree.files, "bytes_set_aside": tree.size_bytes} if tree else None
-    restore.note("set-aside-files", counts=counts, notes=saved.notes if saved else ())
+    notes = (*(saved.notes if saved else ()), *volume.mode_notes())
+    restore.note("set-aside-files", counts=counts, notes=notes)
 
 
 @restore_phases.command("file-storage")

@@ -122,9 +122,10 @@ def save_files(  # noqa: PLR0913  from where, to where, and who
         log.info("PersistentVolumeClaim %s: nothing to save, it is empty", installation.SYSTEM_STORAGE)
         return None
     system_storage.check_unused(cluster, workflow)
-    unsaved = ",".join(volume.snapshots(volume.passed_over(source))) or None
+    passed = volume.passed_over(source)
+    unsaved = ",".join(volume.snapshots(passed)) or None
     with volume.durable(root):
-        saved = file_storage.save(source, root, progress, workers)
+        saved = file_storage.save(source, root, progress, workers, passed)
         findings = tree.compare(seal.listed(root), root / volume.TREE, digests=True, workers=workers)
         if wrong := errors.Few.of(findings):
             raise errors.SavedDiffers(installation.SYSTEM_STORAGE, wrong)

@@ -13,6 +13,7 @@ import ctypes
 import errno
 import functools
 import json
+import logging
 import os
 import secrets
 import stat
@@ -27,6 +28,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from steps import beneath, errors, permissions
 from steps.beneath import closed, open_file, open_folder
+
+log = logging.getLogger(__name__)
 
 BEGIN = "begin.json"
 MANIFEST = "manifest.json"
@@ -52,7 +55,9 @@ NO_CONTENT = (LOST_AND_FOUND,)
 SNAPSHOTS = (".snapshot", ".snapshots", ".zfs", ".ckpt", "~snapshot")
 TEMPORARY = ".threescale-backup-"
 
-_NO_FILE_HERE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+_LISTINGS = 3
+_NO_FOLDER = {errno.ENOTDIR, errno.ELOOP}
+_FULL = {errno.ENOSPC, errno.EDQUOT}  # which says nothing of a folder
 _AS_PLACE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC  # a folder that may not be read takes files too
 _PROBE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _WRITE_BACK_BYTES = 64 << 20  # 84 MiB took 0.39 s, with 16 MiB 0.43 s, without 0.42 s
@@ -444,20 +449,19 @@ def _give_mode(root: Path, path: str, descriptor: int, mode: int) -> None:
     if permissions.give_mode(descriptor, mode):
         return
     found = os.fstat(descriptor).st_mode
-    if not permissions.serves(found, mode & _GROUP_READ):
+    if not permissions.serves(os.fstat(descriptor), mode & _GROUP_READ):
         raise errors.ModeNotKept(str(root / path), f"{stat.S_IMODE(found):04o}", f"{mode:04o}", "read by its group")
     _without_mode.add(str(root / path))
 
 
 def mode_notes() -> tuple[str, ...]:
     """Say, once, of how many of a backup's own files and folders the volume did not keep the mode in this process."""
-    count = len(_without_mode)
+    if not _without_mode:
+        return ()
+    note = f"{len(_without_mode)} files of the backup have another mode than they should: the volume does not keep it"
     _without_mode.clear()
-    return (
-        (f"{count} files of the backup have another mode than they should: the volume does not keep it",)
-        if count
-        else ()
-    )
+    log.info("%s", note)
+    return (note,)
 
 
 _without_mode: set[str] = set()
@@ -494,28 +498,35 @@ def content(root: Path, without: Collection[str] | None = None) -> list[str]:
         errors.ReadFailed: it can't be listed.
 
     """
-    try:
-        with closed(open_root(root)) as top:
-            names = beneath.names(top)
-    except OSError as error:
-        raise errors.ReadFailed([str(root)], os.strerror(error.errno or 0)) from error
+    names = _names_at(root)
     passed = passed_over(root) if without is None else without
     return sorted(name for name in names if name not in passed and not name.startswith(TEMPORARY))
+
+
+def _names_at(root: Path) -> list[str]:
+    """The names at a volume's root; a listing that fails is asked for again, a network volume may recover."""
+    for left in reversed(range(_LISTINGS)):
+        try:
+            with closed(open_root(root)) as top:
+                return beneath.names(top)
+        except OSError as error:
+            if not left:
+                raise errors.ReadFailed([str(root)], os.strerror(error.errno or 0)) from error
+    return []
 
 
 def passed_over(root: Path) -> tuple[str, ...]:
     """Names at the root of a mounted volume that are no content: `lost+found`, and the snapshot folders of a NAS.
 
     A snapshot folder has one of the known names, and no file can be made in it. That is asked only where the mount is
-    read-write; where it is read-only the name alone decides. What is in doubt is content.
+    read-write; where it is read-only the name alone decides.
+
+    Raises:
+        errors.ReadFailed: it can't be listed.
+
     """
-    try:
-        with closed(open_root(root)) as top:
-            there = set(beneath.names(top)).intersection(SNAPSHOTS)
-        found = [name for name in SNAPSHOTS if name in there and _is_snapshot_folder(root, name)]
-    except OSError:
-        return NO_CONTENT
-    return (*NO_CONTENT, *found)
+    there = _names_at(root)
+    return (*NO_CONTENT, *(name for name in SNAPSHOTS if name in there and _is_snapshot_folder(root, name)))
 
 
 def snapshots(passed: Collection[str]) -> tuple[str, ...]:
@@ -534,8 +545,11 @@ def shown(root: Path, name: str) -> str:
 
 
 def _is_snapshot_folder(root: Path, name: str) -> bool:
-    if not stat.S_ISDIR(os.lstat(root / name).st_mode):
-        return False
+    try:
+        if not stat.S_ISDIR(os.lstat(root / name).st_mode):
+            return False
+    except OSError:  # of what is listed; it is no proof of anything
+        pass
     return _is_read_only(root) or not _takes_files(root, name)
 
 
@@ -547,15 +561,22 @@ def _is_read_only(root: Path) -> bool:
 
 
 def _takes_files(root: Path, name: str) -> bool:
-    """Try to make a file in a folder. A folder is never tried: in `.zfs/snapshot` that makes a snapshot."""
+    """Try to make a file in a folder; what is no folder counts too. A folder is never tried: it may make a snapshot."""
     probe = f"{TEMPORARY}{secrets.token_hex(8)}"
     try:
         with closed(open_root(root)) as top, closed(os.open(name, _AS_PLACE, dir_fd=top)) as folder:
-            os.close(os.open(probe, _PROBE, 0o600, dir_fd=folder))
-            with suppress(OSError):  # it was made, and that is the answer
-                os.unlink(probe, dir_fd=folder)
+            return _takes_file(folder, probe)
     except OSError as error:
-        return error.errno not in _NO_FILE_HERE
+        return error.errno in _NO_FOLDER
+
+
+def _takes_file(folder: int, name: str) -> bool:
+    try:
+        os.close(os.open(name, _PROBE, 0o600, dir_fd=folder))
+    except OSError as error:
+        return error.errno in _FULL
+    with suppress(OSError):  # it was made, and that is the answer
+        os.unlink(name, dir_fd=folder)
     return True
 
 
@@ -594,7 +615,7 @@ def _place(folder: int, temporary: str, name: str) -> None:
     except FileExistsError:
         return
     except OSError as error:
-        if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}:
+        if not permissions.is_refusal(error):
             raise
         os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
 

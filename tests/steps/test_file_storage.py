@@ -169,7 +169,7 @@ class TestSave:
         assert "1 entries vanished while the tree was read: 'b'" in caplog.text
 
     def test_a_source_that_is_not_there_is_no_empty_tree(self, tmp_path):
-        with pytest.raises(errors.ReadFailed, match="from System FileStorage"):
+        with pytest.raises(errors.ReadFailed, match="1 could not be read"):
             file_storage.save(tmp_path / "gone", tmp_path / "backup", no_progress)
 
     def test_a_file_that_never_rests_ends_the_phase(self):

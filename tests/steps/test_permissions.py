@@ -118,7 +118,7 @@ def test_an_inherited_acl_keeps_no_object_from_the_group(root, entries):
     assert rights_of_group(root / volume.SECRETS / "system-app.json") == 4
 
 
-@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL])
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EACCES])
 class TestARefusedCall:
     """Mocks, because no file system of a test machine refuses these; the thorough tests have one that does."""
 
@@ -162,11 +162,21 @@ def test_an_error_that_is_no_refusal_is_one(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("mode", "needed", "serves"),
-    [(0o640, 0o040, True), (0o604, 0o040, True), (0o600, 0o040, False), (0o620, 0o060, False), (0o606, 0o060, True)],
+    ("mode", "group", "needed", "serves"),
+    [
+        (0o640, 0, 0o040, True),
+        (0o640, 4711, 0o040, True),
+        (0o604, 4711, 0o040, True),
+        (0o604, 0, 0o040, False),  # the group is denied, whatever others may
+        (0o600, 4711, 0o040, False),
+        (0o620, 0, 0o060, False),
+        (0o606, 4711, 0o060, True),
+    ],
 )
-def test_a_mode_serves_by_its_group_or_by_all_others(mode, needed, serves):
-    assert permissions.serves(mode, needed) is serves
+def test_a_mode_serves_by_its_group_or_where_that_is_none_of_ours_by_all_others(mode, group, needed, serves):
+    found = os.stat_result((mode, 0, 0, 1, 4711, group, 0, 0, 0, 0))
+
+    assert permissions.serves(found, needed) is serves
 
 
 def test_a_folder_that_its_owner_is_shut_out_of_is_opened_up_without_following_a_link(tmp_path):
@@ -232,3 +242,55 @@ def test_what_another_name_has_made_is_not_removed_in_a_first_run(source, root, 
         restore(root, tmp_path / "target")
 
     assert (tmp_path / "target/first").read_bytes() == b"made under another name"
+
+
+def test_a_large_file_takes_no_name_that_another_has_in_a_first_run(source, root, tmp_path):
+    (source / "large").write_bytes(b"x" * (1 << 20))
+    save(source, root)
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target/large").write_bytes(b"made under another name")
+
+    with pytest.raises(copier.errors.NameTaken, match=r"target/large is there already"):
+        restore(root, tmp_path / "target")
+
+    assert (tmp_path / "target/large").read_bytes() == b"made under another name"
+    assert [path.name for path in (tmp_path / "target").iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_group_that_a_volume_gives_is_kept_for_what_comes_later(source, root):
+    root.chmod(0o2775)
+
+    save(source, root)
+
+    assert (root / volume.TREE / "folder/inner").stat().st_mode & stat.S_ISGID
+
+
+def test_a_folder_that_takes_no_mode_is_not_another_s_where_a_fresh_one_takes_none(source, root, tmp_path, monkeypatch):
+    save(source, root)
+    (tmp_path / "target").mkdir()
+    restore(root, tmp_path / "target")
+    before = {path: path.stat().st_ino for path in (tmp_path / "target").rglob("*")}
+    monkeypatch.setattr(os, "chmod", refused(errno.EPERM))  # of folders; files take it
+
+    _, findings, _ = restore(root, tmp_path / "target", again=True)
+
+    assert findings == []
+    assert {path: path.stat().st_ino for path in before} == before
+
+
+def test_a_copy_that_can_not_be_read_is_made_anew_in_a_repetition(source, root, monkeypatch):
+    save(source, root)
+    read, copies = os.read, []
+
+    def fail(descriptor, size):
+        if "backup" in os.readlink(f"/proc/self/fd/{descriptor}") and not copies:
+            copies.append(descriptor)
+            raise OSError(errno.EIO, "Input/output error")
+        return read(descriptor, size)
+
+    monkeypatch.setattr(os, "read", fail)
+    monkeypatch.setattr(os, "readv", refused(errno.EIO))
+
+    report = save(source, root)
+
+    assert report.file_storage.files == 4

@@ -545,7 +545,7 @@ class TestReplacingWhatAStoragePutsIntoAFreshVolume:
 
         assert (act.folder / ".snapshot/mine").exists()
         assert (act.saved / "README").exists()
-        assert not (act.folder / "README").exists()
+        assert (act.folder / "README").exists()
 
 
 def test_snapshots_on_the_backup_s_volume_are_a_warning_of_the_plan(quiet, backup_volume, monkeypatch):

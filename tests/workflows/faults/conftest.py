@@ -89,7 +89,8 @@ class Hand:
         def strike(process: subprocess.Popen[bytes]) -> None:
             large = self._stage.storage / "zz-large"
             with large.open("wb") as stream:
-                stream.truncate(1 << 28)
+                for _ in range(1 << 8):
+                    stream.write(b"x" * (1 << 20))  # no zeros, which a copy leaves out
             copy = target / large.name
             left_ns = copy.stat().st_mtime_ns if copy.exists() else 0  # by a try that was killed
             watcher = threading.Thread(target=self._watch, args=(large, copy, left_ns, number, process))

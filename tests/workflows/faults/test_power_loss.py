@@ -353,11 +353,11 @@ def order(lines, root):
     held = syncs[max(syncs)]
     lines = [line for place, line in enumerate(lines) if syncs.get(place, held) == held]
     last_sync = max(place for place, line in enumerate(lines) if " syncfs(" in line)
-    opened = [line for line in lines[:last_sync] if re.search(rf" openat\(.*= {held}<", line)]
+    opened = [place for place, line in enumerate(lines[:last_sync]) if re.search(rf" openat\(.*= {held}<", line)]
     found = []
-    for line in lines:
+    for place, line in enumerate(lines):
         call = re.match(r"\d+ +(\w+)\(", line)
-        if line == opened[-1]:
+        if place == opened[-1]:
             event = "hold"
         elif call is None or (line.count(str(root)) == 0 and "sync" not in call[1]):
             continue

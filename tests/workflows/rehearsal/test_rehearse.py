@@ -74,8 +74,8 @@ objects.clean = without
 COPY_WITHOUT_DOT_FILES_MODES_AND_TIMES = """
 from steps import mtree, tree
 look, line = tree.leaves, mtree.line
-def without(folder, path):
-    return [leaf for leaf in look(folder, path) if not leaf.name.startswith(".")]
+def without(folder, path, *passed_over):
+    return [leaf for leaf in look(folder, path, *passed_over) if not leaf.name.startswith(".")]
 def rounded(entry):
     mode = 0o600 if entry.path.endswith("-rf") else entry.mode
     time = entry.mtime_ns // 10**9 * 10**9 if entry.kind == "link" else entry.mtime_ns
@@ -94,14 +94,16 @@ configmaps.to_restore = lambda backup: []
 ZERO_A_FILE_AND_SKIP_A_MODE = """
 import os
 from steps import copier
-settle = copier._Back._settle
-def unsettled(self, descriptor, entry, mode, **more):
+settle_made, settle_folder = copier._Back._settle_made, copier._Back.settle_folder
+def zeroed(self, descriptor, there, entry, mode):
     if entry.path.endswith("conditions.pdf"):
         os.pwrite(descriptor, bytes(entry.size), 0)
-    settle(self, descriptor, entry, mode, **more)
-    if entry.path == "empty-dir":
-        os.fchmod(descriptor, 0o700)
-copier._Back._settle = unsettled
+    settle_made(self, descriptor, there, entry, mode)
+def unsettled(self, folder, there=None):
+    settle_folder(self, folder, there)
+    if folder.path == "empty-dir" and there is not None:
+        os.fchmod(there, 0o700)
+copier._Back._settle_made, copier._Back.settle_folder = zeroed, unsettled
 """
 
 

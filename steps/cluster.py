@@ -192,7 +192,10 @@ class Cluster:
         items = content.get("items")
         if content.get("kind") != f"{kind.name}List" or not isinstance(items, list):
             raise self._no_answer("list", kind, "", f"HTTP {answer.status} without a list of them")
-        if (content.get("metadata") or {}).get("continue"):
+        metadata = content.get("metadata") or {}
+        if not isinstance(metadata, dict):
+            raise self._no_answer("list", kind, "", f"HTTP {answer.status} with a list of another form")
+        if metadata.get("continue"):
             raise self._no_answer("list", kind, "", f"HTTP {answer.status} with a part of the list")
         head = {"apiVersion": kind.api_version, "kind": kind.name}
         found = [{**head, **item} if isinstance(item, dict) else {} for item in items]
@@ -363,13 +366,18 @@ class Cluster:
         """
         if kind.group:
             groups = {each["name"]: each for each in self._discovered("/apis", "APIGroupList", "groups", kind)}
-            versions = groups.get(kind.group, {"versions": []}).get("versions")
-            if not isinstance(versions, list) or not all(isinstance(each, dict) for each in versions):
+            if kind.group not in groups:
+                return True
+            versions = groups[kind.group].get("versions")
+            if not isinstance(versions, list) or not versions or not all(map(_is_version, versions)):
                 raise self._no_answer("discover", kind, "", "a group without versions")
-            if kind.api_version not in [each.get("groupVersion") for each in versions]:
+            if kind.api_version not in [each["groupVersion"] for each in versions]:
                 return True
         resources = self._discovered(f"/{kind.api}", "APIResourceList", "resources", kind)
-        return kind.resource not in [each["name"] for each in resources]
+        is_there = kind.resource in [each["name"] for each in resources]
+        if not is_there and not kind.group:  # no server lacks a kind of its core
+            raise self._no_answer("discover", kind, "", f"HTTP 200 to /{kind.api} without {kind.resource}")
+        return not is_there
 
     def _discovered(self, path: str, called: str, part: str, kind: Kind) -> Sequence[Object]:
         """One of the lists of what the server has."""
@@ -519,6 +527,10 @@ def _is_object(content: Object, kind: Kind, namespace: str, name: str = "") -> b
 def _is_named(part: Object) -> bool:
     """Whether it has a name."""
     return isinstance(part.get("name"), str) and part["name"] != ""
+
+
+def _is_version(part: object) -> bool:
+    return isinstance(part, dict) and isinstance(part.get("groupVersion"), str)
 
 
 def _is_deleted(content: Object, name: str, uid: str) -> bool:

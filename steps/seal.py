@@ -133,9 +133,9 @@ def _checked(lines: Iterable[str]) -> Iterator[str]:
         raise errors.BackupDamaged([f"{volume.LISTING} has a line that can't be read"]) from error
 
 
-def listed(root: Path) -> Iterator[Entry]:
+def listed(root: Path, expected: Digest | None = None) -> Iterator[Entry]:
     """Its entries; raises what `lines` does."""
-    return mtree.parse(lines(root))
+    return mtree.parse(lines(root, expected))
 
 
 def findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:
@@ -167,7 +167,7 @@ def _tree_findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator
     if any(volume.folder_findings(root, [volume.TREE])):
         return
     counted = tree.Tally()
-    entries = counted.kept(listed(root))
+    entries = counted.kept(listed(root, facts.listing))
     yield from (f"{volume.TREE}: {finding}" for finding in tree.compare(entries, root / volume.TREE, digests=digests))
     expected_counts = (facts.files, facts.folders, facts.links, facts.size_bytes)
     if (counted.files, counted.folders, counted.links, counted.size_bytes) != expected_counts:

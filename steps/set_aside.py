@@ -126,7 +126,8 @@ def save_files(  # noqa: PLR0913  from where, to where, and who
     unsaved = ",".join(volume.snapshots(passed)) or None
     with volume.durable(root):
         saved = file_storage.save(source, root, progress, workers, passed)
-        findings = tree.compare(seal.listed(root), root / volume.TREE, digests=True, workers=workers)
+        listing = saved.file_storage.listing if saved.file_storage else None
+        findings = tree.compare(seal.listed(root, listing), root / volume.TREE, digests=True, workers=workers)
         if wrong := errors.Few.of(findings):
             raise errors.SavedDiffers(installation.SYSTEM_STORAGE, wrong)
     system_storage.check_unused(cluster, workflow)

@@ -83,7 +83,9 @@ def check(opened: Backup, part: Fraction, begun: Rotation | None, workers: int |
         _judge(opened.findings(digests=True))
         return Read(facts.files if facts else 0, opened.size_bytes, None)
     of_this = begun and begun.manifest_sha256 == opened.digest
-    night = Night(seal.listed(opened.root), begun.position if begun and of_this else 0, facts.size_bytes, part)
+    night = Night(
+        seal.listed(opened.root, facts.listing), begun.position if begun and of_this else 0, facts.size_bytes, part
+    )
     others = (f"{volume.TREE}: {finding}" for finding in tree.unlike(night, opened.tree, workers))
     _judge(opened.findings(digests=False))
     _judge(others)

@@ -404,6 +404,7 @@ LIST = {"apiVersion": "v1", "kind": "SecretList", "metadata": {}}
         json.dumps({**LIST, "items": None}).encode(),
         json.dumps({**LIST, "items": [{}]}).encode(),
         json.dumps({**LIST, "items": [], "metadata": {"continue": "more"}}).encode(),
+        json.dumps({**LIST, "items": [], "metadata": "none"}).encode(),
         json.dumps({"kind": "Status", "status": "Failure"}).encode(),
     ],
 )
@@ -486,6 +487,15 @@ def test_a_kind_is_not_there_when_the_servers_own_lists_lack_it(through, groups,
         door.list(ROUTE)
 
 
+@pytest.mark.parametrize("resources", [[], [{"name": "pods"}]])
+def test_a_core_without_a_kind_of_every_core_is_no_answer(through, resources):
+    said = {"kind": "APIResourceList", "groupVersion": "v1", "resources": resources}
+    door = through(status=404, text=b"404 page not found", texts={"/api/v1": (200, json.dumps(said).encode())})
+
+    with pytest.raises(errors.NoAnswer, match="to discover secrets"):
+        door.get(SECRET, "system-seed")
+
+
 @pytest.mark.parametrize(
     ("groups", "resources"),
     [
@@ -496,6 +506,8 @@ def test_a_kind_is_not_there_when_the_servers_own_lists_lack_it(through, groups,
         ({**GROUPS, "groups": [{}]}, None),
         ({**GROUPS, "kind": "Status"}, None),
         ({**GROUPS, "groups": [{"name": ROUTE.group}]}, None),
+        ({**GROUPS, "groups": [{"name": ROUTE.group, "versions": []}]}, None),
+        ({**GROUPS, "groups": [{"name": ROUTE.group, "versions": [{}]}]}, None),
         (WITH_ROUTES, None),
         (WITH_ROUTES, {**RESOURCES, "resources": {}}),
         (WITH_ROUTES, {"kind": "APIResourceList", "groupVersion": "other/v1", "resources": []}),

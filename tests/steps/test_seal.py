@@ -365,3 +365,15 @@ def test_a_listing_that_fails_in_the_middle_leaves_no_process_that_waits(backup_
         list(tree.compare(seal.listed(backup_volume), backup_volume / volume.TREE, digests=True, workers=2))
 
     assert (kept.type, multiprocessing.active_children()) == (errors.BackupDamaged, [])
+
+
+def test_a_listing_that_is_swapped_after_it_was_judged_is_damage_where_it_is_used(backup_volume):
+    facts = backup.open_at(backup_volume).manifest.file_storage
+    path = backup_volume / volume.LISTING
+    looks = seal.findings(backup_volume, backup.open_at(backup_volume).manifest, digests=False)
+    judged = next(looks, None)
+    path.write_bytes(path.read_bytes().replace(b"mode=06", b"mode=07", 1))
+
+    with pytest.raises(errors.BackupDamaged, match="has other bytes than the manifest says"):
+        list(seal.listed(backup_volume, facts.listing))
+    assert judged is None

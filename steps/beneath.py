@@ -14,6 +14,7 @@ import functools
 import os
 import stat
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -25,6 +26,7 @@ _RESOLVE = 0x08 | 0x04  # RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS of linux/openat2
 _PATH_BYTES = 4000  # less than PATH_MAX
 _NAME_AT = 19  # of d_name in a linux_dirent64
 _LISTED_BYTES = 64 << 10
+_of_thread = threading.local()
 _AGAIN = {errno.EINTR, errno.EAGAIN}  # EAGAIN: something was renamed meanwhile
 
 
@@ -159,9 +161,12 @@ def _getdents64() -> Any:
     return call
 
 
-@functools.cache
 def _buffer() -> "ctypes.Array[ctypes.c_char]":
-    return ctypes.create_string_buffer(_LISTED_BYTES)
+    """One for each thread."""
+    found: ctypes.Array[ctypes.c_char] | None = getattr(_of_thread, "buffer", None)
+    if found is None:
+        found = _of_thread.buffer = ctypes.create_string_buffer(_LISTED_BYTES)
+    return found
 
 
 def rename_new(old: str, new: str, folder: int) -> None:

@@ -248,7 +248,7 @@ UNTIMED = {
 
 
 @given(answer=answers())
-@settings(max_examples=80, **UNTIMED)
+@settings(max_examples=40, **UNTIMED)
 def test_no_answer_makes_a_wrong_absence_or_something_done(between, answer):
     judge(between, *answer)
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -108,3 +109,18 @@ def test_a_folder_that_can_not_be_read_to_its_end_is_an_error(tmp_path):
         assert os.listdir(folder) == []
         with pytest.raises(FileNotFoundError):
             beneath.unlisted(folder, [])
+
+
+def test_threads_that_list_at_once_do_not_see_each_other_s_names(tmp_path):
+    folders = [tmp_path / letter for letter in "abcd"]
+    for folder in folders:
+        folder.mkdir()
+        for number in range(200):
+            (folder / f"{folder.name * 20}-{number}").touch()
+
+    def strange(folder):
+        with beneath.closed(beneath.open_root(folder)) as opened:
+            return [name for _ in range(50) for name in beneath.unlisted(opened, []) if name[0] != folder.name]
+
+    with ThreadPoolExecutor(len(folders)) as threads:
+        assert list(threads.map(strange, folders)) == [[]] * len(folders)

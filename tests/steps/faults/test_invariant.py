@@ -86,7 +86,7 @@ hits = st.lists(
     max_size=2,
 )
 pytestmark = pytest.mark.usefixtures("nothing_is_synced")
-quick = settings(max_examples=60, deadline=None, derandomize=True)
+quick = settings(max_examples=40, deadline=None, derandomize=True)
 long = settings(max_examples=2000, deadline=None, derandomize=True)
 
 

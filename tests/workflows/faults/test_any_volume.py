@@ -186,7 +186,7 @@ def test_a_volume_as_it_was_is_read(judge, reader, by_operator):
 
 
 @given(*cases)
-@settings(max_examples=25, **UNTIMED)
+@settings(max_examples=8, **UNTIMED)
 def test_whatever_lies_on_a_volume_each_reader_ends_with_a_sentence(judge, reader, changes, by_operator, resealed):
     judge(reader, changes, by_operator, resealed)
 

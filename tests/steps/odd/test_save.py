@@ -193,6 +193,8 @@ def test_every_entry_is_whole_or_named_whatever_fails(ground, source, root, seed
 def is_named(path, sentence):
     """Whether a sentence names a path, or a folder that it lies in."""
     parts = path.split("/")
+    if re.search(r"/source(\s|$)", sentence):  # the root
+        return True
     above = [".", *("/".join(parts[:count]) for count in range(1, len(parts) + 1))]
     return any(re.search(rf"(^|[\s'\"]){re.escape(name)}([\s'\",;:)]|$)", sentence) for name in above)
 

@@ -342,6 +342,12 @@ def traced(tmp_path_factory):
     return run
 
 
+def new_name(line):
+    """The path that a call gives to a file, of two the new one; strace tells the folders of names in them."""
+    folder, name = re.findall(r'(?:\d+<([^>]*)>, )?"([^"]*)"', line)[-1]
+    return f"{folder}/{name}" if folder else name
+
+
 def order(lines, root):
     """What happens to a volume: `hold` it open, `write`, `sync` it all, other syncs, and records by their names.
 
@@ -366,7 +372,7 @@ def order(lines, root):
         elif call[1] == "openat" and "O_CREAT" not in line:
             continue
         else:
-            name = re.findall(r'"([^"]*)"', line)[-1].removeprefix(f"{root}/")  # of two the new one
+            name = new_name(line).removeprefix(f"{root}/")
             event = name if name in RECORDS and call[1].startswith(("rename", "link")) else "write"
         if event != "write" or found[-1:] != ["write"]:
             found.append(event)

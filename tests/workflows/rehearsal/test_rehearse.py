@@ -57,10 +57,14 @@ def silent(_line):
 LEAVE_ONE_OUT = """
 from steps import installation
 installation.SECRETS = tuple(name for name in installation.SECRETS if name != "system-smtp")
+from steps import backing_up
+backing_up._all_planned = lambda saved, *_: saved
 """
 LEAVE_OUT_A_CONFIGMAP = """
 from steps import installation
 installation.CONFIGMAPS = ("apicast-environment",)
+from steps import backing_up
+backing_up._all_planned = lambda saved, *_: saved
 """
 LOSE_AN_UNKNOWN_FIELD = """
 from steps import objects

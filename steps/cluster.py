@@ -82,7 +82,7 @@ _EXEC_SLICE_S = 0.5
 _MAPS = ("spec", "status", "data", "binaryData")
 # of the API server, where another object has the name: seen in the record before, or only in its storage
 _PRECONDITION = re.compile(
-    rf"Operation cannot be fulfilled on [-a-z0-9.]+ {_NAME}: "
+    rf"Operation cannot be fulfilled on [-A-Za-z0-9.]+ {_NAME}: "  # the kind, or from its storage the resource
     r"(the UID in the precondition |(StorageError: invalid object, .*)?Precondition failed: UID in precondition: )"
 )
 _REFUSED_HANDSHAKE = re.compile(

@@ -703,3 +703,12 @@ def test_what_is_no_quantity_is_refused(text):
 def test_a_kind_knows_its_version_and_group(kind, api_version, group):
     assert isinstance(kind, Kind)
     assert (kind.api_version, kind.group) == (api_version, group)
+
+
+@pytest.mark.parametrize("called", ["ConfigMap", "configmaps"])  # as a real server has it, before and in its storage
+def test_an_object_of_another_uid_is_told_by_the_server_s_own_sentence(through, called):
+    why = "the UID in the precondition (1) does not match the UID in record (2)"
+    said = f'Operation cannot be fulfilled on {called} "mine": {why}.'
+    status = {"kind": "Status", "status": "Failure", "reason": "Conflict", "code": 409, "message": said}
+
+    assert through(status=409, text=json.dumps(status).encode()).delete(CONFIGMAP, "mine", "1") is False

@@ -74,7 +74,8 @@ class Place:
         return self.scheduler.orders("threescale-backup", {"prepare": told})
 
     def restore(self) -> dict[str, Order]:
-        return self.scheduler.orders("threescale-restore", {"prepare": {FILE_STORAGE: "claim"}}, claim_name=BACKUP)
+        told = {"check": {"time-limit": "15m"}, "prepare": {FILE_STORAGE: "claim"}}
+        return self.scheduler.orders("threescale-restore", told, claim_name=BACKUP)
 
 
 @pytest.fixture

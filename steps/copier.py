@@ -60,9 +60,7 @@ from steps.tree import (
 _Each = TypeVar("_Each")
 
 _READS = 3  # of a file that changes while it is read
-_PATIENCE_S = (
-    60.0  # since a name was found that only a listing had shown: NFS keeps listings that long (acdirmax, nfs(5))
-)
+_PATIENCE_S = 60.0  # since the last of the names that only listings show: NFS keeps these so long (acdirmax, nfs(5))
 _PAUSE_S = 1.0  # between two looks for such names
 _FEW = 8  # entries in the last tasks of a restore
 _HELD = 64  # folders in each other that a process has open: a tree may be deeper than descriptors go
@@ -307,7 +305,11 @@ class _Giver:
 
     @staticmethod
     def _is_anothers(folder: int, refused: permissions.Give) -> bool:
-        return permissions.is_anothers(folder, refused, f"{volume.TEMPORARY}{secrets.token_hex(8)}")
+        return permissions.is_anothers(folder, refused, _temporary_name())
+
+
+def _temporary_name() -> str:
+    return f"{volume.TEMPORARY}{secrets.token_hex(8)}"
 
 
 def _octal(mode: int) -> str:
@@ -578,7 +580,7 @@ class _Back(_Giver):
         self._there = there
         self.again = again
         self._refused: set[tuple[int, int]] = set()  # owners and groups that this user may not give
-        self._temporary = f"{volume.TEMPORARY}{secrets.token_hex(8)}"
+        self._temporary = _temporary_name()
 
     def enter(self, worker: int) -> None:
         """Have names of this worker's own for what is not whole yet."""
@@ -1141,14 +1143,16 @@ def _enter(name: str, folder: int, *, again: bool, takes_over: bool) -> bool:
         if not is_folder:
             raise errors.NameTaken(_place_of(name, folder))
         return True
-    if is_folder and (permissions.open_up(name, folder, _FOLDER_OUT) or not (takes_over and _is_anothers(folder))):
+    if is_folder and (
+        permissions.open_up(name, folder, _FOLDER_OUT) or not (takes_over and _is_anothers_folder(folder))
+    ):
         return True
     _remove(name, folder)
     return False
 
 
-def _is_anothers(above: int) -> bool:
-    return permissions.is_anothers_folder(above, f"{volume.TEMPORARY}{secrets.token_hex(8)}")
+def _is_anothers_folder(above: int) -> bool:
+    return permissions.is_anothers_folder(above, _temporary_name())
 
 
 def _is_folder(name: str, folder: int) -> bool:
@@ -1169,7 +1173,7 @@ def _make_link(entry: Entry, folder: int, *, again: bool) -> bool:
         if permissions.is_refusal(error):
             raise errors.LinksNotKept(entry.path) from error
         raise
-    return permissions.give_link_times(name, folder, entry.mtime_ns)
+    return permissions.give_times(name, entry.mtime_ns, folder)
 
 
 def _remove(name: str, folder: int) -> None:

@@ -36,26 +36,15 @@ def give_mode(descriptor: int, mode: int) -> bool:
     return plain and stat.S_IMODE(os.fstat(descriptor).st_mode) == mode
 
 
-def give_times(descriptor: int, mtime_ns: int) -> bool:
-    """Set the times; return whether the volume took them.
+def give_times(what: int | str, mtime_ns: int, folder: int | None = None) -> bool:
+    """Set the times of a descriptor, or of a name in an opened folder, a link as itself; return whether it took them.
 
     Raises:
         OSError: as `give_mode`.
 
     """
     try:
-        os.utime(descriptor, ns=(mtime_ns, mtime_ns))
-    except OSError as error:
-        if error.errno not in _REFUSALS:
-            raise
-        return False
-    return True
-
-
-def give_link_times(name: str, folder: int, mtime_ns: int) -> bool:
-    """Set the times of a link in an opened folder, as `give_times`."""
-    try:
-        os.utime(name, ns=(mtime_ns, mtime_ns), dir_fd=folder, follow_symlinks=False)
+        os.utime(what, ns=(mtime_ns, mtime_ns), dir_fd=folder, follow_symlinks=folder is None)
     except OSError as error:
         if error.errno not in _REFUSALS:
             raise

@@ -11,7 +11,6 @@ import click
 from steps import (
     __version__,
     apimanager,
-    backup,
     backup_plan,
     claims,
     configmaps,
@@ -23,6 +22,7 @@ from steps import (
     result,
     seal,
     secrets,
+    verification,
     volume,
 )
 from steps.claims import Wanted
@@ -210,17 +210,15 @@ def backup_seal(run: Run, claim: str, root: Path, prepared: str) -> None:
         found = claims.find(cluster, claim)
         if state is volume.State.BEGUN:
             apimanager.check_same(cluster, found)
-            seal.close(
-                disk,
-                tool_version=__version__,
-                begin=begin,
-                started=claims.started(found),
-                ended=result.now(),
-                record=partial(_record, run, claim, prepared),
-            )
-    sealed = backup.open_at(root)
-    if sealed.manifest is None:
-        raise errors.NotABackup("its manifest vanished")
+        sealed = seal.close(
+            disk,
+            tool_version=__version__,
+            begin=begin,
+            started=claims.started(found),
+            ended=result.now(),
+            record=partial(_record, run, claim, prepared),
+        )
+    verification.check_sealed(found, sealed.digest)
     claims.complete(cluster, found, sealed.manifest, sealed.digest)
     facts = sealed.manifest
     run.output(objects=len(facts.objects))
@@ -266,23 +264,23 @@ def _part(run: Run, phase: str, claim: str, root: Path, save: Callable[[], Repor
 
 
 def _save_part(run: Run, phase: str, claim: str, root: Path, save: Callable[[], Report]) -> Report:
-    """One part of a backup: its data, a sync, its report; a volume that is sealed, or a part that is done, stays."""
+    """One part of a backup: its data, a sync, its report; a part that is done stays."""
     run.need(phase)
     began = result.now()
     with volume.durable(root) as disk:
         state = volume.begin(disk, run.begin(claim))
         found = manifest.reported(root, phase)
-        if state is volume.State.SEALED or found:
-            log.info(
-                "%s: nothing to do, %s", phase, "the backup is sealed" if state is volume.State.SEALED else "it is done"
-            )
+        if found:
+            log.info("%s: nothing to do, it is done", phase)
+        elif state is volume.State.SEALED:
+            raise errors.VolumeTaken(f"a {volume.MANIFEST}, though {phase} has not reported")
         else:
             saved = save()
             notes = (*saved.notes, *volume.mode_notes())
             found = saved.model_copy(update={"began": began, "ended": result.now(), "notes": notes})
             manifest.report(disk, phase, found)
     log.info("%s: done", phase)
-    return found or Report()
+    return found
 
 
 def _output_files(run: Run, facts: FileTree | None) -> None:

@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from steps import backup, catalogue, claims, errors, marks, result, retention, volume
+from steps import catalogue, claims, errors, marks, result, retention, seal, volume
 from steps.catalogue import Entry, State
-from steps.cluster import Cluster
+from steps.cluster import Cluster, Object
 from steps.installation import CLAIM, VOLUME
 from steps.retention import Decision, Rules
+from steps.seal import Sealed
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ def delete(cluster: Cluster, judged: Judged, rules: Rules, *, read: bool = False
 
 
 def look(cluster: Cluster, root: Path, name: str) -> str:
-    """Say what the volume of a failed run holds; a manifest makes it a backup again, and its claim is told so.
+    """Say what the volume of a failed run holds; a manifest that is right makes it a backup, and its claim is told so.
 
     Raises:
         errors.ClaimMissing, errors.ClaimGoingAway; errors.ReadFailed: the volume can't be looked at.
@@ -99,12 +100,10 @@ def look(cluster: Cluster, root: Path, name: str) -> str:
         reason = _foreign(cluster, root, name, names)
         return _left(name, reason) if reason else NOTHING
     try:
-        opened = backup.open_at(root, name)
-    except errors.NotABackup as error:
+        sealed = _confirmed(root, claim)
+    except (errors.BackupDamaged, errors.PhasesMissing, errors.NotABackup, errors.VolumeTaken) as error:
         return _left(name, str(error))
-    if opened.manifest is None or opened.name != name:
-        return _left(name, f"its volume holds backup {opened.name}")
-    claims.complete(cluster, claim, opened.manifest, opened.digest)
+    claims.complete(cluster, claim, sealed.manifest, sealed.digest)
     log.info("%s: its volume holds a manifest, so it is a backup: its label says so again", name)
     return BACKUP
 
@@ -173,6 +172,14 @@ def _foreign(cluster: Cluster, root: Path, name: str, names: Sequence[str]) -> s
 def _links(root: Path, names: Sequence[str]) -> Iterator[str]:
     looked = ((name, volume.look(root, name)) for name in names)
     return (name for name, found in looked if found and stat.S_ISLNK(found.st_mode))
+
+
+def _confirmed(root: Path, claim: Object) -> Sealed:
+    """What a run has sealed that could not say so on its claim any more."""
+    begin = volume.marker(root)
+    if begin is None or begin.backup != claim["metadata"]["name"]:
+        raise errors.VolumeTaken(f"backup {begin.backup}" if begin else "a manifest of no run")
+    return seal.confirmed(root, begin=begin, started=claims.started(claim), now=result.now())
 
 
 def _is_gone(judged: Judged) -> bool:

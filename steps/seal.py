@@ -10,16 +10,16 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from steps import errors, mtree, references, saved, tree, volume
 from steps.beneath import closed
 from steps.installation import SECRET
-from steps.manifest import FILE_STORAGE, PHASES, Digest, FileTree, Manifest, Report, reported, text
+from steps.manifest import FILE_STORAGE, PHASES, Digest, FileTree, Manifest, Report, parse, reported, text
 from steps.mtree import Entry
 from steps.references import Reference
 from steps.tree import Lost
@@ -33,15 +33,25 @@ _TREE = (volume.LISTING, volume.TREE)
 _BLOCK = 1 << 16
 _LINE_LENGTH = 1 << 20  # characters, which no path comes near; what is longer is cut, and then no entry
 _FOLDERS = frozenset({volume.REFERENCED_SECRETS, volume.REFERENCED_CONFIGMAPS})
+_SKEW = timedelta(minutes=5)  # of two nodes' clocks
 
 
 Record = Callable[[Manifest, Mapping[str, Report | None]], str]  # the text of a backup's result record
 
 
+class Sealed(NamedTuple):
+    """A manifest, and the SHA-256 of its bytes as they were written, or read and found right."""
+
+    manifest: Manifest
+    digest: str
+
+
 def close(
     disk: Disk, *, tool_version: str, begin: volume.Begin, started: datetime, ended: datetime, record: Record
-) -> Manifest:
+) -> Sealed:
     """Compare the volume with the phases' reports and write the result record, SHA256SUMS and the manifest.
+
+    A manifest that is there already is one of a try before: it is confirmed, never believed.
 
     Raises:
         errors.PhasesMissing: a phase has not reported.
@@ -49,7 +59,59 @@ def close(
 
     """
     root = disk.root
-    found = {phase: reported(root, phase) for phase in PHASES}
+    if volume.is_there(root, volume.MANIFEST):
+        return confirmed(root, begin=begin, started=started, now=ended)
+    found = _reports(root)
+    manifest = _by_reports(found, begin, started, ended).model_copy(update={"tool_version": tool_version})
+    _judge(root, manifest)
+    data = record(manifest, found).encode()
+    volume.write(root, volume.RESULT, data)
+    manifest = manifest.model_copy(update={"result": Digest(size=len(data), sha256=hashlib.sha256(data).hexdigest())})
+    volume.write(root, volume.SUMS, _sums(manifest))
+    written = text(manifest)
+    disk.commit(volume.MANIFEST, written)
+    return Sealed(manifest, hashlib.sha256(written).hexdigest())
+
+
+def confirmed(root: Path, *, begin: volume.Begin, started: datetime, now: datetime) -> Sealed:
+    """Hold a manifest whose digest no claim has against the phases' reports and every byte, as if it was to be written.
+
+    Raises:
+        errors.PhasesMissing: a phase has not reported.
+        errors.BackupDamaged: the manifest is none of this run, or something is missing, extra or differs.
+
+    """
+    try:
+        data = volume.read(root, volume.MANIFEST)
+        found = parse(data)
+    except OSError as error:
+        raise errors.BackupDamaged([f"{volume.MANIFEST} {volume.unread(error)}"]) from error
+    except errors.NotABackup as error:
+        raise errors.BackupDamaged([str(error)]) from error
+    own = {"tool_version": found.tool_version, "result": found.result}
+    if found != _by_reports(_reports(root), begin, started, found.ended).model_copy(update=own):
+        raise errors.BackupDamaged([f"{volume.MANIFEST} says something else than the phases have reported"])
+    if not started <= found.ended <= now + _SKEW:
+        raise errors.BackupDamaged([f"{volume.MANIFEST} says that the backup ended at {found.ended}"])
+    _judge(root, found, sums_findings(root, found))
+    return Sealed(found, hashlib.sha256(data).hexdigest())
+
+
+def _judge(root: Path, manifest: Manifest, more: Iterable[str] = ()) -> None:
+    """See that the volume holds what the manifest says, all of it and nothing else."""
+    looks = (_strangers(root, manifest), _lacking(root, manifest), findings(root, manifest, digests=True), more)
+    if wrong := errors.Few.of(chain.from_iterable(looks)):
+        raise errors.BackupDamaged(wrong)
+
+
+def _reports(root: Path) -> Mapping[str, Report | None]:
+    return {phase: reported(root, phase) for phase in PHASES}
+
+
+def _by_reports(
+    found: Mapping[str, Report | None], begin: volume.Begin, started: datetime, ended: datetime
+) -> Manifest:
+    """The manifest of what the phases have reported, without what the seal adds of its own."""
     reports = [report for report in found.values() if report]
     source = next((report.source for report in reports if report.source), None)
     file_storage = next((report.file_storage for report in reports if report.file_storage), None)
@@ -60,8 +122,8 @@ def close(
         raise errors.BackupDamaged(
             [f"{volume.REPORTS} say too little, or of {FILE_STORAGE} both that it is here and not"]
         )
-    manifest = Manifest(
-        tool_version=tool_version,
+    return Manifest(
+        tool_version="",
         backup=begin.backup,
         workflow=begin.workflow,
         workflow_uid=begin.workflow_uid,
@@ -71,15 +133,6 @@ def close(
         objects={path: digest for report in reports for path, digest in sorted(report.objects.items())},
         file_storage=file_storage,
     )
-    looks = (_strangers(root, manifest), _lacking(root, manifest), findings(root, manifest, digests=True))
-    if wrong := errors.Few.of(chain.from_iterable(looks)):
-        raise errors.BackupDamaged(wrong)
-    data = record(manifest, found).encode()
-    volume.write(root, volume.RESULT, data)
-    manifest = manifest.model_copy(update={"result": Digest(size=len(data), sha256=hashlib.sha256(data).hexdigest())})
-    volume.write(root, volume.SUMS, _sums(manifest))
-    disk.commit(volume.MANIFEST, text(manifest))
-    return manifest
 
 
 class _Digesting(io.RawIOBase):
@@ -210,7 +263,7 @@ def _lacking(root: Path, manifest: Manifest) -> Iterator[str]:
 def _strangers(root: Path, manifest: Manifest) -> Iterator[str]:
     known = {path.partition("/")[0] for path in manifest.objects}
     known |= {volume.BEGIN, volume.REPORTS, volume.LISTING, volume.TREE, volume.SUMS, volume.REFERENCED}
-    known |= {volume.RESULT}  # of a try before, which did not come to the manifest
+    known |= {volume.RESULT, volume.MANIFEST}  # of a try before
     yield from (f"{name} at the root is no part of a backup" for name in volume.content(root) if name not in known)
 
 

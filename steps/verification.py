@@ -56,11 +56,21 @@ def open_at(root: Path, claim: Object, *, made_by_operator: bool = False) -> Bac
         if sealed:
             raise errors.BackupDamaged([str(error)]) from error
         raise
-    if sealed and found.digest != sealed:
-        raise errors.BackupDamaged([f"{volume.MANIFEST} is not the one that was sealed, by its digest on the claim"])
+    check_sealed(claim, found.digest)
     if found.manifest is None and claims.is_ours(claim) and not made_by_operator:
         raise errors.SealLost(claim["metadata"]["name"])
     return found
+
+
+def check_sealed(claim: Object, digest: str) -> None:
+    """See that a manifest is the one that a claim says was sealed, where it says so.
+
+    Raises:
+        errors.BackupDamaged
+
+    """
+    if (sealed := marks.annotation(claim, marks.MANIFEST_DIGEST)) and digest != sealed:
+        raise errors.BackupDamaged([f"{volume.MANIFEST} is not the one that was sealed, by its digest on the claim"])
 
 
 class Read(NamedTuple):

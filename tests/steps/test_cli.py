@@ -12,7 +12,7 @@ import click
 import pytest
 
 from steps import __main__ as command
-from steps import backup, errors, file_storage, installation, result, volume
+from steps import backup, errors, file_storage, installation, marks, result, volume
 from steps.file_storage import Amount
 from steps.run import progress
 from tests.steps.test_outcome import event, pending_pod
@@ -122,7 +122,7 @@ def test_the_phases_in_their_order_back_up_and_restore(empty, run, tmp_path, mon
     before = (root / volume.MANIFEST).read_bytes()
     assert back("seal", *volume_of) == 0
     assert back("secrets", *volume_of, "--apimanager", "example-apimanager") == 0
-    assert "secrets: nothing to do, the backup is sealed" in caplog.text
+    assert caplog.text.count("secrets: nothing to do, it is done") == 2
     assert (root / volume.MANIFEST).read_bytes() == before
     assert empty.get("persistentvolumeclaims", "nightly")["metadata"]["labels"]["threescale-backup/state"] == "complete"
 
@@ -312,15 +312,32 @@ def test_an_apimanager_that_is_gone_ends_the_secrets(empty, run, tmp_path):
     assert log(tmp_path) == str(errors.NoApiManager("threescale"))
 
 
-def test_a_manifest_that_vanishes_is_no_seal(run, sealed, backup_volume, tmp_path, monkeypatch, lost):
-    # A mock of the volume, because nothing can be told to happen between two of its looks.
-    monkeypatch.setattr(volume, "begin", lambda *_: volume.State.SEALED)
-    for name in (volume.MANIFEST, volume.BEGIN):
-        (backup_volume / name).unlink()
+def test_a_manifest_that_somebody_put_there_ends_the_phases_that_have_not_reported(empty, run, tmp_path):
+    root = tmp_path / "nightly"
+    root.mkdir()
+    empty.install()
+    volume_of = ["--claim", "nightly", "--backup", root]
+    account = {"stage": empty, "account": "threescale-backup"}
+    assert run("backup", "prepare", "--name", "nightly", "--storage-request", "1Gi", **account) == 0
+    assert run("backup", "secrets", *volume_of, "--apimanager", "example-apimanager", **account) == 0
+    (root / volume.MANIFEST).write_text("{}")
+
+    assert run("backup", "configmaps", *volume_of, "--apimanager", "example-apimanager", **account) == 1
+    assert "it holds a manifest.json, though configmaps has not reported" in log(tmp_path)
+    assert run("backup", "seal", *volume_of, **account) == 1
+    assert "its manifest has schema version None" in log(tmp_path)
+    assert not marks.sealed(empty.get("persistentvolumeclaims", "nightly"))
+
+
+def test_a_seal_other_than_the_claim_says_is_not_confirmed(run, sealed, backup_volume, tmp_path, lost):
+    digest = {"metadata": {"annotations": {"threescale-backup/manifest-sha256": "0" * 64}}}
+    lost.kubernetes.patch("persistentvolumeclaims", lost.namespace, sealed.name, digest)
+    begun = volume.marker(backup_volume)
+    own = ["--workflow", begun.workflow, "--workflow-uid", begun.workflow_uid]
     arguments = ["--claim", sealed.name, "--backup", backup_volume]
 
-    assert run("backup", "seal", *arguments, stage=lost, account="threescale-backup") == 1
-    assert "its manifest vanished" in log(tmp_path)
+    assert run("backup", "seal", *arguments, stage=lost, account="threescale-backup", more=own) == 1
+    assert "manifest.json is not the one that was sealed" in log(tmp_path)
 
 
 def test_a_backup_of_the_operator_is_called_so(lost, run, backup_volume, caplog):

@@ -1,6 +1,7 @@
 """What retention does to claims: on the embedded cluster, with the rights of its own account."""
 
 import itertools
+import json
 import os
 import shutil
 from datetime import timedelta
@@ -28,6 +29,10 @@ def night(stage, number, **more):
     laid(
         stage, f"night-{number}", started=f"2026-11-0{number}T02:00:00Z", **sealed(**{marks.SCHEDULE: "nights", **more})
     )
+
+
+def started(root):
+    return json.loads((root / volume.MANIFEST).read_bytes())["started"]
 
 
 def nights(stage, count=5):
@@ -292,7 +297,7 @@ class TestOfFailedRuns:
         assert self.look(failed) == found
 
     def test_a_manifest_makes_it_a_backup_again_with_all_that_its_seal_would_have_written(self, empty, backup_volume):
-        laid(empty, "nightly", started="2026-10-01T02:00:00Z", phase="Failed")
+        laid(empty, "nightly", started=started(backup_volume), phase="Failed")
         nights(empty, 2)
         root = shutil.copytree(backup_volume, self.root(empty, "nightly"), symlinks=True, dirs_exist_ok=True)
 
@@ -301,15 +306,25 @@ class TestOfFailedRuns:
         assert (entry.state, entry.files, bool(entry.ended)) == (State.COMPLETE, 43, True)
         assert deletion.judge(empty.connect(ACCOUNT), AT_ONCE).to_read == []
 
+    @pytest.mark.parametrize("changed", [volume.MANIFEST, "secrets/zync.json", volume.LISTING])
+    def test_a_manifest_that_is_not_right_to_the_last_byte_is_left_to_a_person(self, empty, backup_volume, changed):
+        laid(empty, "nightly", started=started(backup_volume), phase="Failed")
+        root = shutil.copytree(backup_volume, self.root(empty, "nightly"), symlinks=True, dirs_exist_ok=True)
+        path = root / changed
+        path.write_bytes(path.read_bytes().replace(b"a", b"e"))
+
+        assert deletion.look(empty.connect(ACCOUNT), root, "nightly") == OTHER
+        assert not marks.sealed(empty.get(CLAIMS, "nightly"))
+
     def test_a_digest_that_was_lost_is_mended_too(self, empty, backup_volume):
-        laid(empty, "nightly", started="2026-10-01T02:00:00Z", labels={marks.STATE: marks.COMPLETE})
+        laid(empty, "nightly", started=started(backup_volume), labels={marks.STATE: marks.COMPLETE})
         root = shutil.copytree(backup_volume, self.root(empty, "nightly"), symlinks=True, dirs_exist_ok=True)
 
         assert deletion.look(empty.connect(ACCOUNT), root, "nightly") == BACKUP
         assert marks.sealed(empty.get(CLAIMS, "nightly")) not in {"", DIGEST}
 
     def test_with_the_digest_a_lost_label_comes_back(self, empty, backup_volume):
-        laid(empty, "nightly", started="2026-10-01T02:00:00Z", annotations={installation.BACKUP_NAME: "nightly"})
+        laid(empty, "nightly", started=started(backup_volume), annotations={installation.BACKUP_NAME: "nightly"})
         without_label(empty)
         root = shutil.copytree(backup_volume, self.root(empty, "nightly"), symlinks=True, dirs_exist_ok=True)
 

@@ -34,13 +34,30 @@ def unsealed(backup_volume):
 
 def test_what_is_sealed_opens_and_is_whole(unsealed):
     sealed = close(unsealed)
+    facts = sealed.manifest
 
     opened = backup.open_at(unsealed)
 
-    assert opened.manifest == sealed
+    assert opened.manifest == sealed.manifest
+    assert opened.digest == sealed.digest
     assert list(opened.findings(digests=True)) == []
-    assert (sealed.backup, sealed.workflow, sealed.workflow_uid) == ("nightly", "backup-1", "uid-1")
-    assert (sealed.started, sealed.ended) == (NOW, NOW)
+    assert (facts.backup, facts.workflow, facts.workflow_uid) == ("nightly", "backup-1", "uid-1")
+    assert (facts.started, facts.ended) == (NOW, NOW)
+
+
+def test_a_manifest_of_a_try_before_is_confirmed_and_keeps_its_bytes(unsealed):
+    first = close(unsealed)
+    written = (unsealed / volume.MANIFEST).read_bytes()
+
+    again = close(unsealed)
+
+    assert again == first
+    assert (unsealed / volume.MANIFEST).read_bytes() == written
+
+
+def flip_file(root):
+    path = root / volume.TREE / "acme/2026/terms and conditions.pdf"
+    path.write_bytes(path.read_bytes()[::-1])
 
 
 def test_the_result_record_is_sealed_with_the_rest(unsealed):
@@ -51,7 +68,7 @@ def test_the_result_record_is_sealed_with_the_rest(unsealed):
     with closed(volume.opened(unsealed, volume.RESULT)) as record:
         size, sha256 = tree.digest(record)
     assert (unsealed / volume.RESULT).read_text() == "nightly: secrets, configmaps, apimanager, file-storage\n"
-    assert (sealed.result.size, sealed.result.sha256) == (size, sha256)
+    assert (sealed.manifest.result.size, sealed.manifest.result.sha256) == (size, sha256)
     assert f"{sha256}  {volume.RESULT}\n" in (unsealed / volume.SUMS).read_text()
 
 
@@ -201,6 +218,35 @@ def test_no_damaged_volume_is_sealed(unsealed, damage, finding):
     assert not (unsealed / volume.RESULT).exists()
 
 
+def edited(root, **changes):
+    path = root / volume.MANIFEST
+    path.write_bytes(volume.as_json({**json.loads(path.read_bytes()), **changes}))
+
+
+PLANTED = {
+    "of another backup": (lambda root: edited(root, backup="another"), "something else than the phases have reported"),
+    "of another workflow": (lambda root: edited(root, workflow_uid="uid-2"), "something else than the phases"),
+    "of other objects": (lambda root: edited(root, objects={}), "something else than the phases"),
+    "of the year 9999": (lambda root: edited(root, ended="9999-01-01T00:00:00Z"), "ended at 9999-01-01"),
+    "of another form": (lambda root: edited(root, schema_version=2), "schema version 2"),
+    "none": (lambda root: (root / volume.MANIFEST).write_bytes(b"{"), "manifest.json is damaged"),
+    "a folder": (lambda root: ((root / volume.MANIFEST).unlink(), (root / volume.MANIFEST).mkdir()), "not a regular"),
+    "over a changed file": (flip_file, "terms and conditions.pdf' has other bytes"),
+    "over a changed Secret": (flip_secret, "secrets/zync.json"),
+    "without its sums": (lambda root: (root / volume.SUMS).unlink(), "SHA256SUMS is missing"),
+    "beside a stranger": (lambda root: (root / "stranger").touch(), "stranger at the root"),
+}
+
+
+@pytest.mark.parametrize(("plant", "finding"), PLANTED.values(), ids=PLANTED)
+def test_a_manifest_that_no_seal_has_written_is_not_believed(unsealed, plant, finding):
+    close(unsealed)
+    plant(unsealed)
+
+    with pytest.raises(errors.BackupDamaged, match=finding):
+        close(unsealed)
+
+
 def test_a_flipped_byte_in_the_tree_is_found_when_every_byte_is_read(backup_volume):
     (backup_volume / volume.TREE / ".hidden-top").write_bytes(b"hiddem\n")
     opened = backup.open_at(backup_volume)
@@ -252,7 +298,7 @@ def test_a_backup_of_an_installation_that_names_nothing_is_sealed(unsealed):
     for folder in (volume.REFERENCED_SECRETS, volume.REFERENCED_CONFIGMAPS):
         volume.clear(unsealed, folder)
 
-    assert len(close(unsealed).objects) == 16
+    assert len(close(unsealed).manifest.objects) == 16
 
 
 @pytest.mark.parametrize(
@@ -274,7 +320,7 @@ def test_a_stranger_at_the_root_is_not_sealed(unsealed):
 def test_lost_and_found_at_the_root_is_sealed(unsealed):
     (unsealed / "lost+found").mkdir()
 
-    assert close(unsealed).backup == "nightly"
+    assert close(unsealed).manifest.backup == "nightly"
 
 
 @pytest.mark.parametrize("data", [None, b"", b"other\n"])

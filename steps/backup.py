@@ -54,6 +54,7 @@ class Backup:
     move: Move | None = None  # to another wildcard domain
     sums: Mapping[str, Digest] = field(default_factory=dict)
     left_out: LeftOut | None = None  # None: nothing may be
+    bound_to: str = ""  # what the tree of one that the operator made was, and must be at the end of each reading
 
     @property
     def mark(self) -> Mark:
@@ -74,6 +75,11 @@ class Backup:
         """The recorded 3scale version, MAJOR.MINOR, empty where the APIManager does not say."""
         annotations = self.apimanager["metadata"].get("annotations") or {}
         return minor(str(annotations.get(installation.THREESCALE_VERSION, "")))
+
+    @property
+    def lacking(self) -> str:
+        """What of its tree is left out, in a sentence; empty: nothing."""
+        return str(self.left_out) if self.left_out and self.left_out.findings else ""
 
     @property
     def system_storage(self) -> SystemStorage:
@@ -204,7 +210,7 @@ class Backup:
     def tree_digest(self) -> str:
         """SHA-256 of what can be told of the tree without a listing, to see that it stays so; empty where there is one.
 
-        Names, kinds, sizes, whole seconds and targets of links: owners and modes are the kubelet's to change.
+        Names, kinds, sizes, whole seconds and targets of links.
 
         Raises:
             errors.ReadFailed, errors.BackupDamaged: an entry could not be listed.
@@ -213,28 +219,42 @@ class Backup:
         if self.manifest or self.external:
             return ""
         total = hashlib.sha256()
-        for each in mtree.parse(_operator_lines(self.tree)):
-            told = (each.path, each.kind, each.size, each.mtime_ns // 10**9, each.target)
-            total.update(f"{told!a}\n".encode())
+        for line in _operator_lines(self.tree):
+            total.update(_told(line))
         return total.hexdigest()
 
-    def check_tree(self, digest: str) -> None:
-        """See that the tree is still the one of which `tree_digest` was told; empty: none was.
+    def bound(self, tree_digest: str) -> "Backup":
+        """The backup whose tree must stay the one of which `tree_digest` was told; empty: the one that it is now.
 
         Raises:
             errors.TreeChanged; as `tree_digest`
 
         """
-        if digest and self.tree_digest != digest:
+        if tree_digest and self.tree_digest != tree_digest:
             raise errors.TreeChanged(self.name)
+        return replace(self, bound_to=self.tree_digest)
 
     def lines(self) -> Iterator[str]:
-        """The lines of the tree's entries to restore; without digests where there is no listing."""
+        """The lines of the tree's entries to restore; without digests where there is no listing.
+
+        Raises:
+            errors.TreeChanged: at the end, of one that the operator made.
+
+        """
         if self.manifest is None:
-            return _operator_lines(self.tree)
+            return self._scanned()
         if self.left_out and (without := self.left_out.paths):
             return (line for line in self._listed() if mtree.head(line)[0] not in without)
         return self._listed()
+
+    def _scanned(self) -> Iterator[str]:
+        """The lines of a tree that has no listing, which are held to what it was: what is judged is what is used."""
+        total = hashlib.sha256()
+        for line in _operator_lines(self.tree):
+            total.update(_told(line))
+            yield line
+        if self.bound_to and total.hexdigest() != self.bound_to:
+            raise errors.TreeChanged(self.name)
 
     def _listed(self) -> Iterator[str]:
         """The lines of the listing, but for what a backup puts there itself."""
@@ -390,6 +410,12 @@ def _operator_lines(root: Path) -> Iterator[str]:
         raise errors.ReadFailed(tally.unreadable, f"of {volume.TREE}")
     if tally.vanished:
         raise errors.BackupDamaged([f"{len(tally.vanished)} entries of {volume.TREE} vanished while it was listed"])
+
+
+def _told(line: str) -> bytes:
+    """What of an entry nobody but a writer changes; owners and modes are the kubelet's."""
+    entry = mtree.entry(line)
+    return f"{(entry.path, entry.kind, entry.size, entry.mtime_ns // 10**9, entry.target)!a}\n".encode()
 
 
 def _operator_sums(root: Path) -> dict[str, Digest]:

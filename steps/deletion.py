@@ -13,10 +13,9 @@ from typing import NamedTuple
 
 from steps import catalogue, claims, errors, marks, result, retention, seal, volume
 from steps.catalogue import Entry, State
-from steps.cluster import Cluster, Object
+from steps.cluster import Cluster
 from steps.installation import CLAIM, VOLUME
 from steps.retention import Decision, Rules
-from steps.seal import Sealed
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +99,10 @@ def look(cluster: Cluster, root: Path, name: str) -> str:
         reason = _foreign(cluster, root, name, names)
         return _left(name, reason) if reason else NOTHING
     try:
-        sealed = _confirmed(root, claim)
+        begin = volume.marker(root)
+        if begin is None or begin.backup != name:
+            return _left(name, f"its volume holds a {volume.MANIFEST} of {begin.backup if begin else 'no run'}")
+        sealed = seal.confirmed(root, begin=begin, started=claims.started(claim), now=result.now())
     except (errors.BackupDamaged, errors.PhasesMissing, errors.NotABackup, errors.VolumeTaken) as error:
         return _left(name, str(error))
     claims.complete(cluster, claim, sealed.manifest, sealed.digest)
@@ -172,14 +174,6 @@ def _foreign(cluster: Cluster, root: Path, name: str, names: Sequence[str]) -> s
 def _links(root: Path, names: Sequence[str]) -> Iterator[str]:
     looked = ((name, volume.look(root, name)) for name in names)
     return (name for name, found in looked if found and stat.S_ISLNK(found.st_mode))
-
-
-def _confirmed(root: Path, claim: Object) -> Sealed:
-    """What a run has sealed that could not say so on its claim any more."""
-    begin = volume.marker(root)
-    if begin is None or begin.backup != claim["metadata"]["name"]:
-        raise errors.VolumeTaken(f"backup {begin.backup}" if begin else "a manifest of no run")
-    return seal.confirmed(root, begin=begin, started=claims.started(claim), now=result.now())
 
 
 def _is_gone(judged: Judged) -> bool:

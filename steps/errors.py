@@ -564,6 +564,15 @@ class MoreDamaged(Final):
         )
 
 
+class FilledWithout(Final):
+    def __init__(self, claim: str, lacking: str) -> None:
+        super().__init__(
+            f"claim {claim} was filled by a restore of this backup that left files out: {lacking}; say "
+            "-p file-storage-damage=skip to go on without them, or delete the claim if its files are not needed, and "
+            "restore all of them"
+        )
+
+
 class TreeChanged(Final):
     def __init__(self, name: str) -> None:
         super().__init__(

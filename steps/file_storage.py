@@ -120,11 +120,13 @@ def restore(
     Raises:
         errors.TargetNotEmpty: it holds files and this backup's mark does not say `begun`.
         errors.SavedGone, errors.TargetInUse: it is not the time to empty it.
+        errors.FilledWithout: it was filled, and files were left out that must not be.
         errors.BackupDamaged, errors.TargetDiffers, errors.VolumeFull and its like
 
     """
     claim = claims.find(cluster, installation.SYSTEM_STORAGE)
     system_storage.check(claim, backup)
+    system_storage.check_left_out(claim, backup)
     state = marks.annotation(claim, marks.RESTORE_STATE)
     if state in marks.FILLED:
         log.info("PersistentVolumeClaim %s: kept, its files were restored before", installation.SYSTEM_STORAGE)
@@ -138,7 +140,7 @@ def restore(
     if not again:
         _check_empty(target, filling.passed)
     with _room(target, _lacking(backup, target, workers, filling.passed)):
-        system_storage.mark(cluster, backup, marks.BEGUN)
+        system_storage.mark(cluster, backup, marks.BEGUN, {marks.LEFT_OUT: backup.lacking or None})
         with volume.durable(target):
             tally = _fill(backup, filling, progress, workers)
     system_storage.mark(cluster, backup, marks.COMPLETE)
@@ -293,8 +295,8 @@ def _fill(backup: Backup, filling: _Filling, progress: Progress, workers: int) -
     tally, findings = bring(lines, backup.tree, target, work, again=again, passed_over=passed)
     if findings:
         raise errors.TargetDiffers(claim, findings)
-    if backup.left_out and backup.left_out.findings:
-        _note(tally, str(backup.left_out))
+    if backup.lacking:
+        log.warning(backup.lacking)
     _note_passed_over(tally, target, passed, f"the volume of claim {claim}")
     if volume.snapshots(passed) and (left_out := backup.counts.entries - tally.entries):
         _note(tally, f"{left_out} entries of the backup lie in such a folder and are not restored")

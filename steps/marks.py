@@ -54,6 +54,7 @@ FILLED = (COMPLETE, IN_USE)
 
 REPLACED = PREFIX + "replaced"  # of an object: the keys; a label of the claim that holds what was there
 SAVED_TO = PREFIX + "saved-to"  # the name of that claim
+LEFT_OUT = PREFIX + "left-out"  # of system-storage: what a restore has not brought, for it was damaged, in a sentence
 NOT_SAVED = PREFIX + "not-saved"  # names at the root of a claim that were passed over then, so that they stay
 
 DRILL = PREFIX + "drill"  # the namespace of the installation whose drill made it; it goes with the drill

@@ -69,6 +69,7 @@ class RestorePlan(NamedTuple):
     saves_objects: bool = False  # the differing ones, which are replaced
     saves_files: bool = False
     wanted: set_aside.Wanted | None = None  # the claim to save to
+    left_out: str = ""  # what of the files is not brought, or was not, in a sentence
 
 
 def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool, workflow: Workflow = NOBODY) -> RestorePlan:
@@ -85,8 +86,10 @@ def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool, work
     if there is not None:
         plan.ask(named(there), lambda: _check_domain(there, backup))
         plan.add(Does.CREATE, named(there), objects.size(backup.apimanager), done=True)
+        claim = None if backup.external else cluster.get(CLAIM, installation.SYSTEM_STORAGE)
+        lacking = _add_left_out_before(plan, claim, backup) if claim else ""
         _add_waits(plan, backup, wishes)
-        return RestorePlan(plan, kept=_untouched(cluster, backup), is_done=True)
+        return RestorePlan(plan, kept=_became(UNTOUCHED) if claim else [], is_done=True, left_out=lacking)
     if not any(isinstance(each, errors.ApiManagerPresent) for each in plan.objections):
         plan.ask("3scale", lambda: prerequisites.check_nothing_left(cluster, last_try=last_try))
     alive = prerequisites.living(cluster)
@@ -130,6 +133,7 @@ def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool, work
         saves_objects=saves_objects,
         saves_files=storage.is_saved,
         wanted=_to_save_to(storage) if saves else None,
+        left_out=storage.left_out,
     )
 
 
@@ -192,6 +196,7 @@ class _Storage(NamedTuple):
     is_saved: bool = False
     goes: Sequence[Standing] = ()
     kept: Sequence[Line] = ()
+    left_out: str = ""
 
 
 def _add_files(
@@ -209,7 +214,7 @@ def _add_files(
     if new is not None:
         plan.add(Does.CREATE, _STORAGE, _told_new(new, replaces=replaces))
     _add_tree(plan, backup)
-    return _Storage(new, is_saved=replaces and new is not None)
+    return _Storage(new, is_saved=replaces and new is not None, left_out=backup.lacking)
 
 
 def _told_new(new: Object, *, replaces: bool) -> str:
@@ -234,7 +239,9 @@ def _add_existing(plan: Plan, cluster: Cluster, backup: Backup, there: _There, w
     if state == marks.IN_USE and not replaces:
         plan.add(Does.KEEP, _STORAGE, "a 3scale has written to it since a restore of this backup filled it")
         plan.add(Does.KEEP, FILES, "not looked at")
-        return _Storage(existing=claim, goes=goes, kept=_became(KEPT, "its files: restored before, not looked at"))
+        lacking = _add_left_out_before(plan, claim, backup)
+        kept = _became(KEPT, "its files: restored before, not looked at")
+        return _Storage(existing=claim, goes=goes, kept=kept, left_out=lacking)
     is_saved = replaces and not goes and set_aside.is_to_save(cluster, claim, backup)
     waits = system_storage.is_set_aside(claim, backup)
     if replaces and (is_saved or waits):
@@ -250,9 +257,10 @@ def _add_existing(plan: Plan, cluster: Cluster, backup: Backup, there: _There, w
         plan.add(Does.CREATE, _STORAGE, told, done=True)
     elif not goes:
         plan.add(Does.SAME, _STORAGE, "must be empty, which is seen once it is mounted")
-    _add_tree(plan, backup, done=state == marks.COMPLETE)
-    kept = "its files: restored before" if state == marks.COMPLETE else ""
-    return _Storage(existing=claim, is_saved=is_saved, goes=goes, kept=[] if is_replaced else _became(KEPT, kept))
+    is_filled = state == marks.COMPLETE
+    lacking = _add_tree(plan, backup, claim if is_filled else None)
+    kept = [] if is_replaced else _became(KEPT, "its files: restored before" if is_filled else "")
+    return _Storage(existing=claim, is_saved=is_saved, goes=goes, kept=kept, left_out=lacking)
 
 
 def _add_going(plan: Plan, cluster: Cluster, backup: Backup, there: _There) -> list[Standing]:
@@ -269,12 +277,24 @@ def _add_going(plan: Plan, cluster: Cluster, backup: Backup, there: _There) -> l
     return [Standing(claim, State.GOING, f"{reason}{by}")]
 
 
-def _add_tree(plan: Plan, backup: Backup, *, done: bool = False) -> None:
+def _add_tree(plan: Plan, backup: Backup, filled: Object | None = None) -> str:
+    """Plan the files, and return what of them is left out; in a claim that was `filled` before, what was then."""
     counts = backup.counts
     told = f"{counts.files} files, {counts.folders} folders, {counts.links} links, {counts.size_bytes} bytes"
-    plan.add(Does.CREATE, FILES, told, done=done)
+    plan.add(Does.CREATE, FILES, told, done=filled is not None)
+    if filled and system_storage.left_out(filled, backup) != backup.lacking:
+        return _add_left_out_before(plan, filled, backup)
     if backup.left_out:
         _add_left_out(plan, backup, backup.left_out)
+    return backup.lacking
+
+
+def _add_left_out_before(plan: Plan, claim: Object, backup: Backup) -> str:
+    """Plan what a claim that was filled before lacks, and return it."""
+    plan.ask(_STORAGE, lambda: system_storage.check_left_out(claim, backup))
+    if lacking := system_storage.left_out(claim, backup):
+        plan.add(Does.LEFT_OUT, FILES, lacking)
+    return lacking
 
 
 def _add_left_out(plan: Plan, backup: Backup, left_out: LeftOut) -> None:
@@ -290,13 +310,6 @@ def _add_left_out(plan: Plan, backup: Backup, left_out: LeftOut) -> None:
 def _became(done: Done, how: str = "") -> list[Line]:
     """The line of a claim that is there, for the evidence."""
     return [Line(kind=CLAIM.name, name=installation.SYSTEM_STORAGE, done=done, how=how)]
-
-
-def _untouched(cluster: Cluster, backup: Backup) -> list[Line]:
-    """The line of a claim that an installation uses already."""
-    if backup.external or cluster.get(CLAIM, installation.SYSTEM_STORAGE) is None:
-        return []
-    return _became(UNTOUCHED)
 
 
 def _add_databases(plan: Plan, cluster: Cluster, alive: set[str], *, last_try: bool) -> None:

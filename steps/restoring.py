@@ -289,8 +289,8 @@ def restore_check(  # noqa: PLR0913  one argument a workflow parameter
 @click.pass_obj
 def restore_plan_only(run: Run, **asked: Unpack[_Asked]) -> None:
     """Say what the restore is going to do, and change nothing."""
-    restore, planned = _plan(run, asked)
-    run.output(left_out=restore.backup.left_out or _NONE)
+    _, planned = _plan(run, asked)
+    run.output(left_out=planned.left_out or _NONE)
     run.output(digest=planned.plan.digest, summary=planned.plan.summary, names=planned.plan.names)
     planned.plan.check()
 
@@ -327,7 +327,7 @@ def restore_prepare(
         plan_digest=planned.plan.digest,
         backup_digest=opened.digest,
         tree_digest=opened.tree_digest or _NONE,
-        left_out=opened.left_out or _NONE,
+        left_out=planned.left_out or _NONE,
         left_out_digest=opened.left_out.digest if opened.left_out else _NONE,
     )
     log.info("prepared: backup %s is whole", opened.name)
@@ -424,23 +424,24 @@ def restore_file_storage(  # noqa: PLR0913  one argument a workflow parameter
 ) -> None:
     """Fill system-storage, every byte checked."""
     restore = open_again(run, root, claim, digest)
-    if restore.is_done():
-        restore.note("file-storage")
-        return
-    restore.backup.check_tree("" if tree_digest == _NONE else tree_digest)
-    if left_out_digest not in {_NONE, ""}:
-        restore = _as_planned(restore, left_out_digest, workers)
-    opened = restore.backup
-    run.need("file-storage", opened.size_bytes / _BYTES_A_SECOND + opened.counts.entries / _ENTRIES_A_SECOND)
-    replacing = run.workflow if file_storage_conflict == REPLACE else None
-    tally = file_storage.restore(restore.cluster, opened, target, progress(), workers, replacing=replacing)
-    run.output(left_out=opened.left_out or _NONE)
+    salvages = left_out_digest not in {_NONE, ""}
+    tally = None
+    if is_new := not restore.is_done():
+        run.need("file-storage", _least_s(restore.backup, readings=2 if salvages else 1))
+        restore = restore._replace(backup=restore.backup.bound("" if tree_digest == _NONE else tree_digest))
+        if salvages:
+            restore = _as_planned(restore, left_out_digest, workers)
+        replacing = run.workflow if file_storage_conflict == REPLACE else None
+        tally = file_storage.restore(restore.cluster, restore.backup, target, progress(), workers, replacing=replacing)
+    filled = claims.find(restore.cluster, installation.SYSTEM_STORAGE)
+    lacking = system_storage.left_out(filled, restore.backup)
+    run.output(left_out=lacking or _NONE)
     run.output(files=tally.files if tally else 0, bytes=tally.size_bytes if tally else 0)
     restore.note(
         "file-storage",
-        lambda: _replaced_files(restore, tally),
+        lambda: _replaced_files(restore, filled, tally) if is_new else [],
         counts=counts_of(tally) if tally else None,
-        notes=tally.notes if tally else (),
+        notes=(*([lacking] if lacking else ()), *(tally.notes if tally else ())),
     )
 
 
@@ -567,13 +568,17 @@ def _as_planned(restore: Restoration, digest: str, workers: int | None) -> Resto
     """Leave out what the plan has left out, which is found anew; raises errors.MoreDamaged where that is another."""
     opened = restore.backup.salvaged(workers)
     if opened.left_out and opened.left_out.digest != digest:
-        raise errors.MoreDamaged(str(opened.left_out))
+        raise errors.MoreDamaged(opened.lacking)
     return restore._replace(backup=opened)
 
 
-def _replaced_files(restore: Restoration, tally: Tally | None) -> list[Line]:
+def _least_s(opened: Backup, readings: int) -> float:
+    """Seconds that it takes at least to bring the files of a backup that is read so often."""
+    return readings * opened.size_bytes / _BYTES_A_SECOND + opened.counts.entries / _ENTRIES_A_SECOND
+
+
+def _replaced_files(restore: Restoration, claim: Object, tally: Tally | None) -> list[Line]:
     """What became of a system-storage that was there, where its files were saved, and in its place came others."""
-    claim = claims.find(restore.cluster, installation.SYSTEM_STORAGE)
     saved_to = system_storage.saved_to(claim, restore.backup)
     if not saved_to or (tally is None and saved_to != set_aside.claim_name(restore.run.workflow)):
         return []

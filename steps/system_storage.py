@@ -92,6 +92,23 @@ def is_saved(cluster: Cluster, claim: Object) -> bool:
     return found is not None and not found["metadata"].get("deletionTimestamp")
 
 
+def left_out(claim: Object, backup: Backup) -> str:
+    """What a restore of this backup has not brought to what it filled, in a sentence; empty: nothing, or not filled."""
+    is_filled = backup.mark.on(claim) and marks.annotation(claim, marks.RESTORE_STATE) in marks.FILLED
+    return marks.annotation(claim, marks.LEFT_OUT) if is_filled else ""
+
+
+def check_left_out(claim: Object, backup: Backup) -> None:
+    """See that what was filled before lacks nothing, unless something may be left out.
+
+    Raises:
+        errors.FilledWithout
+
+    """
+    if backup.left_out is None and (lacking := left_out(claim, backup)):
+        raise errors.FilledWithout(claim["metadata"]["name"], lacking)
+
+
 def mark(cluster: Cluster, backup: Backup, state: str, more: Mapping[str, str | None] = {}) -> None:
     """Say on system-storage how far the restore of its files has come: set-aside, begun, complete or in-use.
 

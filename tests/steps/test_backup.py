@@ -394,3 +394,16 @@ class TestWhatIsJudgedIsUsed:
         os.utime(found, ns=(0, times.st_mtime_ns + 10**9))
 
         assert backup.open_at(root).tree_digest != before
+
+    @pytest.mark.parametrize("told", [True, False])
+    def test_the_tree_of_the_operator_must_stay_what_it_was_to_the_end_of_its_reading(self, tmp_path, told):
+        root = operators_backup.make(tmp_path / "by-operator")
+        opened = backup.open_at(root)
+        bound = opened.bound(opened.tree_digest if told else "")
+        assert list(bound.lines()) == list(opened.lines())
+        (root / volume.TREE / "more").write_text("more")
+
+        with pytest.raises(errors.TreeChanged):
+            list(bound.lines())
+        with pytest.raises(errors.TreeChanged):
+            backup.open_at(root).bound(opened.tree_digest)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from steps import backup, copier, errors, file_storage, manifest, marks, mtree, seal, tree, volume
+from steps import backup, copier, errors, file_storage, manifest, marks, mtree, seal, system_storage, tree, volume
 from steps.installation import CLAIM
 
 
@@ -566,6 +566,40 @@ class TestRestore:
             file_storage.restore(empty.connect(), backup.open_at(backup_volume), target, lose)
 
         assert state(empty) == "begun"
+
+    def damage(self, root):
+        """Flip a byte of a file; return its path in the tree."""
+        damaged = next(iter((root / volume.TREE / "acme/2026/11/03").iterdir()))
+        damaged.write_bytes(bytes([damaged.read_bytes()[0] ^ 1]) + damaged.read_bytes()[1:])
+        return damaged.relative_to(root / volume.TREE)
+
+    def test_a_target_from_which_files_were_left_out_says_so_and_is_not_taken_for_a_whole_one(
+        self, empty, target, backup_volume
+    ):
+        path = self.damage(backup_volume)
+        opened, door = backup.open_at(backup_volume), empty.connect()
+        file_storage.restore(door, opened.salvaged(), target, no_progress)
+
+        assert not (target / path).exists()
+        assert path.name in system_storage.left_out(empty.get(CLAIM.resource, "system-storage"), opened)
+        with pytest.raises(errors.FilledWithout, match=path.name):
+            file_storage.restore(door, opened, target, no_progress)
+        assert file_storage.restore(door, opened.salvaged(), target, no_progress) is None
+
+    def test_a_target_that_is_filled_whole_after_all_says_nothing_of_files_left_out(self, empty, target, backup_volume):
+        whole = (backup_volume / volume.TREE / "acme/2026/11/03").iterdir()
+        whole = {path: path.read_bytes() for path in whole}
+        path = self.damage(backup_volume)
+        opened, door = backup.open_at(backup_volume), empty.connect()
+        file_storage.restore(door, opened.salvaged(), target, no_progress)
+        system_storage.mark(door, opened, marks.BEGUN)
+        for name, data in whole.items():
+            name.write_bytes(data)
+
+        file_storage.restore(door, opened, target, no_progress)
+
+        assert (target / path).exists()
+        assert system_storage.left_out(empty.get(CLAIM.resource, "system-storage"), opened) == ""
 
     def test_a_claim_of_another_restore_is_refused(self, empty, target, backup_volume):
         annotations = marks.Mark("weekly", "other").annotations()

@@ -280,6 +280,24 @@ def test_with_skip_all_files_come_back_but_the_damaged_ones_and_these_are_named(
     assert record["outcome"] == "succeeded"
 
 
+def test_what_was_left_out_once_is_named_again_or_refused(lost):
+    flip(lost.engine.volume("nightly") / volume.TREE / PDF)
+    first = lost.restore("nightly", file_storage_damage="skip").node("file-storage").outputs["left-out"]
+
+    again = lost.restore("nightly", file_storage_damage="skip")
+    said = lost.restore("nightly").node("prepare").attempts[-1].message
+
+    assert again.phase == "Succeeded", again.message
+    assert [again.node(phase).outputs["left-out"] for phase in ("prepare", "file-storage")] == [first, first]
+    assert f"left files out: {first}; say -p file-storage-damage=skip to go on without them" in said
+
+
+def test_where_nothing_is_damaged_nothing_is_left_out(lost):
+    workflow = lost.restore("nightly", file_storage_damage="skip")
+
+    assert [workflow.node(phase).outputs["left-out"] for phase in ("prepare", "file-storage")] == ["-", "-"]
+
+
 def names(tree):
     """What lies in a tree, by paths."""
     found = {str(path.relative_to(tree)) for path in tree.rglob("*")}

@@ -1,8 +1,10 @@
 """Retention as whole workflows: by itself, and at the end of a scheduled backup."""
 
+import json
 import shutil
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +37,12 @@ def failed(stage: Stage, name: str) -> Any:
     return stage.engine.volume(name)
 
 
+def begin(root: Path, name: str) -> None:
+    """Leave the marker of the run that failed."""
+    marker = volume.Begin(backup=name, workflow=f"of-{name}", workflow_uid="gone")
+    (root / volume.BEGIN).write_bytes(volume.as_json(marker.model_dump()))
+
+
 def prune(stage: Stage, **more: str) -> Workflow:
     return stage.engine.submit("threescale-prune", {**RULES, **more})
 
@@ -58,14 +66,16 @@ def phases(workflow: Workflow) -> dict[str, str]:
 @pytest.fixture
 def mixed(empty: Stage, sealed: Sealed) -> Stage:
     """Four nights, and what is left of five runs that failed."""
-    failed(empty, "begun")
+    begin(failed(empty, "begun"), "begun")
     empty.engine.volume("begun").joinpath("secrets").mkdir()
-    marker = volume.Begin(backup="begun", workflow="of-begun", workflow_uid="gone")
-    empty.engine.volume("begun").joinpath(volume.BEGIN).write_bytes(volume.as_json(marker.model_dump()))
     failed(empty, "empty")
-    shutil.copytree(sealed.folder, failed(empty, "nightly"), symlinks=True, dirs_exist_ok=True)
+    root = shutil.copytree(sealed.folder, failed(empty, "nightly"), symlinks=True, dirs_exist_ok=True)
+    facts = json.loads((root / volume.MANIFEST).read_bytes())
+    started = empty.get(CLAIMS, "nightly")["metadata"]["annotations"][marks.STARTED]
+    (root / volume.MANIFEST).write_bytes(volume.as_json({**facts, "started": started}))
     (failed(empty, "strange") / "mine.txt").write_text("somebody's")
-    (failed(empty, "unreadable") / volume.MANIFEST).mkdir()
+    begin(failed(empty, "unreadable"), "unreadable")
+    (empty.engine.volume("unreadable") / volume.MANIFEST).mkdir()
     empty.kubernetes.storage_classes["standard"] = "Never"
     failed(empty, "unbound")
     empty.kubernetes.storage_classes["standard"] = "Immediate"

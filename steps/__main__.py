@@ -10,7 +10,7 @@ import os
 import sys
 from itertools import pairwise
 from pathlib import Path
-from typing import get_args
+from typing import TextIO, get_args
 
 import click
 
@@ -97,7 +97,8 @@ def report(  # noqa: PLR0913  what a workflow says of itself at its end
         text = outcome.explain(run.workflow.name, failed, held_back, advice)
     except (errors.PhaseError, ValueError, KeyError, AttributeError, TypeError) as error:
         text = f"workflow {run.workflow.name} did not succeed ({type(error).__name__} while asking why); {advice}"
-    log.info(text)
+    for line in text.split("\n"):
+        log.info(line)
     run.output(report=text)
     if plan == ONLY or operation not in evidence.NAMES:
         return
@@ -121,7 +122,7 @@ def _give_up(run: Run, claim: str) -> None:
 def main() -> None:
     """Run one phase, and end with its exit code and, where it fails, its last sentence."""
     os.umask(_UMASK)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    _log_to(sys.stdout)
     interruption.catch()
     termination_log = _termination_log(sys.argv[1:])
     try:
@@ -135,6 +136,28 @@ def main() -> None:
         _fail(termination_log, str(error), error.exit_code)
     except Exception as error:  # noqa: BLE001  the last door: its message may quote data, so only its place is shown
         _fail(termination_log, str(errors.Unexpected.at(error)), errors.REFUSED_EXIT)
+
+
+class _Printable(logging.Formatter):
+    """One line a record, whatever a name or a message brings in."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return errors.printable(record.getMessage())
+
+
+class _Lines(logging.StreamHandler[TextIO]):
+    """The log of a phase; where it can't be written the phase goes on, and says so once."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  as the base class has it
+        logging.getLogger().removeHandler(self)
+        interruption.forget_stdout()
+        click.echo("the log can't be written any more: stdout is full or closed", err=True)
+
+
+def _log_to(stream: TextIO) -> None:
+    lines = _Lines(stream)
+    lines.setFormatter(_Printable())
+    logging.basicConfig(level=logging.INFO, handlers=[lines])
 
 
 def _termination_log(arguments: list[str]) -> Path | None:

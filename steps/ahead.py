@@ -40,6 +40,7 @@ UNREAD_BYTES = 8 << 20  # answers that wait for the reader: bounds the memory, a
 _WHILE_S = 0.005  # between its answers, where tasks are short
 _TASKS = 32  # most in a word
 _TICK_S = 1.0
+_PATIENCE_S = 1.0  # with a worker that is to end
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 _FORK = multiprocessing.get_context("fork")
@@ -119,7 +120,7 @@ class Ahead(Generic[Task]):
         for worker in self._workers:
             worker.close(at_once=error is not None)
         for worker in self._workers:
-            worker.join()
+            worker.join(at_once=error is not None)
 
     def stream(self, tasks: Iterable[Task | More]) -> Iterator[Item]:
         """Yield the items of tasks in order; tasks are asked for as they are told, not more ahead than fit.
@@ -250,7 +251,10 @@ class _Worker:
         self._process: ForkProcess = _FORK.Process(
             target=_serve, args=(act, enter, number, other, os.getpid()), daemon=True
         )
-        with warnings.catch_warnings():  # Python 3.12 warns where other threads run; none holds what a worker needs
+        with (
+            interruption.held_back(),
+            warnings.catch_warnings(),
+        ):  # Python 3.12 warns where other threads run; none holds what a worker needs
             warnings.simplefilter("ignore", DeprecationWarning)
             self._process.start()
         other.close()
@@ -293,9 +297,12 @@ class _Worker:
         _reader_ends.discard(self.connection)
         self.connection.close()
 
-    def join(self) -> None:
-        """Wait for its end."""
-        self._process.join()
+    def join(self, *, at_once: bool) -> None:
+        """Wait for its end; one that is to end at once and comes to no safe point is killed."""
+        self._process.join(_PATIENCE_S if at_once else None)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
         self._process.close()
 
 
@@ -308,6 +315,7 @@ def _serve(
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the reader ends us
     interruption.catch()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})  # held back until now
     gc.disable()  # nothing that a task makes refers to itself
     for inherited in _reader_ends:
         inherited.close()

@@ -1,11 +1,16 @@
-"""SIGTERM from Argo or the kubelet: a phase stops at its next safe point and asks for another try.
+"""What belongs to the whole process: signals, and a stdout that takes nothing any more.
 
-A signal belongs to the whole process, so this is the one place with state of its own. Nothing is torn down in the
-handler: what a phase writes is whole or absent at every moment, it only has to reach the next `point`.
+At a SIGTERM from Argo or the kubelet a phase stops at its next safe point and asks for another try. A signal belongs to
+the whole process, so this is the one place with state of its own. Nothing is torn down in the handler: what a phase
+writes is whole or absent at every moment, it only has to reach the next `point`.
 """
 
+import os
 import signal
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 from steps import errors
@@ -20,6 +25,23 @@ def catch() -> None:
         _asked.set()
 
     signal.signal(signal.SIGTERM, note)
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Let no signal that ends a process come in between; those that came then come after it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def forget_stdout() -> None:
+    """Have what waits for a stdout that is full or closed go nowhere: else the interpreter fails by it at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def point() -> None:

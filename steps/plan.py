@@ -135,7 +135,7 @@ class Plan:
         """What happens to what, by name: a line of each kind, cut where all are more than Argo takes for an output."""
         by_word: dict[str, list[str]] = {}
         for line in self.lines:
-            by_word.setdefault(line.does.value, []).append(line.what)
+            by_word.setdefault(line.does.value, []).append(errors.printable(line.what))
         text = "\n".join(f"{word}: {', '.join(names)}" for word, names in by_word.items())
         return text if len(text) <= _NAMES else f"{text[:_NAMES]} ... and more: see the log"
 

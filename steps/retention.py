@@ -151,9 +151,9 @@ class Decision:
         """What becomes of each backup and why, a line each, and the sum."""
         width = max((len(each.entry.name) for each in self.verdicts), default=0)
         words = [("keep  " if each.keep else "delete", each.entry.name, each.why) for each in self.verdicts]
-        lines = [f"{word}  {name:<{width}}  {why}" for word, name, why in words]
+        lines = [errors.printable(f"{word}  {name:<{width}}  {why}") for word, name, why in words]
         if self.frozen:
-            return [*lines, f"nothing may be deleted: {self.frozen}"]
+            return [*lines, errors.printable(f"nothing may be deleted: {self.frozen}")]
         unread = f", {len(self.to_read)} of them once their volume was read" if self.to_read else ""
         going = len(self._going)
         return [*lines, f"{len(self.verdicts) - going} to keep, {going} to delete{unread}"]

@@ -84,7 +84,8 @@ class Run:
             return
         self.outputs.mkdir(parents=True, exist_ok=True)
         for name, value in values.items():
-            (self.outputs / name.replace("_", "-")).write_text(str(value))
+            lines = map(errors.printable, str(value).split("\n"))
+            (self.outputs / name.replace("_", "-")).write_text("\n".join(lines))
 
     def need(self, phase: str, seconds: float = 0.0) -> None:
         """See that so much time is left, and some to spare, before a phase changes anything.

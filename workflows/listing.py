@@ -103,7 +103,7 @@ def _of(entry: Facts, record: Facts | None) -> Iterator[str]:
 def _dumped(content: Any, output: str) -> str:
     if output == "json":
         return json.dumps(content, indent=2) + "\n"
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(content, sort_keys=False)
 
 
 def _size(size_bytes: int | None) -> str:

@@ -331,3 +331,40 @@ def test_a_reader_that_is_left_amid_its_work_keeps_no_process_from_ending():
     ended = subprocess.run([sys.executable, "-c", LEFT], timeout=20, check=False)  # noqa: S603  our own words
 
     assert ended.returncode == 0
+
+
+STUCK = """
+import os, sys, time
+from steps import errors
+from steps.ahead import Ahead
+
+def act(task):
+    if task == sys.argv[1]:
+        raise ValueError("quoted by nobody")
+    os.write(1, b"%d " % os.getpid())  # in one piece
+    time.sleep(120)  # a system call that goes on after a signal, as one of a network volume
+
+try:
+    with Ahead(act, 2) as working:
+        working.finish(["first", "second"])
+except KeyboardInterrupt:
+    sys.exit(3)
+except errors.Unexpected:
+    sys.exit(4)
+"""
+
+
+@pytest.mark.parametrize(("failing", "code"), [("", 3), ("second", 4)])
+def test_a_worker_that_comes_to_no_safe_point_keeps_nobody_from_ending(failing, code):
+    words = [sys.executable, "-c", STUCK, failing]
+    reader = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)  # noqa: S603  our own words
+    said = ""
+    while said.count(" ") < (1 if failing else 2):
+        said += reader.stdout.read(1)
+    if not failing:
+        reader.send_signal(signal.SIGINT)
+    found = [int(word) for word in said.split()]
+
+    assert reader.wait(timeout=30) == code
+    assert [worker for worker in found if is_running(worker)] == []
+    reader.stdout.close()

@@ -13,8 +13,10 @@ import pytest
 
 from steps import __main__ as command
 from steps import backup, errors, file_storage, installation, marks, result, volume
+from steps.claims import Workflow
 from steps.file_storage import Amount
-from steps.run import progress
+from steps.plan import Does, Plan
+from steps.run import Run, progress
 from tests.steps.test_outcome import event, pending_pod
 from workflows.rehearsal import threescale
 
@@ -456,7 +458,9 @@ def test_a_progress_file_that_can_not_be_written_ends_nothing(tmp_path, monkeypa
 WATCHED = """
 from steps.file_storage import Amount
 from steps.file_storage import Amount
-from steps.run import progress
+from steps.claims import Workflow
+from steps.plan import Does, Plan
+from steps.run import Run, progress
 show = progress()
 show(Amount(1, 2 << 20), Amount(4, 8 << 20))
 """
@@ -584,3 +588,43 @@ def test_a_mistyped_approval_is_refused(lost, run, tmp_path):
     assert run("restore", "check", *arguments, stage=lost, account="threescale-restore") == 1
 
     assert "'YES' is not one of 'no', 'yes'" in log(tmp_path)
+
+
+FULL = """
+import logging, sys
+from steps import __main__ as phases
+phases._log_to(sys.stdout)
+for number in range(3):
+    logging.getLogger("steps").info("line %d", number)
+"""
+
+
+def test_a_phase_whose_log_can_not_be_written_goes_on_and_says_so_once():
+    with open("/dev/full", "w") as full:  # noqa: PTH123  no file
+        words = [sys.executable, "-c", FULL]
+        ended = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603  our own
+
+    assert (ended.returncode, ended.stderr) == (0, "the log can't be written any more: stdout is full or closed\n")
+
+
+def test_a_line_of_the_log_stays_one_line_and_changes_nothing_on_a_terminal():
+    words = [sys.executable, "-c", FULL.replace("line %d", r"a\x1b[2K\nb%d")]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603  our own words
+
+    assert ended.stdout.splitlines() == [rf"a\x1b[2K\nb{number}" for number in range(3)]
+
+
+def test_no_output_holds_a_sign_that_changes_a_terminal(tmp_path):
+    run = Run("threescale", Workflow("w", "uid"), tmp_path, 1.0, last_try=False)
+
+    run.output(names="create: a\nsave: b\x1b[2K")
+
+    assert (tmp_path / "names").read_text() == "create: a\nsave: b\\x1b[2K"
+
+
+def test_no_name_in_a_plan_forges_a_line_of_it():
+    plan = Plan("threescale")
+    plan.add(Does.SAVE, "APIManager a\nplan 0: 1 save")
+
+    assert plan.names == "save: APIManager a\\nplan 0: 1 save"
+    assert len(list(plan.text())) == 2

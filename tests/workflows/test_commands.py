@@ -1,5 +1,8 @@
 import hashlib
 import json
+import os
+import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +38,51 @@ def test_manifests_can_be_one_file_a_resource(tmp_path: Path) -> None:
 
     assert code == 0
     assert sorted(out.split()) == sorted(str(path) for path in (tmp_path / "out").iterdir())
+
+
+COMMAND = [sys.executable, "-m", "workflows"]
+
+
+@pytest.mark.parametrize("words", [["--help"], ["manifests", "--image", IMAGE]], ids=["help", "manifests"])
+@pytest.mark.parametrize(
+    ("redirected", "said"),
+    [(">/dev/full", "can't write to stdout: No space left on device"), (">&-", "stdout is closed")],
+)
+def test_a_stdout_that_is_full_or_closed_is_one_sentence(words: list[str], redirected: str, said: str) -> None:
+    line = f"{shlex.join([*COMMAND, *words])} {redirected}"
+    ended = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, check=False)  # noqa: S603  our own
+
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines() == [ended.stderr.strip()]
+    assert ended.stderr.startswith(f"Error: {said}")
+
+
+def test_a_reader_that_stops_reading_is_one_sentence() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = [*COMMAND, "manifests", "--image", IMAGE]
+    ended = subprocess.run(words, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603  our own
+    os.close(writing)
+
+    assert (ended.returncode, ended.stderr) == (1, "Error: can't write to stdout: Broken pipe\n")
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_rehearsal_that_is_ended_by_a_signal_removes_what_it_made(tmp_path: Path, sent: signal.Signals) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    words = [*COMMAND, "rehearse"]
+    running = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment)  # noqa: S603  our own words
+    assert running.stdout is not None
+    while "prepare" not in running.stdout.readline():
+        pass
+    assert any(tmp_path.iterdir())
+    running.send_signal(sent)
+    running.stdout.read()
+    running.stdout.close()
+
+    assert running.wait(timeout=60) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def secrets_of_the_roles(out: str) -> list[list[str] | None]:

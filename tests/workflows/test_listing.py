@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from steps import marks
+from steps import installation, marks
 from tests.steps.test_catalogue import DIGEST, laid, sealed
 from tests.workflows.test_commands import run
 
@@ -29,6 +29,21 @@ def test_a_table_has_a_line_for_each_backup_the_newest_first_and_says_why_one_ha
     assert first.split()[:5] == ["newer", "failed", "2026-11-02T02:00:00Z", "-", "-"]
     assert second.split()[:6] == ["older", "complete", "2026-11-01T02:00:00Z", "12", "3.3", "KiB"]
     assert (blank, note) == ("", "newer: workflow of-newer is gone and has not sealed it")
+
+
+FORGED = "ok\x1b[2K\x1b[1Gnightly  complete\u202e\nnightly  complete"
+
+
+@pytest.mark.parametrize("words", [["list"], ["list", "-o", "wide"], ["describe", "older"]], ids=" ".join)
+def test_no_annotation_reaches_a_terminal_as_anything_but_a_text_on_one_line(empty: Any, words: list[str]) -> None:
+    more = {marks.THREESCALE_VERSION: FORGED, installation.APIMANAGER_NAME: FORGED, marks.DAMAGE: FORGED}
+    laid(empty, "older", **{**sealed(), "annotations": {**sealed()["annotations"], **more, marks.STARTED: FORGED}})
+
+    code, out, _ = ask(empty, *words)
+
+    assert code == 0
+    assert [sign for sign in out if not sign.isprintable() and sign != "\n"] == []
+    assert [line for line in out.splitlines() if line.startswith("nightly")] == []
 
 
 def test_a_wide_table_has_the_digests_of_the_manifests(empty: Any) -> None:

@@ -1,14 +1,16 @@
 """What there is: the backups of a namespace, one on a volume, the record of a run."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import click
 
 from workflows.commands.options import FOLDER, cluster_options, connect, refuse
 
 _OF_A_LIST = ("table", "wide", "json", "yaml", "name")
+Shown = TypeVar("Shown", bound=Mapping[str, Any] | None)
 _LARGEST_BYTES = 16 << 20  # of a record; of what is larger the start is read, which is none
 
 
@@ -65,7 +67,7 @@ def list_backups(namespace: str, kubeconfig: str | None, context: str, output: s
         entries = catalogue.read(connect(namespace, kubeconfig, context))
     except errors.PhaseError as error:
         refuse(str(error))
-    click.echo(listing.of_all([entry.as_json() for entry in entries], output, namespace), nl=False)
+    click.echo(listing.of_all([_shown(entry.as_json(), output) for entry in entries], output, namespace), nl=False)
 
 
 @click.command()
@@ -84,7 +86,7 @@ def check(namespace: str, kubeconfig: str | None, context: str, max_age: str, sc
         newest = seen.check(limit, max_age)
     except errors.PhaseError as error:
         refuse(str(error))
-    click.echo(seen.well(newest))
+    click.echo(errors.printable(seen.well(newest)))
 
 
 @click.command()
@@ -102,7 +104,8 @@ def describe(name: str, namespace: str, kubeconfig: str | None, context: str, ou
         record = evidence.find(cluster, "backup", entry.workflow_uid)
     except errors.PhaseError as error:
         refuse(str(error))
-    click.echo(listing.of_one(entry.as_json(), record.model_dump(mode="json") if record else None, output), nl=False)
+    facts = record.model_dump(mode="json") if record else None
+    click.echo(listing.of_one(_shown(entry.as_json(), output), _shown(facts, output), output), nl=False)
 
 
 @click.command()
@@ -147,7 +150,7 @@ def report(file: Path, output: Path | None) -> None:
         refuse(f"can't read {file}: {error.strerror}")
     except errors.NoResult as error:
         refuse(f"{file}: {error}")
-    text = page.render(record.model_dump())
+    text = page.render(_printable(record.model_dump()))
     if output is None:
         click.echo(text, nl=False)
         return
@@ -155,6 +158,26 @@ def report(file: Path, output: Path | None) -> None:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         refuse(f"can't write to {output}: {error.strerror}")
+
+
+def _shown(facts: Shown, output: str) -> Shown:
+    """Facts as a person reads them; a program gets them as they are, in a form that escapes."""
+    return facts if output in {"json", "yaml"} else _printable(facts)
+
+
+def _printable(facts: Shown) -> Shown:
+    """The same facts with all texts, however deep, on one line each that changes nothing on a terminal."""
+    from steps import errors
+
+    def of(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {of(key): of(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [of(each) for each in value]
+        return errors.printable(value) if isinstance(value, str) else value
+
+    shown: Shown = of(facts)
+    return shown
 
 
 def _start(stream: BinaryIO) -> bytes:

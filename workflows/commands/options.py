@@ -66,7 +66,9 @@ def _with(options: Sequence[Callable[[Command], Command]], function: Command) ->
 
 def refuse(sentence: str) -> NoReturn:
     """End with one sentence."""
-    click.echo(f"Error: {sentence}", err=True)
+    from steps import errors
+
+    click.echo(errors.printable(f"Error: {sentence}"), err=True)
     sys.exit(1)
 
 

@@ -139,10 +139,12 @@ def plan_prune(namespace: str, kubeconfig: str | None, context: str, timezone: s
 
 def _say(planned: "Plan", output: str, **told: str) -> None:
     """Show a plan, and before it what it is of; one that would be refused is."""
+    from steps import errors
+
     if output == "json":
         click.echo(json.dumps({**told, **planned.as_json()}, indent=2))
     else:
         head = [", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items())] if told else []
-        click.echo("\n".join([*head, *planned.text()]))
+        click.echo("\n".join([*map(errors.printable, head), *planned.text()]))
     for objection in planned.objections[:1]:
         refuse(str(objection))

@@ -1,5 +1,8 @@
 import gzip
 import json
+import shutil
+import ssl
+import subprocess
 import threading
 import time
 from decimal import Decimal
@@ -343,18 +346,25 @@ def through(tmp_path, monkeypatch):
     """Connect to a server that answers as told."""
     servers = []
 
-    def connect(timeout_s=5.0, **answer):
+    def connect(timeout_s=5.0, tls=(), **answer):
         server = HTTPServer(("127.0.0.1", 0), type("Told", (Proxy,), answer))
         server.handle_error = lambda *_: None  # the client may be gone
         server.asked, server.release = threading.Event(), threading.Event()
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
         servers.append(server)
-        cluster = {"name": "c", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}
+        place = {"server": f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"}
+        if tls:
+            own, trusted = tls
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(own)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+            place |= {"certificate-authority": str(trusted)} if trusted else {"insecure-skip-tls-verify": True}
+        cluster = {"name": "c", "cluster": place}
         context = {"name": "x", "context": {"cluster": "c", "user": "u"}}
         users = [{"name": "u", "user": {"token": "t"}}]
         config = {"clusters": [cluster], "contexts": [context], "users": users, "current-context": "x"}
         (tmp_path / "kubeconfig").write_text(json.dumps({"apiVersion": "v1", "kind": "Config", **config}))
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
         return Cluster.connect("threescale", timeout_s)
 
     connect.servers = servers
@@ -665,6 +675,21 @@ def test_a_kubeconfig_that_can_not_be_read_is_one_sentence(tmp_path):
         Cluster.connect("threescale", 1.0, str(tmp_path))
 
 
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """Two servers' certificates of this address, each with its key, neither signed by the other."""
+    if not shutil.which("openssl"):
+        pytest.skip("there is no openssl to make certificates")
+    folder = tmp_path_factory.mktemp("certificates")
+    paths = [folder / name for name in ("one", "another")]
+    for path in paths:
+        words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=own"]
+        words += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", f"{path}.key", "-out", f"{path}.crt"]
+        subprocess.run(words, check=True, capture_output=True)  # noqa: S603  our own
+        path.write_text(path.with_suffix(".key").read_text() + path.with_suffix(".crt").read_text())
+    return paths
+
+
 def ended_with(message):
     """The last words of a command that failed, with an exit code that is anything."""
     return b'{"status": "Failure", "details": {"causes": [{"reason": "ExitCode", "message": %s}]}}' % message.encode()
@@ -820,6 +845,19 @@ class TestExec:
 
         assert not through.servers[0].asked.is_set()
         assert through.servers[1].asked.is_set()
+
+    @pytest.mark.filterwarnings("ignore:.*certificate verification is disabled")
+    @pytest.mark.parametrize(
+        ("trusted", "reason"), [("one", "HTTP 403"), ("another", "SSLCertVerificationError"), ("", "HTTP 403")]
+    )
+    def test_only_a_server_that_is_trusted_is_asked_unless_that_is_not_wanted(
+        self, through, certificates, trusted, reason
+    ):
+        authority = certificates[0].with_name(f"{trusted}.crt") if trusted else None
+        door = through(status=403, tls=(certificates[0], authority))
+
+        with pytest.raises(errors.ResyncUnknown, match=f"no connection, {reason}"):
+            door.exec(SIDEKIQ, "main", ["true"], 5.0)
 
     @pytest.mark.parametrize("text", [PAGE, b""])
     def test_a_page_is_no_missing_right(self, through, text):

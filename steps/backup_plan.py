@@ -88,7 +88,7 @@ def _add_objects(plan: Plan, cluster: Cluster, found: Object) -> None:
 
 def _add_selection(plan: Plan, cluster: Cluster, each: Selection, unneeded_keys: Collection[str] = ()) -> None:
     looked = each.look(cluster)
-    plan.objections += each.objections(looked, cluster.namespace)
+    plan.objections += each.objections(looked, cluster)
     for name in each.names:
         what = f"{each.kind.name} {name}"
         if name in looked.refused:

@@ -16,8 +16,11 @@ import json
 import os
 import re
 import socket
+import ssl
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple, Self
@@ -29,12 +32,30 @@ from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
-from kubernetes.stream.ws_client import ERROR_CHANNEL, websocket_call
+from kubernetes.stream.ws_client import (
+    ERROR_CHANNEL,
+    V4_CHANNEL_PROTOCOL,
+    V5_CHANNEL_PROTOCOL,
+    get_websocket_url,
+    websocket_proxycare,
+)
 from kubernetes.utils.quantity import parse_quantity
-from websocket import WebSocketException
+from websocket import ABNF, WebSocket, WebSocketBadStatusException, WebSocketTimeoutException
 
 from steps import errors, interruption
-from steps.installation import POD, SECRET, Kind
+from steps.installation import (
+    APIMANAGER,
+    CLAIM,
+    CRON_WORKFLOW,
+    DEPLOYMENT,
+    DEPLOYMENT_CONFIG,
+    POD,
+    ROUTE,
+    SECRET,
+    VOLUME,
+    WORKFLOW,
+    Kind,
+)
 
 Object = dict[str, Any]
 
@@ -68,26 +89,43 @@ _REASONS = re.compile(  # apimachinery meta/v1; a webhook may write any other wo
     "NotFound|RequestEntityTooLarge|ServerTimeout|ServiceUnavailable|StorageReadError|Timeout|TooManyRequests|"
     "Unauthorized|UnsupportedMediaType"
 )
-_REFUSERS = (
-    (re.compile(r'admission webhook "([-a-z0-9.]{1,253})" denied the request'), "admission webhook"),
-    (re.compile(r'Internal error occurred: failed calling webhook "([-a-z0-9.]{1,253})":'), "admission webhook"),
-    (
-        re.compile(
-            rf"[-a-z0-9.]+ {_NAME} is forbidden: ValidatingAdmissionPolicy '([-a-z0-9.]{{1,253}})' with binding"
+_REFUSER = r"(?P<who>[-a-z0-9.]{1,253})"
+_FORBIDDEN = rf"[-a-z0-9.]+ {_NAME} is forbidden: "
+_INTERNAL = "Internal error occurred: "
+# apiserver pkg/admission/plugin: webhook/errors, webhook/mutating, policy/validating; policy/generic for a
+# MutatingAdmissionPolicy, whose kind it does not say
+_REFUSERS = tuple(
+    (re.compile(form), word)
+    for form, word in (
+        (rf'({_FORBIDDEN}|{_INTERNAL})?admission webhook "{_REFUSER}" denied the request', "admission webhook"),
+        (rf'admission webhook "{_REFUSER}" does not support dry run', "admission webhook"),
+        (rf'{_INTERNAL}admission webhook "{_REFUSER}" attempted to modify the object,', "admission webhook"),
+        (rf'{_INTERNAL}failed calling webhook "{_REFUSER}":', "admission webhook"),
+        (
+            rf"{_FORBIDDEN}ValidatingAdmissionPolicy '{_REFUSER}' (with binding|denied request:)",
+            "ValidatingAdmissionPolicy",
         ),
-        "ValidatingAdmissionPolicy",
-    ),
+        (rf"policy '{_REFUSER}' with binding '[-a-z0-9.]*' denied request:", "admission policy"),
+        (rf'policy "{_REFUSER}" denied request:', "admission policy"),
+    )
 )
 _EXEC_SLICE_S = 0.5
+_LARGEST = (
+    64 * 2**20
+)  # bytes of an answer: a list of 10,000 claims has a third of it, and a pod has memory for little more
+_PIECE = 2**20
+_TOO_LARGE = f"an answer of more than {_LARGEST // 2**20} MiB"
+_PACKED = "a compressed answer, which was not asked for"
+_SERVERS_OWN = ("uid", "resourceVersion", "creationTimestamp")  # what each object has that is stored
+# Which are nothing without a spec, and have one on every server.
+_WITH_SPEC = frozenset({APIMANAGER, CLAIM, CRON_WORKFLOW, DEPLOYMENT, DEPLOYMENT_CONFIG, POD, ROUTE, VOLUME, WORKFLOW})
+_EXIT_CODE = re.compile("[1-9][0-9]{0,2}")
 _MAPS = ("spec", "status", "data", "binaryData")
 # of the API server, where another object has the name: seen in the record before, or only in its storage
 _PRECONDITION = re.compile(
     rf"Operation cannot be fulfilled on [-A-Za-z0-9.]+ {_NAME}: "  # the kind, or from its storage the resource
     r"(the UID in the precondition |(StorageError: invalid object, .*)?Precondition failed: UID in precondition: )"
 )
-_REFUSED_HANDSHAKE = re.compile(
-    r"Handshake status (401|403)\b"
-)  # kubernetes.stream keeps the status in its sentence only
 _QUANTITY = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
 
 
@@ -142,7 +180,7 @@ class Cluster:
         self.namespace = namespace
         self._timeout_s = request_timeout_s
         self._sign_in = sign_in
-        self._server = _host(api.configuration.host)
+        self.server = _host(api.configuration.host)
 
     @classmethod
     def connect(cls, namespace: str, request_timeout_s: float, kubeconfig: str = "", context: str = "") -> Self:
@@ -187,7 +225,7 @@ class Cluster:
         answer = self._request("GET", kind, query={key: value for key, value in query.items() if value})
         if answer.status == 404:
             if self._lacks(kind):
-                raise errors.UnknownResource(kind.resource, self._server)
+                raise errors.UnknownResource(kind.resource, self.server)
             raise self._no_answer("list", kind, "", answer.why)
         content = self._judge("list", kind, "", answer)
         items = content.get("items")
@@ -217,8 +255,8 @@ class Cluster:
         query = {"dryRun": "All"} if dry_run else None
         answer = self._request("POST", kind, query=query, body=obj)
         if answer.status == 409 and answer.reason == "AlreadyExists":
-            raise errors.AlreadyExists(kind.resource, name)
-        return self._object("create", kind, name, answer)
+            raise errors.AlreadyExists(kind.resource, name, self.server)
+        return self._object("create", kind, name, answer, tried=dry_run)
 
     def patch(self, kind: Kind, name: str, body: Object) -> Object:
         """Merge `body` into an object (RFC 7386).
@@ -244,6 +282,10 @@ class Cluster:
     def delete(self, kind: Kind, name: str, uid: str, version: str = "") -> bool:
         """Delete the object of this name and uid; one that is gone, or was made anew since, is left alone: False.
 
+        Done is what a Status of success says, or the object of this uid. A server answers with the object where a
+        finalizer holds it, and for claims and pods always; what was deleted at once has no deletionTimestamp then.
+        Source: apiserver pkg/registry/generic/registry, Store.Delete and ReturnDeletedObject.
+
         Raises:
             errors.Conflict: it is not of this version, where one is given. Else as `get`.
 
@@ -258,7 +300,7 @@ class Cluster:
             return False
         content = self._judge("delete", kind, name, answer)
         if not _is_deleted(content, name, uid) and not (
-            _is_object(content, kind, self.namespace, name) and content["metadata"].get("deletionTimestamp")
+            _is_object(content, kind, self.namespace, name) and content["metadata"]["uid"] == uid
         ):
             raise self._no_answer("delete", kind, name, f"HTTP {answer.status} that does not say it was deleted")
         return True
@@ -274,31 +316,50 @@ class Cluster:
         query = [("container", container), ("stdout", "true"), ("stderr", "true")]
         query += [("command", word) for word in command]
         try:
-            connection = self._open_exec(pod, query)
+            running = self._open_exec(pod, query)
         except errors.NotKnown:
-            self._sign_in()
-            connection = self._open_exec(pod, query)
+            self._sign_in_again()
+            running = self._open_exec(pod, query)
         try:
-            return _exit_code(connection, pod, time.monotonic() + timeout_s)
+            if not _within(timeout_s, running.over):
+                raise errors.ResyncUnknown(pod, "it still runs", self.server)
         finally:
-            connection.sock.shutdown()  # close() waits 3 s for a polite answer, and leaks a socket that had its own
+            running.end()
+        ended = running.ended()
+        if isinstance(ended, str):
+            raise errors.ResyncUnknown(pod, ended, self.server) from running.error
+        return ended
 
-    def _open_exec(self, pod: str, query: Sequence[tuple[str, str]]) -> Any:
+    def _open_exec(self, pod: str, query: Sequence[tuple[str, str]]) -> "_Command":
         """Open a connection to a command; one that was refused has started none."""
         path = f"/{POD.api}/namespaces/{{namespace}}/{POD.resource}/{{name}}/exec"
-        method, url, headers = self._serialized("GET", path, pod, query_params=list(query))[:3]
+        _, url, headers, *_ = self._serialized("GET", path, pod, query_params=list(query))
+        running = _Command(self._api.configuration, url, headers, self._timeout_s)
+        running.start()
+        is_open = False
         try:
-            return websocket_call(self._api.configuration, method, url, headers=headers, _preload_content=False)  # type: ignore[no-untyped-call]  # the client types only a part of itself
-        except ApiException as error:
-            # the rest quotes ids and names, with any number in them
-            refused = _REFUSED_HANDSHAKE.match(str(error.reason))
-            if refused and refused[1] == "401":
-                raise errors.NotKnown(self._server) from error
-            if refused:
-                raise errors.NotAllowed(
-                    "exec into", POD.resource, pod, self.namespace, "forbidden", self._server
-                ) from error
-            raise errors.ResyncUnknown(pod, "no connection") from error
+            if not _within(self._timeout_s, running.opened):
+                raise errors.ResyncUnknown(pod, "no connection in time", self.server)
+            is_open = running.is_open
+            if not is_open:
+                raise self._refused(pod, running.error) from running.error
+        finally:
+            if not is_open:
+                running.end()
+        return running
+
+    def _refused(self, pod: str, error: Exception | None) -> errors.PhaseError:
+        """Why there is no connection; only a Status tells that there is no right to one."""
+        if isinstance(error, TimeoutError | WebSocketTimeoutException):
+            return errors.ResyncUnknown(pod, "no connection in time", self.server)
+        if not isinstance(error, WebSocketBadStatusException):
+            return errors.ResyncUnknown(pod, f"no connection, {type(error).__name__}", self.server)
+        answer = _Answer(error.status_code, _content(error.resp_body))
+        if answer.status == 401:
+            return errors.NotKnown(self.server)
+        if answer.status == 403 and answer.refusal:
+            return self._refusal("exec into", POD, pod, answer)
+        return errors.ResyncUnknown(pod, f"no connection, {answer.why}", self.server)
 
     def _request(
         self,
@@ -317,7 +378,7 @@ class Cluster:
         try:
             return self._send(method, path, name, **more)
         except (urllib3.exceptions.HTTPError, ApiException, ConfigException, OSError, ValueError) as error:
-            raise self._no_answer(method, kind, name, type(error).__name__) from error
+            raise self._no_answer(method, kind, name, _reason(error)) from error
 
     def _send(self, method: str, path: str, name: str = "", **more: Any) -> _Answer:
         """Send a request; who is not known gets a second try with the token as it is now, which the kubelet renews.
@@ -328,20 +389,28 @@ class Cluster:
         """
         answer = self._send_once(method, path, name, **more)
         if answer.status == 401:
-            try:
-                self._sign_in()
-            except errors.NoConnection as error:
-                raise errors.NotKnown(self._server) from error
+            self._sign_in_again()
             answer = self._send_once(method, path, name, **more)
         if answer.status == 401:
-            raise errors.NotKnown(self._server)
+            raise errors.NotKnown(self.server)
         return answer
+
+    def _sign_in_again(self) -> None:
+        """Read the token again, which the kubelet renews.
+
+        Raises:
+            errors.NotKnown: there is none any more.
+
+        """
+        try:
+            self._sign_in()
+        except errors.NoConnection as error:
+            raise errors.NotKnown(self.server) from error
 
     def _send_once(self, method: str, path: str, name: str, **more: Any) -> _Answer:
         method, url, headers, body, form = self._serialized(method, path, name, **more)
         response = self._api.call_api(method, url, headers, body, form, _request_timeout=self._timeout_s)
-        response.read()  # type: ignore[no-untyped-call]  # the client types only a part of itself
-        return _Answer(int(response.status), _content(response.data))
+        return _Answer(int(response.status), _content(_read(response.response)))
 
     def _serialized(self, method: str, path: str, name: str, **more: Any) -> Any:
         parts = {"namespace": self.namespace, "name": name}
@@ -366,13 +435,11 @@ class Cluster:
 
         """
         if kind.group:
-            groups = {each["name"]: each for each in self._discovered("/apis", "APIGroupList", "groups", kind)}
-            if kind.group not in groups:
-                return True
-            versions = groups[kind.group].get("versions")
-            if not isinstance(versions, list) or not versions or not all(map(_is_version, versions)):
+            groups = self._discovered("/apis", "APIGroupList", "groups", kind)
+            versions = [each.get("versions") for each in groups if each["name"] == kind.group]
+            if not all(isinstance(each, list) and each and all(map(_is_version, each)) for each in versions):
                 raise self._no_answer("discover", kind, "", "a group without versions")
-            if kind.api_version not in [each["groupVersion"] for each in versions]:
+            if kind.api_version not in [one["groupVersion"] for each in versions for one in each or ()]:
                 return True
         resources = self._discovered(f"/{kind.api}", "APIResourceList", "resources", kind)
         names = {each["name"] for each in resources}
@@ -385,22 +452,22 @@ class Cluster:
         try:
             answer = self._send("GET", path, header_params={"Accept": "application/json"})
         except (urllib3.exceptions.HTTPError, ApiException, ConfigException, OSError, ValueError) as error:
-            raise self._no_answer("discover", kind, "", type(error).__name__) from error
+            raise self._no_answer("discover", kind, "", _reason(error)) from error
         content = answer.content or {}
         found = content.get(part)
         named = isinstance(found, list) and all(isinstance(each, dict) and _is_named(each) for each in found)
-        of = content.get("groupVersion", kind.api_version)
-        if answer.status != 200 or content.get("kind") != called or not named or of != kind.api_version:
+        of_it = part == "groups" or content.get("groupVersion") == kind.api_version
+        if answer.status != 200 or content.get("kind") != called or not named or not of_it:
             raise self._no_answer("discover", kind, "", f"HTTP {answer.status} to {path} that is no {called}")
         return found or ()
 
     def _no_answer(self, verb: str, kind: Kind, name: str, reason: str) -> errors.NoAnswer:
-        return errors.NoAnswer(verb, kind.resource, name, reason, self._server)
+        return errors.NoAnswer(verb, kind.resource, name, reason, self.server)
 
-    def _object(self, verb: str, kind: Kind, name: str, answer: _Answer) -> Object:
+    def _object(self, verb: str, kind: Kind, name: str, answer: _Answer, *, tried: bool = False) -> Object:
         """The object that was asked for; a success without it is none, and the next try looks what is there."""
         content = self._judge(verb, kind, name, answer)
-        if not _is_object(content, kind, self.namespace, name):
+        if not _is_object(content, kind, self.namespace, name, tried=tried):
             raise self._no_answer(verb, kind, name, f"HTTP {answer.status} without the object")
         return content
 
@@ -411,15 +478,22 @@ class Cluster:
             if answer.content is None or not 200 <= status < 300:
                 raise self._no_answer(verb, kind, name, f"HTTP {status} without an object")
             return answer.content
-        message = answer.message(kind)
+        is_said = answer.refusal and not (status == 404 and not answer.reason)
+        if not is_said and not (status == 404 and self._lacks(kind)):
+            raise self._no_answer(verb, kind, name, f"HTTP {status} without a Status that says why")
+        raise self._refusal(verb, kind, name, answer)
+
+    def _refusal(self, verb: str, kind: Kind, name: str, answer: _Answer) -> errors.PhaseError:
+        """What a refusal in the server's own words says."""
+        status, message = answer.status, answer.message(kind)
         if status == 403 and _BY_QUOTA.match(message):
-            raise errors.QuotaExceeded(kind.resource, name, self.namespace, message)
+            return errors.QuotaExceeded(kind.resource, name, self.namespace, message, self.server)
         if status == 403 and (not message or _BY_RIGHTS.match(message)):
-            raise errors.NotAllowed(verb, kind.resource, name, self.namespace, message, self._server)
-        if status in _AGAIN or (status == 404 and not answer.reason and not self._lacks(kind)):
+            return errors.NotAllowed(verb, kind.resource, name, self.namespace, message, self.server)
+        if status in _AGAIN:
             again = errors.Conflict if status == 409 else errors.NoAnswer
-            raise again(verb, kind.resource, name, answer.why, self._server)
-        raise errors.Rejected(verb, kind.resource, name, status, message or answer.reason or "no message", self._server)
+            return again(verb, kind.resource, name, answer.why, self.server)
+        return errors.Rejected(verb, kind.resource, name, status, message or answer.reason or "no message", self.server)
 
 
 def _sign_in(path: str, load: Callable[[], object]) -> None:
@@ -495,8 +569,34 @@ def _refuser(refusal: Object) -> str:
     message = str(refusal.get("message", ""))
     for form, word in _REFUSERS:
         if found := form.match(message):
-            return f"{word} {found[1]!r}"
+            return f"{word} {found['who']!r}"
     return ""
+
+
+def _reason(error: Exception) -> str:
+    """Why there is no answer; the words of other errors may hold what was sent."""
+    return str(error) if type(error) is urllib3.exceptions.HTTPError else type(error).__name__
+
+
+def _read(response: urllib3.BaseHTTPResponse) -> bytes:
+    """A whole answer, as it is; nobody has asked for a compressed one, and a small one can unpack to any size.
+
+    Raises:
+        urllib3.exceptions.HTTPError
+
+    """
+    pieces, size = [], 0
+    try:
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise urllib3.exceptions.HTTPError(_PACKED)
+        for piece in response.stream(_PIECE, decode_content=False):
+            size += len(piece)
+            if size > _LARGEST:
+                raise urllib3.exceptions.HTTPError(_TOO_LARGE)
+            pieces.append(piece)
+    finally:
+        response.close()  # a connection whose answer was read to the end is in the pool again by now
+    return b"".join(pieces)
 
 
 def _content(data: bytes | None) -> Object | None:
@@ -508,15 +608,20 @@ def _content(data: bytes | None) -> Object | None:
     return content if isinstance(content, dict) else None
 
 
-def _is_object(content: Object, kind: Kind, namespace: str, name: str = "") -> bool:
+def _is_object(content: Object, kind: Kind, namespace: str, name: str = "", *, tried: bool = False) -> bool:
     """Whether this is an object of a kind and namespace, in the shape of any object; of this name, where one is given.
 
-    Source: apimachinery meta/v1, ObjectMeta.
+    One that was only tried to be created has no version yet. Source: apimachinery meta/v1, ObjectMeta.
     """
     metadata = content.get("metadata")
     if (content.get("apiVersion"), content.get("kind")) != (kind.api_version, kind.name):
         return False
     if not isinstance(metadata, dict) or not _is_named(metadata):
+        return False
+    own = [metadata.get(key) for key in _SERVERS_OWN if not (tried and key == "resourceVersion")]
+    if not all(isinstance(each, str) and each for each in own):
+        return False
+    if kind in _WITH_SPEC and content.get("spec") is None:
         return False
     maps = [*(content.get(key) for key in _MAPS), metadata.get("labels"), metadata.get("annotations")]
     if not all(each is None or isinstance(each, dict) for each in maps):
@@ -542,31 +647,113 @@ def _is_deleted(content: Object, name: str, uid: str) -> bool:
     return (details.get("name", name), details.get("uid", uid)) == (name, uid)
 
 
-def _exit_code(connection: Any, pod: str, until: float) -> int:
-    """Read to the end of an exec; only the error channel tells how it ended.
+class _Command(threading.Thread):
+    """A command in a container, over a WebSocket; only the error channel tells how it ended, its output is dropped.
 
-    Source: kubernetes.stream returns normally after its own time-out and does not look at the exit status.
+    A thread of its own talks to the server: one that accepts and says nothing, or drips, or stops within a frame, holds
+    up nobody who looks at the clock and at a SIGTERM meanwhile. A redirect is not followed: it would take the token.
     """
-    try:
-        while connection.is_open():
-            interruption.point()
-            if time.monotonic() > until:
-                raise errors.ResyncUnknown(pod, "it still runs")
-            connection.update(timeout=_EXEC_SLICE_S)
-            connection.read_stdout(timeout=0)
-            connection.read_stderr(timeout=0)
-        verdict = json.loads(connection.read_channel(ERROR_CHANNEL) or "null")
-    except (WebSocketException, OSError, ValueError) as error:
-        raise errors.ResyncUnknown(pod, type(error).__name__) from error
-    if not isinstance(verdict, dict):
-        raise errors.ResyncUnknown(pod, "the connection was dropped")
-    if verdict.get("status") == "Success":
-        return 0
-    causes = (verdict.get("details") or {}).get("causes") or []
-    codes = [cause["message"] for cause in causes if cause.get("reason") == "ExitCode"]
-    if not codes:
-        raise errors.ResyncUnknown(pod, "the container runtime failed")
-    return int(codes[0])
+
+    def __init__(self, configuration: Configuration, url: str, headers: Mapping[str, str], timeout_s: float) -> None:
+        super().__init__(daemon=True)  # nobody waits for a server that does not answer
+        self._url = get_websocket_url(url)  # type: ignore[no-untyped-call]  # the client types only a part of itself
+        own = [f"{name}: {value}" for name, value in headers.items() if name.lower() == "authorization"]
+        protocols = f"sec-websocket-protocol: {V5_CHANNEL_PROTOCOL},{V4_CHANNEL_PROTOCOL}"
+        options = {"header": [*own, protocols], "timeout": timeout_s, "redirect_limit": 0}
+        self._options = websocket_proxycare(options, configuration, url, headers)  # type: ignore[no-untyped-call]  # as above
+        self._socket = WebSocket(sslopt=_tls(configuration))
+        self._said = b""
+        self._is_abandoned = False
+        self.is_open = False
+        self.opened, self.over = threading.Event(), threading.Event()
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        """Read to the end."""
+        try:
+            self._socket.connect(self._url, **self._options)  # type: ignore[no-untyped-call]  # as above
+            self.is_open = not self._is_abandoned
+            self.opened.set()
+            self._socket.settimeout(None)
+            while self.is_open and not self._is_ended():
+                pass
+        except Exception as error:  # noqa: BLE001  whatever a server brings about is no exit code
+            self.error = error
+        finally:
+            self._socket.shutdown()  # type: ignore[no-untyped-call]  # as above
+            self.opened.set()
+            self.over.set()
+
+    def _is_ended(self) -> bool:
+        """Read one frame."""
+        code, frame = self._socket.recv_data_frame(control_frame=True)
+        if code in {ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY} and frame.data[:1] == bytes([ERROR_CHANNEL]):
+            self._said += frame.data[1:]
+        return bool(code == ABNF.OPCODE_CLOSE) or len(self._said) > _PIECE
+
+    def end(self) -> None:
+        """Close the connection, also one that is about to open."""
+        self._is_abandoned = True
+        connection = self._socket.sock
+        if connection is not None:
+            with suppress(OSError):  # it is closed already
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+    def ended(self) -> int | str:
+        """The exit code, or why there is none.
+
+        Source: apimachinery remotecommand, NonZeroExitCodeReason; a runtime that could not start it tells no code.
+        """
+        if not self._said:
+            return "the connection was dropped" if self.error is None else type(self.error).__name__
+        try:
+            verdict = json.loads(self._said)
+        except (ValueError, RecursionError) as error:
+            return type(error).__name__
+        if not isinstance(verdict, dict):
+            return "words of another form"
+        if verdict.get("status") == "Success":
+            return 0
+        code = _exit_code(verdict)
+        return code if code is not None else "the container runtime failed"
+
+
+def _exit_code(verdict: Object) -> int | None:
+    """The exit code in the Status of a command that failed."""
+    details = verdict.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    if verdict.get("status") != "Failure" or not isinstance(causes, list):
+        return None
+    codes = [each.get("message") for each in causes if isinstance(each, dict) and each.get("reason") == "ExitCode"]
+    known = [int(code) for code in codes if isinstance(code, str) and _EXIT_CODE.fullmatch(code)]
+    return known[0] if len(known) == 1 else None
+
+
+def _tls(configuration: Configuration) -> dict[str, Any]:
+    """The client's own way to trust a server and to be known to it, as options of a WebSocket."""
+    told: dict[str, Any] = {
+        "ca_certs": configuration.ssl_ca_cert,
+        "certfile": configuration.cert_file,
+        "keyfile": configuration.key_file,
+        "server_hostname": configuration.tls_server_name,
+    }
+    if not configuration.verify_ssl:
+        return {"cert_reqs": ssl.CERT_NONE, **{key: told[key] for key in told if told[key] and key != "ca_certs"}}
+    if configuration.assert_hostname is not None:
+        told["check_hostname"] = configuration.assert_hostname
+    return {"cert_reqs": ssl.CERT_REQUIRED, **{key: value for key, value in told.items() if value is not None}}
+
+
+def _within(limit_s: float, event: threading.Event) -> bool:
+    """Wait for an event, and wake for a SIGTERM."""
+    until = time.monotonic() + limit_s
+    while not event.is_set():
+        interruption.point()
+        left_s = until - time.monotonic()
+        if left_s <= 0:
+            return False
+        event.wait(min(left_s, _EXEC_SLICE_S))
+    return True
 
 
 def quantity(text: str) -> Decimal:

@@ -155,7 +155,7 @@ def check_names(scratch: Cluster, names: Names, namespace: str, workflow: Workfl
         looked = objects.look(scratch, kind, sorted({*names.get(kind, ()), *of_3scale}))
         if looked.refused:
             raise errors.NotAllowedInScratch(
-                scratch.namespace, kind.group, kind.resource, ["get", "delete"], list(looked.refused)
+                scratch.namespace, scratch.server, kind.group, kind.resource, ["get", "delete"], list(looked.refused)
             )
         found += [obj for obj in looked.found.values() if not _carries(obj, mine)]
     if strangers := [objects.named(obj) for obj in found if marks.label(obj, marks.DRILL) != namespace]:
@@ -380,4 +380,6 @@ def _needing(scratch: Cluster, kind: Kind, verbs: Sequence[str], names: Sequence
     try:
         yield
     except errors.NotAllowed as error:
-        raise errors.NotAllowedInScratch(scratch.namespace, kind.group, kind.resource, verbs, names) from error
+        raise errors.NotAllowedInScratch(
+            scratch.namespace, scratch.server, kind.group, kind.resource, verbs, names
+        ) from error

@@ -114,9 +114,9 @@ class NotAllowed(Final):
 
 
 class QuotaExceeded(Final):
-    def __init__(self, resource: str, name: str, namespace: str, message: str) -> None:
+    def __init__(self, resource: str, name: str, namespace: str, message: str, server: str = "") -> None:
         super().__init__(
-            f"a quota of namespace {namespace} leaves no room for {resource} {name!r} ({message}): "
+            f"a quota of namespace {namespace} leaves no room for {resource} {name!r} ({message}{_server(server)}): "
             "raise the quota, delete old backup claims, or ask for less storage"
         )
 
@@ -134,8 +134,11 @@ class UnknownResource(Final):
 
 
 class AlreadyExists(TryAgain):
-    def __init__(self, resource: str, name: str) -> None:
-        super().__init__(f"{resource} {name!r} appeared while it was being created; the next try looks at it")
+    def __init__(self, resource: str, name: str, server: str = "") -> None:
+        super().__init__(
+            f"{resource} {name!r} appeared while it was being created (HTTP 409{_server(server)}); "
+            "the next try looks at it"
+        )
 
 
 class NoAnswer(TryAgain):
@@ -278,11 +281,12 @@ class ReferencesMissing(Final):
 
 
 class NamesNotAllowed(Final):
-    def __init__(self, resource: str, names: Sequence[str], namespace: str) -> None:
+    def __init__(self, resource: str, names: Sequence[str], namespace: str, server: str = "") -> None:
         rule = {"apiGroups": [""], "resources": [resource], "resourceNames": list(names), "verbs": ["get"]}
         super().__init__(
-            f"not allowed to get {resource} {_several(names)} in namespace {namespace}: add to the Role "
-            f"{json.dumps(rule)}, or render the Roles with `threescale-backup manifests --from-apimanager FILE` "
+            f"not allowed to get {resource} {_several(names)} in namespace {namespace} "
+            f"(HTTP 403{_server(server)}): add to the Role {json.dumps(rule)}, "
+            "or render the Roles with `threescale-backup manifests --from-apimanager FILE` "
             "(or --secret NAME, --configmap NAME)"
         )
 
@@ -661,12 +665,15 @@ class ScratchNotCleared(Final):
 
 
 class NotAllowedInScratch(Final):
-    def __init__(self, namespace: str, group: str, resource: str, verbs: Sequence[str], names: Sequence[str]) -> None:
+    def __init__(
+        self, namespace: str, server: str, group: str, resource: str, verbs: Sequence[str], names: Sequence[str]
+    ) -> None:
         rule = {"apiGroups": [group], "resources": [resource], "verbs": list(verbs)}
         whole = json.dumps({**rule, "resourceNames": list(names)} if names else rule)
         super().__init__(
             f"not allowed to {' and '.join(verbs)} {resource} {_several(names)}{' ' if names else ''}in scratch "
-            f"namespace {namespace}: add to the Role `threescale-drill-scratch` there {whole}, "
+            f"namespace {namespace} (HTTP 403{_server(server)}): "
+            f"add to the Role `threescale-drill-scratch` there {whole}, "
             f"or render it and its RoleBinding by `threescale-backup manifests --drill-namespace {namespace}` "
             "(and --from-apimanager FILE, --secret NAME, --configmap NAME)"
         )
@@ -918,5 +925,5 @@ class ResyncFailed(Final):
 
 
 class ResyncUnknown(TryAgain):
-    def __init__(self, pod: str, reason: str) -> None:
-        super().__init__(f"no word of how zync:resync:domains ended in pod {pod} ({reason})")
+    def __init__(self, pod: str, reason: str, server: str = "") -> None:
+        super().__init__(f"no word of how zync:resync:domains ended in pod {pod} ({reason}{_server(server)})")

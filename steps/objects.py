@@ -113,7 +113,7 @@ def absent(cluster: Cluster, references: Iterable[Reference]) -> list[Reference]
     for kind in (installation.SECRET, installation.CONFIGMAP):
         looked = look(cluster, kind, names(all_of_them, kind))
         if looked.refused:
-            raise errors.NamesNotAllowed(kind.resource, list(looked.refused), cluster.namespace)
+            raise errors.NamesNotAllowed(kind.resource, list(looked.refused), cluster.namespace, cluster.server)
         missing |= {(kind, name) for name in looked.missing}
     return [each for each in all_of_them if (each.kind, each.name) in missing]
 

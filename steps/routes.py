@@ -41,7 +41,7 @@ def resync(cluster: Cluster, backup: Backup, patience: Patience) -> bool:
     pod = _wait(f"a ready pod of {installation.SIDEKIQ}", lambda: _sidekiq(cluster, backup), patience)
     exit_code = cluster.exec(pod, installation.SIDEKIQ, installation.RESYNC_COMMAND, patience.wait_minutes * 60)
     if exit_code in _KILLED:
-        raise errors.ResyncUnknown(pod, f"it was killed, exit code {exit_code}")
+        raise errors.ResyncUnknown(pod, f"it was killed, exit code {exit_code}", cluster.server)
     if exit_code != 0:
         raise errors.ResyncFailed(pod, exit_code)
     log.info("zync:resync:domains: done in pod %s", pod)

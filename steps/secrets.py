@@ -100,7 +100,9 @@ class Databases(NamedTuple):
         try:
             found = cluster.get(SECRET, self.overrides)
         except errors.NotAllowed as error:
-            raise errors.NamesNotAllowed(SECRET.resource, [self.overrides], cluster.namespace) from error
+            raise errors.NamesNotAllowed(
+                SECRET.resource, [self.overrides], cluster.namespace, cluster.server
+            ) from error
         if found is None:
             raise errors.ObjectsMissing(SECRET.name, [self.overrides], cluster.namespace)
         return found.get("data") or {}

@@ -25,17 +25,17 @@ class Selection(NamedTuple):
         """Read what is there of it."""
         return objects.look(cluster, self.kind, self.names)
 
-    def objections(self, looked: Looked, namespace: str) -> Iterator[errors.PhaseError]:
+    def objections(self, looked: Looked, cluster: Cluster) -> Iterator[errors.PhaseError]:
         """Say what keeps it from being saved."""
         named = {each.name for each in self.named}
         yield from (error for name, error in looked.refused.items() if name not in named)
         if refused := [name for name in looked.refused if name in named]:
-            yield errors.NamesNotAllowed(self.kind.resource, refused, namespace)
+            yield errors.NamesNotAllowed(self.kind.resource, refused, cluster.namespace, cluster.server)
         missing = [name for name in looked.missing if name not in self.optional]
         if own := [name for name in missing if name not in named]:
-            yield errors.ObjectsMissing(self.kind.name, own, namespace)
+            yield errors.ObjectsMissing(self.kind.name, own, cluster.namespace)
         if references := [str(each) for each in self.named if each.name in missing]:
-            yield errors.ReferencesMissing(references, namespace)
+            yield errors.ReferencesMissing(references, cluster.namespace)
 
 
 def save(selections: Sequence[Selection], cluster: Cluster, root: Path) -> dict[str, Digest]:
@@ -47,7 +47,7 @@ def save(selections: Sequence[Selection], cluster: Cluster, root: Path) -> dict[
     """
     for each in selections:
         if each.named:
-            for objection in each.objections(each.look(cluster), cluster.namespace):
+            for objection in each.objections(each.look(cluster), cluster):
                 raise objection
     return {
         path: digest

@@ -1,4 +1,8 @@
+import gzip
 import json
+import shutil
+import ssl
+import subprocess
 import threading
 import time
 from decimal import Decimal
@@ -6,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from steps import errors, interruption
+from steps import cluster, errors, interruption
 from steps.cluster import Cluster, quantity
 from steps.installation import (
     APIMANAGER,
@@ -17,6 +21,7 @@ from steps.installation import (
     POD,
     ROUTE,
     SECRET,
+    WORKFLOW,
     Kind,
 )
 from workflows.rehearsal import pod_exec
@@ -163,14 +168,14 @@ def test_a_token_that_was_renewed_is_read_again_once(empty, tmp_path):
 def test_a_quota_is_told_apart_from_a_missing_right(empty):
     empty.kubernetes.quota("secrets", empty.namespace, limit=0, name="small")
 
-    with pytest.raises(errors.QuotaExceeded, match="exceeded quota: small"):
+    with pytest.raises(errors.QuotaExceeded, match=r"exceeded quota: small.*; server 127\.0\.0\.1:"):
         empty.connect().create(SECRET, SECRET_OBJECT)
 
 
 def test_a_name_that_is_taken_is_for_the_next_try_to_judge(empty):
     secret(empty, "new")
 
-    with pytest.raises(errors.AlreadyExists, match="secrets 'new'") as error:
+    with pytest.raises(errors.AlreadyExists, match=r"secrets 'new'.*server 127\.0\.0\.1:") as error:
         empty.connect().create(SECRET, SECRET_OBJECT)
 
     assert error.value.exit_code == 75
@@ -234,6 +239,14 @@ RIGHTS = 'User "system:serviceaccount:x:y" cannot create resource "secrets" in A
             "secrets \"new\" is forbidden: ValidatingAdmissionPolicy 'p.b' with binding 'c' denied request: canary",
             "p.b",
         ),
+        ("secrets \"new\" is forbidden: ValidatingAdmissionPolicy 'p.b' denied request: canary", "p.b"),
+        ("policy 'p.b' with binding 'c' denied request: canary", "admission policy 'p.b'"),
+        ('policy "p.b" denied request: canary', "admission policy 'p.b'"),
+        ('secrets "new" is forbidden: admission webhook "a.b" denied the request: canary', "a.b"),
+        ('Internal error occurred: admission webhook "a.b" denied the request: canary', "a.b"),
+        ('admission webhook "a.b" does not support dry run', "a.b"),
+        ('Internal error occurred: admission webhook "a.b" attempted to modify the object, canary', "a.b"),
+        ("canary policy 'p.b' with binding 'c' denied request: no", ""),
         ('secrets "new" is forbidden: exceeded quota: canary', ""),
         (f"secrets is forbidden: {RIGHTS}: canary", ""),
         (f"canary: {RIGHTS}", ""),
@@ -300,10 +313,10 @@ def test_a_server_that_is_gone_is_tried_again(tmp_path, monkeypatch):
 class Proxy(BaseHTTPRequestHandler):
     """A server between that says in its own words that it has no answer; `status` and `text` are those words.
 
-    `texts` are other words for some paths, `drip_s` the time before each byte.
+    `texts` are other words for some paths, `drip_s` the time before each byte, `more` headers that it adds.
     """
 
-    status, text, delay_s, drip_s, texts = 200, b"", 0.0, 0.0, {}
+    status, text, delay_s, drip_s, texts, more = 200, b"", 0.0, 0.0, {}, {}
 
     def do_GET(self):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -311,7 +324,8 @@ class Proxy(BaseHTTPRequestHandler):
         self.server.release.wait(self.delay_s)
         status, text = self.texts.get(self.path, (self.status, self.text))
         self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
+        for name, value in {"Content-Length": str(len(text)), **self.more}.items():
+            self.send_header(name, value)
         self.end_headers()
         for sign in text if self.drip_s else b"":
             if self.server.release.wait(self.drip_s):
@@ -332,20 +346,28 @@ def through(tmp_path, monkeypatch):
     """Connect to a server that answers as told."""
     servers = []
 
-    def connect(timeout_s=5.0, **answer):
+    def connect(timeout_s=5.0, tls=(), **answer):
         server = HTTPServer(("127.0.0.1", 0), type("Told", (Proxy,), answer))
         server.handle_error = lambda *_: None  # the client may be gone
         server.asked, server.release = threading.Event(), threading.Event()
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
         servers.append(server)
-        cluster = {"name": "c", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}
+        place = {"server": f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"}
+        if tls:
+            own, trusted = tls
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(own)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+            place |= {"certificate-authority": str(trusted)} if trusted else {"insecure-skip-tls-verify": True}
+        cluster = {"name": "c", "cluster": place}
         context = {"name": "x", "context": {"cluster": "c", "user": "u"}}
         users = [{"name": "u", "user": {"token": "t"}}]
         config = {"clusters": [cluster], "contexts": [context], "users": users, "current-context": "x"}
         (tmp_path / "kubeconfig").write_text(json.dumps({"apiVersion": "v1", "kind": "Config", **config}))
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
         return Cluster.connect("threescale", timeout_s)
 
+    connect.servers = servers
     yield connect
     for server in servers:
         server.release.set()
@@ -356,23 +378,53 @@ def through(tmp_path, monkeypatch):
 PAGE = b"<html>a proxy's page</html>"
 
 
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [
-        (200, errors.NoAnswer),
-        (302, errors.NoAnswer),
-        (403, errors.NotAllowed),
-        (404, errors.NoAnswer),
-        (503, errors.NoAnswer),
-    ],
-)
-def test_an_answer_in_words_instead_of_json_is_judged_by_its_status(through, status, kind):
-    door = through(status=status, text=PAGE)
+@pytest.mark.parametrize("text", [PAGE, b"", b'{"kind": "Status", "status": "Success"}', b'{"message": "no"}'])
+@pytest.mark.parametrize("status", [200, 302, 400, 403, 404, 405, 409, 413, 422, 500, 501, 503, 511, 520, 527])
+def test_an_answer_that_is_not_in_the_servers_own_words_is_none(through, status, text):
+    door = through(status=status, text=text)
 
-    with pytest.raises(kind):
-        door.list(SECRET)
+    with pytest.raises(errors.NoAnswer, match=rf"HTTP {status}.*; server 127\.0\.0\.1:") as error:
+        door.patch(CONFIGMAP, "new", {})
+
+    assert error.value.exit_code == 75
+    assert not isinstance(error.value, errors.Conflict)
 
 
+@pytest.mark.parametrize("status", [501, 511, 520])
+def test_a_refusal_in_the_servers_own_words_is_final_whatever_its_status(through, status):
+    said = {"kind": "Status", "status": "Failure", "code": status, "message": "never"}
+
+    with pytest.raises(errors.Rejected, match=f"HTTP {status}: never"):
+        through(status=status, text=json.dumps(said).encode()).get(CONFIGMAP, "new")
+
+
+def test_an_answer_that_is_packed_is_not_unpacked(through):
+    packed = gzip.compress(json.dumps(CONFIGMAP_OBJECT).encode())
+
+    with pytest.raises(errors.NoAnswer, match="a compressed answer"):
+        through(text=packed, more={"Content-Encoding": "gzip"}).get(CONFIGMAP, "new")
+
+
+@pytest.mark.parametrize("more", [{}, {"Content-Length": str(10**15)}])
+def test_an_answer_is_read_up_to_a_size(through, monkeypatch, more):
+    monkeypatch.setattr(cluster, "_LARGEST", 99)
+
+    with pytest.raises(errors.NoAnswer, match="an answer of more than"):
+        through(text=json.dumps(CONFIGMAP_OBJECT).encode(), more=more).get(CONFIGMAP, "new")
+
+
+def test_after_an_answer_that_was_not_read_to_its_end_the_next_one_is_its_own(through, monkeypatch):
+    door = through(text=json.dumps(CONFIGMAP_OBJECT).encode())
+    with monkeypatch.context() as limited:
+        limited.setattr(cluster, "_LARGEST", 99)
+        with pytest.raises(errors.NoAnswer):
+            door.get(CONFIGMAP, "new")
+
+    assert door.get(CONFIGMAP, "new") == CONFIGMAP_OBJECT
+
+
+META = {"name": "new", "uid": "uid", "resourceVersion": "7", "creationTimestamp": "2026-01-01T00:00:00Z"}
+CONFIGMAP_OBJECT = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": META, "data": {"key": "v" * 99}}
 VERBS = {
     "get": lambda door: door.get(SECRET, "new"),
     "list": lambda door: door.list(SECRET),
@@ -381,8 +433,46 @@ VERBS = {
     "replace": lambda door: door.replace(SECRET, SECRET_OBJECT),
     "delete": lambda door: door.delete(SECRET, "new", "uid"),
 }
-OF_ANOTHER_NAME = {**SECRET_OBJECT, "metadata": {"name": "other"}}
+WHOLE_SECRET = {**SECRET_OBJECT, "metadata": META}
+
+
+def without(*fields, **others):
+    """The Secret without some of what the server gives each object, or with something else there."""
+    kept = {key: value for key, value in META.items() if key not in fields}
+    return {**SECRET_OBJECT, "metadata": {**kept, **others}}
+
+
+OF_ANOTHER_NAME = without(name="other")
 LIST = {"apiVersion": "v1", "kind": "SecretList", "metadata": {}}
+
+
+def test_what_is_whole_is_an_answer(through):
+    door = through(text=json.dumps(WHOLE_SECRET).encode())
+
+    assert door.get(SECRET, "new") == WHOLE_SECRET
+    assert through(text=json.dumps({**LIST, "items": [WHOLE_SECRET]}).encode()).list(SECRET) == [WHOLE_SECRET]
+
+
+def test_only_what_is_created_by_a_dry_run_has_no_version(through):
+    door = through(text=json.dumps(without("resourceVersion")).encode())
+
+    assert door.create(SECRET, SECRET_OBJECT, dry_run=True) == without("resourceVersion")
+    with pytest.raises(errors.NoAnswer):
+        door.create(SECRET, SECRET_OBJECT)
+    with pytest.raises(errors.NoAnswer):
+        door.replace(SECRET, SECRET_OBJECT, dry_run=True)
+
+
+@pytest.mark.parametrize("kind", [CLAIM, POD, APIMANAGER, ROUTE, WORKFLOW])
+def test_an_object_without_its_spec_is_none(through, kind):
+    bare = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": META}
+    door = through(text=json.dumps(bare).encode())
+    many = through(text=json.dumps({"kind": f"{kind.name}List", "metadata": {}, "items": [bare]}).encode())
+
+    with pytest.raises(errors.NoAnswer):
+        door.get(kind, "new")
+    with pytest.raises(errors.NoAnswer):
+        many.list(kind)
 
 
 @pytest.mark.parametrize("act", VERBS.values(), ids=VERBS)
@@ -394,12 +484,15 @@ LIST = {"apiVersion": "v1", "kind": "SecretList", "metadata": {}}
         b"[]",
         b"{}",
         PAGE,
-        json.dumps(SECRET_OBJECT).encode()[:-1],
+        json.dumps(WHOLE_SECRET).encode()[:-1],
         b"[" * 100_000,
         json.dumps(OF_ANOTHER_NAME).encode(),
-        json.dumps({**SECRET_OBJECT, "kind": "ConfigMap"}).encode(),
-        json.dumps({**SECRET_OBJECT, "data": []}).encode(),
-        json.dumps({**SECRET_OBJECT, "metadata": {"name": "new", "namespace": "elsewhere"}}).encode(),
+        json.dumps({**WHOLE_SECRET, "kind": "ConfigMap"}).encode(),
+        json.dumps({**WHOLE_SECRET, "data": []}).encode(),
+        json.dumps(without(namespace="elsewhere")).encode(),
+        *(json.dumps(without(field)).encode() for field in ("uid", "resourceVersion", "creationTimestamp")),
+        *(json.dumps(without(uid=value)).encode() for value in (7, "", None)),
+        *(json.dumps({**LIST, "items": [item]}).encode() for item in (without("uid"), without(resourceVersion=7))),
         json.dumps(LIST).encode(),
         json.dumps({**LIST, "items": None}).encode(),
         json.dumps({**LIST, "items": [{}]}).encode(),
@@ -422,11 +515,25 @@ def test_a_success_without_what_was_asked_for_is_none(through, act, text):
     [
         {"kind": "Status", "status": "Success"},
         {"kind": "Status", "status": "Success", "details": {"name": "new", "kind": "secrets", "uid": "uid"}},
-        {**SECRET_OBJECT, "metadata": {"name": "new", "deletionTimestamp": "2026-01-01T00:00:00Z"}},
+        without(deletionTimestamp="2026-01-01T00:00:00Z"),
+        WHOLE_SECRET,  # as a server answers that has deleted at once, for claims and pods
     ],
 )
 def test_a_delete_is_done_when_a_status_or_the_object_says_so(through, answer):
     assert through(text=json.dumps(answer).encode()).delete(SECRET, "new", "uid") is True
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        without(uid="another"),
+        without(uid="another", deletionTimestamp="2026-01-01T00:00:00Z"),
+        {"kind": "Status", "status": "Success", "details": {"name": "new", "uid": "another"}},
+    ],
+)
+def test_the_deletion_of_another_object_of_the_name_is_no_answer(through, answer):
+    with pytest.raises(errors.NoAnswer):
+        through(text=json.dumps(answer).encode()).delete(SECRET, "new", "uid")
 
 
 def not_found(**details):
@@ -436,6 +543,7 @@ def not_found(**details):
 
 GROUPS = {"kind": "APIGroupList", "apiVersion": "v1", "groups": []}
 WITH_ROUTES = {**GROUPS, "groups": [{"name": ROUTE.group, "versions": [{"groupVersion": ROUTE.api_version}]}]}
+OTHERS = [{"groupVersion": "other/v1"}]
 RESOURCES = {"kind": "APIResourceList", "groupVersion": ROUTE.api_version, "resources": [{"name": ROUTE.resource}]}
 
 
@@ -511,6 +619,8 @@ def test_a_core_without_a_kind_of_every_core_is_no_answer(through, resources):
         (WITH_ROUTES, None),
         (WITH_ROUTES, {**RESOURCES, "resources": {}}),
         (WITH_ROUTES, {"kind": "APIResourceList", "groupVersion": "other/v1", "resources": []}),
+        (WITH_ROUTES, {"kind": "APIResourceList", "resources": []}),
+        ({**GROUPS, "groups": [*WITH_ROUTES["groups"], {"name": ROUTE.group, "versions": OTHERS}]}, None),
     ],
 )
 def test_lists_that_are_none_say_of_no_kind_that_it_is_not_there(through, groups, resources):
@@ -530,7 +640,7 @@ def test_a_server_that_does_not_answer_in_time_is_tried_again(through):
 
 
 def test_an_answer_that_drips_is_not_waited_for_longer_than_one_that_does_not_come(through):
-    door = through(timeout_s=0.3, drip_s=0.1, text=json.dumps(SECRET_OBJECT).encode())
+    door = through(timeout_s=0.3, drip_s=0.1, text=json.dumps(WHOLE_SECRET).encode())
     began = time.monotonic()
 
     with pytest.raises(errors.NoAnswer):
@@ -563,6 +673,26 @@ def test_what_is_no_kubeconfig_is_one_sentence_that_names_it_and_nothing_of_it(t
 def test_a_kubeconfig_that_can_not_be_read_is_one_sentence(tmp_path):
     with pytest.raises(errors.NoConnection, match=r"kubeconfig .* can't be read \(Is a directory\)"):
         Cluster.connect("threescale", 1.0, str(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """Two servers' certificates of this address, each with its key, neither signed by the other."""
+    if not shutil.which("openssl"):
+        pytest.skip("there is no openssl to make certificates")
+    folder = tmp_path_factory.mktemp("certificates")
+    paths = [folder / name for name in ("one", "another")]
+    for path in paths:
+        words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=own"]
+        words += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", f"{path}.key", "-out", f"{path}.crt"]
+        subprocess.run(words, check=True, capture_output=True)  # noqa: S603  our own
+        path.write_text(path.with_suffix(".key").read_text() + path.with_suffix(".crt").read_text())
+    return paths
+
+
+def ended_with(message):
+    """The last words of a command that failed, with an exit code that is anything."""
+    return b'{"status": "Failure", "details": {"causes": [{"reason": "ExitCode", "message": %s}]}}' % message.encode()
 
 
 class TestExec:
@@ -647,6 +777,19 @@ class TestExec:
             (b'{"status": "Failure", "message": "no runtime"}', "the container runtime failed"),
             (b'{"half', "JSONDecodeError"),
             (b"", "the connection was dropped"),
+            (b"[" * 99_999, "RecursionError"),
+            (b"\xff", "UnicodeDecodeError"),
+            (b'["Success"]', "words of another form"),
+            (b'{"status": ["Success"]}', "the container runtime failed"),
+            (b'{"status": "Failure", "details": "none"}', "the container runtime failed"),
+            (b'{"status": "Failure", "details": {"causes": "none"}}', "the container runtime failed"),
+            (b'{"status": "Failure", "details": {"causes": [null, 7]}}', "the container runtime failed"),
+            (ended_with('"many"'), "the container runtime failed"),
+            (ended_with("3"), "the container runtime failed"),
+            (ended_with('"0"'), "the container runtime failed"),
+            (ended_with('"-1"'), "the container runtime failed"),
+            (ended_with('"3"').replace(b"Failure", b"Other"), "the container runtime failed"),
+            (b'{"status": "Failure", "details": {"causes": [{"reason": "ExitCode"}]}}', "the container runtime failed"),
         ],
     )
     def test_an_end_without_an_exit_code_is_no_success(self, pod, monkeypatch, words, reason):
@@ -656,8 +799,77 @@ class TestExec:
 
         monkeypatch.setattr(pod_exec, "end", end)
 
-        with pytest.raises(errors.ResyncUnknown, match=reason):
+        with pytest.raises(errors.ResyncUnknown, match=rf"{reason}; server 127\.0\.0\.1:"):
             self.run(pod())
+
+    def test_half_a_frame_is_not_waited_for_longer_than_the_command(self, pod, monkeypatch):
+        monkeypatch.setattr(pod_exec, "output", lambda _result: [b"\x82\x05ab"])
+        stage, began = pod(delay_s=3.0), time.monotonic()
+
+        with pytest.raises(errors.ResyncUnknown, match="it still runs"):
+            self.run(stage, timeout_s=0.2)
+
+        assert time.monotonic() - began < 2.0
+
+    @pytest.mark.parametrize(
+        "answer", [{"delay_s": 10.0}, {"status": 403, "drip_s": 0.1, "text": PAGE}], ids=["silent", "drips"]
+    )
+    def test_a_server_that_does_not_open_is_not_waited_for_longer_than_for_an_answer(self, through, answer):
+        door, began = through(timeout_s=0.3, **answer), time.monotonic()
+
+        with pytest.raises(errors.ResyncUnknown, match=r"no connection in time; server 127\.0\.0\.1:") as error:
+            door.exec(SIDEKIQ, "main", ["true"], 5.0)
+
+        assert time.monotonic() - began < 1.0
+        assert error.value.exit_code == 75
+
+    def test_a_sigterm_ends_the_wait_for_a_server_that_does_not_open(self, through):
+        door, began = through(timeout_s=20.0, delay_s=20.0), time.monotonic()
+        threading.Timer(0.1, interruption._asked.set).start()
+        try:
+            with pytest.raises(errors.Interrupted):
+                door.exec(SIDEKIQ, "main", ["true"], 5.0)
+        finally:
+            interruption._asked.clear()
+
+        assert time.monotonic() - began < 2.0
+
+    def test_a_redirect_is_not_followed(self, through, tmp_path):
+        through()
+        config = json.loads((tmp_path / "kubeconfig").read_text())
+        elsewhere = config["clusters"][0]["cluster"]["server"].replace("http", "ws")
+        door = through(status=302, more={"Location": elsewhere})
+
+        with pytest.raises(errors.ResyncUnknown, match="no connection"):
+            door.exec(SIDEKIQ, "main", ["true"], 5.0)
+
+        assert not through.servers[0].asked.is_set()
+        assert through.servers[1].asked.is_set()
+
+    @pytest.mark.filterwarnings("ignore:.*certificate verification is disabled")
+    @pytest.mark.parametrize(
+        ("trusted", "reason"), [("one", "HTTP 403"), ("another", "SSLCertVerificationError"), ("", "HTTP 403")]
+    )
+    def test_only_a_server_that_is_trusted_is_asked_unless_that_is_not_wanted(
+        self, through, certificates, trusted, reason
+    ):
+        authority = certificates[0].with_name(f"{trusted}.crt") if trusted else None
+        door = through(status=403, tls=(certificates[0], authority))
+
+        with pytest.raises(errors.ResyncUnknown, match=f"no connection, {reason}"):
+            door.exec(SIDEKIQ, "main", ["true"], 5.0)
+
+    @pytest.mark.parametrize("text", [PAGE, b""])
+    def test_a_page_is_no_missing_right(self, through, text):
+        with pytest.raises(errors.ResyncUnknown, match="no connection, HTTP 403"):
+            through(status=403, text=text).exec(SIDEKIQ, "main", ["true"], 5.0)
+
+    def test_who_is_not_known_and_has_no_token_any_more_is_tried_again(self, through, tmp_path):
+        door = through(status=401)
+        (tmp_path / "kubeconfig").unlink()
+
+        with pytest.raises(errors.NotKnown):
+            door.exec(SIDEKIQ, "main", ["true"], 5.0)
 
 
 @pytest.mark.parametrize(

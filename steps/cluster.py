@@ -60,6 +60,7 @@ from steps.installation import (
 Object = dict[str, Any]
 
 _CORE = frozenset({"configmaps", "persistentvolumeclaims", "pods", "secrets"})  # which every API server has
+_EVERYWHERE = "apps"  # a group that every API server has
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _NAME = r'"[-a-z0-9.:]*"'
 # The refusal of the authorizer, which knows no more than names; a webhook's begins with its own words.
@@ -110,9 +111,8 @@ _REFUSERS = tuple(
     )
 )
 _EXEC_SLICE_S = 0.5
-_LARGEST = (
-    64 * 2**20
-)  # bytes of an answer: a list of 10,000 claims has a third of it, and a pod has memory for little more
+# Bytes of an answer: a list of 10,000 claims has a third of it, and a pod has memory for little more.
+_LARGEST = 64 * 2**20
 _PIECE = 2**20
 _TOO_LARGE = f"an answer of more than {_LARGEST // 2**20} MiB"
 _PACKED = "a compressed answer, which was not asked for"
@@ -436,6 +436,8 @@ class Cluster:
         """
         if kind.group:
             groups = self._discovered("/apis", "APIGroupList", "groups", kind)
+            if _EVERYWHERE not in [each["name"] for each in groups]:
+                raise self._no_answer("discover", kind, "", "HTTP 200 to /apis that is no whole list")
             versions = [each.get("versions") for each in groups if each["name"] == kind.group]
             if not all(isinstance(each, list) and each and all(map(_is_version, each)) for each in versions):
                 raise self._no_answer("discover", kind, "", "a group without versions")

@@ -86,7 +86,8 @@ def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool, work
         plan.ask(named(there), lambda: _check_domain(there, backup))
         plan.add(Does.CREATE, named(there), objects.size(backup.apimanager), done=True)
         _add_waits(plan, backup, wishes)
-        return RestorePlan(plan, kept=_untouched(cluster, backup), is_done=True)
+        untouched = plan.ask(_STORAGE, lambda: _untouched(cluster, backup)) or []
+        return RestorePlan(plan, kept=untouched, is_done=True)
     if not any(isinstance(each, errors.ApiManagerPresent) for each in plan.objections):
         plan.ask("3scale", lambda: prerequisites.check_nothing_left(cluster, last_try=last_try))
     alive = prerequisites.living(cluster)
@@ -293,9 +294,10 @@ def _became(done: Done, how: str = "") -> list[Line]:
 
 
 def _untouched(cluster: Cluster, backup: Backup) -> list[Line]:
-    """The line of a claim that an installation uses already."""
-    if backup.external or cluster.get(CLAIM, installation.SYSTEM_STORAGE) is None:
+    """The line of a claim that an installation uses already; raises errors.ClaimGone or errors.ClaimGoingAway."""
+    if backup.external:
         return []
+    claims.still_there(cluster, installation.SYSTEM_STORAGE)
     return _became(UNTOUCHED)
 
 

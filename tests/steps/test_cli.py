@@ -12,7 +12,7 @@ import click
 import pytest
 
 from steps import __main__ as command
-from steps import backup, errors, file_storage, installation, result, volume
+from steps import backup, errors, file_storage, installation, marks, result, volume
 from steps.file_storage import Amount
 from steps.run import progress
 from tests.steps.test_outcome import event, pending_pod
@@ -102,6 +102,7 @@ def test_the_phases_in_their_order_back_up_and_restore(empty, run, tmp_path, mon
     told = outputs(tmp_path)
     assert told == {
         **{name: told[name] for name in ("prepared", "digest", "summary", "names", "planned-secrets")},
+        "planned-routes": "6",
         "planned-configmaps": "apicast-environment,system-environment,backend-environment,system",
         "backupPersistentVolumeClaimName": "nightly",
         "apiManagerSourceName": "example-apimanager",
@@ -155,10 +156,27 @@ def test_the_phases_in_their_order_back_up_and_restore(empty, run, tmp_path, mon
     assert "canary" not in caplog.text + json.dumps(outputs(tmp_path))
 
 
+def filled(opened):
+    """What system-storage says once a restore has filled it."""
+    return {**opened.mark.annotations(), marks.RESTORE_STATE: marks.COMPLETE}
+
+
+@pytest.mark.parametrize("annotations", [None, {}])
+def test_no_3scale_is_made_where_its_restored_files_are_gone(lost, run, backup_volume, tmp_path, annotations):
+    if annotations is not None:
+        lost.claim(metadata={"annotations": annotations})
+    volume_of = ["--claim", "nightly", "--backup", backup_volume]
+
+    assert run("restore", "apimanager", *volume_of, stage=lost, account="threescale-restore") == 1
+
+    assert "claim 'system-storage'" in log(tmp_path)
+    assert lost.exists("apimanagers") == []
+
+
 def test_what_is_not_looked_at_any_more_is_told_as_untouched(lost, run, backup_volume, caplog):
     caplog.set_level(logging.INFO)
     volume_of = ["--claim", "nightly", "--backup", backup_volume]
-    lost.claim()  # else its operator makes one, sooner or later
+    lost.claim(metadata={"annotations": filled(backup.open_at(backup_volume))})
     assert run("restore", "apimanager", *volume_of, stage=lost, account="threescale-restore") == 0
 
     for phase in ("prepare", "secrets", "configmaps", "apimanager"):

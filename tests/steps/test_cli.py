@@ -330,6 +330,22 @@ def test_an_apimanager_that_is_gone_ends_the_secrets(empty, run, tmp_path):
     assert log(tmp_path) == str(errors.NoApiManager("threescale"))
 
 
+@pytest.mark.parametrize("phase", ["apimanager", "external"])
+def test_routes_that_the_plan_saw_and_that_are_gone_end_their_phase(installed, run, tmp_path, phase):
+    if phase == "external":
+        files = {"simpleStorageService": {"configurationSecretRef": {"name": "my-s3"}}}
+        spec = {"system": {"fileStorage": files}}
+        installed.kubernetes.patch("apimanagers", installed.namespace, threescale.NAME, {"spec": spec})
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "my-s3", "namespace": installed.namespace}}
+        installed.kubernetes.apply({**secret, "data": {"AWS_BUCKET": "Yg==", "AWS_REGION": "cg=="}})
+    (tmp_path / "nightly").mkdir()
+    told = ["--claim", "nightly", "--backup", tmp_path / "nightly", "--apimanager", threescale.NAME]
+    installed.kubernetes.delete("routes", installed.namespace, installed.exists("routes")[0])
+
+    assert run("backup", phase, *told, "--planned-routes", "6", stage=installed) == 1
+    assert log(tmp_path) == str(errors.RoutesGone(6, 5, installed.namespace))
+
+
 def test_a_manifest_that_vanishes_is_no_seal(run, sealed, backup_volume, tmp_path, monkeypatch, lost):
     # A mock of the volume, because nothing can be told to happen between two of its looks.
     monkeypatch.setattr(volume, "begin", lambda *_: volume.State.SEALED)

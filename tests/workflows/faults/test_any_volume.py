@@ -247,10 +247,10 @@ MAKES = {
 }
 
 
-def check_said(ended):
+def check_said(reader, ended):
     """Whatever it was, it ended with one sentence."""
     with suppress(InvalidArgument):  # outside of a fuzzer
-        event(f"ends with {ended.code}")
+        event(f"{reader} ends with {ended.code}")
     said = f"{ended.out}{ended.err}"
     assert ended.code in {0, 1, 75}, ended
     assert "Traceback" not in said, ended
@@ -351,7 +351,7 @@ def judge(stage, sealed, theirs, unsealed):
             environment = {"KUBECONFIG": str(stage.folder / KUBECONFIG), "HOME": str(folder)}
             ended = readers.run(module, words(case), folder, environment)
             judged = Judged(reader, is_trusted, by_operator, ended, before, Look.at(case))
-        check_said(ended)
+        check_said(reader, ended)
         check_untouched(judged)
         check_files(judged, sealed_tree(source))
         check_objects(judged, standing.made(stage, found), standing.objects_of(source))
@@ -393,6 +393,6 @@ def test_whatever_lies_on_a_volume_each_reader_ends_with_a_sentence(judge, reade
 
 @pytest.mark.thorough
 @given(*cases)
-@settings(max_examples=1200, **UNTIMED)
+@settings(max_examples=900, **UNTIMED)
 def test_of_many_volumes_each_reader_ends_with_a_sentence(judge, reader, changes, by_operator, resealed):
     judge(reader, changes, by_operator, resealed)

@@ -133,11 +133,12 @@ def external(cluster: Cluster, apimanager: Object) -> External:
     return External(bucket=bucket, region=region, hostname=hostname, path_style=path_style)
 
 
-def save(cluster: Cluster, root: Path, name: str, *, is_external: bool = False) -> Report:
+def save(cluster: Cluster, root: Path, name: str, *, is_external: bool = False, planned_routes: int = 0) -> Report:
     """Save the APIManager and what can only be known while the installation is there.
 
     Raises:
         errors.NoApiManager: there is none of this name any more; as `check_files`, `external`
+        errors.PlannedGone, errors.RoutesGone: the claim of its files, or Routes, were there when it was planned.
 
     """
     apimanager = named(cluster, name)
@@ -146,7 +147,7 @@ def save(cluster: Cluster, root: Path, name: str, *, is_external: bool = False) 
     volume.clear(root, volume.OF_APIMANAGER)
     saved = objects.save(root, volume.APIMANAGER, apimanager)
     log.info("APIManager %s: saved, %d bytes", name, saved.size)
-    return Report(objects={volume.APIMANAGER: saved}, source=_source(cluster, apimanager))
+    return Report(objects={volume.APIMANAGER: saved}, source=_source(cluster, apimanager, planned_routes))
 
 
 def check_same(cluster: Cluster, claim: Object) -> None:
@@ -200,7 +201,7 @@ def restore(cluster: Cluster, backup: Backup) -> bool:
     return True
 
 
-def _source(cluster: Cluster, apimanager: Object) -> Source:
+def _source(cluster: Cluster, apimanager: Object, planned_routes: int) -> Source:
     metadata = apimanager["metadata"]
     return Source(
         namespace=cluster.namespace,
@@ -209,7 +210,7 @@ def _source(cluster: Cluster, apimanager: Object) -> Source:
         threescale_version=marks.annotation(apimanager, installation.THREESCALE_VERSION),
         operator_version=marks.annotation(apimanager, installation.OPERATOR_VERSION),
         wildcard_domain=str(apimanager["spec"].get("wildcardDomain", "")),
-        ready=ready(cluster, apimanager),
+        ready=ready(cluster, apimanager, planned_routes=planned_routes),
         **_files(cluster, apimanager),
     )
 
@@ -223,7 +224,7 @@ def _files(cluster: Cluster, apimanager: Object) -> dict[str, Any]:
 def _system_storage(cluster: Cluster) -> SystemStorage:
     claim = cluster.get(CLAIM, installation.SYSTEM_STORAGE)
     if claim is None:
-        return SystemStorage()
+        raise errors.PlannedGone(CLAIM.name, [installation.SYSTEM_STORAGE], cluster.namespace)
     return SystemStorage(
         storage_class=claim["spec"].get("storageClassName") or "",
         access_modes=tuple(claim["spec"].get("accessModes") or ()),
@@ -232,23 +233,31 @@ def _system_storage(cluster: Cluster) -> SystemStorage:
     )
 
 
-def ready(cluster: Cluster, apimanager: Object) -> Ready:
-    """What of an installation is ready now."""
+def ready(cluster: Cluster, apimanager: Object, *, planned_routes: int = 0) -> Ready:
+    """What of an installation is ready now; `planned_routes` is how many hosts of Routes a plan has seen admitted.
+
+    Raises:
+        errors.RoutesGone: there are fewer, admitted or not.
+
+    """
     conditions = _at(apimanager, "status", "conditions") or []
     return Ready(
         conditions=tuple(sorted(item["type"] for item in conditions if item.get("status") == "True")),
         deployments=tuple(sorted(_at(apimanager, "status", "deployments", "ready") or [])),
-        routes=tuple(sorted(_admitted(cluster))),
+        routes=tuple(sorted(_admitted(cluster, planned_routes))),
     )
 
 
-def _admitted(cluster: Cluster) -> set[str]:
+def _admitted(cluster: Cluster, planned: int) -> set[str]:
     """Hosts of the Routes that every router has admitted; none on a cluster without Routes."""
     try:
-        routes = cluster.list(ROUTE)
+        routes = [route for route in cluster.list(ROUTE) if route["spec"].get("host")]
     except errors.UnknownResource:
-        return set()
-    return {route["spec"]["host"] for route in routes if _is_admitted(route) and route["spec"].get("host")}
+        routes = []
+    hosts = {route["spec"]["host"] for route in routes}
+    if len(hosts) < planned:  # a router that restarts admits none for a while; that is no Route less
+        raise errors.RoutesGone(planned, len(hosts), cluster.namespace)
+    return {route["spec"]["host"] for route in routes if _is_admitted(route)}
 
 
 def _is_admitted(route: Object) -> bool:

@@ -98,6 +98,7 @@ def backup_prepare(  # noqa: PLR0913  one argument a workflow parameter
         file_storage=marks.place(external=external),
         planned_secrets=",".join(planned.saves(SECRET)),
         planned_configmaps=",".join(planned.saves(CONFIGMAP)),
+        planned_routes=planned.routes,
     )
 
 
@@ -110,6 +111,11 @@ def _planned_option(kind: Kind) -> Callable[[Command], Command]:
     return click.option(
         option, callback=_names, default="", metavar="NAMES", help="Those that the plan saw: all there."
     )
+
+
+_planned_routes_option = click.option(
+    "--planned-routes", "routes", type=int, default=0, help="How many hosts of Routes the plan saw: no fewer now."
+)
 
 
 def _names(_context: click.Context, _option: click.Parameter, told: str) -> list[str]:
@@ -142,10 +148,11 @@ def backup_configmaps(run: Run, claim: str, root: Path, name: str, planned_confi
 @claim_option
 @backup_option
 @_apimanager_option
+@_planned_routes_option
 @click.pass_obj
-def backup_apimanager(run: Run, claim: str, root: Path, name: str) -> None:
+def backup_apimanager(run: Run, claim: str, root: Path, name: str, routes: int) -> None:
     """Save the APIManager, and what is ready now."""
-    _part(run, "apimanager", claim, root, lambda: apimanager.save(run.cluster(), root, name))
+    _part(run, "apimanager", claim, root, lambda: apimanager.save(run.cluster(), root, name, planned_routes=routes))
 
 
 @backup_phases.command("external")
@@ -154,16 +161,23 @@ def backup_apimanager(run: Run, claim: str, root: Path, name: str) -> None:
 @_apimanager_option
 @_planned_option(SECRET)
 @_planned_option(CONFIGMAP)
+@_planned_routes_option
 @click.pass_obj
-def backup_external(
-    run: Run, claim: str, root: Path, name: str, planned_secrets: list[str], planned_configmaps: list[str]
+def backup_external(  # noqa: PLR0913  one argument a workflow parameter
+    run: Run,
+    claim: str,
+    root: Path,
+    name: str,
+    planned_secrets: list[str],
+    planned_configmaps: list[str],
+    routes: int,
 ) -> None:
     """Save all objects of an installation whose files are external: no claim but the backup's is mounted."""
     cluster = run.cluster()
     parts = {
         "secrets": partial(_secrets, cluster, root, name, planned_secrets),
         "configmaps": partial(_configmaps, cluster, root, name, planned_configmaps),
-        "apimanager": partial(apimanager.save, cluster, root, name, is_external=True),
+        "apimanager": partial(apimanager.save, cluster, root, name, is_external=True, planned_routes=routes),
     }
     run.output(objects=sum(len(_save_part(run, phase, claim, root, save).objects) for phase, save in parts.items()))
 

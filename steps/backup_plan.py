@@ -26,6 +26,11 @@ class BackupPlan(NamedTuple):
     placement: Placement = ANYWHERE  # of the parts
     claim_is_made: bool = False  # by this workflow
 
+    @property
+    def routes(self) -> int:
+        """How many hosts of Routes it records."""
+        return sum(line.does is Does.RECORD for line in self.plan.lines)
+
     def saves(self, kind: Kind) -> list[str]:
         """The names of the objects of a kind that it saves."""
         found = (line.what.partition(" ") for line in self.plan.lines if line.does is Does.SAVE)

@@ -29,6 +29,7 @@ _FIRST_CONSUMER = "WaitForFirstConsumer"  # reason of an event: normal, a pod wi
 _NO_VOLUME = "FailedBinding"  # a Normal event, though nothing comes of itself: no class is set, and no volume fits
 _LOOK_S = 1.0
 _MANY = ("ReadWriteMany", "ReadOnlyMany")
+_OF_ANY_BACKUP = frozenset({marks.PINNED, marks.PROVEN, marks.PROVEN_BY, marks.PROVEN_COUNTS})  # the operator's too
 
 
 class Workflow(NamedTuple):
@@ -87,6 +88,21 @@ def find(cluster: Cluster, name: str) -> Object:
     if claim is None:
         others = [obj["metadata"]["name"] for obj in cluster.list(CLAIM) if is_backup(obj)]
         raise errors.ClaimMissing(name, cluster.namespace, sorted(others))
+    if claim["metadata"].get("deletionTimestamp"):
+        raise errors.ClaimGoingAway(name, cluster.namespace)
+    return claim
+
+
+def still_there(cluster: Cluster, name: str) -> Object:
+    """A claim that was made or seen before, and stays.
+
+    Raises:
+        errors.ClaimGone, errors.ClaimGoingAway
+
+    """
+    claim = cluster.get(CLAIM, name)
+    if claim is None:
+        raise errors.ClaimGone(name, cluster.namespace)
     if claim["metadata"].get("deletionTimestamp"):
         raise errors.ClaimGoingAway(name, cluster.namespace)
     return claim
@@ -245,9 +261,11 @@ def wait_for_volume(cluster: Cluster, name: str, patience_s: float) -> None:
     Raises:
         errors.ClaimWithoutVolume: an event says why, or the volume that the claim names does not come; the next tries
             see whether it was only slow.
+        errors.ClaimGone, errors.ClaimGoingAway: somebody has deleted it since it was made or seen.
+
     """
     until = time.monotonic() + patience_s
-    while (claim := cluster.get(CLAIM, name)) and _phase(claim) != "Bound":
+    while _phase(claim := still_there(cluster, name)) != "Bound":
         event = events.last(cluster, CLAIM.name, name, claim["metadata"]["uid"])
         if event and (event.type == "Warning" or event.reason == _NO_VOLUME):
             raise errors.ClaimWithoutVolume(name, str(event))
@@ -347,9 +365,13 @@ def is_backup(claim: Object) -> bool:
 
 
 def is_ours(claim: Object) -> bool:
-    """Whether it is one that a backup of this tool made, also where its label was lost: annotations tell it."""
-    told = (marks.annotation(claim, name) for name in (marks.STARTED, marks.MANIFEST_DIGEST))
-    return bool(marks.label(claim, marks.BACKUP)) or (is_backup(claim) and any(told))
+    """Whether this tool made it: one label or annotation that it puts on its own claims tells, if all others are lost.
+
+    A backup of the operator may carry what a person or a drill says of any backup.
+    """
+    metadata = claim["metadata"]
+    names = {*(metadata.get("labels") or {}), *(metadata.get("annotations") or {})} - _OF_ANY_BACKUP
+    return any(name.startswith(marks.PREFIX) for name in names)
 
 
 def _mounting(cluster: Cluster, claim: str) -> list[Object]:

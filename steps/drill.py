@@ -332,12 +332,13 @@ def clear_left(cluster: Cluster, connect: Connect, workflow: Workflow) -> None:
 
     Raises:
         errors.DrillRuns: its workflow lives; errors.LeftByDrill, errors.LedgerTaken
+        errors.UnknownResource: there is no Argo, so nobody knows whether it lives.
 
     """
     ledger = read(cluster)
     if ledger is None or ledger.workflow.uid == workflow.uid:
         return
-    if catalogue.alive(cluster).get(ledger.workflow.uid, "Succeeded") not in catalogue.ENDED:
+    if ledger.workflow.uid in catalogue.living(cluster):
         raise errors.DrillRuns(ledger.workflow.name)
     try:
         clear(cluster, ledger, connect)

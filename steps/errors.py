@@ -272,6 +272,14 @@ class PlannedGone(Final):
         )
 
 
+class RoutesGone(Final):
+    def __init__(self, planned: int, found: int, namespace: str) -> None:
+        super().__init__(
+            f"namespace {namespace} had Routes of {planned} hosts when the backup was planned, and has {found} now: "
+            "find out who changes the installation, then start a new backup"
+        )
+
+
 class ReferencesMissing(Final):
     def __init__(self, references: Sequence[str], namespace: str) -> None:
         super().__init__(
@@ -350,6 +358,14 @@ class ClaimMissing(Final):
     def __init__(self, name: str, namespace: str, others: Sequence[str] = ()) -> None:
         hint = f"; the backups here are {_several(others)}" if others else ""
         super().__init__(f"there is no claim {name!r} in namespace {namespace}{hint}: check the name")
+
+
+class ClaimGone(Final):
+    def __init__(self, name: str, namespace: str) -> None:
+        super().__init__(
+            f"claim {name!r} was in namespace {namespace} and is gone: find out who deletes claims there, "
+            "then submit again"
+        )
 
 
 class ClaimGoingAway(Final):
@@ -884,6 +900,15 @@ class SavedGone(Final):
         )
 
 
+class RestoredGone(Final):
+    def __init__(self, claim: str, namespace: str, why: str) -> None:
+        super().__init__(
+            f"claim {claim!r} in namespace {namespace} does not hold the files of this backup ({why}): "
+            "no APIManager is created, for 3scale would come up without them; find out who changes it, then submit "
+            "the restore again"
+        )
+
+
 class SavedDiffers(Final):
     def __init__(self, claim: str, findings: Sequence[str] | Few) -> None:
         super().__init__(
@@ -913,6 +938,14 @@ class WaitedInVain(Final):
         super().__init__(
             f"{what} did not come within {wait_minutes:g} minutes; last seen: {last}; "
             "all is restored, submit the restore again to go on waiting"
+        )
+
+
+class ApiManagerGone(Final):
+    def __init__(self, name: str, namespace: str) -> None:
+        super().__init__(
+            f"APIManager {name}, which this restore has made, is gone from namespace {namespace}: find out who has "
+            "deleted it, then submit the restore again"
         )
 
 

@@ -55,7 +55,7 @@ def check_ended(entries: Iterable[Entry], name: str) -> None:
 
 def is_sealed(claim: Object) -> bool:
     """Whether a seal has left the digest of the manifest on a claim."""
-    return bool(marks.annotation(claim, marks.MANIFEST_DIGEST)) and claims.is_ours(claim)
+    return bool(marks.annotation(claim, marks.MANIFEST_DIGEST)) and claims.is_backup(claim)
 
 
 def verified(cluster: Cluster, claim: Object, workflow: Workflow) -> None:

@@ -86,7 +86,11 @@ def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool, work
     if there is not None:
         plan.ask(named(there), lambda: _check_domain(there, backup))
         plan.add(Does.CREATE, named(there), objects.size(backup.apimanager), done=True)
-        claim = None if backup.external else cluster.get(CLAIM, installation.SYSTEM_STORAGE)
+        claim = (
+            None
+            if backup.external
+            else plan.ask(_STORAGE, lambda: claims.still_there(cluster, installation.SYSTEM_STORAGE))
+        )
         lacking = _add_left_out_before(plan, claim, backup) if claim else ""
         _add_waits(plan, backup, wishes)
         return RestorePlan(plan, kept=_became(UNTOUCHED) if claim else [], is_done=True, left_out=lacking)

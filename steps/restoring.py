@@ -501,6 +501,8 @@ def restore_apimanager(run: Run, claim: str, root: Path, digest: str, wildcard_d
     """Create the APIManager, the last of all objects."""
     run.need("apimanager")
     restore = open_again(run, root, claim, digest, wildcard_domain)
+    if apimanager.present(restore.cluster, restore.backup.mark) is None:
+        system_storage.check_filled(restore.cluster, restore.backup)
     created = apimanager.restore(restore.cluster, restore.backup)
     system_storage.use(restore.cluster, restore.backup)
     run.output(created=int(created))

@@ -32,7 +32,7 @@ def resync(cluster: Cluster, backup: Backup, patience: Patience) -> bool:
     """Wait for System's Sidekiq and have it tell Zync every domain; False where Zync is disabled.
 
     Raises:
-        errors.WaitedInVain, errors.ResyncFailed, errors.ResyncUnknown
+        errors.WaitedInVain, errors.ResyncFailed, errors.ResyncUnknown, errors.ApiManagerGone
 
     """
     if not apimanager.zync_enabled(backup.apimanager):
@@ -53,6 +53,7 @@ def wait(cluster: Cluster, backup: Backup, ready: str, patience: Patience) -> No
 
     Raises:
         errors.WaitedInVain: its sentence says what was missing last.
+        errors.ApiManagerGone: it can't become ready any more.
 
     """
     ready = _asked(backup, ready)
@@ -131,7 +132,7 @@ def _state(cluster: Cluster, backup: Backup) -> State:
     name = backup.apimanager["metadata"]["name"]
     found = cluster.get(APIMANAGER, name)
     if found is None:
-        return State(Ready(), f"APIManager {name} is gone", ())
+        raise errors.ApiManagerGone(name, cluster.namespace)
     status = found.get("status") or {}
     deployments = status.get("deployments") or {}
     return State(

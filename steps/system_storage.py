@@ -118,10 +118,33 @@ def mark(cluster: Cluster, backup: Backup, state: str, more: Mapping[str, str | 
     cluster.patch(CLAIM, installation.SYSTEM_STORAGE, {"metadata": {"annotations": annotations}})
 
 
+def check_filled(cluster: Cluster, backup: Backup) -> None:
+    """See that the files which a restore of this backup has restored are there still, before a 3scale begins with them.
+
+    Raises:
+        errors.ClaimGone, errors.ClaimGoingAway, errors.RestoredGone
+
+    """
+    if backup.external:
+        return
+    claim = claims.still_there(cluster, installation.SYSTEM_STORAGE)
+    if not backup.mark.on(claim):
+        raise errors.RestoredGone(installation.SYSTEM_STORAGE, cluster.namespace, "it lacks the mark of its restore")
+    if (state := marks.annotation(claim, marks.RESTORE_STATE)) not in marks.FILLED:
+        raise errors.RestoredGone(installation.SYSTEM_STORAGE, cluster.namespace, f"it is {state or 'not begun'}")
+
+
 def use(cluster: Cluster, backup: Backup) -> None:
-    """Say that a 3scale writes to what a restore of this backup has filled."""
-    claim = cluster.get(CLAIM, installation.SYSTEM_STORAGE)
-    if claim and backup.mark.on(claim) and marks.annotation(claim, marks.RESTORE_STATE) == marks.COMPLETE:
+    """Say that a 3scale writes to what a restore of this backup has filled; another claim of this name is let alone.
+
+    Raises:
+        errors.ClaimGone, errors.ClaimGoingAway
+
+    """
+    if backup.external:
+        return
+    claim = claims.still_there(cluster, installation.SYSTEM_STORAGE)
+    if backup.mark.on(claim) and marks.annotation(claim, marks.RESTORE_STATE) == marks.COMPLETE:
         mark(cluster, backup, marks.IN_USE)
 
 

@@ -44,6 +44,8 @@ _PLANNED = {
     f"planned-{resource}": Parameter(name=f"planned-{resource}", value="", description=f"The {resource} of the plan.")
     for resource in ("secrets", "configmaps")
 }
+_ROUTES = "planned-routes"
+_PLANNED |= {_ROUTES: Parameter(name=_ROUTES, value="0", description="How many hosts of Routes the plan saw.")}
 _ADVICE = (
     "No finished backup was made. `argo retry WORKFLOW` tries the failed phases again (one that was stopped: with "
     "`--restart-successful --node-field-selector phase=Failed`); to start anew, submit again with another name. "
@@ -79,7 +81,7 @@ def backup(settings: Settings, rules: PruneParameters | None = None) -> Workflow
                 output("node-operator"),
                 output("node"),
                 output(FILE_STORAGE),
-                *(output(name, default="") for name in _PLANNED),
+                *(output(name, default=str(told.value)) for name, told in _PLANNED.items()),
                 output("prepared", default=""),
                 output("digest", default=""),
                 count("summary"),
@@ -148,7 +150,7 @@ def backup(settings: Settings, rules: PruneParameters | None = None) -> Workflow
             parts = [
                 part("secrets", "--apimanager", value(APIMANAGER), planned=["planned-secrets"]),
                 part("configmaps", "--apimanager", value(APIMANAGER), planned=["planned-configmaps"]),
-                part("apimanager", "--apimanager", value(APIMANAGER)),
+                part("apimanager", "--apimanager", value(APIMANAGER), planned=[_ROUTES]),
                 part("file-storage", more=["workers"], mount=Mount.SOURCE, timeout="6h"),
                 part(
                     "external", "--apimanager", value(APIMANAGER), planned=[*_PLANNED], mount=None

@@ -22,6 +22,10 @@ def put(stage, name="example", spec=None, **metadata):
     )
 
 
+def lose_a_route(stage):
+    stage.kubernetes.delete("routes", stage.namespace, stage.exists("routes")[0])
+
+
 def of(spec):
     return {"metadata": {"name": "example"}, "spec": spec}
 
@@ -195,8 +199,32 @@ class TestSave:
         with pytest.raises(errors.NoApiManager):
             apimanager.save(empty.connect(), tmp_path, "example")
 
-    def test_an_installation_without_routes_claims_or_status_is_saved_too(self, empty, tmp_path):
+    def test_a_claim_of_files_that_is_gone_since_the_plan_is_told(self, installed, tmp_path):
+        for name in installed.exists("pods"):
+            installed.kubernetes.delete("pods", installed.namespace, name)
+        installed.lose_claim("system-storage")
+
+        with pytest.raises(errors.PlannedGone, match="PersistentVolumeClaim system-storage was in namespace"):
+            apimanager.save(installed.connect("threescale-backup"), tmp_path, NAME)
+
+    @pytest.mark.parametrize("change", [lambda stage: stage.kubernetes.without("route.openshift.io"), lose_a_route])
+    def test_routes_that_are_gone_since_the_plan_are_told(self, installed, tmp_path, change):
+        change(installed)
+
+        with pytest.raises(errors.RoutesGone, match=r"had Routes of 6 hosts when the backup was planned, and has [05]"):
+            apimanager.save(installed.connect("threescale-backup"), tmp_path, NAME, planned_routes=6)
+
+    def test_routes_that_a_router_has_yet_to_admit_again_are_not_gone(self, installed, tmp_path):
+        for name in installed.exists("routes"):
+            installed.kubernetes.patch("routes", installed.namespace, name, {"status": {"ingress": None}})
+
+        report = apimanager.save(installed.connect("threescale-backup"), tmp_path, NAME, planned_routes=6)
+
+        assert report.source.ready.routes == ()
+
+    def test_an_installation_without_routes_or_status_is_saved_too(self, empty, tmp_path):
         empty.kubernetes.without("route.openshift.io")
+        empty.claim(storageClassName="unknown")
         put(empty)
 
         source = apimanager.save(empty.connect(), tmp_path, "example").source

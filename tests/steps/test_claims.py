@@ -357,6 +357,24 @@ class TestWaitForVolume:
 
         claims.wait_for_volume(empty.connect(), "system-storage", 0.0)
 
+    def test_a_claim_that_is_gone_again_is_no_success(self, empty):
+        with pytest.raises(errors.ClaimGone, match="claim 'system-storage' was in namespace threescale and is gone"):
+            claims.wait_for_volume(empty.connect("threescale-backup"), "system-storage", 60.0)
+
+    def test_a_claim_that_goes_while_its_volume_is_waited_for_is_no_success(self, empty):
+        pending(empty)
+        empty.kubernetes.after_next("list", "events", lambda _: empty.lose_claim("system-storage"))
+
+        with pytest.raises(errors.ClaimGone):
+            claims.wait_for_volume(empty.connect(), "system-storage", 60.0)
+
+    def test_a_claim_that_is_being_deleted_is_no_success(self, empty):
+        empty.claim(metadata={"finalizers": ["example/wait"]})
+        empty.kubernetes.delete("persistentvolumeclaims", empty.namespace, "system-storage")
+
+        with pytest.raises(errors.ClaimGoingAway):
+            claims.wait_for_volume(empty.connect("threescale-backup"), "system-storage", 60.0)
+
     def test_a_claim_that_is_bound_a_little_later_passes(self, empty):
         pending(empty)
         bound = {"status": {"phase": "Bound"}}
@@ -367,6 +385,29 @@ class TestWaitForVolume:
         )
 
         claims.wait_for_volume(empty.connect(), "system-storage", 60.0)
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        *(("labels", name) for name in (marks.STATE, marks.WORKFLOW, marks.WORKFLOW_UID, marks.FILES, marks.VERIFIED)),
+        *(("annotations", name) for name in (marks.STARTED, marks.ENDED, marks.MANIFEST_DIGEST, marks.DAMAGE)),
+        ("labels", f"{marks.PREFIX}of-a-later-version"),
+    ],
+)
+@pytest.mark.parametrize("beside", [{}, {"apiManagerBackupName": "nightly"}])
+def test_any_label_or_annotation_of_ours_makes_a_claim_ours(empty, part, name, beside):
+    metadata = {"annotations": dict(beside)}
+    metadata.setdefault(part, {})[name] = ""
+
+    assert claims.is_ours(empty.claim(metadata=metadata))
+
+
+@pytest.mark.parametrize("name", [marks.PINNED, marks.PROVEN])
+def test_what_any_backup_may_carry_does_not_make_it_ours(empty, name):
+    told = {"apiManagerBackupName": "weekly", marks.PROVEN_BY: "drill-1", marks.PROVEN_COUNTS: "8 files"}
+
+    assert not claims.is_ours(empty.claim(metadata={"labels": {name: "true"}, "annotations": told}))
 
 
 def test_a_pod_that_has_ended_still_holds_its_claim(empty):

@@ -104,6 +104,7 @@ def test_the_phases_in_their_order_back_up_and_restore(empty, run, tmp_path, mon
     told = outputs(tmp_path)
     assert told == {
         **{name: told[name] for name in ("prepared", "digest", "summary", "names", "planned-secrets")},
+        "planned-routes": "6",
         "planned-configmaps": "apicast-environment,system-environment,backend-environment,system",
         "backupPersistentVolumeClaimName": "nightly",
         "apiManagerSourceName": "example-apimanager",
@@ -157,10 +158,27 @@ def test_the_phases_in_their_order_back_up_and_restore(empty, run, tmp_path, mon
     assert "canary" not in caplog.text + json.dumps(outputs(tmp_path))
 
 
+def filled(opened):
+    """What system-storage says once a restore has filled it."""
+    return {**opened.mark.annotations(), marks.RESTORE_STATE: marks.COMPLETE}
+
+
+@pytest.mark.parametrize("annotations", [None, {}])
+def test_no_3scale_is_made_where_its_restored_files_are_gone(lost, run, backup_volume, tmp_path, annotations):
+    if annotations is not None:
+        lost.claim(metadata={"annotations": annotations})
+    volume_of = ["--claim", "nightly", "--backup", backup_volume]
+
+    assert run("restore", "apimanager", *volume_of, stage=lost, account="threescale-restore") == 1
+
+    assert "claim 'system-storage'" in log(tmp_path)
+    assert lost.exists("apimanagers") == []
+
+
 def test_what_is_not_looked_at_any_more_is_told_as_untouched(lost, run, backup_volume, caplog):
     caplog.set_level(logging.INFO)
     volume_of = ["--claim", "nightly", "--backup", backup_volume]
-    lost.claim()  # else its operator makes one, sooner or later
+    lost.claim(metadata={"annotations": filled(backup.open_at(backup_volume))})
     assert run("restore", "apimanager", *volume_of, stage=lost, account="threescale-restore") == 0
 
     for phase in ("prepare", "secrets", "configmaps", "apimanager"):
@@ -312,6 +330,22 @@ def test_an_apimanager_that_is_gone_ends_the_secrets(empty, run, tmp_path):
 
     assert run("backup", "secrets", *arguments, stage=empty, account="threescale-backup") == 1
     assert log(tmp_path) == str(errors.NoApiManager("threescale"))
+
+
+@pytest.mark.parametrize("phase", ["apimanager", "external"])
+def test_routes_that_the_plan_saw_and_that_are_gone_end_their_phase(installed, run, tmp_path, phase):
+    if phase == "external":
+        files = {"simpleStorageService": {"configurationSecretRef": {"name": "my-s3"}}}
+        spec = {"system": {"fileStorage": files}}
+        installed.kubernetes.patch("apimanagers", installed.namespace, threescale.NAME, {"spec": spec})
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "my-s3", "namespace": installed.namespace}}
+        installed.kubernetes.apply({**secret, "data": {"AWS_BUCKET": "Yg==", "AWS_REGION": "cg=="}})
+    (tmp_path / "nightly").mkdir()
+    told = ["--claim", "nightly", "--backup", tmp_path / "nightly", "--apimanager", threescale.NAME]
+    installed.kubernetes.delete("routes", installed.namespace, installed.exists("routes")[0])
+
+    assert run("backup", phase, *told, "--planned-routes", "6", stage=installed) == 1
+    assert log(tmp_path) == str(errors.RoutesGone(6, 5, installed.namespace))
 
 
 def test_a_manifest_that_somebody_put_there_ends_the_phases_that_have_not_reported(empty, run, tmp_path):

@@ -456,6 +456,16 @@ def test_a_drill_that_lives_is_left_alone(ready):
     assert there(ready, "secrets") == ["zync"]
 
 
+def test_where_no_workflow_can_be_asked_for_a_drill_is_not_taken_for_dead(ready):
+    left_by(ready)
+    ready.kubernetes.without("argoproj.io")
+
+    with pytest.raises(errors.UnknownResource):
+        drill.clear_left(ready.connect(), ready.connect, Workflow("next", "uid-of-the-next"))
+
+    assert there(ready, "secrets") == ["zync"]
+
+
 STRANGERS = {
     "of nobody": {},
     "of another namespace": {marks.DRILL: "of-another", marks.WORKFLOW_UID: "uid"},

@@ -25,6 +25,12 @@ def damage(door, claim, sentence="secrets/zync.json is missing"):
         raise errors.BackupDamaged([sentence])
 
 
+def test_a_system_storage_that_a_restore_made_is_no_sealed_backup_though_it_has_the_digest(empty):
+    restored = empty.claim(metadata={"annotations": marks.Mark("night", DIGEST).annotations()})
+
+    assert not proof.is_sealed(restored)
+
+
 def test_a_verified_backup_says_when_and_by_whom(marked):
     stage, door, claim = marked
     proof.verified(door, claim, ME)

@@ -376,6 +376,14 @@ class TestPlan:
         with pytest.raises(errors.DomainDiffers, match=r"apps\.example\.test, and is now asked for new\.example\.com"):
             planned.plan.refuse()
 
+    def test_a_restore_that_came_far_is_refused_where_the_claim_that_it_filled_is_gone(self, lost, backup_volume):
+        opened = backup.open_at(backup_volume)
+        put_apimanager(lost, opened.mark.annotations())
+        planned = restore_plan.of(lost.connect("threescale-restore"), opened, Wishes(), last_try=True)
+
+        with pytest.raises(errors.ClaimGone, match="claim 'system-storage'"):
+            planned.plan.refuse()
+
     def test_another_domain_is_shown_place_by_place(self, lost, backup_volume):
         opened = backup.open_at(backup_volume).under("new.example.com")
         planned = restore_plan.of(lost.connect("threescale-restore"), opened, Wishes(), last_try=True)

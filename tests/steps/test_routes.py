@@ -183,8 +183,8 @@ class TestAvailable:
             wait(empty, backup_volume, "available")
 
     def test_an_apimanager_that_is_gone_is_told(self, empty, backup_volume):
-        with pytest.raises(errors.WaitedInVain, match=f"last seen: APIManager {NAME} is gone"):
-            wait(empty, backup_volume, "available")
+        with pytest.raises(errors.ApiManagerGone, match=f"APIManager {NAME}, which this restore has made, is gone"):
+            wait(empty, backup_volume, "available", SOON)
 
     def test_a_3scale_that_becomes_available_is_waited_for(self, empty, backup_volume):
         apimanager(empty)

@@ -156,3 +156,41 @@ def test_how_far_a_restore_has_come_stands_on_the_claim(empty, backup_volume):
     marked = empty.get("persistentvolumeclaims", "system-storage")
     assert found.mark.on(marked)
     assert marks.annotation(marked, marks.RESTORE_STATE) == "begun"
+
+
+CLAIMS = "persistentvolumeclaims"
+
+
+class TestBeforeAThreescaleBegins:
+    @staticmethod
+    def check(stage, root):
+        system_storage.check_filled(stage.connect("threescale-restore"), opened(root))
+
+    @pytest.mark.parametrize("state", marks.FILLED)
+    def test_files_that_were_restored_pass(self, empty, backup_volume, state):
+        annotations = {**opened(backup_volume).mark.annotations(), marks.RESTORE_STATE: state}
+        empty.claim(metadata={"annotations": annotations})
+
+        self.check(empty, backup_volume)
+
+    def test_a_claim_that_is_gone_is_told(self, empty, backup_volume):
+        with pytest.raises(errors.ClaimGone):
+            self.check(empty, backup_volume)
+
+    def test_a_claim_that_was_made_anew_is_told(self, empty, backup_volume):
+        empty.claim()
+
+        with pytest.raises(errors.RestoredGone, match="it lacks the mark of its restore"):
+            self.check(empty, backup_volume)
+
+    def test_a_claim_that_is_not_filled_to_the_end_is_told(self, empty, backup_volume):
+        annotations = {**opened(backup_volume).mark.annotations(), marks.RESTORE_STATE: marks.BEGUN}
+        empty.claim(metadata={"annotations": annotations})
+
+        with pytest.raises(errors.RestoredGone, match="it is begun"):
+            self.check(empty, backup_volume)
+
+
+def test_a_claim_that_is_gone_is_not_taken_for_one_that_nobody_uses(empty, backup_volume):
+    with pytest.raises(errors.ClaimGone):
+        system_storage.use(empty.connect("threescale-restore"), opened(backup_volume))

@@ -70,6 +70,20 @@ def look(root, claim, part=rotation.ALL, begun=None):
 
 
 @pytest.mark.lesson(2)
+@pytest.mark.parametrize("name", [marks.STATE, marks.WORKFLOW])
+def test_a_claim_that_lost_all_labels_but_one_is_not_taken_for_the_operator_s(kept, backup_volume, name):
+    """Whoever takes the seal away may take labels too; the operator's annotations lie on each claim of ours."""
+    for each in (volume.MANIFEST, volume.BEGIN):
+        (backup_volume / each).unlink()
+    found = kept.get("persistentvolumeclaims", "nightly")
+    metadata = found["metadata"]
+    told = {key: value for key, value in metadata["annotations"].items() if not key.startswith(marks.PREFIX)}
+    bare = {"name": "nightly", "labels": {name: metadata["labels"][name]}, "annotations": told}
+
+    with pytest.raises(errors.SealLost):
+        verification.open_at(backup_volume, {**found, "metadata": bare})
+
+
 def test_a_whole_backup_is_read_to_its_last_byte(backup_volume, sealed):
     read = look(backup_volume, sealed.claim)
 

@@ -60,7 +60,7 @@ from steps.installation import (
 Object = dict[str, Any]
 
 _CORE = frozenset({"configmaps", "persistentvolumeclaims", "pods", "secrets"})  # which every API server has
-_EVERYWHERE = "apps"  # a group that every API server has
+_EVERYWHERE = "authorization.k8s.io"  # a group that every API server has
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _NAME = r'"[-a-z0-9.:]*"'
 # The refusal of the authorizer, which knows no more than names; a webhook's begins with its own words.

@@ -541,9 +541,12 @@ def not_found(**details):
     return json.dumps({**status, "details": details} if details else status).encode()
 
 
-APPS = {"name": "apps", "versions": [{"groupVersion": "apps/v1"}]}
-GROUPS = {"kind": "APIGroupList", "apiVersion": "v1", "groups": [APPS]}
-WITH_ROUTES = {**GROUPS, "groups": [APPS, {"name": ROUTE.group, "versions": [{"groupVersion": ROUTE.api_version}]}]}
+AUTHORIZATION = {"name": "authorization.k8s.io", "versions": [{"groupVersion": "authorization.k8s.io/v1"}]}
+GROUPS = {"kind": "APIGroupList", "apiVersion": "v1", "groups": [AUTHORIZATION]}
+WITH_ROUTES = {
+    **GROUPS,
+    "groups": [AUTHORIZATION, {"name": ROUTE.group, "versions": [{"groupVersion": ROUTE.api_version}]}],
+}
 OTHERS = [{"groupVersion": "other/v1"}]
 RESOURCES = {"kind": "APIResourceList", "groupVersion": ROUTE.api_version, "resources": [{"name": ROUTE.resource}]}
 
@@ -583,8 +586,8 @@ def test_a_404_of_anything_else_is_no_absence_while_the_kind_is_there(through, t
     ("groups", "resources"),
     [
         (GROUPS, None),
-        ({**GROUPS, "groups": [APPS, {"name": "other", "versions": []}]}, None),
-        ({**GROUPS, "groups": [APPS, {"name": ROUTE.group, "versions": OTHERS}]}, None),
+        ({**GROUPS, "groups": [AUTHORIZATION, {"name": "other", "versions": []}]}, None),
+        ({**GROUPS, "groups": [AUTHORIZATION, {"name": ROUTE.group, "versions": OTHERS}]}, None),
         (WITH_ROUTES, {**RESOURCES, "resources": [{"name": "others"}]}),
     ],
 )
@@ -615,9 +618,9 @@ def test_a_core_without_a_kind_of_every_core_is_no_answer(through, resources):
         ({**GROUPS, "groups": [None]}, None),
         ({**GROUPS, "groups": [{}]}, None),
         ({**GROUPS, "kind": "Status"}, None),
-        ({**GROUPS, "groups": [APPS, {"name": ROUTE.group}]}, None),
-        ({**GROUPS, "groups": [APPS, {"name": ROUTE.group, "versions": []}]}, None),
-        ({**GROUPS, "groups": [APPS, {"name": ROUTE.group, "versions": [{}]}]}, None),
+        ({**GROUPS, "groups": [AUTHORIZATION, {"name": ROUTE.group}]}, None),
+        ({**GROUPS, "groups": [AUTHORIZATION, {"name": ROUTE.group, "versions": []}]}, None),
+        ({**GROUPS, "groups": [AUTHORIZATION, {"name": ROUTE.group, "versions": [{}]}]}, None),
         (WITH_ROUTES, None),
         (WITH_ROUTES, {**RESOURCES, "resources": {}}),
         (WITH_ROUTES, {"kind": "APIResourceList", "groupVersion": "other/v1", "resources": []}),

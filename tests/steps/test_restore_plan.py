@@ -173,6 +173,7 @@ class TestPrepare:
     def test_where_the_apimanager_is_made_only_the_routes_are_left(self, lost, backup_volume):
         opened = backup.open_at(backup_volume)
         put_apimanager(lost, opened.mark.annotations())
+        lost.claim("system-storage")
 
         self.prepare(lost, backup_volume)
 

@@ -1,6 +1,7 @@
-"""What several commands ask for and do alike: where the cluster is, what retention keeps, how one refuses."""
+"""What the commands ask for and do alike: where the cluster is, what retention keeps, how one refuses and ends."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -119,3 +120,37 @@ def check_rules(told: dict[str, Any], timezone: str) -> None:
 def as_argument(value: object) -> str:
     """Write the value of an option as an argument of a workflow."""
     return str(value) if not isinstance(value, bool) else "yes" if value else "no"
+
+
+class People(click.Group):
+    """Commands that end in one sentence, and clean up, where a signal ends them or stdout takes nothing."""
+
+    def main(self, *args: Any, **more: Any) -> Any:
+        if sys.stdout is None:
+            refuse("stdout is closed: send it to /dev/null if nothing is to be seen")
+        try:
+            try:
+                return super().main(*args, **more)
+            finally:
+                sys.stdout.flush()
+        except OSError as error:
+            _refuse_stdout(error)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:  # else click ends without a word
+            _refuse_stdout(error)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _refuse_stdout(error: OSError) -> NoReturn:
+    """End because nothing can be written: an error of a file names it, and is none of this."""
+    if error.filename is not None:
+        raise error
+    from steps import interruption
+
+    interruption.forget_stdout()
+    refuse(f"can't write to stdout: {error.strerror}")

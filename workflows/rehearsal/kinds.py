@@ -135,8 +135,12 @@ def discovery(path: str, without: frozenset[str] = frozenset()) -> Object | None
             return None
 
 
+_EVERYWHERE = ("authorization.k8s.io", "v1")  # a group of every API server, without what is asked for here
+
+
 def _groups(without: frozenset[str]) -> list[Object]:
-    versions = sorted({(kind.group, kind.version) for kind in KINDS if kind.group and kind.group not in without})
+    served = {(kind.group, kind.version) for kind in KINDS if kind.group and kind.group not in without}
+    versions = sorted({*served, _EVERYWHERE})
     return [_group(name, group_version) for name, group_version in versions]
 
 

@@ -86,7 +86,7 @@ def with_ledger(stage, _case):
 def with_source(stage, case):
     """Have the installation be there, with files of the target, in whose backup a phase goes on."""
     apimanager = stage.kubernetes.apply(threescale.sample_apimanager(stage.namespace, []))
-    annotations = {installation.APIMANAGER_UID: apimanager["metadata"]["uid"]}
+    annotations = {installation.APIMANAGER_UID: apimanager["metadata"]["uid"], marks.MANIFEST_DIGEST: None}
     stage.kubernetes.patch(CLAIMS, stage.namespace, CLAIM, {"metadata": {"annotations": annotations}})
     with_files(stage, case)
 

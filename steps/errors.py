@@ -7,7 +7,7 @@ The facts are names, counts and paths, never the value of a Secret.
 
 import json
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, ClassVar
@@ -193,7 +193,30 @@ class Unexpected(Final):
 # --- arguments ---
 
 
-class BadName(Final):
+class BadArgument(Final):
+    """The arguments themselves are wrong, whatever there is: whoever gave them can mend it at once."""
+
+
+class ArgumentsUnread(Final):
+    def __init__(self) -> None:
+        super().__init__(
+            "Argo does not say the workflow's arguments in a form that this tool reads: nothing was done; "
+            "run it with Argo Workflows 4.0 or 4.1"
+        )
+
+
+class UnknownArguments(BadArgument):
+    """`nearest`: the unknown names, each with the known one that it looks like, or none."""
+
+    def __init__(self, nearest: Mapping[str, str], known: Sequence[str]) -> None:
+        meant = [f"{name!r}{f' ({known_one}?)' if known_one else ''}" for name, known_one in nearest.items()]
+        super().__init__(
+            f"this workflow has no argument {_several(meant)}: nothing was done; submit it again with names among "
+            f"{', '.join(known)}"
+        )
+
+
+class BadName(BadArgument):
     def __init__(self, name: str) -> None:
         super().__init__(
             f"{name!r} can't name a backup: a claim that pods mount needs a DNS-1123 label "
@@ -201,7 +224,7 @@ class BadName(Final):
         )
 
 
-class BadDomain(Final):
+class BadDomain(BadArgument):
     def __init__(self, value: str) -> None:
         super().__init__(
             f"{value!r} is no domain for wildcard-domain: write a DNS-1123 subdomain such as apps.example.com, "
@@ -209,7 +232,7 @@ class BadDomain(Final):
         )
 
 
-class BadQuantity(Final):
+class BadQuantity(BadArgument):
     def __init__(self, value: str, parameter: str) -> None:
         super().__init__(f"{value!r} is no size for {parameter}: write a Kubernetes quantity above zero such as 10Gi")
 
@@ -287,7 +310,7 @@ class NamesNotAllowed(Final):
         )
 
 
-class OverridesWithoutRestore(Final):
+class OverridesWithoutRestore(BadArgument):
     def __init__(self) -> None:
         super().__init__("database-overrides replace keys of restored Secrets: say -p database-secrets=restore too")
 
@@ -319,7 +342,7 @@ class ApiManagerReplaced(Final):
 # --- claims ---
 
 
-class BadDuration(Final):
+class BadDuration(BadArgument):
     def __init__(self, text: str, argument: str) -> None:
         super().__init__(
             f"{text!r} is no duration for {argument}: write years, months, weeks, days, hours such as 1y6m or 30d"
@@ -337,7 +360,7 @@ class BackupOverdue(Final):
         super().__init__("; ".join([seen, *why]))
 
 
-class BadTimezone(Final):
+class BadTimezone(BadArgument):
     def __init__(self, name: str) -> None:
         super().__init__(f"{name!r} is no time zone of the IANA database, for instance Europe/Madrid or UTC")
 
@@ -606,7 +629,7 @@ class PhasesMissing(Final):
 # --- what proves a backup ---
 
 
-class BadSample(Final):
+class BadSample(BadArgument):
     def __init__(self, sample: str) -> None:
         super().__init__(
             f"{sample!r} is no share for sample: write a percentage above 0% and up to 100%, such as 10%; empty: all"

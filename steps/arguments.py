@@ -51,7 +51,7 @@ class Given:
 
         """
         if strangers := [name[:_SHOWN] for name in self.values if name not in known]:
-            raise errors.UnknownArguments({name: _nearest(name, known) for name in strangers}, sorted(known))
+            raise errors.UnknownArguments(strangers, [_nearest(name, known) for name in strangers], sorted(known))
 
     def is_plan(self, operation: str) -> bool:
         """Whether it was only asked what would be done."""

@@ -7,7 +7,7 @@ The facts are names, counts and paths, never the value of a Secret.
 
 import json
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, ClassVar
@@ -206,10 +206,11 @@ class ArgumentsUnread(Final):
 
 
 class UnknownArguments(BadArgument):
-    """`nearest`: the unknown names, each with the known one that it looks like, or none."""
+    """`nearest`: for each of the names the known one that it looks like, or none."""
 
-    def __init__(self, nearest: Mapping[str, str], known: Sequence[str]) -> None:
-        meant = [f"{name!r}{f' ({known_one}?)' if known_one else ''}" for name, known_one in nearest.items()]
+    def __init__(self, names: Sequence[str], nearest: Sequence[str], known: Sequence[str]) -> None:
+        pairs = zip(names, nearest, strict=True)
+        meant = [f"{name!r} ({known_one}?)" if known_one else repr(name) for name, known_one in pairs]
         super().__init__(
             f"this workflow has no argument {_several(meant)}: nothing was done; submit it again with names among "
             f"{', '.join(known)}"

@@ -83,6 +83,10 @@ def test_nothing_refers_to_what_is_not_there(manifest: dict[str, Any]) -> None:
         (lambda spec: _task(spec, "seal").pop("depends"), "tasks.prepare.outputs"),
         (lambda spec: spec["metrics"]["prometheus"][0].update(when="{{workflow.stauts}}"), "metrics: unknown tag"),
         (
+            lambda spec: spec["metrics"]["prometheus"][0].update(when="{{=workflow?.outputs?.parameters?.plna ?? ''}}"),
+            "metrics: unknown tag workflow.outputs.parameters.plna",
+        ),
+        (
             lambda spec: _template(spec, "seal")["metrics"]["prometheus"][0]["gauge"].update(
                 value="{{outputs.parameters.x}}"
             ),

@@ -8,13 +8,15 @@ import gc
 import logging
 import os
 import sys
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import TextIO, get_args
 
 import click
 
-from steps import claims, errors, evidence, interruption, outcome
+from steps import arguments, claims, errors, evidence, interruption, outcome
+from steps.arguments import Given
 from steps.backing_up import backup_phases
 from steps.claims import Workflow
 from steps.notifying import notify
@@ -22,7 +24,7 @@ from steps.proving import drill_phases, verify_phases
 from steps.pruning import prune_phases
 from steps.restoring import restore_phases
 from steps.result import Failure, Operation, Result
-from steps.run import FOLDER, ONLY, Run
+from steps.run import FOLDER, Run, refused_option
 from steps.watching import watch
 
 log = logging.getLogger("steps")
@@ -31,11 +33,20 @@ _UMASK = 0o007  # all for the group, nothing for others
 
 
 class Phases(click.Group):
-    """Commands whose help is shown without what every phase has to be told."""
+    """Commands whose help is shown without what every phase has to be told; a refusal of arguments is an output."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.resilient_parsing = len(args) > 1 and args[-1] == "--help"
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (click.UsageError, errors.BadArgument):
+            if isinstance(ctx.obj, Run):
+                with suppress(OSError):  # the refusal is what counts
+                    ctx.obj.tell_refused(ctx.invoked_subcommand or "")
+            raise
 
 
 @click.group(cls=Phases, context_settings={"max_content_width": 120})
@@ -48,6 +59,9 @@ class Phases(click.Group):
 @click.option("--request-timeout-s", type=float, default=30.0, show_default=True, help="Limit of each request.")
 @click.option("--try", "try_number", type=int, default=0, show_default=True, help="How often it was tried before.")
 @click.option("--tries", type=int, default=0, show_default=True, help="After so many no other try follows.")
+@click.option("--arguments", "parameters", default="", help="{{workflow.parameters}} as Argo gives it.")
+@click.option("--labels", default="", help="{{workflow.labels.json}} as Argo gives it.")
+@click.option("--known", default="", metavar="NAMES", help="Arguments of the workflow, for its first phase.")
 @click.pass_context
 def cli(  # noqa: PLR0913  what every phase is told, in one place
     context: click.Context,
@@ -60,11 +74,18 @@ def cli(  # noqa: PLR0913  what every phase is told, in one place
     request_timeout_s: float,
     try_number: int,
     tries: int,
+    parameters: str,
+    labels: str,
+    known: str,
 ) -> None:
     """Phases of the workflows of a 3scale installation."""
-    if not context.resilient_parsing:
-        by = Workflow(workflow, workflow_uid)
-        context.obj = Run(namespace, by, outputs, request_timeout_s, try_number >= tries, service_account)
+    if context.resilient_parsing:
+        return
+    by, given = Workflow(workflow, workflow_uid), Given.read(parameters, labels) if parameters else Given()
+    last_try = try_number >= tries
+    context.obj = Run(namespace, by, outputs, request_timeout_s, last_try, service_account, given=given)
+    if known:
+        given.check(known.split(","))
 
 
 cli.add_command(backup_phases)
@@ -82,13 +103,23 @@ cli.add_command(drill_phases)
 @click.option("--began", default="", help="When the workflow was made.")
 @click.option("--failures", required=True, help="{{workflow.failures}} as Argo gives it.")
 @click.option("--advice", required=True, help="What to do next.")
-@click.option("--plan", default="", help="only: a mere plan, which leaves no evidence.")
+@click.option("--plan", default="", help="The workflow's; a mere plan leaves no evidence.")
+@refused_option
 @click.option("--pod", default="", help="The pod that runs this.")
 @click.pass_obj
 def report(  # noqa: PLR0913  what a workflow says of itself at its end
-    run: Run, operation: Operation, claim: str, began: str, failures: str, advice: str, plan: str, pod: str
+    run: Run,
+    operation: Operation,
+    claim: str,
+    began: str,
+    failures: str,
+    advice: str,
+    plan: str,
+    refused: bool,
+    pod: str,
 ) -> None:
     """Say what failed and what to do next, here and in the evidence, where it leaves any; never fails itself."""
+    advice = outcome.REFUSED_ADVICE if refused else advice
     failed: list[outcome.Failure] = []
     held_back: list[str] = []
     try:
@@ -100,23 +131,26 @@ def report(  # noqa: PLR0913  what a workflow says of itself at its end
     for line in text.split("\n"):
         log.info(line)
     run.output(report=text)
-    if plan == ONLY or operation not in evidence.NAMES:
+    if arguments.is_plan(operation, plan) or operation not in evidence.NAMES:
         return
-    if operation == "backup":
-        _give_up(run, claim or run.workflow.name)
+    if operation == "backup" and not refused and _is_sealed(run, claim or run.workflow.name):
+        return
 
     def fail(found: Result) -> Result:
-        return found.failed((Failure(phase=item.phase, sentence=item.sentence) for item in failed), held_back, advice)
+        failures = [Failure(phase=item.phase, sentence=item.sentence) for item in failed]
+        return found.failed(failures, held_back, advice, refused=refused)
 
     called = claim or (run.workflow.name if operation == "backup" else "")
     evidence.note(run.cluster, run.record(operation, called, since=began), fail)
 
 
-def _give_up(run: Run, claim: str) -> None:
+def _is_sealed(run: Run, claim: str) -> bool:
+    """Say on the backup's claim that its run has failed, unless it is sealed all the same; tell whether it is."""
     try:
-        claims.give_up(run.cluster(), claim, run.workflow)
+        return claims.give_up(run.cluster(), claim, run.workflow)
     except errors.PhaseError as error:
         log.info("claim %s has not been labelled: %s", claim, error)
+    return False
 
 
 def main() -> None:

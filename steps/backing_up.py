@@ -15,6 +15,7 @@ from steps import (
     claims,
     configmaps,
     errors,
+    evidence,
     file_storage,
     manifest,
     marks,
@@ -32,6 +33,8 @@ from steps.manifest import FileTree, Manifest, Report
 from steps.plan import FILES, Does, Plan
 from steps.run import (
     FOLDER,
+    NO,
+    YES,
     Run,
     backup_option,
     claim_option,
@@ -61,7 +64,7 @@ def backup_phases() -> None:
 @click.option("--file-storage", type=click.Choice(["", marks.EXTERNAL]), default="", help="external: in S3, not saved.")
 @click.option("--schedule", default="", help="The CronWorkflow that asks for it; empty: a person.")
 @workers_option(told=False)
-@plan_option
+@plan_option("backup")
 @claim_wait_option
 @click.pass_obj
 def backup_prepare(  # noqa: PLR0913  one argument a workflow parameter
@@ -76,6 +79,8 @@ def backup_prepare(  # noqa: PLR0913  one argument a workflow parameter
     claim_wait_s: float,
 ) -> None:
     """Plan the backup, refuse what speaks against it, then create the claim."""
+    run.tell_plan(plan_only=plan_only)
+    run.output(scheduled=YES if schedule else NO)
     run.need("prepare", claim_wait_s)
     cluster = run.cluster()
     external = file_storage == marks.EXTERNAL
@@ -234,12 +239,14 @@ def backup_seal(run: Run, claim: str, root: Path, prepared: str) -> None:
         )
     verification.check_sealed(found, sealed.digest)
     claims.complete(cluster, found, sealed.manifest, sealed.digest)
+    evidence.forget(run.cluster, "backup", run.workflow.uid)
     facts = sealed.manifest
     run.output(objects=len(facts.objects))
     _output_files(run, facts.file_storage)
     volume.mode_notes()
     log.info("sealed: backup %s, %d objects, %s", facts.backup, len(facts.objects), facts.files)
     log.info("its manifest has SHA-256 %s: kept elsewhere, it tells this backup from another one", sealed.digest)
+    run.output(sealed=YES)
 
 
 def _record(run: Run, claim: str, prepared: str, facts: Manifest, reports: Mapping[str, Report | None]) -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from steps import claims, errors, installation, marks
+from steps import arguments, claims, errors, installation, marks
 from steps.cluster import Cluster, Object
 from steps.installation import APIMANAGER_BACKUP, CLAIM, WORKFLOW
 from steps.rotation import Rotation
@@ -115,7 +115,7 @@ def find(entries: Iterable[Entry], name: str, namespace: str) -> Entry:
 def failed_run(cluster: Cluster, entries: Iterable[Entry]) -> str:
     """The newest backup's workflow that has ended, where it failed and none of the entries was sealed since; or empty.
 
-    One that failed before it made a claim is seen only here. A plan is no run.
+    One that failed before it made a claim is seen only here. A plan is no run, nor is one whose arguments were refused.
 
     Raises:
         errors.NotAllowed, errors.NoAnswer
@@ -125,7 +125,7 @@ def failed_run(cluster: Cluster, entries: Iterable[Entry]) -> str:
         found = cluster.list(WORKFLOW, f"{marks.KIND}=backup")
     except errors.UnknownResource:
         return ""
-    runs = [item for item in found if _phase(item) in ENDED and not _is_plan(item)]
+    runs = [item for item in found if _phase(item) in ENDED and is_run(item)]
     newest = max(runs, key=_created, default=None)
     if newest is None or _phase(newest) == "Succeeded":
         return ""
@@ -179,9 +179,19 @@ def _phase(workflow: Object) -> str:
     return str((workflow.get("status") or {}).get("phase") or "")
 
 
-def _is_plan(workflow: Object) -> bool:
+def is_run(workflow: Object) -> bool:
+    """Whether the Workflow of a backup was more than a plan, and its arguments were not refused to a person.
+
+    What a phase that failed has put out lies on its node at last, and is not always one of the workflow's outputs.
+    """
     given = (workflow["spec"].get("arguments") or {}).get("parameters") or []
-    return any(each["name"] == "plan" and each.get("value") == "only" for each in given)
+    words = [str(each.get("value")) for each in given if each["name"] == arguments.PLAN]
+    if any(arguments.is_plan("backup", word) for word in words):
+        return False
+    status = workflow.get("status") or {}
+    places = [status, *(status.get("nodes") or {}).values()]
+    told = [each for place in places for each in (place.get("outputs") or {}).get("parameters") or []]
+    return not any(each["name"] == arguments.REFUSED and each.get("value") == "yes" for each in told)
 
 
 def _created(obj: Object) -> datetime:

@@ -294,15 +294,20 @@ def complete(cluster: Cluster, claim: Object, manifest: Manifest, digest: str) -
     cluster.patch(CLAIM, claim["metadata"]["name"], body)
 
 
-def give_up(cluster: Cluster, name: str, workflow: Workflow) -> None:
+def give_up(cluster: Cluster, name: str, workflow: Workflow) -> bool:
     """Say on the claim of a backup that the run which made it has failed, where it is that run's and not complete.
 
-    A label for those who read it; whether a backup has failed is proved otherwise (`steps/catalogue.py`).
+    Tell whether it is that run's and complete all the same. A label for those who read it; whether a backup has failed
+    is proved otherwise (`steps/catalogue.py`).
     """
     claim = cluster.get(CLAIM, name)
-    if claim and marks.label(claim, marks.WORKFLOW_UID) == workflow.uid and not marks.sealed(claim):
-        labels = {marks.STATE: marks.FAILED}
-        cluster.patch(CLAIM, name, {"metadata": {"uid": claim["metadata"]["uid"], "labels": labels}})
+    if not claim or marks.label(claim, marks.WORKFLOW_UID) != workflow.uid:
+        return False
+    if marks.sealed(claim):
+        return True
+    labels = {marks.STATE: marks.FAILED}
+    cluster.patch(CLAIM, name, {"metadata": {"uid": claim["metadata"]["uid"], "labels": labels}})
+    return False
 
 
 def started(claim: Object) -> datetime:

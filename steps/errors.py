@@ -196,7 +196,31 @@ class Unexpected(Final):
 # --- arguments ---
 
 
-class BadName(Final):
+class BadArgument(Final):
+    """The arguments themselves are wrong, whatever there is: whoever gave them can mend it at once."""
+
+
+class ArgumentsUnread(Final):
+    def __init__(self) -> None:
+        super().__init__(
+            "Argo does not say the workflow's arguments in a form that this tool reads: nothing was done; "
+            "run it with Argo Workflows 4.0 or 4.1"
+        )
+
+
+class UnknownArguments(BadArgument):
+    """`nearest`: for each of the names the known one that it looks like, or none."""
+
+    def __init__(self, names: Sequence[str], nearest: Sequence[str], known: Sequence[str]) -> None:
+        pairs = zip(names, nearest, strict=True)
+        meant = [f"{name!r} ({known_one}?)" if known_one else repr(name) for name, known_one in pairs]
+        super().__init__(
+            f"this workflow has no argument {_several(meant)}: nothing was done; submit it again with names among "
+            f"{', '.join(known)}"
+        )
+
+
+class BadName(BadArgument):
     def __init__(self, name: str) -> None:
         super().__init__(
             f"{name!r} can't name a backup: a claim that pods mount needs a DNS-1123 label "
@@ -204,7 +228,7 @@ class BadName(Final):
         )
 
 
-class BadDomain(Final):
+class BadDomain(BadArgument):
     def __init__(self, value: str) -> None:
         super().__init__(
             f"{value!r} is no domain for wildcard-domain: write a DNS-1123 subdomain such as apps.example.com, "
@@ -212,7 +236,7 @@ class BadDomain(Final):
         )
 
 
-class BadQuantity(Final):
+class BadQuantity(BadArgument):
     def __init__(self, value: str, parameter: str) -> None:
         super().__init__(f"{value!r} is no size for {parameter}: write a Kubernetes quantity above zero such as 10Gi")
 
@@ -299,7 +323,7 @@ class NamesNotAllowed(Final):
         )
 
 
-class OverridesWithoutRestore(Final):
+class OverridesWithoutRestore(BadArgument):
     def __init__(self) -> None:
         super().__init__("database-overrides replace keys of restored Secrets: say -p database-secrets=restore too")
 
@@ -331,7 +355,7 @@ class ApiManagerReplaced(Final):
 # --- claims ---
 
 
-class BadDuration(Final):
+class BadDuration(BadArgument):
     def __init__(self, text: str, argument: str) -> None:
         super().__init__(
             f"{text!r} is no duration for {argument}: write years, months, weeks, days, hours such as 1y6m or 30d"
@@ -349,7 +373,7 @@ class BackupOverdue(Final):
         super().__init__("; ".join([seen, *why]))
 
 
-class BadTimezone(Final):
+class BadTimezone(BadArgument):
     def __init__(self, name: str) -> None:
         super().__init__(f"{name!r} is no time zone of the IANA database, for instance Europe/Madrid or UTC")
 
@@ -635,7 +659,7 @@ class PhasesMissing(Final):
 # --- what proves a backup ---
 
 
-class BadSample(Final):
+class BadSample(BadArgument):
     def __init__(self, sample: str) -> None:
         super().__init__(
             f"{sample!r} is no share for sample: write a percentage above 0% and up to 100%, such as 10%; empty: all"

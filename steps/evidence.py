@@ -38,26 +38,63 @@ def note(connect: Callable[[], Cluster], begun: Result, change: Callable[[Result
     try:
         _write(connect(), name, begun, change)
     except Exception as error:  # noqa: BLE001  whatever it is, the phase has done its work; only ours may be quoted
-        reason = str(error) if isinstance(error, errors.PhaseError) else str(errors.Unexpected.at(error))
-        log.info("no evidence of this in ConfigMap %s, the work itself is done: %s", name, reason)
+        log.info("no evidence of this in ConfigMap %s, the work itself is done: %s", name, _reason(error))
 
 
 def _write(cluster: Cluster, name: str, begun: Result, change: Callable[[Result], Result]) -> None:
-    for looks in range(1, _LOOKS + 1):
+    def write() -> None:
         found = cluster.get(CONFIGMAP, name)
         before: Entries = (found or {}).get("data") or {}
         after = with_entry(before, begun, change)
+        if found is None:
+            cluster.create(CONFIGMAP, _configmap(name, after))
+        else:
+            cluster.patch(CONFIGMAP, name, _difference(found, before, after))
+
+    _again(write)
+
+
+def forget(connect: Callable[[], Cluster], operation: Operation, workflow_uid: str) -> None:
+    """Remove the entry of a workflow whose work was done after all; what keeps it from that goes to the log."""
+    name = NAMES[operation]
+    try:
+        _remove(connect(), name, workflow_uid)
+    except Exception as error:  # noqa: BLE001  as in `note`
+        log.info("the record of a try before stays in ConfigMap %s: %s", name, _reason(error))
+
+
+def _remove(cluster: Cluster, name: str, workflow_uid: str) -> None:
+    def change() -> None:
+        found = cluster.get(CONFIGMAP, name) or {}
+        before: Entries = found.get("data") or {}
+        kept = {key: text for key, text in before.items() if not _is_of(text, workflow_uid)}
+        if kept != before:
+            cluster.patch(CONFIGMAP, name, _difference(found, before, kept))
+
+    _again(change)
+
+
+def _again(change: Callable[[], None]) -> None:
+    """Change what is there; the loser of a conflict looks again."""
+    for looks in range(1, _LOOKS + 1):
         try:
-            if found is None:
-                cluster.create(CONFIGMAP, _configmap(name, after))
-            else:
-                cluster.patch(CONFIGMAP, name, _difference(found, before, after))
+            change()
         except (errors.AlreadyExists, errors.Conflict):
             if looks == _LOOKS:
                 raise
             time.sleep(_PAUSE_S)
         else:
             return
+
+
+def _reason(error: Exception) -> str:
+    """What is said of it: only ours may be quoted."""
+    return str(error) if isinstance(error, errors.PhaseError) else str(errors.Unexpected.at(error))
+
+
+def _is_of(text: str, workflow_uid: str) -> bool:
+    record = _read(text)
+    return record is not None and record.workflow_uid == workflow_uid
 
 
 def find(cluster: Cluster, operation: Operation, workflow_uid: str) -> Result | None:

@@ -34,6 +34,7 @@ _PAUSE_S = 1.0  # doubled after each try
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LEFT_OUT = {"phases", "objects", "cut"}  # a record holds them; a message would be long
 _SLACK_TEXT = 2900  # characters; Slack takes 3000 in a section
+_SIGNS = {result.SUCCEEDED: ":white_check_mark:", result.REFUSED: ":warning:"}
 _UNITS = {"files": "files", "bytes": "bytes", "saved": "objects saved", "created": "objects created"}
 
 
@@ -158,7 +159,7 @@ def _webhook(record: Result) -> Mapping[str, Any]:
 
 def _slack(record: Result) -> Mapping[str, Any]:
     """Text for notices, and blocks (Slack's Block Kit, reference of the section block)."""
-    sign = ":white_check_mark:" if record.outcome == result.SUCCEEDED else ":x:"
+    sign = _SIGNS.get(record.outcome, ":x:")
     facts: dict[str, str] = {
         "workflow": record.workflow,
         "namespace": record.namespace,

@@ -10,10 +10,10 @@ from typing import Literal, get_args
 
 import click
 
-from steps import errors, evidence, marks, outcome, result
+from steps import arguments, errors, evidence, marks, outcome, result
 from steps.installation import CLAIM
 from steps.result import Failure, Operation, Result
-from steps.run import FOLDER, Run
+from steps.run import FOLDER, Run, refused_option
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,8 @@ _SUCCEEDED = "Succeeded"  # as Argo calls it
 @click.option("--began", default="", help="When the workflow was made.")
 @click.option("--status", required=True, help="{{workflow.status}} as Argo gives it.")
 @click.option("--failures", required=True, help="{{workflow.failures}} as Argo gives it.")
+@click.option("--plan", default="", help="The workflow's; a mere plan is told to nobody.")
+@refused_option
 @click.option("--advice", required=True, help="What to do next where it failed.")
 @click.option("--form", type=click.Choice(get_args(Form)), default="webhook", show_default=True, help="Who reads it.")
 @click.option("--secret", "folder", type=FOLDER, required=True, help="Where the Secret with `url` is mounted.")
@@ -39,6 +41,8 @@ def notify(  # noqa: PLR0913  what a workflow says of itself at its end
     began: str,
     status: str,
     failures: str,
+    plan: str,
+    refused: bool,
     advice: str,
     form: Form,
     folder: Path,
@@ -47,10 +51,14 @@ def notify(  # noqa: PLR0913  what a workflow says of itself at its end
     """Post the result; what keeps it from being delivered is said here and nowhere else."""
     from steps import notification  # here, for the other phases begin sooner without
 
+    if arguments.is_plan(operation, plan):
+        log.info("a mere plan is told to nobody")
+        return
+    advice = outcome.REFUSED_ADVICE if refused else advice
     begun = run.record(operation, claim or (run.workflow.name if operation in evidence.NAMES else ""), since=began)
     try:
         url = notification.read_url(folder / "url")
-        told = _told(run, _ended(begun, status, failures, advice))
+        told = _told(run, _ended(begun, status, failures, advice, refused=refused))
         notification.post(url, notification.body(told, form), authority=folder / "ca.crt", limit_s=limit_s)
         said = "sent"
     except errors.PhaseError as error:
@@ -61,7 +69,7 @@ def notify(  # noqa: PLR0913  what a workflow says of itself at its end
     run.output(notification=said)
 
 
-def _ended(begun: Result, status: str, failures: str, advice: str) -> Result:
+def _ended(begun: Result, status: str, failures: str, advice: str, *, refused: bool) -> Result:
     """What the workflow itself says."""
     if status == _SUCCEEDED:
         return begun.model_copy(update={"outcome": result.SUCCEEDED, "ended": result.now()})
@@ -69,7 +77,7 @@ def _ended(begun: Result, status: str, failures: str, advice: str) -> Result:
         failed = [Failure(phase=item.phase, sentence=item.sentence) for item in outcome.failures(failures)]
     except (ValueError, KeyError, AttributeError, TypeError):
         failed = []
-    return begun.failed(failed, (), advice)
+    return begun.failed(failed, (), advice, refused=refused)
 
 
 def _told(run: Run, ended: Result) -> Result:

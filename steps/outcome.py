@@ -12,6 +12,7 @@ from steps import claims, errors, events
 from steps.cluster import Cluster, Object
 from steps.installation import CLAIM, POD
 
+REFUSED_ADVICE = "Nothing was done, and it counts as no failed run: submit it again with other arguments."
 _OF_OTHERS = ("child ", "No more retries left", "retryStrategy.expression evaluated to false")
 _EXIT_CODE = "(exit code "  # in the message of a container that ran
 

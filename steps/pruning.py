@@ -10,7 +10,7 @@ import click
 from steps import claims, deletion, interruption
 from steps.deletion import Judged
 from steps.retention import PERIODS, Duration, Rules, zone
-from steps.run import Function, Run, backup_option
+from steps.run import Function, Run, backup_option, plan_option
 
 log = logging.getLogger(__name__)
 
@@ -92,17 +92,18 @@ def prune_phases() -> None:
 
 
 @prune_phases.command("decide")
-@click.option("--plan", type=click.Choice([_NO, _YES]), default=_NO, help="yes: it is only said.")
+@plan_option("prune")
 @_rules_options
 @click.pass_obj
-def prune_decide(run: Run, plan: str, **told: Unpack[_Told]) -> None:
+def prune_decide(run: Run, plan_only: bool, **told: Unpack[_Told]) -> None:
     """Say of each backup whether it stays or goes, and by which rule."""
+    run.tell_plan(plan_only=plan_only)
     cluster = run.cluster()
     decision = deletion.judge(cluster, _rules(told))
     for line in decision.text():
         log.info(line)
     log.info(deletion.RECLAIM)
-    if plan == _YES:
+    if plan_only:
         log.info("it is only a plan: nothing is deleted")
     else:
         deletion.mend(cluster, decision)

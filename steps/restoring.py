@@ -258,8 +258,8 @@ def _plan(run: Run, asked: _Asked) -> tuple[Restoration, RestorePlan]:
 @claim_option
 @_databases_options
 @_file_damage_option
-@plan_option
-@click.option("--approve", type=click.Choice(["no", "yes"]), default="no", expose_value=False, help="Of the workflow.")
+@plan_option("restore")
+@click.option("--approve", type=click.Choice([_NO, _YES]), default=_NO, help="yes: a person approves of the plan.")
 @claim_wait_option
 @click.pass_obj
 def restore_check(  # noqa: PLR0913  one argument a workflow parameter
@@ -269,9 +269,12 @@ def restore_check(  # noqa: PLR0913  one argument a workflow parameter
     database_overrides: str,
     file_storage_damage: str,
     plan_only: bool,
+    approve: str,
     claim_wait_s: float,
 ) -> None:
     """Check what can be checked without the backup."""
+    run.tell_plan(plan_only=plan_only)
+    run.output(approve=approve)
     run.output(time_limit=_READS_ALL if file_storage_damage == _SKIP else _LOOKS)
     cluster = run.cluster()
     databases = Databases.asked(database_secrets, database_overrides)

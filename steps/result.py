@@ -35,6 +35,7 @@ TRIED: Literal["tried"] = "tried"
 RUNNING: Literal["running"] = "running"
 SUCCEEDED: Literal["succeeded"] = "succeeded"
 FAILED: Literal["failed"] = "failed"
+REFUSED: Literal["refused"] = "refused"
 
 Operation = Literal["backup", "restore", "prune", "verify", "drill", "watchdog"]
 Done = Literal["saved", "created", "kept", "replaced", "untouched", "tried"]
@@ -96,13 +97,16 @@ class Failure(_Model):
 
 
 class Result(_Model):
-    """The record; times in UTC. `ended` is None while it runs; `cut`: how many object lines were left out for size."""
+    """The record; times in UTC. `ended` is None while it runs; `cut`: how many object lines were left out for size.
+
+    `refused`: a person's arguments were, before anything was done, so nothing has failed.
+    """
 
     schema_version: Literal[1] = SCHEMA_VERSION
     tool: str = "threescale-backup"
     tool_version: str
     operation: Operation
-    outcome: Literal["running", "succeeded", "failed"] = RUNNING
+    outcome: Literal["running", "succeeded", "failed", "refused"] = RUNNING
     service_account: str
     workflow: str
     workflow_uid: str
@@ -136,10 +140,12 @@ class Result(_Model):
         done[phase.phase] = phase.model_copy(update={"counts": counts, "notes": notes})
         return self._with(sorted(done.values(), key=lambda each: each.began), {**before, **mine}.values(), last=last)
 
-    def failed(self, failures: Iterable[Failure], held_back: Iterable[str], advice: str) -> "Result":
+    def failed(
+        self, failures: Iterable[Failure], held_back: Iterable[str], advice: str, *, refused: bool = False
+    ) -> "Result":
         """The record of a workflow that did not succeed."""
         told = {"failures": tuple(failures), "held_back": tuple(held_back), "advice": advice}
-        return self.model_copy(update={**told, "outcome": FAILED, "ended": now()})
+        return self.model_copy(update={**told, "outcome": REFUSED if refused else FAILED, "ended": now()})
 
     @property
     def last_seen(self) -> datetime:

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 
 import click
 
-from steps import __version__, errors, medium, result, volume
+from steps import __version__, arguments, errors, medium, result, volume
+from steps.arguments import Given
 from steps.claims import Workflow
 from steps.cluster import Cluster
 from steps.file_storage import Amount, Progress
@@ -23,6 +24,7 @@ from steps.result import Counts, Operation, Phase, Result
 
 log = logging.getLogger(__name__)
 
+YES, NO = "yes", "no"
 Function = TypeVar("Function", bound=Callable[..., object])
 FOLDER = click.Path(path_type=Path)  # what is wrong with it, the phase says better
 _PROGRESS_S = 1.5  # told each second, written every other: Argo reads the file every 3 s
@@ -31,14 +33,25 @@ _SPARE_S = 30.0  # for some requests and a sync
 
 claim_option = click.option("--claim", required=True, help="Claim of the backup.")
 backup_option = click.option("--backup", "root", type=FOLDER, required=True, help="Where it is mounted.")
-ONLY = "only"
-plan_option = click.option(
-    "--plan",
-    "plan_only",
-    type=click.Choice(["no", ONLY]),
-    default="no",
-    callback=lambda _context, _option, value: value == ONLY,
-    help="only: say what would be done, and change nothing.",
+
+
+def plan_option(operation: Operation) -> Callable[[Function], Function]:
+    """Whether it is only said what would be done."""
+    return click.option(
+        "--plan",
+        "plan_only",
+        type=click.Choice(arguments.words(operation)),
+        default=arguments.NO,
+        callback=lambda _context, _option, value: arguments.is_plan(operation, value),
+        help="only: say what would be done, and change nothing.",
+    )
+
+
+refused_option = click.option(
+    "--refused",
+    default="",
+    callback=lambda _context, _option, value: value == YES,
+    help="yes: a person's arguments were refused, so it is no failure.",
 )
 claim_wait_option = click.option(
     "--claim-wait-s", type=float, default=30.0, show_default=True, help="How long a claim may take for its volume."
@@ -73,6 +86,7 @@ class Run:
     last_try: bool
     service_account: str = ""
     began: datetime = field(default_factory=result.now)
+    given: Given = field(default_factory=Given)
 
     def cluster(self, namespace: str = "") -> Cluster:
         """The door to the own namespace, or to another one."""
@@ -86,6 +100,17 @@ class Run:
         for name, value in values.items():
             lines = map(errors.printable, str(value).split("\n"))
             (self.outputs / name.replace("_", "-")).write_text("\n".join(lines))
+
+    def tell_plan(self, *, plan_only: bool) -> None:
+        """Leave whether it is a mere plan as an output, for the conditions of what follows."""
+        self.output(plan=arguments.ONLY if plan_only else arguments.NO)
+
+    def tell_refused(self, operation: str) -> None:
+        """Leave as an output that the arguments were refused to a person; a schedule's are a failure as any other."""
+        self.tell_plan(plan_only=self.given.is_plan(operation))
+        by_schedule = self.given.by_schedule or (operation == "backup" and self.given.values.get("schedule"))
+        if self.given.values and not by_schedule:
+            self.output(refused=YES)
 
     def need(self, phase: str, seconds: float = 0.0) -> None:
         """See that so much time is left, and some to spare, before a phase changes anything.

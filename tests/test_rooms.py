@@ -29,7 +29,7 @@ STEPS = [
     "tree",
     "ahead",
     "manifest cluster",
-    "volume interruption medium references domain gitops rotation",
+    "volume interruption medium references domain gitops rotation arguments",
     "marks mtree installation errors fields permissions",
     "beneath",
 ]
@@ -47,6 +47,7 @@ WORKFLOWS = [
     "notification",
     "phases parameters page listing",
     "metrics cron",
+    "conditions",
 ]
 LAYERS = [
     (package, name, depth)

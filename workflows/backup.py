@@ -13,6 +13,7 @@ from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
 from hera.workflows.models import ValueFrom
 
 from workflows import metrics, prune, template
+from workflows.conditions import ONLY, both, differ, equal
 from workflows.parameters import BackupParameters, PruneParameters, by_name
 from workflows.phases import (
     APIMANAGER,
@@ -20,10 +21,10 @@ from workflows.phases import (
     EXTERNAL,
     FILE_STORAGE,
     PLAN,
-    PLAN_ONLY,
     Mount,
     Settings,
     count,
+    for_run,
     output,
     phase,
     together_on,
@@ -69,7 +70,6 @@ def backup(settings: Settings, rules: PruneParameters | None = None) -> Workflow
         advice=_ADVICE,
         at_the_end=partial(prune.at_the_end, settings, rules) if rules and rules.keeps else None,
     ) as built:
-        acts = f"{built.get_parameter(PLAN).value} != {PLAN_ONLY}"
         prepare = phase(
             settings,
             ["backup", "prepare"],
@@ -86,7 +86,10 @@ def backup(settings: Settings, rules: PruneParameters | None = None) -> Workflow
                 output("digest", default=""),
                 count("summary"),
                 output("names", default=""),
+                for_run(PLAN),
+                for_run("scheduled"),
             ],
+            judges=asked,
         )
 
         def part(
@@ -117,8 +120,7 @@ def backup(settings: Settings, rules: PruneParameters | None = None) -> Workflow
             )
             told = {item: built.get_parameter(item) for item in more}
             told |= {item: first.get_parameter(item) for item in planned}
-            files = first.get_parameter(FILE_STORAGE).value
-            when = f"{acts} && {files} {'!=' if mount else '=='} {EXTERNAL}"
+            when = both(acts, (differ if mount else equal)(files, EXTERNAL))
             return Task(name=name, template=own, arguments={**made, **told}, when=when)
 
         source = phase(
@@ -134,7 +136,7 @@ def backup(settings: Settings, rules: PruneParameters | None = None) -> Workflow
             ["backup", "seal"],
             inputs=[_CLAIM, _PREPARED],
             arguments=["--claim", value(CLAIM), *words(["prepared"])],
-            outputs=[count("objects"), count("files"), count("bytes")],
+            outputs=[count("objects"), count("files"), count("bytes"), for_run("sealed")],
             mounts=[Mount.BACKUP],
             claim=CLAIM,
             timeout="4h",
@@ -146,6 +148,8 @@ def backup(settings: Settings, rules: PruneParameters | None = None) -> Workflow
                 template=prepare,
                 arguments={name: built.get_parameter(name) for name in asked},
             )
+            only_planned, acts = (ask(first.get_parameter(PLAN).value, ONLY) for ask in (equal, differ))
+            files = first.get_parameter(FILE_STORAGE).value
             made = {name: first.get_parameter(name) for name in (CLAIM, APIMANAGER, "node-operator", "node")}
             parts = [
                 part("secrets", "--apimanager", value(APIMANAGER), planned=["planned-secrets"]),
@@ -160,8 +164,7 @@ def backup(settings: Settings, rules: PruneParameters | None = None) -> Workflow
                 name="source",
                 template=source,
                 arguments={name: made[name] for name in ("node-operator", "node")},
-                when=f"{built.get_parameter(PLAN).value} == {PLAN_ONLY} && "
-                f"{first.get_parameter(FILE_STORAGE).value} != {EXTERNAL}",
+                when=both(only_planned, differ(files, EXTERNAL)),
             )
             last = Task(
                 name="seal",

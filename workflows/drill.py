@@ -9,7 +9,7 @@ from typing import Any
 from hera.expr import g
 from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
 
-from workflows import template
+from workflows import conditions, template
 from workflows.parameters import DrillParameters, by_name
 from workflows.phases import (
     CLAIM_NAME,
@@ -63,6 +63,7 @@ def drill(settings: Settings) -> WorkflowTemplate:
             inputs=[asked[CLAIM_NAME], asked[SCRATCH]],
             arguments=words([CLAIM_NAME, SCRATCH]),
             outputs=[output(CLAIM_NAME), output("node-operator"), output("node"), output("chosen", default="")],
+            judges=asked,
         )
         prepare = phase(
             settings,
@@ -76,6 +77,7 @@ def drill(settings: Settings) -> WorkflowTemplate:
             outputs=[output(SCRATCH_CLAIM), output(FILE_STORAGE)],
             mounts=[BACKUP],
             affinity=placed,
+            judges=(),
         )
         objects = phase(
             settings,
@@ -124,7 +126,7 @@ def drill(settings: Settings) -> WorkflowTemplate:
                     name=FILE_STORAGE,
                     template=file_storage,
                     arguments={**chosen, SCRATCH_CLAIM: second.get_parameter(SCRATCH_CLAIM)},
-                    when=f"{second.get_parameter(FILE_STORAGE).value} != {EXTERNAL}",
+                    when=conditions.differ(second.get_parameter(FILE_STORAGE).value, EXTERNAL),
                 ),
             ]
             last = Task(name=_REMOVE, template=remove, arguments={CLAIM_NAME: chosen[CLAIM_NAME], _PROVEN: "yes"})
@@ -139,4 +141,4 @@ def _clean_up() -> Mapping[str, Any]:
     """Remove at the exit what was made, where the last phase has not."""
     claim = f"{getattr(g.workflow.parameters, CLAIM_NAME):$}"
     given = {CLAIM_NAME: claim, _PROVEN: "no"}
-    return {"name": _REMOVE, "template": _REMOVE, "arguments": given, "when": template.BROKEN}
+    return {"name": _REMOVE, "template": _REMOVE, "arguments": given, "when": conditions.BROKEN}

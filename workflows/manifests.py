@@ -12,6 +12,7 @@ import yaml
 
 from workflows import access
 from workflows.backup import backup
+from workflows.conditions import OUTPUTS
 from workflows.drill import drill
 from workflows.monitoring import Thresholds, monitoring
 from workflows.parameters import PruneParameters
@@ -26,6 +27,7 @@ from workflows.watchdog import watchdog
 Manifest = dict[str, Any]
 
 _TAG = re.compile(r"\{\{([^{}]*)\}\}")
+_NAME = re.compile(r"\w+(?:\??\.[\w-]+)+")
 _TASK_NAME = re.compile(r"[A-Za-z][-A-Za-z0-9]*")
 _GLOBALS = {
     "workflow.name",
@@ -36,6 +38,8 @@ _GLOBALS = {
     "workflow.creationTimestamp.s",
     "workflow.status",
     "workflow.failures",
+    "workflow.parameters",
+    "workflow.labels.json",
     "retries",
     "pod.name",
 }
@@ -113,15 +117,18 @@ def check(manifest: Manifest) -> Iterator[str]:
         if spec.get(role) not in templates:
             yield f"{role} {spec.get(role)!r} is no template"
     arguments = {item["name"] for item in (spec.get("arguments") or {}).get("parameters", [])}
-    of_run = _GLOBALS | _OF_METRICS | {f"workflow.parameters.{name}" for name in arguments}
+    made = {f"{OUTPUTS}{name}" for template in templates.values() for name in _made_for_all(template)}
+    of_run = _GLOBALS | _OF_METRICS | made | {f"workflow.parameters.{name}" for name in arguments}
     yield from (f"metrics: unknown tag {tag}" for tag in _tags(spec.get("metrics", {})) if tag not in of_run)
     for template in templates.values():
-        for problem in _template(template, templates, arguments):
+        for problem in _template(template, templates, arguments, made):
             yield f"template {template['name']}: {problem}"
 
 
-def _template(template: Manifest, templates: Mapping[str, Manifest], arguments: set[str]) -> Iterator[str]:
-    known = _GLOBALS | {f"workflow.parameters.{name}" for name in arguments}
+def _template(
+    template: Manifest, templates: Mapping[str, Manifest], arguments: set[str], made: set[str]
+) -> Iterator[str]:
+    known = _GLOBALS | made | {f"workflow.parameters.{name}" for name in arguments}
     known |= {f"inputs.parameters.{item['name']}" for item in _inputs(template)}
     if "container" in template:
         yield from _container(template)
@@ -211,10 +218,17 @@ def _inputs(template: Manifest) -> list[Manifest]:
     return found
 
 
+def _made_for_all(template: Manifest) -> list[str]:
+    """Outputs of a container that the whole workflow shows."""
+    outputs = (template.get("outputs") or {}).get("parameters", [])
+    return [item["globalName"] for item in outputs if "globalName" in item]
+
+
 def _tags(value: Any) -> Iterator[str]:
-    """Every tag in a manifest's strings, keys included."""
+    """Every tag in a manifest's strings, keys included; of an expression the names that it asks for."""
     if isinstance(value, str):
-        yield from _TAG.findall(value)
+        for tag in _TAG.findall(value):
+            yield from (name.replace("?", "") for name in _NAME.findall(tag)) if tag.startswith("=") else [tag]
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from _tags(key)

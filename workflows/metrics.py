@@ -15,9 +15,12 @@ cluster. The label is not called `namespace`, which Prometheus keeps for that of
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 
 from hera.expr import g
 from hera.workflows import Counter, Gauge, Label
+
+from workflows import conditions
 
 PREFIX = "argo_workflows_"
 NAMESPACE = "threescale_namespace"
@@ -92,46 +95,59 @@ def exported(name: str) -> str:
     return f"{PREFIX}{name}"
 
 
-def of_runs(operation: str, acts: str = "") -> list[Metric]:
-    """Tell of each run of a workflow, once, when it has ended; `acts`: a condition, that it was no mere plan."""
-    return _of_runs(operation, f"{g.workflow.status:$}", f"{g.workflow.duration:$}", acts)
+def of_runs(operation: str, *, planned: bool) -> list[Metric]:
+    """Tell of each run of a workflow, once, when it has ended; `planned`: one that was a mere plan is none."""
+    acts = conditions.differ(conditions.or_empty(conditions.PLAN), conditions.ONLY) if planned else ""
+    failed = conditions.differ(conditions.or_empty(conditions.REFUSED), conditions.YES)
+    ended = _Ended(f"{g.workflow.status:$}", conditions.status(), f"{g.workflow.duration:$}")
+    return _of_runs(operation, ended, acts, failed)
 
 
 def of_runs_within(operation: str) -> list[Metric]:
     """Tell the same of a template that does an operation inside of another's workflow, whose end says nothing of it."""
-    return _of_runs(operation, f"{g.status:$}", f"{g.duration:$}")
+    return _of_runs(operation, _Ended(f"{g.status:$}", f"{g.status:$}", f"{g.duration:$}"))
 
 
-def _of_runs(operation: str, status: str, duration: str, acts: str = "") -> list[Metric]:
+class _Ended(NamedTuple):
+    """Tags that say how something ended, the same in the words of the label, and after what time."""
+
+    status: str
+    label: str
+    duration: str
+
+
+def _of_runs(operation: str, ended: _Ended, acts: str = "", failed: str = "") -> list[Metric]:
+    """`acts`, `failed`: what else must hold, of each run and of one that did not succeed."""
     moment = f"{g.workflow.creationTimestamp.s:$}"
-    by_status = [*_labels(operation), Label(key=STATUS, value=status)]
+    by_status = [*_labels(operation), Label(key=STATUS, value=ended.label)]
+    good, bad = (ask(ended.status, conditions.SUCCEEDED) for ask in (conditions.equal, conditions.differ))
     return [
         Counter(name=RUNS, help=HELP[RUNS], labels=by_status, when=acts or None, value="1"),
-        _gauge(DURATION, by_status, duration, acts),
-        _gauge(SUCCESS, _labels(operation), moment, f"{status} == Succeeded", acts),
-        _gauge(FAILURE, _labels(operation), moment, f"{status} != Succeeded", acts),
+        _gauge(DURATION, by_status, ended.duration, acts),
+        _gauge(SUCCESS, _labels(operation), moment, good, acts),
+        _gauge(FAILURE, _labels(operation), moment, bad, failed, acts),
     ]
 
 
 def of_files(operation: str) -> list[Metric]:
     """Tell what a phase with the outputs `files` and `bytes` has copied, where it has."""
-    ended_well = f"{g.status:$} == Succeeded"
+    ended_well = conditions.equal(f"{g.status:$}", conditions.SUCCEEDED)
     return [
-        _gauge(name, _labels(operation), _output(output), ended_well, f"'{_output(output)}' != ''")
+        _gauge(name, _labels(operation), _output(output), ended_well, conditions.differ(_output(output), ""))
         for output, name in (("files", RUN_FILES), ("bytes", RUN_BYTES))
     ]
 
 
 def of_catalogue() -> list[Metric]:
     """Tell what the watchdog saw, also where it fails because of that; not where it could read nothing."""
-    seen = f"'{_output(WATCHED_OUTPUT)}' != ''"
+    seen = conditions.differ(_output(WATCHED_OUTPUT), "")
     mine = [Label(key=NAMESPACE, value=f"{g.workflow.namespace:$}")]
     states = [_gauge(BACKUPS, [*mine, Label(key=STATE, value=state)], _output(state), seen) for state in STATES]
     return [*(_gauge(name, mine, _output(output), seen) for output, name in CATALOGUE.items()), *states]
 
 
 def _gauge(name: str, labels: list[Label], value: str, *when: str) -> Gauge:
-    condition = " && ".join(filter(None, when))
+    condition = conditions.both(*when)
     return Gauge(name=name, help=HELP[name], labels=labels, when=condition or None, realtime=False, value=value)
 
 

@@ -21,7 +21,7 @@ body { margin: 0 auto; max-width: 60rem; padding: 1.5rem 1rem 3rem; color: var(-
   font: 1rem/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; margin: 0 0 .25rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-.succeeded { color: var(--good); } .failed { color: var(--bad); } .running { color: var(--open); }
+.succeeded { color: var(--good); } .failed { color: var(--bad); } .running, .refused { color: var(--open); }
 .said { border-left: .3rem solid var(--bad); padding: .25rem 1rem; margin: 1rem 0; overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: 1rem 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }

@@ -128,8 +128,8 @@ class PruneParameters(Parameters):
     never."""
     timezone: str = "UTC"
     """Whose hours, days, weeks, months and years, for instance Europe/Madrid."""
-    plan: Literal["no", "yes"] = "no"
-    """`yes`: say of each backup whether it stays or goes and by which rule, and delete nothing."""
+    plan: Literal["no", "only", "yes"] = "no"
+    """`only`: say of each backup whether it stays or goes and by which rule, and delete nothing. `yes` is the same."""
 
     @property
     def keeps(self) -> list[str]:

@@ -36,14 +36,15 @@ from hera.workflows.models import (
 )
 from pydantic import BaseModel, ConfigDict, Field
 
+from workflows import conditions
+
 CLAIM = "backupPersistentVolumeClaimName"  # the operator's spelling, in its status
 APIMANAGER = "apiManagerSourceName"
 CLAIM_NAME = "claim-name"
 SYSTEM_STORAGE = "system-storage"
 FILE_STORAGE = "file-storage"
 EXTERNAL = "external"  # a value of it: in S3, not in a claim
-PLAN = "plan"
-PLAN_ONLY = "only"  # a value of it: nothing is done
+PLAN = conditions.PLAN
 
 BACKUP_PATH = "/backup"
 FILE_STORAGE_PATH = "/system-filestorage"
@@ -129,11 +130,13 @@ def phase(  # noqa: PLR0913  what may differ between two phases, nothing else
     secret: str = "",
     account: str | None = None,
     retried: bool = True,
+    judges: Iterable[str] | None = None,
 ) -> Container:
     """Make a container template that runs one subcommand of the image; its last word is the template's name.
 
     `secret`: one whose keys the phase reads as files; it may be absent, that is for the phase to say. `account`:
-    another than the workflow's. Not `retried`: its timeout ends a pod too that no node can take.
+    another than the workflow's. Not `retried`: its timeout ends a pod too that no node can take. `judges`: it may
+    refuse the arguments of its workflow, and where it is the first, these are the names that they may have.
     """
     return Container(
         name=command[-1],
@@ -141,13 +144,14 @@ def phase(  # noqa: PLR0913  what may differ between two phases, nothing else
         command=["python", "-m", "steps"],
         args=[
             *_common(retried=retried),
+            *(_judged(judges) if judges is not None else []),
             *command,
             *arguments,
             *_paths(mounts),
             *(["--secret", SECRET_PATH] if secret else []),
         ],
         inputs=list(inputs),
-        outputs=list(outputs),
+        outputs=[*outputs, *([for_run(conditions.REFUSED)] if judges is not None else [])],
         volumes=[
             _volume("tmp", None),
             *(_mounted_volume(mount, claim) for mount in mounts),
@@ -183,6 +187,11 @@ def output(name: str, *, default: str | None = None, global_name: str | None = N
     return Parameter(
         name=name, value_from=ValueFrom(path=f"{OUTPUTS_PATH}/{name}", default=default), global_name=global_name
     )
+
+
+def for_run(name: str) -> Parameter:
+    """An output of the whole workflow, for conditions and metrics; empty where the phase has nothing to say."""
+    return output(name, default="", global_name=name)
 
 
 def count(name: str) -> Parameter:
@@ -239,6 +248,13 @@ def _common(*, retried: bool) -> list[str]:
         *("--request-timeout-s", "30"),
         *(["--try", f"{g.retries:$}", "--tries", str(TRIES)] if retried else []),
     ]
+
+
+def _judged(names: Iterable[str]) -> list[str]:
+    """All arguments of the workflow as Argo was given them, those too that it does not know."""
+    known = ",".join(names)
+    given = ["--arguments", f"{g.workflow.parameters:$}", "--labels", f"{g.workflow.labels.json:$}"]
+    return [*given, *(["--known", known] if known else [])]
 
 
 def _paths(mounts: Sequence[Mount]) -> list[str]:

@@ -7,27 +7,40 @@ no node can take. Each failed run is a task of its own, so that the others go on
 A green backup tells Prometheus nothing of that, so there the DAG tells it itself, as a run of `prune`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hera.expr import g
 from hera.workflows import DAG, Container, Parameter, Task, WorkflowTemplate
 from hera.workflows.models import ContinueOn
 
-from workflows import metrics, template
+from workflows import conditions, metrics, template
 from workflows.parameters import PruneParameters, by_name
-from workflows.phases import CLAIM_NAME, PLAN, PLAN_ONLY, Mount, Settings, anywhere, count, output, phase, value, words
+from workflows.phases import (
+    CLAIM_NAME,
+    PLAN,
+    Mount,
+    Settings,
+    anywhere,
+    count,
+    for_run,
+    output,
+    phase,
+    value,
+    words,
+)
 
 NAME = "threescale-prune"
 PRUNE = "prune"
 DOOMED, FAILED, TO_DELETE = "doomed", "failed", "to-delete"
 
+_ASKED = ("sealed", "scheduled")  # outputs of a backup that retention follows
 _CLAIM = Parameter(name=CLAIM_NAME, description="Claim of a run that failed.")
 _UID = Parameter(name="uid", description="Its uid when its volume was read.")
 _DOOMED = Parameter(name=DOOMED, description="Those that may go, as NAME/UID.")
 _ADVICE = (
     "What was deleted is in the log of `delete` and `remove`, all else is as it was. Submitted again it judges anew; "
-    "`-p plan=yes` only says what it would do."
+    "`-p plan=only` only says what it would do."
 )
 
 
@@ -39,53 +52,54 @@ def prune(settings: Settings, rules: PruneParameters) -> WorkflowTemplate:
         NAME,
         entrypoint=PRUNE,
         title="Delete old backups of 3scale",
-        description="Deletes the claims of backups that no rule keeps, and those of runs that failed. plan=yes says "
+        description="Deletes the claims of backups that no rule keeps, and those of runs that failed. plan=only says "
         "what it would do, and does nothing.",
         arguments=list(asked.values()),
         advice=_ADVICE,
         on_one_node=False,
     ) as built:
-        _retention(settings, asked, retried=True)
+        _retention(settings, asked, first=True)
     return built
 
 
 def at_the_end(settings: Settings, rules: PruneParameters) -> Mapping[str, Any]:
     """Build the same for the exit handler of a backup: it runs when a scheduled one is sealed."""
-    status, schedule = f"{g.workflow.status:$}", f"{g.workflow.parameters.schedule:$}"
+    asked = by_name(PruneParameters, rules)
     return {
         "name": PRUNE,
-        "template": _retention(
-            settings, by_name(PruneParameters, rules), retried=False, told=metrics.of_runs_within(PRUNE)
-        ),
-        "when": f"{status} == Succeeded && '{schedule}' != '' && {g.workflow.parameters.plan:$} != {PLAN_ONLY}",
+        "template": _retention(settings, asked, first=False, told=metrics.of_runs_within(PRUNE)),
+        "when": conditions.both(*(conditions.equal(conditions.of_run(name), "yes") for name in _ASKED)),
         "continue_on": ContinueOn(failed=True, error=True),
     }
 
 
 def _retention(
-    settings: Settings, asked: Mapping[str, Parameter], *, retried: bool, told: Sequence[metrics.Metric] = ()
+    settings: Settings, asked: Mapping[str, Parameter], *, first: bool, told: Sequence[metrics.Metric] = ()
 ) -> DAG:
+    """All of it; `first`: as a workflow of its own, whose arguments are judged and whose phases are tried again."""
+    retried = first
     rules = {name: parameter for name, parameter in asked.items() if name != PLAN}
     given = {name: value(name) for name in rules}
     decide = _phase(
         settings,
         "decide",
         list(asked.values()),
-        [output(DOOMED), output(FAILED), output(TO_DELETE), output("kept")],
+        [output(DOOMED), output(FAILED), output(TO_DELETE), output("kept"), for_run(PLAN) if first else output(PLAN)],
         retried=retried,
+        judges=asked if first else None,
     )
     counted = [count("deleted"), count("spared")]
     delete = _phase(settings, "delete", [*rules.values(), _DOOMED], counted, retried=retried)
     remove = _phase(settings, "remove", [*rules.values(), _CLAIM, _UID], counted, retried=retried)
     failed_run = _failed_run(settings, remove, rules, given)
-    acts = f"{value(PLAN)} != yes"
     with DAG(name=PRUNE, inputs=list(asked.values()), fail_fast=False, metrics=list(told) or None) as dag:
         decided = Task(name="decide", template=decide, arguments={**given, PLAN: value(PLAN)})
+        acts = conditions.differ(decided.get_parameter(PLAN).value, conditions.ONLY)
         deleted = Task(
             name="delete",
             template=delete,
             arguments={**given, DOOMED: decided.get_parameter(DOOMED)},
-            when=f"{acts} && {decided.get_parameter(TO_DELETE).value} != 0",
+            when=conditions.both(acts, conditions.differ(decided.get_parameter(TO_DELETE).value, "0")),
         )
         failed = Task(
             name=str(failed_run.name),
@@ -117,14 +131,20 @@ def _failed_run(settings: Settings, remove: Container, rules: Mapping[str, Param
             name="remove",
             template=remove,
             arguments={**given, CLAIM_NAME: value(CLAIM_NAME), "uid": looked.get_parameter("uid")},
-            when=f"{looked.get_parameter('holds').value} == nothing",
+            when=conditions.equal(looked.get_parameter("holds").value, "nothing"),
         )
         looked >> removed
     return dag
 
 
 def _phase(
-    settings: Settings, name: str, inputs: Sequence[Parameter], outputs: Sequence[Parameter], *, retried: bool
+    settings: Settings,
+    name: str,
+    inputs: Sequence[Parameter],
+    outputs: Sequence[Parameter],
+    *,
+    retried: bool,
+    judges: Iterable[str] | None = None,
 ) -> Container:
     """A phase that mounts nothing, and is told all of its inputs."""
     return phase(
@@ -136,4 +156,5 @@ def _phase(
         affinity=anywhere(),
         account=NAME,
         retried=retried,
+        judges=judges,
     )

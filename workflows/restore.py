@@ -1,22 +1,23 @@
 """The restore, top to bottom: every refusal comes before the first object is written, the APIManager comes last."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypedDict, Unpack
 
 from hera.workflows import DAG, Counter, Gauge, Parameter, Suspend, Task, WorkflowTemplate
 
 from workflows import metrics, template
+from workflows.conditions import ONLY, both, differ, equal
 from workflows.parameters import RestoreParameters, by_name
 from workflows.phases import (
     CLAIM_NAME,
     EXTERNAL,
     FILE_STORAGE,
     PLAN,
-    PLAN_ONLY,
     REPLACED_CLAIM,
     Mount,
     Settings,
     count,
+    for_run,
     output,
     phase,
     value,
@@ -64,6 +65,7 @@ class Facts(TypedDict, total=False):
     mounts: Sequence[Mount]
     outputs: Sequence[Parameter]
     timeout: str
+    judges: Iterable[str]
     metrics: Sequence[Counter | Gauge]
 
 
@@ -108,8 +110,11 @@ def restore(settings: Settings) -> WorkflowTemplate:
             check = task(
                 "check",
                 *(*DATABASES, FILE_DAMAGE, PLAN, APPROVE),
-                outputs=[output("checked", default=""), output(TIME_LIMIT)],
+                outputs=[output("checked", default=""), output(TIME_LIMIT), output(APPROVE, default=""), for_run(PLAN)],
+                judges=asked,
             )
+            only_planned, acts = (ask(check.get_parameter(PLAN).value, ONLY) for ask in (equal, differ))
+            approved = equal(check.get_parameter(APPROVE).value, "yes")
             time_limit = check.get_parameter(TIME_LIMIT)
             plan = task(
                 PLAN,
@@ -118,10 +123,11 @@ def restore(settings: Settings) -> WorkflowTemplate:
                 mounts=[BACKUP],
                 outputs=[output("digest", default=""), count("summary"), output("names", default=""), count(LEFT_OUT)],
                 timeout=value(TIME_LIMIT),
+                judges=(),
             )
-            plan.when = f"{_said(built, PLAN)} == {PLAN_ONLY} || {_said(built, APPROVE)} == yes"
+            plan.when = f"{only_planned} || {approved}"
             approve = Task(name=APPROVE, template=Suspend(name=APPROVE))
-            approve.when = f"{_said(built, PLAN)} != {PLAN_ONLY} && {_said(built, APPROVE)} == yes"
+            approve.when = both(acts, approved)
             prepare = task(
                 "prepare",
                 *(*_PLANNED, PLAN_DIGEST),
@@ -129,8 +135,9 @@ def restore(settings: Settings) -> WorkflowTemplate:
                 mounts=[BACKUP],
                 outputs=[output(name) for name in _TOLD_BY_PREPARE],
                 timeout=value(TIME_LIMIT),
+                judges=(),
             )
-            prepare.when = f"{_said(built, PLAN)} != {PLAN_ONLY}"
+            prepare.when = acts
             prepared = {name: prepare.get_parameter(name) for name in _TOLD_BY_PREPARE}
             replaced_claim, digest = prepared[REPLACED_CLAIM], prepared[BACKUP_DIGEST]
             set_aside_objects = task(
@@ -139,7 +146,7 @@ def restore(settings: Settings) -> WorkflowTemplate:
                 mounts=[BACKUP, Mount.REPLACED],
                 outputs=[output("saved-secrets", default=""), output("saved-configmaps", default="")],
             )
-            set_aside_objects.when = f"{prepared[SET_ASIDE_OBJECTS].value} == yes"
+            set_aside_objects.when = equal(prepared[SET_ASIDE_OBJECTS].value, "yes")
             set_aside_files = task(
                 SET_ASIDE_FILES,
                 "workers",
@@ -148,7 +155,7 @@ def restore(settings: Settings) -> WorkflowTemplate:
                 outputs=_COPIED,
                 timeout="6h",
             )
-            set_aside_files.when = f"{prepared[SET_ASIDE_FILES].value} == yes"
+            set_aside_files.when = equal(prepared[SET_ASIDE_FILES].value, "yes")
             file_storage = task(
                 "file-storage",
                 *(FILE_CONFLICT, "workers"),
@@ -158,7 +165,7 @@ def restore(settings: Settings) -> WorkflowTemplate:
                 timeout="6h",
                 metrics=metrics.of_files("restore"),
             )
-            file_storage.when = f"{prepared[FILE_STORAGE].value} != {EXTERNAL}"
+            file_storage.when = differ(prepared[FILE_STORAGE].value, EXTERNAL)
             secrets, configmaps = (
                 task(
                     name,
@@ -196,8 +203,3 @@ def restore(settings: Settings) -> WorkflowTemplate:
             configmaps >> apimanager
             apimanager >> routes
     return built
-
-
-def _said(built: WorkflowTemplate, name: str) -> str:
-    """What a person said, for a condition."""
-    return str(built.get_parameter(name).value)

@@ -8,10 +8,10 @@ from hera.expr import g
 from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
 from hera.workflows.models import Mutex, PodGC, Synchronization, TTLStrategy, WorkflowMetadata
 
-from workflows import metrics, notification
+from workflows import conditions, metrics, notification
+from workflows.conditions import REFUSED
 from workflows.phases import (
     PLAN,
-    PLAN_ONLY,
     Settings,
     anywhere,
     output,
@@ -27,7 +27,6 @@ _DAY_S = 24 * 3600
 _TITLE = "workflows.argoproj.io/title"
 _DESCRIPTION = "workflows.argoproj.io/description"
 PART_OF = {"app.kubernetes.io/part-of": "threescale-backup"}
-BROKEN = f"{g.workflow.status:$} != Succeeded"  # when something is left to do at the exit
 
 
 @contextmanager
@@ -72,19 +71,13 @@ def workflow_template(  # noqa: PLR0913  what may differ between two, nothing el
         # those who want to read its log; its last sentence stays in the workflow.
         pod_gc=PodGC(strategy="OnPodCompletion", delete_delay_duration="10m"),
         ttl_strategy=TTLStrategy(seconds_after_success=7 * _DAY_S, seconds_after_failure=30 * _DAY_S),
-        metrics=metrics.of_runs(entrypoint, _acts(planned=is_planned)),
+        metrics=metrics.of_runs(entrypoint, planned=is_planned),
     ) as template:
         yield template
         given = {"claim": claim, PLAN: PLAN if is_planned else ""}
         told = {name: template.get_parameter(argument) for name, argument in given.items() if argument}
         more = at_the_end() if at_the_end else {}
         _exit_handler(settings, entrypoint, told, advice, tell_success=tell_success, more=more)
-
-
-def _acts(*, planned: bool) -> str:
-    """The condition that a workflow was no mere plan; empty where it knows no plan."""
-    plan = f"{getattr(g.workflow.parameters, PLAN):$}"
-    return f"{plan} != {PLAN_ONLY} && {plan} != yes" if planned else ""
 
 
 def _exit_handler(
@@ -106,14 +99,15 @@ def _exit_handler(
     named = Parameter(name="claim", value="", description="Claim of the backup. Empty: called as the workflow.")
     failures = Parameter(name="failures", value="null", description="What failed, as Argo's workflow.failures says it.")
     plan = Parameter(name=PLAN, value="no", description="only: it was a mere plan, which leaves no evidence.")
+    refused = Parameter(name=REFUSED, value="", description="yes: a person's arguments were refused.")
     report = phase(
         settings,
         ["report"],
-        inputs=[item for item in (named, failures, plan) if item is failures or item.name in told],
+        inputs=[item for item in (named, failures, plan, refused) if item in (failures, refused) or item.name in told],
         arguments=[
             *("--of", operation, "--began", f"{g.workflow.creationTimestamp.RFC3339:$}"),
             *("--failures", value("failures"), "--advice", advice, "--pod", f"{g.pod.name:$}"),
-            *words(told),
+            *words([*told, REFUSED]),
         ],
         outputs=[output("report", default="")],
         affinity=anywhere(),
@@ -124,13 +118,13 @@ def _exit_handler(
         Task(
             name="report",
             template=report,
-            arguments={"failures": f"{g.workflow.failures:$}", **told},
-            when=BROKEN,
+            arguments={"failures": f"{g.workflow.failures:$}", REFUSED: conditions.or_empty(REFUSED), **told},
+            when=conditions.BROKEN,
             continue_on=notification.WHATEVER_COMES if sends else None,
         )
         if sends:
-            acts = [_acts(planned=PLAN in told), "" if tell_success else BROKEN]
-            claim = {name: parameter for name, parameter in told.items() if name != PLAN}
-            notification.task(settings, operation, claim, advice, " && ".join(filter(None, acts)))
+            acts = conditions.differ(conditions.of_run(PLAN), conditions.ONLY) if PLAN in told else ""
+            when = conditions.both(acts, "" if tell_success else conditions.BROKEN)
+            notification.task(settings, operation, told, advice, when)
         if more:
             Task(**more)

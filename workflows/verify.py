@@ -50,6 +50,7 @@ def verify(settings: Settings) -> WorkflowTemplate:
             inputs=list(asked.values()),
             arguments=words(asked),
             outputs=[output(CLAIM_NAME), output("node-operator"), output("node"), output(_ROTATION)],
+            judges=asked,
         )
         read = phase(
             settings,

@@ -48,6 +48,7 @@ def watchdog(settings: Settings) -> WorkflowTemplate:
                 *(output(name, default="NaN") for name in facts),
             ],
             metrics=metrics.of_catalogue(),
+            judges=asked,
         )
         with DAG(name="watchdog"):
             Task(name="watch", template=watch, arguments={name: built.get_parameter(name) for name in asked})

@@ -257,6 +257,17 @@ class TestFailedRun:
 
         assert self.found(empty) == ""
 
+    @pytest.mark.parametrize("place", ["the workflow", "a node"])
+    @pytest.mark.parametrize(("said", "run"), [("yes", "first"), ("", "second"), (None, "second")])
+    def test_one_whose_arguments_were_refused_to_a_person_is_none(self, empty, place, said, run):
+        self.run(empty, "first", "Failed")
+        self.run(empty, "second", "Failed")
+        made = {"outputs": {"parameters": [{"name": "refused", "value": said}] if said is not None else []}}
+        status = made if place == "the workflow" else {"nodes": {"second-1": made, "second-2": {}}}
+        empty.kubernetes.patch("workflows", empty.namespace, "second", {"status": status})
+
+        assert self.found(empty) == run
+
     def test_not_once_a_backup_was_sealed_whose_workflow_still_runs(self, empty):
         self.run(empty, "first", "Failed")
         self.run(empty, "second", "Running")

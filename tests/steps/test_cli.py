@@ -17,6 +17,7 @@ from steps.claims import Workflow
 from steps.file_storage import Amount
 from steps.plan import Does, Plan
 from steps.run import Run, progress
+from tests.steps.test_catalogue import laid
 from tests.steps.test_outcome import event, pending_pod
 from workflows.rehearsal import threescale
 
@@ -103,6 +104,8 @@ def test_the_phases_in_their_order_back_up_and_restore(empty, run, tmp_path, mon
     assert back("prepare", "--name", "nightly", *asked) == 0
     told = outputs(tmp_path)
     assert told == {
+        "plan": "no",
+        "scheduled": "no",
         **{name: told[name] for name in ("prepared", "digest", "summary", "names", "planned-secrets")},
         "planned-routes": "6",
         "planned-configmaps": "apicast-environment,system-environment,backend-environment,system",
@@ -662,3 +665,46 @@ def test_no_name_in_a_plan_forges_a_line_of_it():
 
     assert plan.names == "save: APIManager a\\nplan 0: 1 save"
     assert len(list(plan.text())) == 2
+
+
+def test_a_backup_that_is_sealed_is_not_said_to_have_failed_though_its_workflow_has(empty, run):
+    labels = {marks.STATE: marks.COMPLETE, marks.WORKFLOW_UID: "uid-1"}
+    laid(empty, "nightly", labels=labels, annotations={marks.MANIFEST_DIGEST: "ab" * 32})
+    words = ("report", "--of", "backup", "--claim", "nightly", "--failures", "null", "--advice", "Mend it.")
+
+    assert run(*words, stage=empty, account="threescale-backup") == 0
+    assert empty.get("configmaps", installation.BACKUP_RESULTS) is None
+    assert empty.get("persistentvolumeclaims", "nightly")["metadata"]["labels"][marks.STATE] == marks.COMPLETE
+
+
+def first_phase(parameters, labels=None):
+    """What the first phase of a workflow is told beside its own."""
+    given = json.dumps([{"name": name, "value": value} for name, value in parameters])
+    return ["--arguments", given, "--labels", json.dumps(labels), "--known", "name,plan,schedule,max-age"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "labels", "refused"),
+    [
+        ([("nam", "x")], None, "yes"),
+        ([("nam", "x"), ("plan", "only")], {}, "yes"),
+        ([("nam", "x"), ("schedule", "nights")], {}, None),
+        ([("nam", "x")], {"workflows.argoproj.io/cron-workflow": "nights"}, None),
+        ([("name", "x")], {}, "yes"),  # the size of the claim is missing
+    ],
+)
+def test_a_refusal_is_an_output_where_a_person_gave_the_arguments(run, tmp_path, parameters, labels, refused):
+    assert run("backup", "prepare", "--name", "x", more=first_phase(parameters, labels)) == 1
+    assert outputs(tmp_path).get("refused") == refused
+    assert outputs(tmp_path)["plan"] == dict(parameters).get("plan", "no")
+
+
+def test_a_value_that_only_a_phase_can_judge_is_refused_as_an_argument(empty, run, tmp_path):
+    assert run("watch", "--max-age", "soon", stage=empty, more=first_phase([("max-age", "soon")], {})) == 1
+    assert outputs(tmp_path)["refused"] == "yes"
+
+
+def test_what_argo_does_not_say_in_a_form_of_its_own_is_no_refusal_of_arguments(run, tmp_path):
+    assert run("watch", "--max-age", "1d", more=["--arguments", "[", "--labels", "{}", "--known", "max-age"]) == 1
+    assert not (tmp_path / "outputs").exists()
+    assert "Argo does not say the workflow's arguments" in (tmp_path / "log").read_text()

@@ -5,7 +5,7 @@ import pytest
 
 from steps import errors
 
-ROOTS = (errors.PhaseError, errors.Final, errors.TryAgain)  # which are never raised themselves
+ROOTS = (errors.PhaseError, errors.Final, errors.TryAgain, errors.BadArgument)  # which are never raised themselves
 
 
 def raised(kind=errors.PhaseError):

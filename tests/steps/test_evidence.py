@@ -109,6 +109,39 @@ def test_the_eleventh_entry_pushes_out_the_first(empty, connect):
     assert set(entries(empty)) == {f"restore-{number}.json" for number in range(1, 11)}
 
 
+def test_the_entry_of_a_workflow_goes_and_those_of_others_stay_whoever_writes_meanwhile(empty, connect):
+    for number in (1, 2):
+        evidence.note(connect, begun(number), same)
+    other = empty.connect("threescale-restore")
+    empty.kubernetes.before_next(
+        "patch", "configmaps", lambda _request: evidence.note(lambda: other, begun(3), same), name=NAME
+    )
+
+    evidence.forget(connect, "restore", "uid-1")
+
+    assert list(entries(empty)) == ["restore-2.json", "restore-3.json"]
+
+
+def test_where_a_workflow_has_no_entry_nothing_is_written(empty, connect):
+    evidence.forget(connect, "restore", "uid-1")
+    evidence.note(connect, begun(2), same)
+    empty.kubernetes.clear_requests()
+
+    evidence.forget(connect, "restore", "uid-1")
+
+    assert empty.kubernetes.writes() == []
+    assert list(entries(empty)) == ["restore-2.json"]
+
+
+def test_an_entry_that_can_not_be_removed_is_said_in_the_log_and_fails_nothing(empty, connect, said):
+    evidence.note(connect, begun(1), same)
+    empty.kubernetes.delete("roles", empty.namespace, "threescale-restore")
+
+    evidence.forget(connect, "restore", "uid-1")
+
+    assert "the record of a try before stays in ConfigMap threescale-restore-results: not allowed to" in said.text
+
+
 def all_of(*records, **more):
     found = {}
     for record in records:

@@ -1,5 +1,7 @@
 import copy
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -81,6 +83,10 @@ def test_nothing_refers_to_what_is_not_there(manifest: dict[str, Any]) -> None:
         (lambda spec: _task(spec, "seal").pop("depends"), "tasks.prepare.outputs"),
         (lambda spec: spec["metrics"]["prometheus"][0].update(when="{{workflow.stauts}}"), "metrics: unknown tag"),
         (
+            lambda spec: spec["metrics"]["prometheus"][0].update(when="{{=workflow?.outputs?.parameters?.plna ?? ''}}"),
+            "metrics: unknown tag workflow.outputs.parameters.plna",
+        ),
+        (
             lambda spec: _template(spec, "seal")["metrics"]["prometheus"][0]["gauge"].update(
                 value="{{outputs.parameters.x}}"
             ),
@@ -129,8 +135,41 @@ def test_where_a_backup_is_only_planned_only_a_look_at_the_source_follows() -> N
     when = {task["name"]: task.get("when", "") for task in part("backup")["dag"]["tasks"]}
 
     assert when.pop("prepare") == ""
-    assert when.pop("source").startswith("{{workflow.parameters.plan}} == only && ")
-    assert {asked.partition(" && ")[0] for asked in when.values()} == {"{{workflow.parameters.plan}} != only"}
+    plan = "'{{tasks.prepare.outputs.parameters.plan}}'"
+    assert when.pop("source").startswith(f"{plan} == 'only' && ")
+    assert {asked.partition(" && ")[0] for asked in when.values()} == {f"{plan} != 'only'"}
+
+
+def conditions_of(part: Any) -> Iterator[str]:
+    """Every `when` of a manifest, of tasks and of metrics."""
+    if isinstance(part, dict):
+        yield from (value for name, value in part.items() if name == "when")
+        yield from (found for value in part.values() for found in conditions_of(value))
+    elif isinstance(part, list):
+        yield from (found for value in part for found in conditions_of(value))
+
+
+def test_a_condition_compares_in_quotes_what_a_phase_has_put_out_or_argo_s_own_status() -> None:
+    told = r"(workflow\.status|status|(tasks\.[-\w]+\.|workflow\.)?outputs\.parameters\.[-\w]+)"
+    of_run = r"=\(workflow\?\.outputs\?\.parameters\?\.\w+ \?\? ''\)"
+    one = rf"'\{{\{{({told}|{of_run})\}}\}}' [!=]= '[-\w]*'"
+    told_elsewhere = Settings.model_validate({"image": IMAGE, "notify_secret": "mine"})
+    rendered = render(told_elsewhere, rules=RULES, watch_cron="17 * * * *")
+
+    found = {condition for manifest in rendered for condition in conditions_of(manifest)}
+    assert len(found) > 15
+    assert [each for each in found if not re.fullmatch(rf"{one}( (&&|\|\|) {one})*", each)] == []
+
+
+def test_the_first_phase_of_every_workflow_is_told_all_arguments_and_knows_their_names() -> None:
+    for manifest in TEMPLATES.values():
+        templates = {template["name"]: template for template in manifest["spec"]["templates"]}
+        (first,) = [each for each in templates[manifest["spec"]["entrypoint"]]["dag"]["tasks"] if "depends" not in each]
+        words = templates[first["template"]]["container"]["args"]
+        told = dict(pairwise(words))
+
+        assert told["--arguments"] == "{{workflow.parameters}}"
+        assert told["--known"].split(",") == [each["name"] for each in manifest["spec"]["arguments"]["parameters"]]
 
 
 def test_the_apimanager_is_restored_after_everything_that_the_operator_would_make_up() -> None:
@@ -249,7 +288,7 @@ def test_a_drill_is_removed_by_its_last_phase_and_where_that_has_not_run_at_the_
         "file-storage": "prepare",
         "remove": "objects && file-storage",
     }
-    assert (at_exit["template"], at_exit["when"]) == ("remove", "{{workflow.status}} != Succeeded")
+    assert (at_exit["template"], at_exit["when"]) == ("remove", "'{{workflow.status}}' != 'Succeeded'")
 
 
 @pytest.mark.parametrize(
@@ -291,7 +330,7 @@ def test_the_claims_name_shows_in_the_workflows_outputs() -> None:
 def test_a_good_run_pays_no_pod_for_its_exit() -> None:
     (task,) = part("exit")["dag"]["tasks"]
 
-    assert task["when"] == "{{workflow.status}} != Succeeded"
+    assert task["when"] == "'{{workflow.status}}' != 'Succeeded'"
 
 
 def test_a_pod_that_has_ended_goes_because_it_keeps_its_claims_from_being_deleted() -> None:
@@ -305,8 +344,8 @@ def test_the_end_of_a_scheduled_backup_can_not_turn_it_red_and_has_no_rights_of_
     (_, last) = templates["exit"]["dag"]["tasks"]
 
     assert (last["name"], last["continueOn"]) == ("prune", {"error": True, "failed": True})
-    schedule, plan = "'{{workflow.parameters.schedule}}'", "{{workflow.parameters.plan}}"
-    assert last["when"] == f"{{{{workflow.status}}}} == Succeeded && {schedule} != '' && {plan} != only"
+    sealed, scheduled = (f"'{{{{workflow.outputs.parameters.{name}}}}}'" for name in ("sealed", "scheduled"))
+    assert last["when"] == f"{sealed} == 'yes' && {scheduled} == 'yes'"
     ours = [templates[name] for name in ("decide", "delete", "look", "remove")]
     assert {template["serviceAccountName"] for template in ours} == {prune.NAME}
     assert [template["affinity"] for template in ours] == [{}] * 4  # not the backup's: their claims lie anywhere

@@ -148,7 +148,8 @@ def test_where_no_secret_is_named_a_good_run_pays_no_pod_and_nothing_mounts_one(
 
     assert len(found) == 6
     assert {name for tasks in found.values() for name in tasks} == {"report", "remove"}
-    assert {task["when"] for tasks in found.values() for task in tasks.values()} == {"{{workflow.status}} != Succeeded"}
+    when = {task["when"] for tasks in found.values() for task in tasks.values()}
+    assert when == {"'{{workflow.status}}' != 'Succeeded'"}
     assert "secretName" not in json.dumps(render(SETTINGS, watch_cron="17 * * * *"))
 
 
@@ -173,12 +174,10 @@ def test_the_failure_of_a_notification_is_none_of_the_workflow_s() -> None:
 
 def test_a_plan_is_told_to_nobody_and_a_watchdog_that_is_content_neither() -> None:
     when = {name: tasks["notify"].get("when", "") for name, tasks in exits(TOLD).items()}
-    plan = "{{workflow.parameters.plan}}"
+    acts = "'{{workflow.outputs.parameters.plan}}' != 'only'"
 
     assert when == {
-        **dict.fromkeys(
-            ("threescale-backup", "threescale-restore", "threescale-prune"), f"{plan} != only && {plan} != yes"
-        ),
+        **dict.fromkeys(("threescale-backup", "threescale-restore", "threescale-prune"), acts),
         **dict.fromkeys(("threescale-verify", "threescale-drill"), ""),
-        "threescale-watchdog": "{{workflow.status}} != Succeeded",
+        "threescale-watchdog": "'{{workflow.status}}' != 'Succeeded'",
     }

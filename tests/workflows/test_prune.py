@@ -117,11 +117,12 @@ def test_old_backups_and_what_is_left_of_failed_runs_go_and_nothing_else(mixed: 
     assert (again.node("decide").outputs["to-delete"], again.node("delete").phase) == ("0", "Skipped")
 
 
-def test_a_plan_says_of_each_what_would_become_of_it_and_changes_nothing(mixed: Stage) -> None:
+@pytest.mark.parametrize("word", ["only", "yes"])
+def test_a_plan_says_of_each_what_would_become_of_it_and_changes_nothing(mixed: Stage, word: str) -> None:
     before = {name: mixed.get(CLAIMS, name) for name in mixed.exists(CLAIMS)}
     mixed.kubernetes.clear_requests()
 
-    done = prune(mixed, plan="yes")
+    done = prune(mixed, plan=word)
 
     log = done.node("decide").log
     assert done.phase == "Succeeded"
@@ -133,6 +134,7 @@ def test_a_plan_says_of_each_what_would_become_of_it_and_changes_nothing(mixed: 
     assert "delete  begun       its run failed longer ago than failed-after, unless its volume holds a manifest" in log
     assert "2 to keep, 8 to delete, 5 of them once their volume was read" in log
     assert "it is only a plan: nothing is deleted" in log
+    assert exported(mixed, metrics.RUNS, status="Succeeded") is None
 
 
 def test_without_a_rule_nothing_is_deleted(mixed: Stage) -> None:
@@ -184,29 +186,48 @@ def test_a_scheduled_backup_ends_with_retention_under_the_account_that_may_delet
     assert "onExit.report" in phases(done)
 
 
-def ended(stage: Stage, **parameters: str) -> Workflow:
-    """Run a backup's exit handler: what goes before is a phase that does nothing."""
-    return stage.engine.submit("threescale-backup", parameters, entrypoint="report")
+SAYS = """
+import pathlib, sys
+folder = pathlib.Path(sys.argv[1])
+folder.mkdir()
+for name in sys.argv[2:]:
+    (folder / name).write_text("yes")
+"""
+
+
+def ended(stage: Stage, *said: str) -> Workflow:
+    """Run a backup's exit handler: what goes before is a phase that says `yes` of these outputs."""
+    template = backup(SETTINGS, KEEP).to_dict()
+    (mount,) = template["spec"]["templates"][0]["container"]["volumeMounts"]
+    says = {"image": "any", "command": ["python", "-c", SAYS], "args": ["/tmp/outputs", *said], "volumeMounts": [mount]}
+    outputs = [
+        {"name": name, "globalName": name, "valueFrom": {"path": f"/tmp/outputs/{name}", "default": ""}}
+        for name in ("sealed", "scheduled")
+    ]
+    volumes = [{"name": "tmp", "emptyDir": {}}]
+    template["spec"]["templates"].append(
+        {"name": "says", "container": says, "volumes": volumes, "outputs": {"parameters": outputs}}
+    )
+    stage.engine.apply(template)
+    return stage.engine.submit("threescale-backup", {}, entrypoint="says")
 
 
 @pytest.mark.thorough
-def test_a_backup_that_a_person_asks_for_or_only_plans_deletes_nothing(empty: Stage) -> None:
+def test_a_backup_that_a_person_asks_for_or_that_is_not_sealed_deletes_nothing(empty: Stage) -> None:
     nights(empty)
-    with_rules(empty)
 
-    of_a_person, planned = ended(empty), ended(empty, schedule="nights", plan="only")
+    of_a_person, unsealed = ended(empty, "sealed"), ended(empty, "scheduled")
 
-    assert (of_a_person.node("prune").phase, planned.node("prune").phase) == ("Skipped", "Skipped")
+    assert (of_a_person.node("prune").phase, unsealed.node("prune").phase) == ("Skipped", "Skipped")
     assert exported(empty, metrics.RUNS, status="Succeeded") is None
     assert len(backups(empty)) == 4
 
 
 def test_a_retention_that_fails_leaves_a_good_backup_green_and_is_red_itself(empty: Stage) -> None:
     nights(empty)
-    with_rules(empty)
     empty.kubernetes.delete("roles", empty.namespace, "threescale-prune")
 
-    done = ended(empty, schedule="nights")
+    done = ended(empty, "sealed", "scheduled")
 
     assert done.phase == "Succeeded"
     assert (done.node("prune").phase, phases(done)["onExit.prune.decide"]) == ("Failed", "Failed")

@@ -194,7 +194,14 @@ class Engine:
     def _run(self, workflow: Workflow, kept: Mapping[str, Node]) -> Workflow:
         created = datetime.fromisoformat(workflow.metadata["creationTimestamp"])
         subject = Subject(
-            workflow.name, workflow.uid, self._namespace, created, workflow.spec, workflow.arguments, kept
+            workflow.name,
+            workflow.uid,
+            self._namespace,
+            created,
+            workflow.spec,
+            workflow.arguments,
+            workflow.metadata["labels"],
+            kept,
         )
         run = Run(subject, self._pods, self._say, self._time_scale, self.resume, self.metrics)
         run.check_spec()

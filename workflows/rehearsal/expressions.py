@@ -13,13 +13,13 @@ Value = str | int | float | bool | list["Value"] | None
 Term = Callable[[], Value]
 Lookup = Callable[[str], Value]
 
-_SYMBOLS: Final = r"&&|\|\||==|!=|<=|>=|[<>!?:()\[\],.]"
+_SYMBOLS: Final = r"&&|\|\||==|!=|<=|>=|\?\?|\?\.|[<>!?:()\[\],.]"
 _LITERALS: Final = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\d+(?:\.\d+)?(?![\w])"
 _WORDS: Final = re.compile(rf"\s*({_LITERALS}|[A-Za-z_]\w*|{_SYMBOLS})")
 _TASKS: Final = re.compile(rf"\s*([A-Za-z0-9][-A-Za-z0-9_]*|{_SYMBOLS})")
 _CONSTANTS: Final[dict[str, Value]] = {"true": True, "false": False, "nil": None}
 _SPELLINGS: Final = {"or": "||", "and": "&&", "not": "!"}
-_LEVELS: Final = (("||",), ("&&",), ("==", "!=", "<", ">", "<=", ">=", "in"))
+_LEVELS: Final = (("||",), ("&&",), ("==", "!=", "<", ">", "<=", ">=", "in"), ("??",))
 _DEPENDS_NAME: Final = re.compile(r"([a-zA-Z0-9][-a-zA-Z0-9]*)(?:\.[A-Z][A-Za-z]+)?")
 
 
@@ -28,7 +28,7 @@ class Unreadable(ValueError):
 
 
 def evaluate(text: str, lookup: Lookup) -> Value:
-    """Evaluate an expr-lang expression; `lookup` gets dotted names, whether written `a.b` or `a['b']`."""
+    """Evaluate an expr-lang expression; `lookup` gets dotted names, whether written `a.b` or `a['b']`, and `a?.b`."""
     return _Reader(text, _WORDS, lookup).all()
 
 
@@ -146,11 +146,11 @@ class _Reader:
         return lambda: self._lookup(name)
 
     def _member(self, name: str) -> str:
-        while joint := self._take(".", "["):
+        while joint := self._take(".", "?.", "["):
             member = self._next()
             if joint == "[":
                 self._expect("]")
-            name = f"{name}.{member.strip(chr(39) + chr(34))}"
+            name = f"{name}{'?' if joint == '?.' else ''}.{member.strip(chr(39) + chr(34))}"
         return name
 
     def _items(self, end: str) -> list[Term]:
@@ -177,6 +177,8 @@ def _split(text: str, words: re.Pattern[str]) -> list[str]:
 
 
 def _join(operator: str, left: Term, right: Term, *, lenient: bool) -> Term:
+    if operator == "??":
+        return lambda: right() if (found := left()) is None else found
     if operator == "||":
         return lambda: left() or right()
     if operator == "&&":

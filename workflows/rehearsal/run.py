@@ -22,7 +22,7 @@ from workflows.rehearsal.scope import NotStarted, Scope, Subject
 from workflows.rehearsal.tries import Tries
 
 FAST: Final = "template has failed or errored children and failFast enabled"
-_TASK_TAGS: Final = ("tasks.", "tasks[", fan_out.TAG)
+_TASK_TAGS: Final = ("tasks.", "tasks[", fan_out.TAG, scope.OUTPUTS)
 _LATER: Final = ("templates", "arguments", "metrics")
 _KEPT_PHASES: Final = ("Succeeded", "Skipped", "Omitted")
 
@@ -179,7 +179,7 @@ class Run:
 
     def _start(self, task: "_Task", node: Node, values: scope.Values) -> Node:
         """Run a task, or that of an item, unless its `when` says no."""
-        asked = tags.substitute(task.task.get("when", ""), values, task.where)
+        asked = tags.substitute(task.task.get("when", ""), values | self._scope.standing(), task.where)
         if asked and not _runs(asked):
             return self.record(replace(node, phase="Skipped", message=f"when '{asked}' evaluated false"))
         arguments = scope.arguments(task.task, values, task.where)
@@ -200,7 +200,8 @@ class Run:
 
     def _items(self, task: "_Task", values: scope.Values) -> list[Item]:
         """Read the list; one that can't be known yet is empty where `when` says no, whatever the items are."""
-        asked = tags.substitute(task.task.get("when", ""), values, task.where, later=(fan_out.TAG,))
+        standing = values | self._scope.standing()
+        asked = tags.substitute(task.task.get("when", ""), standing, task.where, later=(fan_out.TAG,))
         if asked and "{{" not in asked and not _runs(asked):
             try:
                 return fan_out.items(task.name, task.task["withParam"], task.where)

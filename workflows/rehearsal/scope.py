@@ -5,6 +5,7 @@ arguments: status, exit code and outputs of the tasks before it. An output of a 
 default; without one it is absent, and then the input's default counts, if the argument is nothing but that output.
 """
 
+import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from workflows.rehearsal import errors, tags
 from workflows.rehearsal.nodes import Node
 
 _ABSENT: Final = ": argument references an absent optional (skipped/omitted node output with no default)"
+
+OUTPUTS: Final = "workflow.outputs.parameters."
 
 Values = dict[str, str | None]
 
@@ -33,6 +36,7 @@ class Subject:
     created: datetime
     spec: Mapping[str, Any]
     arguments: Mapping[str, str]
+    labels: Mapping[str, str] = field(default_factory=dict)
     kept: Mapping[str, Node] = field(default_factory=dict)  # by path: nodes of an earlier run that need not run again
 
 
@@ -42,6 +46,7 @@ class Scope:
     def __init__(self, subject: Subject) -> None:
         self._lock = threading.Lock()
         self._values = _globals(subject)
+        self._promised = _promised(subject)
         self.outputs: dict[str, str] = {}
 
     def add(self, values: Mapping[str, str]) -> None:
@@ -52,8 +57,12 @@ class Scope:
     def values(self, node: Node | None = None) -> Values:
         """Return what tags mean everywhere, and inside the template of a node."""
         with self._lock:
-            values = self._values | {f"workflow.outputs.parameters.{name}": it for name, it in self.outputs.items()}
+            values = self._values | {f"{OUTPUTS}{name}": it for name, it in self.outputs.items()}
         return values | {f"inputs.parameters.{name}": it for name, it in (node.inputs if node else {}).items()}
+
+    def standing(self) -> Values:
+        """Return the tags of global outputs that nothing has made yet: in a `when` each stays as it is."""
+        return {tag: f"{{{{{tag}}}}}" for tag in self._promised if tag not in self.values()}
 
     def publish(self, node: Node, template: Mapping[str, Any]) -> None:
         """Show the global outputs of a container; Argo shows those of a DAG on its node only."""
@@ -133,5 +142,21 @@ def _globals(subject: Subject) -> Values:
         "workflow.creationTimestamp": created,
         "workflow.creationTimestamp.RFC3339": created,
         "workflow.creationTimestamp.s": str(int(subject.created.timestamp())),
+        "workflow.parameters": _as_json(subject),
+        "workflow.labels.json": json.dumps(dict(subject.labels)),
         **{f"workflow.parameters.{name}": value for name, value in subject.arguments.items()},
     }
+
+
+def _as_json(subject: Subject) -> str:
+    """Write all arguments as Argo does, those too that the template does not declare."""
+    described = {each["name"]: each for each in declared(subject.spec, "arguments")}
+    return json.dumps(
+        [{**described.get(name, {"name": name}), "value": value} for name, value in subject.arguments.items()]
+    )
+
+
+def _promised(subject: Subject) -> list[str]:
+    """Name the tags of all outputs that a container of this workflow may make for the whole of it."""
+    outputs = [each for template in subject.spec.get("templates", []) for each in declared(template, "outputs")]
+    return [f"{OUTPUTS}{each['globalName']}" for each in outputs if "globalName" in each]

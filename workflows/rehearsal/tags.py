@@ -61,10 +61,15 @@ def _value(tag: str, values: Values, where: str) -> str:
     return value
 
 
+def _named(name: str, values: Values, where: str) -> str | None:
+    """Return what a name of an expression means; one that is asked for by `?.` may be missing."""
+    return values.get(name.replace("?", "")) if "?" in name else _value(name, values, where)
+
+
 def _calculated(escaped: str, values: Values, where: str) -> str:
     expression = json.loads(f'"{escaped}"')
     try:
-        result = expressions.evaluate(expression, lambda name: _value(name, values, where))
+        result = expressions.evaluate(expression, lambda name: _named(name, values, where))
     except expressions.Unreadable as error:
         raise errors.UnknownExpression(expression, where, str(error)) from error
     return as_text(result)

@@ -458,6 +458,57 @@ def test_a_when_that_can_not_be_read_is_an_error_of_the_node(argo):
     assert done.node("part").message.startswith("Invalid 'when' expression 'not-a-word == yes'")
 
 
+def promised(argo, when, *, made=False, **more):
+    """Ask at the exit for a global output that a task has made, or never made because it was skipped."""
+    part = phase("part", WRITE, args=["yes"], outputs=OUT)
+    part["outputs"]["parameters"][0]["globalName"] = "sealed"
+    main = dag("main", task("part", when="a == a" if made else "a == b"))
+    at_exit = dag("exit", task("last", when=when, **more))
+    return run(argo, main, part, at_exit, phase("last", inputs=[{"name": "it", "value": ""}]), onExit="exit")
+
+
+@pytest.mark.parametrize(("made", "phase_of_last"), [(True, "Succeeded"), (False, "Skipped")])
+def test_in_quotes_a_global_output_that_was_never_made_is_a_text_that_equals_nothing(argo, made, phase_of_last):
+    done = promised(argo, "'{{workflow.outputs.parameters.sealed}}' == 'yes'", made=made)
+
+    assert (done.phase, done.node("last").phase) == ("Succeeded", phase_of_last)
+
+
+def test_without_quotes_one_that_was_never_made_turns_the_workflow_to_error(argo):
+    done = promised(argo, "{{workflow.outputs.parameters.sealed}} == yes")
+
+    assert (done.phase, done.node("last").phase) == ("Error", "Error")
+    assert "Invalid token" in done.node("last").message
+
+
+def test_a_global_output_that_no_template_makes_is_an_unknown_tag(argo):
+    with pytest.raises(errors.UnknownTag):
+        promised(argo, "'{{workflow.outputs.parameters.saled}}' == 'yes'")
+
+
+@pytest.mark.parametrize(("made", "told"), [(True, "yes"), (False, "never")])
+def test_an_expression_may_ask_for_a_global_output_that_was_never_made(argo, made, told):
+    asked = "{{=workflow?.outputs?.parameters?.sealed ?? 'never'}}"
+    done = promised(argo, "'a' == 'a'", made=made, it=asked)
+
+    assert done.node("last").inputs == {"it": told}
+
+
+def test_all_arguments_are_told_as_json_with_what_the_template_says_of_them_and_the_unknown_ones_too(argo):
+    known = {"name": "known", "value": "a", "description": "one"}
+    main = phase("main", WRITE, args=["{{workflow.parameters}}"], outputs=OUT)
+    done = run(argo, main, arguments=[known], parameters={"known": 'a "b"', "unknown": "{c}"})
+
+    told = json.loads(only(done).outputs["out"])
+    assert told == [{**known, "value": 'a "b"'}, {"name": "unknown", "value": "{c}"}]
+
+
+def test_the_labels_of_the_workflow_are_told_as_json(argo):
+    done = run(argo, phase("main", WRITE, args=["{{workflow.labels.json}}"], outputs=OUT))
+
+    assert json.loads(only(done).outputs["out"]) == {"workflows.argoproj.io/workflow-template": "backup"}
+
+
 def skipped_then(argo, source, consumer_input, value="{{tasks.part.outputs.parameters.out}}"):
     part = phase("part", outputs={"out": source})
     after = phase("after", WRITE, inputs=[consumer_input], args=["{{inputs.parameters.it}}"], outputs=OUT)

@@ -125,6 +125,7 @@ TRY = {"lastRetry.exitCode": "75", "lastRetry.status": "Failed", "lastRetry.mess
     ("text", "value"),
     [
         ("asInt(lastRetry.exitCode) == 75", True),
+        ("lastRetry.status ?? 'none' == 'Failed'", True),
         ("lastRetry.status == 'Error' || asInt(lastRetry.exitCode) in [75, 137]", True),
         ("lastRetry['status'] != 'Failed'", False),
         ("not (lastRetry.status == 'Error') and asInt(lastRetry.exitCode) >= 75", True),

@@ -17,7 +17,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple, Self
@@ -79,6 +79,10 @@ _REFUSERS = (
     ),
 )
 _EXEC_SLICE_S = 0.5
+_PAGE = 500  # objects at once, as kubectl asks for them
+# How metadata alone is asked for: kubernetes.io/docs/reference/using-api/api-concepts, "Fetching metadata"
+_META, _PARTIAL = "meta.k8s.io/v1", "PartialObjectMetadata"
+_HEADS = f"application/json;as={_PARTIAL}List;g=meta.k8s.io;v=v1"
 _MAPS = ("spec", "status", "data", "binaryData")
 # of the API server, where another object has the name: seen in the record before, or only in its storage
 _PRECONDITION = re.compile(
@@ -204,6 +208,22 @@ class Cluster:
             raise self._no_answer("list", kind, "", f"HTTP {answer.status} with what is none of them in the list")
         return found
 
+    def each(self, kind: Kind, selector: str = "") -> Iterator[Object]:
+        """Read all objects of a kind, or those of a label selector, page by page, so that never all are in memory.
+
+        All pages show the moment of the first; who gives up before the end has seen a part of the list.
+
+        Raises:
+            errors.NoAnswer: also where the server no longer knows that moment. Else as `list`.
+
+        """
+        return self._pages(kind, selector, f"{kind.name}List", kind, "application/json")
+
+    def heads(self, kind: Kind, selector: str = "") -> Iterator[Object]:
+        """Read nothing but the metadata of all objects of a kind, or those of a label selector; raises as `each`."""
+        partial_kind = kind._replace(api=f"apis/{_META}", name=_PARTIAL)
+        return self._pages(kind, selector, f"{_PARTIAL}List", partial_kind, _HEADS)
+
     def create(self, kind: Kind, obj: Object, *, dry_run: bool = False) -> Object:
         """Create an object; its answer may be lost, so a name that exists already is for the next try to judge.
 
@@ -307,10 +327,11 @@ class Cluster:
         name: str = "",
         query: Mapping[str, str] | None = None,
         body: Object | None = None,
+        accept: str = "application/json",
     ) -> _Answer:
         place = "/namespaces/{namespace}" if kind.namespaced else ""
         path = f"/{kind.api}{place}/{kind.resource}" + ("/{name}" if name else "")
-        headers = {"Accept": "application/json", "User-Agent": "threescale-backup"}
+        headers = {"Accept": accept, "User-Agent": "threescale-backup"}
         if body is not None:
             headers["Content-Type"] = "application/merge-patch+json" if method == "PATCH" else "application/json"
         more = {"query_params": list((query or {}).items()), "header_params": headers, "body": body}
@@ -346,6 +367,36 @@ class Cluster:
     def _serialized(self, method: str, path: str, name: str, **more: Any) -> Any:
         parts = {"namespace": self.namespace, "name": name}
         return self._api.param_serialize(method, path, path_params=parts, auth_settings=["BearerToken"], **more)
+
+    def _pages(self, kind: Kind, selector: str, called: str, of: Kind, accept: str) -> Iterator[Object]:
+        """The items of a list that is `called` so, each of the kind `of`."""
+        query = {"limit": str(_PAGE), **({"labelSelector": selector} if selector else {})}
+        head = {"apiVersion": of.api_version, "kind": of.name}
+        token = ""
+        while True:
+            interruption.point()
+            content = self._page(kind, {**query, **({"continue": token} if token else {})}, accept)
+            items, metadata = content.get("items"), content.get("metadata") or {}
+            if content.get("kind") != called or not isinstance(items, list) or not isinstance(metadata, dict):
+                raise self._no_answer("list", kind, "", "a success without a list of them")
+            found = [{**head, **item} if isinstance(item, dict) else {} for item in items]
+            if not all(_is_object(each, of, self.namespace) for each in found):
+                raise self._no_answer("list", kind, "", "what is none of them in the list")
+            yield from found
+            before, token = token, metadata.get("continue") or ""
+            if not token:
+                return
+            if not isinstance(token, str) or token == before:
+                raise self._no_answer("list", kind, "", "a list that does not come to its end")
+
+    def _page(self, kind: Kind, query: Mapping[str, str], accept: str) -> Object:
+        """One page of a list, as the server gives it."""
+        answer = self._request("GET", kind, query=query, accept=accept)
+        if answer.status == 404 and self._lacks(kind):
+            raise errors.UnknownResource(kind.resource, self._server)
+        if answer.status in {404, 410}:  # 410: the moment that the first page has shown is too long ago
+            raise self._no_answer("list", kind, "", answer.why)
+        return self._judge("list", kind, "", answer)
 
     def _is_absent(self, verb: str, kind: Kind, name: str, answer: _Answer) -> bool:
         """Whether a 404 says that there is no such object, or the server's lists that there is no such kind.

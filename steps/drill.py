@@ -337,7 +337,7 @@ def clear_left(cluster: Cluster, connect: Connect, workflow: Workflow) -> None:
     ledger = read(cluster)
     if ledger is None or ledger.workflow.uid == workflow.uid:
         return
-    if catalogue.alive(cluster).get(ledger.workflow.uid, "Succeeded") not in catalogue.ENDED:
+    if ledger.workflow.uid in catalogue.Workflows(cluster).living:
         raise errors.DrillRuns(ledger.workflow.name)
     try:
         clear(cluster, ledger, connect)

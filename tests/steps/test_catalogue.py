@@ -11,6 +11,14 @@ CLAIMS = "persistentvolumeclaims"
 DIGEST = "ab" * 32
 
 
+def as_argo_labels(phase):
+    """The labels that Argo's controller writes with the phase of a Workflow."""
+    if not phase:  # the controller has not looked at it yet
+        return {}
+    completed = str(phase in {"Succeeded", "Failed", "Error"}).lower()
+    return {"workflows.argoproj.io/phase": phase, "workflows.argoproj.io/completed": completed}
+
+
 def laid(stage, name, *, phase=None, started="2026-11-01T02:00:00Z", labels=None, annotations=None):
     """Put the claim of a backup there, as its phases label it, and its workflow in a phase where that is given."""
     stage.claim(
@@ -28,7 +36,8 @@ def laid(stage, name, *, phase=None, started="2026-11-01T02:00:00Z", labels=None
     )
     if phase is not None:
         workflow = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "spec": {}, "status": {"phase": phase}}
-        made = stage.kubernetes.apply({**workflow, "metadata": {"name": f"of-{name}", "namespace": stage.namespace}})
+        metadata = {"name": f"of-{name}", "namespace": stage.namespace, "labels": as_argo_labels(phase)}
+        made = stage.kubernetes.apply({**workflow, "metadata": metadata})
         stage.kubernetes.patch(
             CLAIMS, stage.namespace, name, {"metadata": {"labels": {marks.WORKFLOW_UID: made["metadata"]["uid"]}}}
         )
@@ -215,7 +224,11 @@ class TestFailedRun:
             {
                 "apiVersion": "argoproj.io/v1alpha1",
                 "kind": "Workflow",
-                "metadata": {"name": name, "namespace": stage.namespace, "labels": {marks.KIND: "backup"}},
+                "metadata": {
+                    "name": name,
+                    "namespace": stage.namespace,
+                    "labels": {marks.KIND: "backup", **as_argo_labels(phase)},
+                },
                 "spec": {"arguments": {"parameters": given}} if given else {},
                 "status": {"phase": phase} if phase else {},
             }

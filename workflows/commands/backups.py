@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
@@ -65,7 +65,7 @@ def list_backups(namespace: str, kubeconfig: str | None, context: str, output: s
         entries = catalogue.read(connect(namespace, kubeconfig, context))
     except errors.PhaseError as error:
         refuse(str(error))
-    click.echo(listing.of_all([entry.as_json() for entry in entries], output, namespace), nl=False)
+    click.echo(listing.of_all([_told(entry.as_json(), output) for entry in entries], output, namespace), nl=False)
 
 
 @click.command()
@@ -102,7 +102,8 @@ def describe(name: str, namespace: str, kubeconfig: str | None, context: str, ou
         record = evidence.find(cluster, "backup", entry.workflow_uid)
     except errors.PhaseError as error:
         refuse(str(error))
-    click.echo(listing.of_one(entry.as_json(), record.model_dump(mode="json") if record else None, output), nl=False)
+    facts, kept = _told(entry.as_json(), output), record.model_dump(mode="json") if record else None
+    click.echo(listing.of_one(facts, kept and _told(kept, output), output), nl=False)
 
 
 @click.command()
@@ -155,6 +156,19 @@ def report(file: Path, output: Path | None) -> None:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         refuse(f"can't write to {output}: {error.strerror}")
+
+
+def _told(facts: Any, output: str) -> Any:
+    """Facts as `output` tells them: to a person whatever is in an annotation on one line, to a program as it is."""
+    from steps import errors
+
+    if output in {"json", "yaml"}:
+        return facts
+    if isinstance(facts, dict):
+        return {key: _told(part, output) for key, part in facts.items()}
+    if isinstance(facts, list):
+        return [_told(part, output) for part in facts]
+    return errors.printable(facts) if isinstance(facts, str) else facts
 
 
 def _start(stream: BinaryIO) -> bytes:

@@ -6,6 +6,7 @@ that version is compacted, the rest of the list can't be read any more: 410 Expi
 
 from __future__ import annotations
 
+import re
 import threading
 import uuid
 from collections import OrderedDict
@@ -16,6 +17,7 @@ from workflows.rehearsal.kinds import Object
 
 META = "meta.k8s.io/v1"
 PARTIAL = "PartialObjectMetadata"
+_TOKEN = re.compile(r"[0-9a-f]{32}")
 _KEPT = 64  # lists that were begun; a client that asks for none of them any more does not say so
 
 
@@ -40,7 +42,9 @@ class Pages:
         return self._page(version, items, _read(limit))
 
     def next(self, token: str, limit: str) -> Page:
-        """Return the page after one; a token that nobody knows is of a version that is gone."""
+        """Return the page after one; a token that is not known any more is of a version that is gone."""
+        if not _TOKEN.fullmatch(token):
+            raise refusals.bad_request("continue key is not valid: illegal base64 data at input byte 0")
         with self._lock:
             found = self._begun.get(token)
         if found is None:
@@ -53,7 +57,7 @@ class Pages:
             self._begun.clear()
 
     def _page(self, version: str, items: list[Object], limit: int) -> Page:
-        if not limit or len(items) <= limit:
+        if limit <= 0 or len(items) <= limit:
             return Page(version, items)
         token, rest = uuid.uuid4().hex, items[limit:]
         with self._lock:

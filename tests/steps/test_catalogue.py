@@ -218,7 +218,7 @@ class TestFailedRun:
         times = (f"2026-11-01T02:{minute:02}:00Z" for minute in itertools.count())
         monkeypatch.setattr(store, "now", lambda: next(times))
 
-    def run(self, stage, name, phase, **parameters):
+    def run(self, stage, name, phase, refused="", **parameters):
         given = [{"name": key, "value": value} for key, value in parameters.items()]
         stage.kubernetes.create(
             {
@@ -230,7 +230,10 @@ class TestFailedRun:
                     "labels": {marks.KIND: "backup", **as_argo_labels(phase)},
                 },
                 "spec": {"arguments": {"parameters": given}} if given else {},
-                "status": {"phase": phase} if phase else {},
+                "status": {
+                    **({"phase": phase} if phase else {}),
+                    **({"outputs": {"parameters": [{"name": "refused", "value": refused}]}} if refused else {}),
+                },
             }
         )
 
@@ -269,6 +272,30 @@ class TestFailedRun:
         self.run(empty, "first", "Failed", plan="only")
 
         assert self.found(empty) == ""
+
+    @pytest.mark.parametrize(("refused", "found"), [("yes", "first"), ("no", "second")])
+    def test_one_that_was_refused_for_its_arguments_is_no_run(self, empty, refused, found):
+        self.run(empty, "first", "Failed")
+        self.run(empty, "second", "Failed", refused=refused)
+
+        assert self.found(empty) == found
+
+    def test_one_after_the_other_is_read_alone_and_none_after_the_newest_run(self, empty):
+        for name, plan in (("first", "no"), ("second", "no"), ("third", "only"), ("fourth", "only")):
+            self.run(empty, name, "Succeeded", plan=plan)
+        empty.kubernetes.clear_requests()
+        self.found(empty)
+
+        asked = [request for request in empty.kubernetes.requests if request.resource == "workflows"]
+        assert [request.name for request in asked if request.verb == "get"] == ["fourth", "third", "second"]
+        assert [request.verb for request in asked].count("list") == 1
+
+    def test_its_status_says_that_it_has_ended_where_the_label_was_lost(self, empty):
+        self.run(empty, "first", "Failed")
+        labels = {"metadata": {"labels": {"workflows.argoproj.io/completed": None}}}
+        empty.kubernetes.patch("workflows", empty.namespace, "first", labels)
+
+        assert self.found(empty) == "first"
 
     def test_not_once_a_backup_was_sealed_whose_workflow_still_runs(self, empty):
         self.run(empty, "first", "Failed")

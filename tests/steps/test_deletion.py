@@ -444,6 +444,13 @@ class TestReclaimPolicy:
             "reclaim policy unknown: what becomes of the data can't be said: night-3",
         ]
 
+    def test_volumes_are_read_by_one_list_however_many_go(self, week):
+        week.kubernetes.clear_requests()
+        self.said(week)
+
+        volumes = [request.verb for request in week.kubernetes.requests if request.resource == "persistentvolumes"]
+        assert volumes == ["list"]
+
     def test_whoever_may_not_read_volumes_is_told_in_general(self, week):
         assert self.said(week, ACCOUNT) == [deletion.RECLAIM]
 

@@ -2,13 +2,19 @@
 
 A claim's labels are what a phase wrote once. A backup is complete when its seal has left the digest of its manifest on
 the claim; it is running while its workflow lives; else it has failed, whatever the label says. What carries our labels
-and can't be ours is listed as `unknown`: it counts for nothing, and nobody deletes it.
+and can't be ours is listed as `unknown`: it counts for nothing, and nobody deletes it. So is what says something that
+makes no sense, a time in the year 1 for instance: one claim spoils only itself.
+
+There may be thousands of claims, and of a Workflow a hundred kilobytes are stored. So claims are read page by page, of
+Workflows only the metadata, and whole ones one at a time.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from steps import arguments, claims, errors, installation, marks
@@ -16,9 +22,23 @@ from steps.cluster import Cluster, Object
 from steps.installation import APIMANAGER_BACKUP, CLAIM, WORKFLOW
 from steps.rotation import Rotation
 
-ENDED = frozenset({"Succeeded", "Failed", "Error"})  # phases of a workflow
 OURS = "threescale-backup"
 OPERATORS = "3scale-operator"
+
+# Argo's controller writes these labels in the same update as the phase; a Workflow that it has not seen has none.
+_COMPLETED = "workflows.argoproj.io/completed"
+_PHASE = "workflows.argoproj.io/phase"
+_ENDED = f"{_COMPLETED}=true"
+_LIVING = f"{_COMPLETED}!=true"  # also those without the label
+
+_YEARS = range(1970, 9999)  # which every time zone, and a Unix time, can say
+_PHASES_OF_AN_END = frozenset({"Succeeded", "Failed", "Error"})
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_TIMES = (marks.VERIFIED, marks.PROVEN, marks.DAMAGED)
+_COUNTS = (marks.FILES, marks.BYTES)
+_SHOWN = 64  # signs of what a claim says wrongly
+_COUNT = re.compile(r"[0-9]{1,18}")  # more bytes than any volume has
+_OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 class State(StrEnum):
@@ -38,7 +58,7 @@ class Proof:
     workflow: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One backup; times in UTC, sizes in bytes, None where nobody wrote it down.
 
@@ -75,6 +95,7 @@ class Entry:
     manifest_sha256: str = ""
     going: bool = False  # somebody has deleted the claim
     labelled: bool = True  # as a backup of this tool
+    version: str = ""  # of the claim, by which the API server tells whether it has changed since
 
     @property
     def began(self) -> datetime:
@@ -83,7 +104,31 @@ class Entry:
 
     def as_json(self) -> dict[str, Any]:
         """The same for a program; times as Kubernetes writes them."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
+        return {key: _plain(value) for key, value in asdict(self).items() if key != "version"}
+
+
+class Workflows:
+    """Which workflows live and which have ended, by uid; each is asked for once, when it is first needed."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    @cached_property
+    def living(self) -> set[str]:
+        """Uids of those that have not ended; none where Argo itself is not."""
+        try:
+            return living(self._cluster)
+        except errors.UnknownResource:
+            return set()
+
+    @cached_property
+    def ended(self) -> Mapping[str, str]:
+        """Phases of those that have ended, by uid; none where Argo itself is not."""
+        try:
+            found = self._cluster.heads(WORKFLOW, _ENDED)
+            return {item["metadata"]["uid"]: marks.label(item, _PHASE) or "unknown" for item in found}
+        except errors.UnknownResource:
+            return {}
 
 
 def read(cluster: Cluster, *, whole: bool = False) -> list[Entry]:
@@ -93,9 +138,10 @@ def read(cluster: Cluster, *, whole: bool = False) -> list[Entry]:
         errors.NotAllowed, errors.NoAnswer: it can't be read whole, so nothing is said.
 
     """
-    found = [claim for claim in cluster.list(CLAIM) if claims.is_backup(claim)]
-    phases = alive(cluster) if any(_is_open(claim) for claim in found) else {}
-    entries = [_entry(cluster, claim, phases, whole=whole) for claim in found]
+    workflows = Workflows(cluster)
+    entries = (
+        _entry(cluster, claim, workflows, whole=whole) for claim in cluster.each(CLAIM) if claims.is_backup(claim)
+    )
     return sorted(entries, key=lambda entry: (entry.started, entry.created, entry.name), reverse=True)
 
 
@@ -121,16 +167,28 @@ def failed_run(cluster: Cluster, entries: Iterable[Entry]) -> str:
         errors.NotAllowed, errors.NoAnswer
 
     """
-    try:
-        found = cluster.list(WORKFLOW, f"{marks.KIND}=backup")
-    except errors.UnknownResource:
-        return ""
-    runs = [item for item in found if _phase(item) in ENDED and is_run(item)]
-    newest = max(runs, key=_created, default=None)
+    newest = _newest_run(cluster)
     if newest is None or _phase(newest) == "Succeeded":
         return ""
     sealed = [each.began for each in entries if each.maker == OURS and each.state is State.COMPLETE]
     return "" if any(began > _created(newest) for began in sealed) else str(newest["metadata"]["name"])
+
+
+def _newest_run(cluster: Cluster) -> Object | None:
+    """The newest backup's workflow that has ended and was a run: each is read alone, the newest first.
+
+    Its status says whether it has ended: a label can be lost, and few live.
+    """
+    try:
+        heads = list(cluster.heads(WORKFLOW, f"{marks.KIND}=backup"))
+    except errors.UnknownResource:
+        return None
+    for head in sorted(heads, key=_created, reverse=True):
+        found = cluster.get(WORKFLOW, head["metadata"]["name"])
+        is_same = found is not None and found["metadata"]["uid"] == head["metadata"]["uid"]  # none: deleted meanwhile
+        if found and is_same and _phase(found) in _PHASES_OF_AN_END and is_run(found):
+            return found
+    return None
 
 
 def living(cluster: Cluster) -> set[str]:
@@ -140,8 +198,7 @@ def living(cluster: Cluster) -> set[str]:
         errors.NotAllowed, errors.NoAnswer; errors.UnknownResource: there is no Argo.
 
     """
-    found = cluster.list(WORKFLOW)
-    return {item["metadata"]["uid"] for item in found if _phase(item) not in ENDED}
+    return {item["metadata"]["uid"] for item in cluster.heads(WORKFLOW, _LIVING)}
 
 
 def pin(cluster: Cluster, name: str, *, pinned: bool) -> Entry:
@@ -166,15 +223,6 @@ def label(cluster: Cluster, entry: Entry, labels: Mapping[str, str | None]) -> N
     cluster.patch(CLAIM, entry.name, {"metadata": {"uid": entry.uid, "labels": dict(labels)}})
 
 
-def alive(cluster: Cluster) -> Mapping[str, str]:
-    """Phases of the workflows that are there, by uid; none where Argo itself is not."""
-    try:
-        found = cluster.list(WORKFLOW)
-    except errors.UnknownResource:
-        return {}
-    return {item["metadata"]["uid"]: _phase(item) or "Pending" for item in found}
-
-
 def _phase(workflow: Object) -> str:
     return str((workflow.get("status") or {}).get("phase") or "")
 
@@ -195,26 +243,21 @@ def is_run(workflow: Object) -> bool:
 
 
 def _created(obj: Object) -> datetime:
-    return moment(obj["metadata"]["creationTimestamp"]) or datetime.min.replace(tzinfo=UTC)
+    return moment(str(obj["metadata"].get("creationTimestamp") or "")) or _BEGINNING
 
 
-def _is_open(claim: Object) -> bool:
-    """Whether it takes its workflow to know the state."""
-    return claims.is_ours(claim) and not marks.sealed(claim)
-
-
-def _entry(cluster: Cluster, claim: Object, alive: Mapping[str, str], *, whole: bool) -> Entry:
+def _entry(cluster: Cluster, claim: Object, workflows: Workflows, *, whole: bool) -> Entry:
     metadata = claim["metadata"]
     created = _created(claim)
     is_ours = claims.is_ours(claim)
-    started = moment(marks.annotation(claim, marks.STARTED))
-    state, why = _ours(claim, started, alive) if is_ours else _operators(cluster, claim, whole=whole)
+    state, why = _ours(claim, workflows) if is_ours else _operators(cluster, claim, whole=whole)
+    started = moment(marks.annotation(claim, marks.STARTED)) if state is not State.UNKNOWN else None
     return Entry(
         name=metadata["name"],
         uid=metadata["uid"],
         maker=OURS if is_ours else OPERATORS,
         state=state,
-        why=why,
+        why=errors.printable(why),
         created=created,
         started=started or created,
         ended=moment(marks.annotation(claim, marks.ENDED)),
@@ -240,27 +283,51 @@ def _entry(cluster: Cluster, claim: Object, alive: Mapping[str, str], *, whole: 
         manifest_sha256=marks.sealed(claim),
         going="deletionTimestamp" in metadata,
         labelled=not is_ours or bool(marks.label(claim, marks.BACKUP)),
+        version=str(metadata.get("resourceVersion") or ""),
     )
 
 
-def _ours(claim: Object, started: datetime | None, alive: Mapping[str, str]) -> tuple[State, str]:
+def _ours(claim: Object, workflows: Workflows) -> tuple[State, str]:
     """Its state, and why it is not another."""
     labelled, workflow = marks.label(claim, marks.BACKUP), marks.label(claim, marks.WORKFLOW)
     name = labelled or marks.annotation(claim, installation.BACKUP_NAME)
     if name != claim["metadata"]["name"]:
         return State.UNKNOWN, f"its labels are those of backup {name}"
-    if started is None or not workflow:
+    if moment(marks.annotation(claim, marks.STARTED)) is None or not workflow:
         return State.UNKNOWN, "it is marked as ours, and says neither when nor by which workflow it was made"
+    if senseless := next(_senseless(claim), ""):
+        return State.UNKNOWN, senseless
     if marks.sealed(claim):
         return State.COMPLETE, "" if labelled else f"it has lost its label {marks.BACKUP}, which retention gives back"
-    phase = alive.get(marks.label(claim, marks.WORKFLOW_UID))
-    if phase and phase not in ENDED:
+    uid = marks.label(claim, marks.WORKFLOW_UID)
+    if uid in workflows.living:
         return State.RUNNING, ""
+    phase = workflows.ended.get(uid)
     return State.FAILED, f"workflow {workflow} {f'ended as {phase}' if phase else 'is gone'} and has not sealed it"
+
+
+def _senseless(claim: Object) -> Iterator[str]:
+    """Say what a claim says that can't be so: to overlook it could cost a backup that somebody pinned or found bad."""
+    labels = {name: marks.label(claim, name) for name in (*_TIMES, *_COUNTS, marks.PINNED)}
+    annotations = {name: marks.annotation(claim, name) for name in (marks.ENDED, marks.VERIFYING)}
+    for name in (name for name in _TIMES if labels[name] and moment(labels[name]) is None):
+        yield f"its label {name} is no time: {labels[name]}"
+    for name in (name for name in _COUNTS if labels[name] and _number(labels[name]) is None):
+        yield f"its label {name} is no count: {labels[name][:_SHOWN]}"
+    if labels[marks.PINNED] not in {"", "true", "false"}:
+        yield f"its label {marks.PINNED} is neither true nor false: {labels[marks.PINNED]}"
+    if annotations[marks.ENDED] and moment(annotations[marks.ENDED]) is None:
+        yield f"its annotation {marks.ENDED} is no time: {annotations[marks.ENDED][:_SHOWN]}"
+    if annotations[marks.VERIFYING] and not Rotation.is_one(annotations[marks.VERIFYING]):
+        yield f"its annotation {marks.VERIFYING} can't be read: {annotations[marks.VERIFYING][:_SHOWN]}"
 
 
 def _operators(cluster: Cluster, claim: Object, *, whole: bool) -> tuple[State, str]:
     name = marks.annotation(claim, installation.BACKUP_NAME)
+    if not _OBJECT_NAME.fullmatch(name):
+        return State.UNKNOWN, f"no APIManagerBackup can be called as its annotation says: {name[:_SHOWN]}"
+    if senseless := next(_senseless(claim), ""):
+        return State.UNKNOWN, senseless
     try:
         found = cluster.get(APIMANAGER_BACKUP, name)
     except errors.NotAllowed:
@@ -275,12 +342,15 @@ def _operators(cluster: Cluster, claim: Object, *, whole: bool) -> tuple[State, 
 
 
 def moment(text: str) -> datetime | None:
-    """Read a time of a claim; None where it is absent, or none."""
+    """Read a time of a claim; None where it is absent, or none, or of a year that makes no sense."""
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        if found.tzinfo is None:
+            return None
+        found = found.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return found.astimezone(UTC) if found.tzinfo else None
+    return found if found.year in _YEARS else None
 
 
 def _proof(claim: Object, when: str, by: str) -> Proof | None:
@@ -294,7 +364,7 @@ def _rotation(claim: Object) -> Rotation | None:
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if _COUNT.fullmatch(text) else None
 
 
 def _plain(value: Any) -> Any:

@@ -19,7 +19,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from functools import partial
@@ -120,6 +120,11 @@ _SERVERS_OWN = ("uid", "resourceVersion", "creationTimestamp")  # what each obje
 # Which are nothing without a spec, and have one on every server.
 _WITH_SPEC = frozenset({APIMANAGER, CLAIM, CRON_WORKFLOW, DEPLOYMENT, DEPLOYMENT_CONFIG, POD, ROUTE, VOLUME, WORKFLOW})
 _EXIT_CODE = re.compile("[1-9][0-9]{0,2}")
+_PAGE = 500  # objects at once, as kubectl asks for them
+# How metadata alone is asked for: kubernetes.io/docs/reference/using-api/api-concepts, "Fetching metadata"
+_META, _PARTIAL = "meta.k8s.io/v1", "PartialObjectMetadata"
+_WHOLE = "application/json"
+_HEADS = f"application/json;as={_PARTIAL}List;g=meta.k8s.io;v=v1"
 _MAPS = ("spec", "status", "data", "binaryData")
 # of the API server, where another object has the name: seen in the record before, or only in its storage
 _PRECONDITION = re.compile(
@@ -221,26 +226,23 @@ class Cluster:
             errors.UnknownResource: the cluster has no such kind; else as `get`.
 
         """
-        query = {"labelSelector": selector, "fieldSelector": fields}
-        answer = self._request("GET", kind, query={key: value for key, value in query.items() if value})
-        if answer.status == 404:
-            if self._lacks(kind):
-                raise errors.UnknownResource(kind.resource, self.server)
-            raise self._no_answer("list", kind, "", answer.why)
-        content = self._judge("list", kind, "", answer)
-        items = content.get("items")
-        if content.get("kind") != f"{kind.name}List" or not isinstance(items, list):
-            raise self._no_answer("list", kind, "", f"HTTP {answer.status} without a list of them")
-        metadata = content.get("metadata") or {}
-        if not isinstance(metadata, dict):
-            raise self._no_answer("list", kind, "", f"HTTP {answer.status} with a list of another form")
-        if metadata.get("continue"):
-            raise self._no_answer("list", kind, "", f"HTTP {answer.status} with a part of the list")
-        head = {"apiVersion": kind.api_version, "kind": kind.name}
-        found = [{**head, **item} if isinstance(item, dict) else {} for item in items]
-        if not all(_is_object(each, kind, self.namespace) for each in found):
-            raise self._no_answer("list", kind, "", f"HTTP {answer.status} with what is none of them in the list")
-        return found
+        return [*self._pages(kind, selector, f"{kind.name}List", kind, _WHOLE, fields)]
+
+    def each(self, kind: Kind, selector: str = "") -> Iterator[Object]:
+        """Read all objects of a kind, or those of a label selector, page by page, so that never all are in memory.
+
+        All pages show the moment of the first; who gives up before the end has seen a part of the list.
+
+        Raises:
+            errors.NoAnswer: also where the server no longer knows that moment. Else as `list`.
+
+        """
+        return self._pages(kind, selector, f"{kind.name}List", kind, _WHOLE)
+
+    def heads(self, kind: Kind, selector: str = "") -> Iterator[Object]:
+        """Read nothing but the metadata of all objects of a kind, or those of a label selector; raises as `each`."""
+        partial_kind = kind._replace(api=f"apis/{_META}", name=_PARTIAL)
+        return self._pages(kind, selector, f"{_PARTIAL}List", partial_kind, _HEADS)
 
     def create(self, kind: Kind, obj: Object, *, dry_run: bool = False) -> Object:
         """Create an object; its answer may be lost, so a name that exists already is for the next try to judge.
@@ -368,12 +370,13 @@ class Cluster:
         name: str = "",
         query: Mapping[str, str] | None = None,
         body: Object | None = None,
+        accept: str = _WHOLE,
     ) -> _Answer:
         place = "/namespaces/{namespace}" if kind.namespaced else ""
         path = f"/{kind.api}{place}/{kind.resource}" + ("/{name}" if name else "")
-        headers = {"Accept": "application/json", "User-Agent": "threescale-backup"}
+        headers = {"Accept": accept, "User-Agent": "threescale-backup"}
         if body is not None:
-            headers["Content-Type"] = "application/merge-patch+json" if method == "PATCH" else "application/json"
+            headers["Content-Type"] = "application/merge-patch+json" if method == "PATCH" else _WHOLE
         more = {"query_params": list((query or {}).items()), "header_params": headers, "body": body}
         try:
             return self._send(method, path, name, **more)
@@ -416,6 +419,39 @@ class Cluster:
         parts = {"namespace": self.namespace, "name": name}
         return self._api.param_serialize(method, path, path_params=parts, auth_settings=["BearerToken"], **more)
 
+    def _pages(
+        self, kind: Kind, selector: str, called: str, of: Kind, accept: str, fields: str = ""
+    ) -> Iterator[Object]:
+        """The items of a list that is `called` so, each of the kind `of`."""
+        asked = {"limit": str(_PAGE), "labelSelector": selector, "fieldSelector": fields, "continue": ""}
+        head = {"apiVersion": of.api_version, "kind": of.name}
+        while True:
+            interruption.point()
+            content = self._page(kind, {key: value for key, value in asked.items() if value}, accept)
+            items, metadata = content.get("items"), content.get("metadata") or {}
+            if content.get("kind") != called or not isinstance(items, list):
+                raise self._no_answer("list", kind, "", "a success without a list of them")
+            if not isinstance(metadata, dict):
+                raise self._no_answer("list", kind, "", "a list of another form")
+            found = [{**head, **item} if isinstance(item, dict) else {} for item in items]
+            if not all(_is_object(each, of, self.namespace) for each in found):
+                raise self._no_answer("list", kind, "", "what is none of them in the list")
+            yield from found
+            before, asked["continue"] = asked["continue"], metadata.get("continue") or ""
+            if not asked["continue"]:
+                return
+            if not isinstance(asked["continue"], str) or asked["continue"] == before:
+                raise self._no_answer("list", kind, "", "a list that does not come to its end")
+
+    def _page(self, kind: Kind, query: Mapping[str, str], accept: str) -> Object:
+        """One page of a list, as the server gives it."""
+        answer = self._request("GET", kind, query=query, accept=accept)
+        if answer.status == 404 and self._lacks(kind):
+            raise errors.UnknownResource(kind.resource, self.server)
+        if answer.status in {404, 410}:  # 410: the moment that the first page has shown is too long ago
+            raise self._no_answer("list", kind, "", answer.why)
+        return self._judge("list", kind, "", answer)
+
     def _is_absent(self, verb: str, kind: Kind, name: str, answer: _Answer) -> bool:
         """Whether a 404 says that there is no such object, or the server's lists that there is no such kind.
 
@@ -452,7 +488,7 @@ class Cluster:
     def _discovered(self, path: str, called: str, part: str, kind: Kind) -> Sequence[Object]:
         """One of the lists of what the server has."""
         try:
-            answer = self._send("GET", path, header_params={"Accept": "application/json"})
+            answer = self._send("GET", path, header_params={"Accept": _WHOLE})
         except (urllib3.exceptions.HTTPError, ApiException, ConfigException, OSError, ValueError) as error:
             raise self._no_answer("discover", kind, "", _reason(error)) from error
         content = answer.content or {}

@@ -1,21 +1,22 @@
 """Deleting backups: a claim at a time, and only while everything that spoke for it still does.
 
-What was judged a minute ago may be pinned, mounted or made anew by now. So before each deletion the claim is read, then
-the whole catalogue, then who lives and who mounts; and the claim is deleted by the uid that was judged, in the version
-that was read first. Where somebody has changed it since, the API server refuses, and the next run judges it anew.
+What was judged a minute ago may be pinned, mounted or made anew by now. So what one pod has doomed another one judges
+again, a batch at a time, for to read the whole catalogue before each deletion would take the square of its size. Then
+before each deletion the claim is read, who lives and who mounts; and it is deleted by the uid and in the version that
+were judged. Where somebody has changed it since, it stays, and the next run judges it anew.
 """
 
 import logging
 import stat
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import NamedTuple
 
-from steps import catalogue, claims, errors, marks, result, retention, seal, volume
+from steps import catalogue, claims, errors, interruption, marks, result, retention, seal, volume
 from steps.catalogue import Entry, State
 from steps.cluster import Cluster
 from steps.installation import CLAIM, VOLUME
-from steps.retention import Decision, Rules
+from steps.retention import Decision, Rules, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +28,16 @@ RECLAIM = (
 NOTHING, BACKUP, OTHER = "nothing", "backup", "other"
 
 
-class Judged(NamedTuple):
-    """A claim that may go: another of its name is another one."""
+BATCH = 200  # that are deleted by one judgement
+_SHORT = 8  # signs of a uid
 
-    name: str
-    uid: str
+
+def short(uid: str) -> str:
+    """A uid as one phase tells it the next: its first signs, with which thousands fit into one argument.
+
+    It is judged again by all of it, so a sign too few dooms nothing that the rules keep.
+    """
+    return uid[:_SHORT]
 
 
 def judge(cluster: Cluster, rules: Rules) -> Decision:
@@ -58,28 +64,61 @@ def mend(cluster: Cluster, decision: Decision) -> None:
             log.info("%s: it has its label %s again", entry.name, marks.BACKUP)
 
 
-def delete(cluster: Cluster, judged: Judged, rules: Rules, *, read: bool = False) -> bool:
-    """Delete a claim if it may still go, and tell whether it is gone; `read`: its volume was, and holds no manifest.
+def delete(cluster: Cluster, doomed: Sequence[str], rules: Rules, *, read: bool = False) -> int:
+    """Delete the claims of these uids, or the starts of them, that may still go; tell how many are gone.
+
+    `read`: their volumes were, and hold no manifest.
 
     Raises:
         errors.NotAllowed, errors.NoAnswer, errors.Rejected: it is not known, or not allowed; what is there stays.
 
     """
-    claim = cluster.get(CLAIM, judged.name)
-    if claim is None or claim["metadata"]["uid"] != judged.uid or claim["metadata"].get("deletionTimestamp"):
-        return _is_gone(judged)
-    decision = judge(cluster, rules)
-    if reason := next(_reprieves(cluster, judged, decision, read=read), ""):
-        log.info("%s: kept: %s", judged.name, reason)
+    gone = 0
+    for start in range(0, len(doomed), BATCH):
+        decision = judge(cluster, rules)
+        if decision.frozen:
+            log.info("%d of %d are kept: nothing may be deleted: %s", len(doomed) - start, len(doomed), decision.frozen)
+            break
+        gone += _delete_batch(cluster, doomed[start : start + BATCH], decision, read=read)
+    return gone
+
+
+def _delete_batch(cluster: Cluster, doomed: Sequence[str], decision: Decision, *, read: bool) -> int:
+    judged = {short(each.entry.uid): each for each in decision.verdicts}
+    found = {uid: each for uid in doomed if (each := judged.get(short(uid))) and each.entry.uid.startswith(uid)}
+    gone = 0
+    for verdict in found.values():
+        interruption.point()
+        gone += _delete(cluster, verdict, read=read)
+    return gone + _gone_before(cluster, {*doomed} - found.keys())
+
+
+def _gone_before(cluster: Cluster, doomed: AbstractSet[str]) -> int:
+    """How many of those are gone that are no backups: a claim that is there, and is none any more, stays."""
+    heads = [head["metadata"] for head in cluster.heads(CLAIM)] if doomed else []
+    names = {short(head["uid"]): head["name"] for head in heads}
+    for uid in sorted(doomed):
+        is_there = short(uid) in names
+        log.info("%s: %s", names.get(short(uid), uid), "kept: it is no backup any more" if is_there else "gone already")
+    return sum(short(uid) not in names for uid in doomed)
+
+
+def _delete(cluster: Cluster, verdict: Verdict, *, read: bool) -> bool:
+    """Delete a claim if it may still go, and tell whether it is gone."""
+    entry = verdict.entry
+    if reason := next(_reprieves(cluster, verdict, read=read), ""):
+        log.info("%s: kept: %s", entry.name, reason)
         return False
+    claim = cluster.get(CLAIM, entry.name)
+    if claim is None or claim["metadata"]["uid"] != entry.uid or claim["metadata"].get("deletionTimestamp"):
+        return _is_gone(entry.name)
     try:
-        if not cluster.delete(CLAIM, judged.name, judged.uid, claim["metadata"]["resourceVersion"]):
-            return _is_gone(judged)
+        if not cluster.delete(CLAIM, entry.name, entry.uid, entry.version):
+            return _is_gone(entry.name)
     except errors.Conflict:
-        log.info("%s: kept: it has changed while it was judged", judged.name)
+        log.info("%s: kept: it has changed while it was judged", entry.name)
         return False
-    why = next(each.why for each in decision.verdicts if each.entry.uid == judged.uid)
-    log.info("%s: deleted: %s; %s", judged.name, why, _of_volume(str(claim["spec"].get("volumeName") or "")))
+    log.info("%s: deleted: %s; %s", entry.name, verdict.why, _of_volume(entry.volume))
     return True
 
 
@@ -116,7 +155,7 @@ def reclaimed(cluster: Cluster, decision: Decision) -> list[str]:
     if not going:
         return []
     try:
-        policies = {entry.name: _policy(cluster, entry) for entry in going}
+        policies = _policies(cluster, going)
     except errors.NotAllowed:
         return [RECLAIM]
     found = {policy: [name for name in policies if policies[name] == policy] for policy in sorted({*policies.values()})}
@@ -132,26 +171,27 @@ _MEANING = {
 _UNKNOWN = "what becomes of the data can't be said"
 
 
-def _policy(cluster: Cluster, entry: Entry) -> str:
-    found = cluster.get(VOLUME, entry.volume) or {"spec": {}}
-    return str(found["spec"].get("persistentVolumeReclaimPolicy", "unknown"))
+def _policies(cluster: Cluster, entries: Sequence[Entry]) -> dict[str, str]:
+    """The reclaim policies of their volumes, by the names of the backups; one list tells all."""
+    wanted = {entry.volume for entry in entries}
+    found = {
+        volume["metadata"]["name"]: str((volume.get("spec") or {}).get("persistentVolumeReclaimPolicy", "unknown"))
+        for volume in cluster.each(VOLUME)
+        if volume["metadata"]["name"] in wanted
+    }
+    return {entry.name: found.get(entry.volume, "unknown") for entry in entries}
 
 
-def _reprieves(cluster: Cluster, judged: Judged, decision: Decision, *, read: bool) -> Iterator[str]:
+def _reprieves(cluster: Cluster, verdict: Verdict, *, read: bool) -> Iterator[str]:
     """Say why a claim may not go, if there is a reason."""
-    verdict = next((each for each in decision.verdicts if each.entry.uid == judged.uid), None)
-    if decision.frozen:
-        yield f"nothing may be deleted: {decision.frozen}"
-    if verdict is None:
-        yield "it is no backup any more"
-        return
+    entry = verdict.entry
     if verdict.keep:
         yield verdict.why
     if verdict.unread and not read:
         yield "its volume was not read"
-    if verdict.entry.workflow_uid in catalogue.living(cluster):
-        yield f"workflow {verdict.entry.workflow} has not ended"
-    if pods := claims.users(cluster, judged.name, claims.NOBODY):
+    if entry.workflow_uid in catalogue.living(cluster):
+        yield f"workflow {entry.workflow} has not ended"
+    if pods := claims.users(cluster, entry.name, claims.NOBODY):
         yield f"in use by pod {', '.join(sorted(pod['metadata']['name'] for pod in pods))}"
 
 
@@ -176,8 +216,8 @@ def _links(root: Path, names: Sequence[str]) -> Iterator[str]:
     return (name for name, found in looked if found and stat.S_ISLNK(found.st_mode))
 
 
-def _is_gone(judged: Judged) -> bool:
-    log.info("%s: gone already", judged.name)
+def _is_gone(name: str) -> bool:
+    log.info("%s: gone already", name)
     return True
 
 

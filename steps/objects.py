@@ -9,6 +9,7 @@ import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from steps import errors, gitops, installation, interruption, marks, volume
@@ -72,10 +73,19 @@ def save(root: Path, path: str, obj: Object) -> Digest:
     return Digest(size=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
-def save_all(
-    cluster: Cluster, kind: Kind, names: Sequence[str], root: Path, folder: str, *, optional: Collection[str] = ()
+def save_all(  # noqa: PLR0913  what, from where, to where
+    cluster: Cluster,
+    kind: Kind,
+    names: Sequence[str],
+    root: Path,
+    folder: str,
+    *,
+    optional: Collection[str] = (),
+    known: Mapping[str, Object] = MappingProxyType({}),
 ) -> dict[str, Digest]:
     """Save the objects of these names as a folder that holds nothing else; those in `optional` may be absent.
+
+    Those in `known` were read already, by name.
 
     Raises:
         errors.ObjectsMissing: after all that is there was saved.
@@ -87,7 +97,7 @@ def save_all(
     saved, missing = {}, []
     for name in names:
         interruption.point()
-        obj = cluster.get(kind, name)
+        obj = known[name] if name in known else cluster.get(kind, name)
         if obj is not None:
             path = f"{folder}/{name}.json"
             saved[path] = save(root, path, obj)

@@ -7,14 +7,17 @@ from typing import TypedDict, Unpack
 
 import click
 
-from steps import claims, deletion, interruption
-from steps.deletion import Judged
+from steps import claims, deletion
 from steps.retention import PERIODS, Duration, Rules, zone
 from steps.run import Function, Run, backup_option, plan_option
 
 log = logging.getLogger(__name__)
 
 _YES, _NO = "yes", "no"
+# Linux takes 128 KiB for one argument or variable (MAX_ARG_STRLEN), and Argo hands a pod its template in a variable,
+# in which an argument stands twice: so many starts of uids, 45 kB, fit.
+_DELETED_AT_MOST = 5000
+_READ_AT_MOST = 100  # each is three nodes of the Workflow, which etcd keeps up to some 1.5 MB
 _number = click.IntRange(0)
 _claim_option = click.option("--claim-name", "claim", required=True, help="Claim of a run that failed.")
 
@@ -82,8 +85,8 @@ def _rules(told: _Told) -> Rules:
     )
 
 
-def _judged(_context: click.Context, _option: click.Parameter, value: str) -> list[Judged]:
-    return [Judged(*pair.split("/", 1)) for pair in value.split(",") if pair]
+def _doomed(_context: click.Context, _option: click.Parameter, value: str) -> list[str]:
+    return [uid for uid in value.split(",") if uid]
 
 
 @click.group("prune")
@@ -108,19 +111,22 @@ def prune_decide(run: Run, plan_only: bool, **told: Unpack[_Told]) -> None:
     else:
         deletion.mend(cluster, decision)
     going = [*decision.to_delete, *decision.to_read]
+    doomed, failed = decision.to_delete[:_DELETED_AT_MOST], decision.to_read[:_READ_AT_MOST]
+    if later := len(going) - len(doomed) - len(failed):
+        log.info("%d of them are left to the next run, which one argument and one workflow can't hold", later)
     run.output(
         kept=len(decision.verdicts) - len(going),
-        to_delete=len(decision.to_delete),
-        doomed=",".join(f"{entry.name}/{entry.uid}" for entry in decision.to_delete),
-        failed=json.dumps([entry.name for entry in decision.to_read]),
+        to_delete=len(doomed),
+        doomed=",".join(deletion.short(entry.uid) for entry in doomed),
+        failed=json.dumps([entry.name for entry in failed]),
     )
 
 
 @prune_phases.command("delete")
-@click.option("--doomed", callback=_judged, default="", metavar="NAME/UID,...", help="Those that may go.")
+@click.option("--doomed", callback=_doomed, default="", metavar="UID,...", help="Those that may go; starts of uids.")
 @_rules_options
 @click.pass_obj
-def prune_delete(run: Run, doomed: list[Judged], **told: Unpack[_Told]) -> None:
+def prune_delete(run: Run, doomed: list[str], **told: Unpack[_Told]) -> None:
     """Delete them one by one, the oldest first, each only if it may still go."""
     _delete(run, "delete", doomed, _rules(told))
 
@@ -143,14 +149,12 @@ def prune_look(run: Run, claim: str, root: Path) -> None:
 @click.pass_obj
 def prune_remove(run: Run, claim: str, uid: str, **told: Unpack[_Told]) -> None:
     """Delete the claim of a failed run whose volume was read and holds no manifest."""
-    _delete(run, "remove", [Judged(claim, uid)], _rules(told), read=True)
+    log.info("claim %s: its volume was read, and holds no manifest", claim)
+    _delete(run, "remove", [uid], _rules(told), read=True)
 
 
-def _delete(run: Run, phase: str, doomed: list[Judged], rules: Rules, *, read: bool = False) -> None:
+def _delete(run: Run, phase: str, doomed: list[str], rules: Rules, *, read: bool = False) -> None:
     run.need(phase)
-    cluster, gone = run.cluster(), 0
-    for each in doomed:
-        interruption.point()
-        gone += deletion.delete(cluster, each, rules, read=read)
+    gone = deletion.delete(run.cluster(), doomed, rules, read=read)
     log.info("%d of %d deleted", gone, len(doomed))
     run.output(deleted=gone, spared=len(doomed) - gone)

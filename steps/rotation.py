@@ -16,7 +16,7 @@ from steps.mtree import FILE, Entry
 
 ALL = Fraction(1)
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)%", re.ASCII)
-_TEXT = re.compile(r"(\d{1,20}) of (\d{1,20}) bytes, manifest ([0-9a-f]{64})")
+_TEXT = re.compile(r"(\d{1,20}) of (\d{1,20}) bytes, manifest ([0-9a-f]{64})", re.ASCII)
 
 
 def share(sample: str) -> Fraction:
@@ -47,6 +47,11 @@ class Rotation:
         found = _TEXT.fullmatch(text)
         read = cls(int(found[1]), int(found[2]), found[3]) if found else None
         return read if read and read.position < read.total else None
+
+    @staticmethod
+    def is_one(text: str) -> bool:
+        """Whether it is as `str` writes one, also one that says that nothing is left."""
+        return bool(_TEXT.fullmatch(text))
 
     def __str__(self) -> str:
         return f"{self.position} of {self.total} bytes, manifest {self.manifest_sha256}"

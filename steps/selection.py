@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from steps import errors, objects
-from steps.cluster import Cluster
+from steps.cluster import Cluster, Object
 from steps.installation import Kind
 from steps.manifest import Digest
 from steps.objects import Looked
@@ -45,14 +45,17 @@ def save(selections: Sequence[Selection], cluster: Cluster, root: Path) -> dict[
         errors.ReferencesMissing, errors.NamesNotAllowed: before the first is saved; as `objects.save_all`
 
     """
+    known: dict[Kind, dict[str, Object]] = {}
     for each in selections:
         if each.named:
-            for objection in each.objections(each.look(cluster), cluster):
+            looked = each.look(cluster)
+            for objection in each.objections(looked, cluster):
                 raise objection
+            known.setdefault(each.kind, {}).update(looked.found)
     return {
         path: digest
         for each in selections
         for path, digest in objects.save_all(
-            cluster, each.kind, each.names, root, each.folder, optional=each.optional
+            cluster, each.kind, each.names, root, each.folder, optional=each.optional, known=known.get(each.kind, {})
         ).items()
     }

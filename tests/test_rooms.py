@@ -46,7 +46,7 @@ WORKFLOWS = [
     "template",
     "notification",
     "phases parameters page listing",
-    "metrics cron",
+    "metrics cron document",
     "conditions",
 ]
 LAYERS = [

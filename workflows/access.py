@@ -91,7 +91,7 @@ def _watchdog_rules() -> list[Manifest]:
     return [
         _argo(),
         _rule(CLAIM, ["list"]),
-        _rule(WORKFLOW, ["list"]),  # whether one that makes a backup lives
+        _rule(WORKFLOW, ["get", "list"]),  # whether one that makes a backup lives; whether the last run failed
         _rule(CRON_WORKFLOW, ["get"], [schedule.NAME]),
         _rule(APIMANAGER_BACKUP, ["get"]),  # whether a backup of the operator had completed
         _rule(POD, ["list"]),  # what holds its own pod back
@@ -130,7 +130,7 @@ def _prune_rules() -> list[Manifest]:
     return [
         _argo(),
         _rule(CLAIM, ["get", "list", "patch", "delete"]),  # patch: a label that was lost; delete: this account alone
-        _rule(WORKFLOW, ["list"]),  # which have ended
+        _rule(WORKFLOW, ["get", "list"]),  # which have ended; whether the last run failed
         _rule(APIMANAGER_BACKUP, ["get"]),  # whether a backup of the operator had completed
         _rule(POD, ["list"]),  # who mounts a claim
         _rule(EVENT, ["list"]),

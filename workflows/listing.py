@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import yaml
+from workflows import document
 
 Facts = Mapping[str, Any]
 
@@ -103,7 +103,7 @@ def _of(entry: Facts, record: Facts | None) -> Iterator[str]:
 def _dumped(content: Any, output: str) -> str:
     if output == "json":
         return json.dumps(content, indent=2) + "\n"
-    return yaml.safe_dump(content, sort_keys=False)
+    return document.write(content)
 
 
 def _size(size_bytes: int | None) -> str:

@@ -8,9 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-import yaml
-
-from workflows import access
+from workflows import access, document
 from workflows.backup import backup
 from workflows.conditions import OUTPUTS
 from workflows.drill import drill
@@ -97,7 +95,7 @@ def render(  # noqa: PLR0913  what is rendered only where it is asked for
 
 def to_yaml(manifest: Manifest) -> str:
     """Write one manifest as a YAML document."""
-    return yaml.safe_dump(manifest, sort_keys=False, width=120, allow_unicode=True)
+    return document.write(manifest, width=120)
 
 
 def file_name(manifest: Manifest) -> str:

@@ -3,7 +3,8 @@
 A scheduled backup that has rules ends with the same, in its exit handler and under this account: there `continueOn`
 leaves a good backup green whatever becomes of it, which no leaf of the backup's own DAG could. No deadline of the
 workflow reaches there and the lock is held, so nothing is tried again: then each pod ends by its timeout, also one that
-no node can take. Each failed run is a task of its own, so that the others go on where its volume can't be mounted.
+no node can take. Each failed run is a task of its own, so that the others go on where its volume can't be mounted, and
+few of them run at once.
 A green backup tells Prometheus nothing of that, so there the DAG tells it itself, as a run of `prune`.
 """
 
@@ -32,12 +33,13 @@ from workflows.phases import (
 
 NAME = "threescale-prune"
 PRUNE = "prune"
+_AT_ONCE = 4  # tasks that run side by side, so that many failed runs don't take the nodes from others
 DOOMED, FAILED, TO_DELETE = "doomed", "failed", "to-delete"
 
 _ASKED = ("sealed", "scheduled")  # outputs of a backup that retention follows
 _CLAIM = Parameter(name=CLAIM_NAME, description="Claim of a run that failed.")
 _UID = Parameter(name="uid", description="Its uid when its volume was read.")
-_DOOMED = Parameter(name=DOOMED, description="Those that may go, as NAME/UID.")
+_DOOMED = Parameter(name=DOOMED, description="Those that may go, by the starts of their uids.")
 _ADVICE = (
     "What was deleted is in the log of `delete` and `remove`, all else is as it was. Submitted again it judges anew; "
     "`-p plan=only` only says what it would do."
@@ -92,7 +94,13 @@ def _retention(
     delete = _phase(settings, "delete", [*rules.values(), _DOOMED], counted, retried=retried)
     remove = _phase(settings, "remove", [*rules.values(), _CLAIM, _UID], counted, retried=retried)
     failed_run = _failed_run(settings, remove, rules, given)
-    with DAG(name=PRUNE, inputs=list(asked.values()), fail_fast=False, metrics=list(told) or None) as dag:
+    with DAG(
+        name=PRUNE,
+        inputs=list(asked.values()),
+        fail_fast=False,
+        parallelism=_AT_ONCE,
+        metrics=list(told) or None,
+    ) as dag:
         decided = Task(name="decide", template=decide, arguments={**given, PLAN: value(PLAN)})
         acts = conditions.differ(decided.get_parameter(PLAN).value, conditions.ONLY)
         deleted = Task(

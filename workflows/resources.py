@@ -6,10 +6,9 @@ backup is always mounted read-only) are accepted; any other stops with its place
 
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from workflows import backup, restore
+from workflows import backup, document, restore
 from workflows.phases import CLAIM_NAME
 
 Manifest = dict[str, Any]
@@ -107,9 +106,9 @@ def apimanagers(text: str) -> list[Manifest]:
         BadResourceError: there is none.
     """
     found = []
-    for document in _documents(text):
-        items = document.get("items") if isinstance(document, dict) else None  # of a List
-        every = items if isinstance(items, list) else [document]
+    for each in _documents(text):
+        items = each.get("items") if isinstance(each, dict) else None  # of a List
+        every = items if isinstance(items, list) else [each]
         found += [item for item in every if isinstance(item, dict) and item.get("kind") == "APIManager"]
     if not found:
         raise BadResourceError("no APIManager is in it: `kubectl get apimanager -o yaml` gives one")
@@ -118,8 +117,8 @@ def apimanagers(text: str) -> list[Manifest]:
 
 def _documents(text: str) -> list[Any]:
     try:
-        return [item for item in yaml.safe_load_all(text) if item is not None]
-    except yaml.YAMLError as error:
+        return [item for item in document.read_all(text) if item is not None]
+    except document.Error as error:
         raise BadResourceError(f"no YAML: {' '.join(str(error).split())}") from error
 
 

@@ -15,7 +15,7 @@ FOLDER = "{folder}"  # in a word of the command: a folder, empty in each round
 
 
 def run(command: list[str]) -> dict[str, float]:
-    """Run it once: `start_s` from the process's start to its first line, `peak_mib` to its end."""
+    """Run it once: `start_s` from the process's start to its first line, `cpu_s` and `peak_mib` to its end."""
     with tempfile.TemporaryDirectory() as folder:
         words = [word.replace(FOLDER, folder) for word in command]
         started = time.monotonic()
@@ -29,7 +29,8 @@ def run(command: list[str]) -> dict[str, float]:
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode or not said:
         raise SystemExit(f"`{' '.join(words)}` ended with {process.returncode}:\n{said.decode()}")
-    return {"start_s": start_s, "peak_mib": usage.ru_maxrss / 1024}
+    cpu_s = usage.ru_utime + usage.ru_stime
+    return {"start_s": start_s, "cpu_s": cpu_s, "peak_mib": usage.ru_maxrss / 1024}
 
 
 if __name__ == "__main__":

@@ -278,6 +278,51 @@ def test_the_items_of_a_list_say_what_they_are_only_where_the_kind_is_custom(clu
     assert {obj["kind"] for obj in cluster.connect().list(SECRET)} == {"Secret"}
 
 
+HEADS = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
+
+
+def test_a_list_is_told_page_by_page_and_of_metadata_alone_where_that_is_asked_for(cluster):
+    for number in range(3):
+        labels = {"paged": "yes"}
+        cluster.create("ConfigMap", f"paged-{number}", {"labels": labels}, data={"k": "v"})
+    query = (("labelSelector", "paged=yes"), ("limit", "2"))
+
+    first = cluster.ask("GET", "configmaps", query=query, headers=HEADS).content
+    token = (("continue", first["metadata"]["continue"]),)
+    last = cluster.ask("GET", "configmaps", query=(*query, *token), headers=HEADS).content
+
+    assert (first["apiVersion"], first["kind"]) == ("meta.k8s.io/v1", "PartialObjectMetadataList")
+    assert [obj["metadata"]["name"] for obj in first["items"]] == ["paged-0", "paged-1"]
+    assert {(obj["apiVersion"], obj["kind"]) for obj in first["items"]} == {("meta.k8s.io/v1", "PartialObjectMetadata")}
+    assert not any("data" in obj for obj in first["items"])
+    assert "remainingItemCount" not in first["metadata"]  # with a selector nobody counts them
+    assert last["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
+    assert [obj["metadata"]["name"] for obj in last["items"]] == ["paged-2"]
+    assert not last["metadata"].get("continue")
+
+
+def test_the_first_page_of_all_counts_those_that_are_left(cluster):
+    for number in range(3):
+        cluster.create("ConfigMap", f"counted-{number}")
+    every = cluster.ask("GET", "configmaps").content["items"]
+
+    first = cluster.ask("GET", "configmaps", query=(("limit", "1"),)).content
+
+    assert first["metadata"]["remainingItemCount"] == len(every) - 1
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "status"),
+    [
+        ((("limit", "few"),), {}, 400),
+        ((("limit", "1"), ("continue", "!")), {}, 400),
+        ((), {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v9"}, 406),
+    ],
+)
+def test_a_page_that_can_not_be_told_is_refused(cluster, query, headers, status):
+    assert cluster.ask("GET", "configmaps", query=query, headers=headers).status == status
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [

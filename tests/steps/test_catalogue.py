@@ -11,6 +11,14 @@ CLAIMS = "persistentvolumeclaims"
 DIGEST = "ab" * 32
 
 
+def as_argo_labels(phase):
+    """The labels that Argo's controller writes with the phase of a Workflow."""
+    if not phase:  # the controller has not looked at it yet
+        return {}
+    completed = str(phase in {"Succeeded", "Failed", "Error"}).lower()
+    return {"workflows.argoproj.io/phase": phase, "workflows.argoproj.io/completed": completed}
+
+
 def laid(stage, name, *, phase=None, started="2026-11-01T02:00:00Z", labels=None, annotations=None):
     """Put the claim of a backup there, as its phases label it, and its workflow in a phase where that is given."""
     stage.claim(
@@ -28,7 +36,8 @@ def laid(stage, name, *, phase=None, started="2026-11-01T02:00:00Z", labels=None
     )
     if phase is not None:
         workflow = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "spec": {}, "status": {"phase": phase}}
-        made = stage.kubernetes.apply({**workflow, "metadata": {"name": f"of-{name}", "namespace": stage.namespace}})
+        metadata = {"name": f"of-{name}", "namespace": stage.namespace, "labels": as_argo_labels(phase)}
+        made = stage.kubernetes.apply({**workflow, "metadata": metadata})
         stage.kubernetes.patch(
             CLAIMS, stage.namespace, name, {"metadata": {"labels": {marks.WORKFLOW_UID: made["metadata"]["uid"]}}}
         )
@@ -209,15 +218,22 @@ class TestFailedRun:
         times = (f"2026-11-01T02:{minute:02}:00Z" for minute in itertools.count())
         monkeypatch.setattr(store, "now", lambda: next(times))
 
-    def run(self, stage, name, phase, **parameters):
+    def run(self, stage, name, phase, refused="", **parameters):
         given = [{"name": key, "value": value} for key, value in parameters.items()]
         stage.kubernetes.create(
             {
                 "apiVersion": "argoproj.io/v1alpha1",
                 "kind": "Workflow",
-                "metadata": {"name": name, "namespace": stage.namespace, "labels": {marks.KIND: "backup"}},
+                "metadata": {
+                    "name": name,
+                    "namespace": stage.namespace,
+                    "labels": {marks.KIND: "backup", **as_argo_labels(phase)},
+                },
                 "spec": {"arguments": {"parameters": given}} if given else {},
-                "status": {"phase": phase} if phase else {},
+                "status": {
+                    **({"phase": phase} if phase else {}),
+                    **({"outputs": {"parameters": [{"name": "refused", "value": refused}]}} if refused else {}),
+                },
             }
         )
 
@@ -267,6 +283,23 @@ class TestFailedRun:
         empty.kubernetes.patch("workflows", empty.namespace, "second", {"status": status})
 
         assert self.found(empty) == run
+
+    def test_one_after_the_other_is_read_alone_and_none_after_the_newest_run(self, empty):
+        for name, plan in (("first", "no"), ("second", "no"), ("third", "only"), ("fourth", "only")):
+            self.run(empty, name, "Succeeded", plan=plan)
+        empty.kubernetes.clear_requests()
+        self.found(empty)
+
+        asked = [request for request in empty.kubernetes.requests if request.resource == "workflows"]
+        assert [request.name for request in asked if request.verb == "get"] == ["fourth", "third", "second"]
+        assert [request.verb for request in asked].count("list") == 1
+
+    def test_its_status_says_that_it_has_ended_where_the_label_was_lost(self, empty):
+        self.run(empty, "first", "Failed")
+        labels = {"metadata": {"labels": {"workflows.argoproj.io/completed": None}}}
+        empty.kubernetes.patch("workflows", empty.namespace, "first", labels)
+
+        assert self.found(empty) == "first"
 
     def test_not_once_a_backup_was_sealed_whose_workflow_still_runs(self, empty):
         self.run(empty, "first", "Failed")

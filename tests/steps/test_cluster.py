@@ -79,6 +79,63 @@ def test_a_selector_chooses(empty):
     assert [obj["metadata"]["name"] for obj in door.list(SECRET, fields="metadata.name=two")] == ["two"]
 
 
+class TestPages:
+    """Lists that are read page by page, whole objects or their metadata alone."""
+
+    @pytest.fixture(params=["each", "heads"])
+    def read(self, request, monkeypatch):
+        monkeypatch.setattr(cluster, "_PAGE", 2)
+        return lambda door, kind=SECRET, selector="": getattr(door, request.param)(kind, selector)
+
+    @pytest.fixture
+    def five(self, empty):
+        for number in range(5):
+            secret(empty, f"s-{number}", data={"k": "YQ=="})
+        empty.kubernetes.patch("secrets", empty.namespace, "s-3", {"metadata": {"labels": {"done": "true"}}})
+        return empty
+
+    def test_all_are_read_a_few_at_once(self, five, read):
+        five.kubernetes.clear_requests()
+
+        assert [obj["metadata"]["name"] for obj in read(five.connect())] == [f"s-{number}" for number in range(5)]
+        assert len(five.kubernetes.requests) == 3
+
+    def test_a_selector_chooses_those_without_the_label_too(self, five, read):
+        found = [obj["metadata"]["name"] for obj in read(five.connect(), SECRET, "done!=true")]
+
+        assert found == ["s-0", "s-1", "s-2", "s-4"]
+
+    def test_metadata_alone_holds_no_data(self, five):
+        assert all("data" not in obj for obj in five.connect().heads(SECRET))
+        assert all(obj["data"] and obj["kind"] == "Secret" for obj in five.connect().each(SECRET))
+
+    def test_all_pages_show_the_moment_of_the_first(self, five, read):
+        found = read(five.connect())
+        first = next(found)
+        five.kubernetes.delete("secrets", five.namespace, "s-4")
+        secret(five, "s-9")
+
+        assert [obj["metadata"]["name"] for obj in (first, *found)] == [f"s-{number}" for number in range(5)]
+
+    def test_a_list_whose_moment_the_server_has_forgotten_is_no_answer(self, five, read):
+        found = read(five.connect())
+        next(found)
+        five.kubernetes.compact()
+
+        with pytest.raises(errors.NoAnswer, match=r"list secrets.*410 Expired"):
+            list(found)
+
+    def test_a_right_that_is_missing_is_named(self, five, read):
+        with pytest.raises(errors.NotAllowed, match="not allowed to list secrets"):
+            list(read(five.connect("threescale-backup")))
+
+    def test_a_kind_that_the_cluster_does_not_know_can_not_be_listed(self, empty, read):
+        empty.kubernetes.without("apps.openshift.io")
+
+        with pytest.raises(errors.UnknownResource, match="the cluster knows no deploymentconfigs"):
+            list(read(empty.connect(), DEPLOYMENT_CONFIG))
+
+
 def test_a_patch_is_merged(empty):
     secret(empty, data={"a": "MQ==", "b": "Mg=="})
 
@@ -580,6 +637,34 @@ def test_a_404_of_anything_else_is_no_absence_while_the_kind_is_there(through, t
     for act in (lambda: door.get(ROUTE, "backend"), lambda: door.list(ROUTE), lambda: door.delete(ROUTE, "x", "u")):
         with pytest.raises(errors.NoAnswer):
             act()
+
+
+STORED = {"name": "x", "uid": "u", "resourceVersion": "1", "creationTimestamp": "2026-11-01T02:00:00Z"}
+HEAD = {"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": STORED}
+HEADS = {"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList", "metadata": {}, "items": [HEAD]}
+
+
+def test_metadata_alone_is_believed_in_the_form_of_the_server(through):
+    assert [obj["metadata"] for obj in through(text=json.dumps(HEADS).encode()).heads(SECRET)] == [STORED]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {**HEADS, "kind": "SecretList"},  # a proxy that does not pass on what was asked for
+        {**HEADS, "items": None},
+        {**HEADS, "items": [{**HEAD, "kind": "Secret"}]},
+        {**HEADS, "items": [{**HEAD, "metadata": {"name": "x"}}]},
+        {**HEADS, "items": [{**HEAD, "metadata": {**STORED, "namespace": "another"}}]},
+        {**HEADS, "items": ["x"]},
+        {**HEADS, "metadata": ["x"]},
+        {**HEADS, "metadata": {"continue": "for ever"}},
+        {**HEADS, "metadata": {"continue": 7}},
+    ],
+)
+def test_a_page_that_is_none_is_no_answer(through, answer):
+    with pytest.raises(errors.NoAnswer, match="list secrets"):
+        list(through(text=json.dumps(answer).encode()).heads(SECRET))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ import itertools
 import json
 import os
 import shutil
+from collections import Counter
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -12,11 +14,11 @@ from hypothesis import strategies as st
 
 from steps import catalogue, claims, deletion, errors, installation, marks, volume
 from steps.catalogue import State
-from steps.deletion import BACKUP, NOTHING, OTHER, Judged
+from steps.deletion import BACKUP, NOTHING, OTHER
 from steps.retention import Duration, Rules
 from tests.conftest import Stage
 from tests.steps import phases
-from tests.steps.test_catalogue import CLAIMS, DIGEST, laid, sealed, without_label
+from tests.steps.test_catalogue import CLAIMS, DIGEST, as_argo_labels, laid, sealed, without_label
 from workflows.rehearsal.cluster import Cluster as Kubernetes
 
 ACCOUNT = "threescale-prune"
@@ -41,13 +43,19 @@ def nights(stage, count=5):
 
 
 def judged(door, rules=RULES):
-    return [Judged(entry.name, entry.uid) for entry in deletion.judge(door, rules).to_delete]
+    return [deletion.short(entry.uid) for entry in deletion.judge(door, rules).to_delete]
 
 
 def prune(stage, rules=RULES):
     """Judge and delete, as the two phases do; return the names of those that went."""
     door = stage.connect(ACCOUNT)
-    return [each.name for each in judged(door, rules) if deletion.delete(door, each, rules)]
+    before = {entry.uid: entry.name for entry in catalogue.read(stage.connect()) if not entry.going}
+    doomed = judged(door, rules)
+    count = deletion.delete(door, doomed, rules)
+    left = {entry.uid for entry in catalogue.read(stage.connect()) if not entry.going}
+    gone = [name for uid, name in before.items() if uid not in left]
+    assert count == len(gone)
+    return sorted(gone)
 
 
 def names(stage):
@@ -137,7 +145,7 @@ def test_a_claim_of_the_same_name_made_anew_is_never_hit(week):
     week.lose_claim("night-1")
     night(week, 1)
 
-    assert deletion.delete(door, doomed[0], RULES)  # that one is gone, and nothing else
+    assert deletion.delete(door, doomed[:1], RULES) == 1  # that one is gone, and nothing else
     assert "night-1" in names(week)
     assert not [request for request in week.kubernetes.writes() if request.verb == "delete"]
 
@@ -152,7 +160,8 @@ def test_one_that_is_made_anew_between_the_last_look_and_the_deletion_is_not_hit
 
     week.kubernetes.before_next("delete", CLAIMS, anew, name="night-1")
 
-    prune(week)
+    door = week.connect(ACCOUNT)
+    deletion.delete(door, judged(door), RULES)
 
     assert names(week) == ["night-1", "night-4", "night-5"]
     assert "night-1: gone already" in caplog.messages
@@ -178,20 +187,34 @@ def test_one_that_was_pinned_after_it_was_judged_stays(week, caplog):
     (first, *_) = judged(door)
     catalogue.pin(week.connect(), "night-1", pinned=True)
 
-    assert not deletion.delete(door, first, RULES)
+    assert deletion.delete(door, [first], RULES) == 0
     assert "night-1: kept: pinned" in caplog.messages
 
 
 @pytest.mark.lesson(8)
-def test_nothing_more_goes_once_a_run_has_failed(week, caplog):
+def test_nothing_more_goes_once_a_run_has_failed(week, caplog, monkeypatch):
     caplog.set_level("INFO")
+    monkeypatch.setattr(deletion, "BATCH", 1)
     door = week.connect(ACCOUNT)
     doomed = judged(door)
-    deletion.delete(door, doomed[0], RULES)
-    laid(week, "night-6", started="2026-11-06T02:00:00Z", phase="Failed")
+    failed = partial(laid, week, "night-6", started="2026-11-06T02:00:00Z", phase="Failed")
+    week.kubernetes.after_next("delete", CLAIMS, lambda _request: failed())
 
-    assert [deletion.delete(door, each, RULES) for each in doomed[1:]] == [False, False]
-    assert "night-2: kept: nothing may be deleted: the newest run failed: night-6" in caplog.messages
+    assert deletion.delete(door, doomed, RULES) == 1
+    assert "2 of 3 are kept: nothing may be deleted: the newest run failed: night-6" in caplog.messages
+
+
+def test_the_catalogue_is_judged_once_a_batch_and_each_claim_looked_at_before_it_goes(empty, monkeypatch):
+    nights(empty, 9)
+    monkeypatch.setattr(deletion, "BATCH", 3)
+    door = empty.connect(ACCOUNT)
+    doomed = judged(door)
+    empty.kubernetes.clear_requests()
+
+    assert deletion.delete(door, doomed, RULES) == 7
+    asked = Counter((request.verb, request.resource) for request in empty.kubernetes.requests)
+    assert asked["list", CLAIMS] == 3
+    assert asked["get", CLAIMS] == asked["delete", CLAIMS] == 7
 
 
 def test_a_claim_that_is_no_backup_any_more_stays(week, caplog):
@@ -201,7 +224,7 @@ def test_a_claim_that_is_no_backup_any_more_stays(week, caplog):
     labels = {"metadata": {"labels": {marks.BACKUP: None}}}
     week.kubernetes.patch(CLAIMS, week.namespace, "night-1", labels)
 
-    assert not deletion.delete(door, first, RULES)
+    assert deletion.delete(door, [first], RULES) == 0
     assert "night-1: kept: it is no backup any more" in caplog.messages
 
 
@@ -213,7 +236,7 @@ def test_where_one_list_is_refused_nothing_is_deleted(week, resource, status):
     week.kubernetes.refuse_next("list", resource, status=status, times=9)
 
     with pytest.raises((errors.NotAllowed, errors.NoAnswer)):
-        deletion.delete(door, doomed[0], RULES)
+        deletion.delete(door, doomed, RULES)
 
     assert names(week) == [f"night-{number}" for number in range(1, 6)]
 
@@ -270,7 +293,7 @@ class TestOfFailedRuns:
     def remove(self, stage, *, read=True):
         door = stage.connect(ACCOUNT)
         uid = stage.get(CLAIMS, "night-0")["metadata"]["uid"]
-        return deletion.delete(door, Judged("night-0", uid), AT_ONCE, read=read)
+        return deletion.delete(door, [uid], AT_ONCE, read=read) == 1
 
     def test_one_with_a_volume_is_to_be_read_first_and_does_not_go_unread(self, failed):
         decision = deletion.judge(failed.connect(ACCOUNT), AT_ONCE)
@@ -388,7 +411,7 @@ class TestOfFailedRuns:
 
     @pytest.mark.parametrize("retried", ["before it is read", "after"])
     def test_one_whose_workflow_is_retried_stays(self, failed, retried):
-        running = {"status": {"phase": "Running"}}
+        running = {"metadata": {"labels": as_argo_labels("Running")}, "status": {"phase": "Running"}}
         if retried == "after":
             assert self.look(failed) == NOTHING
         failed.kubernetes.patch("workflows", failed.namespace, "of-night-0", running)
@@ -435,6 +458,13 @@ class TestReclaimPolicy:
             f"reclaim policy Retain: {deletion._MEANING['Retain']}: night-1",
             "reclaim policy unknown: what becomes of the data can't be said: night-3",
         ]
+
+    def test_volumes_are_read_by_one_list_however_many_go(self, week):
+        week.kubernetes.clear_requests()
+        self.said(week)
+
+        volumes = [request.verb for request in week.kubernetes.requests if request.resource == "persistentvolumes"]
+        assert volumes == ["list"]
 
     def test_whoever_may_not_read_volumes_is_told_in_general(self, week):
         assert self.said(week, ACCOUNT) == [deletion.RECLAIM]
@@ -492,7 +522,8 @@ def test_any_catalogue_is_left_with_what_the_rules_say_and_a_second_run_deletes_
     before = {entry.name for entry in catalogue.read(door)}
     decision = deletion.judge(door, rules)
 
-    gone = {each.name for each in judged(door, rules) if deletion.delete(door, each, rules)}
+    deletion.delete(door, judged(door, rules), rules)
+    gone = before - {entry.name for entry in catalogue.read(door) if not entry.going}
 
     assert gone == {entry.name for entry in decision.to_delete}
     assert not gone & {each.entry.name for each in decision.verdicts if each.entry.pinned or each.unread or each.keep}

@@ -66,6 +66,16 @@ def test_what_the_apimanager_names_is_saved_beside_them(installed, tmp_path):
     assert json.loads((tmp_path / "referenced/secrets/my-tls.json").read_bytes())["type"] == "kubernetes.io/tls"
 
 
+def test_each_secret_is_read_once_though_what_the_apimanager_names_is_looked_for_first(installed, tmp_path):
+    named = references.of(installed.kubernetes.list("apimanagers", installed.namespace)[0])
+    door = installed.connect("threescale-backup")
+    installed.kubernetes.clear_requests()
+    secrets.save(door, tmp_path, optional=(), named=named)
+
+    read = [request.name for request in installed.kubernetes.requests if request.verb == "get"]
+    assert sorted(read) == sorted([*THIRTEEN, *NAMED])
+
+
 def test_a_reference_to_what_is_not_there_is_refused_with_its_path_before_anything_is_saved(installed, tmp_path):
     named = references.of(installed.kubernetes.list("apimanagers", installed.namespace)[0])
     for name in ("my-registry", "my-policy"):

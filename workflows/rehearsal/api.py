@@ -11,9 +11,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from workflows.rehearsal import faults, kinds, permissions, pod_exec, refusals, routing, selectors
+from workflows.rehearsal import faults, kinds, paging, permissions, pod_exec, refusals, routing, selectors
 from workflows.rehearsal.faults import Faults
 from workflows.rehearsal.kinds import Kind, Object
+from workflows.rehearsal.paging import Page, Pages
 from workflows.rehearsal.pod_exec import ExecResult, Session
 from workflows.rehearsal.refusals import Refused, Unreadable
 from workflows.rehearsal.routing import Path, Request
@@ -98,6 +99,7 @@ class Api:
         self._store = store
         self._lock = threading.Lock()
         self.faults = Faults()
+        self.pages = Pages()
         self.users: dict[str, str] = {}
         self.without: set[str] = set()
         self.requests: list[Request] = []
@@ -177,12 +179,27 @@ class Api:
     def _list(self, kind: Kind, path: Path, call: Call) -> Answer:
         if call.asked("watch") in {"1", "true"}:
             raise refusals.bad_request("the rehearsal's API server serves no watches")
-        version = self._store.version()
-        items = self._store.list(kind, path.namespace, call.asked("labelSelector"), call.asked("fieldSelector"))
+        alone = paging.of_metadata(call.headers.get("accept", ""))
+        page = self._page(kind, path, call)
+        metadata: Object = {"resourceVersion": page.version}
+        if page.token:
+            chosen = call.asked("labelSelector") or call.asked("fieldSelector")  # of these nobody counts the rest
+            metadata |= {"continue": page.token} | ({} if chosen else {"remainingItemCount": page.left})
+        if alone:
+            head = {"kind": f"{paging.PARTIAL}List", "apiVersion": paging.META, "metadata": metadata}
+            return Answer(200, head | {"items": [paging.partial(obj) for obj in page.items]})
+        items = page.items
         if kind.built_in:  # whose items do not say what they are, on a real server too
             items = [{key: value for key, value in obj.items() if key not in {"apiVersion", "kind"}} for obj in items]
-        head = {"kind": f"{kind.name}List", "apiVersion": kind.api_version, "metadata": {"resourceVersion": version}}
+        head = {"kind": f"{kind.name}List", "apiVersion": kind.api_version, "metadata": metadata}
         return Answer(200, head | {"items": items})
+
+    def _page(self, kind: Kind, path: Path, call: Call) -> Page:
+        if token := call.asked("continue"):
+            return self.pages.next(token, call.asked("limit"))
+        version = self._store.version()
+        items = self._store.list(kind, path.namespace, call.asked("labelSelector"), call.asked("fieldSelector"))
+        return self.pages.first(version, items, call.asked("limit"))
 
     def _create(self, kind: Kind, path: Path, call: Call) -> Answer:
         dry_run = _dry_run("Create", call)

@@ -142,6 +142,10 @@ class Cluster:
         """Refuse to create more objects of a resource than the limit."""
         self._store.limit(kinds.named(resource), namespace, name, limit)
 
+    def compact(self) -> None:
+        """Compact the storage: lists that were begun page by page can't be read to their end any more."""
+        self._api.pages.forget()
+
     def on_change(self, callback: Callable[[str, Object], None]) -> None:
         """Call back with ADDED, MODIFIED or DELETED and the object, in the writer's thread, after each write."""
         self._store.on_change(callback)

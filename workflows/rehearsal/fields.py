@@ -77,6 +77,7 @@ TEMPLATE: Final = {
     "failFast": ANYTHING,
     "metrics": METRICS,
     "inputs": {"parameters": {*PARAMETER, "default"}},
+    "parallelism": ANYTHING,
     "outputs": {
         "parameters": {
             "name": ANYTHING,

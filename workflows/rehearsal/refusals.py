@@ -109,6 +109,22 @@ def unknown_format(accepted: Sequence[str]) -> Refused:
     return Refused(415, "UnsupportedMediaType", message)
 
 
+def not_acceptable() -> Refused:
+    """Refuse to answer in a form that the server does not speak."""
+    types = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+    message = f"only the following media types are accepted: {types}"
+    return Refused(406, "NotAcceptable", message)
+
+
+def expired() -> Refused:
+    """Refuse to go on with a list that is no longer kept."""
+    message = (
+        "The provided continue parameter is too old to display a consistent list result. You can start a new list "
+        "without the continue parameter."
+    )
+    return Refused(410, "Expired", message)
+
+
 def not_found(kind: Kind, name: str) -> Refused:
     """Refuse what names an object that is not there."""
     return Refused(404, "NotFound", f'{kind.qualified} "{name}" not found', _details(kind, name))

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -139,13 +140,14 @@ class Run:
     def _run_tasks(self, template: Mapping[str, Any], tasks: dict[str, Any], node: Node) -> dict[str, Node]:
         """Run all tasks; the template's own `failFast`, unlike that of its dag, starts nothing after a failure."""
         waiting, ended = dict(tasks), dict[str, Node]()
+        room = _room(template)
         running: dict[Future[Node], str] = {}
         with ThreadPoolExecutor(len(tasks)) as pool:
             while waiting or running:
                 broken = any(node.phase in nodes.BROKEN for node in ended.values())
                 if not (template.get("failFast") and broken):
                     for name in [name for name, task in waiting.items() if set(dag.parents(task)) <= ended.keys()]:
-                        task = _Task(waiting.pop(name), node, tasks, dict(ended))
+                        task = _Task(waiting.pop(name), node, tasks, dict(ended), room)
                         running[pool.submit(self._guarded, partial(self._task, task))] = name
                 elif not running:
                     return ended
@@ -183,7 +185,8 @@ class Run:
         if asked and not _runs(asked):
             return self.record(replace(node, phase="Skipped", message=f"when '{asked}' evaluated false"))
         arguments = scope.arguments(task.task, values, task.where)
-        return self._execute(task.template, task.path, task.name, arguments)
+        with task.room:
+            return self._execute(task.template, task.path, task.name, arguments)
 
     # --- a task for each item of a list ---
 
@@ -282,6 +285,7 @@ class _Task:
     around: Node
     tasks: Mapping[str, Any]
     ended: Mapping[str, Node]
+    room: AbstractContextManager[object]  # to run in, of which the template has so much
 
     @property
     def name(self) -> str:
@@ -302,6 +306,12 @@ class _Task:
     @property
     def where(self) -> str:
         return f"template {self.around.template}: task {self.name}"
+
+
+def _room(template: Mapping[str, Any]) -> AbstractContextManager[object]:
+    """Room for as many tasks as a template's `parallelism` lets run at once (checkParallelism in operator.go)."""
+    at_once = template.get("parallelism")
+    return nullcontext() if at_once is None else threading.BoundedSemaphore(int(at_once))
 
 
 def _runs(when: str) -> bool:

@@ -1116,6 +1116,22 @@ def test_a_task_with_a_list_runs_once_for_each_item_and_its_nodes_are_named_afte
     assert done.node("many(0:a)").path == f"{done.name}.many(0:a)"
 
 
+def test_the_parallelism_of_a_dag_bounds_how_many_of_its_tasks_run_at_once(argo):
+    first = phase("first", WRITE, args=['["a", "b", "c", "d"]'], outputs=OUT)
+    part = phase("part", "import time; time.sleep(0.3)", inputs=["x"], args=["{{inputs.parameters.x}}"])
+    tasks = [task("first"), each("many", "{{tasks.first.outputs.parameters.out}}", x="{{item}}")]
+    done = run(argo, {**dag("main", *tasks), "parallelism": 2}, first, part)
+
+    spans = [
+        (attempt.started_s, attempt.started_s + attempt.duration_s)
+        for node in done.nodes
+        if node.name.startswith("many(")
+        for attempt in node.attempts
+    ]
+    assert max(sum(start <= moment < end for start, end in spans) for moment, _ in spans) <= 2
+    assert phases(done)["many"] == "Succeeded"
+
+
 def test_an_item_that_is_a_map_has_a_tag_for_each_key(argo):
     first = phase("first", WRITE, args=['[{"uid": "u", "claim": "c"}]'], outputs=OUT)
     part = phase("part", ECHO, inputs=["x"], args=["{{inputs.parameters.x}}"], outputs=OUT)

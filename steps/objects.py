@@ -121,10 +121,7 @@ def absent(cluster: Cluster, references: Iterable[Reference]) -> list[Reference]
     all_of_them = list(references)
     missing = set()
     for kind in (installation.SECRET, installation.CONFIGMAP):
-        looked = look(cluster, kind, names(all_of_them, kind))
-        if looked.refused:
-            raise errors.NamesNotAllowed(kind.resource, list(looked.refused), cluster.namespace, cluster.server)
-        missing |= {(kind, name) for name in looked.missing}
+        missing |= {(kind, name) for name in allowed(cluster, kind, names(all_of_them, kind)).missing}
     return [each for each in all_of_them if (each.kind, each.name) in missing]
 
 
@@ -150,6 +147,19 @@ def look(cluster: Cluster, kind: Kind, names: Iterable[str]) -> Looked:
             looked.missing.append(name)
         else:
             looked.found[name] = obj
+    return looked
+
+
+def allowed(cluster: Cluster, kind: Kind, names: Iterable[str]) -> Looked:
+    """Read the objects of these names, all of which the Role must let be read.
+
+    Raises:
+        errors.NamesNotAllowed: all names that it lacks are in the sentence.
+
+    """
+    looked = look(cluster, kind, names)
+    if looked.refused:
+        raise errors.NamesNotAllowed(kind.resource, list(looked.refused), cluster.namespace, cluster.server)
     return looked
 
 
@@ -227,11 +237,16 @@ def named(obj: Object) -> str:
 def compare(
     cluster: Cluster, kind: Kind, saved: Iterable[Object], living: Collection[str], mark: marks.Mark
 ) -> list[Standing]:
-    """Hold saved objects against those in the namespace; `living` are the uids of the APIManagers that exist."""
-    standings = []
+    """Hold saved objects against those in the namespace; `living` are the uids of the APIManagers that exist.
+
+    Raises:
+        errors.NamesNotAllowed: the Role lacks names, all of them are in the sentence.
+
+    """
+    saved, standings = list(saved), []
+    looked = allowed(cluster, kind, [obj["metadata"]["name"] for obj in saved])
     for obj in saved:
-        interruption.point()
-        found = cluster.get(kind, obj["metadata"]["name"])
+        found = looked.found.get(obj["metadata"]["name"])
         also = gitops.owner(found or obj)
         if found is None:
             standings.append(Standing(obj, State.ABSENT, also=also))

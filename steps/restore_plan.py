@@ -86,11 +86,8 @@ def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool, work
     if there is not None:
         plan.ask(named(there), lambda: _check_domain(there, backup))
         plan.add(Does.CREATE, named(there), objects.size(backup.apimanager), done=True)
-        claim = (
-            None
-            if backup.external
-            else plan.ask(_STORAGE, lambda: claims.still_there(cluster, installation.SYSTEM_STORAGE))
-        )
+        filled = None if backup.external else installation.SYSTEM_STORAGE
+        claim = plan.ask(_STORAGE, lambda: claims.still_there(cluster, filled)) if filled else None
         lacking = _add_left_out_before(plan, claim, backup) if claim else ""
         _add_waits(plan, backup, wishes)
         return RestorePlan(plan, kept=_became(UNTOUCHED) if claim else [], is_done=True, left_out=lacking)
@@ -188,8 +185,9 @@ def _check_domain(there: Object, backup: Backup) -> None:
 
 
 def _check_references(cluster: Cluster, backup: Backup) -> None:
-    if lacking := [str(each) for each in objects.absent(cluster, backup.named) if not backup.holds(each)]:
-        raise errors.ReferencesMissing(lacking, cluster.namespace)
+    lacking = [each for each in backup.named if not backup.holds(each)]  # the others are compared
+    if absent := objects.absent(cluster, lacking):
+        raise errors.ReferencesMissing([str(each) for each in absent], cluster.namespace)
 
 
 class _Storage(NamedTuple):

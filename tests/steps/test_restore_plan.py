@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
@@ -61,6 +62,18 @@ class TestPrepare:
         assert marks.annotation(made, marks.RESTORE_STATE) == ""
         writes = [request for request in lost.kubernetes.writes() if "restore" in request.user]
         assert [(request.verb, request.resource) for request in writes] == [("create", "persistentvolumeclaims")]
+
+    def test_each_secret_and_configmap_is_read_once(self, lost, backup_volume):
+        lost.kubernetes.clear_requests()
+
+        self.prepare(lost, backup_volume)
+
+        read = Counter(
+            (each.resource, each.name)
+            for each in lost.kubernetes.requests
+            if each.verb == "get" and each.resource in {"secrets", "configmaps"} and "restore" in each.user
+        )
+        assert set(read.values()) == {1}
 
     def test_prepared_again_it_is_kept(self, lost, backup_volume):
         self.prepare(lost, backup_volume)
@@ -377,10 +390,10 @@ class TestPlan:
         with pytest.raises(errors.DomainDiffers, match=r"apps\.example\.test, and is now asked for new\.example\.com"):
             planned.plan.refuse()
 
-    def test_a_restore_that_came_far_is_refused_where_the_claim_that_it_filled_is_gone(self, lost, backup_volume):
+    def test_a_restore_that_came_far_is_refused_where_the_claim_that_it_filled_is_gone(self, quiet, backup_volume):
         opened = backup.open_at(backup_volume)
-        put_apimanager(lost, opened.mark.annotations())
-        planned = restore_plan.of(lost.connect("threescale-restore"), opened, Wishes(), last_try=True)
+        put_apimanager(quiet, opened.mark.annotations())
+        planned = restore_plan.of(quiet.connect("threescale-restore"), opened, Wishes(), last_try=True)
 
         with pytest.raises(errors.ClaimGone, match="claim 'system-storage'"):
             planned.plan.refuse()

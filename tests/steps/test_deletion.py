@@ -1,8 +1,8 @@
 """What retention does to claims: on the embedded cluster, with the rights of its own account."""
 
+import hashlib
 import itertools
 import json
-import hashlib
 import os
 import shutil
 from collections import Counter

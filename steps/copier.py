@@ -235,6 +235,20 @@ def empty(root: Path, passed_over: Collection[str] | None = None) -> None:
         _keep(top, {*passed})
 
 
+def drop(root: Path, paths: Iterable[str]) -> None:
+    """Remove what has these paths, as far as it is there, a folder with all that is in it.
+
+    Raises:
+        errors.NotRemovable, errors.VolumeFailed and its like, errors.Interrupted
+
+    """
+    with _opened_root(root) as top, volume.failures(root):
+        for path in paths:
+            above, _, name = path.rpartition("/")
+            with suppress(FileNotFoundError), closed(open_folder(top, above)) as folder:
+                _remove(name, folder)
+
+
 def let_in(root: Path, names: Iterable[str]) -> None:
     """Let ourselves into those folders at a root that are ours; nothing where they are not there."""
     with _opened_root(root) as top:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from steps import catalogue, claims, errors, interruption, marks, result, retention, seal, volume
 from steps.catalogue import Entry, State
-from steps.cluster import Cluster
+from steps.cluster import Cluster, Object
 from steps.installation import CLAIM, VOLUME
 from steps.retention import Decision, Rules, Verdict
 
@@ -125,6 +125,8 @@ def _delete(cluster: Cluster, verdict: Verdict, *, read: bool) -> bool:
 def look(cluster: Cluster, root: Path, name: str) -> str:
     """Say what the volume of a failed run holds; a manifest that is right makes it a backup, and its claim is told so.
 
+    A claim that has lost its state and says which manifest was sealed is held to that: another one, or none, is left.
+
     Raises:
         errors.ClaimMissing, errors.ClaimGoingAway; errors.ReadFailed: the volume can't be looked at.
 
@@ -134,19 +136,27 @@ def look(cluster: Cluster, root: Path, name: str) -> str:
     if entry.state is not State.FAILED:
         return _left(name, f"it is {entry.state} now")
     names = volume.content(root)
-    if volume.MANIFEST not in names:
-        reason = _foreign(cluster, root, name, names)
-        return _left(name, reason) if reason else NOTHING
     try:
+        if volume.MANIFEST not in names:
+            _check_sealed(claim, "")
+            reason = _foreign(cluster, root, name, names)
+            return _left(name, reason) if reason else NOTHING
         begin = volume.marker(root)
         if begin is None or begin.backup != name:
             return _left(name, f"its volume holds a {volume.MANIFEST} of {begin.backup if begin else 'no run'}")
         sealed = seal.confirmed(root, begin=begin, started=claims.started(claim), now=result.now())
+        _check_sealed(claim, sealed.digest)
     except (errors.BackupDamaged, errors.PhasesMissing, errors.NotABackup, errors.VolumeTaken) as error:
         return _left(name, str(error))
     claims.complete(cluster, claim, sealed.manifest, sealed.digest)
     log.info("%s: its volume holds a manifest, so it is a backup: its label says so again", name)
     return BACKUP
+
+
+def _check_sealed(claim: Object, digest: str) -> None:
+    """See that a claim says of no other manifest that it was sealed; raises errors.BackupDamaged."""
+    if marks.annotation(claim, marks.MANIFEST_DIGEST) not in {"", digest}:
+        raise errors.BackupDamaged([f"{volume.MANIFEST} is not the one that was sealed, by its digest on the claim"])
 
 
 def reclaimed(cluster: Cluster, decision: Decision) -> list[str]:

@@ -142,6 +142,8 @@ def restore(
     with _room(target, _lacking(backup, target, workers, filling.passed)):
         system_storage.mark(cluster, backup, marks.BEGUN, {marks.LEFT_OUT: backup.lacking or None})
         with volume.durable(target):
+            if again and backup.left_out:  # a try before may have brought what is damaged since
+                copier.drop(target, backup.left_out.paths)
             tally = _fill(backup, filling, progress, workers)
     system_storage.mark(cluster, backup, marks.COMPLETE)
     return tally

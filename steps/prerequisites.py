@@ -5,13 +5,14 @@ The operator checks next to nothing of this; its documentation asks the person t
 
 from collections.abc import Collection
 
-from steps import claims, errors, installation, marks, objects, secrets, volume
+from steps import claims, configmaps, errors, installation, marks, objects, secrets, volume
 from steps.backup import Backup, minor
 from steps.claims import Workflow
 from steps.cluster import Cluster, Object
 from steps.installation import (
     APIMANAGER,
     APIMANAGER_BACKUP,
+    CONFIGMAP,
     DEPLOYMENT,
     DEPLOYMENT_CONFIG,
     POD,
@@ -19,6 +20,7 @@ from steps.installation import (
     Kind,
 )
 from steps.objects import Standing, State
+from steps.references import Reference
 from steps.secrets import EXPECTED, Databases
 
 
@@ -79,6 +81,22 @@ def check_database_secrets(cluster: Cluster, alive: Collection[str], *, last_try
             if reason := objects.going(obj, alive):
                 standings.append(Standing(obj, State.GOING, reason))
     objects.refuse(standings, cluster.namespace, last_try=last_try)
+
+
+def check_still_there(cluster: Cluster, backup: Backup) -> None:
+    """See that all is there still that the plan saw or that was restored since: the operator makes up what it lacks.
+
+    Raises:
+        errors.ChangedSincePlan, errors.NamesNotAllowed
+
+    """
+    restored = [(SECRET, obj) for obj in secrets.to_restore(backup)]
+    restored += [(CONFIGMAP, obj) for obj in configmaps.to_restore(backup)]
+    wanted = [Reference(kind, obj["metadata"]["name"], "") for kind, obj in restored]
+    wanted += [Reference(SECRET, name, "") for name in installation.DATABASE_SECRETS]
+    gone = objects.absent(cluster, [*wanted, *backup.named])
+    if names := sorted({f"{each.kind.name} {each.name} is gone" for each in gone}):
+        raise errors.ChangedSincePlan(cluster.namespace, names)
 
 
 def check_whole(cluster: Cluster, backup: Backup) -> None:

@@ -506,6 +506,7 @@ def restore_apimanager(run: Run, claim: str, root: Path, digest: str, wildcard_d
     restore = open_again(run, root, claim, digest, wildcard_domain)
     if apimanager.present(restore.cluster, restore.backup.mark) is None:
         system_storage.check_filled(restore.cluster, restore.backup)
+        prerequisites.check_still_there(restore.cluster, restore.backup)
     created = apimanager.restore(restore.cluster, restore.backup)
     system_storage.use(restore.cluster, restore.backup)
     run.output(created=int(created))

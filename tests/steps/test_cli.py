@@ -182,7 +182,8 @@ def test_what_is_not_looked_at_any_more_is_told_as_untouched(lost, run, backup_v
     caplog.set_level(logging.INFO)
     volume_of = ["--claim", "nightly", "--backup", backup_volume]
     lost.claim(metadata={"annotations": filled(backup.open_at(backup_volume))})
-    assert run("restore", "apimanager", *volume_of, stage=lost, account="threescale-restore") == 0
+    for phase in ("secrets", "configmaps", "apimanager"):
+        assert run("restore", phase, *volume_of, stage=lost, account="threescale-restore") == 0
 
     for phase in ("prepare", "secrets", "configmaps", "apimanager"):
         assert run("restore", phase, *volume_of, stage=lost, account="threescale-restore", uid="uid-2") == 0

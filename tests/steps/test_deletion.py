@@ -1,5 +1,6 @@
 """What retention does to claims: on the embedded cluster, with the rights of its own account."""
 
+import hashlib
 import itertools
 import json
 import os
@@ -345,6 +346,39 @@ class TestOfFailedRuns:
 
         assert deletion.look(empty.connect(ACCOUNT), root, "nightly") == BACKUP
         assert marks.sealed(empty.get(CLAIMS, "nightly")) not in {"", DIGEST}
+
+    def sealed_before(self, stage, backup_volume):
+        """A claim that says which manifest was sealed, and has lost its label of the state."""
+        digest = hashlib.sha256((backup_volume / volume.MANIFEST).read_bytes()).hexdigest()
+        laid(stage, "nightly", started=started(backup_volume), phase="Failed")
+        stage.kubernetes.patch(
+            CLAIMS, stage.namespace, "nightly", {"metadata": {"annotations": {marks.MANIFEST_DIGEST: digest}}}
+        )
+        return shutil.copytree(backup_volume, self.root(stage, "nightly"), symlinks=True, dirs_exist_ok=True)
+
+    def test_a_lost_state_comes_back_where_the_manifest_is_the_one_that_was_sealed(self, empty, backup_volume):
+        root = self.sealed_before(empty, backup_volume)
+
+        assert deletion.look(empty.connect(ACCOUNT), root, "nightly") == BACKUP
+
+    def test_a_manifest_that_fits_is_left_to_a_person_where_the_claim_says_that_another_one_was_sealed(
+        self, empty, backup_volume
+    ):
+        root = self.sealed_before(empty, backup_volume)
+        before = marks.annotation(empty.get(CLAIMS, "nightly"), marks.MANIFEST_DIGEST)
+        path = root / volume.MANIFEST
+        path.write_bytes(path.read_bytes() + b"\n")
+
+        assert deletion.look(empty.connect(ACCOUNT), root, "nightly") == OTHER
+        assert marks.annotation(empty.get(CLAIMS, "nightly"), marks.MANIFEST_DIGEST) == before
+
+    def test_a_volume_without_a_manifest_is_left_to_a_person_where_the_claim_says_that_one_was_sealed(
+        self, empty, backup_volume
+    ):
+        root = self.sealed_before(empty, backup_volume)
+        (root / volume.MANIFEST).unlink()
+
+        assert deletion.look(empty.connect(ACCOUNT), root, "nightly") == OTHER
 
     def test_with_the_digest_a_lost_label_comes_back(self, empty, backup_volume):
         laid(empty, "nightly", started=started(backup_volume), annotations={installation.BACKUP_NAME: "nightly"})

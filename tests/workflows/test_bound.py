@@ -292,6 +292,20 @@ def test_what_was_left_out_once_is_named_again_or_refused(lost):
     assert f"left files out: {first}; say -p file-storage-damage=skip to go on without them" in said
 
 
+def test_what_is_damaged_since_a_try_before_has_brought_it_is_left_out_too(lost):
+    tree, late = lost.engine.volume("nightly") / volume.TREE, "acme/2026/11/06/file-6.pdf"
+    flip(tree / PDF)
+    lost.restore("nightly")
+    assert (lost.storage / late).exists()
+    flip(tree / late)
+    shutil.rmtree(tree / "acme/2026/11/05")
+
+    workflow = lost.restore("nightly", file_storage_damage="skip")
+
+    assert workflow.phase == "Succeeded", workflow.message
+    assert {PDF, late, "acme/2026/11/05"} & names(lost.storage) == set()
+
+
 def test_where_nothing_is_damaged_nothing_is_left_out(lost):
     workflow = lost.restore("nightly", file_storage_damage="skip")
 

@@ -52,6 +52,25 @@ def test_what_the_plan_saw_and_a_phase_does_not_is_a_failure(installed: Stage, r
     assert name in workflow.node(resource).attempts[-1].message
 
 
+@pytest.mark.parametrize(
+    ("resource", "name"),
+    [
+        ("secrets", "system-seed"),
+        pytest.param("secrets", "backend-redis", marks=pytest.mark.thorough),
+        pytest.param("configmaps", "backend-environment", marks=pytest.mark.thorough),
+        pytest.param("secrets", "my-tls", marks=pytest.mark.thorough),
+    ],
+)
+def test_without_what_was_restored_or_expected_no_apimanager_is_created(lost: Stage, resource: str, name: str) -> None:
+    strike_at(lost, "apimanager", lambda: lost.kubernetes.delete(resource, lost.namespace, name))
+
+    workflow = lost.restore("nightly")
+
+    assert workflow.phase == "Failed"
+    assert lost.exists("apimanagers") == []
+    assert f"{name} is gone" in workflow.node("apimanager").attempts[-1].message
+
+
 def test_a_404_that_is_no_not_found_does_not_lift_the_brake_of_retention(empty: Stage) -> None:
     nights(empty)
     labels = {"threescale-backup/kind": "backup"}

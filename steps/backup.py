@@ -25,6 +25,7 @@ from steps.tree import Tally
 
 _NO_FILE = {errno.ENOENT, errno.EINVAL, errno.ELOOP, errno.ENOTDIR, errno.EFBIG}  # which is found later
 _OPENED = "when the backup was opened"
+_LENGTH = 16 << 10  # signs of a sentence; the annotations of a claim may have 256 KiB
 _OF_ROUTES = ("Available", "RoutesReady")  # conditions of an APIManager
 
 
@@ -79,7 +80,7 @@ class Backup:
     @property
     def lacking(self) -> str:
         """What of its tree is left out, in a sentence; empty: nothing."""
-        return str(self.left_out) if self.left_out and self.left_out.findings else ""
+        return str(self.left_out)[:_LENGTH] if self.left_out and self.left_out.findings else ""
 
     @property
     def system_storage(self) -> SystemStorage:

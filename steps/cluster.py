@@ -125,7 +125,8 @@ _PAGE = 500  # objects at once, as kubectl asks for them
 _META, _PARTIAL = "meta.k8s.io/v1", "PartialObjectMetadata"
 _WHOLE = "application/json"
 _HEADS = f"application/json;as={_PARTIAL}List;g=meta.k8s.io;v=v1"
-_MAPS = ("spec", "status", "data", "binaryData")
+_TEXTS = ("data", "binaryData")  # of Secrets and ConfigMaps
+_MAPS = ("spec", "status")
 # of the API server, where another object has the name: seen in the record before, or only in its storage
 _PRECONDITION = re.compile(
     rf"Operation cannot be fulfilled on [-A-Za-z0-9.]+ {_NAME}: "  # the kind, or from its storage the resource
@@ -166,15 +167,19 @@ class _Answer(NamedTuple):
             return message
         return errors.withheld(self.reason, _refuser(self.refusal))
 
+    @property
+    def names_something(self) -> bool:
+        """Whether a refusal is of one object, and none of the kind or the path."""
+        return bool(self.reason and self.refusal.get("details"))
+
     def is_not_found(self, kind: Kind, name: str) -> bool:
-        """Whether it says that there is no object of this name; a namespace can be missing too."""
+        """Whether it says that there is no object of this name, which a server does by name.
+
+        Source: apimachinery, api/errors, NewNotFound.
+        """
         if self.status != 404 or self.reason != "NotFound":
             return False
-        details = self.refusal.get("details") or {}
-        given = {"kind": (kind.resource, kind.name), "name": (name,), "group": (kind.group,)}
-        return isinstance(details, dict) and all(
-            details[key] in ones for key, ones in given.items() if details.get(key) is not None
-        )
+        return _names(self.refusal.get("details"), kind, name)
 
 
 class Cluster:
@@ -301,7 +306,7 @@ class Cluster:
         if answer.status == 409 and _PRECONDITION.match(str(answer.refusal.get("message", ""))):
             return False
         content = self._judge("delete", kind, name, answer)
-        if not _is_deleted(content, name, uid) and not (
+        if not _is_deleted(content, kind, name, uid) and not (
             _is_object(content, kind, self.namespace, name) and content["metadata"]["uid"] == uid
         ):
             raise self._no_answer("delete", kind, name, f"HTTP {answer.status} that does not say it was deleted")
@@ -424,6 +429,7 @@ class Cluster:
     ) -> Iterator[Object]:
         """The items of a list that is `called` so, each of the kind `of`."""
         asked = {"limit": str(_PAGE), "labelSelector": selector, "fieldSelector": fields, "continue": ""}
+        seen = set()
         head = {"apiVersion": of.api_version, "kind": of.name}
         while True:
             interruption.point()
@@ -437,11 +443,12 @@ class Cluster:
             if not all(_is_object(each, of, self.namespace) for each in found):
                 raise self._no_answer("list", kind, "", "what is none of them in the list")
             yield from found
-            before, asked["continue"] = asked["continue"], metadata.get("continue") or ""
+            asked["continue"] = metadata.get("continue") or ""
             if not asked["continue"]:
                 return
-            if not isinstance(asked["continue"], str) or asked["continue"] == before:
+            if not isinstance(asked["continue"], str) or asked["continue"] in seen:
                 raise self._no_answer("list", kind, "", "a list that does not come to its end")
+            seen.add(asked["continue"])
 
     def _page(self, kind: Kind, query: Mapping[str, str], accept: str) -> Object:
         """One page of a list, as the server gives it."""
@@ -459,7 +466,7 @@ class Cluster:
             errors.NoAnswer: neither does.
 
         """
-        if answer.is_not_found(kind, name) or (not answer.reason and self._lacks(kind)):
+        if answer.is_not_found(kind, name) or (not answer.names_something and self._lacks(kind)):
             return True
         raise self._no_answer(verb, kind, name, answer.why)
 
@@ -657,15 +664,26 @@ def _is_object(content: Object, kind: Kind, namespace: str, name: str = "", *, t
     if not isinstance(metadata, dict) or not _is_named(metadata):
         return False
     own = [metadata.get(key) for key in _SERVERS_OWN if not (tried and key == "resourceVersion")]
-    if not all(isinstance(each, str) and each for each in own):
-        return False
-    if kind in _WITH_SPEC and content.get("spec") is None:
-        return False
-    maps = [*(content.get(key) for key in _MAPS), metadata.get("labels"), metadata.get("annotations")]
-    if not all(each is None or isinstance(each, dict) for each in maps):
-        return False
     is_here = not kind.namespaced or bool(metadata.get("namespace", namespace) == namespace)
-    return is_here and name in {"", metadata["name"]}
+    return (
+        is_here
+        and name in {"", metadata["name"]}
+        and all(isinstance(each, str) and each for each in own)
+        and (kind not in _WITH_SPEC or content.get("spec") is not None)
+        and _has_shape(content, metadata)
+    )
+
+
+def _has_shape(content: Object, metadata: Object) -> bool:
+    """Whether what we read of an object has the types that each object has."""
+    texts = [metadata.get("labels"), metadata.get("annotations"), *(content.get(key) for key in _TEXTS)]
+    owners = metadata.get("ownerReferences") or []
+    return (
+        all(each is None or isinstance(each, dict) for each in (*texts, *(content.get(key) for key in _MAPS)))
+        and all(isinstance(value, str) for each in texts for value in (each or {}).values())
+        and isinstance(owners, list)
+        and all(isinstance(each, dict) for each in owners)
+    )
 
 
 def _is_named(part: Object) -> bool:
@@ -677,12 +695,20 @@ def _is_version(part: object) -> bool:
     return isinstance(part, dict) and isinstance(part.get("groupVersion"), str)
 
 
-def _is_deleted(content: Object, name: str, uid: str) -> bool:
+def _is_deleted(content: Object, kind: Kind, name: str, uid: str) -> bool:
     """Whether a Status says that the object of this name and uid was deleted."""
-    details = content.get("details") or {}
-    if (content.get("kind"), content.get("status")) != ("Status", "Success") or not isinstance(details, dict):
+    if (content.get("kind"), content.get("status")) != ("Status", "Success"):
         return False
-    return (details.get("name", name), details.get("uid", uid)) == (name, uid)
+    details = content.get("details") or {"name": name}  # a success without them is one all the same
+    return _names(details, kind, name) and details.get("uid", uid) == uid
+
+
+def _names(details: Any, kind: Kind, name: str) -> bool:
+    """Whether the details of a Status are of this object."""
+    if not isinstance(details, dict) or details.get("name") != name:
+        return False
+    given = {"kind": (kind.resource, kind.name), "group": (kind.group,)}
+    return all(details[key] in ones for key, ones in given.items() if details.get(key) is not None)
 
 
 class _Command(threading.Thread):

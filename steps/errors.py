@@ -551,6 +551,14 @@ class SealLost(Final):
         )
 
 
+class NotSealed(Final):
+    def __init__(self, claim: str) -> None:
+        super().__init__(
+            f"claim {claim} does not say that its backup was sealed, though a manifest.json lies on the volume; "
+            "restore another backup, or say -p manifest-sha256=DIGEST if you have kept the digest of this one elsewhere"
+        )
+
+
 class NoManifest(Final):
     def __init__(self, claim: str) -> None:
         super().__init__(

@@ -110,7 +110,7 @@ class Manifest(_Model):
 
     schema_version: Literal[1] = SCHEMA_VERSION
     tool: str = "threescale-backup"
-    tool_version: str
+    tool_version: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z.+-]{0,64}$")]
     backup: str
     workflow: str
     workflow_uid: str

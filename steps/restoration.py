@@ -69,15 +69,15 @@ def open_first(run: Run, root: Path, claim: str, told: Told, wildcard_domain: st
 
     Raises:
         errors.BackupDamaged: the claim says that it was sealed, and there is no manifest, or another one.
-        errors.MarkedDamaged, errors.OtherManifest, errors.SealLost, errors.NoManifest, errors.NotTheOperators
-        as `claims.find`, `backup.open_at` and `as_asked`; errors.NoConnection
+        errors.MarkedDamaged, errors.OtherManifest, errors.NotSealed, errors.SealLost, errors.NoManifest,
+        errors.NotTheOperators as `claims.find`, `backup.open_at` and `as_asked`; errors.NoConnection
 
     """
     cluster = run.cluster()
     found = claims.find(cluster, claim)
     if not told.skips_damage and (since := marks.label(found, marks.DAMAGED)):
         raise errors.MarkedDamaged(claim, since, marks.annotation(found, marks.DAMAGE))
-    opened = verification.open_at(root, found, made_by_operator=told.made_by_operator)
+    opened = verification.open_at(root, found, told_sha256=told.manifest_sha256, made_by_operator=told.made_by_operator)
     check_told(opened, claim, told)
     if opened.manifest is None:
         if not (told.made_by_operator or claims.is_backup(found)):

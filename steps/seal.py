@@ -91,6 +91,8 @@ def confirmed(root: Path, *, begin: volume.Begin, started: datetime, now: dateti
     own = {"tool_version": found.tool_version, "result": found.result}
     if found != _by_reports(_reports(root), begin, started, found.ended).model_copy(update=own):
         raise errors.BackupDamaged([f"{volume.MANIFEST} says something else than the phases have reported"])
+    if found.result is None:
+        raise errors.BackupDamaged([f"{volume.MANIFEST} has no digest of {volume.RESULT}"])
     if not started <= found.ended <= now + _SKEW:
         raise errors.BackupDamaged([f"{volume.MANIFEST} says that the backup ended at {found.ended}"])
     _judge(root, found, sums_findings(root, found))

@@ -38,15 +38,16 @@ def is_stuck(entry: Entry, workflow: str) -> bool:
     return bool(entry.verifying) and entry.verifying_by not in {"", workflow}
 
 
-def open_at(root: Path, claim: Object, *, made_by_operator: bool = False) -> Backup:
+def open_at(root: Path, claim: Object, *, told_sha256: str = "", made_by_operator: bool = False) -> Backup:
     """Open the backup that a claim says that it holds.
 
-    One without a manifest, on a claim that this tool made, is no backup of the operator, unless a person says that it
-    is `made_by_operator`: without that a lost seal would look like one.
+    On a claim that this tool made, a manifest that no seal has noted there is nobody's, unless a person has told its
+    digest. One without a manifest is no backup of the operator then, unless a person says that it is
+    `made_by_operator`: without that a lost seal would look like one.
 
     Raises:
         errors.BackupDamaged: the claim says that it was sealed, and there is no manifest, or another one.
-        errors.SealLost, errors.NotABackup, errors.ReadFailed
+        errors.NotSealed, errors.SealLost, errors.NotABackup, errors.ReadFailed
 
     """
     sealed = marks.annotation(claim, marks.MANIFEST_DIGEST)
@@ -57,8 +58,12 @@ def open_at(root: Path, claim: Object, *, made_by_operator: bool = False) -> Bac
             raise errors.BackupDamaged([str(error)]) from error
         raise
     check_sealed(claim, found.digest)
-    if found.manifest is None and claims.is_ours(claim) and not made_by_operator:
+    if not claims.is_ours(claim):
+        return found
+    if found.manifest is None and not made_by_operator:
         raise errors.SealLost(claim["metadata"]["name"])
+    if found.manifest is not None and not (sealed or told_sha256):
+        raise errors.NotSealed(claim["metadata"]["name"])
     return found
 
 

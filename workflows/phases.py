@@ -151,7 +151,7 @@ def phase(  # noqa: PLR0913  what may differ between two phases, nothing else
             *(["--secret", SECRET_PATH] if secret else []),
         ],
         inputs=list(inputs),
-        outputs=[*outputs, *([for_run(conditions.REFUSED)] if judges is not None else [])],
+        outputs=list(outputs) if judges is None else [*map(_never_missing, outputs), for_run(conditions.REFUSED)],
         volumes=[
             _volume("tmp", None),
             *(_mounted_volume(mount, claim) for mount in mounts),
@@ -187,6 +187,12 @@ def output(name: str, *, default: str | None = None, global_name: str | None = N
     return Parameter(
         name=name, value_from=ValueFrom(path=f"{OUTPUTS_PATH}/{name}", default=default), global_name=global_name
     )
+
+
+def _never_missing(told: Parameter) -> Parameter:
+    """The same, empty where a phase that was refused has left none: for one that is missing Argo takes none at all."""
+    has_default = told.value_from is None or told.value_from.default is not None
+    return told if has_default else output(str(told.name), default="", global_name=told.global_name)
 
 
 def for_run(name: str) -> Parameter:

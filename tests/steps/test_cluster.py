@@ -614,7 +614,9 @@ def discovery(groups=GROUPS, resources=RESOURCES):
     return {path: (200, json.dumps(text).encode()) for path, text in said.items()}
 
 
-@pytest.mark.parametrize("text", [not_found(), not_found(name="backend", kind="routes", group=ROUTE.group)])
+@pytest.mark.parametrize(
+    "text", [not_found(name="backend"), not_found(name="backend", kind="routes", group=ROUTE.group)]
+)
 def test_a_status_says_that_there_is_no_such_object(through, text):
     assert through(status=404, text=text).get(ROUTE, "backend") is None
 
@@ -627,6 +629,8 @@ def test_a_status_says_that_there_is_no_such_object(through, text):
         not_found(name="threescale", kind="namespaces"),
         not_found(name="other", kind="routes"),
         not_found(name=["backend"], kind={}),
+        not_found(),
+        not_found(kind="routes", group=ROUTE.group),
         b'{"reason": "NotFound"}',
         b'{"kind": "Status", "status": "Failure", "reason": ""}',
     ],
@@ -660,6 +664,9 @@ def test_metadata_alone_is_believed_in_the_form_of_the_server(through):
         {**HEADS, "metadata": ["x"]},
         {**HEADS, "metadata": {"continue": "for ever"}},
         {**HEADS, "metadata": {"continue": 7}},
+        {**HEADS, "items": [{**HEAD, "metadata": {**STORED, "labels": {"a": 1}}}]},
+        {**HEADS, "items": [{**HEAD, "metadata": {**STORED, "ownerReferences": "zz"}}]},
+        {**HEADS, "items": [{**HEAD, "metadata": {**STORED, "ownerReferences": ["zz"]}}]},
     ],
 )
 def test_a_page_that_is_none_is_no_answer(through, answer):

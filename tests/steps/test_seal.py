@@ -229,6 +229,8 @@ PLANTED = {
     "of other objects": (lambda root: edited(root, objects={}), "something else than the phases"),
     "of the year 9999": (lambda root: edited(root, ended="9999-01-01T00:00:00Z"), "ended at 9999-01-01"),
     "of another form": (lambda root: edited(root, schema_version=2), "schema version 2"),
+    "without a record": (lambda root: edited(root, result=None), "has no digest of result.json"),
+    "of a version that moves the cursor": (lambda root: edited(root, tool_version="1\x1b[2K"), "tool_version"),
     "none": (lambda root: (root / volume.MANIFEST).write_bytes(b"{"), "manifest.json is damaged"),
     "a folder": (lambda root: ((root / volume.MANIFEST).unlink(), (root / volume.MANIFEST).mkdir()), "not a regular"),
     "over a changed file": (flip_file, "terms and conditions.pdf' has other bytes"),

@@ -69,6 +69,16 @@ def look(root, claim, part=rotation.ALL, begun=None):
     return verification.check(verification.open_at(root, claim), part, begun, workers=1)
 
 
+def test_a_manifest_that_no_seal_has_noted_is_nobody_s_unless_its_digest_is_told(kept, backup_volume):
+    found = kept.get("persistentvolumeclaims", "nightly")
+    digest = found["metadata"]["annotations"].pop(marks.MANIFEST_DIGEST)
+    found["metadata"]["labels"][marks.STATE] = marks.RUNNING
+
+    assert verification.open_at(backup_volume, found, told_sha256=digest).digest == digest
+    with pytest.raises(errors.NotSealed, match="nightly"):
+        verification.open_at(backup_volume, found)
+
+
 @pytest.mark.lesson(2)
 @pytest.mark.parametrize("name", [marks.STATE, marks.WORKFLOW])
 def test_a_claim_that_lost_all_labels_but_one_is_not_taken_for_the_operator_s(kept, backup_volume, name):

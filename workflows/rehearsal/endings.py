@@ -43,7 +43,7 @@ def judge(template: Mapping[str, Any], code: int, said: str, log: str, read: Rea
     found, missing = outputs(template, read)
     if code:
         message = f"main: Error (exit code {code})" + (f": {said}" if said else "")
-        return Ending("Failed", message, code, found, log)
+        return Ending("Failed", message, code, {} if missing else found, log)  # Argo 4.1.2 takes all of them or none
     if missing:
         why = f"wait: Error (exit code 1): open {missing}: no such file or directory"
         return Ending("Error", why, code, found, log)

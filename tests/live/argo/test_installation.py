@@ -19,7 +19,7 @@ def test_a_lost_installation_is_restored_from_its_backup(live: Stage, argo: Argo
     backup = argo.wait(argo.backup())
 
     assert backup.phase == "Succeeded", backup.failures()
-    assert backup.outputs == {CLAIM: backup.name}
+    assert backup.outputs == {CLAIM: backup.name, "plan": "no", "scheduled": "no", "sealed": "yes", "refused": ""}
     claim = backup.outputs[CLAIM]
     assert saved.look(live.installation, claim).findings(before) == []
 

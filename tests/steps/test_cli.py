@@ -421,7 +421,11 @@ class TestReport:
         assert found.held_back == ("Pod p: FailedScheduling: no node",)
         assert found.advice == "wait"
 
-    @pytest.mark.parametrize("failures", ["{{workflow.failures}}", "1", "[null]", '[{"message": 1}]', "[[]]"])
+    @pytest.mark.parametrize(
+        "failures",
+        ["{{workflow.failures}}", "1", "[null]", '[{"message": 1}]', "[[]]", "[" * 100_000, '[{"templateName": []}]'],
+        ids=lambda text: text[:30],
+    )
     def test_it_never_fails_itself(self, empty, run, tmp_path, failures):
         arguments = ["report", "--of", "backup", "--failures", failures, "--advice", "start again"]
 

@@ -462,6 +462,14 @@ class VolumeTaken(Final):
         )
 
 
+class FileTooLarge(Final):
+    def __init__(self, path: str, size_bytes: int, largest_bytes: int) -> None:
+        super().__init__(
+            f"{path} of the backup would have {size_bytes} bytes, and no restore reads more than {largest_bytes}: "
+            "make what it comes from smaller, then back up again"
+        )
+
+
 class NotWritable(Final):
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(

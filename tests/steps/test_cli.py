@@ -744,3 +744,15 @@ def test_in_the_image_no_module_is_taken_from_the_folder_where_a_phase_begins(tm
 def test_an_empty_path_is_no_folder(run, capsys, arguments):
     assert run(*arguments) == 1
     assert "an empty path names nothing" in capsys.readouterr().err
+
+
+def test_a_stranger_at_the_root_is_named_and_marks_no_backup_damaged(kept, run, caplog):
+    caplog.set_level(logging.INFO)
+    root = kept.engine.volume("nightly")
+    (root / "notes.txt").write_text("mine")
+
+    code = run("verify", "read", "--claim", "nightly", "--backup", root, stage=kept, account="threescale-verify")
+
+    assert code == 0
+    assert "at its root and no part of it, a restore passes it over: 'notes.txt'" in caplog.messages
+    assert marks.DAMAGED not in kept.get("persistentvolumeclaims", "nightly")["metadata"]["labels"]

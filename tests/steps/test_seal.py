@@ -9,6 +9,7 @@ import pytest
 from steps import backup, errors, manifest, mtree, seal, tree, volume
 from steps.beneath import closed
 from steps.volume import Begin
+from tests.steps import operators_backup
 
 BEGIN = Begin(backup="nightly", workflow="backup-1", workflow_uid="uid-1")
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -447,3 +448,11 @@ def test_a_listing_that_is_swapped_after_it_was_judged_is_damage_where_it_is_use
     with pytest.raises(errors.BackupDamaged, match="has other bytes than the manifest says"):
         list(seal.listed(backup_volume, facts.listing))
     assert judged is None
+
+
+def test_a_stranger_beside_what_the_operator_has_made_is_named_too(tmp_path):
+    root = operators_backup.make(tmp_path / "claim")
+    (root / "begin.txt").write_text("mine")
+    (root / "lost+found").mkdir()
+
+    assert backup.open_at(root).strangers == ["begin.txt"]

@@ -126,7 +126,7 @@ def report(  # noqa: PLR0913  what a workflow says of itself at its end
         failed = outcome.failures(failures)
         held_back = outcome.held_back(run.cluster(), run.workflow.name, failed, pod)
         text = outcome.explain(run.workflow.name, failed, held_back, advice)
-    except (errors.PhaseError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except Exception as error:  # noqa: BLE001  whatever it is, the rest is said; its message may quote data
         text = f"workflow {run.workflow.name} did not succeed ({type(error).__name__} while asking why); {advice}"
     for line in text.split("\n"):
         log.info(line)

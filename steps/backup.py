@@ -301,6 +301,11 @@ class Backup:
             yield from seal.findings(self.root, self.manifest, digests=digests)
             yield from seal.sums_findings(self.root, self.manifest)
 
+    @property
+    def strangers(self) -> list[str]:
+        """What lies at its root and is no part of it, as `seal.strangers`."""
+        return seal.strangers(self.root, self.manifest)
+
     def _lists(self, path: str) -> bool:
         if self.manifest:
             return path in self.manifest.objects

@@ -312,6 +312,14 @@ class ReferencesMissing(Final):
         )
 
 
+class NamesTooLong(Final):
+    def __init__(self, kind: str, names: Sequence[str], longest: int) -> None:
+        super().__init__(
+            f"a backup keeps each {kind} in a file of its name, which may have {longest} characters at most: "
+            f"{_several(names)}; give it a shorter name, and name that in the APIManager"
+        )
+
+
 class NamesNotAllowed(Final):
     def __init__(self, resource: str, names: Sequence[str], namespace: str, server: str = "") -> None:
         rule = {"apiGroups": [""], "resources": [resource], "resourceNames": list(names), "verbs": ["get"]}
@@ -459,6 +467,14 @@ class VolumeTaken(Final):
         super().__init__(
             f"the backup volume is not this workflow's own: it holds {holder}; nothing was changed, "
             "back up to another claim"
+        )
+
+
+class FileTooLarge(Final):
+    def __init__(self, path: str, size_bytes: int, largest_bytes: int) -> None:
+        super().__init__(
+            f"{path} of the backup would have {size_bytes} bytes, and no restore reads more than {largest_bytes}: "
+            "make what it comes from smaller, then back up again"
         )
 
 

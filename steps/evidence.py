@@ -2,14 +2,18 @@
 
 An entry is a workflow's, under its name, and each phase that wrote something adds to it; so it tells how far a workflow
 came that nobody could ask any more. The ten newest stay. Names are fixed, so that a Role needs neither list nor delete.
+What this version can't read may be another version's or a person's: it stays as long as there is room, and counts for
+none of the ten.
 
 Two phases may write at once: each change is of the version that it has read, and the loser of a conflict looks again.
 Evidence that can't be written is said in the log; it never fails a phase, whose work is done by then.
 """
 
+import hashlib
 import logging
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from steps import errors, installation, result
@@ -26,6 +30,7 @@ NAMES: dict[Operation, str] = {
 }
 _NEWEST = 10
 _LIMIT_BYTES = 900 << 10  # a ConfigMap may hold 1 MiB, its metadata included
+_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")  # of a ConfigMap
 _LOOKS = 10
 _PAUSE_S = 0.05
 
@@ -44,8 +49,8 @@ def note(connect: Callable[[], Cluster], begun: Result, change: Callable[[Result
 def _write(cluster: Cluster, name: str, begun: Result, change: Callable[[Result], Result]) -> None:
     def write() -> None:
         found = cluster.get(CONFIGMAP, name)
-        before: Entries = (found or {}).get("data") or {}
-        after = with_entry(before, begun, change)
+        before = _entries(found)
+        after = with_entry(before, begun, change, _binary(found))
         if found is None:
             cluster.create(CONFIGMAP, _configmap(name, after))
         else:
@@ -66,7 +71,7 @@ def forget(connect: Callable[[], Cluster], operation: Operation, workflow_uid: s
 def _remove(cluster: Cluster, name: str, workflow_uid: str) -> None:
     def change() -> None:
         found = cluster.get(CONFIGMAP, name) or {}
-        before: Entries = found.get("data") or {}
+        before = _entries(found)
         kept = {key: text for key, text in before.items() if not _is_of(text, workflow_uid)}
         if kept != before:
             cluster.patch(CONFIGMAP, name, _difference(found, before, kept))
@@ -104,34 +109,61 @@ def find(cluster: Cluster, operation: Operation, workflow_uid: str) -> Result | 
         errors.NotAllowed, errors.NoAnswer
 
     """
-    data = (cluster.get(CONFIGMAP, NAMES[operation]) or {}).get("data") or {}
-    found = [record for text in data.values() if (record := _read(text)) and record.workflow_uid == workflow_uid]
+    entries = _entries(cluster.get(CONFIGMAP, NAMES[operation]))
+    found = [record for text in entries.values() if (record := _read(text)) and record.workflow_uid == workflow_uid]
     return found[0] if found else None
 
 
-def with_entry(entries: Entries, begun: Result, change: Callable[[Result], Result]) -> Entries:
-    """The entries with that of one workflow changed, and as few and as small as they must be."""
+def _entries(found: Object | None) -> Entries:
+    return {key: text for key, text in ((found or {}).get("data") or {}).items() if isinstance(text, str)}
+
+
+def _binary(found: Object | None) -> Entries:
+    """What takes room beside the entries, and a key each."""
+    return {key: text for key, text in ((found or {}).get("binaryData") or {}).items() if isinstance(text, str)}
+
+
+def with_entry(
+    entries: Entries, begun: Result, change: Callable[[Result], Result], beside: Mapping[str, str] = {}
+) -> Entries:
+    """The entries with that of one workflow changed, and as few and as small as they must be, with what is `beside`."""
     key = f"{begun.workflow}.json"
+    if key in beside:
+        key = f"{begun.workflow}.{begun.workflow_uid}.json"
     found = _read(entries.get(key, ""))
-    if found and found.workflow_uid != begun.workflow_uid:  # a workflow of this name was there before
-        entries = {**entries, f"{begun.workflow}.{found.workflow_uid}.json": entries[key]}
+    if key in entries and (found is None or found.workflow_uid != begun.workflow_uid):
+        entries = {**entries, _another_key(begun.workflow, entries[key], found): entries[key]}
         found = None
-    return _fitting({**entries, key: result.text(change(found or begun))})
+    room_bytes = _LIMIT_BYTES - _size_bytes(beside)
+    return _fitting({**entries, key: result.text(change(found or begun))}, room_bytes)
 
 
-def _fitting(entries: Entries) -> Entries:
-    """The ten newest under the limit: lines of objects go first, of the oldest entry first, then entries."""
-    newest = sorted(entries, key=lambda key: _age(entries[key]))[-_NEWEST:]
-    kept = {key: entries[key] for key in newest}
-    for smaller in _smaller(kept, newest):
-        if _size_bytes(kept) <= _LIMIT_BYTES:
+def _another_key(workflow: str, text: str, found: Result | None) -> str:
+    """The key of what has the key of a workflow and is another one's of this name, or is no record."""
+    key = f"{workflow}.{found.workflow_uid if found else ''}.json"
+    if found and found.workflow_uid and _KEY.fullmatch(key):
+        return key
+    return f"{workflow}.{hashlib.sha256(text.encode(errors='replace')).hexdigest()[:16]}.json"
+
+
+def _fitting(entries: Entries, room_bytes: int) -> Entries:
+    """The ten newest that have room: what can't be read goes first, then lines of objects, then the oldest entries."""
+    strange = [key for key in entries if _read(entries[key]) is None]
+    records = entries.keys() - set(strange)
+    newest = sorted(records, key=lambda key: _age(entries[key]))[-_NEWEST:]
+    kept = {key: entries[key] for key in (*strange, *newest)}
+    for smaller in _smaller(kept, strange, newest):
+        if _size_bytes(kept) <= room_bytes:
             break
         kept = smaller
     return kept
 
 
-def _smaller(entries: Entries, oldest_first: list[str]) -> Iterator[Entries]:
+def _smaller(entries: Entries, strange: list[str], oldest_first: list[str]) -> Iterator[Entries]:
     """Ever smaller ones; the newest is never left out."""
+    for key in strange:
+        entries = {name: text for name, text in entries.items() if name != key}
+        yield entries
     for key in oldest_first:
         if found := _read(entries[key]):
             entries = {**entries, key: result.text(found.without_objects())}
@@ -141,8 +173,8 @@ def _smaller(entries: Entries, oldest_first: list[str]) -> Iterator[Entries]:
         yield entries
 
 
-def _size_bytes(entries: Entries) -> int:
-    return sum(len(key.encode()) + len(text.encode()) for key, text in entries.items())
+def _size_bytes(entries: Mapping[str, str]) -> int:
+    return sum(len(key.encode()) + len(text.encode(errors="replace")) for key, text in entries.items())
 
 
 def _age(text: str) -> datetime:

@@ -90,7 +90,7 @@ class FileTree(_Model):
     size_bytes: Count
     vanished: Count = 0
     special: tuple[str, ...] = ()
-    placeholder: str = ""
+    placeholder: Annotated[str, StringConstraints(pattern=f"^({PLACEHOLDER})?$")] = ""
     listing: Digest
 
 

@@ -38,6 +38,8 @@ _SEALED = re.compile(
 )
 _ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 _NO_ENTRY = ("#", ". ")
+_ODD_PARTS = frozenset({"", ".", ".."})  # of a path, which is below the root and written in one way
+_NEAR_ODD_PARTS = ("/.", "//", "/ ", "\\")  # one is in each line with such a part, which few lines have
 _IS_FOLDER = f"type={FOLDER} "
 _LARGEST_ID = (1 << 32) - 2  # one more is -1, which means none
 _NEAR_BYTES = 4096  # of a listing, read from its start on rather than halved
@@ -155,9 +157,14 @@ def check(line: str) -> None:
         ValueError
 
     """
-    if (found := _SEALED.fullmatch(line)) is None:
+    found = _SEALED.fullmatch(line)
+    if found is None or (any(sign in line for sign in _NEAR_ODD_PARTS) and not _ODD_PARTS.isdisjoint(_parts(line))):
         raise ValueError(line)
     _facts(found[1])
+
+
+def _parts(line: str) -> list[str]:
+    return head(line)[0].split("/")
 
 
 def line(of: Entry) -> str:

@@ -5,6 +5,7 @@ holds it. A library or a server may quote it in what they say, so of a failure o
 No redirect is followed, so that the result goes nowhere but where it was sent; proxies are taken from the environment.
 """
 
+import base64
 import json
 import socket
 import ssl
@@ -14,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 from urllib.request import (
     HTTPDefaultErrorHandler,
     HTTPErrorProcessor,
@@ -30,6 +31,7 @@ from steps.result import Result
 
 Form = Literal["webhook", "slack"]
 TRIES = 3
+_LARGEST_URL_BYTES = 8 << 10  # what servers take for a line of a request, as a rule
 _PAUSE_S = 1.0  # doubled after each try
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LEFT_OUT = {"phases", "objects", "cut"}  # a record holds them; a message would be long
@@ -46,15 +48,16 @@ def read_url(path: Path) -> str:
 
     """
     try:
-        url = path.read_text().strip()
+        with path.open("rb") as stream:
+            url = stream.read(_LARGEST_URL_BYTES + 1).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise errors.UrlMissing from error
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError as error:
         raise errors.BadUrl from error
-    if not usable or not url.isprintable() or not url.isascii() or " " in url:
+    if not usable or len(url) > _LARGEST_URL_BYTES or not url.isprintable() or not url.isascii() or " " in url:
         raise errors.BadUrl
     return url
 
@@ -80,12 +83,16 @@ def sentence(record: Result) -> str:
 def post(url: str, content: bytes, *, authority: Path | None = None, limit_s: float = 10.0) -> None:
     """Send it, three times at most; `authority` is a file with a certificate to trust too, `limit_s` that of a try.
 
+    A user and a password in the URL go as Basic authentication (RFC 7617).
+
     Raises:
         errors.NotDelivered
 
     """
     opener = _opener(authority)
-    request = Request(url, content, {"Content-Type": "application/json"}, method="POST")  # noqa: S310  http and https only
+    target, headers = _without_user(url)
+    headers["Content-Type"] = "application/json"
+    request = Request(target, content, headers, method="POST")  # noqa: S310  http and https only
     for number in range(TRIES):
         try:
             _within(limit_s, lambda: opener.open(request, timeout=limit_s).close())
@@ -96,6 +103,17 @@ def post(url: str, content: bytes, *, authority: Path | None = None, limit_s: fl
             time.sleep(_PAUSE_S * 2**number)
         else:
             return
+
+
+def _without_user(url: str) -> tuple[str, dict[str, str]]:
+    """A URL without the user and the password that it may carry, and the header that says them instead."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, {}
+    name, _, password = user.partition(":")
+    said = base64.b64encode(unquote_to_bytes(name) + b":" + unquote_to_bytes(password)).decode()
+    return parts._replace(netloc=host).geturl(), {"Authorization": f"Basic {said}"}
 
 
 def _opener(authority: Path | None) -> OpenerDirector:

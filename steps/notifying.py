@@ -75,7 +75,7 @@ def _ended(begun: Result, status: str, failures: str, advice: str, *, refused: b
         return begun.model_copy(update={"outcome": result.SUCCEEDED, "ended": result.now()})
     try:
         failed = [Failure(phase=item.phase, sentence=item.sentence) for item in outcome.failures(failures)]
-    except (ValueError, KeyError, AttributeError, TypeError):
+    except ValueError:
         failed = []
     return begun.failed(failed, (), advice, refused=refused)
 

@@ -6,6 +6,7 @@ The form on the volume is the operator's: one raw JSON object a file, so that a 
 import copy
 import hashlib
 import logging
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
@@ -38,6 +39,8 @@ _DROPPED = (
 )
 _DROPPED_ANNOTATIONS = (installation.LAST_APPLIED, marks.PREFIX)
 _DROPPED_LABELS = (installation.WATCHED_SECRET_PREFIX,)
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+_LONGEST_NAME = 253  # a DNS-1123 subdomain
 _COMPARED = ("data", "binaryData")
 # Kubernetes fills the first with the token of an account that the Secret names, and lets in whoever knows the second.
 _BARRED = ("kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token")
@@ -134,10 +137,13 @@ class Looked(NamedTuple):
 
 
 def look(cluster: Cluster, kind: Kind, names: Iterable[str]) -> Looked:
-    """Read the objects of these names."""
+    """Read the objects of these names; one that no object can have is not asked for, it would be part of a URL."""
     looked = Looked({}, [], {})
     for name in names:
         interruption.point()
+        if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
+            looked.missing.append(name)
+            continue
         try:
             obj = cluster.get(kind, name)
         except errors.NotAllowed as error:

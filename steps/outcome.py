@@ -5,8 +5,8 @@ its volume, tells.
 """
 
 import json
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from steps import claims, errors, events
 from steps.cluster import Cluster, Object
@@ -14,6 +14,7 @@ from steps.installation import CLAIM, POD
 
 REFUSED_ADVICE = "Nothing was done, and it counts as no failed run: submit it again with other arguments."
 _OF_OTHERS = ("child ", "No more retries left", "retryStrategy.expression evaluated to false")
+_FIELDS = ("templateName", "message", "podName", "finishedAt")  # of a node in workflow.failures
 _EXIT_CODE = "(exit code "  # in the message of a container that ran
 
 
@@ -33,16 +34,34 @@ class Failure(NamedTuple):
 def failures(text: str) -> list[Failure]:
     """Read `{{workflow.failures}}`: JSON inside a quoted string; the last failure of each phase, without its parents'.
 
+    A node of another form is passed over: the others tell what failed all the same.
+
     Raises:
         ValueError: it is not of that form.
 
     """
-    found = json.loads(text)
-    found = json.loads(found) if isinstance(found, str) else found
-    nodes = sorted(found or [], key=lambda node: str(node.get("finishedAt") or ""))
-    own = [node for node in nodes if node.get("message") and not str(node["message"]).startswith(_OF_OTHERS)]
-    last = {node["templateName"]: node for node in own or nodes if node.get("templateName")}
-    return [Failure(name, str(node.get("message", "")), str(node.get("podName", ""))) for name, node in last.items()]
+    try:
+        found = json.loads(text)
+        found = json.loads(found) if isinstance(found, str) else found
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+    if not isinstance(found, list | None):
+        raise ValueError("it is no list")  # noqa: TRY004  what Argo says has another form, no caller is wrong
+    nodes = [_node(each) for each in found or [] if isinstance(each, dict)]
+    nodes.sort(key=lambda node: node["finishedAt"])
+    own = [node for node in nodes if node["message"] and not node["message"].startswith(_OF_OTHERS)]
+    last = {node["templateName"]: node for node in own or nodes if node["templateName"]}
+    return [Failure(name, node["message"], node["podName"]) for name, node in last.items()]
+
+
+def _node(found: Mapping[str, Any]) -> dict[str, str]:
+    """What is read of a node, each on one line; a field of another form says nothing."""
+    texts = {name: found.get(name) for name in _FIELDS}
+    return {name: " ".join(_lines(text)) if isinstance(text, str) else "" for name, text in texts.items()}
+
+
+def _lines(text: str) -> Iterable[str]:
+    return (errors.printable(line.strip()) for line in text.splitlines())
 
 
 def explain(workflow: str, failed: Iterable[Failure], held_back: Iterable[str], advice: str) -> str:

@@ -68,6 +68,8 @@ def verify_read(run: Run, claim: str, root: Path, sample: str, begun: str) -> No
     with proof.noting_damage(cluster, found, run.workflow):
         opened = verification.open_at(root, found)
         read = verification.check(opened, part, Rotation.read(begun))
+    if strangers := errors.Few.of(map(repr, opened.strangers)):
+        log.info("at its root and no part of it, a restore passes it over: %s", strangers)
     whole = opened.manifest is not None and read.rotation is None
     run.output(files=read.files, bytes=read.size_bytes, verified=_YES if whole else _NO)
     if opened.manifest is None:

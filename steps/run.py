@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 YES, NO = "yes", "no"
 Function = TypeVar("Function", bound=Callable[..., object])
-FOLDER = click.Path(path_type=Path)  # what is wrong with it, the phase says better
+FOLDER = arguments.NamedPath(path_type=Path)  # what is wrong with it, the phase says better
 _PROGRESS_S = 1.5  # told each second, written every other: Argo reads the file every 3 s
 _LOG_S = 60.0
 _SPARE_S = 30.0  # for some requests and a sync

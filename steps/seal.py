@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _OBJECTS = (volume.SECRETS, volume.CONFIGMAPS, volume.REFERENCED, volume.OF_APIMANAGER)
+_OF_OPERATOR = frozenset({volume.SECRETS, volume.CONFIGMAPS, volume.OF_APIMANAGER, volume.TREE})
 _TREE = (volume.LISTING, volume.TREE)
 _BLOCK = 1 << 16
 _LINE_LENGTH = 1 << 20  # characters, which no path comes near; what is longer is cut, and then no entry
@@ -262,11 +263,31 @@ def _lacking(root: Path, manifest: Manifest) -> Iterator[str]:
             yield f"{path_of(each)} was not saved, the APIManager names it since ({each.path})"
 
 
-def _strangers(root: Path, manifest: Manifest) -> Iterator[str]:
+def _known(manifest: Manifest) -> set[str]:
+    """What a backup has at its root."""
     known = {path.partition("/")[0] for path in manifest.objects}
     known |= {volume.BEGIN, volume.REPORTS, volume.LISTING, volume.TREE, volume.SUMS, volume.REFERENCED}
-    known |= {volume.RESULT, volume.MANIFEST}  # of a try before
+    return known | {volume.RESULT, volume.MANIFEST}
+
+
+def _strangers(root: Path, manifest: Manifest) -> Iterator[str]:
+    known = _known(manifest)  # the last two are of a try before
     yield from (f"{name} at the root is no part of a backup" for name in volume.content(root) if name not in known)
+
+
+def strangers(root: Path, manifest: Manifest | None) -> list[str]:
+    """Name what lies at the root of a backup and is no part of it; manifest None: of one that the operator made.
+
+    It is no damage: a restore reads what the manifest names and nothing else, so it is not refused for a file that
+    somebody left there. A backup in the making is not sealed with it, because a phase may have put it there.
+
+    Raises:
+        errors.ReadFailed: the root can't be listed.
+
+    """
+    ours = _known(manifest) if manifest else _OF_OPERATOR
+    passed = (*volume.NO_CONTENT, *volume.SNAPSHOTS)  # by their names: nothing is tried on a finished backup
+    return [name for name in volume.content(root, passed) if name not in ours]
 
 
 def sums_findings(root: Path, manifest: Manifest) -> Iterator[str]:

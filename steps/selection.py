@@ -11,6 +11,8 @@ from steps.manifest import Digest
 from steps.objects import Looked
 from steps.references import Reference
 
+_LONGEST_NAME = 255 - len(".json")  # file systems take names of 255 bytes, Kubernetes of 253 characters
+
 
 class Selection(NamedTuple):
     """Names that lie in one folder of the volume; those in `optional` may be absent."""
@@ -27,6 +29,8 @@ class Selection(NamedTuple):
 
     def objections(self, looked: Looked, cluster: Cluster) -> Iterator[errors.PhaseError]:
         """Say what keeps it from being saved."""
+        if long := [name for name in self.names if len(name) > _LONGEST_NAME]:
+            yield errors.NamesTooLong(self.kind.name, long, _LONGEST_NAME)
         named = {each.name for each in self.named}
         yield from (error for name, error in looked.refused.items() if name not in named)
         if refused := [name for name in looked.refused if name in named]:
@@ -42,7 +46,8 @@ def save(selections: Sequence[Selection], cluster: Cluster, root: Path) -> dict[
     """Save them, once all is there that the APIManager names.
 
     Raises:
-        errors.ReferencesMissing, errors.NamesNotAllowed: before the first is saved; as `objects.save_all`
+        errors.ReferencesMissing, errors.NamesNotAllowed, errors.NamesTooLong: before the first is saved
+        as `objects.save_all`
 
     """
     known: dict[Kind, dict[str, Object]] = {}

@@ -70,7 +70,12 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NO_WAY = {errno.ELOOP, errno.ENOTDIR}  # a link or a file has the name of a folder
 
 _GROUP_READ = 0o050
-_LARGEST_BYTES = 16 << 20  # of a file that is read whole; Kubernetes takes objects of at most 3 MiB
+# What is read whole is at most so large, and so is what is written to be read so. A marker holds three names. A line of
+# a manifest, a report or SHA256SUMS, of an object or a host, takes 600 bytes at most: that is room for 27,000 of them.
+# Kubernetes takes objects of 3 MiB; indentation and escaped signs make them longer.
+_LARGEST_MARKER_BYTES = 64 << 10
+_LARGEST_LIST_BYTES = 16 << 20
+_LARGEST_OBJECT_BYTES = 16 << 20
 
 FILE_MODE = 0o640
 FOLDER_MODE = 0o770
@@ -205,11 +210,26 @@ def read(root: Path, path: str) -> bytes:
         OSError: as `opened`; EFBIG where it is larger than any such file is
 
     """
+    largest = _largest_bytes(path)
     with os.fdopen(opened(root, path), "rb") as stream:
-        data = stream.read(_LARGEST_BYTES + 1) if os.fstat(stream.fileno()).st_size <= _LARGEST_BYTES else None
-    if data is None or len(data) > _LARGEST_BYTES:
+        data = stream.read(largest + 1) if os.fstat(stream.fileno()).st_size <= largest else None
+    if data is None or len(data) > largest:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
     return data
+
+
+def _largest_bytes(path: str) -> int:
+    """How large a file of the backup may be, by its kind."""
+    if path == BEGIN:
+        return _LARGEST_MARKER_BYTES
+    is_list = path in {MANIFEST, RESULT, SUMS} or path.startswith(f"{REPORTS}/")
+    return _LARGEST_LIST_BYTES if is_list else _LARGEST_OBJECT_BYTES
+
+
+def _check_size(path: str, data: bytes) -> None:
+    """See that what is to be written can be read."""
+    if len(data) > (largest := _largest_bytes(path)):
+        raise errors.FileTooLarge(path, len(data), largest)
 
 
 def look(root: Path, path: str) -> os.stat_result | None:
@@ -251,7 +271,9 @@ def unread(error: OSError) -> str:
     if error.errno == errno.EINVAL:
         return "is not a regular file"
     if error.errno == errno.EFBIG:
-        return f"has more than {_LARGEST_BYTES >> 20} MiB, too many to be read"
+        largest = _largest_bytes(str(error.filename))
+        shown = f"{largest >> 20} MiB" if largest >> 20 else f"{largest >> 10} KiB"
+        return f"has more than {shown}, too many to be read"
     return "is missing" if isinstance(error, FileNotFoundError) else "can not be read"
 
 
@@ -290,9 +312,10 @@ class Disk:
         """Write the record of this phase, as `write`, but after a sync of it and of all that it vouches for.
 
         Raises:
-            errors.NotWritable and its like, as `failures`.
+            errors.NotWritable and its like, as `failures`; errors.FileTooLarge
 
         """
+        _check_size(name, data)
         with _beside(self.root, self.descriptor, name) as (folder, own), _temporary(folder, data) as temporary:
             self.sync()
             os.rename(temporary, own, src_dir_fd=folder, dst_dir_fd=folder)
@@ -372,9 +395,10 @@ def write(root: Path, name: str, data: bytes) -> None:
     """Write a file whole: under a temporary name, then renamed; or leave nothing. To sync it is for `durable`.
 
     Raises:
-        errors.NotWritable and its like, as `failures`.
+        errors.NotWritable and its like, as `failures`; errors.FileTooLarge
 
     """
+    _check_size(name, data)
     with (
         failures(root),
         closed(open_root(root)) as top,

@@ -18,6 +18,7 @@ class Posted:
     path: str
     content_type: str
     body: bytes
+    authorization: str = ""
 
     @property
     def json(self) -> Any:
@@ -51,7 +52,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _take(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         mine = self.receiver
-        mine.posted.append(Posted(self.command, self.path, self.headers.get("Content-Type", ""), body))
+        said = (self.headers.get("Content-Type", ""), body, self.headers.get("Authorization", ""))
+        mine.posted.append(Posted(self.command, self.path, *said))
         if mine.drip:
             self._drip()
             return

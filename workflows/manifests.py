@@ -93,6 +93,9 @@ def render(  # noqa: PLR0913  what is rendered only where it is asked for
     return manifests
 
 
+_LABELLED = "    app.kubernetes.io/part-of: threescale-backup\n"
+
+
 def to_yaml(manifest: Manifest) -> str:
     """Write one manifest as a YAML document."""
     return document.write(manifest, width=120)
@@ -101,6 +104,13 @@ def to_yaml(manifest: Manifest) -> str:
 def file_name(manifest: Manifest) -> str:
     """Name the file of a manifest, one resource a file."""
     return f"{manifest['kind'].lower()}-{manifest['metadata']['name']}.yaml"
+
+
+def is_file_of_ours(name: str, start: str) -> bool:
+    """Whether a file is one that an earlier rendering has written, by its name and the start of its text."""
+    found = [re.search(form, start, re.MULTILINE) for form in (r"^kind: (\S+)$", r"^  name: (\S+)$")]
+    kind, own = (each[1] if each else "" for each in found)
+    return name == f"{kind.lower()}-{own}.yaml" and _LABELLED in start
 
 
 def check(manifest: Manifest) -> Iterator[str]:

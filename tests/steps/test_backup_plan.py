@@ -39,6 +39,17 @@ def told(planned, does):
     return [line.what for line in planned.plan.lines if line.does is does]
 
 
+def test_a_name_that_no_object_has_is_never_a_part_of_a_url(installed):
+    spec(installed, imagePullSecrets=[{"name": "../configmaps/system"}, {"name": "."}])
+    installed.kubernetes.clear_requests()
+
+    planned = of(installed)
+
+    assert [type(each) for each in planned.plan.objections] == [errors.ReferencesMissing]
+    assert {request.name for request in installed.kubernetes.requests if request.resource == "secrets"} >= {"zync"}
+    assert not [request for request in installed.kubernetes.requests if "." in request.name]
+
+
 class TestPrepare:
     @staticmethod
     def check(stage, wanted=WANTED):
@@ -141,6 +152,18 @@ class TestPrepare:
             lambda s: spec(s, imagePullSecrets=[{"name": "mine"}]),
             WANTED,
             errors.NamesNotAllowed,
+        ),
+        (
+            "a reference to a name that no object has",
+            lambda s: spec(s, imagePullSecrets=[{"name": "../configmaps/system"}, {"name": "a" * 254}]),
+            WANTED,
+            (errors.NamesTooLong, errors.ReferencesMissing),
+        ),
+        (
+            "a name that is too long for a file",
+            lambda s: spec(s, imagePullSecrets=[{"name": "a" * 251}]),
+            WANTED,
+            errors.NamesTooLong,
         ),
         ("a taken name", lambda _: None, WANTED._replace(name="system-storage"), errors.ClaimTaken),
         (

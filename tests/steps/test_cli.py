@@ -3,10 +3,12 @@ import json
 import logging
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import click
 import pytest
@@ -422,7 +424,11 @@ class TestReport:
         assert found.held_back == ("Pod p: FailedScheduling: no node",)
         assert found.advice == "wait"
 
-    @pytest.mark.parametrize("failures", ["{{workflow.failures}}", "1", "[null]", '[{"message": 1}]', "[[]]"])
+    @pytest.mark.parametrize(
+        "failures",
+        ["{{workflow.failures}}", "1", "[null]", '[{"message": 1}]', "[[]]", "[" * 100_000, '[{"templateName": []}]'],
+        ids=lambda text: text[:30],
+    )
     def test_it_never_fails_itself(self, empty, run, tmp_path, failures):
         arguments = ["report", "--of", "backup", "--failures", failures, "--advice", "start again"]
 
@@ -709,3 +715,45 @@ def test_what_argo_does_not_say_in_a_form_of_its_own_is_no_refusal_of_arguments(
     assert run("watch", "--max-age", "1d", more=["--arguments", "[", "--labels", "{}", "--known", "max-age"]) == 1
     assert not (tmp_path / "outputs").exists()
     assert "Argo does not say the workflow's arguments" in (tmp_path / "log").read_text()
+
+
+TOP = Path(command.__file__).parents[1]
+
+
+def test_in_the_image_no_module_is_taken_from_the_folder_where_a_phase_begins(tmp_path):
+    containerfile = (TOP / "images/steps/Containerfile").read_text()
+    set_there = dict(re.findall(r"(PYTHON[A-Z]*)=(\S+)", containerfile))
+    for name in ("steps.py", "json.py", "click.py"):
+        (tmp_path / name).write_text("raise SystemExit(7)")
+    environment = {**os.environ, **set_there, "PYTHONPATH": str(TOP)}
+
+    command = [sys.executable, "-m", "steps", "--help"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  our own interpreter
+
+    assert (done.returncode, "Phases of the workflows" in done.stdout) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["backup", "seal", "--backup", ""],
+        ["backup", "file-storage", "--backup", "b", "--file-storage="],
+        ["notify", "--secret", ""],
+    ],
+    ids=str,
+)
+def test_an_empty_path_is_no_folder(run, capsys, arguments):
+    assert run(*arguments) == 1
+    assert "an empty path names nothing" in capsys.readouterr().err
+
+
+def test_a_stranger_at_the_root_is_named_and_marks_no_backup_damaged(kept, run, caplog):
+    caplog.set_level(logging.INFO)
+    root = kept.engine.volume("nightly")
+    (root / "notes.txt").write_text("mine")
+
+    code = run("verify", "read", "--claim", "nightly", "--backup", root, stage=kept, account="threescale-verify")
+
+    assert code == 0
+    assert "at its root and no part of it, a restore passes it over: 'notes.txt'" in caplog.messages
+    assert marks.DAMAGED not in kept.get("persistentvolumeclaims", "nightly")["metadata"]["labels"]

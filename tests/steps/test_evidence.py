@@ -1,5 +1,6 @@
 import json
 import logging
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -169,15 +170,60 @@ def test_a_workflow_of_a_name_that_was_used_before_takes_nothing_away():
     assert uids == {"restore-1.json": "second", "restore-1.first.json": "first"}
 
 
-def test_what_is_no_record_makes_room_first_and_is_none_of_the_workflow_s():
-    before = all_of(*(begun(number) for number in range(8)), **{"by-hand": "{}", "restore-9.json": "{"})
+STRANGE = {
+    "by-hand": "{}",
+    "empty": "",
+    "newer": '{"schema_version": 2}',
+    "deep": "[" * 100_000,
+    "digits": "1" * 5000,
+    "restore-10.json": "{",
+}
 
-    after = evidence.with_entry(before, begun(9), same)
 
-    assert len(after) == 10
-    assert "by-hand" in after
-    assert result.parse(after["restore-9.json"]) == begun(9)
-    assert "by-hand" not in evidence.with_entry(after, begun(10), same)
+def test_what_is_no_record_stays_beside_the_ten_newest_and_is_none_of_the_workflow_s():
+    before = all_of(*(begun(number) for number in range(10)), **STRANGE)
+
+    after = evidence.with_entry(before, begun(10), same)
+
+    assert result.parse(after["restore-10.json"]) == begun(10)
+    records = {f"restore-{number}.json" for number in range(1, 11)}
+    assert {key for key, text in after.items() if text not in STRANGE.values()} == records
+    assert set(after.values()) > set(STRANGE.values())
+
+
+def test_what_is_no_record_goes_first_where_there_is_no_room():
+    before = all_of(begun(1), strange="x" * 600_000, stranger="y" * 400_000)
+
+    after = evidence.with_entry(before, begun(2), same)
+
+    assert list(after) == ["stranger", "restore-1.json", "restore-2.json"]
+
+
+@pytest.mark.parametrize("uid", ["", "a/b", "x" * 300, "\n"])
+def test_a_record_whose_uid_can_be_no_key_gets_another(uid):
+    odd = json.dumps({**json.loads(result.text(begun(1))), "workflow_uid": uid})
+
+    after = evidence.with_entry({"restore-1.json": odd}, begun(1), same)
+
+    (other,) = after.keys() - {"restore-1.json"}
+    assert re.fullmatch(r"restore-1\.[0-9a-f]{16}\.json", other)
+    assert (after[other], result.parse(after["restore-1.json"])) == (odd, begun(1))
+
+
+def test_binary_data_beside_the_entries_takes_its_room_and_its_key(empty, connect):
+    binary = {"restore-2.json": "AAAA", "other": "A" * 700_000}
+    metadata = {"name": NAME, "namespace": empty.namespace}
+    data = {"restore-1.json": result.text(large(1, 1000))}
+    configmap = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data, "binaryData": binary}
+    empty.kubernetes.apply(configmap)
+
+    evidence.note(connect, begun(2), same)
+
+    found = empty.get("configmaps", NAME)
+    assert found["binaryData"] == binary
+    assert list(found["data"]) == ["restore-1.json", "restore-2.uid-2.json"]
+    assert size_bytes(found["data"]) < LIMIT_BYTES - 700_000
+    assert evidence.find(connect(), "restore", "uid-2") == begun(2)
 
 
 def large(number, lines):

@@ -135,3 +135,32 @@ def test_a_capacity_that_is_no_quantity_is_damage():
 def test_an_unknown_field_is_told_by_the_start_of_its_name():
     with pytest.raises(errors.NotABackup, match=rf"damaged \({'x' * 60}\)"):
         manifest.parse(json.dumps({**FACTS, "x" * 9999: 1}).encode())
+
+
+@pytest.mark.parametrize("deep", ["[" * 100_000, '{"a":' * 100_000, "[" * 900 + "]" * 900])
+def test_what_is_nested_without_end_is_no_manifest_and_no_report(tmp_path, deep):
+    volume.write(tmp_path, f"{volume.REPORTS}/secrets.json", deep.encode())
+
+    with pytest.raises(errors.NotABackup):
+        manifest.parse(deep.encode())
+    with pytest.raises(errors.BackupDamaged, match=r"reports/secrets\.json is no report"):
+        manifest.reported(tmp_path, "secrets")
+
+
+@pytest.mark.parametrize(
+    "path", ["../x", "/x/y", "a//b", "a/../b", "a/./b", "./a/b", "a/", "a", "", "a/.b", "a/b\n", "a/b/"]
+)
+def test_a_path_that_leads_elsewhere_is_no_object_of_a_manifest(backup_volume, path):
+    found = json.loads((backup_volume / volume.MANIFEST).read_bytes())
+    found["objects"][path] = next(iter(found["objects"].values()))
+
+    with pytest.raises(errors.NotABackup, match=r"its manifest\.json is damaged \(objects"):
+        manifest.parse(json.dumps(found).encode())
+
+
+def test_a_placeholder_has_one_name_so_that_it_hides_no_file_from_a_restore(backup_volume):
+    found = json.loads((backup_volume / volume.MANIFEST).read_bytes())
+    found["file_storage"]["placeholder"] = "acme/logo.png"
+
+    with pytest.raises(errors.NotABackup, match=r"damaged \(file_storage\.placeholder\)"):
+        manifest.parse(json.dumps(found).encode())

@@ -1,5 +1,6 @@
 """A result is told as JSON to a URL that nothing else holds."""
 
+import base64
 import socket
 import ssl
 from datetime import UTC, datetime
@@ -208,7 +209,15 @@ def test_a_url_is_read_without_the_newline_that_an_editor_leaves(tmp_path):
 @pytest.mark.parametrize(
     "text",
     [
-        *("", CANARY, f"file:///{CANARY}", f"ftp://h/{CANARY}", f"https:///{CANARY}", f"https://h:{CANARY}/"),
+        *(
+            "",
+            CANARY,
+            f"https://h:0/{CANARY}",
+            f"file:///{CANARY}",
+            f"ftp://h/{CANARY}",
+            f"https:///{CANARY}",
+            f"https://h:{CANARY}/",
+        ),
         *(f"http://h/{CANARY} x", f"http://h/{CANARY}\nhttp://h", f"http://[{CANARY}", f"https://h:0/{CANARY}é"),
     ],
 )
@@ -226,3 +235,30 @@ def test_a_secret_that_is_not_there_is_said(tmp_path):
 
 def test_a_run_without_an_end_has_a_sentence_too():
     assert notification.sentence(a_record(ended=None, outcome=result.RUNNING)).endswith("in namespace api running")
+
+
+@pytest.mark.parametrize(
+    ("user", "said"),
+    [("me:pass", "me:pass"), ("me:p%40ss%2Fw%C3%B6rd", "me:p@ss/w\u00f6rd"), ("me", "me:"), (":token", ":token")],
+)
+def test_a_user_and_a_password_in_the_url_go_as_basic_authentication(receiver, user, said):
+    notification.post(f"{receiver.base}/a?b=c".replace("//", f"//{user}@"), b"{}")
+
+    (posted,) = receiver.posted
+    kind, _, value = posted.authorization.partition(" ")
+    assert (posted.path, kind, base64.b64decode(value).decode()) == ("/a?b=c", "Basic", said)
+
+
+def test_without_a_user_none_is_said(receiver):
+    notification.post(f"{receiver.base}/me@there", b"{}")
+
+    assert [(posted.path, posted.authorization) for posted in receiver.posted] == [("/me@there", "")]
+
+
+def test_a_key_larger_than_any_url_is_none(tmp_path):
+    with (tmp_path / "url").open("wb") as stream:
+        stream.write(b"https://a/")
+        stream.truncate(4 << 30)
+
+    with pytest.raises(errors.BadUrl):
+        notification.read_url(tmp_path / "url")

@@ -87,7 +87,25 @@ class TestFailures:
     def test_json_without_quotes_is_read_too(self):
         assert outcome.failures(json.dumps([node("seal", "x")])) == [Failure("seal", "x", "")]
 
-    @pytest.mark.parametrize("text", ["", "{{workflow.failures}}", '"{half"'])
+    @pytest.mark.parametrize(
+        "odd",
+        [None, 1, "x", [], {}, {"templateName": ["x"]}, {"templateName": {}, "message": "x"}, {"finishedAt": [1]}],
+        ids=str,
+    )
+    def test_a_node_of_another_form_hides_no_other(self, odd):
+        assert outcome.failures(json.dumps([odd, node("seal", "x")])) == [Failure("seal", "x", "")]
+
+    def test_a_message_is_one_line_without_signs_that_change_a_terminal(self):
+        (failed,) = outcome.failures(argo(node("seal", "one\n\ntwo \x1b[2J\ud800")))
+
+        assert failed.message == "one  two \\x1b[2J\\ud800"
+
+    def test_a_field_of_another_form_says_nothing(self):
+        odd = {"templateName": "seal", "message": {"a": 1}, "podName": 7, "finishedAt": None}
+
+        assert outcome.failures(json.dumps([odd])) == [Failure("seal", "", "")]
+
+    @pytest.mark.parametrize("text", ["", "{{workflow.failures}}", '"{half"', "[" * 100_000, "{}", "7", '"{}"', '"x"'])
     def test_anything_else_is_a_value_error(self, text):
         with pytest.raises(ValueError, match=r".*"):
             outcome.failures(text)

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from steps import backup, errors, manifest, seal, tree, volume
+from steps import backup, errors, manifest, mtree, seal, tree, volume
 from steps.beneath import closed
 from steps.volume import Begin
+from tests.steps import operators_backup
 
 BEGIN = Begin(backup="nightly", workflow="backup-1", workflow_uid="uid-1")
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -358,6 +359,9 @@ class TestSha256sum:
         assert self.judge(backup_volume).returncode != 0
 
 
+OF_A_FOLDER = b"type=dir mode=0755 uid=0 gid=0 time=1.000000000"
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -377,6 +381,27 @@ def test_a_line_of_the_listing_that_no_tree_has_is_damage_though_its_digest_fits
 
     with pytest.raises(errors.BackupDamaged, match=r"system-filestorage\.mtree has a line that can't be read"):
         list(seal.listed(backup_volume))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(b"./../x", b".//x", b"./a//b", b"./a/./b", b"./a/../b", b"./a/", b"./..", b"./.", b"./"),
+        *(b"./\\056\\056/x", b"./\\057x", b"./a/\\056"),
+    ],
+)
+def test_a_path_of_the_listing_that_leads_elsewhere_is_damage_though_its_digest_fits(backup_volume, path):
+    listing = backup_volume / volume.LISTING
+    line = path + b" " + OF_A_FOLDER
+    listing.write_bytes(listing.read_bytes().replace(b". type=dir\n", b". type=dir\n" + line + b"\n", 1))
+
+    with pytest.raises(errors.BackupDamaged, match=r"system-filestorage\.mtree has a line that can't be read"):
+        list(seal.listed(backup_volume))
+
+
+@pytest.mark.parametrize("path", ["./.a", "./...", "./a./.b", "./a\\040b/..c", "./a\\056"])
+def test_names_with_dots_are_names_as_others(path):
+    mtree.check(f"{path} {OF_A_FOLDER.decode()}\n")
 
 
 def test_a_line_without_end_is_not_read_into_memory(backup_volume):
@@ -425,3 +450,11 @@ def test_a_listing_that_is_swapped_after_it_was_judged_is_damage_where_it_is_use
     with pytest.raises(errors.BackupDamaged, match="has other bytes than the manifest says"):
         list(seal.listed(backup_volume, facts.listing))
     assert judged is None
+
+
+def test_a_stranger_beside_what_the_operator_has_made_is_named_too(tmp_path):
+    root = operators_backup.make(tmp_path / "claim")
+    (root / "begin.txt").write_text("mine")
+    (root / "lost+found").mkdir()
+
+    assert backup.open_at(root).strangers == ["begin.txt"]

@@ -701,3 +701,30 @@ class TestSnapshotFolders:
             (tmp_path / ".snapshot").mkdir()
 
             assert volume.content(tmp_path) == [".snapshot"]
+
+
+@pytest.mark.parametrize(
+    ("path", "largest"),
+    [(volume.BEGIN, 64 << 10), (volume.MANIFEST, 16 << 20), (f"{volume.REPORTS}/secrets.json", 16 << 20)],
+)
+def test_of_each_kind_of_file_no_more_is_read_or_written_than_it_can_have(tmp_path, path, largest):
+    volume.write(tmp_path, path, b" " * largest)
+    read = len(volume.read(tmp_path, path))
+
+    with pytest.raises(errors.FileTooLarge, match=f"{path} of the backup would have {largest + 1} bytes"):
+        volume.write(tmp_path, path, b" " * (largest + 1))
+    with volume.durable(tmp_path) as disk, pytest.raises(errors.FileTooLarge):
+        disk.commit(path, b" " * (largest + 1))
+    (tmp_path / path).write_bytes(b" " * (largest + 1))
+    with pytest.raises(OSError, match="File too large") as caught:
+        volume.read(tmp_path, path)
+    assert read == largest
+    assert f"has more than {'64 KiB' if path == volume.BEGIN else '16 MiB'}" in volume.unread(caught.value)
+
+
+@pytest.mark.parametrize("deep", ["[" * 100_000, '{"a":' * 100_000, ""])
+def test_a_marker_that_is_nested_without_end_is_none_that_can_be_read(tmp_path, deep):
+    (tmp_path / volume.BEGIN).write_text(deep[: 60 << 10])
+
+    with pytest.raises(errors.VolumeTaken, match=r"a begin\.json that can't be read"):
+        volume.marker(tmp_path)

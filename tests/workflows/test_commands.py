@@ -40,6 +40,60 @@ def test_manifests_can_be_one_file_a_resource(tmp_path: Path) -> None:
     assert sorted(out.split()) == sorted(str(path) for path in (tmp_path / "out").iterdir())
 
 
+def test_files_of_an_earlier_rendering_that_are_no_longer_asked_for_are_named_and_stay(tmp_path: Path) -> None:
+    words = ["manifests", "--image", IMAGE, "--output", str(tmp_path)]
+    run(*words, "--watchdog", "17 * * * *")
+    watchdog = [path.name for path in tmp_path.iterdir() if "watchdog" in path.name]
+    (tmp_path / "of-mine.yaml").write_bytes((tmp_path / watchdog[0]).read_bytes())
+    (tmp_path / "role-mine.yaml").write_text("kind: Role\nmetadata:\n  name: mine\n")
+    (tmp_path / "role-bytes.yaml").write_bytes(b"\xff")
+    (tmp_path / "role-folder.yaml").mkdir()
+
+    code, out, err = run(*words)
+    *_, said = [line for line in err.splitlines() if "no longer asked for" in line]
+
+    assert (code, len(watchdog) > 3, "watchdog" in out) == (0, True, False)
+    assert said == (
+        f"Of an earlier rendering and no longer asked for: {', '.join(sorted(watchdog))}. Delete them, and what was "
+        "applied of them: kubectl delete -f FILE"
+    )
+    assert {path.name for path in tmp_path.iterdir()} > set(watchdog)
+
+
+def test_a_folder_of_nothing_but_this_rendering_is_no_word_worth(tmp_path: Path) -> None:
+    words = ["manifests", "--image", IMAGE, "--output", str(tmp_path)]
+    run(*words)
+
+    assert "no longer asked for" not in run(*words)[2]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["verify", ""],
+        ["manifests", "--image", IMAGE, "--output", ""],
+        ["rehearse", "--keep", ""],
+        ["plan", "restore", "", "-n", "api"],
+        ["report", ""],
+        ["report", "-", "--output", ""],
+    ],
+    ids=str,
+)
+def test_an_empty_path_is_no_folder(arguments: list[str]) -> None:
+    code, _, err = run(*arguments)
+
+    assert (code, "an empty path names nothing" in err) == (2, True)
+
+
+def test_a_resource_larger_than_any_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "large.yaml").open("wb") as stream:
+        stream.truncate(1 << 30)
+
+    code, _, err = run("workflow", "-f", str(tmp_path / "large.yaml"))
+
+    assert (code, "larger than 16 MiB" in err) == (1, True)
+
+
 COMMAND = [sys.executable, "-m", "workflows"]
 
 
@@ -297,6 +351,23 @@ def test_each_damage_of_a_backup_has_its_line(backup_volume: Path) -> None:
         "system-filestorage-pvc:",
         "NOT",
     ]
+
+
+def test_what_lies_at_the_root_and_is_no_part_of_a_backup_is_named_and_is_no_damage(backup_volume: Path) -> None:
+    for name in ("notes.txt", "a\nb"):
+        (backup_volume / name).write_text("mine")
+    for name in ("lost+found", ".snapshot"):
+        (backup_volume / name).mkdir()
+    (backup_volume / ".threescale-backup-0123").write_text("of a write that was interrupted")
+
+    code, out, _ = run("verify", str(backup_volume))
+
+    assert code == 0
+    assert out.splitlines()[0].startswith("whole: backup nightly")
+    assert out.splitlines()[1:] == [
+        "at its root and no part of it, a restore passes it over: 'a\\nb'; 'notes.txt'",
+    ]
+    assert list((backup_volume / ".snapshot").iterdir()) == []
 
 
 def test_an_empty_folder_is_no_backup(tmp_path: Path) -> None:

@@ -189,10 +189,11 @@ def test_a_page_can_be_a_file(tmp_path: Path) -> None:
         (None, "can't read {}: No such file or directory"),
         (b"\xff", "{}: this is no result record: it is no JSON object"),
         (b"", "{}: this is no result record: it is no JSON object"),
+        (b"[" * 100_000, "{}: this is no result record: it is no JSON object"),
         (b"{}", "{}: this is no result record: it has schema version None, this tool reads 1"),
         (b'{"schema_version": 1, "a": "\\ud800"}', "{}: this is no result record: its form is another one"),
     ],
-    ids=["missing", "no text", "empty", "no record", "no characters"],
+    ids=["missing", "no text", "empty", "without end", "no record", "no characters"],
 )
 def test_a_file_that_is_no_record_is_refused_in_one_sentence(tmp_path: Path, content: bytes | None, named: str) -> None:
     record = tmp_path / "result.json"

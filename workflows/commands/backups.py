@@ -7,6 +7,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import click
 
+from steps.arguments import NamedPath
 from workflows.commands.options import FOLDER, cluster_options, connect, refuse
 
 _OF_A_LIST = ("table", "wide", "json", "yaml", "name")
@@ -24,6 +25,7 @@ def verify(folder: Path, *, for_operator: bool) -> None:
     try:
         opened = backup.open_at(folder)
         findings = list(opened.findings(digests=True))
+        strangers = errors.Few.of(map(repr, opened.strangers))
         objections = list(operators_restore.objections(opened)) if for_operator else []
         left = [repr(path) for path in operators_restore.left_behind(opened)] if for_operator else []
     except errors.PhaseError as error:
@@ -39,6 +41,8 @@ def verify(folder: Path, *, for_operator: bool) -> None:
     here = f"{opened.counts.entries} entries, {opened.size_bytes} bytes"
     files = f"file-storage: {opened.external}" if opened.external else here
     click.echo(errors.printable(f"{'NOT whole' if findings else 'whole'}: {maker}, {files}"))
+    if strangers:
+        click.echo(errors.printable(f"at its root and no part of it, a restore passes it over: {strangers}"))
     for objection in objections:
         click.echo(errors.printable(f"the operator's APIManagerRestore can't take it: {objection}"))
     if for_operator and not objections and not findings:
@@ -135,8 +139,8 @@ def _pin(name: str, namespace: str, kubeconfig: str | None, context: str, *, pin
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="The page; else it is printed.")
+@click.argument("file", type=NamedPath(path_type=Path, allow_dash=True))
+@click.option("--output", type=NamedPath(path_type=Path), metavar="FILE", help="The page; else it is printed.")
 def report(file: Path, output: Path | None) -> None:
     """Make an HTML page of the result record of a backup or a restore, `-` for stdin."""
     from steps import errors, result

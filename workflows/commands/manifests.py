@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from workflows.monitoring import Thresholds
 
 Read = TypeVar("Read")
+_START = 4096  # characters of a file, in which its kind, its name and its labels are
+_LARGEST = 16 << 20  # characters of a resource's file; Kubernetes takes objects of at most 3 MiB
 
 
 class _Alarm(TypedDict):
@@ -183,8 +185,28 @@ def _deliver(rendered: Sequence[dict[str, Any]], output: Path | None) -> None:
             path = output / rendering.file_name(manifest)
             path.write_text(rendering.to_yaml(manifest))
             click.echo(str(path))
+        left = _left(output, {rendering.file_name(manifest) for manifest in rendered})
     except OSError as error:
         refuse(f"can't write to {output}: {error.strerror}")
+    if left:
+        click.echo(
+            f"Of an earlier rendering and no longer asked for: {', '.join(left)}. Delete them, and what was applied "
+            "of them: kubectl delete -f FILE",
+            err=True,
+        )
+
+
+def _left(folder: Path, written: Collection[str]) -> list[str]:
+    """The files in a folder that an earlier rendering has written, and this one has not."""
+    from workflows import manifests as rendering
+
+    found = []
+    for path in sorted(folder.glob("*.yaml")):
+        if path.name not in written and path.is_file():
+            with path.open(encoding="utf-8", errors="replace") as stream:
+                if rendering.is_file_of_ours(path.name, stream.read(_START)):
+                    found.append(path.name)
+    return found
 
 
 def _option(field: object) -> str:
@@ -295,7 +317,10 @@ def _read(source: TextIO, read: Callable[[str], Read]) -> Read:
     from workflows import resources
 
     try:
-        return read(source.read())
+        text = source.read(_LARGEST + 1)
+        if len(text) > _LARGEST:
+            refuse(f"{source.name}: larger than {_LARGEST >> 20} MiB, and no resource of Kubernetes is")
+        return read(text)
     except resources.BadResourceError as error:
         refuse(f"{source.name}: {error}")
     except UnicodeDecodeError:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from steps.arguments import NamedPath
+
 if TYPE_CHECKING:
     from steps.cluster import Cluster
     from steps.retention import Rules
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
-FOLDER = click.Path(file_okay=False, path_type=Path)
+FOLDER = NamedPath(file_okay=False, path_type=Path)
 _TIMEOUT_S = 30.0
 _COUNT = click.IntRange(0)
 

@@ -1,5 +1,6 @@
 """YAML as people and programs write and read it, by libyaml where PyYAML was built with it: ten times as fast."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,7 +9,20 @@ import yaml
 Error = yaml.YAMLError
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+# What some reader of YAML takes for a number, a boolean, a date or nothing, and PyYAML writes bare: 1e3, 0o7, y, .Inf.
+# kubectl reads YAML 1.1 by go-yaml, others 1.2, so a text is quoted where either might; too often does no harm.
+_MISREAD = re.compile(
+    r"(?:[-+.]*[0-9][-+.:0-9a-f_xo]*|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[t \t].*|[-+]?\.?(?:inf|nan)"
+    r"|y|n|yes|no|on|off|true|false|null|~)\Z",
+    re.IGNORECASE,
+)
+
+
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # whichever there is
+    """Quotes a text that would be misread: it looks like something of another type, so it can't stand bare."""
+
+
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _MISREAD, None)
 
 
 def read_all(text: str) -> Iterator[Any]:

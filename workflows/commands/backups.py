@@ -7,6 +7,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import click
 
+from steps import values
 from workflows.commands.options import FOLDER, cluster_options, connect, refuse
 
 _OF_A_LIST = ("table", "wide", "json", "yaml", "name")
@@ -73,7 +74,13 @@ def list_backups(namespace: str, kubeconfig: str | None, context: str, output: s
 @click.command()
 @cluster_options
 @click.option("--max-age", default="26h", show_default=True, metavar="DURATION", help="Of the newest complete backup.")
-@click.option("--schedule", default="threescale-backup-schedule", show_default=True, help="CronWorkflow to look at.")
+@click.option(
+    "--schedule",
+    type=values.OrNothing(values.CRON_WORKFLOW),
+    default="threescale-backup-schedule",
+    show_default=True,
+    help="CronWorkflow to look at.",
+)
 def check(namespace: str, kubeconfig: str | None, context: str, max_age: str, schedule: str) -> None:
     """See whether the newest backup is as young as it should be; exit code 1 where it is not."""
     from datetime import UTC, datetime
@@ -90,7 +97,7 @@ def check(namespace: str, kubeconfig: str | None, context: str, max_age: str, sc
 
 
 @click.command()
-@click.argument("name", metavar="NAME")
+@click.argument("name", type=values.CLAIM, metavar="NAME")
 @cluster_options
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
 def describe(name: str, namespace: str, kubeconfig: str | None, context: str, output: str) -> None:
@@ -109,7 +116,7 @@ def describe(name: str, namespace: str, kubeconfig: str | None, context: str, ou
 
 
 @click.command()
-@click.argument("name", metavar="NAME")
+@click.argument("name", type=values.CLAIM, metavar="NAME")
 @cluster_options
 def pin(name: str, namespace: str, kubeconfig: str | None, context: str) -> None:
     """Keep a backup from retention."""
@@ -117,7 +124,7 @@ def pin(name: str, namespace: str, kubeconfig: str | None, context: str) -> None
 
 
 @click.command()
-@click.argument("name", metavar="NAME")
+@click.argument("name", type=values.CLAIM, metavar="NAME")
 @cluster_options
 def unpin(name: str, namespace: str, kubeconfig: str | None, context: str) -> None:
     """Leave a backup to retention again."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO, TypedDict, TypeVar, cast
 
 import click
 
+from steps import values
 from workflows.commands import doubts
 from workflows.commands.options import FOLDER, as_argument, check_rules, refuse, rules_options
 
@@ -53,8 +54,8 @@ class _Alarm(TypedDict):
     help="Of each drill: storage-class=fast.",
 )
 @click.option("--drill-namespace", metavar="NS", help="The scratch namespace of drills: their rights there too.")
-@click.option("--fs-group", type=click.IntRange(0), metavar="N", help="Group of the volumes; not on OpenShift.")
-@click.option("--run-as-user", type=click.IntRange(1), metavar="N", help="User of the phases; not on OpenShift.")
+@click.option("--fs-group", type=values.GROUP, metavar="N", help="Group of the volumes; not on OpenShift.")
+@click.option("--run-as-user", type=values.USER, metavar="N", help="User of the phases; not on OpenShift.")
 @click.option(
     "--from-apimanager",
     "sources",

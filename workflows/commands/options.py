@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from steps import values
+
 if TYPE_CHECKING:
     from steps.cluster import Cluster
     from steps.retention import Rules
@@ -17,11 +19,16 @@ Command = TypeVar("Command", bound=Callable[..., object])
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 _TIMEOUT_S = 30.0
-_COUNT = click.IntRange(0)
+_COUNT = values.COUNT
 
 _CLUSTER = (
     click.option(
-        "-n", "--namespace", required=True, metavar="NS", help="Namespace of the 3scale installation, or for it."
+        "-n",
+        "--namespace",
+        type=values.NAMESPACE,
+        required=True,
+        metavar="NS",
+        help="Namespace of the 3scale installation, or for it.",
     ),
     click.option("--kubeconfig", metavar="FILE", help="Else KUBECONFIG, or ~/.kube/config."),
     click.option("--context", default="", metavar="NAME", help="Of the kubeconfig; else its current one."),
@@ -38,7 +45,7 @@ _RULES = (
         "--minimum-redundancy", type=_COUNT, default=3, show_default=True, help="Complete ones to keep in any case."
     ),
     click.option(
-        "--max-shrink", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Shrunk by more, all is kept."
+        "--max-shrink", type=values.FRACTION, default=0.5, show_default=True, help="Shrunk by more, all is kept."
     ),
     click.option("--manual", is_flag=True, help="Those too that a person asked for."),
     click.option("--operators", is_flag=True, help="Those too of APIManagerBackups."),

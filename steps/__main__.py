@@ -169,7 +169,7 @@ def main() -> None:
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:
-        _fail(termination_log, error.format_message(), errors.REFUSED_EXIT)
+        _fail(termination_log, _one_line(error.format_message()), errors.REFUSED_EXIT)
     except errors.PhaseError as error:
         _fail(termination_log, str(error), error.exit_code)
     except Exception as error:  # noqa: BLE001  the last door: its message may quote data, so only its place is shown
@@ -205,6 +205,11 @@ def _termination_log(arguments: list[str]) -> Path | None:
         if argument == option or argument.startswith(f"{option}="):
             return Path(following if argument == option else argument.removeprefix(f"{option}="))
     return None
+
+
+def _one_line(text: str) -> str:
+    """What click says: choices a line each, and here and there an argument as it is."""
+    return errors.printable(" ".join(text.split()))
 
 
 def _fail(termination_log: Path | None, sentence: str, exit_code: int) -> None:

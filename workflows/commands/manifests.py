@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from workflows.monitoring import Thresholds
 
 Read = TypeVar("Read")
+_LONGEST = timedelta(days=3650)  # of an alert; Prometheus counts nanoseconds in 64 bits
+_LARGEST = 4 << 20  # characters of a file; etcd takes 1.5 MB for a resource, and a List has some
 
 
 class _Alarm(TypedDict):
@@ -242,8 +244,8 @@ def _time(option: str, text: str) -> timedelta:
         found = retention.Duration.read(text, option)
     except errors.BadDuration as error:
         refuse(str(error))
-    if found.months or not found.rest:
-        refuse(f"{option} {text!r}: write weeks, days and hours, for instance 26h or 8d")
+    if found.months or not timedelta(0) < found.rest <= _LONGEST:
+        refuse(f"{option} {text!r}: write weeks, days and hours, for instance 26h or 8d, up to {_LONGEST.days}d")
     return found.rest
 
 
@@ -296,7 +298,12 @@ def _read(source: TextIO, read: Callable[[str], Read]) -> Read:
     from workflows import resources
 
     try:
-        return read(source.read())
+        text = source.read(_LARGEST + 1)
+        if len(text) > _LARGEST:
+            refuse(f"{source.name}: it is longer than {_LARGEST >> 20} MiB, so no resource of Kubernetes")
+        return read(text)
+    except OSError as error:
+        refuse(f"can't read {source.name}: {error.strerror}")
     except resources.BadResourceError as error:
         refuse(f"{source.name}: {error}")
     except UnicodeDecodeError:

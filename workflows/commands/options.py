@@ -3,7 +3,8 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -143,14 +144,31 @@ class People(click.Group):
         except OSError as error:
             _refuse_stdout(error)
 
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        with _printable():
+            return super().make_context(*args, **more)
+
     def invoke(self, ctx: click.Context) -> Any:
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does
         try:
-            return super().invoke(ctx)
+            with _printable():
+                return super().invoke(ctx)
         except BrokenPipeError as error:  # else click ends without a word
             _refuse_stdout(error)
         finally:
             signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _printable() -> Iterator[None]:
+    """Have click say what is wrong on one line: some of its sentences quote an argument as it is."""
+    from steps import errors
+
+    try:
+        yield
+    except click.ClickException as error:
+        vars(error)["message"] = errors.printable(error.message)
+        raise
 
 
 def _refuse_stdout(error: OSError) -> NoReturn:

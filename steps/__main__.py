@@ -15,7 +15,7 @@ from typing import TextIO, get_args
 
 import click
 
-from steps import arguments, claims, errors, evidence, interruption, outcome
+from steps import arguments, claims, errors, evidence, interruption, outcome, values
 from steps.arguments import Given
 from steps.backing_up import backup_phases
 from steps.claims import Workflow
@@ -50,15 +50,19 @@ class Phases(click.Group):
 
 
 @click.group(cls=Phases, context_settings={"max_content_width": 120})
-@click.option("--namespace", required=True, help="Namespace of the 3scale installation.")
+@click.option("--namespace", type=values.NAMESPACE, required=True, help="Namespace of the 3scale installation.")
 @click.option("--workflow", required=True, help="Name of the workflow.")
 @click.option("--workflow-uid", required=True, help="Its uid: what it began, another one does not touch.")
 @click.option("--service-account", default="", help="Who runs it, for the evidence.")
 @click.option("--outputs", type=FOLDER, help="Folder for output parameters, a file each.")
 @click.option("--termination-log", type=click.Path(path_type=Path), help="File for the last sentence of a failure.")
-@click.option("--request-timeout-s", type=float, default=30.0, show_default=True, help="Limit of each request.")
-@click.option("--try", "try_number", type=int, default=0, show_default=True, help="How often it was tried before.")
-@click.option("--tries", type=int, default=0, show_default=True, help="After so many no other try follows.")
+@click.option(
+    "--request-timeout-s", type=values.LIMIT_S, default=30.0, show_default=True, help="Limit of each request."
+)
+@click.option(
+    "--try", "try_number", type=values.COUNT, default=0, show_default=True, help="How often it was tried before."
+)
+@click.option("--tries", type=values.COUNT, default=0, show_default=True, help="After so many no other try follows.")
 @click.option("--arguments", "parameters", default="", help="{{workflow.parameters}} as Argo gives it.")
 @click.option("--labels", default="", help="{{workflow.labels.json}} as Argo gives it.")
 @click.option("--known", default="", metavar="NAMES", help="Arguments of the workflow, for its first phase.")
@@ -165,7 +169,7 @@ def main() -> None:
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:
-        _fail(termination_log, error.format_message(), errors.REFUSED_EXIT)
+        _fail(termination_log, _one_line(error.format_message()), errors.REFUSED_EXIT)
     except errors.PhaseError as error:
         _fail(termination_log, str(error), error.exit_code)
     except Exception as error:  # noqa: BLE001  the last door: its message may quote data, so only its place is shown
@@ -201,6 +205,11 @@ def _termination_log(arguments: list[str]) -> Path | None:
         if argument == option or argument.startswith(f"{option}="):
             return Path(following if argument == option else argument.removeprefix(f"{option}="))
     return None
+
+
+def _one_line(text: str) -> str:
+    """What click says: choices a line each, and here and there an argument as it is."""
+    return errors.printable(" ".join(text.split()))
 
 
 def _fail(termination_log: Path | None, sentence: str, exit_code: int) -> None:

@@ -9,9 +9,6 @@ import difflib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from os import PathLike
-
-import click
 
 from steps import errors
 
@@ -22,17 +19,6 @@ REFUSED = "refused"  # an output of each first phase
 _SYNONYMS = {"prune": "yes"}  # the word that it had before
 _OF_SCHEDULE = "workflows.argoproj.io/cron-workflow"  # a label of what a CronWorkflow started
 _SHOWN = 100  # characters of an unknown name: difflib takes long for long ones, and a sentence has little room
-
-
-class NamedPath(click.Path):
-    """A path that has to be named: an empty one, of a variable that is not set, would be the current folder."""
-
-    def convert(
-        self, value: str | PathLike[str], param: click.Parameter | None, ctx: click.Context | None
-    ) -> str | bytes | PathLike[str]:
-        if value == "":
-            self.fail("an empty path names nothing.", param, ctx)
-        return super().convert(value, param, ctx)
 
 
 @dataclass(frozen=True)

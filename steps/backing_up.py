@@ -23,6 +23,7 @@ from steps import (
     result,
     seal,
     secrets,
+    values,
     verification,
     volume,
 )
@@ -57,12 +58,21 @@ def backup_phases() -> None:
 
 
 @backup_phases.command("prepare")
-@click.option("--name", required=True, help="Name of the backup; empty: the workflow's.")
-@click.option("--storage-request", required=True, help="Size of its claim.")
-@click.option("--storage-class", default="", help="Empty: the cluster's default.")
-@click.option("--volume-name", default="", help="An existing PersistentVolume.")
+@click.option(
+    "--name", type=values.OrNothing(values.BACKUP), required=True, help="Name of the backup; empty: the workflow's."
+)
+@click.option("--storage-request", type=values.SIZE, required=True, help="Size of its claim.")
+@click.option(
+    "--storage-class", type=values.OrNothing(values.STORAGE_CLASS), default="", help="Empty: the cluster's default."
+)
+@click.option("--volume-name", type=values.OrNothing(values.VOLUME), default="", help="An existing PersistentVolume.")
 @click.option("--file-storage", type=click.Choice(["", marks.EXTERNAL]), default="", help="external: in S3, not saved.")
-@click.option("--schedule", default="", help="The CronWorkflow that asks for it; empty: a person.")
+@click.option(
+    "--schedule",
+    type=values.OrNothing(values.CRON_WORKFLOW),
+    default="",
+    help="The CronWorkflow that asks for it; empty: a person.",
+)
 @workers_option(told=False)
 @plan_option("backup")
 @claim_wait_option
@@ -107,7 +117,9 @@ def backup_prepare(  # noqa: PLR0913  one argument a workflow parameter
     )
 
 
-_apimanager_option = click.option("--apimanager", "name", required=True, help="Name of the APIManager.")
+_apimanager_option = click.option(
+    "--apimanager", "name", type=values.OBJECT, required=True, help="Name of the APIManager."
+)
 
 
 def _planned_option(kind: Kind) -> Callable[[Command], Command]:
@@ -119,7 +131,11 @@ def _planned_option(kind: Kind) -> Callable[[Command], Command]:
 
 
 _planned_routes_option = click.option(
-    "--planned-routes", "routes", type=int, default=0, help="How many hosts of Routes the plan saw: no fewer now."
+    "--planned-routes",
+    "routes",
+    type=values.COUNT,
+    default=0,
+    help="How many hosts of Routes the plan saw: no fewer now.",
 )
 
 

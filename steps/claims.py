@@ -6,21 +6,19 @@ APIManagerBackup. They have no owner, so that deleting a Workflow never touches 
 
 import hashlib
 import logging
-import re
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from steps import errors, events, installation, interruption, marks
-from steps.cluster import Cluster, Object, quantity
+from steps import errors, events, installation, interruption, marks, values
+from steps.cluster import Cluster, Object
 from steps.installation import CLAIM, POD
 from steps.manifest import Manifest
 
 log = logging.getLogger(__name__)
 
-_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _LABEL_LENGTH = 63
 WORKFLOW_LABEL = "workflows.argoproj.io/workflow"  # Argo puts it on the pods of a workflow
 _ONCE_POD = "ReadWriteOncePod"
@@ -57,7 +55,7 @@ def check_name(name: str) -> None:
         errors.BadName
 
     """
-    if not _DNS_LABEL.fullmatch(name):
+    if not values.BACKUP.fits(name):
         raise errors.BadName(name)
 
 
@@ -69,12 +67,9 @@ def check_size(value: str, parameter: str) -> Decimal:
 
     """
     try:
-        size = quantity(value)
+        return values.SIZE.bytes(value)
     except ValueError as error:
         raise errors.BadQuantity(value, parameter) from error
-    if size <= 0:
-        raise errors.BadQuantity(value, parameter)
-    return size
 
 
 def find(cluster: Cluster, name: str) -> Object:

@@ -11,11 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from steps import errors, fields
+from steps import errors, fields, values
 
 Object = dict[str, Any]
-
-_DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*")
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Move:
         """
         if not new or new == old:
             return None
-        if not _DOMAIN.fullmatch(new):
+        if not values.DOMAIN.fits(new):
             raise errors.BadDomain(new)
         return cls(old, new)
 

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 import click
 
-from steps import arguments, errors, evidence, marks, outcome, result
+from steps import arguments, errors, evidence, marks, outcome, result, values
 from steps.installation import CLAIM
 from steps.result import Failure, Operation, Result
 from steps.run import FOLDER, Run, refused_option
@@ -32,7 +32,7 @@ _SUCCEEDED = "Succeeded"  # as Argo calls it
 @click.option("--advice", required=True, help="What to do next where it failed.")
 @click.option("--form", type=click.Choice(get_args(Form)), default="webhook", show_default=True, help="Who reads it.")
 @click.option("--secret", "folder", type=FOLDER, required=True, help="Where the Secret with `url` is mounted.")
-@click.option("--limit-s", type=float, default=10.0, show_default=True, help="Limit of each of three tries.")
+@click.option("--limit-s", type=values.LIMIT_S, default=10.0, show_default=True, help="Limit of each of three tries.")
 @click.pass_obj
 def notify(  # noqa: PLR0913  what a workflow says of itself at its end
     run: Run,

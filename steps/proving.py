@@ -8,7 +8,20 @@ from pathlib import Path
 
 import click
 
-from steps import catalogue, claims, drill, errors, evidence, file_storage, marks, proof, result, rotation, verification
+from steps import (
+    catalogue,
+    claims,
+    drill,
+    errors,
+    evidence,
+    file_storage,
+    marks,
+    proof,
+    result,
+    rotation,
+    values,
+    verification,
+)
 from steps.catalogue import Entry
 from steps.claims import Workflow
 from steps.cluster import Cluster
@@ -23,10 +36,17 @@ log = logging.getLogger(__name__)
 _NOTHING = "-"  # what an output says that says nothing: an empty one is no argument to some versions of Argo
 _YES, _NO = "yes", "no"
 
-_claim_name_option = click.option("--claim-name", default="", help="Claim of the backup; empty: the one that is next.")
-_sample_option = click.option("--sample", default="", help="A share of the bytes, 10%; empty: all.")
+_claim_name_option = click.option(
+    "--claim-name",
+    type=values.OrNothing(values.CLAIM),
+    default="",
+    help="Claim of the backup; empty: the one that is next.",
+)
+_sample_option = click.option(
+    "--sample", type=values.OrNothing(values.SHARE), default="", help="A share of the bytes, 10%; empty: all."
+)
 _scratch_option = click.option(
-    "--scratch-namespace", "scratch", required=True, help="Namespace that was made for drills."
+    "--scratch-namespace", "scratch", type=values.NAMESPACE, required=True, help="Namespace that was made for drills."
 )
 
 
@@ -110,8 +130,15 @@ def drill_choose(run: Run, claim_name: str, scratch: str, claim_wait_s: float) -
 @claim_option
 @backup_option
 @_scratch_option
-@click.option("--storage-class", default="", help="Of the scratch claim; empty: that of the backup's.")
-@click.option("--storage-request", default="", help="Its size; empty: as the data need.")
+@click.option(
+    "--storage-class",
+    type=values.OrNothing(values.STORAGE_CLASS),
+    default="",
+    help="Of the scratch claim; empty: that of the backup's.",
+)
+@click.option(
+    "--storage-request", type=values.OrNothing(values.SIZE), default="", help="Its size; empty: as the data need."
+)
 @click.option("--chosen", default="", help="When `choose` began and ended, for the evidence.")
 @claim_wait_option
 @click.pass_obj
@@ -177,7 +204,9 @@ def drill_file_storage(run: Run, claim: str, root: Path, scratch_claim: str, tar
 
 
 @drill_phases.command("remove")
-@click.option("--claim", default="", help="Claim of the backup that was restored for trial.")
+@click.option(
+    "--claim", type=values.OrNothing(values.CLAIM), default="", help="Claim of the backup that was restored for trial."
+)
 @click.option("--proven", type=click.Choice([_YES, _NO]), default=_NO, help="yes: all before this was equal, say so.")
 @claim_wait_option
 @click.pass_obj

@@ -7,7 +7,7 @@ from typing import TypedDict, Unpack
 
 import click
 
-from steps import claims, deletion
+from steps import claims, deletion, values
 from steps.retention import PERIODS, Duration, Rules, zone
 from steps.run import Function, Run, backup_option, plan_option
 
@@ -18,8 +18,11 @@ _YES, _NO = "yes", "no"
 # in which an argument stands twice: so many starts of uids, 45 kB, fit.
 _DELETED_AT_MOST = 5000
 _READ_AT_MOST = 100  # each is three nodes of the Workflow, which etcd keeps up to some 1.5 MB
-_number = click.IntRange(0)
-_claim_option = click.option("--claim-name", "claim", required=True, help="Claim of a run that failed.")
+_number = values.COUNT
+_duration = values.OrNothing(values.DURATION)
+_claim_option = click.option(
+    "--claim-name", "claim", type=values.CLAIM, required=True, help="Claim of a run that failed."
+)
 
 
 class _Told(TypedDict):
@@ -46,12 +49,14 @@ def _rules_options(function: Function) -> Function:
     for option in (
         click.option("--keep-last", type=_number, default=0, help="The newest so many."),
         *(click.option(f"--keep-{name}", type=_number, default=0, help="The newest of so many.") for name in PERIODS),
-        click.option("--keep-within", default="", help="All so far back from the newest, such as 1y6m or 30d."),
+        click.option(
+            "--keep-within", type=_duration, default="", help="All so far back from the newest, such as 1y6m or 30d."
+        ),
         click.option("--minimum-redundancy", type=_number, default=3, show_default=True, help="So many complete ones."),
-        click.option("--max-shrink", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Else all."),
+        click.option("--max-shrink", type=values.FRACTION, default=0.5, show_default=True, help="Else all."),
         click.option("--manual", type=choice, default=_NO, help="yes: those too that a person asked for."),
         click.option("--operators", type=choice, default=_NO, help="yes: those too of APIManagerBackups."),
-        click.option("--failed-after", default="", help="When claims of failed runs go; empty: never."),
+        click.option("--failed-after", type=_duration, default="", help="When claims of failed runs go; empty: never."),
         click.option("--timezone", default="UTC", show_default=True, help="Whose hours and days."),
     ):
         function = option(function)

@@ -24,6 +24,7 @@ from steps import (
     secrets,
     set_aside,
     system_storage,
+    values,
     volume,
 )
 from steps.backup import Backup
@@ -63,7 +64,7 @@ _ready_option = click.option(
     help="What to wait for.",
 )
 _wait_minutes_option = click.option(
-    "--wait-minutes", type=click.FloatRange(0, 120), default=60, show_default=True, help="Limit of each wait."
+    "--wait-minutes", type=values.MINUTES, default=60, show_default=True, help="Limit of each wait."
 )
 _YES, _NO = "yes", "no"
 _OPERATOR = "operator"
@@ -77,7 +78,10 @@ def _names(_context: click.Context, _option: click.Parameter, value: str | None)
 
 
 def _versions(_context: click.Context, _option: click.Parameter, value: str) -> dict[str, str]:
-    return dict(pair.split("=", 1) for pair in value.split(",") if pair not in {_NONE, ""})
+    pairs = [pair.partition("=") for pair in value.split(",") if pair not in {_NONE, ""}]
+    if wrong := [name for name, sign, _ in pairs if not sign]:
+        raise click.BadParameter(f"{wrong[0]!r} is no NAME=VERSION")
+    return {name: version for name, _, version in pairs}
 
 
 def _as_versions(versions: Mapping[str, str]) -> str:
@@ -161,14 +165,24 @@ _kept_option = click.option(
 _digest_option = click.option(
     "--backup-digest", "digest", default="", help="The backup with which the restore began; empty: as its claim says."
 )
-_domain_option = click.option("--wildcard-domain", default="", help="Another than the backup's; empty: as it was.")
+_domain_option = click.option(
+    "--wildcard-domain",
+    type=values.OrNothing(values.DOMAIN),
+    default="",
+    help="Another than the backup's; empty: as it was.",
+)
 
 
 def _databases_options(function: Function) -> Function:
     """The Secrets of the databases: expected, or restored."""
     names = click.Choice(["expect", "restore"])
     for option in (
-        click.option("--database-overrides", default="", help="A Secret whose keys SECRET.KEY replace the backup's."),
+        click.option(
+            "--database-overrides",
+            type=values.OrNothing(values.SECRET),
+            default="",
+            help="A Secret whose keys SECRET.KEY replace the backup's.",
+        ),
         click.option("--database-secrets", type=names, default="expect", help="Whether they must be there before."),
     ):
         function = option(function)
@@ -193,11 +207,24 @@ def _planned_options(function: Function) -> Function:
         _databases_options,
         _domain_option,
         click.option(
-            "--threescale-version", default="", help="3scale's major.minor, where the operator's can't be read."
+            "--threescale-version",
+            type=values.OrNothing(values.VERSION),
+            default="",
+            help="3scale's major.minor, where the operator's can't be read.",
         ),
-        click.option("--storage-request", default="", help="Its size; empty: as it was, or as the data need."),
-        click.option("--access-mode", default="", help="Its access mode; empty: as it was."),
-        click.option("--storage-class", default="", help="Class of the new system-storage; empty: as it was."),
+        click.option(
+            "--storage-request",
+            type=values.OrNothing(values.SIZE),
+            default="",
+            help="Its size; empty: as it was, or as the data need.",
+        ),
+        click.option("--access-mode", type=values.ACCESS_MODE, default="", help="Its access mode; empty: as it was."),
+        click.option(
+            "--storage-class",
+            type=values.OrNothing(values.STORAGE_CLASS),
+            default="",
+            help="Class of the new system-storage; empty: as it was.",
+        ),
         click.option(
             "--manifest-sha256",
             default="",
@@ -521,7 +548,7 @@ def restore_apimanager(run: Run, claim: str, root: Path, digest: str, wildcard_d
 @_ready_option
 @_wait_minutes_option
 @_domain_option
-@click.option("--look-s", type=float, default=5.0, show_default=True, help="Pause between two looks.")
+@click.option("--look-s", type=values.PAUSE_S, default=5.0, show_default=True, help="Pause between two looks.")
 @click.pass_obj
 def restore_routes(  # noqa: PLR0913  one argument a workflow parameter
     run: Run, claim: str, root: Path, digest: str, ready: str, wait_minutes: float, wildcard_domain: str, look_s: float

@@ -13,7 +13,6 @@ The claim of a failed run goes after `failed_after`, whoever asked for that run:
 can be lost, so one that has a volume goes only once that was read and holds no manifest.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -21,10 +20,9 @@ from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from steps import errors
+from steps import errors, values
 from steps.catalogue import OPERATORS, OURS, Entry, State
 
-_DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)m)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?")
 _MONTHS = 12
 NO_RULE = "no rule keeps it"
 _OVER = "its run failed longer ago than failed-after"
@@ -56,14 +54,11 @@ class Duration:
             errors.BadDuration
 
         """
-        found = _DURATION.fullmatch(text)
-        if not text or not found:
-            raise errors.BadDuration(text, argument)
-        years, months, weeks, days, hours = (int(part or 0) for part in found.groups())
         try:
-            return cls(years * _MONTHS + months, timedelta(weeks=weeks, days=days), timedelta(hours=hours))
-        except OverflowError as error:
+            years, months, weeks, days, hours = values.DURATION.parts(text)
+        except ValueError as error:
             raise errors.BadDuration(text, argument) from error
+        return cls(years * _MONTHS + months, timedelta(weeks=weeks, days=days), timedelta(hours=hours))
 
     @property
     def rest(self) -> timedelta:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
-from steps import errors
+from steps import errors, values
 from steps.mtree import FILE, Entry
 
 ALL = Fraction(1)
-_SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)%", re.ASCII)
 _TEXT = re.compile(r"(\d{1,20}) of (\d{1,20}) bytes, manifest ([0-9a-f]{64})", re.ASCII)
 
 
@@ -26,11 +25,10 @@ def share(sample: str) -> Fraction:
         errors.BadSample
 
     """
-    found = _SHARE.fullmatch(sample)
-    part = ALL if not sample else Fraction(found[1]) / 100 if found else Fraction(0)
-    if not 0 < part <= 1:
-        raise errors.BadSample(sample)
-    return part
+    try:
+        return values.SHARE.part(sample) if sample else ALL
+    except ValueError as error:
+        raise errors.BadSample(sample) from error
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
-from steps import __version__, arguments, errors, medium, result, volume
+from steps import __version__, arguments, errors, medium, result, values, volume
 from steps.arguments import Given
 from steps.claims import Workflow
 from steps.cluster import Cluster
@@ -26,12 +26,12 @@ log = logging.getLogger(__name__)
 
 YES, NO = "yes", "no"
 Function = TypeVar("Function", bound=Callable[..., object])
-FOLDER = arguments.NamedPath(path_type=Path)  # what is wrong with it, the phase says better
+FOLDER = values.NamedPath(path_type=Path)  # what is wrong with it, the phase says better
 _PROGRESS_S = 1.5  # told each second, written every other: Argo reads the file every 3 s
 _LOG_S = 60.0
 _SPARE_S = 30.0  # for some requests and a sync
 
-claim_option = click.option("--claim", required=True, help="Claim of the backup.")
+claim_option = click.option("--claim", type=values.CLAIM, required=True, help="Claim of the backup.")
 backup_option = click.option("--backup", "root", type=FOLDER, required=True, help="Where it is mounted.")
 
 
@@ -54,7 +54,11 @@ refused_option = click.option(
     help="yes: a person's arguments were refused, so it is no failure.",
 )
 claim_wait_option = click.option(
-    "--claim-wait-s", type=float, default=30.0, show_default=True, help="How long a claim may take for its volume."
+    "--claim-wait-s",
+    type=values.PAUSE_S,
+    default=30.0,
+    show_default=True,
+    help="How long a claim may take for its volume.",
 )
 
 
@@ -72,7 +76,7 @@ def workers_option(*, told: bool = True) -> Callable[[Function], Function]:
 
 def _number_or_nothing(context: click.Context, option: click.Parameter, value: str) -> int | None:
     """A workflow passes on what it was not told."""
-    return click.IntRange(1, medium.MOST)(value, option, context) if value else None
+    return values.Count(1, medium.MOST)(value, option, context) if value else None
 
 
 @dataclass(frozen=True)

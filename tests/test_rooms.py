@@ -30,7 +30,7 @@ STEPS = [
     "ahead",
     "manifest cluster",
     "volume interruption medium references domain gitops rotation arguments",
-    "marks mtree installation errors fields permissions",
+    "marks mtree installation errors fields permissions values",
     "beneath",
 ]
 WORKFLOWS = [
@@ -132,7 +132,7 @@ def test_below_their_command_the_workflows_know_names_of_the_steps_only():
         if other[0] == "steps"
     }
 
-    assert {module for _, module in used} == {"installation"}
+    assert {module for _, module in used} == {"installation", "values"}
 
 
 def test_the_comparison_of_the_rehearsal_knows_nothing_of_the_project():

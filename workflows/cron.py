@@ -9,9 +9,13 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 _NAMED = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@weekly": "0 0 * * 0"}
+_OTHERS = re.compile(  # what robfig/cron takes besides (parseDescriptor)
+    r"@(?:yearly|annually|monthly|every (?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ms|s|m|h))+)"
+)
+_DAYS = {2: 29, **dict.fromkeys((4, 6, 9, 11), 30)}  # of a month, where it has no 31
 _YEAR = 366
 _DAY_H = 24
-_PART = re.compile(r"(?:[*?]|(\w+)(?:-(\w+))?)(?:/(\d+))?", re.ASCII)
+_PART = re.compile(r"(?:[*?]|(\w+)(?:-(\w+))?)(?:/(\d{1,4}))?", re.ASCII)
 
 
 class _Field(NamedTuple):
@@ -24,16 +28,30 @@ class _Field(NamedTuple):
 
     def takes(self, part: str) -> bool:
         """Whether it is `*`, a number, a name, or a range of them, and each or each so many of it."""
+        return self._range(part) is not None
+
+    def least_of(self, text: str) -> int:
+        """The least number that the parts of it name, which it takes."""
+        return min(found[0] for part in text.split(",") if (found := self._range(part)))
+
+    def all_of(self, text: str) -> set[int]:
+        """All numbers that the parts of it name, which it takes."""
+        return {number for part in text.split(",") for number in self._range(part) or ()}
+
+    def _range(self, part: str) -> range | None:
         found = _PART.fullmatch(part)
         if not found or (found[3] and not int(found[3])):
-            return False
-        first, last = self._number(found[1] or str(self.least)), self._number(found[2] or str(self.most))
-        return first is not None and last is not None and self.least <= first <= last <= self.most
+            return None
+        alone = found[1] if found[1] and not found[3] else str(self.most)
+        first, last = self._number(found[1] or str(self.least)), self._number(found[2] or alone)
+        if first is None or last is None or not self.least <= first <= last <= self.most:
+            return None
+        return range(first, last + 1, int(found[3] or 1))
 
     def _number(self, text: str) -> int | None:
         if text.lower() in self.names:
             return self.names.index(text.lower()) + self.least
-        return int(text) if text.isdecimal() else None
+        return int(text) if re.fullmatch(r"[0-9]{1,4}", text) else None
 
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -50,14 +68,23 @@ _FIELDS = (
 def mistake(cron: str) -> str:
     """Tell what Argo would not take of a schedule; empty where it takes all, and of one such as `@daily`."""
     if cron.startswith("@"):
-        return ""
+        known = cron in _NAMED or _OTHERS.fullmatch(cron)
+        return "" if known else 'write five fields, or one of @hourly, @daily, @weekly, @monthly, @yearly, "@every 3h"'
     fields = cron.split()
     if len(fields) != len(_FIELDS):
         return 'write five fields, for instance "0 2 * * *"'
     for text, field in zip(fields, _FIELDS, strict=True):
         if not all(field.takes(part) for part in text.split(",")):
             return f"{text!r} is no {field.of}, from {field.least} to {field.most}"
-    return ""
+    return "it never comes: no month that it names has such a day" if _never(*fields[2:]) else ""
+
+
+def _never(day: str, month: str, weekday: str) -> bool:
+    """Whether no month has the days; where the weekday is not `*`, it alone is enough to robfig/cron (dayMatches)."""
+    _, _, days, months, _ = _FIELDS
+    if not {"*", "?", "*/1", "?/1"} & set(weekday.split(",")):
+        return False
+    return all(_DAYS.get(number, 31) < days.least_of(day) for number in months.all_of(month))
 
 
 def pause(cron: str) -> timedelta | None:
@@ -71,7 +98,7 @@ def pause(cron: str) -> timedelta | None:
     weekly = days[2].isdecimal()
     if hour.isdecimal() and (weekly or days[2] == "*"):
         return timedelta(weeks=1) if weekly else timedelta(days=1)
-    every = re.fullmatch(r"\*(?:/([1-9]\d*))?", hour)
+    every = re.fullmatch(r"\*(?:/([1-9]\d{0,3}))?", hour)
     return timedelta(hours=min(int(every[1] or 1), _DAY_H)) if every and days[2] == "*" else None
 
 

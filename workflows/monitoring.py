@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from steps.installation import SYSTEM_STORAGE
 from workflows import dashboard, metrics
@@ -36,7 +36,7 @@ class Thresholds(BaseModel):
     verified_every: timedelta | None = None
     proven_every: timedelta | None = None
     silent_for: timedelta = timedelta(hours=3)  # how long the watchdog may tell nothing
-    max_shrink: float = 0.5
+    max_shrink: float = Field(default=0.5, ge=0, le=1)
 
 
 class Alert(NamedTuple):

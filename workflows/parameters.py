@@ -1,12 +1,22 @@
 """What a person may set: one model a workflow, its sentences are the documentation and the form in Argo's UI."""
 
-from typing import Literal, get_args, get_origin
+from typing import Annotated, Literal, get_args, get_origin
 
 from hera.workflows import Parameter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from steps import values
 
 Workers = Literal["", "1", "2", "4", "8", "16"]
-_QUANTITY = r"^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$"  # as apimachinery reads one
+Count = Annotated[str, AfterValidator(values.COUNT.check)]
+ClaimName = Annotated[str, AfterValidator(values.CLAIM.check)]
+ClaimNameOrNone = Annotated[str, AfterValidator(values.OrNothing(values.CLAIM).check)]
+Duration = Annotated[str, AfterValidator(values.DURATION.check)]
+DurationOrNone = Annotated[str, AfterValidator(values.OrNothing(values.DURATION).check)]
+ScheduleOrNone = Annotated[str, AfterValidator(values.OrNothing(values.CRON_WORKFLOW).check)]
+Size = Annotated[str, AfterValidator(values.SIZE.check)]
+SizeOrNone = Annotated[str, AfterValidator(values.OrNothing(values.SIZE).check)]
+StorageClassOrNone = Annotated[str, AfterValidator(values.OrNothing(values.STORAGE_CLASS).check)]
 
 
 class Parameters(BaseModel):
@@ -18,13 +28,15 @@ class Parameters(BaseModel):
 class BackupParameters(Parameters):
     """Arguments of `threescale-backup`."""
 
-    name: str = ""
+    name: Annotated[str, AfterValidator(values.OrNothing(values.BACKUP).check)] = ""
     """Name of the backup and of its claim, a DNS-1123 label. Empty: the workflow's name."""
-    storage_request: str = Field(default="10Gi", alias="storage-request", pattern=_QUANTITY)
+    storage_request: Size = Field(default="10Gi", alias="storage-request")
     """Size of the claim that holds the backup."""
-    storage_class: str = Field(default="", alias="storage-class")
+    storage_class: StorageClassOrNone = Field(default="", alias="storage-class")
     """StorageClass of that claim. Empty: the cluster's default."""
-    volume_name: str = Field(default="", alias="volume-name")
+    volume_name: Annotated[str, AfterValidator(values.OrNothing(values.VOLUME).check)] = Field(
+        default="", alias="volume-name"
+    )
     """An existing, empty PersistentVolume to use. The claim's class is then `storage-class`, or none."""
     file_storage: Literal["", "external"] = Field(default="", alias="file-storage")
     """`external`: System's files lie in S3 and are yours to back up; where, and the Secret for it, are saved. Empty:
@@ -33,14 +45,14 @@ class BackupParameters(Parameters):
     """`only`: say what the backup would do, and make nothing."""
     workers: Workers = ""
     """How many processes copy System's files side by side. Empty: as suits the processors and the volumes."""
-    schedule: str = ""
+    schedule: ScheduleOrNone = ""
     """The CronWorkflow that asks for it, which says so itself. Empty: a person, and no retention touches it."""
 
 
 class RestoreParameters(Parameters):
     """Arguments of `threescale-restore`."""
 
-    claim_name: str = Field(alias="claim-name")
+    claim_name: ClaimName = Field(alias="claim-name")
     """Claim of the backup to restore (`backupPersistentVolumeClaimName` of the backup). Required."""
     manifest_sha256: str = Field(default="", alias="manifest-sha256")
     """The digest of the backup's manifest, where you have kept it elsewhere: another backup is refused. Empty: the one
@@ -48,21 +60,27 @@ class RestoreParameters(Parameters):
     made_by: Literal["", "operator"] = Field(default="", alias="made-by")
     """`operator`: the backup has no manifest, and you know that the operator's APIManagerBackup made it. Empty: as the
     claim says."""
-    storage_class: str = Field(default="", alias="storage-class")
+    storage_class: StorageClassOrNone = Field(default="", alias="storage-class")
     """StorageClass of the new system-storage. Empty: as it was."""
     access_mode: Literal["", "ReadWriteMany", "ReadWriteOnce"] = Field(default="", alias="access-mode")
     """Access mode of the new system-storage. Empty: as it was."""
-    storage_request: str = Field(default="", alias="storage-request")
+    storage_request: SizeOrNone = Field(default="", alias="storage-request")
     """Size of the new system-storage. Empty: as it was, or what the data need if that is more."""
-    threescale_version: str = Field(default="", alias="threescale-version")
+    threescale_version: Annotated[str, AfterValidator(values.OrNothing(values.VERSION).check)] = Field(
+        default="", alias="threescale-version"
+    )
     """3scale's major.minor, only where the operator's version can't be read in this namespace, for instance 2.16."""
     database_secrets: Literal["expect", "restore"] = Field(default="expect", alias="database-secrets")
     """Secrets backend-redis, system-database and system-redis: `expect` them to be there, or `restore` the
     backup's."""
-    database_overrides: str = Field(default="", alias="database-overrides")
+    database_overrides: Annotated[str, AfterValidator(values.OrNothing(values.SECRET).check)] = Field(
+        default="", alias="database-overrides"
+    )
     """With `database-secrets=restore`: a Secret of yours, whose keys SECRET.KEY (system-database.URL) replace the
     backup's."""
-    wildcard_domain: str = Field(default="", alias="wildcard-domain")
+    wildcard_domain: Annotated[str, AfterValidator(values.OrNothing(values.DOMAIN).check)] = Field(
+        default="", alias="wildcard-domain"
+    )
     """Another wildcard domain than the backup's, for instance apps.example.com; the tenants' own hosts stay. Empty: as
     it was."""
     on_conflict: Literal["refuse", "keep", "replace"] = Field(default="refuse", alias="on-conflict")
@@ -85,45 +103,45 @@ class RestoreParameters(Parameters):
     ready: Literal["as-before", "available", "deployments"] = "as-before"
     """What the restore waits for: `available` is the APIManager's condition; `as-before` is that, or all that was ready
     at backup time; `deployments` are those that were ready."""
-    wait_minutes: str = Field(default="60", alias="wait-minutes")
+    wait_minutes: Annotated[str, AfterValidator(values.MINUTES.check)] = Field(default="60", alias="wait-minutes")
     """How many minutes each wait for 3scale may take."""
 
 
 class WatchdogParameters(Parameters):
     """Arguments of `threescale-watchdog`."""
 
-    max_age: str = Field(default="26h", alias="max-age")
+    max_age: Duration = Field(default="26h", alias="max-age")
     """How old the newest complete backup may be, in years, months, weeks, days and hours, for instance 26h or 8d."""
-    schedule: str = "threescale-backup-schedule"
+    schedule: ScheduleOrNone = "threescale-backup-schedule"
     """The CronWorkflow that should make the backups, to tell what became of it. Empty: none is looked at."""
 
 
 class PruneParameters(Parameters):
     """Arguments of `threescale-prune`; without a `keep-...` nothing is deleted."""
 
-    keep_last: str = Field(default="0", alias="keep-last")
+    keep_last: Count = Field(default="0", alias="keep-last")
     """Keep the newest so many backups."""
-    keep_hourly: str = Field(default="0", alias="keep-hourly")
+    keep_hourly: Count = Field(default="0", alias="keep-hourly")
     """Keep the newest of each of the last so many hours that have one."""
-    keep_daily: str = Field(default="0", alias="keep-daily")
+    keep_daily: Count = Field(default="0", alias="keep-daily")
     """Of each of the last so many days that have one."""
-    keep_weekly: str = Field(default="0", alias="keep-weekly")
+    keep_weekly: Count = Field(default="0", alias="keep-weekly")
     """Of so many weeks, which begin on Monday."""
-    keep_monthly: str = Field(default="0", alias="keep-monthly")
+    keep_monthly: Count = Field(default="0", alias="keep-monthly")
     """Of so many months."""
-    keep_yearly: str = Field(default="0", alias="keep-yearly")
+    keep_yearly: Count = Field(default="0", alias="keep-yearly")
     """Of so many years."""
-    keep_within: str = Field(default="", alias="keep-within")
+    keep_within: DurationOrNone = Field(default="", alias="keep-within")
     """Keep all that are no older than the newest by more than this, such as 1y6m or 30d. Empty: no such rule."""
-    minimum_redundancy: str = Field(default="3", alias="minimum-redundancy")
+    minimum_redundancy: Count = Field(default="3", alias="minimum-redundancy")
     """So many complete backups are kept in any case."""
-    max_shrink: str = Field(default="0.5", alias="max-shrink")
+    max_shrink: Annotated[str, AfterValidator(values.FRACTION.check)] = Field(default="0.5", alias="max-shrink")
     """Delete nothing when the newest backup has fewer files or bytes than the one before by more than this part."""
     manual: Literal["no", "yes"] = "no"
     """`yes`: the rules are for backups too that a person asked for."""
     operators: Literal["no", "yes"] = "no"
     """`yes`: and for those that the operator's APIManagerBackup made."""
-    failed_after: str = Field(default="3d", alias="failed-after")
+    failed_after: DurationOrNone = Field(default="3d", alias="failed-after")
     """Delete the claims of failed runs that began so long ago, once their volume was read and holds no manifest. Empty:
     never."""
     timezone: str = "UTC"
@@ -141,9 +159,9 @@ class PruneParameters(Parameters):
 class VerifyParameters(Parameters):
     """Arguments of `threescale-verify`."""
 
-    claim_name: str = Field(default="", alias="claim-name")
+    claim_name: ClaimNameOrNone = Field(default="", alias="claim-name")
     """Claim of the backup to verify. Empty: the newest that is not verified, or the one verified longest ago."""
-    sample: str = Field(default="", pattern=r"^((100(\.0{1,3})?|\d{1,2}(\.\d{1,3})?)%)?$")
+    sample: Annotated[str, AfterValidator(values.OrNothing(values.SHARE).check)] = ""
     """A share of the bytes to read, for instance 25%: each run reads on from where the last one stopped, until all is
     read. Empty: all of it at once."""
 
@@ -151,13 +169,13 @@ class VerifyParameters(Parameters):
 class DrillParameters(Parameters):
     """Arguments of `threescale-drill`."""
 
-    claim_name: str = Field(default="", alias="claim-name")
+    claim_name: ClaimNameOrNone = Field(default="", alias="claim-name")
     """Claim of the backup to restore for trial. Empty: the newest that is not proven, or the one proven longest ago."""
-    scratch_namespace: str = Field(alias="scratch-namespace")
+    scratch_namespace: Annotated[str, AfterValidator(values.NAMESPACE.check)] = Field(alias="scratch-namespace")
     """Namespace that was made for drills and holds nothing else. Required."""
-    storage_class: str = Field(default="", alias="storage-class")
+    storage_class: StorageClassOrNone = Field(default="", alias="storage-class")
     """StorageClass of the scratch claim. Empty: that of the backup's claim."""
-    storage_request: str = Field(default="", alias="storage-request")
+    storage_request: SizeOrNone = Field(default="", alias="storage-request")
     """Size of the scratch claim. Empty: what the data need, with a margin."""
 
 

@@ -34,8 +34,9 @@ from hera.workflows.models import (
     Volume,
     VolumeMount,
 )
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from steps import values
 from workflows import conditions
 
 CLAIM = "backupPersistentVolumeClaimName"  # the operator's spelling, in its status
@@ -80,8 +81,8 @@ PLACE = [
     Parameter(name="node", value="no-node", description="The node that has a ReadWriteOnce claim mounted."),
 ]
 
-_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
-ObjectName = Annotated[str, Field(pattern=_SUBDOMAIN, max_length=253)]
+Namespace = Annotated[str, AfterValidator(values.NAMESPACE.check)]
+ObjectName = Annotated[str, AfterValidator(values.OBJECT.check)]
 
 
 class Settings(BaseModel):
@@ -89,15 +90,15 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    image: str = Field(pattern=r"^\S+$")
-    namespace: str | None = Field(default=None, pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
-    fs_group: int | None = None
-    run_as_user: int | None = None
+    image: str = Field(pattern=r"^[!-~]+$")
+    namespace: Namespace | None = None
+    fs_group: int | None = Field(default=None, ge=0, lt=1 << 31)
+    run_as_user: int | None = Field(default=None, ge=1, lt=1 << 31)
     secrets: tuple[ObjectName, ...] = ()  # that an APIManager names, for the Roles
     configmaps: tuple[ObjectName, ...] = ()
     all_secrets: bool = False  # instead of any name
-    drill_namespace: str | None = Field(default=None, pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")  # for its Role
-    look_s: float = 5.0  # between two looks at the operator; its own rhythm
+    drill_namespace: Namespace | None = None  # for its Role
+    look_s: float = Field(default=5.0, ge=0, le=3600)  # between two looks at the operator; its own rhythm
     notify_secret: ObjectName | None = None  # whose key `url` says where results go
     notify_form: Literal["webhook", "slack"] = "webhook"
 

@@ -8,10 +8,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from steps.installation import APIMANAGER
 from workflows import backup, document, restore
-from workflows.phases import CLAIM_NAME
+from workflows.parameters import BackupParameters, Parameters, RestoreParameters
+from workflows.phases import CLAIM_NAME, Namespace
 
 Manifest = dict[str, Any]
+
+_SHOWN = 60  # characters of what is not known
+_MOST = 10  # of what is wrong
 
 
 class BadResourceError(ValueError):
@@ -26,7 +31,7 @@ class _Metadata(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     name: str = Field(min_length=1)
-    namespace: str | None = None
+    namespace: Namespace | None = None
 
 
 class _Requests(_Strict):
@@ -65,7 +70,8 @@ class ApiManagerBackup(_Strict):
             "storage-class": wanted.storage_class,
             "volume-name": wanted.volume_name,
         }
-        return _workflow(self.metadata, backup.NAME, {key: value for key, value in given.items() if value})
+        arguments = {key: value for key, value in given.items() if value}
+        return _workflow(self.metadata, backup.NAME, BackupParameters, arguments)
 
 
 class _ClaimSource(_Strict):
@@ -96,7 +102,8 @@ class ApiManagerRestore(_Strict):
 
     def workflow(self) -> Manifest:
         """The Workflow that does the same."""
-        return _workflow(self.metadata, restore.NAME, {CLAIM_NAME: self.spec.source.claim.claim_source.claim_name})
+        arguments = {CLAIM_NAME: self.spec.source.claim.claim_source.claim_name}
+        return _workflow(self.metadata, restore.NAME, RestoreParameters, arguments)
 
 
 def apimanagers(text: str) -> list[Manifest]:
@@ -109,15 +116,23 @@ def apimanagers(text: str) -> list[Manifest]:
     for each in _documents(text):
         items = each.get("items") if isinstance(each, dict) else None  # of a List
         every = items if isinstance(items, list) else [each]
-        found += [item for item in every if isinstance(item, dict) and item.get("kind") == "APIManager"]
+        found += [item for item in every if _is_apimanager(item)]
     if not found:
         raise BadResourceError("no APIManager is in it: `kubectl get apimanager -o yaml` gives one")
     return found
 
 
+def _is_apimanager(item: Any) -> bool:
+    """Whether it is 3scale's, of whatever version: other groups have kinds of this name."""
+    if not isinstance(item, dict) or item.get("kind") != APIMANAGER.name:
+        return False
+    group, slash, version = str(item.get("apiVersion")).partition("/")
+    return group == APIMANAGER.group and bool(slash and version)
+
+
 def _documents(text: str) -> list[Any]:
     try:
-        return [item for item in document.read_all(text) if item is not None]
+        return [item for item in document.read_plain(text) if item is not None]
     except document.Error as error:
         raise BadResourceError(f"no YAML: {' '.join(str(error).split())}") from error
 
@@ -135,22 +150,28 @@ def workflow(text: str) -> Manifest:
         "APIManagerBackup": ApiManagerBackup,
         "APIManagerRestore": ApiManagerRestore,
     }
-    model = kinds.get(str(documents[0].get("kind")))
+    kind = str(documents[0].get("kind"))[:_SHOWN]
+    model = kinds.get(kind)
     if model is None:
-        raise BadResourceError(f"kind {documents[0].get('kind')!r} is neither APIManagerBackup nor APIManagerRestore")
+        raise BadResourceError(f"kind {kind!r} is neither APIManagerBackup nor APIManagerRestore")
     try:
         return model.model_validate(documents[0]).workflow()
     except ValidationError as error:
-        raise BadResourceError("; ".join(_sentence(dict(problem)) for problem in error.errors())) from error
+        problems = error.errors()
+        more = f" and {len(problems) - _MOST} more" if len(problems) > _MOST else ""
+        raise BadResourceError("; ".join(_sentence(dict(problem)) for problem in problems[:_MOST]) + more) from error
 
 
 def _sentence(problem: dict[str, Any]) -> str:
-    place = ".".join(str(part) for part in problem["loc"])
-    told = {"missing": "is required", "extra_forbidden": "is no field of it"}
-    return f"{place} {told.get(problem['type'], problem['msg'])}"
+    place = ".".join(str(part)[:_SHOWN] for part in problem["loc"])
+    told = {"missing": " is required", "extra_forbidden": " is no field of it"}
+    said = str(problem["msg"]).removeprefix("Value error, ")
+    sign = ":" if problem["type"] == "value_error" else ""
+    return f"{place}{told.get(problem['type'], f'{sign} {said}')}"
 
 
-def _workflow(metadata: _Metadata, template: str, arguments: dict[str, str]) -> Manifest:
+def _workflow(metadata: _Metadata, template: str, model: type[Parameters], arguments: dict[str, str]) -> Manifest:
+    model.model_validate(arguments)
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",

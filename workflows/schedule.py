@@ -137,4 +137,6 @@ def _check(kind: _Kind, arguments: Mapping[str, str]) -> None:
         kind.model.model_validate(dict(arguments))
     except ValidationError as error:
         problem = error.errors()[0]
-        raise BadScheduleError(f"argument {problem['loc'][0]}: {problem['msg']}") from error
+        raise BadScheduleError(
+            f"argument {problem['loc'][0]}: {problem['msg'].removeprefix('Value error, ')}"
+        ) from error

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import click
 
-from steps.arguments import NamedPath
+from steps import values
 from workflows.commands.options import FOLDER, cluster_options, connect, refuse
 
 _OF_A_LIST = ("table", "wide", "json", "yaml", "name")
@@ -77,7 +77,13 @@ def list_backups(namespace: str, kubeconfig: str | None, context: str, output: s
 @click.command()
 @cluster_options
 @click.option("--max-age", default="26h", show_default=True, metavar="DURATION", help="Of the newest complete backup.")
-@click.option("--schedule", default="threescale-backup-schedule", show_default=True, help="CronWorkflow to look at.")
+@click.option(
+    "--schedule",
+    type=values.OrNothing(values.CRON_WORKFLOW),
+    default="threescale-backup-schedule",
+    show_default=True,
+    help="CronWorkflow to look at.",
+)
 def check(namespace: str, kubeconfig: str | None, context: str, max_age: str, schedule: str) -> None:
     """See whether the newest backup is as young as it should be; exit code 1 where it is not."""
     from datetime import UTC, datetime
@@ -94,7 +100,7 @@ def check(namespace: str, kubeconfig: str | None, context: str, max_age: str, sc
 
 
 @click.command()
-@click.argument("name", metavar="NAME")
+@click.argument("name", type=values.CLAIM, metavar="NAME")
 @cluster_options
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
 def describe(name: str, namespace: str, kubeconfig: str | None, context: str, output: str) -> None:
@@ -113,7 +119,7 @@ def describe(name: str, namespace: str, kubeconfig: str | None, context: str, ou
 
 
 @click.command()
-@click.argument("name", metavar="NAME")
+@click.argument("name", type=values.CLAIM, metavar="NAME")
 @cluster_options
 def pin(name: str, namespace: str, kubeconfig: str | None, context: str) -> None:
     """Keep a backup from retention."""
@@ -121,7 +127,7 @@ def pin(name: str, namespace: str, kubeconfig: str | None, context: str) -> None
 
 
 @click.command()
-@click.argument("name", metavar="NAME")
+@click.argument("name", type=values.CLAIM, metavar="NAME")
 @cluster_options
 def unpin(name: str, namespace: str, kubeconfig: str | None, context: str) -> None:
     """Leave a backup to retention again."""
@@ -139,8 +145,8 @@ def _pin(name: str, namespace: str, kubeconfig: str | None, context: str, *, pin
 
 
 @click.command()
-@click.argument("file", type=NamedPath(path_type=Path, allow_dash=True))
-@click.option("--output", type=NamedPath(path_type=Path), metavar="FILE", help="The page; else it is printed.")
+@click.argument("file", type=values.NamedPath(path_type=Path, allow_dash=True))
+@click.option("--output", type=values.NamedPath(path_type=Path), metavar="FILE", help="The page; else it is printed.")
 def report(file: Path, output: Path | None) -> None:
     """Make an HTML page of the result record of a backup or a restore, `-` for stdin."""
     from steps import errors, result

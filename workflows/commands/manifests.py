@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO, TypedDict, TypeVar, cast
 
 import click
 
+from steps import values
 from workflows.commands import doubts
 from workflows.commands.options import FOLDER, as_argument, check_rules, refuse, rules_options
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 Read = TypeVar("Read")
 _START = 4096  # characters of a file, in which its kind, its name and its labels are
-_LARGEST = 16 << 20  # characters of a resource's file; Kubernetes takes objects of at most 3 MiB
+_LONGEST = timedelta(days=3650)  # of an alert; Prometheus counts nanoseconds in 64 bits
+_LARGEST = 4 << 20  # characters of a file; etcd takes 1.5 MB for a resource, and a List has some
 
 
 class _Alarm(TypedDict):
@@ -55,8 +57,8 @@ class _Alarm(TypedDict):
     help="Of each drill: storage-class=fast.",
 )
 @click.option("--drill-namespace", metavar="NS", help="The scratch namespace of drills: their rights there too.")
-@click.option("--fs-group", type=click.IntRange(0), metavar="N", help="Group of the volumes; not on OpenShift.")
-@click.option("--run-as-user", type=click.IntRange(1), metavar="N", help="User of the phases; not on OpenShift.")
+@click.option("--fs-group", type=values.GROUP, metavar="N", help="Group of the volumes; not on OpenShift.")
+@click.option("--run-as-user", type=values.USER, metavar="N", help="User of the phases; not on OpenShift.")
 @click.option(
     "--from-apimanager",
     "sources",
@@ -263,8 +265,8 @@ def _time(option: str, text: str) -> timedelta:
         found = retention.Duration.read(text, option)
     except errors.BadDuration as error:
         refuse(str(error))
-    if found.months or not found.rest:
-        refuse(f"{option} {text!r}: write weeks, days and hours, for instance 26h or 8d")
+    if found.months or not timedelta(0) < found.rest <= _LONGEST:
+        refuse(f"{option} {text!r}: write weeks, days and hours, for instance 26h or 8d, up to {_LONGEST.days}d")
     return found.rest
 
 
@@ -319,8 +321,10 @@ def _read(source: TextIO, read: Callable[[str], Read]) -> Read:
     try:
         text = source.read(_LARGEST + 1)
         if len(text) > _LARGEST:
-            refuse(f"{source.name}: larger than {_LARGEST >> 20} MiB, and no resource of Kubernetes is")
+            refuse(f"{source.name}: it is longer than {_LARGEST >> 20} MiB, so no resource of Kubernetes")
         return read(text)
+    except OSError as error:
+        refuse(f"can't read {source.name}: {error.strerror}")
     except resources.BadResourceError as error:
         refuse(f"{source.name}: {error}")
     except UnicodeDecodeError:

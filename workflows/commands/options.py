@@ -3,13 +3,14 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from steps.arguments import NamedPath
+from steps import values
 
 if TYPE_CHECKING:
     from steps.cluster import Cluster
@@ -17,13 +18,18 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
-FOLDER = NamedPath(file_okay=False, path_type=Path)
+FOLDER = values.NamedPath(file_okay=False, path_type=Path)
 _TIMEOUT_S = 30.0
-_COUNT = click.IntRange(0)
+_COUNT = values.COUNT
 
 _CLUSTER = (
     click.option(
-        "-n", "--namespace", required=True, metavar="NS", help="Namespace of the 3scale installation, or for it."
+        "-n",
+        "--namespace",
+        type=values.NAMESPACE,
+        required=True,
+        metavar="NS",
+        help="Namespace of the 3scale installation, or for it.",
     ),
     click.option("--kubeconfig", metavar="FILE", help="Else KUBECONFIG, or ~/.kube/config."),
     click.option("--context", default="", metavar="NAME", help="Of the kubeconfig; else its current one."),
@@ -40,7 +46,7 @@ _RULES = (
         "--minimum-redundancy", type=_COUNT, default=3, show_default=True, help="Complete ones to keep in any case."
     ),
     click.option(
-        "--max-shrink", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Shrunk by more, all is kept."
+        "--max-shrink", type=values.FRACTION, default=0.5, show_default=True, help="Shrunk by more, all is kept."
     ),
     click.option("--manual", is_flag=True, help="Those too that a person asked for."),
     click.option("--operators", is_flag=True, help="Those too of APIManagerBackups."),
@@ -138,14 +144,31 @@ class People(click.Group):
         except OSError as error:
             _refuse_stdout(error)
 
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        with _printable():
+            return super().make_context(*args, **more)
+
     def invoke(self, ctx: click.Context) -> Any:
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does
         try:
-            return super().invoke(ctx)
+            with _printable():
+                return super().invoke(ctx)
         except BrokenPipeError as error:  # else click ends without a word
             _refuse_stdout(error)
         finally:
             signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _printable() -> Iterator[None]:
+    """Have click say what is wrong on one line: some of its sentences quote an argument as it is."""
+    from steps import errors
+
+    try:
+        yield
+    except click.ClickException as error:
+        vars(error)["message"] = errors.printable(error.message)
+        raise
 
 
 def _refuse_stdout(error: OSError) -> NoReturn:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from steps import values
 from workflows.commands.options import FOLDER, cluster_options, connect, read_rules, refuse, rules_options
 
 if TYPE_CHECKING:
@@ -22,10 +23,26 @@ _output_option = click.option("-o", "--output", type=click.Choice(["text", "json
 
 @plan.command("backup")
 @cluster_options
-@click.option("--name", default="", help="Name of the backup and of its claim. Empty: the workflow's.")
-@click.option("--storage-request", default="10Gi", show_default=True, help="Size of the claim.")
-@click.option("--storage-class", default="", help="Its class. Empty: the cluster's default.")
-@click.option("--volume-name", default="", metavar="PV", help="An existing, empty PersistentVolume to use.")
+@click.option(
+    "--name",
+    type=values.OrNothing(values.BACKUP),
+    default="",
+    help="Name of the backup and of its claim. Empty: the workflow's.",
+)
+@click.option("--storage-request", type=values.SIZE, default="10Gi", show_default=True, help="Size of the claim.")
+@click.option(
+    "--storage-class",
+    type=values.OrNothing(values.STORAGE_CLASS),
+    default="",
+    help="Its class. Empty: the cluster's default.",
+)
+@click.option(
+    "--volume-name",
+    type=values.OrNothing(values.VOLUME),
+    default="",
+    metavar="PV",
+    help="An existing, empty PersistentVolume to use.",
+)
 @click.option("--file-storage", type=click.Choice(["", "external"]), default="", help="external: in S3, not saved.")
 @_output_option
 def plan_backup(  # noqa: PLR0913  one argument an option
@@ -57,18 +74,40 @@ def plan_backup(  # noqa: PLR0913  one argument an option
 @cluster_options
 @click.option("--manifest-sha256", default="", metavar="DIGEST", help="Of its manifest, which you have kept elsewhere.")
 @click.option("--made-by", type=click.Choice(["", "operator"]), default="", help="operator: made by APIManagerBackup.")
-@click.option("--storage-class", default="", help="Of the new system-storage. Empty: as it was.")
-@click.option("--access-mode", default="", help="Its access mode. Empty: as it was.")
-@click.option("--storage-request", default="", help="Its size. Empty: as it was, or as the data need.")
-@click.option("--threescale-version", default="", metavar="MAJOR.MINOR", help="Where the operator's can't be read.")
-@click.option("--wildcard-domain", default="", help="Another than the backup's.")
+@click.option(
+    "--storage-class",
+    type=values.OrNothing(values.STORAGE_CLASS),
+    default="",
+    help="Of the new system-storage. Empty: as it was.",
+)
+@click.option("--access-mode", type=values.ACCESS_MODE, default="", help="Its access mode. Empty: as it was.")
+@click.option(
+    "--storage-request",
+    type=values.OrNothing(values.SIZE),
+    default="",
+    help="Its size. Empty: as it was, or as the data need.",
+)
+@click.option(
+    "--threescale-version",
+    type=values.OrNothing(values.VERSION),
+    default="",
+    metavar="MAJOR.MINOR",
+    help="Where the operator's can't be read.",
+)
+@click.option("--wildcard-domain", type=values.OrNothing(values.DOMAIN), default="", help="Another than the backup's.")
 @click.option("--database-secrets", type=click.Choice(["expect", "restore"]), default="expect", show_default=True)
-@click.option("--database-overrides", default="", metavar="SECRET", help="Its keys replace the backup's.")
+@click.option(
+    "--database-overrides",
+    type=values.OrNothing(values.SECRET),
+    default="",
+    metavar="SECRET",
+    help="Its keys replace the backup's.",
+)
 @click.option("--on-conflict", type=click.Choice(["refuse", "keep", "replace"]), default="refuse", show_default=True)
 @click.option("--file-storage-conflict", type=click.Choice(["refuse", "replace"]), default="refuse", show_default=True)
 @click.option("--file-storage-damage", type=click.Choice(["refuse", "skip"]), default="refuse", show_default=True)
 @click.option("--ready", type=click.Choice(["as-before", "available", "deployments"]), default="as-before")
-@click.option("--wait-minutes", type=click.FloatRange(0, 120), default=60, show_default=True)
+@click.option("--wait-minutes", type=values.MINUTES, default=60, show_default=True)
 @_output_option
 def plan_restore(  # noqa: PLR0913  one argument an option
     folder: Path,

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
 
+import click
 import pytest
 
 from steps import errors, marks, rotation, seal, verification, volume
@@ -363,7 +364,7 @@ def test_the_pod_that_reads_goes_where_the_claim_is_mounted(kept):
 def test_a_bad_share_is_refused_before_anything_is_looked_at(kept):
     kept.kubernetes.clear_requests()
 
-    with pytest.raises(errors.BadSample, match="'10' is no share"):
+    with pytest.raises(click.BadParameter, match="'10' is no share"):
         phases.run(kept, ACCOUNT, "choose", "--sample", "10")
 
     assert kept.kubernetes.requests == []

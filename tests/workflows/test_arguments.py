@@ -29,6 +29,9 @@ MISTYPED = {
 }
 
 
+OTHERS = {"plan": "yes", "workers": "many", "name": "A.B"}  # that are refused too
+
+
 def value(stage: Stage, operation: str, name: str, **labels: str) -> float | None:
     mine = {metrics.OPERATION: operation, metrics.NAMESPACE: stage.namespace, **labels}
     return stage.engine.metrics.value(metrics.exported(name), **mine)
@@ -73,7 +76,13 @@ def test_all_names_are_known_that_the_form_shows(installed: Stage) -> None:
     assert installed.engine.submit("threescale-backup", {**names, "plan": "only"}).phase == "Succeeded"
 
 
-@pytest.mark.parametrize("given", [{"storge-request": "1Gi"}, {"plan": "yes"}, {"workers": "many"}, {"name": "A.B"}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"storge-request": "1Gi"},
+        *(pytest.param({name: word}, marks=pytest.mark.thorough) for name, word in OTHERS.items()),
+    ],
+)
 def test_a_backup_whose_arguments_were_refused_to_a_person_is_no_failed_backup(
     installed: Stage, given: dict[str, str]
 ) -> None:

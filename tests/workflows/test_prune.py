@@ -149,9 +149,9 @@ def test_without_a_rule_nothing_is_deleted(mixed: Stage) -> None:
 @pytest.mark.parametrize(
     ("rule", "sentence"),
     [
-        ({"keep-within": "7"}, "'7' is no duration for keep-within"),
+        ({"keep-within": "7"}, "'--keep-within': '7' is no duration"),
         ({"timezone": "Madrid"}, "'Madrid' is no time zone"),
-        ({"keep-daily": "-1"}, "-1 is not in the range"),
+        ({"keep-daily": "-1"}, "'--keep-daily': '-1' is no whole number"),
     ],
 )
 def test_a_mistyped_rule_is_one_sentence_and_nothing_is_deleted(

@@ -57,6 +57,15 @@ def as_restored(stage, case):
     stage.kubernetes.patch(CLAIMS, stage.namespace, STORAGE, {"metadata": {"annotations": annotations}})
 
 
+def with_objects(stage, case):
+    """Have all be there that comes before the APIManager."""
+    as_restored(stage, case)
+    saved = [json.loads(path.read_bytes()) for place in _PLACES for path in (case.source / place).glob("*.json")]
+    for obj in [*threescale.sample_secrets(stage.namespace), *saved]:
+        metadata = {"name": obj["metadata"]["name"], "namespace": stage.namespace}
+        stage.kubernetes.apply({**obj, "metadata": metadata})
+
+
 def with_3scale(stage, case):
     """Have a 3scale come up that a restore of this backup has made."""
     as_restored(stage, case)

@@ -6,9 +6,9 @@ own; a container template becomes pods, one a try. What a person sees is a `Node
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -142,7 +142,7 @@ class Run:
         waiting, ended = dict(tasks), dict[str, Node]()
         room = _room(template)
         running: dict[Future[Node], str] = {}
-        with ThreadPoolExecutor(len(tasks)) as pool:
+        with ThreadPoolExecutor(len(tasks)) as pool, self._stopped_by_an_error():
             while waiting or running:
                 broken = any(node.phase in nodes.BROKEN for node in ended.values())
                 if not (template.get("failFast") and broken):
@@ -158,9 +158,14 @@ class Run:
         return ended
 
     def _guarded(self, start: Callable[[], Node]) -> Node:
-        """Stop the whole run when the rehearsal itself can't go on."""
-        try:
+        with self._stopped_by_an_error():
             return start()
+
+    @contextmanager
+    def _stopped_by_an_error(self) -> Iterator[None]:
+        """Stop the whole run when the rehearsal itself can't go on, or a person ends it."""
+        try:
+            yield
         except BaseException:
             self._limit.stop("the rehearsal can't go on")
             raise

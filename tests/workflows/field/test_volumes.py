@@ -145,7 +145,7 @@ class TestAStaticVolume:
 
         workflow = lost.restore("nightly", storage_class="none", volume_name=DISK)
 
-        assert workflow.phase == "Succeeded", workflow.node("prepare").attempts[-1].message
+        assert workflow.phase == "Succeeded", workflow.node("check").attempts[-1].message
         spec = lost.get(CLAIMS, STORAGE)["spec"]
         assert (spec["storageClassName"], spec["volumeName"]) == ("", DISK)
 

@@ -5,6 +5,8 @@ import pytest
 from steps import marks
 from tests.conftest import Stage
 
+pytestmark = pytest.mark.thorough
+
 REFUSER = "validate.kyverno.svc-fail"
 WEBHOOK = f'admission webhook "{REFUSER}" denied the request: policy require-labels: label team is required'
 LIMIT = (
@@ -58,7 +60,6 @@ def test_a_quota_that_all_secrets_together_exceed_is_in_the_plan(quiet, backup_v
     assert "of-objects" in "\n".join(str(each) for each in plan.objections)
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("trouble", ["apimanagers", "secrets", "persistentvolumeclaims", "quota"])
 @pytest.mark.xfail(strict=True, reason="what admission refuses is learned when it is created, not when it is planned")
 def test_a_restore_that_admission_refuses_fails_when_planned_and_writes_nothing(lost, trouble):

@@ -12,6 +12,8 @@ from tests.conftest import Stage
 from tests.steps import phases
 from workflows.rehearsal import threescale, threescale_objects
 
+pytestmark = pytest.mark.thorough
+
 PULL_SECRET = "threescale-registry-auth"  # noqa: S105  the name of a Secret, not its value
 FOREIGN_HOST = "grafana-threescale.apps.example.test"
 AT_ONCE = Patience(wait_minutes=0.0, look_s=0.0)
@@ -137,7 +139,6 @@ def test_a_workload_of_somebody_else_does_not_speak_against_a_restore(quiet, bac
 
 
 @beside
-@pytest.mark.thorough
 @pytest.mark.xfail(strict=True, reason="belonging is told by a label that others share")
 def test_an_installation_is_restored_beside_a_workload_of_somebody_else(lost, put):
     put(lost)

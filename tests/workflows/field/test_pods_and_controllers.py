@@ -13,6 +13,8 @@ from workflows.__main__ import main
 from workflows.rehearsal.rehearse import SETTINGS
 from workflows.schedule import schedule
 
+pytestmark = pytest.mark.thorough
+
 IMAGE = "registry.example.com/steps:1"
 INSTANCE = "workflows.argoproj.io/controller-instanceid"  # Argo, workflow/common/common.go
 CRONS = ["--schedule", "0 2 * * *", "--verify", "0 6 * * *", "--watchdog", "17 * * * *"]

@@ -13,6 +13,8 @@ from tests.steps import phases
 from workflows.phases import CLAIM
 from workflows.rehearsal import threescale
 
+pytestmark = pytest.mark.thorough
+
 CLAIMS = "persistentvolumeclaims"
 STORAGE = "system-storage"
 DISK = "nfs-3scale"
@@ -66,7 +68,6 @@ class TestASlowProvisioner:
 
         assert empty.get(CLAIMS, STORAGE)["status"]["phase"] == "Bound"
 
-    @pytest.mark.thorough
     @pytest.mark.xfail(strict=True, reason="a first Warning event ends the try")
     def test_a_backup_on_a_volume_that_comes_late_needs_no_second_try(self, installed):
         installed.kubernetes.storage_classes["slow"] = "Never"
@@ -138,7 +139,6 @@ class TestAStaticVolume:
 
         assert spec["storageClassName"] == ""
 
-    @pytest.mark.thorough
     @pytest.mark.xfail(strict=True, reason="a restore takes no volume-name")
     def test_a_restore_takes_the_volume_that_it_is_told(self, lost):
         give_disk(lost)
@@ -155,7 +155,6 @@ def listed(root: Path) -> set[str]:
     return {path.name for path in (root / volume.TREE).iterdir()}
 
 
-@pytest.mark.thorough
 class TestAStorageThatShowsSnapshots:
     def test_a_backup_passes_over_those_of_its_source_and_of_its_own_volume(self, installed, snapshots):
         snapshots(installed.storage)
@@ -188,7 +187,6 @@ class TestAStorageThatShowsSnapshots:
         assert (installed.storage / ".snapshot/hourly/old.txt").exists()
 
 
-@pytest.mark.thorough
 class TestAStorageThatPutsAFileIntoAFreshVolume:
     @pytest.fixture
     def fresh(self, lost):

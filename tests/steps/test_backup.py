@@ -10,7 +10,7 @@ from steps import backup, errors, file_storage, installation, mtree, secrets, sy
 from steps.installation import SECRET
 from steps.manifest import Ready, SystemStorage
 from steps.system_storage import Asked
-from tests.steps import operators_backup, phases
+from tests.builders import operators_backup, phases
 from workflows.rehearsal import comparison, threescale, threescale_objects
 
 # A backup that a real operator made, where somebody keeps one beside the checkout.

@@ -17,8 +17,8 @@ from steps import catalogue, claims, deletion, errors, installation, marks, volu
 from steps.catalogue import State
 from steps.deletion import BACKUP, NOTHING, OTHER
 from steps.retention import Duration, Rules
+from tests.builders import phases
 from tests.conftest import Stage
-from tests.steps import phases
 from tests.steps.test_catalogue import CLAIMS, DIGEST, as_argo_labels, laid, sealed, without_label
 from workflows.rehearsal.cluster import Cluster as Kubernetes
 

@@ -11,7 +11,7 @@ from steps.catalogue import Proof
 from steps.claims import Workflow
 from steps.drill import Ledger
 from steps.installation import CONFIGMAP, SECRET
-from tests.steps import operators_backup, phases
+from tests.builders import operators_backup, phases
 from tests.steps.test_catalogue import CLAIMS
 from tests.steps.test_retention import NOW, backup, nights
 from tests.steps.test_verification import PDF, flip

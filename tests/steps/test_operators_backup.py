@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from steps import backup, errors, installation, volume
-from tests.steps import operators_backup, phases
+from tests.builders import operators_backup, phases
 from tests.steps.test_backup import GENUINE
 from tests.steps.test_secrets import USERS
 from workflows.__main__ import main

@@ -11,7 +11,7 @@ import pytest
 from steps import errors, marks, rotation, seal, verification, volume
 from steps.catalogue import Proof, State
 from steps.rotation import Rotation
-from tests.steps import operators_backup, phases
+from tests.builders import operators_backup, phases
 from tests.steps.test_catalogue import CLAIMS, laid, sealed, without_label
 from tests.steps.test_retention import NOW, backup, nights
 

@@ -10,7 +10,7 @@ import pytest
 
 from steps import installation, volume
 from steps.manifest import PLACEHOLDER
-from tests.steps import operators_backup
+from tests.builders import operators_backup
 from tests.steps.test_restore_plan import operators_own
 from workflows.rehearsal import threescale
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from steps import installation, marks
-from tests.receiver import receiving
+from tests.builders.receiver import receiving
 from workflows.manifests import render
 from workflows.rehearsal.rehearse import SETTINGS
 

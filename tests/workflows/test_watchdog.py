@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from steps import claims, marks
-from tests.receiver import receiving
+from tests.builders.receiver import receiving
 from tests.steps.test_catalogue import laid, sealed
 from tests.workflows.test_listing import ask
 from tests.workflows.test_notification import TOLD, give_url

@@ -18,8 +18,9 @@ from steps.catalogue import State
 from steps.deletion import BACKUP, NOTHING, OTHER
 from steps.retention import Duration, Rules
 from tests.builders import phases
+from tests.builders.claims import CLAIMS, DIGEST, as_argo_labels, laid, sealed, without_label
+from tests.builders.nights import night, nights
 from tests.conftest import Stage
-from tests.steps.test_catalogue import CLAIMS, DIGEST, as_argo_labels, laid, sealed, without_label
 from workflows.rehearsal.cluster import Cluster as Kubernetes
 
 ACCOUNT = "threescale-prune"
@@ -28,19 +29,8 @@ AT_ONCE = Rules(last=2, minimum_redundancy=1, failed_after=Duration(0, timedelta
 POD = {"containers": [{"name": "main"}]}
 
 
-def night(stage, number, **more):
-    laid(
-        stage, f"night-{number}", started=f"2026-11-0{number}T02:00:00Z", **sealed(**{marks.SCHEDULE: "nights", **more})
-    )
-
-
 def started(root):
     return json.loads((root / volume.MANIFEST).read_bytes())["started"]
-
-
-def nights(stage, count=5):
-    for number in range(1, count + 1):
-        night(stage, number)
 
 
 def judged(door, rules=RULES):
@@ -74,7 +64,7 @@ def pod(stage, claim, phase, *, name="reader"):
 
 @pytest.fixture
 def week(empty):
-    nights(empty)
+    nights(empty, 5)
     return empty
 
 
@@ -133,7 +123,7 @@ def test_a_pod_that_has_ended_reads_no_more(week):
 def test_a_claim_whose_workflow_lives_stays(empty, caplog):
     caplog.set_level("INFO")
     laid(empty, "night-0", phase="Running", **sealed(**{marks.SCHEDULE: "nights"}))
-    nights(empty)
+    nights(empty, 5)
 
     assert "night-0" not in prune(empty)
     assert "night-0: kept: workflow of-night-0 has not ended" in caplog.messages

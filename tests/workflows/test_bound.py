@@ -10,13 +10,13 @@ import pytest
 from steps import installation, volume
 from steps.manifest import PLACEHOLDER
 from tests.builders import operators_backup
+from tests.builders.claims import CLAIMS
 from tests.builders.operators_backup import operators_own
 from tests.builders.volumes import flip
 from workflows.rehearsal import threescale
 
 pytestmark = pytest.mark.thorough
 
-CLAIMS = "persistentvolumeclaims"
 SEED = f"{volume.SECRETS}/system-seed.json"
 OPERATORS = {"annotations": {installation.BACKUP_NAME: "by-operator"}}
 FORGED = (volume.MANIFEST, volume.SUMS, SEED, volume.APIMANAGER)

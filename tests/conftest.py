@@ -27,6 +27,8 @@ from workflows.rehearsal.engine import Engine, Workflow
 from workflows.rehearsal.metrics import Exporter
 from workflows.rehearsal.rehearse import SETTINGS
 
+pytest.register_assert_rewrite("tests.builders")  # what they check, they say as a test does
+
 NAMESPACE = "threescale"
 REQUEST_TIMEOUT_S = 5.0
 STEP_IMAGE = "localhost/threescale-backup/steps:dev"  # what `python tests/cluster image` builds

@@ -6,7 +6,7 @@ import pytest
 
 from steps import installation
 from steps.installation import Kind
-from tests.workflows.test_access import ROLES, WATCHDOG, grants
+from tests.builders.roles import ROLES, WATCHDOG, grants
 from workflows.metrics import HELP, exported
 from workflows.monitoring import Thresholds, alerts
 from workflows.parameters import (

@@ -57,7 +57,7 @@ LAYERS = [
 ]
 DEPTHS = {(package, name): depth for package, name, depth in LAYERS}
 FILES = sorted(path for package in ("steps", "workflows") for path in (ROOT / package).rglob("*.py"))
-PACKAGES = {"steps", "workflows", "workflows.commands", "workflows.rehearsal"}
+OF_TESTS = sorted(path for name in ("test_*", "conftest", "builders/*") for path in ROOT.glob(f"tests/**/{name}.py"))
 
 
 @functools.cache
@@ -74,7 +74,7 @@ def imports(path):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports by a relative name"
-            below = node.module in PACKAGES
+            below = ROOT.joinpath(*node.module.split(".")).is_dir()
             found |= {f"{node.module}.{alias.name}" for alias in node.names} if below else {node.module}
     return found
 
@@ -117,6 +117,17 @@ def test_the_steps_know_nothing_of_workflows(path):
     tops = {name.split(".")[0] for name in imports(path)}
 
     assert not tops & {"workflows", "hera", "rich", "yaml"}
+
+
+def test_no_test_module_is_imported():
+    borrowed = {
+        (name_of(path), name)
+        for path in OF_TESTS
+        for name in imports(path)
+        if name.split(".")[0] == "tests" and name.rpartition(".")[2].startswith("test_")
+    }
+
+    assert borrowed == set()
 
 
 def test_one_door_leads_to_kubernetes():

@@ -2,7 +2,6 @@ import json
 import os
 import shutil
 import tarfile
-from pathlib import Path
 
 import pytest
 
@@ -10,11 +9,9 @@ from steps import backup, errors, file_storage, installation, mtree, secrets, sy
 from steps.installation import SECRET
 from steps.manifest import Ready, SystemStorage
 from steps.system_storage import Asked
-from tests.steps import operators_backup, phases
+from tests.builders import operators_backup, phases
+from tests.builders.operators_backup import GENUINE
 from workflows.rehearsal import comparison, threescale, threescale_objects
-
-# A backup that a real operator made, where somebody keeps one beside the checkout.
-GENUINE = Path(__file__).parents[2].parent / "shared/threescale-2.16/operator-backup.tar"
 
 
 def metadata(name):

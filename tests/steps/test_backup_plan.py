@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from steps import apimanager, backup_plan, configmaps, errors, installation, references, secrets
 from steps.claims import ANYWHERE, NOBODY, Placement, Wanted, Workflow
 from steps.plan import Does
-from tests.steps.test_claims import pod
-from tests.steps.test_prerequisites import delete, going, patch
+from tests.builders.objects import delete, going, patch
+from tests.builders.pods import pod
 
 ME = Workflow("backup-1", "uid-1")
 WANTED = Wanted("nightly", "10Gi", "", "")

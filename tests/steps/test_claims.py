@@ -4,6 +4,7 @@ import pytest
 
 from steps import backup, claims, errors, marks
 from steps.claims import ANYWHERE, Placement, Wanted, Workflow
+from tests.builders.pods import pod
 
 ME = Workflow("backup-1", "uid-1")
 OTHER = Workflow("backup-0", "uid-0")
@@ -15,19 +16,6 @@ APIMANAGER = {
         "annotations": {"apps.3scale.net/apimanager-threescale-version": "2.16.0"},
     }
 }
-
-
-def pod(stage, name, node="node-a", *, phase="Running", workflow="", claim="system-storage"):
-    labels = {"labels": {"workflows.argoproj.io/workflow": workflow}} if workflow else {}
-    volumes = [{"name": "tmp", "emptyDir": {}}, {"name": "v", "persistentVolumeClaim": {"claimName": claim}}]
-    obj = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": stage.namespace, **labels},
-        "spec": {"containers": [{"name": "main"}], "volumes": volumes, **({"nodeName": node} if node else {})},
-        "status": {"phase": phase},
-    }
-    return stage.kubernetes.apply(obj)
 
 
 def test_the_claim_of_a_backup_is_found_again_by_its_workflow_only(empty):

@@ -19,8 +19,8 @@ from steps.claims import Workflow
 from steps.file_storage import Amount
 from steps.plan import Does, Plan
 from steps.run import Run, progress
-from tests.steps.test_catalogue import laid
-from tests.steps.test_outcome import event, pending_pod
+from tests.builders.claims import laid
+from tests.builders.pods import event, pending_pod
 from workflows.rehearsal import threescale
 
 BACKUP = [

@@ -17,30 +17,20 @@ from steps import catalogue, claims, deletion, errors, installation, marks, volu
 from steps.catalogue import State
 from steps.deletion import BACKUP, NOTHING, OTHER
 from steps.retention import Duration, Rules
+from tests.builders import phases
+from tests.builders.claims import CLAIMS, DIGEST, as_argo_labels, laid, sealed, without_label
+from tests.builders.nights import night, nights
+from tests.builders.pods import pod
 from tests.conftest import Stage
-from tests.steps import phases
-from tests.steps.test_catalogue import CLAIMS, DIGEST, as_argo_labels, laid, sealed, without_label
 from workflows.rehearsal.cluster import Cluster as Kubernetes
 
 ACCOUNT = "threescale-prune"
 RULES = Rules(last=2, minimum_redundancy=1)
 AT_ONCE = Rules(last=2, minimum_redundancy=1, failed_after=Duration(0, timedelta()))
-POD = {"containers": [{"name": "main"}]}
-
-
-def night(stage, number, **more):
-    laid(
-        stage, f"night-{number}", started=f"2026-11-0{number}T02:00:00Z", **sealed(**{marks.SCHEDULE: "nights", **more})
-    )
 
 
 def started(root):
     return json.loads((root / volume.MANIFEST).read_bytes())["started"]
-
-
-def nights(stage, count=5):
-    for number in range(1, count + 1):
-        night(stage, number)
 
 
 def judged(door, rules=RULES):
@@ -65,16 +55,9 @@ def names(stage):
     return [name for name in stage.exists(CLAIMS) if name.startswith("night")]
 
 
-def pod(stage, claim, phase, *, name="reader"):
-    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": claim}}]
-    spec = {**POD, "volumes": volumes, **({} if phase == "Pending" else {"nodeName": "n"})}
-    head = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": stage.namespace}}
-    stage.kubernetes.apply({**head, "spec": spec, "status": {"phase": phase}})
-
-
 @pytest.fixture
 def week(empty):
-    nights(empty)
+    nights(empty, 5)
     return empty
 
 
@@ -115,14 +98,14 @@ def test_a_backup_that_lost_its_label_gets_it_again_and_a_stranger_none(kept, ca
 @pytest.mark.parametrize("phase", ["Pending", "Running"])
 def test_a_claim_that_a_pod_mounts_stays_and_the_others_go(week, phase, caplog):
     caplog.set_level("INFO")
-    pod(week, "night-2", phase)
+    pod(week, "reader", "" if phase == "Pending" else "n", phase=phase, claim="night-2")
 
     assert prune(week) == ["night-1", "night-3"]
     assert "night-2: kept: in use by pod reader" in caplog.messages
 
 
 def test_a_pod_that_has_ended_reads_no_more(week):
-    pod(week, "night-2", "Succeeded")
+    pod(week, "reader", phase="Succeeded", claim="night-2")
 
     assert "night-2" in prune(week)
     assert "deletionTimestamp" in week.get(CLAIMS, "night-2")["metadata"]  # until that pod is collected
@@ -133,7 +116,7 @@ def test_a_pod_that_has_ended_reads_no_more(week):
 def test_a_claim_whose_workflow_lives_stays(empty, caplog):
     caplog.set_level("INFO")
     laid(empty, "night-0", phase="Running", **sealed(**{marks.SCHEDULE: "nights"}))
-    nights(empty)
+    nights(empty, 5)
 
     assert "night-0" not in prune(empty)
     assert "night-0: kept: workflow of-night-0 has not ended" in caplog.messages
@@ -455,7 +438,7 @@ class TestOfFailedRuns:
         assert not self.remove(failed)
 
     def test_one_that_a_pod_mounts_stays(self, failed):
-        pod(failed, "night-0", "Running")
+        pod(failed, "reader", claim="night-0")
 
         assert not self.remove(failed)
 

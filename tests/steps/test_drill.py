@@ -11,15 +11,17 @@ from steps.catalogue import Proof
 from steps.claims import Workflow
 from steps.drill import Ledger
 from steps.installation import CONFIGMAP, SECRET
-from tests.steps import operators_backup, phases
-from tests.steps.test_catalogue import CLAIMS
-from tests.steps.test_retention import NOW, backup, nights
-from tests.steps.test_verification import PDF, flip
+from tests.builders import operators_backup, phases
+from tests.builders.claims import CLAIMS
+from tests.builders.listings import NOW, backup, nights
+from tests.builders.roles import without
+from tests.builders.scratch import SCRATCH, put, there
+from tests.builders.volumes import PDF, flip
 from workflows.access import access
 from workflows.rehearsal.rehearse import SETTINGS
 
 ACCOUNT = "threescale-drill"
-SCRATCH = "scratch"
+ROLE = f"{ACCOUNT}-scratch"
 ME = Workflow(ACCOUNT, ACCOUNT)  # as `phases` calls it
 DATABASES = set(installation.DATABASE_SECRETS)
 
@@ -34,17 +36,6 @@ def ready(kept):
 
 def run(stage, phase, *words):
     phases.run(stage, ACCOUNT, phase, *words)
-
-
-def there(stage, resource):
-    """What lies in the scratch namespace."""
-    return [obj["metadata"]["name"] for obj in stage.kubernetes.list(resource, SCRATCH)]
-
-
-def put(stage, kind, name, namespace=SCRATCH, **more):
-    versions = {"APIManager": "apps.3scale.net/v1alpha1"}
-    metadata = {"name": name, "namespace": namespace, **more.pop("metadata", {})}
-    return stage.kubernetes.apply({"apiVersion": versions.get(kind, "v1"), "kind": kind, "metadata": metadata, **more})
 
 
 def prepare(stage, root, *words, claim="nightly"):
@@ -170,17 +161,8 @@ def test_without_rights_there_the_sentence_holds_the_rule(kept):
     assert f"threescale-backup manifests --drill-namespace {SCRATCH}" in said
 
 
-def without(stage, resource, *verbs):
-    """Take verbs from the rules of a resource in the scratch namespace."""
-    role = stage.kubernetes.get("roles", SCRATCH, "threescale-drill-scratch")
-    for rule in role["rules"]:
-        if rule["resources"] == [resource]:
-            rule["verbs"] = [verb for verb in rule["verbs"] if verb not in verbs]
-    stage.kubernetes.apply(role)
-
-
 def test_names_that_the_role_lacks_are_all_in_one_sentence(ready, backup_volume):
-    without(ready, "secrets", "get")
+    without(ready, ROLE, "secrets", "get", namespace=SCRATCH)
 
     with pytest.raises(errors.NotAllowedInScratch, match=r'"verbs": \["get", "delete"\], "resourceNames": \["backend'):
         prepare(ready, backup_volume)
@@ -190,7 +172,7 @@ def test_names_that_the_role_lacks_are_all_in_one_sentence(ready, backup_volume)
 
 @pytest.mark.parametrize("resource", ["secrets", "configmaps", "apimanagers"])
 def test_a_right_to_create_that_is_missing_is_told_as_a_rule(begun, backup_volume, resource):
-    without(begun, resource, "create")
+    without(begun, ROLE, resource, "create", namespace=SCRATCH)
 
     with pytest.raises(errors.NotAllowedInScratch, match=rf'"resources": \["{resource}"\], "verbs": \[.*"create"\]'):
         objects(begun, backup_volume)

@@ -10,7 +10,7 @@ import pytest
 
 from steps import errors, notification, result
 from steps.result import Failure, Result
-from tests.receiver import receiving
+from tests.builders.receiver import receiving
 
 CANARY = "canary-in-a-coal-mine"
 BEGAN = datetime(2026, 11, 2, 2, 0, tzinfo=UTC)

@@ -8,9 +8,9 @@ from jsonschema import Draft7Validator
 
 from steps import backup, errors, installation, volume
 from steps.manifest import Ready
-from tests.steps import crd, old_installations, operators_backup, phases
-from tests.steps.test_operators_backup import NOT_SAVED
-from tests.steps.test_secrets import USERS
+from tests.builders import crd, old_installations, operators_backup, phases
+from tests.builders.installations import USERS
+from tests.builders.operators_backup import NOT_SAVED
 from workflows.rehearsal import comparison, threescale, threescale_objects
 
 pytestmark = pytest.mark.thorough

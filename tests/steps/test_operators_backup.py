@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from steps import backup, errors, installation, volume
-from tests.steps import operators_backup, phases
-from tests.steps.test_backup import GENUINE
-from tests.steps.test_secrets import USERS
+from tests.builders import operators_backup, phases
+from tests.builders.installations import USERS
+from tests.builders.operators_backup import GENUINE
 from workflows.__main__ import main
 from workflows.manifests import render
 from workflows.rehearsal import comparison, threescale, threescale_objects
@@ -27,7 +27,6 @@ MADE_BY_OPERATOR = {"annotations": {installation.BACKUP_NAME: "example-apimanage
 FOREIGN = {"finalizers", "managedFields", "ownerReferences", "status"}  # what another cluster's object had
 NEW = "new.example.com"
 NOT_RESTORED = {f"secrets/{name}" for name in (*USERS, "system-memcache")}
-NOT_SAVED = ("configmaps/backend-environment", "configmaps/system")  # by the operator, which makes them anew
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from jsonschema import Draft7Validator
 
 from steps import backup, claims, errors, operators_restore, volume
 from steps.manifest import PLACEHOLDER
-from tests.steps import crd, phases
-from tests.steps.test_restore_plan import operators_own
-from tests.steps.test_secrets import NINE, USERS
+from tests.builders import crd, phases
+from tests.builders.installations import NINE, USERS
+from tests.builders.operators_backup import operators_own
 from workflows.__main__ import main
 from workflows.rehearsal import comparison, file_storage, refusals, threescale, threescale_objects
 

@@ -4,6 +4,7 @@ import pytest
 
 from steps import events, outcome
 from steps.outcome import Failure
+from tests.builders.pods import event, pending_pod
 
 
 def node(template="prepare", message="", pod="", finished="2026-01-02T03:04:05Z", **more):
@@ -13,40 +14,6 @@ def node(template="prepare", message="", pod="", finished="2026-01-02T03:04:05Z"
 def argo(*nodes):
     """As Argo gives it: JSON inside a quoted string."""
     return json.dumps(json.dumps(nodes))
-
-
-def event(stage, kind, name, reason, *, type_="Warning", at="2026-01-02T03:04:05Z", message="so it is"):  # noqa: PLR0913  an event has as many parts
-    stage.kubernetes.create(
-        {
-            "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": {"generateName": f"{name}.", "namespace": stage.namespace},
-            "involvedObject": {"kind": kind, "name": name, "namespace": stage.namespace},
-            "type": type_,
-            "reason": reason,
-            "message": message,
-            "lastTimestamp": at,
-        }
-    )
-
-
-def pending_pod(stage, name="pod-1", claim="nightly", phase="Pending", **status):
-    stage.kubernetes.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {
-                "name": name,
-                "namespace": stage.namespace,
-                "labels": {"workflows.argoproj.io/workflow": "backup-1"},
-            },
-            "spec": {
-                "containers": [],
-                "volumes": [{"emptyDir": {}}, {"persistentVolumeClaim": {"claimName": claim}}],
-            },
-            "status": {"phase": phase, **status},
-        }
-    )
 
 
 def explain(stage, *failed):

@@ -2,20 +2,7 @@ import pytest
 
 from steps import backup, errors, installation, marks, prerequisites
 from steps.claims import Workflow
-
-
-def patch(stage, resource, name, body):
-    stage.kubernetes.patch(resource, stage.namespace, name, body)
-
-
-def delete(stage, resource, name):
-    stage.kubernetes.delete(resource, stage.namespace, name)
-
-
-def going(stage, resource, name):
-    """Delete an object that something holds."""
-    patch(stage, resource, name, {"metadata": {"finalizers": ["example/wait"]}})
-    delete(stage, resource, name)
+from tests.builders.objects import delete, going, patch, put_apimanager
 
 
 class TestCheckRestore:
@@ -99,23 +86,6 @@ class TestCheckRestore:
             self.check(lost)
         with pytest.raises(errors.ObjectsGoingStill, match="Secret system-redis is being deleted"):
             self.check(lost, last_try=True)
-
-
-def put_apimanager(stage, annotations=None, **metadata):
-    """An APIManager that the sample's operator does not bring up, because it is of another name."""
-    return stage.kubernetes.apply(
-        {
-            "apiVersion": "apps.3scale.net/v1alpha1",
-            "kind": "APIManager",
-            "metadata": {
-                "name": "second",
-                "namespace": stage.namespace,
-                "annotations": annotations or {},
-                **metadata,
-            },
-            "spec": {"wildcardDomain": "apps.example.test"},
-        }
-    )
 
 
 def left(stage, api, kind, phase="Running"):

@@ -6,8 +6,8 @@ from steps import catalogue, errors, marks, proof
 from steps.catalogue import OPERATORS, Proof, State
 from steps.claims import Workflow
 from steps.rotation import Rotation
-from tests.steps.test_catalogue import CLAIMS, DIGEST, laid, only, sealed
-from tests.steps.test_retention import NOW, backup, nights
+from tests.builders.claims import CLAIMS, DIGEST, laid, only, sealed
+from tests.builders.listings import NOW, backup, nights
 
 ME = Workflow("verify-1", "uid-1")
 

@@ -2,7 +2,7 @@ import pytest
 
 from steps import references
 from steps.installation import CONFIGMAP, SECRET
-from tests.steps import crd
+from tests.builders import crd
 from workflows.rehearsal import threescale_objects
 
 

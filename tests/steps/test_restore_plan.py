@@ -29,18 +29,11 @@ from steps.plan import Does
 from steps.restore_plan import Wishes
 from steps.secrets import Databases
 from steps.system_storage import AS_IT_WAS, Asked
-from tests.steps.test_prerequisites import patch, put_apimanager
+from tests.builders.objects import patch, put_apimanager
+from tests.builders.operators_backup import operators_own
 from workflows.rehearsal import threescale, threescale_objects
 
 WORKFLOW = Workflow("threescale-restore-x6hfh", "e1")
-
-
-def operators_own(root):
-    """Leave of a backup what the operator's would hold."""
-    shutil.rmtree(root / volume.REFERENCED)
-    shutil.rmtree(root / volume.REPORTS)
-    for name in (volume.MANIFEST, volume.BEGIN, volume.SUMS, volume.LISTING):
-        (root / name).unlink()
 
 
 class TestPrepare:

@@ -8,24 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steps import errors
-from steps.catalogue import OPERATORS, OURS, Entry, Proof, State
+from steps.catalogue import OPERATORS, OURS, Proof, State
 from steps.retention import PERIODS, Duration, Rules, decide, zone
 from steps.rotation import Rotation
+from tests.builders.listings import NOW, backup, nights
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MADRID = ZoneInfo("Europe/Madrid")
 FORMATS = {"hourly": "%Y-%m-%d %H %z", "daily": "%Y-%m-%d", "weekly": "%G-%V", "monthly": "%Y-%m", "yearly": "%Y"}
-
-
-def backup(name, started, **more):
-    facts = {"maker": "threescale-backup", "state": State.COMPLETE, "why": "", "created": started}
-    facts |= {"files": 10, "size_bytes": 1000, "schedule": "nights", "workflow": f"of-{name}"}
-    return Entry(name=name, uid=f"uid-{name}", started=started, **{**facts, **more})
-
-
-def nights(count, step=timedelta(days=1), newest=NOW):
-    """A backup each night, the first one the newest."""
-    return [backup(f"night-{number}", newest - number * step) for number in range(count)]
 
 
 def kept(decision):

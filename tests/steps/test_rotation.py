@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from steps import errors, rotation
 from steps.mtree import FILE, FOLDER, LINK, Entry
 from steps.rotation import Night, Rotation
-
-DIGEST = "ab" * 32
+from tests.builders.claims import DIGEST
 
 sizes = st.lists(st.one_of(st.just(0), st.integers(1, 50), st.integers(1, 10**9)), max_size=60)
 parts = st.integers(1, 100).map(lambda percent: Fraction(percent, 100))

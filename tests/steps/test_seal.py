@@ -9,7 +9,7 @@ import pytest
 from steps import backup, errors, manifest, mtree, seal, tree, volume
 from steps.beneath import closed
 from steps.volume import Begin
-from tests.steps import operators_backup
+from tests.builders import operators_backup
 
 BEGIN = Begin(backup="nightly", workflow="backup-1", workflow_uid="uid-1")
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -11,27 +11,11 @@ from steps.objects import State
 from steps.plan import Does
 from steps.restore_plan import Wishes
 from steps.secrets import Databases
+from tests.builders.installations import NINE, THIRTEEN, USERS
 from workflows.manifests import render
 from workflows.rehearsal.rehearse import SETTINGS
 
-THIRTEEN = [
-    "backend-internal-api",
-    "backend-listener",
-    "backend-redis",
-    "system-app",
-    "system-database",
-    "system-events-hook",
-    "system-master-apicast",
-    "system-memcache",
-    "system-recaptcha",
-    "system-redis",
-    "system-seed",
-    "system-smtp",
-    "zync",
-]
-USERS = ["backend-redis", "system-database", "system-redis"]
 NAMED = ["my-env", "my-policy", "my-registry", "my-telemetry", "my-tls", "my-tracing"]  # by the sample's APIManager
-NINE = [name for name in THIRTEEN if name not in {*USERS, "system-memcache"}]
 
 
 def values(stage, names):

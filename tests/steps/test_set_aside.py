@@ -6,9 +6,9 @@ from steps import errors, marks, set_aside
 from steps.claims import Workflow
 from steps.installation import SECRET
 from steps.set_aside import Wanted
+from tests.builders.claims import CLAIMS
 
 ASKED = Wanted("100Mi", "")
-CLAIMS = "persistentvolumeclaims"
 
 
 @pytest.mark.parametrize(

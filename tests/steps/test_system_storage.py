@@ -158,9 +158,6 @@ def test_how_far_a_restore_has_come_stands_on_the_claim(empty, backup_volume):
     assert marks.annotation(marked, marks.RESTORE_STATE) == "begun"
 
 
-CLAIMS = "persistentvolumeclaims"
-
-
 class TestBeforeAThreescaleBegins:
     @staticmethod
     def check(stage, root):

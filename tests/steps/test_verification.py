@@ -4,7 +4,6 @@ import os
 import shutil
 from contextlib import nullcontext
 from fractions import Fraction
-from pathlib import Path
 
 import click
 import pytest
@@ -12,23 +11,13 @@ import pytest
 from steps import errors, marks, rotation, seal, verification, volume
 from steps.catalogue import Proof, State
 from steps.rotation import Rotation
-from tests.steps import operators_backup, phases
-from tests.steps.test_catalogue import CLAIMS, laid, sealed, without_label
-from tests.steps.test_retention import NOW, backup, nights
+from tests.builders import operators_backup, phases
+from tests.builders.claims import CLAIMS, DIGEST, laid, sealed, without_label
+from tests.builders.listings import NOW, backup, nights
+from tests.builders.volumes import PDF, TREE, flip, state_of
 
-DIGEST = "ab" * 32
 TENTH = Fraction(1, 10)
 ACCOUNT = "threescale-verify"
-TREE = Path(volume.TREE)
-PDF = TREE / "acme/2026/terms and conditions.pdf"
-
-
-def flip(path):
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    times = path.stat()
-    path.write_bytes(data)
-    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def truncate(path):
@@ -218,17 +207,6 @@ def read(stage, root, *words):
 
 def claim(stage):
     return stage.get(CLAIMS, "nightly")
-
-
-def state_of(root):
-    """All that a file system tells of a volume, bit by bit, but for what a look at it changes."""
-    found = {}
-    for path in [root, *sorted(root.rglob("*"))]:
-        status = path.lstat()
-        content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else ""
-        facts = (status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-        found[str(path.relative_to(root))] = (*facts, content)
-    return found
 
 
 @pytest.mark.lesson(2, 21)

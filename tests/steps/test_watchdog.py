@@ -8,7 +8,7 @@ import pytest
 from steps import errors, marks, watchdog
 from steps.retention import Duration
 from steps.watchdog import Going
-from tests.steps.test_catalogue import CLAIMS, laid, sealed
+from tests.builders.claims import CLAIMS, laid, sealed
 
 NOW = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
 SCHEDULE = "threescale-backup-schedule"

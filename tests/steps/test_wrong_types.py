@@ -11,7 +11,7 @@ from steps import backup, errors, restore_plan, volume
 from steps.restoration import Told, as_asked
 from steps.restore_plan import Wishes
 from steps.secrets import Databases
-from tests.steps import operators_backup
+from tests.builders import operators_backup
 from workflows.__main__ import main
 from workflows.rehearsal import threescale, threescale_objects
 

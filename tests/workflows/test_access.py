@@ -1,29 +1,13 @@
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from workflows.access import access, of_watchdog
+from tests.builders.roles import ROLES, SETTINGS, grants, roles
+from workflows.access import access
 from workflows.phases import Settings
 
-SETTINGS = Settings(image="none", namespace="api", drill_namespace="scratch")
-
-
-def roles(settings: Settings) -> dict[str, dict[str, Any]]:
-    return {manifest["metadata"]["name"]: manifest for manifest in access(settings) if manifest["kind"] == "Role"}
-
-
-ROLES = roles(SETTINGS)
 IN_SCRATCH = "threescale-drill-scratch"
 READERS = ("threescale-backup", "threescale-restore", IN_SCRATCH)  # of Secrets
-WATCHDOG = {item["metadata"]["name"]: item for item in of_watchdog(SETTINGS) if item["kind"] == "Role"}
-
-
-def grants(role: str) -> Iterator[tuple[str, str, bool]]:
-    for rule in (ROLES | WATCHDOG)[role]["rules"]:
-        for resource in rule["resources"]:
-            for verb in rule["verbs"]:
-                yield verb, resource, "resourceNames" in rule
 
 
 @pytest.mark.parametrize("role", sorted(ROLES.keys() - {IN_SCRATCH}))

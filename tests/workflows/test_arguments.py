@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from steps import catalogue, installation
+from tests.builders.nights import KEEP, backups, nights, prune
+from tests.builders.receiver import receiving
 from tests.conftest import Stage
-from tests.receiver import receiving
-from tests.workflows.test_prune import KEEP, backups, nights, prune
 from workflows import metrics
 from workflows.backup import backup
 from workflows.manifests import render

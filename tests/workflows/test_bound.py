@@ -3,20 +3,20 @@
 import base64
 import hashlib
 import json
-import os
 import shutil
 
 import pytest
 
 from steps import installation, volume
 from steps.manifest import PLACEHOLDER
-from tests.steps import operators_backup
-from tests.steps.test_restore_plan import operators_own
+from tests.builders import operators_backup
+from tests.builders.claims import CLAIMS
+from tests.builders.operators_backup import operators_own
+from tests.builders.volumes import flip
 from workflows.rehearsal import threescale
 
 pytestmark = pytest.mark.thorough
 
-CLAIMS = "persistentvolumeclaims"
 SEED = f"{volume.SECRETS}/system-seed.json"
 OPERATORS = {"annotations": {installation.BACKUP_NAME: "by-operator"}}
 FORGED = (volume.MANIFEST, volume.SUMS, SEED, volume.APIMANAGER)
@@ -235,15 +235,6 @@ def test_a_tree_that_links_to_elsewhere_is_never_followed(by_operator, tmp_path)
 # --- salvage ---
 
 PDF = "acme/2026/terms and conditions.pdf"
-
-
-def flip(path):
-    """Change one byte, and keep the times."""
-    times = path.stat()
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def harm(root):

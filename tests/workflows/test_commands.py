@@ -10,20 +10,12 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner
 
 from tests import documents
-from workflows.__main__ import main
+from tests.builders.commands import IMAGE, run
 from workflows.commands.plan import plan_backup
 from workflows.parameters import BackupParameters, PruneParameters, declare
 from workflows.rehearsal import threescale_objects
-
-IMAGE = "registry.example.com/steps:1"
-
-
-def run(*arguments: str, stdin: str | None = None) -> tuple[int, str, str]:
-    result = CliRunner().invoke(main, arguments, input=stdin)
-    return result.exit_code, result.stdout, result.stderr
 
 
 def test_manifests_are_one_stream_for_kubectl() -> None:

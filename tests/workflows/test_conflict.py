@@ -1,60 +1,32 @@
 """What is there already: refused, kept, or replaced once it is saved; never in silence."""
 
-import base64
-import json
 import shutil
 
 import pytest
 
-from steps import installation, marks, mtree, seal, volume
-from tests.workflows.test_evidence import check_page, entry
-from workflows.rehearsal import threescale, threescale_objects
+from steps import installation, marks, volume
+from tests.builders.claims import CLAIMS
+from tests.builders.conflicts import (
+    FILES,
+    OTHER,
+    check_files_are_saved,
+    check_replaced,
+    differing_secret,
+    filled_storage,
+    saved,
+)
+from tests.builders.records import check_page, entry
+from workflows.rehearsal import threescale
 
 pytestmark = pytest.mark.thorough
 
-CLAIMS = "persistentvolumeclaims"
-OTHER = base64.b64encode(b"what was there before").decode()
-FILES = {"kept/here.txt": b"written since\n", ".hidden": b"\x00\xff", "top.bin": b"x" * 100_000}
 PHASES = ("set-aside-objects", "set-aside-files")
-
-
-def differing_secret(stage, name="zync"):
-    """Put a Secret with another value, with labels and an owner of its own."""
-    (sample,) = (
-        obj for obj in threescale_objects.sample("secrets", stage.namespace) if obj["metadata"]["name"] == name
-    )
-    key = min(sample["data"])
-    metadata = {**sample["metadata"], "labels": {"mine": "yes"}, "annotations": {"note": "mine"}}
-    stage.kubernetes.apply({**sample, "data": {**sample["data"], key: OTHER, "MORE": OTHER}, "metadata": metadata})
-    return stage.get("secrets", name)
 
 
 def differing_configmap(stage, name="system"):
     metadata = {"name": name, "namespace": stage.namespace}
     stage.kubernetes.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"mine": "yes"}})
     return stage.get("configmaps", name)
-
-
-def filled_storage(stage, **metadata):
-    """Put a system-storage that holds files of somebody's."""
-    stage.claim(metadata=metadata)
-    for name, data in FILES.items():
-        path = stage.storage / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(data)
-    (stage.storage / "link").symlink_to("kept/here.txt")
-    (stage.storage / volume.LOST_AND_FOUND).mkdir(exist_ok=True)
-
-
-def check_files_are_saved(root):
-    tree = root / volume.TREE
-    assert {name: (tree / name).read_bytes() for name in FILES} == FILES
-    assert (tree / "link").readlink().name == "here.txt"
-    assert {entry.path for entry in mtree.parse(seal.lines(root)) if entry.kind == mtree.FILE} == set(FILES)
-
-
-def saved(root, path):
-    return json.loads((root / path).read_bytes())
 
 
 def phases(workflow):
@@ -166,21 +138,6 @@ def test_files_that_a_3scale_wrote_since_they_were_restored_are_kept_or_replaced
     )
     record, _ = entry(lost, replaced)
     assert set(lines_of(record, "replaced")) == {("PersistentVolumeClaim", "system-storage")}
-
-
-def check_replaced(stage, before):
-    found = stage.get("secrets", "zync")
-    (sample,) = (
-        obj for obj in threescale_objects.sample("secrets", stage.namespace) if obj["metadata"]["name"] == "zync"
-    )
-    assert found["data"] == sample["data"]
-    assert found["metadata"]["uid"] == before["metadata"]["uid"]
-    assert found["metadata"]["labels"]["mine"] == "yes"
-    assert found["metadata"]["annotations"]["note"] == "mine"
-    assert marks.annotation(found, marks.RESTORED_FROM) == "nightly"
-    assert marks.annotation(found, marks.REPLACED) == "DATABASE_URL, MORE"
-    assert not any((stage.storage / name).exists() for name in ("kept", "top.bin", ".hidden"))
-    assert (stage.storage / volume.LOST_AND_FOUND).is_dir()
 
 
 def check_claim(stage, name, workflow):

@@ -6,12 +6,11 @@ import subprocess
 import pytest
 
 from steps import installation, marks, volume
-from tests.steps.test_catalogue import CLAIMS
-from tests.steps.test_drill import SCRATCH, put, there
-from tests.steps.test_verification import PDF, flip, state_of
-from tests.workflows.test_evidence import check_page, digests_of_secrets, entry
-from tests.workflows.test_external import in_s3  # noqa: F401  a fixture
-from tests.workflows.test_verify import described
+from tests.builders.claims import CLAIMS
+from tests.builders.commands import described
+from tests.builders.records import check_page, digests_of_secrets, entry
+from tests.builders.scratch import SCRATCH, put, there
+from tests.builders.volumes import PDF, flip, state_of
 from workflows.manifests import render
 from workflows.rehearsal.rehearse import SETTINGS
 from workflows.schedule import Cron
@@ -213,7 +212,7 @@ def test_a_drill_that_is_stopped_leaves_nothing(ready):
 
 
 @pytest.fixture
-def ready_in_s3(in_s3):  # noqa: F811  that fixture
+def ready_in_s3(in_s3):
     """A backup of an installation whose files are external, and the rights of a drill."""
     more = {"drill_namespace": SCRATCH, "secrets": (*SETTINGS.secrets, "my-s3")}
     for manifest in render(SETTINGS.model_copy(update=more)):

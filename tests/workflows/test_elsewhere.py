@@ -2,7 +2,7 @@
 
 import pytest
 
-CLAIMS = "persistentvolumeclaims"
+from tests.builders.claims import CLAIMS
 
 
 @pytest.mark.thorough

@@ -1,56 +1,20 @@
 """The evidence of whole workflows: what is in it, what is not, and that its page can be read."""
 
-import base64
 import hashlib
 import json
-from typing import Any
 
 import pytest
 
 from steps import installation, result, volume
-from tests.workflows.test_page import Page, foreign, page_of
+from tests.builders.records import check_page, digests_of_secrets, entry
 
-HASHES = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", "blake2b", "blake2s")
 BACKUP_PHASES = ["prepare", "secrets", "configmaps", "apimanager", "file-storage", "seal"]
 RESTORE_PHASES = ["check", "prepare", "file-storage", "secrets", "configmaps", "apimanager", "routes"]
-
-
-def digests(data: bytes) -> set[str]:
-    """What could be the digest of something, in hexadecimal and in base64, with and without its padding."""
-    raw = [hashlib.new(name, data).digest() for name in HASHES]
-    encoded = [base64.b64encode(digest).decode() for digest in raw]
-    return {*(digest.hex() for digest in raw), *encoded, *(text.rstrip("=") for text in encoded)}
-
-
-def digests_of_secrets(folder) -> set[str]:
-    """Those of each Secret's file, its data as a whole, and each value as it is and as it stands there."""
-    paths = [path for place in (volume.SECRETS, volume.REFERENCED_SECRETS) for path in (folder / place).iterdir()]
-    found = set()
-    for path in paths:
-        data = json.loads(path.read_bytes())["data"]
-        found |= digests(path.read_bytes()) | digests(json.dumps(data).encode()) | digests(volume.as_json(data))
-        for value in data.values():
-            found |= digests(value.encode()) | digests(base64.b64decode(value))
-    return found
-
-
-def entry(stage, workflow, name=installation.RESTORE_RESULTS) -> tuple[dict[str, Any], str]:
-    """The record of a workflow, and its text."""
-    text = stage.get("configmaps", name)["data"][f"{workflow.name}.json"]
-    return json.loads(text), text
 
 
 def began_and_ended(text) -> bool:
     told = result.parse(text)
     return told.ended is not None and told.began <= told.ended
-
-
-def check_page(text) -> str:
-    """The text of a record's page, which has nothing from elsewhere."""
-    page = page_of(text)
-    assert list(foreign(page)) == []
-    assert len(Page(page).bars) == len(json.loads(text)["phases"])
-    return Page(page).text
 
 
 def test_a_backup_s_record_names_every_object_who_when_and_how_long(sealed):

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from steps import volume
+from tests.builders.installations import CREDENTIALS
 from workflows.__main__ import main
 from workflows.manifests import render
 from workflows.phases import CLAIM
@@ -16,26 +17,7 @@ from workflows.rehearsal.rehearse import SETTINGS
 
 pytestmark = pytest.mark.thorough
 
-BUCKET = {"AWS_BUCKET": "tenants", "AWS_REGION": "eu-south-2", "AWS_HOSTNAME": "s3.example.test"}
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "made-up-key-id", "AWS_SECRET_ACCESS_KEY": "made-up-secret-key"}
 PARTS = ("secrets", "configmaps", "apimanager", "file-storage")
-
-
-@pytest.fixture
-def in_s3(installed):
-    """An installation whose files lie in S3, and Roles that name its Secret."""
-    for manifest in render(SETTINGS.model_copy(update={"secrets": (*SETTINGS.secrets, "my-s3")})):
-        installed.engine.apply(manifest)
-    data = {key: base64.b64encode(value.encode()).decode() for key, value in {**BUCKET, **CREDENTIALS}.items()}
-    metadata = {"name": "my-s3", "namespace": installed.namespace}
-    installed.kubernetes.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})
-    service = {"simpleStorageService": {"configurationSecretRef": {"name": "my-s3"}}}
-    spec = {"system": {"fileStorage": {"persistentVolumeClaim": None, **service}}}
-    installed.kubernetes.patch("apimanagers", installed.namespace, threescale.NAME, {"spec": spec})
-    for pod in installed.exists("pods"):
-        installed.kubernetes.delete("pods", installed.namespace, pod)
-    installed.lose_claim("system-storage")
-    return installed
 
 
 @pytest.fixture

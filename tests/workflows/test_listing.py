@@ -8,13 +8,8 @@ import pytest
 import yaml
 
 from steps import installation, marks
-from tests.steps.test_catalogue import DIGEST, laid, sealed
-from tests.workflows.test_commands import run
-
-
-def ask(stage: Any, *words: str) -> tuple[int, str, str]:
-    stage.connect()
-    return run(*words, "-n", stage.namespace, "--kubeconfig", str(stage.folder / "kubeconfig-None"))
+from tests.builders.claims import DIGEST, laid, sealed
+from tests.builders.commands import ask
 
 
 def test_a_table_has_a_line_for_each_backup_the_newest_first_and_says_why_one_has_failed(empty: Any) -> None:

@@ -1,24 +1,17 @@
 """What the workflows tell Prometheus of their runs."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import pytest
 
+from tests.builders.metrics import of_spec
 from workflows import metrics
 from workflows.manifests import render
 from workflows.parameters import PruneParameters
 from workflows.rehearsal.rehearse import SETTINGS
 
 RENDERED = render(SETTINGS, rules=PruneParameters.model_validate({"keep-daily": "7"}), watch_cron="17 * * * *")
-
-
-def of_spec(manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """All metrics of a WorkflowTemplate."""
-    spec = manifest["spec"]
-    for part in (spec, *spec["templates"]):
-        yield from part.get("metrics", {}).get("prometheus", [])
 
 
 ASKED = [metric for manifest in RENDERED if manifest["kind"] == "WorkflowTemplate" for metric in of_spec(manifest)]

@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from tests import documents
-from tests.workflows.test_commands import IMAGE, run
-from tests.workflows.test_metrics import of_spec
+from tests.builders.commands import IMAGE, run
+from tests.builders.metrics import of_spec
 from workflows import metrics
 from workflows.manifests import render
 from workflows.monitoring import Thresholds

@@ -1,6 +1,5 @@
 """Whole runs tell their result to a URL that a Secret holds, and to nobody else."""
 
-import base64
 import json
 from datetime import datetime
 from typing import Any
@@ -8,14 +7,13 @@ from typing import Any
 import pytest
 
 from steps import installation, marks
-from tests.receiver import receiving
+from tests.builders.notifications import SECRET, TOLD, give_url
+from tests.builders.receiver import receiving
 from workflows.manifests import render
 from workflows.rehearsal.rehearse import SETTINGS
 
 CANARY = "canary-of-a-webhook"
-SECRET = "mine"  # noqa: S105  the name of a Secret, not its value
 READ_BY_PEOPLE = ("events", "persistentvolumeclaims", "pods", "workflows", "workflowtaskresults", "configmaps")
-TOLD = SETTINGS.model_copy(update={"notify_secret": SECRET})
 
 
 @pytest.fixture
@@ -30,12 +28,6 @@ def told(empty):
     for manifest in render(TOLD):
         empty.engine.apply(manifest)
     return empty
-
-
-def give_url(stage: Any, url: str) -> None:
-    metadata = {"name": SECRET, "namespace": stage.namespace}
-    data = {"url": base64.b64encode(url.encode()).decode()}
-    stage.kubernetes.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})
 
 
 def kept(stage: Any, *workflows: Any) -> dict[str, str]:

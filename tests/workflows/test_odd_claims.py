@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from steps import catalogue, deletion, errors, installation, marks
 from steps.__main__ import cli
 from steps.catalogue import State
+from tests.builders.claims import CLAIMS, DIGEST, laid, sealed
 from tests.conftest import Stage
-from tests.steps.test_catalogue import CLAIMS, DIGEST, laid, sealed
 from workflows.__main__ import main
 from workflows.rehearsal.cluster import Cluster as Kubernetes
 

@@ -5,14 +5,14 @@ import shutil
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from steps import catalogue, marks, volume
 from steps.catalogue import State
+from tests.builders.claims import CLAIMS
+from tests.builders.nights import KEEP, backups, failed, nights, prune
 from tests.conftest import Sealed, Stage
-from tests.steps.test_catalogue import CLAIMS, laid, sealed
 from workflows import metrics
 from workflows.backup import backup
 from workflows.parameters import PruneParameters
@@ -21,36 +21,11 @@ from workflows.rehearsal.engine import Workflow
 from workflows.rehearsal.rehearse import SETTINGS
 from workflows.schedule import schedule
 
-RULES = {"keep-last": "2", "minimum-redundancy": "1", "failed-after": "0d"}
-KEEP = PruneParameters.model_validate(RULES)
-
-
-def nights(stage: Stage, count: int = 4) -> None:
-    for number in range(1, count + 1):
-        started = f"2026-11-0{number}T02:00:00Z"
-        laid(stage, f"night-{number}", started=started, **sealed(**{marks.SCHEDULE: "nights"}))
-
-
-def failed(stage: Stage, name: str) -> Any:
-    """Put the claim of a run that failed there; return the folder of its volume."""
-    laid(stage, name, started="2026-10-01T02:00:00Z", phase="Failed")
-    return stage.engine.volume(name)
-
 
 def begin(root: Path, name: str) -> None:
     """Leave the marker of the run that failed."""
     marker = volume.Begin(backup=name, workflow=f"of-{name}", workflow_uid="gone")
     (root / volume.BEGIN).write_bytes(volume.as_json(marker.model_dump()))
-
-
-def prune(stage: Stage, **more: str) -> Workflow:
-    return stage.engine.submit("threescale-prune", {**RULES, **more})
-
-
-def backups(stage: Stage) -> set[str]:
-    """Those that are there, once what was deleted has gone."""
-    stage.kubernetes.collect_garbage()
-    return {entry.name for entry in catalogue.read(stage.connect())}
 
 
 def exported(stage: Stage, name: str, **labels: str) -> float | None:

@@ -1,15 +1,13 @@
 """The verification as a whole workflow, on the embedded cluster."""
 
-import json
 import subprocess
 
 import pytest
-from click.testing import CliRunner
 
 from steps import marks, volume
-from tests.steps.test_catalogue import CLAIMS
-from tests.steps.test_verification import flip, state_of
-from workflows.__main__ import main
+from tests.builders.claims import CLAIMS
+from tests.builders.commands import described
+from tests.builders.volumes import flip, state_of
 from workflows.manifests import render
 from workflows.rehearsal.rehearse import SETTINGS
 from workflows.schedule import Cron
@@ -17,21 +15,6 @@ from workflows.schedule import Cron
 
 def of(stage, name="nightly"):
     return stage.get(CLAIMS, name)
-
-
-def described(stage, name="nightly"):
-    stage.connect()
-    words = [
-        "describe",
-        name,
-        "-n",
-        stage.namespace,
-        "--kubeconfig",
-        str(stage.folder / "kubeconfig-None"),
-        "-o",
-        "json",
-    ]
-    return json.loads(CliRunner().invoke(main, words).stdout)
 
 
 @pytest.mark.thorough

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from steps import claims, marks
-from tests.receiver import receiving
-from tests.steps.test_catalogue import laid, sealed
-from tests.workflows.test_listing import ask
-from tests.workflows.test_notification import TOLD, give_url
+from tests.builders.claims import laid, sealed
+from tests.builders.commands import ask
+from tests.builders.notifications import TOLD, give_url
+from tests.builders.receiver import receiving
 from workflows import metrics, schedule, watchdog
 from workflows.access import of_watchdog
 from workflows.manifests import render

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.builders.nights import backups, nights
 from tests.conftest import Stage
-from tests.workflows.test_prune import backups, nights
 
 NO_STATUS = {"status": 404, "message": "404 page not found", "reason": ""}
 

@@ -15,7 +15,7 @@ from hypothesis.errors import InvalidArgument
 
 from steps import backup, errors, installation, seal, tree, volume
 from steps.manifest import PLACEHOLDER
-from tests.steps import operators_backup
+from tests.builders import operators_backup
 from tests.workflows.faults import mutations, readers, standing
 from tests.workflows.faults.mutations import MUTATIONS, Mutation
 from tests.workflows.faults.standing import CLAIM, CLAIMS, ME, REPLACED, SCRATCH, STORAGE

@@ -5,10 +5,8 @@ import signal
 import pytest
 
 from steps import marks, volume
-from tests.live.stage import kebab
-from tests.workflows.faults.test_refused import without
-from tests.workflows.test_conflict import (
-    CLAIMS,
+from tests.builders.claims import CLAIMS
+from tests.builders.conflicts import (
     FILES,
     check_files_are_saved,
     check_replaced,
@@ -16,6 +14,8 @@ from tests.workflows.test_conflict import (
     filled_storage,
     saved,
 )
+from tests.builders.roles import without
+from tests.live.stage import kebab
 
 RESTORE = "threescale-restore"
 REPLACE = {"on_conflict": "replace", "file_storage_conflict": "replace"}

@@ -6,15 +6,9 @@ Neither a Secret nor a ConfigMap nor an APIManager is there yet, so that the ope
 import pytest
 
 from steps import installation, marks
+from tests.builders.volumes import flip
 
 TREE = "system-filestorage-pvc"
-
-
-def flip(path) -> None:
-    """Change one bit in the middle of a file."""
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
 
 
 def written(stage) -> set[tuple[str, str]]:

@@ -10,9 +10,9 @@ import pytest
 
 from steps import catalogue, claims, marks
 from steps.catalogue import State
+from tests.builders.claims import CLAIMS, laid, sealed
+from tests.builders.nights import backups, failed
 from tests.conftest import Stage
-from tests.steps.test_catalogue import CLAIMS, laid, sealed
-from tests.workflows.test_prune import backups, failed
 from workflows import schedule
 from workflows.backup import backup
 from workflows.parameters import PruneParameters

@@ -19,7 +19,7 @@ import pytest
 
 from steps import __main__ as command
 from steps import backup, errors, marks, volume
-from tests.workflows.test_conflict import FILES, differing_secret, filled_storage
+from tests.builders.conflicts import FILES, differing_secret, filled_storage
 from workflows.rehearsal import threescale
 
 pytestmark = pytest.mark.thorough

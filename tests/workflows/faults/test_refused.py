@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from steps import marks
+from tests.builders.roles import without
+from tests.builders.volumes import flip
 from workflows.rehearsal import file_storage, threescale_objects
 from workflows.rehearsal.routing import Request
 
@@ -53,22 +55,6 @@ def files(stage) -> dict[str, Any]:
 
 def content(path) -> bytes:
     return path.read_bytes() if path.is_file() and not path.is_symlink() else b""
-
-
-def flip(path) -> None:
-    """Change one bit in the middle of a file."""
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-
-def without(stage, template, resource, *verbs) -> None:
-    """Take rights away from the rendered Role."""
-    role = stage.kubernetes.get("roles", stage.namespace, template)
-    for rule in role["rules"]:
-        if resource in rule["resources"]:
-            rule["verbs"] = [verb for verb in rule["verbs"] if verb not in verbs]
-    stage.kubernetes.apply(role)
 
 
 def patch_apimanager(stage, spec) -> None:

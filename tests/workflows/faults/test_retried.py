@@ -5,10 +5,10 @@ import signal
 import pytest
 
 from steps import backup, marks
+from tests.builders.claims import CLAIMS
 
 BACKUP_PHASES = ["prepare", "secrets", "configmaps", "apimanager", "file-storage", "seal"]
 RESTORE_PHASES = ["check", "prepare", "file-storage", "secrets", "configmaps", "apimanager", "routes"]
-CLAIMS = "persistentvolumeclaims"
 
 
 def exit_codes(workflow, phases) -> dict[str, list[int | None]]:

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from steps import backup, marks
+from tests.builders.claims import CLAIMS
 from workflows.manifests import render
 from workflows.rehearsal import threescale
 from workflows.rehearsal.engine import Engine
 from workflows.rehearsal.rehearse import SETTINGS
 
 FIRST, SECOND, THIRD = 1000650000, 1000660000, 1000670000
-CLAIMS = "persistentvolumeclaims"
 
 
 @pytest.fixture(scope="module", autouse=True)

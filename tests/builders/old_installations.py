@@ -9,7 +9,7 @@ import base64
 from typing import Any
 
 from steps import installation, volume
-from tests.steps import operators_backup
+from tests.builders import operators_backup
 from workflows.rehearsal import threescale, threescale_objects
 from workflows.rehearsal.cluster import ExecResult
 

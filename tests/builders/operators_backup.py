@@ -5,6 +5,7 @@ script in the image's `python` that takes some fields off, a file an object, and
 """
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from workflows.rehearsal import file_storage, threescale, threescale_objects
 
 Object = dict[str, Any]
 Form = Callable[[Object], bytes]
+
+# A backup that a real operator made, where somebody keeps one beside the checkout.
+GENUINE = Path(__file__).parents[2].parent / "shared/threescale-2.16/operator-backup.tar"
+NOT_SAVED = ("configmaps/backend-environment", "configmaps/system")  # by the operator, which makes them anew
 
 # What that script takes off, beside the status; where an older client prints managedFields, they stay.
 _TAKEN_OFF = {
@@ -89,6 +94,14 @@ def abort(root: Path, name: str) -> Path:
             put(root, path, python_3(secrets[path]))
     put(root, lost, b"")
     return root
+
+
+def operators_own(root: Path) -> None:
+    """Leave of a backup what the operator's would hold."""
+    shutil.rmtree(root / volume.REFERENCED)
+    shutil.rmtree(root / volume.REPORTS)
+    for name in (volume.MANIFEST, volume.BEGIN, volume.SUMS, volume.LISTING):
+        (root / name).unlink()
 
 
 def change_apimanager(root: Path, spec: Object, form: Form = python_3) -> None:

@@ -8,8 +8,8 @@ import pytest
 from steps import apimanager, backup, errors, routes, volume
 from steps.plan import Does
 from steps.routes import Patience
+from tests.builders import phases
 from tests.conftest import Stage
-from tests.steps import phases
 from workflows.rehearsal import threescale, threescale_objects
 
 pytestmark = pytest.mark.thorough

@@ -8,8 +8,8 @@ import pytest
 
 from steps import backup, claims, marks, system_storage, volume
 from steps.system_storage import Asked
+from tests.builders import phases
 from tests.conftest import Stage
-from tests.steps import phases
 from workflows.phases import CLAIM
 from workflows.rehearsal import threescale
 

@@ -173,7 +173,7 @@ def _moment(text: str) -> datetime | None:
     """A time as ISO 8601 has it, None where it is none: evidence without it is evidence all the same."""
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter: before the year 1 by UTC
         return None
 
 

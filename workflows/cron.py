@@ -12,6 +12,9 @@ _NAMED = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@midnight": "0 0 * * *
 _OTHERS = re.compile(  # what robfig/cron takes besides (parseDescriptor)
     r"@(?:yearly|annually|monthly|every (?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ms|s|m|h))+)"
 )
+_EVERY = re.compile(r"([0-9.]+)(ms|s|m|h)")
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+_LEAST_S, _MOST_S = 60, 8760 * 3600  # robfig/cron makes a second of what is less, and Go reads no more than 292 years
 _DAYS = {2: 29, **dict.fromkeys((4, 6, 9, 11), 30)}  # of a month, where it has no 31
 _YEAR = 366
 _DAY_H = 24
@@ -68,8 +71,9 @@ _FIELDS = (
 def mistake(cron: str) -> str:
     """Tell what Argo would not take of a schedule; empty where it takes all, and of one such as `@daily`."""
     if cron.startswith("@"):
-        known = cron in _NAMED or _OTHERS.fullmatch(cron)
-        return "" if known else 'write five fields, or one of @hourly, @daily, @weekly, @monthly, @yearly, "@every 3h"'
+        if cron not in _NAMED and not _OTHERS.fullmatch(cron):
+            return 'write five fields, or one of @hourly, @daily, @weekly, @monthly, @yearly, "@every 3h"'
+        return "" if _LEAST_S <= _every_s(cron) <= _MOST_S else "between two runs lie 1m at least and 8760h at most"
     fields = cron.split()
     if len(fields) != len(_FIELDS):
         return 'write five fields, for instance "0 2 * * *"'
@@ -77,6 +81,12 @@ def mistake(cron: str) -> str:
         if not all(field.takes(part) for part in text.split(",")):
             return f"{text!r} is no {field.of}, from {field.least} to {field.most}"
     return "it never comes: no month that it names has such a day" if _never(*fields[2:]) else ""
+
+
+def _every_s(cron: str) -> float:
+    """Seconds from one `@every` to the next; a year for all else."""
+    parts = _EVERY.findall(cron) or [("8760", "h")]
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
 def _never(day: str, month: str, weekday: str) -> bool:

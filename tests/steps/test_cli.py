@@ -598,6 +598,13 @@ def test_a_phase_of_a_backup_too_begins_only_with_time(installed, run, tmp_path,
     assert os.listdir(root) == []
 
 
+@pytest.mark.parametrize("began", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "tomorrow"])
+def test_the_end_of_a_run_that_began_at_no_moment_of_utc_is_told(run, empty, began):
+    told = ["--began", began, "--failures", "[]", "--advice", "start again"]
+
+    assert run("report", "--of", "restore", *told, stage=empty, account="threescale-restore") == 0
+
+
 @pytest.mark.parametrize("told", ["", "2099-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "tomorrow"])
 def test_a_phase_that_has_time_or_no_deadline_begins(lost, run, backup_volume, monkeypatch, told):
     monkeypatch.setenv("ARGO_DEADLINE", told)

@@ -566,6 +566,10 @@ def test_shares_that_take_longer_than_a_backup_is_kept_or_an_alert_waits_are_sai
         (["--drill", "0 5 * * 0"], "say --drill-namespace too"),
         (["--drill-argument", "storage-class=fast", "--drill-namespace", "drills"], "say --drill too"),
         (["--drill-namespace", "api"], "is that of the installation"),
+        (
+            ["--drill", "0 5 * * 0", "--drill-namespace", "drills", "--drill-argument", "scratch-namespace=api"],
+            "say it by --drill-namespace",
+        ),
         (["--drill-namespace", "Drills"], "--drill-namespace 'Drills'"),
     ],
 )

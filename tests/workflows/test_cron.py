@@ -27,7 +27,16 @@ def test_a_pause_is_read_where_it_is_plain(fields: str, hours: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", ["0 2 * * *", "*/5 0,12 1-31/2 JAN-mar ?", "59 23 31 12 6", "0 0/6 * * mon,FRI", "@every 3h", "@daily"]
+    "fields",
+    [
+        "0 2 * * *",
+        "*/5 0,12 1-31/2 JAN-mar ?",
+        "59 23 31 12 6",
+        "0 0/6 * * mon,FRI",
+        "@every 3h",
+        "@every 1m",
+        "@daily",
+    ],
 )
 def test_what_argo_takes_is_no_mistake(fields: str) -> None:
     assert cron.mistake(fields) == ""
@@ -47,6 +56,10 @@ def test_what_argo_takes_is_no_mistake(fields: str) -> None:
         ("*/0 2 * * *", "'*/0' is no minute"),
         ("0 18-8 * * *", "'18-8' is no hour"),
         ("0 2,, * * *", "'2,,' is no hour"),
+        ("@every 0s", "1m at least"),
+        ("@every 1ms", "1m at least"),
+        ("@every 59s", "1m at least"),
+        ("@every 999999999h", "8760h at most"),
     ],
 )
 def test_what_argo_would_not_take_is_told(fields: str, said: str) -> None:

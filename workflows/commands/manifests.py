@@ -292,6 +292,8 @@ def _proofs(namespace: str | None, scratch: str | None, verify: Asked, drill: As
     of_drill = _nightly("--drill-argument", drill[1], "--drill", drill[0])
     if drill[0] is not None and scratch is None:
         refuse("--drill needs a namespace that was made for drills: say --drill-namespace too")
+    if "scratch-namespace" in of_drill:
+        refuse("--drill-argument scratch-namespace: say it by --drill-namespace, which gives the rights there too")
     if scratch is not None and namespace is None:
         refuse("--drill-namespace gives rights there to an account of another namespace: say --namespace too")
     if scratch is not None and scratch == namespace:

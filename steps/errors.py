@@ -405,7 +405,7 @@ class ClaimGoingAway(Final):
         super().__init__(f"claim {name!r} in namespace {namespace} is being deleted: wait until it is gone")
 
 
-class ClaimTaken(Final):
+class ClaimTaken(BadArgument):
     def __init__(self, name: str, namespace: str, holder: str) -> None:
         super().__init__(
             f"a claim {name!r} exists already in namespace {namespace} ({holder}): a backup never writes over another "

@@ -228,7 +228,7 @@ DOMAIN = Like(
     rf"(?=.{{1,253}}$){_PART}(\.{_PART})*",
     "no domain: write a DNS-1123 subdomain such as apps.example.com, without '*.'",
 )
-ACCESS_MODE = click.Choice(["", "ReadWriteMany", "ReadWriteOnce"])  # empty: as it was
+ACCESS_MODE = click.Choice(["", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"])  # empty: as it was
 VERSION = Like(
     r"[0-9]{1,4}\.[0-9]{1,4}(\.[0-9A-Za-z.+-]{1,40})?", "no version: write 3scale's major.minor such as 2.16"
 )

@@ -62,7 +62,9 @@ class RestoreParameters(Parameters):
     claim says."""
     storage_class: StorageClassOrNone = Field(default="", alias="storage-class")
     """StorageClass of the new system-storage. Empty: as it was."""
-    access_mode: Literal["", "ReadWriteMany", "ReadWriteOnce"] = Field(default="", alias="access-mode")
+    access_mode: Literal["", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"] = Field(
+        default="", alias="access-mode"
+    )
     """Access mode of the new system-storage. Empty: as it was."""
     storage_request: SizeOrNone = Field(default="", alias="storage-request")
     """Size of the new system-storage. Empty: as it was, or what the data need if that is more."""

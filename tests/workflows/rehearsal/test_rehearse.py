@@ -95,6 +95,10 @@ RESTORE_NO_CONFIGMAP = """
 from steps import configmaps
 configmaps.to_restore = lambda backup: []
 """
+SEE_NOTHING = """
+from steps import prerequisites
+prerequisites.check_still_there = lambda *_: None
+"""
 ZERO_A_FILE_AND_SKIP_A_MODE = """
 import os
 from steps import copier
@@ -121,6 +125,7 @@ def test_a_rehearsal_whose_phases_hardly_do_what_they_should_and_succeed_is_foun
         (RESTORE, "secrets", RESTORE_ONE_LESS),
         (RESTORE, "configmaps", RESTORE_NO_CONFIGMAP),
         (RESTORE, "file-storage", ZERO_A_FILE_AND_SKIP_A_MODE),
+        (RESTORE, "apimanager", SEE_NOTHING),
     )
 
     poor = rehearse(tmp_path, silent, manifests=manifests)
@@ -177,10 +182,10 @@ routes.resync = lambda *_: False
 """
 
 LOUD = {
-    "prepare of a backup": ((BACKUP, "prepare", MAKE_NO_BACKUP_CLAIM), "secrets"),
+    "prepare of a backup": ((BACKUP, "prepare", MAKE_NO_BACKUP_CLAIM), "prepare"),
     "file-storage of a backup": ((BACKUP, "file-storage", ZERO_A_FILE), "seal"),
     "seal": ((BACKUP, "seal", WRITE_NO_MANIFEST), "seal"),
-    "prepare of a restore": ((RESTORE, "prepare", MAKE_NO_SYSTEM_STORAGE), "file-storage"),
+    "prepare of a restore": ((RESTORE, "prepare", MAKE_NO_SYSTEM_STORAGE), "prepare"),
     "routes": ((RESTORE, "routes", RUN_NO_RAKE), "routes"),
 }
 

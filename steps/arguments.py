@@ -11,12 +11,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from steps import errors
+from steps.values import NO, YES
 
 PLAN = "plan"
 ONLY = "only"
-NO = "no"
 REFUSED = "refused"  # an output of each first phase
-_SYNONYMS = {"prune": "yes"}  # the word that it had before
+_SYNONYMS = {"prune": YES}  # the word that it had before
 _OF_SCHEDULE = "workflows.argoproj.io/cron-workflow"  # a label of what a CronWorkflow started
 _SHOWN = 100  # characters of an unknown name: difflib takes long for long ones, and a sentence has little room
 

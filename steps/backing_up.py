@@ -34,8 +34,6 @@ from steps.manifest import FileTree, Manifest, Report
 from steps.plan import FILES, Does, Plan
 from steps.run import (
     FOLDER,
-    NO,
-    YES,
     Run,
     backup_option,
     claim_option,
@@ -45,6 +43,7 @@ from steps.run import (
     told_phase,
     workers_option,
 )
+from steps.values import NO, YES
 
 log = logging.getLogger(__name__)
 

@@ -21,6 +21,7 @@ from steps import arguments, claims, errors, installation, marks
 from steps.cluster import Cluster, Object
 from steps.installation import APIMANAGER_BACKUP, CLAIM, WORKFLOW
 from steps.rotation import Rotation
+from steps.values import YES
 
 OURS = "threescale-backup"
 OPERATORS = "3scale-operator"
@@ -239,7 +240,7 @@ def is_run(workflow: Object) -> bool:
     status = workflow.get("status") or {}
     places = [status, *(status.get("nodes") or {}).values()]
     told = [each for place in places for each in (place.get("outputs") or {}).get("parameters") or []]
-    return not any(each["name"] == arguments.REFUSED and each.get("value") == "yes" for each in told)
+    return not any(each["name"] == arguments.REFUSED and each.get("value") == YES for each in told)
 
 
 def _created(obj: Object) -> datetime:

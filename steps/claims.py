@@ -19,6 +19,7 @@ from steps.manifest import Manifest
 
 log = logging.getLogger(__name__)
 
+MARGIN = Decimal("1.2")  # over data, for what the file system itself needs
 _LABEL_LENGTH = 63
 WORKFLOW_LABEL = "workflows.argoproj.io/workflow"  # Argo puts it on the pods of a workflow
 _ONCE_POD = "ReadWriteOncePod"

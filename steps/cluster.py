@@ -42,7 +42,7 @@ from kubernetes.stream.ws_client import (
 from kubernetes.utils.quantity import parse_quantity
 from websocket import ABNF, WebSocket, WebSocketBadStatusException, WebSocketTimeoutException
 
-from steps import errors, interruption
+from steps import errors, interruption, values
 from steps.installation import (
     APIMANAGER,
     CLAIM,
@@ -132,7 +132,7 @@ _PRECONDITION = re.compile(
     rf"Operation cannot be fulfilled on [-A-Za-z0-9.]+ {_NAME}: "  # the kind, or from its storage the resource
     r"(the UID in the precondition |(StorageError: invalid object, .*)?Precondition failed: UID in precondition: )"
 )
-_QUANTITY = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
+_QUANTITY = re.compile(f"[+-]?{values.QUANTITY}")
 
 
 class _Answer(NamedTuple):
@@ -824,7 +824,7 @@ def quantity(text: str) -> Decimal:
     """A Kubernetes quantity as a number, bytes where it is a size.
 
     Raises:
-        ValueError: it is none (the API server's own pattern, apimachinery resource.Quantity).
+        ValueError: it is none.
 
     """
     if not _QUANTITY.fullmatch(text):

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import NamedTuple, Self
 
 from steps import (
@@ -46,7 +45,6 @@ Names = Mapping[Kind, Sequence[str]]
 DATABASES = Databases(restored=True)  # the Secrets that a restore leaves to the user are proved too
 _LEDGER = installation.DRILL_LEDGER
 _SUFFIX = "-drill"
-_MARGIN = Decimal("1.2")  # over the data, for the file system's own needs
 _ENTRY_BYTES = 4096  # that a small file, or a folder, takes
 _LOOK_S = 0.5
 _MADE = (SECRET, CONFIGMAP)  # in the scratch namespace
@@ -225,7 +223,7 @@ def create_claim(cluster: Cluster, backup: Backup, ledger: Ledger, asked: Asked)
 def _size(backup: Backup) -> str:
     """The data with a margin; their length only as far as the claim that was saved had room for that."""
     had = max(backup.system_storage.capacity or "0", installation.SYSTEM_STORAGE_FLOOR, key=quantity)
-    needed = (backup.needed_bytes(quantity(had)) + backup.counts.entries * _ENTRY_BYTES) * _MARGIN
+    needed = (backup.needed_bytes(quantity(had)) + backup.counts.entries * _ENTRY_BYTES) * claims.MARGIN
     return max(str(int(needed)), installation.SYSTEM_STORAGE_FLOOR, key=quantity)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from steps import errors, volume
+from steps import errors, values, volume
 from steps.volume import Disk
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -15,9 +15,7 @@ PLACEHOLDER = "EMPTY-SYSTEM-FILESTORAGE"  # the operator's restore needs a visib
 
 
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]  # what a file system can hold
-Quantity = Annotated[  # as Kubernetes writes a size, and of a length that can be reckoned with
-    str, StringConstraints(pattern=r"^(([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?)?$")
-]
+Quantity = Annotated[str, StringConstraints(pattern=f"^({values.QUANTITY})?$")]
 _Path = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*(/[a-z0-9][a-z0-9.-]*)+$", max_length=400)]
 _FIELD_LENGTH = 60  # of what is told of one
 

@@ -29,12 +29,11 @@ from steps.drill import Asked, Ledger
 from steps.restoration import Restoration, counts_of, line
 from steps.result import Phase
 from steps.rotation import Rotation
-from steps.run import FOLDER, Run, backup_option, claim_option, claim_wait_option, progress, told_phase
+from steps.run import FOLDER, NOTHING, Run, backup_option, claim_option, claim_wait_option, progress, told_phase
+from steps.values import NO, YES
 
 log = logging.getLogger(__name__)
 
-_NOTHING = "-"  # what an output says that says nothing: an empty one is no argument to some versions of Argo
-_YES, _NO = "yes", "no"
 
 _claim_name_option = click.option(
     "--claim-name",
@@ -91,7 +90,7 @@ def verify_read(run: Run, claim: str, root: Path, sample: str, begun: str) -> No
     if strangers := errors.Few.of(map(repr, opened.strangers)):
         log.info("at its root and no part of it, a restore passes it over: %s", strangers)
     whole = opened.manifest is not None and read.rotation is None
-    run.output(files=read.files, bytes=read.size_bytes, verified=_YES if whole else _NO)
+    run.output(files=read.files, bytes=read.size_bytes, verified=YES if whole else NO)
     if opened.manifest is None:
         log.info("complete: a backup that the operator made, without digests; so it is not called verified")
     elif read.rotation:
@@ -165,7 +164,7 @@ def drill_prepare(  # noqa: PLR0913  one argument a workflow parameter
     if not opened.external:
         made = drill.create_claim(cluster, opened, ledger, Asked(storage_class, storage_request))
         claims.wait_for_volume(cluster, made, claim_wait_s)
-    run.output(scratch_claim=made or _NOTHING, file_storage=marks.place(external=bool(opened.external)))
+    run.output(scratch_claim=made or NOTHING, file_storage=marks.place(external=bool(opened.external)))
     log.info("prepared: backup %s is whole", opened.name)
     trial.note("prepare", before=told_phase("choose", chosen))
 
@@ -207,7 +206,7 @@ def drill_file_storage(run: Run, claim: str, root: Path, scratch_claim: str, tar
 @click.option(
     "--claim", type=values.OrNothing(values.CLAIM), default="", help="Claim of the backup that was restored for trial."
 )
-@click.option("--proven", type=click.Choice([_YES, _NO]), default=_NO, help="yes: all before this was equal, say so.")
+@click.option("--proven", type=click.Choice([YES, NO]), default=NO, help="yes: all before this was equal, say so.")
 @claim_wait_option
 @click.pass_obj
 def drill_remove(run: Run, claim: str, proven: str, claim_wait_s: float) -> None:
@@ -218,7 +217,7 @@ def drill_remove(run: Run, claim: str, proven: str, claim_wait_s: float) -> None
         drill.clear(cluster, ledger, run.cluster)
     else:
         log.info("nothing is left to remove")
-    if proven == _YES:
+    if proven == YES:
         _say_proven(run, cluster, claim, ledger)
     if ledger:
         drill.close(cluster, ledger, claim_wait_s)
@@ -237,7 +236,7 @@ def _tell_chosen(run: Run, cluster: Cluster, name: str, claim_wait_s: float) -> 
     claim = claims.check_mountable(cluster, name, run.workflow, claim_wait_s)
     placement = claims.placement(cluster, claim, run.workflow)
     begun = marks.annotation(claim, marks.VERIFYING)
-    run.output(claim_name=name, node_operator=placement.operator, node=placement.node, rotation=begun or _NOTHING)
+    run.output(claim_name=name, node_operator=placement.operator, node=placement.node, rotation=begun or NOTHING)
     log.info("chosen: claim %s", name)
 
 

@@ -10,10 +10,10 @@ import click
 from steps import claims, deletion, values
 from steps.retention import PERIODS, Duration, Rules, zone
 from steps.run import Function, Run, backup_option, plan_option
+from steps.values import NO, YES
 
 log = logging.getLogger(__name__)
 
-_YES, _NO = "yes", "no"
 # Linux takes 128 KiB for one argument or variable (MAX_ARG_STRLEN), and Argo hands a pod its template in a variable,
 # in which an argument stands twice: so many starts of uids, 45 kB, fit.
 _DELETED_AT_MOST = 5000
@@ -45,7 +45,7 @@ class _Told(TypedDict):
 
 def _rules_options(function: Function) -> Function:
     """What a phase is told of the rules."""
-    choice = click.Choice([_NO, _YES])
+    choice = click.Choice([NO, YES])
     for option in (
         click.option("--keep-last", type=_number, default=0, help="The newest so many."),
         *(click.option(f"--keep-{name}", type=_number, default=0, help="The newest of so many.") for name in PERIODS),
@@ -53,9 +53,11 @@ def _rules_options(function: Function) -> Function:
             "--keep-within", type=_duration, default="", help="All so far back from the newest, such as 1y6m or 30d."
         ),
         click.option("--minimum-redundancy", type=_number, default=3, show_default=True, help="So many complete ones."),
-        click.option("--max-shrink", type=values.FRACTION, default=0.5, show_default=True, help="Else all."),
-        click.option("--manual", type=choice, default=_NO, help="yes: those too that a person asked for."),
-        click.option("--operators", type=choice, default=_NO, help="yes: those too of APIManagerBackups."),
+        click.option(
+            "--max-shrink", type=values.FRACTION, default=values.MAX_SHRINK, show_default=True, help="Else all."
+        ),
+        click.option("--manual", type=choice, default=NO, help="yes: those too that a person asked for."),
+        click.option("--operators", type=choice, default=NO, help="yes: those too of APIManagerBackups."),
         click.option("--failed-after", type=_duration, default="", help="When claims of failed runs go; empty: never."),
         click.option("--timezone", default="UTC", show_default=True, help="Whose hours and days."),
     ):
@@ -83,8 +85,8 @@ def _rules(told: _Told) -> Rules:
         within=Duration.read(within, "keep-within") if within else None,
         minimum_redundancy=told["minimum_redundancy"],
         max_shrink=told["max_shrink"],
-        manual=told["manual"] == _YES,
-        operators=told["operators"] == _YES,
+        manual=told["manual"] == YES,
+        operators=told["operators"] == YES,
         timezone=zone(told["timezone"]),
         failed_after=Duration.read(failed_after, "failed-after") if failed_after else None,
     )

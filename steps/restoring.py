@@ -36,6 +36,7 @@ from steps.restore_plan import RestorePlan, Wishes
 from steps.result import Line
 from steps.run import (
     FOLDER,
+    NOTHING,
     Function,
     Run,
     backup_option,
@@ -49,6 +50,7 @@ from steps.run import (
 from steps.secrets import Databases
 from steps.system_storage import Asked
 from steps.tree import Tally
+from steps.values import NO, YES
 
 log = logging.getLogger(__name__)
 
@@ -66,26 +68,24 @@ _ready_option = click.option(
 _wait_minutes_option = click.option(
     "--wait-minutes", type=values.MINUTES, default=60, show_default=True, help="Limit of each wait."
 )
-_YES, _NO = "yes", "no"
 _OPERATOR = "operator"
 _SKIP = "skip"
 _LOOKS, _READS_ALL = "15m", "6h"  # how long a plan may take, as Argo reads it
-_NONE = "-"  # told apart from a phase that was told nothing, and no name
 
 
 def _names(_context: click.Context, _option: click.Parameter, value: str | None) -> list[str] | None:
-    return [name for name in value.split(",") if name != _NONE] if value else None
+    return [name for name in value.split(",") if name != NOTHING] if value else None
 
 
 def _versions(_context: click.Context, _option: click.Parameter, value: str) -> dict[str, str]:
-    pairs = [pair.partition("=") for pair in value.split(",") if pair not in {_NONE, ""}]
+    pairs = [pair.partition("=") for pair in value.split(",") if pair not in {NOTHING, ""}]
     if wrong := [name for name, sign, _ in pairs if not sign]:
         raise click.BadParameter(f"{wrong[0]!r} is no NAME=VERSION")
     return {name: version for name, _, version in pairs}
 
 
 def _as_versions(versions: Mapping[str, str]) -> str:
-    return ",".join(f"{name}={version}" for name, version in versions.items()) or _NONE
+    return ",".join(f"{name}={version}" for name, version in versions.items()) or NOTHING
 
 
 _on_conflict_option = click.option(
@@ -286,7 +286,7 @@ def _plan(run: Run, asked: _Asked) -> tuple[Restoration, RestorePlan]:
 @_databases_options
 @_file_damage_option
 @plan_option("restore")
-@click.option("--approve", type=click.Choice([_NO, _YES]), default=_NO, help="yes: a person approves of the plan.")
+@click.option("--approve", type=click.Choice([NO, YES]), default=NO, help="yes: a person approves of the plan.")
 @claim_wait_option
 @click.pass_obj
 def restore_check(  # noqa: PLR0913  one argument a workflow parameter
@@ -320,7 +320,7 @@ def restore_check(  # noqa: PLR0913  one argument a workflow parameter
 def restore_plan_only(run: Run, **asked: Unpack[_Asked]) -> None:
     """Say what the restore is going to do, and change nothing."""
     _, planned = _plan(run, asked)
-    run.output(left_out=planned.left_out or _NONE)
+    run.output(left_out=planned.left_out or NOTHING)
     run.output(digest=planned.plan.digest, summary=planned.plan.summary, names=planned.plan.names)
     planned.plan.check()
 
@@ -347,18 +347,18 @@ def restore_prepare(
         claims.wait_for_volume(cluster, installation.SYSTEM_STORAGE, claim_wait_s)
     run.output(
         file_storage=marks.place(external=bool(opened.external)),
-        kept_secrets=",".join(planned.kept_secrets) or _NONE,
-        kept_configmaps=",".join(planned.kept_configmaps) or _NONE,
-        differing_secrets=",".join(planned.differing_secrets) or _NONE,
-        differing_configmaps=",".join(planned.differing_configmaps) or _NONE,
-        replaced_claim=replaced_claim or _NONE,
-        set_aside_objects=_YES if planned.saves_objects else _NO,
-        set_aside_files=_YES if planned.saves_files else _NO,
+        kept_secrets=",".join(planned.kept_secrets) or NOTHING,
+        kept_configmaps=",".join(planned.kept_configmaps) or NOTHING,
+        differing_secrets=",".join(planned.differing_secrets) or NOTHING,
+        differing_configmaps=",".join(planned.differing_configmaps) or NOTHING,
+        replaced_claim=replaced_claim or NOTHING,
+        set_aside_objects=YES if planned.saves_objects else NO,
+        set_aside_files=YES if planned.saves_files else NO,
         plan_digest=planned.plan.digest,
         backup_digest=opened.digest,
-        tree_digest=opened.tree_digest or _NONE,
-        left_out=planned.left_out or _NONE,
-        left_out_digest=opened.left_out.digest if opened.left_out else _NONE,
+        tree_digest=opened.tree_digest or NOTHING,
+        left_out=planned.left_out or NOTHING,
+        left_out_digest=opened.left_out.digest if opened.left_out else NOTHING,
     )
     log.info("prepared: backup %s is whole", opened.name)
     restore.note("prepare", lambda: made, before=told_phase("check", checked))
@@ -433,10 +433,10 @@ def restore_set_aside_files(  # noqa: PLR0913  one argument a workflow parameter
 @claim_option
 @backup_option
 @_digest_option
-@click.option("--tree-digest", default=_NONE, help="What the tree of one that the operator made was then.")
+@click.option("--tree-digest", default=NOTHING, help="What the tree of one that the operator made was then.")
 @_file_conflict_option
 @click.option(
-    "--left-out-digest", default=_NONE, help="Of the files that the plan leaves out because they are damaged."
+    "--left-out-digest", default=NOTHING, help="Of the files that the plan leaves out because they are damaged."
 )
 @click.option("--file-storage", "target", type=FOLDER, required=True, help="Where system-storage is mounted.")
 @workers_option()
@@ -454,18 +454,18 @@ def restore_file_storage(  # noqa: PLR0913  one argument a workflow parameter
 ) -> None:
     """Fill system-storage, every byte checked."""
     restore = open_again(run, root, claim, digest)
-    salvages = left_out_digest not in {_NONE, ""}
+    salvages = left_out_digest not in {NOTHING, ""}
     tally = None
     if is_new := not restore.is_done():
         run.need("file-storage", _least_s(restore.backup, readings=2 if salvages else 1))
-        restore = restore._replace(backup=restore.backup.bound("" if tree_digest == _NONE else tree_digest))
+        restore = restore._replace(backup=restore.backup.bound("" if tree_digest == NOTHING else tree_digest))
         if salvages:
             restore = _as_planned(restore, left_out_digest, workers)
         replacing = run.workflow if file_storage_conflict == REPLACE else None
         tally = file_storage.restore(restore.cluster, restore.backup, target, progress(), workers, replacing=replacing)
     filled = claims.find(restore.cluster, installation.SYSTEM_STORAGE)
     lacking = system_storage.left_out(filled, restore.backup)
-    run.output(left_out=lacking or _NONE)
+    run.output(left_out=lacking or NOTHING)
     run.output(files=tally.files if tally else 0, bytes=tally.size_bytes if tally else 0)
     restore.note(
         "file-storage",

@@ -103,7 +103,7 @@ class Rules:
     periods: Mapping[str, int] = field(default_factory=dict)  # by names of PERIODS
     within: Duration | None = None
     minimum_redundancy: int = 3
-    max_shrink: float = 0.5  # of files or bytes, against the backup before
+    max_shrink: float = values.MAX_SHRINK  # of files or bytes, against the backup before
     manual: bool = False  # those that a person asked for, too
     operators: bool = False  # those of APIManagerBackups, too
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))

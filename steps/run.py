@@ -21,10 +21,11 @@ from steps.claims import Workflow
 from steps.cluster import Cluster
 from steps.file_storage import Amount, Progress
 from steps.result import Counts, Operation, Phase, Result
+from steps.values import NO, YES
 
 log = logging.getLogger(__name__)
 
-YES, NO = "yes", "no"
+NOTHING = "-"  # what an output says that says nothing: an empty one is no argument to some versions of Argo
 Function = TypeVar("Function", bound=Callable[..., object])
 FOLDER = values.NamedPath(path_type=Path)  # what is wrong with it, the phase says better
 _PROGRESS_S = 1.5  # told each second, written every other: Argo reads the file every 3 s
@@ -41,7 +42,7 @@ def plan_option(operation: Operation) -> Callable[[Function], Function]:
         "--plan",
         "plan_only",
         type=click.Choice(arguments.words(operation)),
-        default=arguments.NO,
+        default=NO,
         callback=lambda _context, _option, value: arguments.is_plan(operation, value),
         help="only: say what would be done, and change nothing.",
     )
@@ -107,7 +108,7 @@ class Run:
 
     def tell_plan(self, *, plan_only: bool) -> None:
         """Leave whether it is a mere plan as an output, for the conditions of what follows."""
-        self.output(plan=arguments.ONLY if plan_only else arguments.NO)
+        self.output(plan=arguments.ONLY if plan_only else NO)
 
     def tell_refused(self, operation: str) -> None:
         """Leave as an output that the arguments were refused to a person; a schedule's are a failure as any other."""

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from steps import installation, volume
+from steps import installation, values, volume
 from steps.manifest import Digest, Quantity, misfits
 
 _KINDS = {
@@ -35,7 +35,7 @@ _Texts = dict[str, str] | None
 
 
 class _Metadata(_Part):
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
+    name: Annotated[str, AfterValidator(values.OBJECT.check)]
     labels: _Texts = None
     annotations: _Texts = None
     managed_fields: list[dict[str, Any]] | None = None

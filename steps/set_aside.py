@@ -7,7 +7,6 @@ laid out as a backup's, but objects are whole, as the server gave them, so that 
 import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +21,6 @@ from steps.manifest import Report
 log = logging.getLogger(__name__)
 
 _SUFFIX = "-replaced"
-_MARGIN = Decimal("1.2")  # over what system-storage holds at most, for the file system's own needs
 _PLACES = {  # of the names that the operator saves too, and of others
     SECRET: (installation.SECRETS, volume.SECRETS, volume.REFERENCED_SECRETS),
     CONFIGMAP: (installation.CONFIGMAPS, volume.CONFIGMAPS, volume.REFERENCED_CONFIGMAPS),
@@ -45,7 +43,7 @@ def wanted(storage: Object | None, *, files: bool) -> Wanted:
         return Wanted(installation.SYSTEM_STORAGE_FLOOR, storage_class)
     capacity = ((storage.get("status") or {}).get("capacity") or {}).get("storage")
     held = quantity(capacity or storage["spec"]["resources"]["requests"]["storage"])
-    return Wanted(str(int(max(held * _MARGIN, quantity(installation.SYSTEM_STORAGE_FLOOR)))), storage_class)
+    return Wanted(str(int(max(held * claims.MARGIN, quantity(installation.SYSTEM_STORAGE_FLOOR)))), storage_class)
 
 
 def claim_name(workflow: Workflow) -> str:

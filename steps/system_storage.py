@@ -1,7 +1,6 @@
 """The claim of System FileStorage as a restore makes it, and the mark on it that says how far its files have come."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import NamedTuple
 
 from steps import claims, errors, installation, marks
@@ -9,8 +8,6 @@ from steps.backup import Backup
 from steps.claims import Workflow
 from steps.cluster import Cluster, Object, quantity
 from steps.installation import CLAIM
-
-_MARGIN = Decimal("1.2")  # over the data, for the file system's own needs
 
 
 class Asked(NamedTuple):
@@ -152,7 +149,7 @@ def _size(backup: Backup, asked: Asked, request: str) -> str:
     if asked.storage_request:
         return check_request(backup, asked.storage_request)
     recorded = max(request, backup.system_storage.capacity or "0", installation.SYSTEM_STORAGE_FLOOR, key=quantity)
-    needed = str(int(backup.needed_bytes(quantity(recorded) / _MARGIN) * _MARGIN))
+    needed = str(int(backup.needed_bytes(quantity(recorded) / claims.MARGIN) * claims.MARGIN))
     return max(recorded, needed, key=quantity)
 
 

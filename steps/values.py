@@ -206,6 +206,12 @@ def _bytes(number: str, suffix: str | None) -> Decimal:
     return Decimal(number) * (_BINARY.get(suffix) or _THOUSANDS[suffix])
 
 
+YES, NO = "yes", "no"
+MAX_AGE = "26h"  # of the newest backup: of a night, and two hours more
+MAX_SHRINK = 0.5  # of a backup against the one before
+QUANTITY = (  # as Kubernetes writes a size (apimachinery resource.Quantity), of a length that can be reckoned with
+    r"([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?"
+)
 COUNT = Count(0, 1_000_000)  # of backups, hours or days: what is more says nothing else
 GROUP = Count(0, (1 << 31) - 1)  # as Kubernetes takes one (IsValidGroupID)
 USER = Count(1, (1 << 31) - 1)  # but root

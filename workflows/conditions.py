@@ -7,7 +7,8 @@ was never made is no word to Argo, so that the whole workflow ends as Error; in 
 
 from hera.expr import g
 
-YES = "yes"
+from steps.values import YES
+
 PLAN, ONLY = "plan", "only"
 REFUSED = "refused"
 SUCCEEDED = "Succeeded"

@@ -9,6 +9,7 @@ from typing import Any
 from hera.expr import g
 from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
 
+from steps.values import NO, YES
 from workflows import conditions, template
 from workflows.parameters import DrillParameters, by_name
 from workflows.phases import (
@@ -103,7 +104,7 @@ def drill(settings: Settings) -> WorkflowTemplate:
             ["drill", _REMOVE],
             inputs=[
                 asked[CLAIM_NAME],
-                Parameter(name=_PROVEN, value="no", description="yes: all before this was equal."),
+                Parameter(name=_PROVEN, value=NO, description="yes: all before this was equal."),
             ],
             arguments=["--claim", value(CLAIM_NAME), *words([_PROVEN])],
         )
@@ -129,7 +130,7 @@ def drill(settings: Settings) -> WorkflowTemplate:
                     when=conditions.differ(second.get_parameter(FILE_STORAGE).value, EXTERNAL),
                 ),
             ]
-            last = Task(name=_REMOVE, template=remove, arguments={CLAIM_NAME: chosen[CLAIM_NAME], _PROVEN: "yes"})
+            last = Task(name=_REMOVE, template=remove, arguments={CLAIM_NAME: chosen[CLAIM_NAME], _PROVEN: YES})
             first >> second
             second >> parts
             for each in parts:
@@ -140,5 +141,5 @@ def drill(settings: Settings) -> WorkflowTemplate:
 def _clean_up() -> Mapping[str, Any]:
     """Remove at the exit what was made, where the last phase has not."""
     claim = f"{getattr(g.workflow.parameters, CLAIM_NAME):$}"
-    given = {CLAIM_NAME: claim, _PROVEN: "no"}
+    given = {CLAIM_NAME: claim, _PROVEN: NO}
     return {"name": _REMOVE, "template": _REMOVE, "arguments": given, "when": conditions.BROKEN}

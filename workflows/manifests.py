@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from steps import values
 from workflows import access, document
 from workflows.backup import backup
 from workflows.conditions import OUTPUTS
@@ -57,7 +58,7 @@ def render(  # noqa: PLR0913  what is rendered only where it is asked for
     *,
     proofs: Sequence[Cron] = (),
     watch_cron: str | None = None,
-    max_age: str = "26h",
+    max_age: str = values.MAX_AGE,
     thresholds: Thresholds | None = None,
 ) -> list[Manifest]:
     """Render everything: access first, then the templates, then the schedules with their arguments where there are any.

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from hera.expr import g
 from hera.workflows import Counter, Gauge, Label
 
+from steps.values import YES
 from workflows import conditions
 
 PREFIX = "argo_workflows_"
@@ -98,7 +99,7 @@ def exported(name: str) -> str:
 def of_runs(operation: str, *, planned: bool) -> list[Metric]:
     """Tell of each run of a workflow, once, when it has ended; `planned`: one that was a mere plan is none."""
     acts = conditions.differ(conditions.or_empty(conditions.PLAN), conditions.ONLY) if planned else ""
-    failed = conditions.differ(conditions.or_empty(conditions.REFUSED), conditions.YES)
+    failed = conditions.differ(conditions.or_empty(conditions.REFUSED), YES)
     ended = _Ended(f"{g.workflow.status:$}", conditions.status(), f"{g.workflow.duration:$}")
     return _of_runs(operation, ended, acts, failed)
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from steps import values
 from steps.installation import SYSTEM_STORAGE
 from workflows import dashboard, metrics
 from workflows.template import PART_OF
@@ -36,7 +37,7 @@ class Thresholds(BaseModel):
     verified_every: timedelta | None = None
     proven_every: timedelta | None = None
     silent_for: timedelta = timedelta(hours=3)  # how long the watchdog may tell nothing
-    max_shrink: float = Field(default=0.5, ge=0, le=1)
+    max_shrink: float = Field(default=values.MAX_SHRINK, ge=0, le=1)
 
 
 class Alert(NamedTuple):

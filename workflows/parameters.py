@@ -112,7 +112,7 @@ class RestoreParameters(Parameters):
 class WatchdogParameters(Parameters):
     """Arguments of `threescale-watchdog`."""
 
-    max_age: Duration = Field(default="26h", alias="max-age")
+    max_age: Duration = Field(default=values.MAX_AGE, alias="max-age")
     """How old the newest complete backup may be, in years, months, weeks, days and hours, for instance 26h or 8d."""
     schedule: ScheduleOrNone = "threescale-backup-schedule"
     """The CronWorkflow that should make the backups, to tell what became of it. Empty: none is looked at."""
@@ -137,7 +137,9 @@ class PruneParameters(Parameters):
     """Keep all that are no older than the newest by more than this, such as 1y6m or 30d. Empty: no such rule."""
     minimum_redundancy: Count = Field(default="3", alias="minimum-redundancy")
     """So many complete backups are kept in any case."""
-    max_shrink: Annotated[str, AfterValidator(values.FRACTION.check)] = Field(default="0.5", alias="max-shrink")
+    max_shrink: Annotated[str, AfterValidator(values.FRACTION.check)] = Field(
+        default=str(values.MAX_SHRINK), alias="max-shrink"
+    )
     """Delete nothing when the newest backup has fewer files or bytes than the one before by more than this part."""
     manual: Literal["no", "yes"] = "no"
     """`yes`: the rules are for backups too that a person asked for."""

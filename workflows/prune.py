@@ -15,6 +15,7 @@ from hera.expr import g
 from hera.workflows import DAG, Container, Parameter, Task, WorkflowTemplate
 from hera.workflows.models import ContinueOn
 
+from steps.values import YES
 from workflows import conditions, metrics, template
 from workflows.parameters import PruneParameters, by_name
 from workflows.phases import (
@@ -70,7 +71,7 @@ def at_the_end(settings: Settings, rules: PruneParameters) -> Mapping[str, Any]:
     return {
         "name": PRUNE,
         "template": _retention(settings, asked, first=False, told=metrics.of_runs_within(PRUNE)),
-        "when": conditions.both(*(conditions.equal(conditions.of_run(name), "yes") for name in _ASKED)),
+        "when": conditions.both(*(conditions.equal(conditions.of_run(name), YES) for name in _ASKED)),
         "continue_on": ContinueOn(failed=True, error=True),
     }
 

@@ -5,6 +5,7 @@ from typing import TypedDict, Unpack
 
 from hera.workflows import DAG, Counter, Gauge, Parameter, Suspend, Task, WorkflowTemplate
 
+from steps.values import YES
 from workflows import metrics, template
 from workflows.conditions import ONLY, both, differ, equal
 from workflows.parameters import RestoreParameters, by_name
@@ -114,7 +115,7 @@ def restore(settings: Settings) -> WorkflowTemplate:
                 judges=asked,
             )
             only_planned, acts = (ask(check.get_parameter(PLAN).value, ONLY) for ask in (equal, differ))
-            approved = equal(check.get_parameter(APPROVE).value, "yes")
+            approved = equal(check.get_parameter(APPROVE).value, YES)
             time_limit = check.get_parameter(TIME_LIMIT)
             plan = task(
                 PLAN,
@@ -146,7 +147,7 @@ def restore(settings: Settings) -> WorkflowTemplate:
                 mounts=[BACKUP, Mount.REPLACED],
                 outputs=[output("saved-secrets", default=""), output("saved-configmaps", default="")],
             )
-            set_aside_objects.when = equal(prepared[SET_ASIDE_OBJECTS].value, "yes")
+            set_aside_objects.when = equal(prepared[SET_ASIDE_OBJECTS].value, YES)
             set_aside_files = task(
                 SET_ASIDE_FILES,
                 "workers",
@@ -155,7 +156,7 @@ def restore(settings: Settings) -> WorkflowTemplate:
                 outputs=_COPIED,
                 timeout="6h",
             )
-            set_aside_files.when = equal(prepared[SET_ASIDE_FILES].value, "yes")
+            set_aside_files.when = equal(prepared[SET_ASIDE_FILES].value, YES)
             file_storage = task(
                 "file-storage",
                 *(FILE_CONFLICT, "workers"),

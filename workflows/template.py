@@ -8,6 +8,7 @@ from hera.expr import g
 from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
 from hera.workflows.models import Mutex, PodGC, Synchronization, TTLStrategy, WorkflowMetadata
 
+from steps.values import NO
 from workflows import conditions, metrics, notification
 from workflows.conditions import REFUSED
 from workflows.phases import (
@@ -98,7 +99,7 @@ def _exit_handler(
     """
     named = Parameter(name="claim", value="", description="Claim of the backup. Empty: called as the workflow.")
     failures = Parameter(name="failures", value="null", description="What failed, as Argo's workflow.failures says it.")
-    plan = Parameter(name=PLAN, value="no", description="only: it was a mere plan, which leaves no evidence.")
+    plan = Parameter(name=PLAN, value=NO, description="only: it was a mere plan, which leaves no evidence.")
     refused = Parameter(name=REFUSED, value="", description="yes: a person's arguments were refused.")
     report = phase(
         settings,

@@ -76,7 +76,9 @@ def list_backups(namespace: str, kubeconfig: str | None, context: str, output: s
 
 @click.command()
 @cluster_options
-@click.option("--max-age", default="26h", show_default=True, metavar="DURATION", help="Of the newest complete backup.")
+@click.option(
+    "--max-age", default=values.MAX_AGE, show_default=True, metavar="DURATION", help="Of the newest complete backup."
+)
 @click.option(
     "--schedule",
     type=values.OrNothing(values.CRON_WORKFLOW),

@@ -71,7 +71,9 @@ class _Alarm(TypedDict):
 @click.option("--configmap", "configmaps", multiple=True, metavar="NAME", help="A ConfigMap more that the Roles name.")
 @click.option("--all-secrets", is_flag=True, help="Let the accounts read every Secret of the namespace instead.")
 @click.option("--watchdog", metavar="CRON", help='A watchdog that sees if the newest backup is too old: "17 * * * *".')
-@click.option("--expected-every", default="26h", show_default=True, metavar="DURATION", help="How old, since it began.")
+@click.option(
+    "--expected-every", default=values.MAX_AGE, show_default=True, metavar="DURATION", help="How old, since it began."
+)
 @click.option("--monitoring", is_flag=True, help="A PrometheusRule and a dashboard for Grafana too.")
 @click.option(
     "--verified-every", show_default="8d with --verify", metavar="DURATION", help="Else an alert; empty: none."

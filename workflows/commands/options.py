@@ -46,7 +46,11 @@ _RULES = (
         "--minimum-redundancy", type=_COUNT, default=3, show_default=True, help="Complete ones to keep in any case."
     ),
     click.option(
-        "--max-shrink", type=values.FRACTION, default=0.5, show_default=True, help="Shrunk by more, all is kept."
+        "--max-shrink",
+        type=values.FRACTION,
+        default=values.MAX_SHRINK,
+        show_default=True,
+        help="Shrunk by more, all is kept.",
     ),
     click.option("--manual", is_flag=True, help="Those too that a person asked for."),
     click.option("--operators", is_flag=True, help="Those too of APIManagerBackups."),

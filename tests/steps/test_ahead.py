@@ -354,7 +354,7 @@ except errors.Unexpected:
 """
 
 
-@pytest.mark.parametrize(("failing", "code"), [("", 3), ("second", 4)])
+@pytest.mark.parametrize(("failing", "code"), [pytest.param("", 3, marks=pytest.mark.thorough), ("second", 4)])
 def test_a_worker_that_comes_to_no_safe_point_keeps_nobody_from_ending(failing, code):
     words = [sys.executable, "-c", STUCK, failing]
     reader = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)  # noqa: S603  our own words

@@ -18,6 +18,8 @@ from workflows.rehearsal.engine import Workflow
 from workflows.rehearsal.rehearse import SETTINGS
 from workflows.schedule import schedule
 
+pytestmark = pytest.mark.thorough
+
 SCHEDULE = "threescale-backup-schedule"
 MISTYPED = {
     "backup": ({"storge-request": "20Gi"}, "'storge-request' (storage-request?)"),
@@ -80,7 +82,7 @@ def test_all_names_are_known_that_the_form_shows(installed: Stage) -> None:
     "given",
     [
         {"storge-request": "1Gi"},
-        *(pytest.param({name: word}, marks=pytest.mark.thorough) for name, word in OTHERS.items()),
+        *({name: word} for name, word in OTHERS.items()),
     ],
 )
 def test_a_backup_whose_arguments_were_refused_to_a_person_is_no_failed_backup(
@@ -128,7 +130,6 @@ def test_a_failure_that_is_none_of_the_arguments_stays_one(empty: Stage) -> None
     assert catalogue.failed_run(empty.connect(), []) == failed.name
 
 
-@pytest.mark.thorough
 def test_a_refusal_is_told_as_one_and_a_plan_to_nobody(installed: Stage) -> None:
     for manifest in render(SETTINGS.model_copy(update={"notify_secret": "mine"})):
         installed.engine.apply(manifest)
@@ -164,7 +165,6 @@ def test_no_argument_closes_the_quotes_of_a_condition(empty: Stage, said: str) -
     assert len(backups(empty)) == 4
 
 
-@pytest.mark.thorough
 def test_retention_follows_no_plan_even_of_a_schedule(installed: Stage) -> None:
     with_rules(installed)
 
@@ -175,7 +175,6 @@ def test_retention_follows_no_plan_even_of_a_schedule(installed: Stage) -> None:
     assert len(backups(installed)) == 4
 
 
-@pytest.mark.thorough
 def test_retention_follows_no_run_that_was_stopped(installed: Stage) -> None:
     with_rules(installed)
     installed.engine.on_start = lambda node, _process: installed.engine.stop() if node == "file-storage" else None
@@ -186,7 +185,6 @@ def test_retention_follows_no_run_that_was_stopped(installed: Stage) -> None:
     assert len(backups(installed)) == 4 + 1
 
 
-@pytest.mark.thorough
 def test_the_record_of_a_failed_try_goes_when_the_backup_is_sealed_after_all(installed: Stage) -> None:
     def kill(node: str, process: Any) -> None:
         if node == "seal":

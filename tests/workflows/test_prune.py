@@ -129,6 +129,7 @@ def test_without_a_rule_nothing_is_deleted(mixed: Stage) -> None:
         ({"keep-daily": "-1"}, "'--keep-daily': '-1' is no whole number"),
     ],
 )
+@pytest.mark.thorough
 def test_a_mistyped_rule_is_one_sentence_and_nothing_is_deleted(
     empty: Stage, rule: dict[str, str], sentence: str
 ) -> None:

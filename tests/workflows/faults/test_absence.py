@@ -34,12 +34,13 @@ def test_a_404_that_is_no_not_found_loses_no_object_of_a_backup(installed: Stage
     assert (installed.engine.volume("nightly") / "referenced/configmaps/system.json").exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("resource", "name"),
     [
         ("configmaps", "system"),
-        pytest.param("configmaps", "backend-environment", marks=pytest.mark.thorough),
-        pytest.param("secrets", "my-tls", marks=pytest.mark.thorough),
+        ("configmaps", "backend-environment"),
+        ("secrets", "my-tls"),
     ],
 )
 def test_what_the_plan_saw_and_a_phase_does_not_is_a_failure(installed: Stage, resource: str, name: str) -> None:
@@ -52,13 +53,14 @@ def test_what_the_plan_saw_and_a_phase_does_not_is_a_failure(installed: Stage, r
     assert name in workflow.node(resource).attempts[-1].message
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("resource", "name"),
     [
         ("secrets", "system-seed"),
-        pytest.param("secrets", "backend-redis", marks=pytest.mark.thorough),
-        pytest.param("configmaps", "backend-environment", marks=pytest.mark.thorough),
-        pytest.param("secrets", "my-tls", marks=pytest.mark.thorough),
+        ("secrets", "backend-redis"),
+        ("configmaps", "backend-environment"),
+        ("secrets", "my-tls"),
     ],
 )
 def test_without_what_was_restored_or_expected_no_apimanager_is_created(lost: Stage, resource: str, name: str) -> None:
@@ -71,6 +73,7 @@ def test_without_what_was_restored_or_expected_no_apimanager_is_created(lost: St
     assert f"{name} is gone" in workflow.node("apimanager").attempts[-1].message
 
 
+@pytest.mark.thorough
 def test_a_404_that_is_no_not_found_does_not_lift_the_brake_of_retention(empty: Stage) -> None:
     nights(empty)
     labels = {"threescale-backup/kind": "backup"}

@@ -14,6 +14,8 @@ from tests.benchmarks.copying.plan import Case, Plan, Round
 from tests.benchmarks.copying.programs import CP, RSYNC, Program
 from tests.benchmarks.copying.sets import Set
 
+pytestmark = pytest.mark.thorough
+
 TINY = Set("portal", 0.002)  # ten files
 CASE = Case("portal", 1.0, 5000, 2**20, "local", "cold", "backup")
 

@@ -181,6 +181,7 @@ def test_a_database_that_shares_the_old_domain_is_named(lost):
     assert re.search(line, prepared.nodes[0].log, re.MULTILINE)
 
 
+@pytest.mark.thorough
 def test_a_mistyped_domain_is_refused_before_anything_is_written(lost):
     restored = lost.restore("nightly", wildcard_domain="*.new.example.com")
 

@@ -140,6 +140,7 @@ def test_what_3scale_gives_a_name_is_refused_though_the_backup_has_none_of_it(re
         prepare(ready, root, claim="operators")
 
 
+@pytest.mark.thorough
 def test_what_is_there_by_itself_is_none_of_ours(ready, backup_volume):
     put(ready, "ConfigMap", "kube-root-ca.crt", data={"ca.crt": "x"})
     prepare(ready, backup_volume)
@@ -247,6 +248,7 @@ def test_each_phase_can_be_tried_again(begun, backup_volume, tmp_path, sealed):
     assert marks.label(begun.get(CLAIMS, sealed.name), marks.PROVEN)
 
 
+@pytest.mark.thorough
 def test_an_apimanager_that_the_server_would_not_take_is_not_proven(begun, backup_volume):
     begun.kubernetes.refuse_next("create", "apimanagers", status=422, message="spec.wildcardDomain: Invalid value")
 
@@ -282,6 +284,7 @@ def test_an_object_that_appears_meanwhile_is_not_taken_for_ours(begun, backup_vo
 
 
 @pytest.mark.lesson(2, 3)
+@pytest.mark.thorough
 def test_a_drill_of_a_damaged_backup_fails_and_says_so_on_the_claim(begun, backup_volume, tmp_path, sealed):
     flip(backup_volume / PDF)
 
@@ -353,6 +356,7 @@ def drill_written(target):
     return lose
 
 
+@pytest.mark.thorough
 def test_one_of_the_operator_restores_and_is_held_against_itself(ready, tmp_path):
     root = operators_backup.make(tmp_path / "operators")
     ready.claim("operators", metadata={"annotations": {"apiManagerBackupName": "it", "apiManagerBackupUID": "uid"}})
@@ -495,6 +499,7 @@ def test_the_end_of_one_drill_removes_nothing_of_another(ready):
     assert ready.get("configmaps", installation.DRILL_LEDGER)
 
 
+@pytest.mark.thorough
 def test_what_was_made_anew_under_a_name_is_left_alone(begun, backup_volume):
     objects(begun, backup_volume)
     begun.kubernetes.before_next("delete", "secrets", lambda _request: anew(begun), name="zync")

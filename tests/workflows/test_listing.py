@@ -83,6 +83,7 @@ def test_a_failed_backup_is_described_with_its_record(installed: Any) -> None:
     assert json.loads(ask(installed, "describe", "nightly", "-o", "json")[1])["result"]["outcome"] == "failed"
 
 
+@pytest.mark.thorough
 def test_all_about_one_backup_is_told(installed: Any) -> None:
     workflow = installed.backup(name="nightly")
 

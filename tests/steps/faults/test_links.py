@@ -294,6 +294,7 @@ def exchange(monkeypatch):
 
 
 @pytest.mark.usefixtures("exchange")
+@pytest.mark.thorough
 def test_folders_that_are_swapped_with_links_during_saves_bring_nothing_of_outside(tmp_path):
     found, counts = raced(tmp_path, 1)
 

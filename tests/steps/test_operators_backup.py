@@ -7,6 +7,7 @@ import shutil
 import tarfile
 from types import MappingProxyType
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -326,7 +327,12 @@ class TestRefused:
         assert "Secret my-tls (spec.apicast.productionSpec.httpsCertificateSecretRef.name)" in said
 
     def test_a_domain_that_is_none(self, waiting, root):
-        self.refuse(waiting, root, errors.BadDomain, domain=("--wildcard-domain", "*.new"))
+        waiting.kubernetes.clear_requests()
+
+        with pytest.raises(click.BadParameter, match="is no domain"):
+            phases.restore(waiting, root, domain=("--wildcard-domain", "*.new"))
+
+        assert written(waiting) == []
 
     def test_overrides_without_a_restore_of_the_databases_secrets(self, waiting, root):
         self.refuse(waiting, root, errors.OverridesWithoutRestore, databases=("--database-overrides", "my-env"))

@@ -42,7 +42,7 @@ ANY = {
         "events": "list",
         "persistentvolumeclaims": "get list patch delete",
         "pods": "list",
-        "workflows": "list",
+        "workflows": "get list",
         "workflowtaskresults": "create patch",
     },
     "threescale-verify": {

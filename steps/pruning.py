@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 # Linux takes 128 KiB for one argument or variable (MAX_ARG_STRLEN), and Argo hands a pod its template in a variable,
 # in which an argument stands twice: so many starts of uids, 45 kB, fit.
-_DELETED_AT_MOST = 5000
+_DELETED_AT_MOST = 2000  # a phase has 15 minutes, and each takes four requests
 _READ_AT_MOST = 100  # each is three nodes of the Workflow, which etcd keeps up to some 1.5 MB
 _number = values.COUNT
 _duration = values.OrNothing(values.DURATION)

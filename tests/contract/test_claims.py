@@ -57,6 +57,7 @@ def test_a_new_claim_is_pending_protected_and_of_the_default_class(cluster):
         (2000, "2k"),
     ],
 )
+@pytest.mark.thorough
 def test_a_size_is_kept_in_one_spelling_and_means_the_same(cluster, asked, kept):
     size = {"requests": {"storage": asked}}
     claim = cluster.object(CLAIM.name, "sized", spec=spec(resources=size, storageClassName="no-such-class"))

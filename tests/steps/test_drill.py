@@ -172,6 +172,7 @@ def test_names_that_the_role_lacks_are_all_in_one_sentence(ready, backup_volume)
 
 
 @pytest.mark.parametrize("resource", ["secrets", "configmaps", "apimanagers"])
+@pytest.mark.thorough
 def test_a_right_to_create_that_is_missing_is_told_as_a_rule(begun, backup_volume, resource):
     without(begun, ROLE, resource, "create", namespace=SCRATCH)
 
@@ -222,6 +223,7 @@ WITHOUT_EVIDENCE = {
 
 
 @pytest.mark.parametrize("lose", WITHOUT_EVIDENCE.values(), ids=WITHOUT_EVIDENCE)
+@pytest.mark.thorough
 def test_without_evidence_a_drill_proves_and_keeps_no_counts_of_the_one_before(begun, backup_volume, sealed, lose):
     counted = {"metadata": {"annotations": {marks.PROVEN_COUNTS: "9 created; 1.0 s"}}}
     begun.kubernetes.patch(CLAIMS, begun.namespace, sealed.name, counted)
@@ -270,6 +272,7 @@ def test_an_object_that_the_cluster_changes_is_found(begun, backup_volume):
 
 
 @pytest.mark.parametrize("restored", [False, True], ids=["somebody's", "a restore's"])
+@pytest.mark.thorough
 def test_an_object_that_appears_meanwhile_is_not_taken_for_ours(begun, backup_volume, restored):
     opened = backups.open_at(backup_volume)
     saved = opened.read(f"{volume.SECRETS}/zync.json")

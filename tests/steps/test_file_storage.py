@@ -397,6 +397,7 @@ def ended_by(number, root, target, entries):
 
 
 @pytest.mark.parametrize("entries", [AMID_A_FILE, 300, 880])  # of 887
+@pytest.mark.thorough
 def test_a_restore_by_several_processes_that_is_killed_ends_as_if_undisturbed(many, tmp_path, entries):
     root, undisturbed = many
 

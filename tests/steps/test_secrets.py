@@ -261,6 +261,7 @@ def without_databases(lost):
     return lost
 
 
+@pytest.mark.thorough
 def test_a_restore_that_expects_them_is_refused_without(without_databases):
     restored = without_databases.restore("nightly")
 

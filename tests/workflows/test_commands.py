@@ -437,6 +437,7 @@ def test_an_administrator_plans_a_restore_with_the_workflow_s_digest(lost: Any, 
     assert json.loads(told)["backup_digest"] == manifest
 
 
+@pytest.mark.thorough
 def test_damaged_files_are_left_out_of_either_plan_alike(lost: Any, backup_volume: Path) -> None:
     for root in (backup_volume, lost.engine.volume("nightly")):
         (root / "system-filestorage-pvc/acme/2026/11/06/file-6.pdf").unlink()
@@ -541,6 +542,7 @@ SHARES = ["--verify", "0 6 * * *", "--verify-argument", "sample=10%"]
         ([], []),
     ],
 )
+@pytest.mark.thorough
 def test_shares_that_take_longer_than_a_backup_is_kept_or_an_alert_waits_are_said(
     more: list[str], said: list[str]
 ) -> None:

@@ -184,6 +184,7 @@ def test_a_save_copies_nothing_of_outside_whenever_a_folder_becomes_a_link(place
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["first", "again"])
+@pytest.mark.thorough
 def test_a_restore_writes_and_removes_nothing_outside_whenever_a_folder_becomes_a_link(place, again):
     place.fill(["a/file", "parent/file", "parent/inner/deep/token", "parent/inner/token", "z/file"])
     before, moment = seen(place.outside), 0

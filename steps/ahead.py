@@ -251,10 +251,8 @@ class _Worker:
         self._process: ForkProcess = _FORK.Process(
             target=_serve, args=(act, enter, number, other, os.getpid()), daemon=True
         )
-        with (
-            interruption.held_back(),
-            warnings.catch_warnings(),
-        ):  # Python 3.12 warns where other threads run; none holds what a worker needs
+        with interruption.held_back(), warnings.catch_warnings():
+            # Python 3.12 warns where other threads run; none holds what a worker needs
             warnings.simplefilter("ignore", DeprecationWarning)
             self._process.start()
         other.close()

@@ -4,27 +4,11 @@ import base64
 from typing import Any
 
 from workflows.manifests import render
-from workflows.rehearsal import threescale
+from workflows.rehearsal import threescale, threescale_objects
 from workflows.rehearsal.rehearse import SETTINGS
 
-THIRTEEN = [
-    "backend-internal-api",
-    "backend-listener",
-    "backend-redis",
-    "system-app",
-    "system-database",
-    "system-events-hook",
-    "system-master-apicast",
-    "system-memcache",
-    "system-recaptcha",
-    "system-redis",
-    "system-seed",
-    "system-smtp",
-    "zync",
-]
-
-USERS = ["backend-redis", "system-database", "system-redis"]
-
+THIRTEEN = list(threescale_objects.SECRETS)
+USERS = list(threescale_objects.DATABASE_SECRETS)
 NINE = [name for name in THIRTEEN if name not in {*USERS, "system-memcache"}]
 
 BUCKET = {"AWS_BUCKET": "tenants", "AWS_REGION": "eu-south-2", "AWS_HOSTNAME": "s3.example.test"}

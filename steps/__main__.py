@@ -11,21 +11,26 @@ import sys
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import TextIO, get_args
+from typing import TextIO
 
 import click
 
-from steps import arguments, claims, errors, evidence, interruption, outcome, values
-from steps.arguments import Given
-from steps.backing_up import backup_phases
-from steps.claims import Workflow
-from steps.notifying import notify
-from steps.proving import drill_phases, verify_phases
-from steps.pruning import prune_phases
-from steps.restoring import restore_phases
-from steps.result import Failure, Operation, Result
-from steps.run import FOLDER, Run, refused_option
-from steps.watching import watch
+from steps import errors
+from steps.contract import values
+from steps.contract.arguments import Given
+from steps.kubernetes.workflow import Workflow
+from steps.phases import exit as exit_phase
+from steps.phases.backup import backup_phases
+from steps.phases.drill import drill_phases
+from steps.phases.exit import notify
+from steps.phases.options import FOLDER
+from steps.phases.prune import prune_phases
+from steps.phases.restore import restore_phases
+from steps.phases.run import Run
+from steps.phases.verify import verify_phases
+from steps.phases.watchdog import watch
+from steps.process import interruption
+from steps.process.command_line import Value
 
 log = logging.getLogger("steps")
 
@@ -50,19 +55,21 @@ class Phases(click.Group):
 
 
 @click.group(cls=Phases, context_settings={"max_content_width": 120})
-@click.option("--namespace", type=values.NAMESPACE, required=True, help="Namespace of the 3scale installation.")
+@click.option("--namespace", type=Value(values.NAMESPACE), required=True, help="Namespace of the 3scale installation.")
 @click.option("--workflow", required=True, help="Name of the workflow.")
 @click.option("--workflow-uid", required=True, help="Its uid: what it began, another one does not touch.")
 @click.option("--service-account", default="", help="Who runs it, for the evidence.")
 @click.option("--outputs", type=FOLDER, help="Folder for output parameters, a file each.")
 @click.option("--termination-log", type=click.Path(path_type=Path), help="File for the last sentence of a failure.")
 @click.option(
-    "--request-timeout-s", type=values.LIMIT_S, default=30.0, show_default=True, help="Limit of each request."
+    "--request-timeout-s", type=Value(values.LIMIT_S), default=30.0, show_default=True, help="Limit of each request."
 )
 @click.option(
-    "--try", "try_number", type=values.COUNT, default=0, show_default=True, help="How often it was tried before."
+    "--try", "try_number", type=Value(values.COUNT), default=0, show_default=True, help="How often it was tried before."
 )
-@click.option("--tries", type=values.COUNT, default=0, show_default=True, help="After so many no other try follows.")
+@click.option(
+    "--tries", type=Value(values.COUNT), default=0, show_default=True, help="After so many no other try follows."
+)
 @click.option("--arguments", "parameters", default="", help="{{workflow.parameters}} as Argo gives it.")
 @click.option("--labels", default="", help="{{workflow.labels.json}} as Argo gives it.")
 @click.option("--known", default="", metavar="NAMES", help="Arguments of the workflow, for its first phase.")
@@ -99,62 +106,7 @@ cli.add_command(notify)
 cli.add_command(prune_phases)
 cli.add_command(verify_phases)
 cli.add_command(drill_phases)
-
-
-@cli.command("report")
-@click.option("--of", "operation", type=click.Choice(get_args(Operation)), required=True, help="What has failed.")
-@click.option("--claim", default="", help="Claim of the backup; empty: one that is made is called as the workflow.")
-@click.option("--began", default="", help="When the workflow was made.")
-@click.option("--failures", required=True, help="{{workflow.failures}} as Argo gives it.")
-@click.option("--advice", required=True, help="What to do next.")
-@click.option("--plan", default="", help="The workflow's; a mere plan leaves no evidence.")
-@refused_option
-@click.option("--pod", default="", help="The pod that runs this.")
-@click.pass_obj
-def report(  # noqa: PLR0913  what a workflow says of itself at its end
-    run: Run,
-    operation: Operation,
-    claim: str,
-    began: str,
-    failures: str,
-    advice: str,
-    plan: str,
-    refused: bool,
-    pod: str,
-) -> None:
-    """Say what failed and what to do next, here and in the evidence, where it leaves any; never fails itself."""
-    advice = outcome.REFUSED_ADVICE if refused else advice
-    failed: list[outcome.Failure] = []
-    held_back: list[str] = []
-    try:
-        failed = outcome.failures(failures)
-        held_back = outcome.held_back(run.cluster(), run.workflow.name, failed, pod)
-        text = outcome.explain(run.workflow.name, failed, held_back, advice)
-    except Exception as error:  # noqa: BLE001  whatever it is, the rest is said; its message may quote data
-        text = f"workflow {run.workflow.name} did not succeed ({type(error).__name__} while asking why); {advice}"
-    for line in text.split("\n"):
-        log.info(line)
-    run.output(report=text)
-    if arguments.is_plan(operation, plan) or operation not in evidence.NAMES:
-        return
-    if operation == "backup" and not refused and _is_sealed(run, claim or run.workflow.name):
-        return
-
-    def fail(found: Result) -> Result:
-        failures = [Failure(phase=item.phase, sentence=item.sentence) for item in failed]
-        return found.failed(failures, held_back, advice, refused=refused)
-
-    called = claim or (run.workflow.name if operation == "backup" else "")
-    evidence.note(run.cluster, run.record(operation, called, since=began), fail)
-
-
-def _is_sealed(run: Run, claim: str) -> bool:
-    """Say on the backup's claim that its run has failed, unless it is sealed all the same; tell whether it is."""
-    try:
-        return claims.give_up(run.cluster(), claim, run.workflow)
-    except errors.PhaseError as error:
-        log.info("claim %s has not been labelled: %s", claim, error)
-    return False
+cli.add_command(exit_phase.report)
 
 
 def main() -> None:

@@ -15,17 +15,17 @@ import pytest
 from kubernetes.config.config_exception import ConfigException
 from urllib3.exceptions import HTTPError
 
-from steps.cluster import Cluster
+from steps.kubernetes.cluster import Cluster
 from tests.live import definitions
 from tests.live.kubernetes import Kubernetes as RealKubernetes
 from tests.live.stage import kebab
 from workflows.manifests import render
-from workflows.phases import CLAIM
-from workflows.rehearsal import threescale
-from workflows.rehearsal.cluster import Cluster as Kubernetes
-from workflows.rehearsal.engine import Engine, Workflow
-from workflows.rehearsal.metrics import Exporter
+from workflows.rehearsal.argo.engine import Engine, Workflow
+from workflows.rehearsal.argo.metrics import Exporter
+from workflows.rehearsal.kubernetes.cluster import Cluster as Kubernetes
 from workflows.rehearsal.rehearse import SETTINGS
+from workflows.rehearsal.threescale import installation as threescale
+from workflows.rendering.handover import CLAIM
 
 pytest.register_assert_rewrite("tests.builders")  # what they check, they say as a test does
 

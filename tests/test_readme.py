@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from steps import installation
-from steps.installation import Kind
+from steps.kubernetes import kinds
+from steps.kubernetes.kinds import Kind
 from tests.builders.roles import ROLES, WATCHDOG, grants
-from workflows.metrics import HELP, exported
-from workflows.monitoring import Thresholds, alerts
+from workflows.monitoring.alerts import Thresholds, alerts
+from workflows.monitoring.metrics import HELP, exported
 from workflows.parameters import (
     BackupParameters,
     DrillParameters,
@@ -52,7 +52,7 @@ def test_every_argument_is_told_as_the_form_in_argos_ui_tells_it(model: type[Par
 RESOURCES = {
     "pods/exec",
     "workflowtaskresults",
-    *(kind.resource for kind in vars(installation).values() if isinstance(kind, Kind)),
+    *(kind.resource for kind in vars(kinds).values() if isinstance(kind, Kind)),
 }
 NOUNS = {"persistentvolumeclaims": "claims", "pods": "pods(?!/)"}  # others are called as they are
 VERBS = {"get": "read|get", "patch": "change", "update": "replace"}  # likewise

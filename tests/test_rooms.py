@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -10,45 +11,43 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-# From the top; a module imports those of lower lines only.
+# From the top; a module imports those of lower lines only, and of its own folder without a circle.
 STEPS = [
     "__main__",
-    "backing_up restoring pruning proving watching notifying",
-    "restoration",
-    "run restore_plan backup_plan deletion drill verification",
-    "watchdog",
-    "prerequisites routes outcome set_aside retention proof",
-    "secrets configmaps apimanager file_storage",
-    "system_storage selection",
-    "operators_restore evidence plan catalogue",
-    "claims objects",
-    "backup events",
-    "notification",
-    "seal result",
-    "saved copier",
-    "tree",
-    "ahead",
-    "manifest cluster",
-    "volume interruption medium references domain gitops rotation arguments",
-    "marks mtree installation errors fields permissions values",
-    "beneath",
+    "phases",
+    "plans",
+    "parts",
+    "catalogue",
+    "evidence",
+    "archive",
+    "files threescale",
+    "kubernetes",
+    "contract",
+    "process",
+    "errors",
 ]
 WORKFLOWS = [
     "__main__",
     "commands",
     "rehearsal",
-    "manifests resources",
+    "manifests",
     "access",
-    "schedule monitoring",
-    "dashboard",
+    "schedule",
     "backup restore verify drill watchdog",
     "prune",
-    "template",
-    "notification",
-    "phases parameters page listing",
-    "metrics cron document",
-    "conditions",
+    "parameters monitoring",
+    "rendering",
 ]
+# Folders and single modules of the rehearsal, each with what it may import of the others.
+REHEARSAL = {
+    "rehearse": {"argo", "kubernetes", "threescale", "comparison"},
+    "comparison": set(),
+    "argo": {"kubelet", "kubernetes", "errors"},
+    "kubelet": {"kubernetes", "errors"},
+    "threescale": {"kubernetes"},
+    "kubernetes": set(),
+    "errors": set(),
+}
 LAYERS = [
     (package, name, depth)
     for package, lines in (("steps", STEPS), ("workflows", WORKFLOWS))
@@ -57,6 +56,9 @@ LAYERS = [
 ]
 DEPTHS = {(package, name): depth for package, name, depth in LAYERS}
 FILES = sorted(path for package in ("steps", "workflows") for path in (ROOT / package).rglob("*.py"))
+IN_STEPS = [path for path in FILES if path.is_relative_to(ROOT / "steps") and path.stem != "__init__"]
+MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in FILES if path.stem != "__init__"}
+OF_REHEARSAL = [path for path in FILES if path.is_relative_to(ROOT / "workflows/rehearsal")]
 OF_TESTS = sorted(path for name in ("test_*", "conftest", "builders/*") for path in ROOT.glob(f"tests/**/{name}.py"))
 
 
@@ -88,10 +90,49 @@ def modules(path):
     return {tuple(name.split(".")[:2]) for name in imports(path) if name.split(".")[0] in {"steps", "workflows"}}
 
 
+def rooms(path):
+    """The rooms of steps that a file imports of."""
+    return {room for package, room in modules(path) if package == "steps"}
+
+
+def in_room(*names):
+    """The files of these rooms of steps."""
+    return [path for path in FILES if room_of(path)[0] == "steps" and room_of(path)[1] in names]
+
+
 def room_of(path):
     """Package and module that a file belongs to; a package in it is one."""
     parts = path.relative_to(ROOT).with_suffix("").parts
     return parts[0], parts[1]
+
+
+def imported_names(path):
+    """What a file imports of modules of this project by its own name, dotted."""
+    nodes = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.ImportFrom)]
+    return {f"{node.module}.{alias.name}" for node in nodes if node.module in MODULES for alias in node.names}
+
+
+def imported_modules(path):
+    return imports(path) & MODULES.keys()
+
+
+def types():
+    """Where each type of the steps is defined: classes, and names of types."""
+    found = {}
+    for path in IN_STEPS:
+        for node in tree_of(path).body:
+            named = [node.name] if isinstance(node, ast.ClassDef) else []
+            if isinstance(node, ast.Assign):
+                named = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            for name in named:
+                if name[:1].isupper() and not name.isupper():
+                    found.setdefault(name, []).append(name_of(path))
+    return found
+
+
+def part_of(path):
+    """The folder of the rehearsal that a file lies in, or its name where it lies in none."""
+    return path.relative_to(ROOT / "workflows/rehearsal").with_suffix("").parts[0]
 
 
 def importers_of(package):
@@ -112,7 +153,7 @@ def test_imports_point_down_only(path):
             assert DEPTHS[other] > DEPTHS[(package, module)], f"{name_of(path)} imports {'.'.join(other)}"
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path.parts[-2] == "steps"], ids=name_of)
+@pytest.mark.parametrize("path", IN_STEPS, ids=name_of)
 def test_the_steps_know_nothing_of_workflows(path):
     tops = {name.split(".")[0] for name in imports(path)}
 
@@ -131,19 +172,58 @@ def test_no_test_module_is_imported():
 
 
 def test_one_door_leads_to_kubernetes():
-    assert importers_of("kubernetes") == {"steps/cluster.py"}
+    assert {Path(name).parent for name in importers_of("kubernetes")} == {Path("steps/kubernetes")}
+
+
+@pytest.mark.parametrize(
+    ("room", "others"),
+    [
+        ("errors", set()),
+        ("process", {"errors"}),
+        ("contract", {"process", "errors"}),
+        ("kubernetes", {"contract", "process", "errors"}),
+        ("files", {"process", "errors"}),
+    ],
+)
+def test_a_room_below_the_backup_knows_these_others_alone(room, others):
+    assert {other for path in in_room(room) for other in rooms(path)} <= {room, *others}
+
+
+def test_the_contract_knows_pydantic_alone():
+    tops = {name.split(".")[0] for path in in_room("contract") for name in imports(path)}
+
+    assert tops - sys.stdlib_module_names <= {"steps", "pydantic"}
+
+
+def test_no_module_leads_to_itself():
+    graph = {name: imported_modules(path) - {name} for name, path in MODULES.items()}
+
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+def test_no_two_modules_of_the_steps_have_one_name():
+    names = [path.stem for path in IN_STEPS if room_of(path)[1] != "errors"]
+
+    assert sorted(names) == sorted(set(names))
+
+
+def test_a_type_that_is_imported_bare_stands_once():
+    bare = {name.rpartition(".")[2] for path in FILES for name in imported_names(path)}
+    twice = {name: paths for name, paths in types().items() if name in bare and len(paths) > 1}
+
+    assert twice == {}
 
 
 def test_below_their_command_the_workflows_know_names_of_the_steps_only():
     used = {
-        (name_of(path), other[1])
+        name.removeprefix("steps.")
         for path in FILES
-        if path.parts[-2] not in {"steps", "commands"}
-        for other in modules(path)
-        if other[0] == "steps"
+        if path.parts[-2] not in {"rehearsal", "commands"} and not path.is_relative_to(ROOT / "steps")
+        for name in imported_modules(path)
+        if name.startswith("steps.")
     }
 
-    assert {module for _, module in used} == {"installation", "values"}
+    assert used == {"contract.names", "contract.values", "kubernetes.kinds", "threescale.installation"}
 
 
 def test_the_comparison_of_the_rehearsal_knows_nothing_of_the_project():
@@ -154,13 +234,20 @@ def test_the_comparison_of_the_rehearsal_knows_nothing_of_the_project():
 
 
 def test_the_rehearsal_but_its_director_knows_nothing_of_our_workflows():
-    users = {
-        name_of(path)
-        for path in (ROOT / "workflows/rehearsal").glob("*.py")
-        if any(room[1] != "rehearsal" for room in modules(path))
-    }
+    users = {name_of(path) for path in OF_REHEARSAL if any(room[1] != "rehearsal" for room in modules(path))}
 
     assert users == {"workflows/rehearsal/rehearse.py"}
+
+
+def test_every_folder_of_the_rehearsal_has_its_place():
+    assert {part_of(path) for path in OF_REHEARSAL} == {"__init__", *REHEARSAL}
+
+
+@pytest.mark.parametrize("path", [path for path in OF_REHEARSAL if path.stem != "__init__"], ids=name_of)
+def test_the_folders_of_the_rehearsal_import_those_below_them_only(path):
+    others = {name.split(".")[2] for name in imports(path) if name.startswith("workflows.rehearsal.")}
+
+    assert others <= REHEARSAL[part_of(path)] | {part_of(path)}
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.name != "__main__.py"], ids=name_of)
@@ -170,7 +257,7 @@ def test_only_the_two_commands_print(path):
     assert not [call.lineno for call in calls if isinstance(call, ast.Name) and call.id == "print"]
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path.parts[-2] == "steps"], ids=name_of)
+@pytest.mark.parametrize("path", IN_STEPS, ids=name_of)
 def test_errors_that_a_phase_can_end_with_are_drawn_in_one_place(path):
     bases = {
         ast.unparse(base)
@@ -179,7 +266,7 @@ def test_errors_that_a_phase_can_end_with_are_drawn_in_one_place(path):
         for base in node.bases
     }
 
-    assert path.name == "errors.py" or not {base for base in bases if "Error" in base or "Exception" in base}
+    assert path in in_room("errors") or not {base for base in bases if "Error" in base or "Exception" in base}
 
 
 @pytest.mark.parametrize("command", [["workflows", "--help"], ["workflows", "rehearse", "--help"]], ids=" ".join)

@@ -5,10 +5,9 @@ beforehand; all else is given by name, what an APIManager names too.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
-from steps import installation
-from steps.installation import (
+from steps.contract import names
+from steps.kubernetes.kinds import (
     APIMANAGER,
     APIMANAGER_BACKUP,
     CLAIM,
@@ -23,12 +22,13 @@ from steps.installation import (
     WORKFLOW,
     Kind,
 )
+from steps.threescale import installation
 from workflows import backup, drill, prune, restore, schedule, verify, watchdog
-from workflows.phases import Settings
-from workflows.template import PART_OF
+from workflows.rendering.document import Manifest
+from workflows.rendering.labels import PART_OF
+from workflows.rendering.settings import Settings
 
-Manifest = dict[str, Any]
-
+_RESTORED = (*installation.RESTORED_SECRETS, *installation.DATABASE_SECRETS)
 _RBAC = "rbac.authorization.k8s.io"
 
 
@@ -39,7 +39,7 @@ def access(settings: Settings) -> list[Manifest]:
         *_account(backup.NAME, _backup_rules(settings), place),
         *_account(restore.NAME, _restore_rules(settings), place),
         *_account(prune.NAME, _prune_rules(), place),
-        *_account(verify.NAME, _verify_rules(), place),
+        *_account(verify.NAME, [_argo(), *_catalogue()], place),
         *_account(drill.NAME, _drill_rules(), place),
         *_in_scratch(settings),
     ]
@@ -54,8 +54,8 @@ def _backup_rules(settings: Settings) -> list[Manifest]:
     return [
         _argo(),
         _rule(SECRET, ["get"], _secrets(settings, installation.SECRETS)),
-        _rule(CONFIGMAP, ["get"], _configmaps(settings, installation.BACKUP_RESULTS)),
-        *_evidence(installation.BACKUP_RESULTS),
+        _rule(CONFIGMAP, ["get"], _configmaps(settings, names.BACKUP_RESULTS)),
+        *_evidence(names.BACKUP_RESULTS),
         _rule(APIMANAGER, ["get", "list"]),
         _rule(CLAIM, ["get", "list", "create", "patch"]),  # patch: the state of the backup's own claim
         _rule(POD, ["list"]),  # who has system-storage mounted, what holds a pod back
@@ -65,14 +65,13 @@ def _backup_rules(settings: Settings) -> list[Manifest]:
 
 
 def _restore_rules(settings: Settings) -> list[Manifest]:
-    known = (*installation.RESTORED_SECRETS, *installation.DATABASE_SECRETS)
     return [
         _argo(),
-        _rule(SECRET, ["get", "update"], _secrets(settings, known)),  # update: with on-conflict=replace
+        _rule(SECRET, ["get", "update"], _secrets(settings, _RESTORED)),  # update: with on-conflict=replace
         _rule(SECRET, ["create"]),
-        _rule(CONFIGMAP, ["get"], _configmaps(settings, installation.RESTORE_RESULTS)),
+        _rule(CONFIGMAP, ["get"], _configmaps(settings, names.RESTORE_RESULTS)),
         _rule(CONFIGMAP, ["update"], _configmaps(settings)),
-        *_evidence(installation.RESTORE_RESULTS),  # create: all that are restored too
+        *_evidence(names.RESTORE_RESULTS),  # create: all that are restored too
         _rule(APIMANAGER, ["get", "list", "create"]),
         _rule(APIMANAGER_BACKUP, ["get"]),  # whether a backup of the operator had completed
         _rule(CLAIM, ["get", "list", "create"]),
@@ -99,19 +98,15 @@ def _watchdog_rules() -> list[Manifest]:
     ]
 
 
-def _verify_rules() -> list[Manifest]:
-    return [_argo(), *_catalogue()]
-
-
 def _drill_rules() -> list[Manifest]:
-    own = [installation.DRILL_LEDGER, installation.DRILL_RESULTS]
+    own = [names.DRILL_LEDGER, names.DRILL_RESULTS]
     return [
         _argo(),
         *_catalogue(),
         _rule(CLAIM, ["create"]),  # the scratch claim, which goes with the ledger: nobody may delete a claim
         _rule(CONFIGMAP, ["get"], own),
-        *_evidence(installation.DRILL_RESULTS),
-        _rule(CONFIGMAP, ["delete"], [installation.DRILL_LEDGER]),
+        *_evidence(names.DRILL_RESULTS),
+        _rule(CONFIGMAP, ["delete"], [names.DRILL_LEDGER]),
     ]
 
 
@@ -141,10 +136,9 @@ def _in_scratch(settings: Settings) -> list[Manifest]:
     """What a drill may do in the namespace that is made for it: create what a restore creates, and remove it."""
     if settings.drill_namespace is None:
         return []
-    known = (*installation.RESTORED_SECRETS, *installation.DATABASE_SECRETS)
     rules = [
         _rule(SECRET, ["create"]),
-        _rule(SECRET, ["get", "delete"], _secrets(settings, known)),
+        _rule(SECRET, ["get", "delete"], _secrets(settings, _RESTORED)),
         _rule(CONFIGMAP, ["create"]),
         _rule(CONFIGMAP, ["get", "delete"], _configmaps(settings)),
         _rule(APIMANAGER, ["list", "create"]),  # create: for a dry run, which Kubernetes does not tell apart

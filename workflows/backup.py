@@ -12,34 +12,34 @@ from functools import partial
 from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
 from hera.workflows.models import ValueFrom
 
-from workflows import metrics, prune, template
-from workflows.conditions import ONLY, both, differ, equal
+from steps.threescale.installation import SYSTEM_STORAGE
+from workflows import prune
+from workflows.monitoring import metrics, notification
 from workflows.parameters import BackupParameters, PruneParameters, by_name
-from workflows.phases import (
+from workflows.rendering.conditions import ONLY, PLAN, both, differ, equal
+from workflows.rendering.handover import (
     APIMANAGER,
     CLAIM,
     EXTERNAL,
     FILE_STORAGE,
-    PLAN,
-    Mount,
-    Settings,
     count,
     for_run,
+    given_by,
     output,
-    phase,
-    together_on,
     value,
     words,
 )
+from workflows.rendering.mounts import Mount
+from workflows.rendering.phase import phase
+from workflows.rendering.placement import PLACE, place_of, together_in_place, told_place
+from workflows.rendering.settings import Settings
+from workflows.rendering.template import workflow_template
 
 NAME = "threescale-backup"
 
 _CLAIM = Parameter(name=CLAIM, description="Claim that holds the backup.")
 _APIMANAGER = Parameter(name=APIMANAGER, description="Name of the APIManager.")
-_PLACE = [
-    Parameter(name="node-operator", value="NotIn", description="In: only that node; NotIn: any but that one."),
-    Parameter(name="node", value="no-node", description="The node that has a ReadWriteOnce system-storage mounted."),
-]
+_PLACE = place_of(SYSTEM_STORAGE)
 _PREPARED = Parameter(name="prepared", value="", description="When `prepare` began and ended, for the evidence.")
 _PLANNED = {
     f"planned-{resource}": Parameter(name=f"planned-{resource}", value="", description=f"The {resource} of the plan.")
@@ -58,7 +58,7 @@ def backup(settings: Settings, rules: PruneParameters | None = None) -> Workflow
     """Build the WorkflowTemplate `threescale-backup`; with rules that keep something a scheduled one ends with them."""
     asked = by_name(BackupParameters)
 
-    with template.workflow_template(
+    with workflow_template(
         settings,
         NAME,
         entrypoint="backup",
@@ -68,6 +68,8 @@ def backup(settings: Settings, rules: PruneParameters | None = None) -> Workflow
         arguments=list(asked.values()),
         claim="name",
         advice=_ADVICE,
+        metrics=metrics.of_runs("backup", asked),
+        notification=notification.task,
         at_the_end=partial(prune.at_the_end, settings, rules) if rules and rules.keeps else None,
     ) as built:
         prepare = phase(
@@ -78,8 +80,7 @@ def backup(settings: Settings, rules: PruneParameters | None = None) -> Workflow
             outputs=[
                 output(CLAIM, global_name=CLAIM),
                 output(APIMANAGER),
-                output("node-operator"),
-                output("node"),
+                *told_place(),
                 output(FILE_STORAGE),
                 *(output(name, default=str(told.value)) for name, told in _PLANNED.items()),
                 output("prepared", default=""),
@@ -115,13 +116,12 @@ def backup(settings: Settings, rules: PruneParameters | None = None) -> Workflow
                 outputs=[count("objects"), count("files"), count("bytes")],
                 mounts=[Mount.BACKUP, *([mount] if mount else [])],
                 claim=CLAIM,
-                affinity=together_on(value("node-operator"), value("node")),
+                affinity=together_in_place(),
                 timeout=timeout,
             )
-            told = {item: built.get_parameter(item) for item in more}
-            told |= {item: first.get_parameter(item) for item in planned}
+            told = made | given_by(built, more) | given_by(first, planned)
             when = both(acts, (differ if mount else equal)(files, EXTERNAL))
-            return Task(name=name, template=own, arguments={**made, **told}, when=when)
+            return Task(name=name, template=own, arguments=told, when=when)
 
         source = phase(
             settings,
@@ -129,7 +129,7 @@ def backup(settings: Settings, rules: PruneParameters | None = None) -> Workflow
             inputs=_PLACE,
             outputs=[output("names", default="")],
             mounts=[Mount.SOURCE],
-            affinity=together_on(value("node-operator"), value("node")),
+            affinity=together_in_place(),
         )
         seal = phase(
             settings,
@@ -143,14 +143,10 @@ def backup(settings: Settings, rules: PruneParameters | None = None) -> Workflow
             metrics=metrics.of_files("backup"),
         )
         with DAG(name="backup", fail_fast=False) as dag:
-            first = Task(
-                name="prepare",
-                template=prepare,
-                arguments={name: built.get_parameter(name) for name in asked},
-            )
+            first = Task(name="prepare", template=prepare, arguments=given_by(built, asked))
             only_planned, acts = (ask(first.get_parameter(PLAN).value, ONLY) for ask in (equal, differ))
             files = first.get_parameter(FILE_STORAGE).value
-            made = {name: first.get_parameter(name) for name in (CLAIM, APIMANAGER, "node-operator", "node")}
+            made = given_by(first, (CLAIM, APIMANAGER, *PLACE))
             parts = [
                 part("secrets", "--apimanager", value(APIMANAGER), planned=["planned-secrets"]),
                 part("configmaps", "--apimanager", value(APIMANAGER), planned=["planned-configmaps"]),
@@ -163,15 +159,10 @@ def backup(settings: Settings, rules: PruneParameters | None = None) -> Workflow
             looks = Task(
                 name="source",
                 template=source,
-                arguments={name: made[name] for name in ("node-operator", "node")},
+                arguments=given_by(first, PLACE),
                 when=both(only_planned, differ(files, EXTERNAL)),
             )
-            last = Task(
-                name="seal",
-                template=seal,
-                arguments={name: first.get_parameter(name) for name in (CLAIM, "prepared")},
-                when=acts,
-            )
+            last = Task(name="seal", template=seal, arguments=given_by(first, (CLAIM, "prepared")), when=acts)
             for each in (looks, *parts):
                 first >> each
                 each >> last

@@ -9,24 +9,26 @@ from typing import Any
 from hera.expr import g
 from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
 
-from steps.values import NO, YES
-from workflows import conditions, template
+from steps.contract.values import NO, YES
+from workflows.monitoring import metrics, notification
 from workflows.parameters import DrillParameters, by_name
-from workflows.phases import (
+from workflows.rendering import conditions
+from workflows.rendering.handover import (
     CLAIM_NAME,
     EXTERNAL,
     FILE_STORAGE,
-    PLACE,
     SCRATCH_CLAIM,
-    Mount,
-    Settings,
     count,
+    given_by,
     output,
-    phase,
-    together_on,
     value,
     words,
 )
+from workflows.rendering.mounts import Mount
+from workflows.rendering.phase import phase
+from workflows.rendering.placement import PLACE, place_of, together_in_place, told_place
+from workflows.rendering.settings import Settings
+from workflows.rendering.template import workflow_template
 
 NAME = "threescale-drill"
 SCRATCH = "scratch-namespace"
@@ -44,7 +46,7 @@ def drill(settings: Settings) -> WorkflowTemplate:
     """Build the WorkflowTemplate `threescale-drill`."""
     asked = by_name(DrillParameters)
 
-    with template.workflow_template(
+    with workflow_template(
         settings,
         NAME,
         entrypoint="drill",
@@ -54,27 +56,26 @@ def drill(settings: Settings) -> WorkflowTemplate:
         arguments=list(asked.values()),
         claim=CLAIM_NAME,
         advice=_ADVICE,
+        metrics=metrics.of_runs("drill", asked),
+        notification=notification.task,
         mutex=NAME,
         at_the_end=_clean_up,
     ) as built:
-        placed = together_on(value("node-operator"), value("node"))
+        place, placed = place_of("claim"), together_in_place()
+        others = [name for name in asked if name != CLAIM_NAME]
         choose = phase(
             settings,
             ["drill", "choose"],
             inputs=[asked[CLAIM_NAME], asked[SCRATCH]],
             arguments=words([CLAIM_NAME, SCRATCH]),
-            outputs=[output(CLAIM_NAME), output("node-operator"), output("node"), output("chosen", default="")],
+            outputs=[output(CLAIM_NAME), *told_place(), output("chosen", default="")],
             judges=asked,
         )
         prepare = phase(
             settings,
             ["drill", "prepare"],
-            inputs=[_CLAIM, *(asked[name] for name in asked if name != CLAIM_NAME), _CHOSEN, *PLACE],
-            arguments=[
-                *("--claim", value(CLAIM_NAME)),
-                *words([name for name in asked if name != CLAIM_NAME]),
-                *words(["chosen"]),
-            ],
+            inputs=[_CLAIM, *(asked[name] for name in others), _CHOSEN, *place],
+            arguments=["--claim", value(CLAIM_NAME), *words([*others, "chosen"])],
             outputs=[output(SCRATCH_CLAIM), output(FILE_STORAGE)],
             mounts=[BACKUP],
             affinity=placed,
@@ -83,7 +84,7 @@ def drill(settings: Settings) -> WorkflowTemplate:
         objects = phase(
             settings,
             ["drill", "objects"],
-            inputs=[_CLAIM, asked[SCRATCH], *PLACE],
+            inputs=[_CLAIM, asked[SCRATCH], *place],
             arguments=["--claim", value(CLAIM_NAME), *words([SCRATCH])],
             outputs=[count("created")],
             mounts=[BACKUP],
@@ -92,7 +93,7 @@ def drill(settings: Settings) -> WorkflowTemplate:
         file_storage = phase(
             settings,
             ["drill", "file-storage"],
-            inputs=[_CLAIM, Parameter(name=SCRATCH_CLAIM, description="The scratch claim."), *PLACE],
+            inputs=[_CLAIM, Parameter(name=SCRATCH_CLAIM, description="The scratch claim."), *place],
             arguments=["--claim", value(CLAIM_NAME), *words([SCRATCH_CLAIM])],
             outputs=[count("files"), count("bytes")],
             mounts=[BACKUP, Mount.SCRATCH],
@@ -109,24 +110,19 @@ def drill(settings: Settings) -> WorkflowTemplate:
             arguments=["--claim", value(CLAIM_NAME), *words([_PROVEN])],
         )
         with DAG(name="drill", fail_fast=False):
-            first = Task(
-                name="choose",
-                template=choose,
-                arguments={name: built.get_parameter(name) for name in (CLAIM_NAME, SCRATCH)},
-            )
-            chosen = {name: first.get_parameter(name) for name in (CLAIM_NAME, "node-operator", "node")}
-            told = {name: built.get_parameter(name) for name in asked if name != CLAIM_NAME}
+            first = Task(name="choose", template=choose, arguments=given_by(built, (CLAIM_NAME, SCRATCH)))
+            chosen = given_by(first, (CLAIM_NAME, *PLACE))
             second = Task(
                 name="prepare",
                 template=prepare,
-                arguments={**chosen, **told, "chosen": first.get_parameter("chosen")},
+                arguments=chosen | given_by(built, others) | given_by(first, ["chosen"]),
             )
             parts = [
-                Task(name="objects", template=objects, arguments={**chosen, SCRATCH: built.get_parameter(SCRATCH)}),
+                Task(name="objects", template=objects, arguments=chosen | given_by(built, [SCRATCH])),
                 Task(
                     name=FILE_STORAGE,
                     template=file_storage,
-                    arguments={**chosen, SCRATCH_CLAIM: second.get_parameter(SCRATCH_CLAIM)},
+                    arguments=chosen | given_by(second, [SCRATCH_CLAIM]),
                     when=conditions.differ(second.get_parameter(FILE_STORAGE).value, EXTERNAL),
                 ),
             ]

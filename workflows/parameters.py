@@ -3,42 +3,47 @@
 from typing import Annotated, Literal, get_args, get_origin
 
 from hera.workflows import Parameter
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from steps import values
+from steps.contract import values
+from steps.contract.values import OrNothing
 
 Workers = Literal["", "1", "2", "4", "8", "16"]
 Count = Annotated[str, AfterValidator(values.COUNT.check)]
 ClaimName = Annotated[str, AfterValidator(values.CLAIM.check)]
-ClaimNameOrNone = Annotated[str, AfterValidator(values.OrNothing(values.CLAIM).check)]
+ClaimNameOrNone = Annotated[str, AfterValidator(OrNothing(values.CLAIM).check)]
 Duration = Annotated[str, AfterValidator(values.DURATION.check)]
-DurationOrNone = Annotated[str, AfterValidator(values.OrNothing(values.DURATION).check)]
-ScheduleOrNone = Annotated[str, AfterValidator(values.OrNothing(values.CRON_WORKFLOW).check)]
+DurationOrNone = Annotated[str, AfterValidator(OrNothing(values.DURATION).check)]
+ScheduleOrNone = Annotated[str, AfterValidator(OrNothing(values.CRON_WORKFLOW).check)]
 Size = Annotated[str, AfterValidator(values.SIZE.check)]
-SizeOrNone = Annotated[str, AfterValidator(values.OrNothing(values.SIZE).check)]
-StorageClassOrNone = Annotated[str, AfterValidator(values.OrNothing(values.STORAGE_CLASS).check)]
+SizeOrNone = Annotated[str, AfterValidator(OrNothing(values.SIZE).check)]
+StorageClassOrNone = Annotated[str, AfterValidator(OrNothing(values.STORAGE_CLASS).check)]
+
+
+def _kebab_case(name: str) -> str:
+    return name.replace("_", "-")
 
 
 class Parameters(BaseModel):
     """Arguments of a workflow; all are strings to Argo, named in kebab-case."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True, alias_generator=_kebab_case
+    )
 
 
 class BackupParameters(Parameters):
     """Arguments of `threescale-backup`."""
 
-    name: Annotated[str, AfterValidator(values.OrNothing(values.BACKUP).check)] = ""
+    name: Annotated[str, AfterValidator(OrNothing(values.BACKUP).check)] = ""
     """Name of the backup and of its claim, a DNS-1123 label. Empty: the workflow's name."""
-    storage_request: Size = Field(default="10Gi", alias="storage-request")
+    storage_request: Size = "10Gi"
     """Size of the claim that holds the backup."""
-    storage_class: StorageClassOrNone = Field(default="", alias="storage-class")
+    storage_class: StorageClassOrNone = ""
     """StorageClass of that claim. Empty: the cluster's default."""
-    volume_name: Annotated[str, AfterValidator(values.OrNothing(values.VOLUME).check)] = Field(
-        default="", alias="volume-name"
-    )
+    volume_name: Annotated[str, AfterValidator(OrNothing(values.VOLUME).check)] = ""
     """An existing, empty PersistentVolume to use. The claim's class is then `storage-class`, or none."""
-    file_storage: Literal["", "external"] = Field(default="", alias="file-storage")
+    file_storage: Literal["", "external"] = ""
     """`external`: System's files lie in S3 and are yours to back up; where, and the Secret for it, are saved. Empty:
     they are copied, and S3 is refused."""
     plan: Literal["no", "only"] = "no"
@@ -52,51 +57,43 @@ class BackupParameters(Parameters):
 class RestoreParameters(Parameters):
     """Arguments of `threescale-restore`."""
 
-    claim_name: ClaimName = Field(alias="claim-name")
+    claim_name: ClaimName
     """Claim of the backup to restore (`backupPersistentVolumeClaimName` of the backup). Required."""
-    manifest_sha256: str = Field(default="", alias="manifest-sha256")
+    manifest_sha256: str = ""
     """The digest of the backup's manifest, where you have kept it elsewhere: another backup is refused. Empty: the one
     on the claim."""
-    made_by: Literal["", "operator"] = Field(default="", alias="made-by")
+    made_by: Literal["", "operator"] = ""
     """`operator`: the backup has no manifest, and you know that the operator's APIManagerBackup made it. Empty: as the
     claim says."""
-    storage_class: StorageClassOrNone = Field(default="", alias="storage-class")
+    storage_class: StorageClassOrNone = ""
     """StorageClass of the new system-storage. Empty: as it was."""
-    access_mode: Literal["", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"] = Field(
-        default="", alias="access-mode"
-    )
+    access_mode: Literal["", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"] = ""
     """Access mode of the new system-storage. Empty: as it was."""
-    storage_request: SizeOrNone = Field(default="", alias="storage-request")
+    storage_request: SizeOrNone = ""
     """Size of the new system-storage. Empty: as it was, or what the data need if that is more."""
-    threescale_version: Annotated[str, AfterValidator(values.OrNothing(values.VERSION).check)] = Field(
-        default="", alias="threescale-version"
-    )
+    threescale_version: Annotated[str, AfterValidator(OrNothing(values.VERSION).check)] = ""
     """3scale's major.minor, only where the operator's version can't be read in this namespace, for instance 2.16."""
-    database_secrets: Literal["expect", "restore"] = Field(default="expect", alias="database-secrets")
+    database_secrets: Literal["expect", "restore"] = "expect"
     """Secrets backend-redis, system-database and system-redis: `expect` them to be there, or `restore` the
     backup's."""
-    database_overrides: Annotated[str, AfterValidator(values.OrNothing(values.SECRET).check)] = Field(
-        default="", alias="database-overrides"
-    )
+    database_overrides: Annotated[str, AfterValidator(OrNothing(values.SECRET).check)] = ""
     """With `database-secrets=restore`: a Secret of yours, whose keys SECRET.KEY (system-database.URL) replace the
     backup's."""
-    wildcard_domain: Annotated[str, AfterValidator(values.OrNothing(values.DOMAIN).check)] = Field(
-        default="", alias="wildcard-domain"
-    )
+    wildcard_domain: Annotated[str, AfterValidator(OrNothing(values.DOMAIN).check)] = ""
     """Another wildcard domain than the backup's, for instance apps.example.com; the tenants' own hosts stay. Empty: as
     it was."""
-    on_conflict: Literal["refuse", "keep", "replace"] = Field(default="refuse", alias="on-conflict")
+    on_conflict: Literal["refuse", "keep", "replace"] = "refuse"
     """Secrets and ConfigMaps that say something else than the backup: `refuse` the restore, `keep` them, or `replace`
     them, once they are saved to a claim of their own."""
-    file_storage_conflict: Literal["refuse", "replace"] = Field(default="refuse", alias="file-storage-conflict")
+    file_storage_conflict: Literal["refuse", "replace"] = "refuse"
     """Files in a system-storage that is there: `refuse` the restore, or `replace` them, once they are saved to that
     claim."""
-    file_storage_damage: Literal["refuse", "skip"] = Field(default="refuse", alias="file-storage-damage")
+    file_storage_damage: Literal["refuse", "skip"] = "refuse"
     """Files of the backup that are damaged or missing: `refuse` the restore, or `skip` them and restore all others.
     Each plan reads every byte then."""
     plan: Literal["no", "only"] = "no"
     """`only`: say what the restore would do, and change nothing."""
-    plan_digest: str = Field(default="", alias="plan-digest")
+    plan_digest: str = ""
     """The digest of a plan: the restore goes on only if its plan is still that one."""
     approve: Literal["no", "yes"] = "no"
     """`yes`: wait between the plan and the first change for `argo resume`, or the button in Argo's UI."""
@@ -105,14 +102,14 @@ class RestoreParameters(Parameters):
     ready: Literal["as-before", "available", "deployments"] = "as-before"
     """What the restore waits for: `available` is the APIManager's condition; `as-before` is that, or all that was ready
     at backup time; `deployments` are those that were ready."""
-    wait_minutes: Annotated[str, AfterValidator(values.MINUTES.check)] = Field(default="60", alias="wait-minutes")
+    wait_minutes: Annotated[str, AfterValidator(values.MINUTES.check)] = "60"
     """How many minutes each wait for 3scale may take."""
 
 
 class WatchdogParameters(Parameters):
     """Arguments of `threescale-watchdog`."""
 
-    max_age: Duration = Field(default=values.MAX_AGE, alias="max-age")
+    max_age: Duration = values.MAX_AGE
     """How old the newest complete backup may be, in years, months, weeks, days and hours, for instance 26h or 8d."""
     schedule: ScheduleOrNone = "threescale-backup-schedule"
     """The CronWorkflow that should make the backups, to tell what became of it. Empty: none is looked at."""
@@ -121,31 +118,29 @@ class WatchdogParameters(Parameters):
 class PruneParameters(Parameters):
     """Arguments of `threescale-prune`; without a `keep-...` nothing is deleted."""
 
-    keep_last: Count = Field(default="0", alias="keep-last")
+    keep_last: Count = "0"
     """Keep the newest so many backups."""
-    keep_hourly: Count = Field(default="0", alias="keep-hourly")
+    keep_hourly: Count = "0"
     """Keep the newest of each of the last so many hours that have one."""
-    keep_daily: Count = Field(default="0", alias="keep-daily")
+    keep_daily: Count = "0"
     """Of each of the last so many days that have one."""
-    keep_weekly: Count = Field(default="0", alias="keep-weekly")
+    keep_weekly: Count = "0"
     """Of so many weeks, which begin on Monday."""
-    keep_monthly: Count = Field(default="0", alias="keep-monthly")
+    keep_monthly: Count = "0"
     """Of so many months."""
-    keep_yearly: Count = Field(default="0", alias="keep-yearly")
+    keep_yearly: Count = "0"
     """Of so many years."""
-    keep_within: DurationOrNone = Field(default="", alias="keep-within")
+    keep_within: DurationOrNone = ""
     """Keep all that are no older than the newest by more than this, such as 1y6m or 30d. Empty: no such rule."""
-    minimum_redundancy: Count = Field(default="3", alias="minimum-redundancy")
+    minimum_redundancy: Count = "3"
     """So many complete backups are kept in any case."""
-    max_shrink: Annotated[str, AfterValidator(values.FRACTION.check)] = Field(
-        default=str(values.MAX_SHRINK), alias="max-shrink"
-    )
+    max_shrink: Annotated[str, AfterValidator(values.FRACTION.check)] = str(values.MAX_SHRINK)
     """Delete nothing when the newest backup has fewer files or bytes than the one before by more than this part."""
     manual: Literal["no", "yes"] = "no"
     """`yes`: the rules are for backups too that a person asked for."""
     operators: Literal["no", "yes"] = "no"
     """`yes`: and for those that the operator's APIManagerBackup made."""
-    failed_after: DurationOrNone = Field(default="3d", alias="failed-after")
+    failed_after: DurationOrNone = "3d"
     """Delete the claims of failed runs that began so long ago, once their volume was read and holds no manifest. Empty:
     never."""
     timezone: str = "UTC"
@@ -163,9 +158,9 @@ class PruneParameters(Parameters):
 class VerifyParameters(Parameters):
     """Arguments of `threescale-verify`."""
 
-    claim_name: ClaimNameOrNone = Field(default="", alias="claim-name")
+    claim_name: ClaimNameOrNone = ""
     """Claim of the backup to verify. Empty: the newest that is not verified, or the one verified longest ago."""
-    sample: Annotated[str, AfterValidator(values.OrNothing(values.SHARE).check)] = ""
+    sample: Annotated[str, AfterValidator(OrNothing(values.SHARE).check)] = ""
     """A share of the bytes to read, for instance 25%: each run reads on from where the last one stopped, until all is
     read. Empty: all of it at once."""
 
@@ -173,13 +168,13 @@ class VerifyParameters(Parameters):
 class DrillParameters(Parameters):
     """Arguments of `threescale-drill`."""
 
-    claim_name: ClaimNameOrNone = Field(default="", alias="claim-name")
+    claim_name: ClaimNameOrNone = ""
     """Claim of the backup to restore for trial. Empty: the newest that is not proven, or the one proven longest ago."""
-    scratch_namespace: Annotated[str, AfterValidator(values.NAMESPACE.check)] = Field(alias="scratch-namespace")
+    scratch_namespace: Annotated[str, AfterValidator(values.NAMESPACE.check)]
     """Namespace that was made for drills and holds nothing else. Required."""
-    storage_class: StorageClassOrNone = Field(default="", alias="storage-class")
+    storage_class: StorageClassOrNone = ""
     """StorageClass of the scratch claim. Empty: that of the backup's claim."""
-    storage_request: SizeOrNone = Field(default="", alias="storage-request")
+    storage_request: SizeOrNone = ""
     """Size of the scratch claim. Empty: what the data need, with a margin."""
 
 

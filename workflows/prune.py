@@ -13,24 +13,19 @@ from typing import Any
 
 from hera.expr import g
 from hera.workflows import DAG, Container, Parameter, Task, WorkflowTemplate
-from hera.workflows.models import ContinueOn
 
-from steps.values import YES
-from workflows import conditions, metrics, template
+from steps.contract.values import YES
+from workflows.monitoring import metrics, notification
 from workflows.parameters import PruneParameters, by_name
-from workflows.phases import (
-    CLAIM_NAME,
-    PLAN,
-    Mount,
-    Settings,
-    anywhere,
-    count,
-    for_run,
-    output,
-    phase,
-    value,
-    words,
-)
+from workflows.rendering import conditions
+from workflows.rendering.conditions import PLAN
+from workflows.rendering.exit_handler import WHATEVER_COMES
+from workflows.rendering.handover import CLAIM_NAME, count, for_run, output, value, words
+from workflows.rendering.mounts import Mount
+from workflows.rendering.phase import Metric, phase
+from workflows.rendering.placement import anywhere
+from workflows.rendering.settings import Settings
+from workflows.rendering.template import workflow_template
 
 NAME = "threescale-prune"
 PRUNE = "prune"
@@ -50,7 +45,7 @@ _ADVICE = (
 def prune(settings: Settings, rules: PruneParameters) -> WorkflowTemplate:
     """Build the WorkflowTemplate `threescale-prune`, with these rules unless others are asked for."""
     asked = by_name(PruneParameters, rules)
-    with template.workflow_template(
+    with workflow_template(
         settings,
         NAME,
         entrypoint=PRUNE,
@@ -59,6 +54,8 @@ def prune(settings: Settings, rules: PruneParameters) -> WorkflowTemplate:
         "what it would do, and does nothing.",
         arguments=list(asked.values()),
         advice=_ADVICE,
+        metrics=metrics.of_runs(PRUNE, asked),
+        notification=notification.task,
         on_one_node=False,
     ) as built:
         _retention(settings, asked, first=True)
@@ -72,13 +69,11 @@ def at_the_end(settings: Settings, rules: PruneParameters) -> Mapping[str, Any]:
         "name": PRUNE,
         "template": _retention(settings, asked, first=False, told=metrics.of_runs_within(PRUNE)),
         "when": conditions.both(*(conditions.equal(conditions.of_run(name), YES) for name in _ASKED)),
-        "continue_on": ContinueOn(failed=True, error=True),
+        "continue_on": WHATEVER_COMES,
     }
 
 
-def _retention(
-    settings: Settings, asked: Mapping[str, Parameter], *, first: bool, told: Sequence[metrics.Metric] = ()
-) -> DAG:
+def _retention(settings: Settings, asked: Mapping[str, Parameter], *, first: bool, told: Sequence[Metric] = ()) -> DAG:
     """All of it; `first`: as a workflow of its own, whose arguments are judged and whose phases are tried again."""
     retried = first
     rules = {name: parameter for name, parameter in asked.items() if name != PLAN}
@@ -96,11 +91,7 @@ def _retention(
     remove = _phase(settings, "remove", [*rules.values(), _CLAIM, _UID], counted, retried=retried)
     failed_run = _failed_run(settings, remove, rules, given)
     with DAG(
-        name=PRUNE,
-        inputs=list(asked.values()),
-        fail_fast=False,
-        parallelism=_AT_ONCE,
-        metrics=list(told) or None,
+        name=PRUNE, inputs=list(asked.values()), fail_fast=False, parallelism=_AT_ONCE, metrics=list(told) or None
     ) as dag:
         decided = Task(name="decide", template=decide, arguments={**given, PLAN: value(PLAN)})
         acts = conditions.differ(decided.get_parameter(PLAN).value, conditions.ONLY)

@@ -3,27 +3,28 @@
 from collections.abc import Iterable, Sequence
 from typing import TypedDict, Unpack
 
-from hera.workflows import DAG, Counter, Gauge, Parameter, Suspend, Task, WorkflowTemplate
+from hera.workflows import DAG, Parameter, Suspend, Task, WorkflowTemplate
 
-from steps.values import YES
-from workflows import metrics, template
-from workflows.conditions import ONLY, both, differ, equal
+from steps.contract.values import YES
+from workflows.monitoring import metrics, notification
 from workflows.parameters import RestoreParameters, by_name
-from workflows.phases import (
+from workflows.rendering.conditions import ONLY, PLAN, both, differ, equal
+from workflows.rendering.handover import (
     CLAIM_NAME,
     EXTERNAL,
     FILE_STORAGE,
-    PLAN,
     REPLACED_CLAIM,
-    Mount,
-    Settings,
     count,
     for_run,
+    given_by,
     output,
-    phase,
     value,
     words,
 )
+from workflows.rendering.mounts import Mount
+from workflows.rendering.phase import Metric, phase
+from workflows.rendering.settings import Settings
+from workflows.rendering.template import workflow_template
 
 NAME = "threescale-restore"
 BACKUP = Mount.BACKUP_READ_ONLY
@@ -67,14 +68,14 @@ class Facts(TypedDict, total=False):
     outputs: Sequence[Parameter]
     timeout: str
     judges: Iterable[str]
-    metrics: Sequence[Counter | Gauge]
+    metrics: Sequence[Metric]
 
 
 def restore(settings: Settings) -> WorkflowTemplate:
     """Build the WorkflowTemplate `threescale-restore`."""
     asked = by_name(RestoreParameters)
 
-    with template.workflow_template(
+    with workflow_template(
         settings,
         NAME,
         entrypoint="restore",
@@ -85,6 +86,8 @@ def restore(settings: Settings) -> WorkflowTemplate:
         arguments=list(asked.values()),
         claim=CLAIM_NAME,
         advice=_ADVICE,
+        metrics=metrics.of_runs("restore", asked),
+        notification=notification.task,
     ) as built:
 
         def task(
@@ -104,8 +107,7 @@ def restore(settings: Settings) -> WorkflowTemplate:
                 arguments=["--claim", value(CLAIM_NAME), *words([*parameters, *of_others]), *more],
                 **facts,
             )
-            given = {item: built.get_parameter(item) for item in mine}
-            return Task(name=name, template=own, arguments=given | of_others)
+            return Task(name=name, template=own, arguments=given_by(built, mine) | of_others)
 
         with DAG(name="restore", fail_fast=False):
             check = task(
@@ -139,7 +141,7 @@ def restore(settings: Settings) -> WorkflowTemplate:
                 judges=(),
             )
             prepare.when = acts
-            prepared = {name: prepare.get_parameter(name) for name in _TOLD_BY_PREPARE}
+            prepared = given_by(prepare, _TOLD_BY_PREPARE)
             replaced_claim, digest = prepared[REPLACED_CLAIM], prepared[BACKUP_DIGEST]
             set_aside_objects = task(
                 SET_ASIDE_OBJECTS,
@@ -183,24 +185,18 @@ def restore(settings: Settings) -> WorkflowTemplate:
             apimanager = task("apimanager", DOMAIN, told=[digest], mounts=[BACKUP], outputs=[count("created")])
             look_s = ["--look-s", f"{settings.look_s:g}"]
             routes = task(
-                "routes",
-                *("ready", "wait-minutes", DOMAIN),
-                told=[digest],
-                more=look_s,
-                mounts=[BACKUP],
-                timeout="5h",
+                "routes", *("ready", "wait-minutes", DOMAIN), told=[digest], more=look_s, mounts=[BACKUP], timeout="5h"
             )
 
             check >> plan
             plan >> approve
             approve >> prepare
-            prepare.on_success(set_aside_objects)  # not where it was skipped
-            prepare.on_success(set_aside_files)
-            prepare.on_success(file_storage)
-            set_aside_objects >> file_storage
-            set_aside_files >> file_storage
+            for each in (set_aside_objects, set_aside_files, file_storage):
+                prepare.on_success(each)  # not where it was skipped
+            for each in (set_aside_objects, set_aside_files):
+                each >> file_storage
             file_storage >> [secrets, configmaps]
-            secrets >> apimanager
-            configmaps >> apimanager
+            for each in (secrets, configmaps):
+                each >> apimanager
             apimanager >> routes
     return built

@@ -15,7 +15,6 @@ from hera.workflows.models import WorkflowMetadata, WorkflowTemplateRef
 from pydantic import ValidationError
 
 from workflows import backup, drill, verify, watchdog
-from workflows import cron as clock
 from workflows.parameters import (
     BackupParameters,
     DrillParameters,
@@ -24,8 +23,9 @@ from workflows.parameters import (
     WatchdogParameters,
     declare,
 )
-from workflows.phases import Settings
-from workflows.template import PART_OF
+from workflows.rendering import cron as clock
+from workflows.rendering.labels import KIND, PART_OF, TITLE
+from workflows.rendering.settings import Settings
 
 NAME = "threescale-backup-schedule"  # Argo allows 52 characters, it adds the time
 WATCH_NAME = f"{watchdog.NAME}-schedule"
@@ -71,12 +71,7 @@ _KINDS = {
     "verify": _Kind(verify.NAME, VerifyParameters, "a verification", "Verify the backups by schedule", _NEXT),
     "drill": _Kind(drill.NAME, DrillParameters, "a drill", "Prove by schedule that backups restore", _NEXT),
     "watchdog": _Kind(
-        watchdog.NAME,
-        WatchdogParameters,
-        "the watchdog",
-        "See by schedule whether 3scale is backed up",
-        {},
-        kept=3,
+        watchdog.NAME, WatchdogParameters, "the watchdog", "See by schedule whether 3scale is backed up", {}, kept=3
     ),
 }
 
@@ -108,14 +103,14 @@ def schedule(
         name=f"{kind.template}-schedule",
         namespace=settings.namespace,
         labels=PART_OF,
-        annotations={"workflows.argoproj.io/title": kind.title},
+        annotations={TITLE: kind.title},
         schedules=[cron],
         timezone=timezone,
         concurrency_policy="Forbid",
         starting_deadline_seconds=_MISSED_S,
         successful_jobs_history_limit=kind.kept,
         failed_jobs_history_limit=kind.kept,
-        workflow_metadata=WorkflowMetadata(labels={"threescale-backup/kind": of}),
+        workflow_metadata=WorkflowMetadata(labels={KIND: of}),
         workflow_template_ref=WorkflowTemplateRef(name=kind.template),
         arguments=[Parameter(name=name, value=value) for name, value in {**arguments, **kind.fixed}.items()] or None,
     )

@@ -5,20 +5,14 @@ It holds back no backup: its mutex is its own, and the claim that it mounts is r
 
 from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
 
-from workflows import template
+from workflows.monitoring import metrics, notification
 from workflows.parameters import VerifyParameters, by_name
-from workflows.phases import (
-    CLAIM_NAME,
-    PLACE,
-    Mount,
-    Settings,
-    count,
-    output,
-    phase,
-    together_on,
-    value,
-    words,
-)
+from workflows.rendering.handover import CLAIM_NAME, count, given_by, output, value, words
+from workflows.rendering.mounts import Mount
+from workflows.rendering.phase import phase
+from workflows.rendering.placement import PLACE, place_of, together_in_place, told_place
+from workflows.rendering.settings import Settings
+from workflows.rendering.template import workflow_template
 
 NAME = "threescale-verify"
 _SAMPLE, _ROTATION = "sample", "rotation"
@@ -33,7 +27,7 @@ def verify(settings: Settings) -> WorkflowTemplate:
     """Build the WorkflowTemplate `threescale-verify`."""
     asked = by_name(VerifyParameters)
 
-    with template.workflow_template(
+    with workflow_template(
         settings,
         NAME,
         entrypoint="verify",
@@ -42,6 +36,8 @@ def verify(settings: Settings) -> WorkflowTemplate:
         "digests of its seal. The result goes to the claim's labels and annotations; the backup is mounted read-only.",
         arguments=list(asked.values()),
         advice=_ADVICE,
+        metrics=metrics.of_runs("verify", asked),
+        notification=notification.task,
         mutex=NAME,
     ) as built:
         choose = phase(
@@ -49,7 +45,7 @@ def verify(settings: Settings) -> WorkflowTemplate:
             ["verify", "choose"],
             inputs=list(asked.values()),
             arguments=words(asked),
-            outputs=[output(CLAIM_NAME), output("node-operator"), output("node"), output(_ROTATION)],
+            outputs=[output(CLAIM_NAME), *told_place(), output(_ROTATION)],
             judges=asked,
         )
         read = phase(
@@ -59,16 +55,16 @@ def verify(settings: Settings) -> WorkflowTemplate:
                 Parameter(name=CLAIM_NAME, description="Claim of the backup."),
                 asked[_SAMPLE],
                 Parameter(name=_ROTATION, value="", description="How far the nights before have come."),
-                *PLACE,
+                *place_of("claim"),
             ],
             arguments=["--claim", value(CLAIM_NAME), *words([_SAMPLE, _ROTATION])],
             outputs=[count("files"), count("bytes"), output("verified", default="")],
             mounts=[Mount.BACKUP_READ_ONLY],
-            affinity=together_on(value("node-operator"), value("node")),
+            affinity=together_in_place(),
             timeout="6h",
         )
         with DAG(name="verify", fail_fast=False):
-            first = Task(name="choose", template=choose, arguments={name: built.get_parameter(name) for name in asked})
-            chosen = {name: first.get_parameter(name) for name in (CLAIM_NAME, _ROTATION, "node-operator", "node")}
-            first >> Task(name="read", template=read, arguments={**chosen, _SAMPLE: built.get_parameter(_SAMPLE)})
+            first = Task(name="choose", template=choose, arguments=given_by(built, asked))
+            chosen = given_by(first, (CLAIM_NAME, _ROTATION, *PLACE)) | given_by(built, [_SAMPLE])
+            first >> Task(name="read", template=read, arguments=chosen)
     return built

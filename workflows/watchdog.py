@@ -6,9 +6,12 @@ waits for a node keeps the next from looking, too.
 
 from hera.workflows import DAG, Task, WorkflowTemplate
 
-from workflows import metrics, template
+from workflows.monitoring import metrics, notification
 from workflows.parameters import WatchdogParameters, by_name
-from workflows.phases import Settings, output, phase, words
+from workflows.rendering.handover import given_by, output, words
+from workflows.rendering.phase import phase
+from workflows.rendering.settings import Settings
+from workflows.rendering.template import workflow_template
 
 NAME = "threescale-watchdog"
 _DEADLINE_S = 1800  # a look takes seconds
@@ -24,7 +27,7 @@ def watchdog(settings: Settings) -> WorkflowTemplate:
     asked = by_name(WatchdogParameters)
     facts = [name for name in (*metrics.CATALOGUE, *metrics.STATES) if name != metrics.WATCHED_OUTPUT]
 
-    with template.workflow_template(
+    with workflow_template(
         settings,
         NAME,
         entrypoint="watchdog",
@@ -33,6 +36,8 @@ def watchdog(settings: Settings) -> WorkflowTemplate:
         "sees goes to Prometheus.",
         arguments=list(asked.values()),
         advice=_ADVICE,
+        metrics=metrics.of_runs("watchdog", asked),
+        notification=notification.task,
         mutex=NAME,
         tell_success=False,
         on_one_node=False,
@@ -43,13 +48,10 @@ def watchdog(settings: Settings) -> WorkflowTemplate:
             ["watch"],
             inputs=list(asked.values()),
             arguments=words(asked),
-            outputs=[
-                output(metrics.WATCHED_OUTPUT, default=""),
-                *(output(name, default="NaN") for name in facts),
-            ],
+            outputs=[output(metrics.WATCHED_OUTPUT, default=""), *(output(name, default="NaN") for name in facts)],
             metrics=metrics.of_catalogue(),
             judges=asked,
         )
         with DAG(name="watchdog"):
-            Task(name="watch", template=watch, arguments={name: built.get_parameter(name) for name in asked})
+            Task(name="watch", template=watch, arguments=given_by(built, asked))
     return built

@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from steps import marks
+from steps.archive import marks
 from tests.benchmarks import sample
 from workflows import prune
 from workflows.manifests import render
-from workflows.rehearsal.cluster import Cluster
+from workflows.rehearsal.kubernetes.cluster import Cluster
 from workflows.rehearsal.rehearse import NAMESPACE, SETTINGS
 
 LIMIT_MIB = 128

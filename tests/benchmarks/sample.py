@@ -8,9 +8,9 @@ from typing import Final
 from tests.benchmarks import stopwatch
 from workflows import backup
 from workflows.manifests import render
-from workflows.rehearsal import threescale
-from workflows.rehearsal.cluster import Cluster
+from workflows.rehearsal.kubernetes.cluster import Cluster
 from workflows.rehearsal.rehearse import NAMESPACE, SETTINGS
+from workflows.rehearsal.threescale import installation as threescale
 
 STOPWATCH: Final = Path(stopwatch.__file__)
 PHASE: Final = (

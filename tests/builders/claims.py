@@ -1,6 +1,7 @@
 """Claims of backups, as the phases of a workflow label them."""
 
-from steps import catalogue, marks
+from steps.archive import marks
+from steps.catalogue import catalogue
 
 CLAIMS = "persistentvolumeclaims"
 DIGEST = "ab" * 32

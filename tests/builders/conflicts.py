@@ -3,8 +3,10 @@
 import base64
 import json
 
-from steps import marks, mtree, seal, volume
-from workflows.rehearsal import threescale_objects
+from steps.archive import layout, marks, seal
+from steps.files import mtree, volume
+from steps.kubernetes import metadata
+from workflows.rehearsal.threescale import objects as threescale_objects
 
 OTHER = base64.b64encode(b"what was there before").decode()
 
@@ -33,7 +35,7 @@ def filled_storage(stage, **metadata):
 
 def check_files_are_saved(root):
     """Check that the files of `filled_storage` lie on a volume, and in its listing."""
-    tree = root / volume.TREE
+    tree = root / layout.TREE
     assert {name: (tree / name).read_bytes() for name in FILES} == FILES
     assert (tree / "link").readlink().name == "here.txt"
     assert {entry.path for entry in mtree.parse(seal.lines(root)) if entry.kind == mtree.FILE} == set(FILES)
@@ -52,8 +54,8 @@ def check_replaced(stage, before):
     assert found["metadata"]["uid"] == before["metadata"]["uid"]
     assert found["metadata"]["labels"]["mine"] == "yes"
     assert found["metadata"]["annotations"]["note"] == "mine"
-    assert marks.annotation(found, marks.RESTORED_FROM) == "nightly"
-    assert marks.annotation(found, marks.REPLACED) == "DATABASE_URL, MORE"
+    assert metadata.annotation(found, marks.RESTORED_FROM) == "nightly"
+    assert metadata.annotation(found, marks.REPLACED) == "DATABASE_URL, MORE"
     assert not any((stage.storage / name).exists() for name in ("kept", "top.bin", ".hidden"))
     assert (stage.storage / volume.LOST_AND_FOUND).is_dir()
 

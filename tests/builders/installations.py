@@ -4,8 +4,9 @@ import base64
 from typing import Any
 
 from workflows.manifests import render
-from workflows.rehearsal import threescale, threescale_objects
 from workflows.rehearsal.rehearse import SETTINGS
+from workflows.rehearsal.threescale import installation as threescale
+from workflows.rehearsal.threescale import objects as threescale_objects
 
 THIRTEEN = list(threescale_objects.SECRETS)
 USERS = list(threescale_objects.DATABASE_SECRETS)

@@ -2,15 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 
-from steps.catalogue import Entry, State
+from steps.catalogue.catalogue import BackupEntry, BackupState
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def backup(name, started, **more):
-    facts = {"maker": "threescale-backup", "state": State.COMPLETE, "why": "", "created": started}
+    facts = {"maker": "threescale-backup", "state": BackupState.COMPLETE, "why": "", "created": started}
     facts |= {"files": 10, "size_bytes": 1000, "schedule": "nights", "workflow": f"of-{name}"}
-    return Entry(name=name, uid=f"uid-{name}", started=started, **{**facts, **more})
+    return BackupEntry(name=name, uid=f"uid-{name}", started=started, **{**facts, **more})
 
 
 def nights(count, step=timedelta(days=1), newest=NOW):

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from steps import catalogue, marks
+from steps.archive import marks
+from steps.catalogue import catalogue
 from tests.builders.claims import laid, sealed
 from tests.conftest import Stage
 from workflows.parameters import PruneParameters
-from workflows.rehearsal.engine import Workflow
+from workflows.rehearsal.argo.engine import Workflow
 
 RULES = {"keep-last": "2", "minimum-redundancy": "1", "failed-after": "0d"}
 

@@ -8,10 +8,12 @@ by `highAvailability` up to 2.11; workloads were DeploymentConfigs up to 2.14; t
 import base64
 from typing import Any
 
-from steps import installation, volume
+from steps.archive import layout
+from steps.threescale import installation
 from tests.builders import operators_backup
-from workflows.rehearsal import threescale, threescale_objects
-from workflows.rehearsal.cluster import ExecResult
+from workflows.rehearsal.kubernetes.cluster import ExecResult
+from workflows.rehearsal.threescale import installation as threescale
+from workflows.rehearsal.threescale import objects as threescale_objects
 
 Object = dict[str, Any]
 
@@ -104,7 +106,7 @@ def with_deployment_configs(version: str) -> bool:
 
 def apimanager(version: str) -> Object:
     """The APIManager of this version, as the API server holds it."""
-    obj: Object = operators_backup.objects()[volume.APIMANAGER]
+    obj: Object = operators_backup.objects()[layout.APIMANAGER]
     annotations = {installation.THREESCALE_VERSION: version, installation.OPERATOR_VERSION: "0.6.0"}
     return {**obj, "metadata": {**obj["metadata"], "annotations": annotations, "labels": {}}, "spec": SPECS[version]}
 

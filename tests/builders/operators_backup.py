@@ -10,8 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from steps import installation, volume
-from workflows.rehearsal import file_storage, threescale, threescale_objects
+from steps.archive import layout
+from steps.threescale import installation
+from workflows.rehearsal.threescale import file_storage
+from workflows.rehearsal.threescale import installation as threescale
+from workflows.rehearsal.threescale import objects as threescale_objects
 
 Object = dict[str, Any]
 Form = Callable[[Object], bytes]
@@ -70,25 +73,25 @@ def objects() -> dict[str, Object]:
     configmaps = threescale_objects.sample("configmaps", "src")
     for configmap in configmaps:
         configmap["data"] = {**configmap["data"], **threescale.EDITS.get(configmap["metadata"]["name"], {})}
-    saved = [(volume.SECRETS, obj) for obj in secrets if obj["metadata"]["name"] in installation.SECRETS]
-    saved += [(volume.CONFIGMAPS, obj) for obj in configmaps if obj["metadata"]["name"] in installation.CONFIGMAPS]
+    saved = [(layout.SECRETS, obj) for obj in secrets if obj["metadata"]["name"] in installation.SECRETS]
+    saved += [(layout.CONFIGMAPS, obj) for obj in configmaps if obj["metadata"]["name"] in installation.CONFIGMAPS]
     found = {f"{folder}/{obj['metadata']['name']}.json": obj for folder, obj in saved}
-    return {**found, volume.APIMANAGER: threescale.sample_apimanager("src", secrets)}
+    return {**found, layout.APIMANAGER: threescale.sample_apimanager("src", secrets)}
 
 
 def make(root: Path, form: Form = python_3) -> Path:
     """Make a whole backup of the sample installation; return its folder."""
     for path, obj in objects().items():
         put(root, path, form(obj))
-    file_storage.write(root / volume.TREE)
+    file_storage.write(root / layout.TREE)
     return root
 
 
 def abort(root: Path, name: str) -> Path:
     """Make what is left of a run that did not find a Secret: its file with 0 bytes, and nothing of what comes later."""
-    secrets = {path: obj for path, obj in objects().items() if path.startswith(f"{volume.SECRETS}/")}
-    lost = f"{volume.SECRETS}/{name}.json"
-    (root / volume.CONFIGMAPS).mkdir(parents=True)
+    secrets = {path: obj for path, obj in objects().items() if path.startswith(f"{layout.SECRETS}/")}
+    lost = f"{layout.SECRETS}/{name}.json"
+    (root / layout.CONFIGMAPS).mkdir(parents=True)
     for path in sorted(secrets):
         if path < lost:
             put(root, path, python_3(secrets[path]))
@@ -98,18 +101,18 @@ def abort(root: Path, name: str) -> Path:
 
 def operators_own(root: Path) -> None:
     """Leave of a backup what the operator's would hold."""
-    shutil.rmtree(root / volume.REFERENCED)
-    shutil.rmtree(root / volume.REPORTS)
-    for name in (volume.MANIFEST, volume.BEGIN, volume.SUMS, volume.LISTING):
+    shutil.rmtree(root / layout.REFERENCED)
+    shutil.rmtree(root / layout.REPORTS)
+    for name in (layout.MANIFEST, layout.BEGIN, layout.SUMS, layout.LISTING):
         (root / name).unlink()
 
 
 def change_apimanager(root: Path, spec: Object, form: Form = python_3) -> None:
     """Write the APIManager anew, with other fields in its spec; None takes one out."""
-    apimanager = json.loads((root / volume.APIMANAGER).read_bytes())
+    apimanager = json.loads((root / layout.APIMANAGER).read_bytes())
     merged = {**apimanager["spec"], **spec}
     apimanager["spec"] = {key: value for key, value in merged.items() if value is not None}
-    put(root, volume.APIMANAGER, form(apimanager))
+    put(root, layout.APIMANAGER, form(apimanager))
 
 
 def put(root: Path, path: str, data: bytes) -> None:

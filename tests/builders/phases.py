@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from steps import __main__ as command
-from steps import marks
+from steps import __main__
+from steps.archive import marks
 
 RESTORE = "threescale-restore"
 BACKUP = "threescale-backup"
@@ -18,7 +18,7 @@ def run(stage, account: str, phase: str, *words: object, workflow: str = "") -> 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBECONFIG", str(stage.folder / f"kubeconfig-{account}"))
         words = (*told, "--outputs", stage.folder / "outputs", account.rpartition("-")[2], phase, *words)
-        command.cli.main([str(word) for word in words], standalone_mode=False)
+        __main__.cli.main([str(word) for word in words], standalone_mode=False)
 
 
 def backup(stage, root: Path) -> None:

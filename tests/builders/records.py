@@ -5,7 +5,8 @@ import hashlib
 import json
 from typing import Any
 
-from steps import installation, volume
+from steps.archive import layout
+from steps.contract import names
 from tests.builders.pages import Page, foreign, page_of
 
 HASHES = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", "blake2b", "blake2s")
@@ -20,17 +21,17 @@ def digests(data: bytes) -> set[str]:
 
 def digests_of_secrets(folder) -> set[str]:
     """Those of each Secret's file, its data as a whole, and each value as it is and as it stands there."""
-    paths = [path for place in (volume.SECRETS, volume.REFERENCED_SECRETS) for path in (folder / place).iterdir()]
+    paths = [path for place in (layout.SECRETS, layout.REFERENCED_SECRETS) for path in (folder / place).iterdir()]
     found = set()
     for path in paths:
         data = json.loads(path.read_bytes())["data"]
-        found |= digests(path.read_bytes()) | digests(json.dumps(data).encode()) | digests(volume.as_json(data))
+        found |= digests(path.read_bytes()) | digests(json.dumps(data).encode()) | digests(layout.as_json(data))
         for value in data.values():
             found |= digests(value.encode()) | digests(base64.b64decode(value))
     return found
 
 
-def entry(stage, workflow, name=installation.RESTORE_RESULTS) -> tuple[dict[str, Any], str]:
+def entry(stage, workflow, name=names.RESTORE_RESULTS) -> tuple[dict[str, Any], str]:
     """The record of a workflow, and its text."""
     text = stage.get("configmaps", name)["data"][f"{workflow.name}.json"]
     return json.loads(text), text

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from workflows.access import access, of_watchdog
-from workflows.phases import Settings
+from workflows.rendering.settings import Settings
 
 SETTINGS = Settings(image="none", namespace="api", drill_namespace="scratch")
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from steps import copier, mtree, tree
-from steps.copier import Meter, Work
-from steps.mtree import FILE, FOLDER, LINK
-from steps.tree import Tally
+from steps.files import copy_out, mtree, scanning
+from steps.files.meter import Meter, Work
+from steps.files.mtree import FILE, FOLDER, LINK
+from steps.files.tally import Tally
 
 ROOT = os.geteuid() == 0
 ORDINARY_USER = 1000740000  # as OpenShift gives them, of group 0
@@ -94,7 +94,7 @@ def ordinary_user(uid=ORDINARY_USER):
 
 def seen(root):
     """The entries of a tree, without digests."""
-    return list(tree.scan(root, workers=0))
+    return list(scanning.scan(root, workers=0))
 
 
 def out(source, target, tally=None, known=(), meter=None, workers=0):
@@ -103,7 +103,7 @@ def out(source, target, tally=None, known=(), meter=None, workers=0):
         listing.writelines(known if isinstance(known, list) and known and isinstance(known[0], str) else written(known))
         listing.flush()
         work = Work(workers, meter or Meter())
-        copied = copier.copy_out(source, target, work, Path(listing.name) if known else None)
+        copied = copy_out.copy(source, target, work, Path(listing.name) if known else None)
         lines = [listed.lines for listed in (Tally() if tally is None else tally).listed(copied)]
         return list(mtree.parse("".join(lines).splitlines(keepends=True)))
 

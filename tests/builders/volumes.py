@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from steps import volume
+from steps.archive import layout
 
-TREE = Path(volume.TREE)
+TREE = Path(layout.TREE)
 
 PDF = TREE / "acme/2026/terms and conditions.pdf"
 

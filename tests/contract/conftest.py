@@ -11,7 +11,7 @@ import pytest
 
 from tests.contract.servers import Contract, Embedded, Real
 from tests.live.kubernetes import Kubernetes
-from workflows.rehearsal.cluster import Cluster as EmbeddedKubernetes
+from workflows.rehearsal.kubernetes.cluster import Cluster as EmbeddedKubernetes
 
 
 @pytest.fixture(scope="module", params=["embedded", pytest.param("real", marks=pytest.mark.cluster)])

@@ -14,13 +14,13 @@ from kubernetes import config
 from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
 
-from steps.cluster import Cluster
+from steps.kubernetes.cluster import Cluster
 from tests.live.kubernetes import until
 from tests.live.pods import LOCKED, OF_TESTS
 from workflows.access import access
-from workflows.phases import Settings
-from workflows.rehearsal import kinds
-from workflows.rehearsal.cluster import ExecResult
+from workflows.rehearsal.kubernetes import kinds
+from workflows.rehearsal.kubernetes.cluster import ExecResult
+from workflows.rendering.settings import Settings
 
 Object = dict[str, Any]
 

@@ -2,9 +2,11 @@
 
 import pytest
 
-from steps import claims, errors, events
-from steps.cluster import quantity
-from steps.installation import CLAIM
+from steps import errors
+from steps.catalogue import backup_claims
+from steps.kubernetes import events, mounting, waiting
+from steps.kubernetes.claims import quantity
+from steps.kubernetes.kinds import CLAIM
 from tests.live.kubernetes import until
 
 PATIENCE_S = 60.0
@@ -118,7 +120,7 @@ def test_a_class_that_is_not_there_is_a_warning(cluster):
 
     assert event == ("Warning", "ProvisioningFailed", 'storageclass.storage.k8s.io "no-such-class" not found')
     with pytest.raises(errors.ClaimWithoutVolume, match="ProvisioningFailed"):
-        claims.wait_for_volume(cluster.connect("threescale-backup"), "classless", PATIENCE_S)
+        waiting.wait_for_volume(cluster.connect("threescale-backup"), "classless", PATIENCE_S)
 
 
 def test_no_class_and_no_volume_is_said_but_is_no_warning(cluster):
@@ -129,7 +131,7 @@ def test_no_class_and_no_volume_is_said_but_is_no_warning(cluster):
     message = "no persistent volumes available for this claim and no storage class is set"
     assert event == ("Normal", "FailedBinding", message)
     with pytest.raises(errors.ClaimWithoutVolume, match="FailedBinding"):
-        claims.wait_for_volume(cluster.connect("threescale-backup"), "static", PATIENCE_S)
+        waiting.wait_for_volume(cluster.connect("threescale-backup"), "static", PATIENCE_S)
 
 
 @pytest.mark.parametrize("fields", [{"storageClassName": ""}, {}], ids=["without-a-class", "of-the-default-class"])
@@ -141,7 +143,7 @@ def test_of_a_volume_that_is_not_there_nothing_is_said(cluster, fields):
     assert cluster.find("persistentvolumeclaims", name)["status"] == {"phase": "Pending"}
     assert events.last(cluster.connect(), CLAIM.name, name) is None
     with pytest.raises(errors.ClaimWithoutVolume, match="volume no-such-volume is not there"):
-        claims.wait_for_volume(cluster.connect("threescale-backup"), name, 0.0)
+        waiting.wait_for_volume(cluster.connect("threescale-backup"), name, 0.0)
 
 
 # --- changes ---
@@ -198,7 +200,7 @@ def test_a_claim_stays_as_long_as_there_is_a_pod_that_mounts_it(cluster, state):
 
     cluster.hand.delete("persistentvolumeclaims", cluster.namespace, state)
     held = cluster.stays("persistentvolumeclaims", state)
-    holders = claims.holders(cluster.connect("threescale-restore"), state)
+    holders = mounting.holders(cluster.connect("threescale-restore"), state)
     cluster.end(f"holder-{state}")
 
     assert (held, holders) == (True, [f"holder-{state}"])
@@ -212,7 +214,7 @@ def test_a_claim_that_is_going_is_still_there(cluster):
     cluster.hand.delete("persistentvolumeclaims", cluster.namespace, "going")
 
     with pytest.raises(errors.ClaimGoingAway):
-        claims.find(cluster.connect("threescale-restore"), "going")
+        backup_claims.find(cluster.connect("threescale-restore"), "going")
     with pytest.raises(errors.AlreadyExists):
         cluster.connect("threescale-restore").create(CLAIM, cluster.object(CLAIM.name, "going", spec=spec()))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from steps import errors
-from steps.installation import APIMANAGER, CONFIGMAP, SECRET, VOLUME
+from steps.kubernetes.kinds import APIMANAGER, CONFIGMAP, SECRET, VOLUME
 
 HOLD = "example.test/hold"
 SPEC = {"wildcardDomain": "example.test"}

@@ -3,7 +3,7 @@
 import pytest
 
 from steps import errors
-from steps.installation import APIMANAGER, CONFIGMAP, DEPLOYMENT, DEPLOYMENT_CONFIG, SECRET, Kind
+from steps.kubernetes.kinds import APIMANAGER, CONFIGMAP, DEPLOYMENT, DEPLOYMENT_CONFIG, SECRET, Kind
 
 SPEC = {"wildcardDomain": "example.test"}
 NO_RESOURCE = Kind("api/v1", "secretes", "Secret")

@@ -3,7 +3,7 @@
 import pytest
 
 from steps import errors
-from steps.installation import APIMANAGER, CLAIM, CONFIGMAP, SECRET
+from steps.kubernetes.kinds import APIMANAGER, CLAIM, CONFIGMAP, SECRET
 
 SPEC = {"wildcardDomain": "example.test"}
 STATUS = {"conditions": [], "deployments": {"ready": ["zync"]}}

@@ -3,7 +3,7 @@
 import pytest
 
 from steps import errors
-from steps.installation import APIMANAGER, CLAIM, CONFIGMAP
+from steps.kubernetes.kinds import APIMANAGER, CLAIM, CONFIGMAP
 
 SPEC = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
 

@@ -5,9 +5,10 @@ import json
 
 import pytest
 
-from steps import errors, installation
-from steps.cluster import _BY_RIGHTS
-from steps.installation import (
+from steps import errors
+from steps.contract import names
+from steps.kubernetes.answers import BY_RIGHTS
+from steps.kubernetes.kinds import (
     APIMANAGER,
     APIMANAGER_BACKUP,
     CLAIM,
@@ -18,9 +19,10 @@ from steps.installation import (
     POD,
     ROUTE,
     SECRET,
-    SYSTEM_STORAGE,
     WORKFLOW,
 )
+from steps.threescale import installation
+from steps.threescale.installation import SYSTEM_STORAGE
 from tests.contract.servers import STRANGER
 
 BACKUP, RESTORE, PRUNE = "threescale-backup", "threescale-restore", "threescale-prune"
@@ -68,14 +70,14 @@ def asked(cluster, verb, kind, name, account):
         ("create", CONFIGMAP, "system-environment", {BACKUP, RESTORE, DRILL}),
         ("patch", CONFIGMAP, "system-environment", set()),
         ("list", CONFIGMAP, "", set()),
-        ("get", CONFIGMAP, installation.BACKUP_RESULTS, {BACKUP}),
-        ("patch", CONFIGMAP, installation.BACKUP_RESULTS, {BACKUP}),
-        ("get", CONFIGMAP, installation.RESTORE_RESULTS, {RESTORE}),
-        ("patch", CONFIGMAP, installation.RESTORE_RESULTS, {RESTORE}),
-        ("patch", CONFIGMAP, installation.DRILL_RESULTS, {DRILL}),
-        ("get", CONFIGMAP, installation.DRILL_LEDGER, {DRILL}),
-        ("delete", CONFIGMAP, installation.DRILL_LEDGER, {DRILL}),
-        ("delete", CONFIGMAP, installation.DRILL_RESULTS, set()),
+        ("get", CONFIGMAP, names.BACKUP_RESULTS, {BACKUP}),
+        ("patch", CONFIGMAP, names.BACKUP_RESULTS, {BACKUP}),
+        ("get", CONFIGMAP, names.RESTORE_RESULTS, {RESTORE}),
+        ("patch", CONFIGMAP, names.RESTORE_RESULTS, {RESTORE}),
+        ("patch", CONFIGMAP, names.DRILL_RESULTS, {DRILL}),
+        ("get", CONFIGMAP, names.DRILL_LEDGER, {DRILL}),
+        ("delete", CONFIGMAP, names.DRILL_LEDGER, {DRILL}),
+        ("delete", CONFIGMAP, names.DRILL_RESULTS, set()),
         ("get", APIMANAGER, "any", {BACKUP, RESTORE}),
         ("list", APIMANAGER, "", {BACKUP, RESTORE}),
         ("create", APIMANAGER, "any", {RESTORE}),
@@ -149,7 +151,7 @@ def test_a_refusal_names_who_asked_for_what(cluster, method, path, said):
 
     assert (answer.status, answer.reason) == (403, "Forbidden")
     assert answer.message == said.format(user=user, core=core, namespace=cluster.namespace)
-    assert _BY_RIGHTS.search(answer.message)
+    assert BY_RIGHTS.search(answer.message)
 
 
 def test_a_refusal_of_rights_never_quotes_what_was_sent(cluster):

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from steps.installation import OPERATOR_DEPLOYMENTS
+from steps.threescale.installation import OPERATOR_DEPLOYMENTS
 from tests.live import stage
 from tests.live.kubernetes import Kubernetes, Object
 from tests.live.pods import OF_TESTS
 from tests.live.second_node import FIRST, SECOND
 from tests.live.stage import Stage
 from tests.live.volumes import Opener
-from workflows.phases import Settings
-from workflows.rehearsal.threescale_objects import REFERENCED_SECRETS
+from workflows.rehearsal.threescale.objects import REFERENCED_SECRETS
+from workflows.rendering.settings import Settings
 
 FIRST_USER = 1_000_680_000  # as OpenShift numbers the users of a namespace; no image knows one
 PREFIX = "threescale-backup-test-"

@@ -10,13 +10,14 @@ import threading
 from types import TracebackType
 from typing import Any, Final, Self
 
+from steps.threescale.installation import SYSTEM_STORAGE
 from tests.live.kubernetes import Kubernetes, Object, Refused, until
 from tests.live.pods import LOCKED, run_python
-from workflows.phases import SYSTEM_STORAGE
-from workflows.rehearsal import comparison, file_storage, threescale
-from workflows.rehearsal import threescale_objects as objects
+from workflows.rehearsal import comparison
 from workflows.rehearsal.comparison import Node, Snapshot
-from workflows.rehearsal.store import now
+from workflows.rehearsal.kubernetes.store import now
+from workflows.rehearsal.threescale import file_storage, objects
+from workflows.rehearsal.threescale import installation as threescale
 
 SIDEKIQ: Final = "system-sidekiq"
 CALLED: Final = "bundle was called: "

@@ -16,8 +16,8 @@ from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
 from kubernetes.stream import stream
 
-from workflows.rehearsal import kinds
-from workflows.rehearsal.kinds import Kind
+from workflows.rehearsal.kubernetes import kinds
+from workflows.rehearsal.kubernetes.kinds import Kind
 
 Object = dict[str, Any]
 

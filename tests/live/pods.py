@@ -10,12 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from tests.live.kubernetes import Kubernetes, NotInTime, Object, until
-from workflows.phases import OUTPUTS_PATH
-from workflows.rehearsal import endings
-from workflows.rehearsal.endings import Ending
-from workflows.rehearsal.limits import Limit
-from workflows.rehearsal.nodes import Phase
-from workflows.rehearsal.pod import Order, manifest
+from workflows.rehearsal.kubelet import endings
+from workflows.rehearsal.kubelet.endings import Ending, PodPhase
+from workflows.rehearsal.kubelet.limits import Limit
+from workflows.rehearsal.kubelet.pod import Order, manifest
+from workflows.rendering.handover import OUTPUTS_PATH
 
 POD_S: Final = 180.0  # for a pod to be scheduled, pulled, run
 OF_TESTS: Final = {"pod-security.kubernetes.io/enforce": "restricted", "threescale-backup-tests": "true"}
@@ -46,7 +45,7 @@ class Pods:
         self.specs: dict[str, Object] = {}  # of each pod that ran, as the API server completed it
         self._lock = threading.Lock()
 
-    def run(self, order: Order, limit: Limit, tell: Callable[[Phase, str], None]) -> Ending:
+    def run(self, order: Order, limit: Limit, tell: Callable[[PodPhase, str], None]) -> Ending:
         """Run a pod to its end, and remove it."""
         self.before(order)
         self._kubernetes.create(self.pod(order))
@@ -56,7 +55,7 @@ class Pods:
             self._kubernetes.delete("pods", self._namespace, order.pod, now=True)
             until(f"the end of pod {order.pod}", lambda: self._find(order) is None, POD_S)
 
-    def _watch(self, order: Order, limit: Limit, tell: Callable[[Phase, str], None]) -> Ending:
+    def _watch(self, order: Order, limit: Limit, tell: Callable[[PodPhase, str], None]) -> Ending:
         started = False
 
         def ended() -> Ending | None:

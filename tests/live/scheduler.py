@@ -12,11 +12,10 @@ from tests.live.pods import LOCKED
 from tests.live.second_node import TOLERATION, SecondNode
 from tests.live.stage import Stage
 from workflows.manifests import render
-from workflows.rehearsal.endings import Ending
-from workflows.rehearsal.engine import Engine
-from workflows.rehearsal.limits import Limit
-from workflows.rehearsal.nodes import Phase
-from workflows.rehearsal.pod import Order
+from workflows.rehearsal.argo.engine import Engine
+from workflows.rehearsal.kubelet.endings import Ending, PodPhase
+from workflows.rehearsal.kubelet.limits import Limit
+from workflows.rehearsal.kubelet.pod import Order
 
 NO_IMAGE: Final = "localhost/threescale-backup/nowhere:1"
 UNSCHEDULABLE: Final = "Unschedulable"
@@ -119,7 +118,7 @@ class _Recorder:
         self._told = told
         self.orders: dict[str, Order] = {}
 
-    def run(self, order: Order, limit: Limit, tell: Callable[[Phase, str], None]) -> Ending:  # noqa: ARG002  a port
+    def run(self, order: Order, limit: Limit, tell: Callable[[PodPhase, str], None]) -> Ending:  # noqa: ARG002  a port
         self.orders[order.node] = order
         declared = [parameter["name"] for parameter in order.template.get("outputs", {}).get("parameters", [])]
         outputs = dict.fromkeys(declared, "said") | dict(self._told.get(order.node, {}))

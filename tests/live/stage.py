@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from steps.threescale.installation import SYSTEM_STORAGE
 from tests.live.installation import Installation
 from tests.live.kubernetes import Kubernetes, Object, until
 from tests.live.pods import Pods
 from tests.live.volumes import Opener
 from workflows.manifests import render
-from workflows.phases import SYSTEM_STORAGE, Settings
-from workflows.rehearsal import threescale_objects as objects
+from workflows.rehearsal.argo.engine import Engine, Workflow
 from workflows.rehearsal.comparison import Node
-from workflows.rehearsal.engine import Engine, Workflow
+from workflows.rehearsal.threescale import objects
+from workflows.rendering.settings import Settings
 
 TIME_SCALE: Final = 0.1  # of the back-offs and time-outs that Argo would keep
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.live.kubernetes import kind_named
 from tests.live.stage import Stage
-from workflows.rehearsal.kinds import KINDS
+from workflows.rehearsal.kubernetes.kinds import KINDS
 
 pytestmark = pytest.mark.cluster
 

@@ -14,7 +14,7 @@ from tests.live.kubernetes import Kubernetes, until
 from tests.live.local_volumes import LocalVolumes
 from tests.live.second_node import FIRST
 from tests.live.stage import Stage
-from workflows.rehearsal.pod import Order
+from workflows.rehearsal.kubelet.pod import Order
 
 pytestmark = pytest.mark.cluster
 

@@ -4,8 +4,8 @@ import pytest
 
 from tests.live.installation import Operator
 from tests.live.stage import Stage
-from workflows.phases import CLAIM
 from workflows.rehearsal import comparison
+from workflows.rendering.handover import CLAIM
 
 pytestmark = pytest.mark.cluster
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.live.stage import Stage
-from workflows.rehearsal.engine import Workflow
+from workflows.rehearsal.argo.engine import Workflow
 
 pytestmark = pytest.mark.cluster
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from steps.threescale.installation import SYSTEM_STORAGE
 from tests.live import readme
 from tests.live.installation import Operator
 from tests.live.kubernetes import until
 from tests.live.pods import POD_S, hand_made
 from tests.live.stage import Stage
-from workflows.phases import SYSTEM_STORAGE
 from workflows.rehearsal import comparison
 
 pytestmark = pytest.mark.cluster

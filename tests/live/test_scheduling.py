@@ -10,18 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from steps import claims, outcome
-from steps.claims import Wanted, Workflow
-from steps.cluster import Cluster
-from steps.outcome import Failure
+from steps.catalogue import backup_claims
+from steps.catalogue.backup_claims import WantedClaim
+from steps.kubernetes import mounting, waiting
+from steps.kubernetes.cluster import Cluster
+from steps.kubernetes.workflow import Workflow
+from steps.phases import exit as exit_phase
+from steps.phases.exit import FailedNode
+from steps.threescale.installation import SYSTEM_STORAGE
 from tests.live.kubernetes import Kubernetes
 from tests.live.local_volumes import LocalVolumes
 from tests.live.scheduler import NO_IMAGE, Scheduler
 from tests.live.second_node import FIRST, SECOND, SecondNode
 from tests.live.stage import Stage
-from workflows.phases import APIMANAGER, CLAIM, FILE_STORAGE, SYSTEM_STORAGE
-from workflows.rehearsal import threescale
-from workflows.rehearsal.pod import Order
+from workflows.rehearsal.kubelet.pod import Order
+from workflows.rehearsal.threescale import installation as threescale
+from workflows.rendering.handover import APIMANAGER, CLAIM, FILE_STORAGE
 
 pytestmark = pytest.mark.cluster
 
@@ -58,12 +62,12 @@ class Place:
         """Make the claim of a backup as its `prepare` does, and return the pods that the backup orders."""
         apimanager = threescale.sample_apimanager(self.stage.namespace, [])
         apimanager["metadata"]["uid"] = "uid-of-an-apimanager"
-        wanted = Wanted(BACKUP, "100Mi", "" if volume else self.volumes.storage_class, volume)
-        claims.create_backup(self.cluster, wanted, apimanager, WORKFLOW)
+        wanted = WantedClaim(BACKUP, "100Mi", "" if volume else self.volumes.storage_class, volume)
+        backup_claims.create_backup(self.cluster, wanted, apimanager, WORKFLOW)
         if volume:
             self.volumes.wait_until_bound(self.stage.namespace, BACKUP)
-        claims.wait_for_volume(self.cluster, BACKUP, 30)
-        operator, node = claims.placement(self.cluster, claims.find(self.cluster, SYSTEM_STORAGE), WORKFLOW)
+        waiting.wait_for_volume(self.cluster, BACKUP, 30)
+        operator, node = mounting.placement(self.cluster, backup_claims.find(self.cluster, SYSTEM_STORAGE), WORKFLOW)
         told = {
             CLAIM: BACKUP,
             APIMANAGER: threescale.NAME,
@@ -190,6 +194,6 @@ def test_a_backup_volume_on_another_node_than_the_source_leaves_a_pod_pending_an
 
     assert "0/2 nodes are available" in refusal
     assert "volume node affinity conflict" in refusal or "didn't match PersistentVolume's node affinity" in refusal
-    failed = Failure("secrets", "Step exceeded its deadline", secrets.pod)
-    held_back = outcome.held_back(place.cluster, secrets.workflow, [failed], "report")
+    failed = FailedNode("secrets", "Step exceeded its deadline", secrets.pod)
+    held_back = exit_phase.waiting_pods(place.cluster, secrets.workflow, [failed], "report")
     assert f"Pod {secrets.pod}: FailedScheduling: {refusal}" in held_back

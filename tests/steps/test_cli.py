@@ -13,15 +13,20 @@ from pathlib import Path
 import click
 import pytest
 
-from steps import __main__ as command
-from steps import backup, errors, file_storage, installation, marks, result, volume
-from steps.claims import Workflow
-from steps.file_storage import Amount
-from steps.plan import Does, Plan
-from steps.run import Run, progress
+from steps import __main__, errors
+from steps.archive import begin_marker, contents, layout, marks
+from steps.contract import names
+from steps.evidence import result
+from steps.files import volume
+from steps.kubernetes.workflow import Workflow
+from steps.parts import file_storage
+from steps.parts.file_storage import Amount
+from steps.phases.progress import progress
+from steps.phases.run import Run
+from steps.plans.plan import Does, Plan
 from tests.builders.claims import laid
 from tests.builders.pods import event, pending_pod
-from workflows.rehearsal import threescale
+from workflows.rehearsal.threescale import installation as threescale
 
 BACKUP = [
     ["backup", phase]
@@ -70,7 +75,7 @@ def run(monkeypatch, tmp_path):
 def bare(monkeypatch, *arguments):
     monkeypatch.setattr(sys, "argv", ["steps", *arguments])
     try:
-        command.main()
+        __main__.main()
     except SystemExit as end:
         return end.code or 0
     return 0
@@ -82,7 +87,7 @@ def outputs(tmp_path):
 
 def entry(stage, uid):
     """The evidence of a restore."""
-    return result.parse(stage.get("configmaps", installation.RESTORE_RESULTS)["data"][f"workflow-{uid}.json"])
+    return result.parse(stage.get("configmaps", names.RESTORE_RESULTS)["data"][f"workflow-{uid}.json"])
 
 
 def log(tmp_path):
@@ -127,11 +132,11 @@ def test_the_phases_in_their_order_back_up_and_restore(empty, run, tmp_path, mon
     assert done == total
     assert back("seal", *volume_of) == 0
     assert outputs(tmp_path)["objects"] == "24"
-    before = (root / volume.MANIFEST).read_bytes()
+    before = (root / layout.MANIFEST).read_bytes()
     assert back("seal", *volume_of) == 0
     assert back("secrets", *volume_of, "--apimanager", "example-apimanager") == 0
     assert caplog.text.count("secrets: nothing to do, it is done") == 2
-    assert (root / volume.MANIFEST).read_bytes() == before
+    assert (root / layout.MANIFEST).read_bytes() == before
     assert empty.get("persistentvolumeclaims", "nightly")["metadata"]["labels"]["threescale-backup/state"] == "complete"
 
     empty.lose()
@@ -183,7 +188,7 @@ def test_no_3scale_is_made_where_its_restored_files_are_gone(lost, run, backup_v
 def test_what_is_not_looked_at_any_more_is_told_as_untouched(lost, run, backup_volume, caplog):
     caplog.set_level(logging.INFO)
     volume_of = ["--claim", "nightly", "--backup", backup_volume]
-    lost.claim(metadata={"annotations": filled(backup.open_at(backup_volume))})
+    lost.claim(metadata={"annotations": filled(contents.open_at(backup_volume))})
     for phase in ("secrets", "configmaps", "apimanager"):
         assert run("restore", phase, *volume_of, stage=lost, account="threescale-restore") == 0
 
@@ -316,7 +321,7 @@ def test_an_unexpected_exception_ends_1_and_quotes_nothing(empty, run, tmp_path,
     def stumble(*_, **__):
         raise RuntimeError("canary")
 
-    monkeypatch.setattr(backup, "open_at", stumble)
+    monkeypatch.setattr(contents, "open_at", stumble)
 
     told = ["--claim", "c", "--backup", tmp_path, "--backup-digest", "of the plan"]
     assert run("restore", "apimanager", *told, stage=empty) == 1
@@ -365,7 +370,7 @@ def test_a_manifest_that_somebody_put_there_ends_the_phases_that_have_not_report
     account = {"stage": empty, "account": "threescale-backup"}
     assert run("backup", "prepare", "--name", "nightly", "--storage-request", "1Gi", **account) == 0
     assert run("backup", "secrets", *volume_of, "--apimanager", "example-apimanager", **account) == 0
-    (root / volume.MANIFEST).write_text("{}")
+    (root / layout.MANIFEST).write_text("{}")
 
     assert run("backup", "configmaps", *volume_of, "--apimanager", "example-apimanager", **account) == 1
     assert "it holds a manifest.json, though configmaps has not reported" in log(tmp_path)
@@ -377,7 +382,7 @@ def test_a_manifest_that_somebody_put_there_ends_the_phases_that_have_not_report
 def test_a_seal_other_than_the_claim_says_is_not_confirmed(run, sealed, backup_volume, tmp_path, lost):
     digest = {"metadata": {"annotations": {"threescale-backup/manifest-sha256": "0" * 64}}}
     lost.kubernetes.patch("persistentvolumeclaims", lost.namespace, sealed.name, digest)
-    begun = volume.marker(backup_volume)
+    begun = begin_marker.marker(backup_volume)
     own = ["--workflow", begun.workflow, "--workflow-uid", begun.workflow_uid]
     arguments = ["--claim", sealed.name, "--backup", backup_volume]
 
@@ -387,11 +392,11 @@ def test_a_seal_other_than_the_claim_says_is_not_confirmed(run, sealed, backup_v
 
 def test_a_backup_of_the_operator_is_called_so(lost, run, backup_volume, caplog):
     caplog.set_level(logging.INFO)
-    for name in (volume.MANIFEST, volume.BEGIN):
+    for name in (layout.MANIFEST, layout.BEGIN):
         (backup_volume / name).unlink()
 
     arguments = ["--claim", "nightly", "--backup", backup_volume]
-    arguments += ["--backup-digest", backup.open_at(backup_volume).digest]
+    arguments += ["--backup-digest", contents.open_at(backup_volume).digest]
     assert run("restore", "configmaps", *arguments, stage=lost, account="threescale-restore") == 0
     assert "claim nightly holds a backup that the operator made" in caplog.text
 
@@ -503,11 +508,8 @@ def test_a_progress_file_that_can_not_be_written_ends_nothing(tmp_path, monkeypa
 
 
 WATCHED = """
-from steps.file_storage import Amount
-from steps.file_storage import Amount
-from steps.claims import Workflow
-from steps.plan import Does, Plan
-from steps.run import Run, progress
+from steps.parts.file_storage import Amount
+from steps.phases.progress import progress
 show = progress()
 show(Amount(1, 2 << 20), Amount(4, 8 << 20))
 """
@@ -544,7 +546,7 @@ def test_every_phase_of_each_workflow_is_a_command():
     found = [
         [group, phase]
         for group in ("backup", "restore", "verify", "drill")
-        for phase in command.cli.get_command(click.Context(command.cli), group).commands
+        for phase in __main__.cli.get_command(click.Context(__main__.cli), group).commands
     ]
 
     assert found == BACKUP + RESTORE + PROOFS
@@ -615,7 +617,7 @@ def test_a_phase_that_has_time_or_no_deadline_begins(lost, run, backup_volume, m
 
 def test_a_large_tree_needs_more_time_than_some_objects(lost, run, backup_volume, tmp_path, monkeypatch):
     monkeypatch.setenv("ARGO_DEADLINE", deadline(100))
-    monkeypatch.setattr(backup.Backup, "size_bytes", 500 << 30)  # a mock, because nobody has the disk
+    monkeypatch.setattr(contents.Backup, "size_bytes", 500 << 30)  # a mock, because nobody has the disk
     arguments = ["--claim", "nightly", "--backup", backup_volume, "--file-storage", tmp_path]
 
     assert run("restore", "file-storage", *arguments, stage=lost, account="threescale-restore") == 1
@@ -690,7 +692,7 @@ def test_a_backup_that_is_sealed_is_not_said_to_have_failed_though_its_workflow_
     words = ("report", "--of", "backup", "--claim", "nightly", "--failures", "null", "--advice", "Mend it.")
 
     assert run(*words, stage=empty, account="threescale-backup") == 0
-    assert empty.get("configmaps", installation.BACKUP_RESULTS) is None
+    assert empty.get("configmaps", names.BACKUP_RESULTS) is None
     assert empty.get("persistentvolumeclaims", "nightly")["metadata"]["labels"][marks.STATE] == marks.COMPLETE
 
 
@@ -727,7 +729,7 @@ def test_what_argo_does_not_say_in_a_form_of_its_own_is_no_refusal_of_arguments(
     assert "Argo does not say the workflow's arguments" in (tmp_path / "log").read_text()
 
 
-TOP = Path(command.__file__).parents[1]
+TOP = Path(__file__).parents[2]
 
 
 def test_in_the_image_no_module_is_taken_from_the_folder_where_a_phase_begins(tmp_path):

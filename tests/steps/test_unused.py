@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from workflows.rehearsal.pod_exec import ExecResult
+from workflows.rehearsal.kubernetes.pod_exec import ExecResult
 
 UNUSED = (Path(__file__).parents[2] / "images/steps/unused.txt").read_text().split()
 
@@ -25,8 +25,8 @@ class LeftOut:
 sys.meta_path.insert(0, LeftOut())
 
 import steps.__main__
-from steps.cluster import Cluster
-from steps.installation import SECRET
+from steps.kubernetes.cluster import Cluster
+from steps.kubernetes.kinds import SECRET
 
 cluster = Cluster.connect("threescale", 5.0)
 print(len(cluster.list(SECRET)), cluster.exec("system-sidekiq", "main", ["true"], 5.0))

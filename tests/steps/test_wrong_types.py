@@ -7,19 +7,22 @@ import shutil
 import pytest
 from click.testing import CliRunner
 
-from steps import backup, errors, restore_plan, volume
-from steps.restoration import Told, as_asked
-from steps.restore_plan import Wishes
-from steps.secrets import Databases
+from steps import errors
+from steps.archive import contents, layout
+from steps.parts.secrets import Databases
+from steps.phases.restore import Told, as_asked
+from steps.plans import restore_plan
+from steps.plans.restore_plan import Wishes
 from tests.builders import operators_backup
 from workflows.__main__ import main
-from workflows.rehearsal import threescale, threescale_objects
+from workflows.rehearsal.threescale import installation as threescale
+from workflows.rehearsal.threescale import objects as threescale_objects
 
 pytestmark = pytest.mark.thorough
 
 WRONG = (None, 0, "x", [], {"x": 1}, "\ud800")
 ALL = Wishes(databases=Databases(restored=True))
-PATHS = (volume.APIMANAGER, f"{volume.SECRETS}/backend-listener.json", f"{volume.CONFIGMAPS}/system-environment.json")
+PATHS = (layout.APIMANAGER, f"{layout.SECRETS}/backend-listener.json", f"{layout.CONFIGMAPS}/system-environment.json")
 FILLED = {
     "imagePullSecrets": [{"name": "more"}],
     "zync": {"enabled": True},
@@ -45,8 +48,8 @@ def waiting(empty):
 def root(tmp_path):
     """A backup in the form that has the most fields."""
     root = operators_backup.make(tmp_path / "claim", operators_backup.as_the_server_has_it)
-    shutil.rmtree(root / volume.TREE)
-    (root / volume.TREE).mkdir()
+    shutil.rmtree(root / layout.TREE)
+    (root / layout.TREE).mkdir()
     operators_backup.change_apimanager(root, FILLED, operators_backup.as_the_server_has_it)
     return root
 
@@ -71,7 +74,7 @@ def put(obj, place, value):
 
 def plan(cluster, root):
     """Plan a restore to another domain, as its phases read the backup."""
-    opened = as_asked(backup.open_at(root, "claim"), Told(made_by_operator=True), "new.example.com")
+    opened = as_asked(contents.open_at(root, "claim"), Told(made_by_operator=True), "new.example.com")
     planned = restore_plan.of(cluster, opened, ALL, last_try=True)
     return list(planned.plan.text())
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.builders.roles import ROLES, SETTINGS, grants, roles
 from workflows.access import access
-from workflows.phases import Settings
+from workflows.rendering.settings import Settings
 
 IN_SCRATCH = "threescale-drill-scratch"
 READERS = ("threescale-backup", "threescale-restore", IN_SCRATCH)  # of Secrets

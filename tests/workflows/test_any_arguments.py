@@ -19,8 +19,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from steps import __main__ as phases
-from steps import errors
+from steps import __main__, errors
 from workflows.__main__ import main
 
 NO_CLUSTER = "no way to reach Kubernetes"
@@ -123,7 +122,7 @@ def phase(place: Path, *words: str) -> tuple[int, str]:
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(said):
         patch.setattr(sys, "argv", ["steps", *told, *words])
         try:
-            phases.main()
+            __main__.main()
         except SystemExit as end:
             return int(end.code or 0), said.getvalue()
     return 0, said.getvalue()
@@ -138,7 +137,7 @@ def leaves(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], cl
 
 
 PEOPLE = {" ".join(path): command for path, command in leaves(main) if path != ("rehearse",)}
-PHASES = {" ".join(path): command for path, command in leaves(phases.cli)}
+PHASES = {" ".join(path): command for path, command in leaves(__main__.cli)}
 
 
 def usual(parameter: click.Parameter, place: Path) -> str:

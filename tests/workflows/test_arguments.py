@@ -6,16 +6,17 @@ from typing import Any
 
 import pytest
 
-from steps import catalogue, installation
+from steps.catalogue import catalogue
+from steps.contract import names
 from tests.builders.nights import KEEP, backups, nights, prune
 from tests.builders.receiver import receiving
 from tests.conftest import Stage
-from workflows import metrics
 from workflows.backup import backup
 from workflows.manifests import render
-from workflows.phases import CLAIM
-from workflows.rehearsal.engine import Workflow
+from workflows.monitoring import metrics
+from workflows.rehearsal.argo.engine import Workflow
 from workflows.rehearsal.rehearse import SETTINGS
+from workflows.rendering.handover import CLAIM
 from workflows.schedule import schedule
 
 pytestmark = pytest.mark.thorough
@@ -39,7 +40,7 @@ def value(stage: Stage, operation: str, name: str, **labels: str) -> float | Non
     return stage.engine.metrics.value(metrics.exported(name), **mine)
 
 
-def record(stage: Stage, workflow: Workflow, name: str = installation.BACKUP_RESULTS) -> dict[str, Any]:
+def record(stage: Stage, workflow: Workflow, name: str = names.BACKUP_RESULTS) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((stage.get("configmaps", name) or {})["data"][f"{workflow.name}.json"])
     return found
 
@@ -200,4 +201,4 @@ def test_the_record_of_a_failed_try_goes_when_the_backup_is_sealed_after_all(ins
     (entry,) = [each for each in catalogue.read(installed.connect()) if each.name == done.outputs[CLAIM]]
     assert (failed.phase, before["outcome"], done.phase) == ("Failed", "failed", "Succeeded")
     assert entry.state == "complete"
-    assert "data" not in (installed.get("configmaps", installation.BACKUP_RESULTS) or {})
+    assert "data" not in (installed.get("configmaps", names.BACKUP_RESULTS) or {})

@@ -7,33 +7,35 @@ import shutil
 
 import pytest
 
-from steps import installation, volume
-from steps.manifest import PLACEHOLDER
+from steps.archive import layout
+from steps.archive.manifest import PLACEHOLDER
+from steps.files import volume
+from steps.threescale import installation
 from tests.builders import operators_backup
 from tests.builders.claims import CLAIMS
 from tests.builders.operators_backup import operators_own
 from tests.builders.volumes import flip
-from workflows.rehearsal import threescale
+from workflows.rehearsal.threescale import installation as threescale
 
 pytestmark = pytest.mark.thorough
 
-SEED = f"{volume.SECRETS}/system-seed.json"
+SEED = f"{layout.SECRETS}/system-seed.json"
 OPERATORS = {"annotations": {installation.BACKUP_NAME: "by-operator"}}
-FORGED = (volume.MANIFEST, volume.SUMS, SEED, volume.APIMANAGER)
+FORGED = (layout.MANIFEST, layout.SUMS, SEED, layout.APIMANAGER)
 
 
 def forge(root):
     """Change what a restore would create, and seal it again: whoever may write the volume can."""
     change(root / SEED, lambda obj: obj["data"].update(ADMIN_PASSWORD=base64.b64encode(b"attacker").decode()))
-    change(root / volume.APIMANAGER, lambda obj: obj["spec"].setdefault("system", {}).update(image="evil.example/i:1"))
-    found = json.loads((root / volume.MANIFEST).read_bytes())
+    change(root / layout.APIMANAGER, lambda obj: obj["spec"].setdefault("system", {}).update(image="evil.example/i:1"))
+    found = json.loads((root / layout.MANIFEST).read_bytes())
     for path in found["objects"]:
         data = (root / path).read_bytes()
         found["objects"][path] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     sums = {path: each["sha256"] for path, each in found["objects"].items()}
-    sums |= {volume.RESULT: found["result"]["sha256"], volume.LISTING: found["file_storage"]["listing"]["sha256"]}
-    (root / volume.SUMS).write_text("".join(f"{sha256}  {path}\n" for path, sha256 in sorted(sums.items())))
-    (root / volume.MANIFEST).write_text(json.dumps(found, indent=4, sort_keys=True) + "\n")
+    sums |= {layout.RESULT: found["result"]["sha256"], layout.LISTING: found["file_storage"]["listing"]["sha256"]}
+    (root / layout.SUMS).write_text("".join(f"{sha256}  {path}\n" for path, sha256 in sorted(sums.items())))
+    (root / layout.MANIFEST).write_text(json.dumps(found, indent=4, sort_keys=True) + "\n")
 
 
 def change(path, how):
@@ -44,7 +46,7 @@ def change(path, how):
 
 def strip(root):
     """Leave nothing that says who made it."""
-    for name in (volume.MANIFEST, volume.BEGIN):
+    for name in (layout.MANIFEST, layout.BEGIN):
         (root / name).unlink()
 
 
@@ -207,7 +209,7 @@ def by_operator(lost):
 
 
 def test_another_tree_of_the_operator_s_backup_is_refused(by_operator):
-    swap(by_operator, "prepare", lambda root: (root / volume.TREE / "acme" / "more.txt").write_text("more"))
+    swap(by_operator, "prepare", lambda root: (root / layout.TREE / "acme" / "more.txt").write_text("more"))
 
     workflow = by_operator.restore("nightly", on_conflict="keep")
 
@@ -222,7 +224,7 @@ def test_a_tree_that_links_to_elsewhere_is_never_followed(by_operator, tmp_path)
     token = tmp_path / "serviceaccount"
     token.mkdir()
     (token / "token").write_text("TOKEN")
-    tree = by_operator.engine.volume("nightly") / volume.TREE
+    tree = by_operator.engine.volume("nightly") / layout.TREE
     shutil.rmtree(tree)
     tree.symlink_to(token)
 
@@ -239,8 +241,8 @@ PDF = "acme/2026/terms and conditions.pdf"
 
 def harm(root):
     """Damage a file and lose a folder; return how many entries that are."""
-    flip(root / volume.TREE / PDF)
-    gone = root / volume.TREE / "acme/2026/11/05"
+    flip(root / layout.TREE / PDF)
+    gone = root / layout.TREE / "acme/2026/11/05"
     count = len([gone, *gone.rglob("*")])
     shutil.rmtree(gone)
     return 1 + count
@@ -251,7 +253,7 @@ def test_with_skip_all_files_come_back_but_the_damaged_ones_and_these_are_named(
     marks = {"labels": {"threescale-backup/damaged": "20261129T000000Z"}}
     lost.kubernetes.patch(CLAIMS, lost.namespace, "nightly", {"metadata": marks})
     whole = {
-        path for path in names(sealed.folder / volume.TREE) if path != PDF and not path.startswith("acme/2026/11/05")
+        path for path in names(sealed.folder / layout.TREE) if path != PDF and not path.startswith("acme/2026/11/05")
     }
 
     workflow = lost.restore("nightly", file_storage_damage="skip")
@@ -272,7 +274,7 @@ def test_with_skip_all_files_come_back_but_the_damaged_ones_and_these_are_named(
 
 
 def test_what_was_left_out_once_is_named_again_or_refused(lost):
-    flip(lost.engine.volume("nightly") / volume.TREE / PDF)
+    flip(lost.engine.volume("nightly") / layout.TREE / PDF)
     first = lost.restore("nightly", file_storage_damage="skip").node("file-storage").outputs["left-out"]
 
     again = lost.restore("nightly", file_storage_damage="skip")
@@ -284,7 +286,7 @@ def test_what_was_left_out_once_is_named_again_or_refused(lost):
 
 
 def test_what_is_damaged_since_a_try_before_has_brought_it_is_left_out_too(lost):
-    tree, late = lost.engine.volume("nightly") / volume.TREE, "acme/2026/11/06/file-6.pdf"
+    tree, late = lost.engine.volume("nightly") / layout.TREE, "acme/2026/11/06/file-6.pdf"
     flip(tree / PDF)
     lost.restore("nightly")
     assert (lost.storage / late).exists()
@@ -310,7 +312,7 @@ def names(tree):
 
 
 def test_without_it_one_damaged_file_is_refused(lost):
-    flip(lost.engine.volume("nightly") / volume.TREE / PDF)
+    flip(lost.engine.volume("nightly") / layout.TREE / PDF)
 
     workflow = lost.restore("nightly")
 
@@ -320,7 +322,7 @@ def test_without_it_one_damaged_file_is_refused(lost):
 
 def test_a_damage_that_shows_only_after_the_plan_is_a_changed_plan(lost):
     harm(lost.engine.volume("nightly"))
-    swap(lost, "prepare", lambda root: flip(root / volume.TREE / "acme/2026/11/06/file-6.pdf"))
+    swap(lost, "prepare", lambda root: flip(root / layout.TREE / "acme/2026/11/06/file-6.pdf"))
 
     said = refusal(lost, lost.restore("nightly", file_storage_damage="skip"), "file-storage")
 
@@ -331,14 +333,14 @@ def test_a_damage_that_shows_only_after_the_plan_is_a_changed_plan(lost):
 def test_another_damage_is_another_plan(lost):
     harm(lost.engine.volume("nightly"))
     plan = lost.restore("nightly", file_storage_damage="skip", plan="only").node("plan").outputs["digest"]
-    flip(lost.engine.volume("nightly") / volume.TREE / "acme/2026/11/06/file-6.pdf")
+    flip(lost.engine.volume("nightly") / layout.TREE / "acme/2026/11/06/file-6.pdf")
 
     said = refusal(lost, lost.restore("nightly", file_storage_damage="skip", plan_digest=plan), "prepare")
 
     assert f"the plan is another one than {plan}" in said
 
 
-@pytest.mark.parametrize("path", [SEED, volume.LISTING])
+@pytest.mark.parametrize("path", [SEED, layout.LISTING])
 def test_objects_and_the_listing_must_be_whole_all_the_same(lost, path):
     flip(lost.engine.volume("nightly") / path)
 

@@ -4,7 +4,9 @@ import shutil
 
 import pytest
 
-from steps import installation, marks, volume
+from steps.archive import layout, marks
+from steps.kubernetes import metadata
+from steps.threescale import installation
 from tests.builders.claims import CLAIMS
 from tests.builders.conflicts import (
     FILES,
@@ -16,7 +18,7 @@ from tests.builders.conflicts import (
     saved,
 )
 from tests.builders.records import check_page, entry
-from workflows.rehearsal import threescale
+from workflows.rehearsal.threescale import installation as threescale
 
 pytestmark = pytest.mark.thorough
 
@@ -133,7 +135,7 @@ def test_files_that_a_3scale_wrote_since_they_were_restored_are_kept_or_replaced
 
     assert replaced.phase == "Succeeded", replaced.message
     assert changed.read_bytes() == before
-    assert (lost.engine.volume(f"{replaced.name}-replaced") / volume.TREE / ".hidden-top").read_bytes() == (
+    assert (lost.engine.volume(f"{replaced.name}-replaced") / layout.TREE / ".hidden-top").read_bytes() == (
         b"written since"
     )
     record, _ = entry(lost, replaced)
@@ -142,9 +144,9 @@ def test_files_that_a_3scale_wrote_since_they_were_restored_are_kept_or_replaced
 
 def check_claim(stage, name, workflow):
     claim = stage.get(CLAIMS, name)
-    assert marks.label(claim, marks.BACKUP) == ""
-    assert marks.annotation(claim, installation.BACKUP_NAME) == ""
-    assert marks.label(claim, marks.WORKFLOW_UID) == workflow.uid
+    assert metadata.label(claim, marks.BACKUP) == ""
+    assert metadata.annotation(claim, installation.BACKUP_NAME) == ""
+    assert metadata.label(claim, marks.WORKFLOW_UID) == workflow.uid
     assert claim["spec"]["resources"]["requests"]["storage"] == str(int((1 << 30) * 1.2))
 
 
@@ -153,7 +155,7 @@ def put_back(stage, root):
     obj = saved(root, "secrets/zync.json")
     obj["metadata"] = {key: obj["metadata"][key] for key in ("name", "namespace", "labels", "annotations")}
     stage.kubernetes.apply(obj)
-    for path in (root / volume.TREE).iterdir():
+    for path in (root / layout.TREE).iterdir():
         if path.is_dir():
             shutil.copytree(path, stage.storage / path.name, symlinks=True, dirs_exist_ok=True)
         else:

@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from steps import installation, marks, volume
+from steps.archive import layout, marks
+from steps.contract import names
 from tests.builders.claims import CLAIMS
 from tests.builders.commands import described
 from tests.builders.records import check_page, digests_of_secrets, entry
@@ -32,7 +33,7 @@ def left(stage):
     stage.kubernetes.collect_garbage()
     found = [*there(stage, "secrets"), *there(stage, "configmaps"), *there(stage, "apimanagers")]
     found += [each["metadata"]["name"] for each in stage.kubernetes.list(CLAIMS, stage.namespace, marks.DRILL)]
-    return found + [name for name in stage.exists("configmaps") if name == installation.DRILL_LEDGER]
+    return found + [name for name in stage.exists("configmaps") if name == names.DRILL_LEDGER]
 
 
 def proven(stage):
@@ -46,7 +47,7 @@ def said(workflow):
 
 def values_of_secrets(folder):
     """Those that are no plain words."""
-    found = [json.loads(path.read_bytes())["data"] for path in (folder / volume.SECRETS).iterdir()]
+    found = [json.loads(path.read_bytes())["data"] for path in (folder / layout.SECRETS).iterdir()]
     return [value for data in found for value in data.values() if len(value) > 8]
 
 
@@ -57,7 +58,7 @@ def test_a_backup_is_proven_without_a_second_3scale_and_nothing_is_left(ready, s
 
     workflow = ready.engine.submit_cron("threescale-drill-schedule")
 
-    record, text = entry(ready, workflow, installation.DRILL_RESULTS)
+    record, text = entry(ready, workflow, names.DRILL_RESULTS)
     assert workflow.phase == "Succeeded", workflow.message
     assert proven(ready)["workflow"] == workflow.name
     assert state_of(ready.engine.volume("nightly")) == before
@@ -78,7 +79,7 @@ def test_a_drill_of_a_damaged_backup_fails_proves_nothing_and_leaves_nothing(rea
 
     workflow = ready.drill(SCRATCH)
 
-    record, _ = entry(ready, workflow, installation.DRILL_RESULTS)
+    record, _ = entry(ready, workflow, names.DRILL_RESULTS)
     assert workflow.phase == "Failed"
     assert workflow.node("file-storage").exit_code == 1
     assert "has other bytes than the listing says" in record["failures"][0]["sentence"]
@@ -99,7 +100,7 @@ def test_a_namespace_with_an_installation_is_refused_and_nothing_is_written_ther
     assert workflow.phase == "Failed"
     assert "it holds APIManager theirs" in workflow.node("choose").attempts[0].message
     assert [request.resource for request in ready.kubernetes.writes() if request.namespace == SCRATCH] == []
-    assert {request.name for request in ready.kubernetes.writes()} == {installation.DRILL_RESULTS}
+    assert {request.name for request in ready.kubernetes.writes()} == {names.DRILL_RESULTS}
 
 
 # --- however it ends ---
@@ -225,7 +226,7 @@ def ready_in_s3(in_s3):
 def test_where_the_files_are_external_the_objects_are_proven_and_no_claim_is_made(ready_in_s3):
     workflow = ready_in_s3.drill(SCRATCH, claim_name="nightly")
 
-    record, _ = entry(ready_in_s3, workflow, installation.DRILL_RESULTS)
+    record, _ = entry(ready_in_s3, workflow, names.DRILL_RESULTS)
     assert workflow.phase == "Succeeded", workflow.message
     assert workflow.node("file-storage").phase == "Skipped"
     assert record["file_storage"].startswith("external, in S3 bucket")

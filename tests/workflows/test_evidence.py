@@ -5,7 +5,10 @@ import json
 
 import pytest
 
-from steps import installation, result, volume
+from steps.archive import layout
+from steps.contract import names
+from steps.contract.names import RESTORE_RESULTS
+from steps.evidence import result
 from tests.builders.records import check_page, digests_of_secrets, entry
 
 BACKUP_PHASES = ["prepare", "secrets", "configmaps", "apimanager", "file-storage", "seal"]
@@ -18,9 +21,9 @@ def began_and_ended(text) -> bool:
 
 
 def test_a_backup_s_record_names_every_object_who_when_and_how_long(sealed):
-    text = (sealed.folder / volume.RESULT).read_text()
+    text = (sealed.folder / layout.RESULT).read_text()
     record = json.loads(text)
-    manifest = json.loads((sealed.folder / volume.MANIFEST).read_bytes())
+    manifest = json.loads((sealed.folder / layout.MANIFEST).read_bytes())
 
     names = {(line["kind"], line["name"]) for line in record["objects"]}
     kinds = {"secrets": "Secret", "configmaps": "ConfigMap", "apimanager": "APIManager"}
@@ -42,11 +45,11 @@ def test_a_backup_s_record_names_every_object_who_when_and_how_long(sealed):
 
 @pytest.mark.lesson(20)
 def test_a_backup_s_record_holds_no_digest_of_a_secret(sealed):
-    text = (sealed.folder / volume.RESULT).read_text()
+    text = (sealed.folder / layout.RESULT).read_text()
     wanted = digests_of_secrets(sealed.folder)
 
     assert [digest for digest in wanted if digest in text] == []
-    assert [digest for digest in wanted if digest in (sealed.folder / volume.MANIFEST).read_text()] != []
+    assert [digest for digest in wanted if digest in (sealed.folder / layout.MANIFEST).read_text()] != []
 
 
 @pytest.fixture
@@ -58,7 +61,7 @@ def ten_before(lost):
         for day in range(1, 11)
     ]
     data = {f"{record.workflow}.json": result.text(record) for record in records}
-    metadata = {"name": installation.RESTORE_RESULTS, "namespace": lost.namespace}
+    metadata = {"name": names.RESTORE_RESULTS, "namespace": lost.namespace}
     lost.kubernetes.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
     return lost
 
@@ -72,7 +75,7 @@ def test_a_restore_leaves_an_entry_and_the_eleventh_pushes_out_the_first(ten_bef
     workflow = ten_before.restore("nightly", database_secrets="expect")
 
     record, text = entry(ten_before, workflow)
-    keys = set(ten_before.get("configmaps", installation.RESTORE_RESULTS)["data"])
+    keys = set(ten_before.get("configmaps", names.RESTORE_RESULTS)["data"])
     assert workflow.phase == "Succeeded", workflow.message
     assert keys == {*(f"w-{day}.json" for day in range(2, 11)), f"{workflow.name}.json"}
     assert (record["operation"], record["outcome"], record["backup"]) == ("restore", "succeeded", "nightly")
@@ -86,13 +89,13 @@ def test_a_restore_leaves_an_entry_and_the_eleventh_pushes_out_the_first(ten_bef
         ("APIManager", "example-apimanager"),
     }
     assert [digest for digest in digests_of_secrets(sealed.folder) if digest in text] == []
-    assert record["manifest_sha256"] == hashlib.sha256((sealed.folder / volume.MANIFEST).read_bytes()).hexdigest()
+    assert record["manifest_sha256"] == hashlib.sha256((sealed.folder / layout.MANIFEST).read_bytes()).hexdigest()
     assert "Restore nightly" in check_page(text)
 
 
 @pytest.mark.thorough
 def test_a_restore_that_fails_leaves_its_phase_its_sentence_and_the_advice(lost):
-    tree = lost.engine.volume("nightly") / volume.TREE
+    tree = lost.engine.volume("nightly") / layout.TREE
     harmed = tree / "acme/2026/terms and conditions.pdf"
     harmed.write_bytes(harmed.read_bytes()[::-1])
 
@@ -120,14 +123,14 @@ def test_a_refused_restore_leaves_an_entry_though_nothing_else_was_written(lost)
     assert record["failures"][0]["phase"] == "check"
     assert "the backups here are nightly" in record["failures"][0]["sentence"]
     assert began_and_ended(text)
-    assert [request.name for request in lost.kubernetes.writes()] == [installation.RESTORE_RESULTS]
+    assert [request.name for request in lost.kubernetes.writes()] == [names.RESTORE_RESULTS]
 
 
 @pytest.mark.thorough
 def test_a_backup_that_fails_leaves_its_phase_its_sentence_and_the_advice(empty):
     workflow = empty.backup()
 
-    record, text = entry(empty, workflow, installation.BACKUP_RESULTS)
+    record, text = entry(empty, workflow, names.BACKUP_RESULTS)
     assert (record["operation"], record["outcome"], record["claim"]) == ("backup", "failed", workflow.name)
     assert record["service_account"] == "threescale-backup"
     assert record["failures"][0]["phase"] == "prepare"
@@ -140,10 +143,10 @@ def test_a_restore_whose_evidence_can_not_be_written_is_as_good(lost):
     role = lost.kubernetes.get("roles", lost.namespace, "threescale-restore")
     for rule in role["rules"]:
         names = rule.get("resourceNames", [])
-        rule["resourceNames"] = [name for name in names if name != installation.RESTORE_RESULTS]
+        rule["resourceNames"] = [name for name in names if name != RESTORE_RESULTS]
         if not rule["resourceNames"]:
             del rule["resourceNames"]
-        if names == [installation.RESTORE_RESULTS]:
+        if names == [RESTORE_RESULTS]:
             rule["verbs"] = []
     lost.kubernetes.apply(role)
 
@@ -151,4 +154,4 @@ def test_a_restore_whose_evidence_can_not_be_written_is_as_good(lost):
 
     assert workflow.phase == "Succeeded"
     assert "no evidence of this in ConfigMap threescale-restore-results" in workflow.nodes[0].log
-    assert lost.get("configmaps", installation.RESTORE_RESULTS) is None
+    assert lost.get("configmaps", RESTORE_RESULTS) is None

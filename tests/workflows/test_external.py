@@ -7,13 +7,13 @@ import subprocess
 import pytest
 from click.testing import CliRunner
 
-from steps import volume
+from steps.archive import layout
 from tests.builders.installations import CREDENTIALS
 from workflows.__main__ import main
 from workflows.manifests import render
-from workflows.phases import CLAIM
-from workflows.rehearsal import threescale
 from workflows.rehearsal.rehearse import SETTINGS
+from workflows.rehearsal.threescale import installation as threescale
+from workflows.rendering.handover import CLAIM
 
 pytestmark = pytest.mark.thorough
 
@@ -74,7 +74,7 @@ def test_a_secret_that_names_no_bucket_is_refused(in_s3):
 
 
 def test_the_backup_says_where_the_files_lie_and_holds_no_credential_outside_its_secret(in_s3, saved):
-    facts = json.loads((saved / volume.MANIFEST).read_bytes())
+    facts = json.loads((saved / layout.MANIFEST).read_bytes())
 
     assert facts["source"]["file_storage"] == "external"
     assert facts["source"]["external"] == {
@@ -85,7 +85,7 @@ def test_the_backup_says_where_the_files_lie_and_holds_no_credential_outside_its
     }
     assert "file_storage" not in facts
     assert "referenced/secrets/my-s3.json" in facts["objects"]
-    assert not (saved / volume.TREE).exists()
+    assert not (saved / layout.TREE).exists()
     listed = in_s3.get("persistentvolumeclaims", "nightly")["metadata"]["labels"]
     assert listed["threescale-backup/file-storage"] == "external"
     said = [path.read_text() for path in saved.rglob("*") if path.is_file() and path.parent.name != "secrets"]
@@ -98,9 +98,9 @@ def test_it_is_whole_by_our_own_check_and_by_the_system_s_until_files_are_in_it_
 
     assert result.exit_code == 0
     assert "file-storage: external, in S3 bucket tenants of eu-south-2 at s3.example.test" in result.stdout
-    command = ["sha256sum", "-c", "--strict", "--quiet", volume.SUMS]
+    command = ["sha256sum", "-c", "--strict", "--quiet", layout.SUMS]
     assert subprocess.run(command, cwd=saved, check=False).returncode == 0  # noqa: S603  the system's own
-    for name in (volume.TREE, volume.LISTING):
+    for name in (layout.TREE, layout.LISTING):
         (saved / name).mkdir()
         assert (
             f"{name} is there, though the files are external" in CliRunner().invoke(main, ["verify", str(saved)]).stdout
@@ -125,7 +125,7 @@ def test_it_is_restored_without_a_claim_for_files(in_s3, saved):
     assert in_s3.get("persistentvolumeclaims", "system-storage")["spec"]["storageClassName"] == "unknown"
     spec = in_s3.get("apimanagers", threescale.NAME)["spec"]
     assert spec["system"]["fileStorage"] == {"simpleStorageService": {"configurationSecretRef": {"name": "my-s3"}}}
-    assert (saved / volume.MANIFEST).exists()
+    assert (saved / layout.MANIFEST).exists()
 
 
 def test_a_mistyped_word_is_refused(installed):

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests import documents
-from workflows.manifests import file_name, render, to_yaml
-from workflows.monitoring import Thresholds
+from workflows.manifests import render
+from workflows.monitoring.alerts import Thresholds
 from workflows.parameters import PruneParameters
-from workflows.phases import Settings
+from workflows.rendering.document import file_name, to_yaml
+from workflows.rendering.settings import Settings
 from workflows.schedule import Cron
 
 GOLDEN = Path(__file__).parents[1] / "golden"

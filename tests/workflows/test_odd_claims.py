@@ -13,13 +13,17 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steps import catalogue, deletion, errors, installation, marks
+from steps import errors
 from steps.__main__ import cli
-from steps.catalogue import State
+from steps.archive import marks
+from steps.catalogue import catalogue, deletion
+from steps.catalogue.catalogue import BackupState
+from steps.kubernetes import metadata, times
+from steps.threescale import installation
 from tests.builders.claims import CLAIMS, DIGEST, laid, sealed
 from tests.conftest import Stage
 from workflows.__main__ import main
-from workflows.rehearsal.cluster import Cluster as Kubernetes
+from workflows.rehearsal.kubernetes.cluster import Cluster as Kubernetes
 
 ODD = "odd"
 RULES = (
@@ -147,9 +151,9 @@ def check_readers(anew: Callable[[], Stage], labels: dict[str, str], annotations
     assert "night-3" in left(stage)
     if ODD not in left(stage):  # then it was a whole backup, which nobody has pinned or found damaged
         assert marks.sealed(claim)
-        assert marks.label(claim, marks.PINNED) in {"", "false"}
-        assert not marks.label(claim, marks.DAMAGED)
-        assert catalogue.moment(marks.annotation(claim, marks.STARTED))
+        assert metadata.label(claim, marks.PINNED) in {"", "false"}
+        assert not metadata.label(claim, marks.DAMAGED)
+        assert times.moment(metadata.annotation(claim, marks.STARTED))
 
 
 @given(LABELS, ANNOTATIONS)
@@ -193,7 +197,7 @@ def test_what_makes_no_sense_is_unknown_stands_by_the_server_s_clock_and_stays(
     lay(stage, labels, annotations)
 
     (entry,) = (each for each in catalogue.read(stage.connect()) if each.name == ODD)
-    assert (entry.state, entry.started) == (State.UNKNOWN, entry.created)
+    assert (entry.state, entry.started) == (BackupState.UNKNOWN, entry.created)
     assert why in entry.why
     prune(stage)
     assert left(stage) == {ODD, "night-3"}
@@ -207,7 +211,7 @@ def test_one_of_the_operator_s_that_no_name_can_be_is_unknown_and_nobody_is_aske
     stage.kubernetes.clear_requests()
 
     (entry,) = (each for each in catalogue.read(stage.connect()) if each.name == ODD)
-    assert (entry.state, entry.maker) == (State.UNKNOWN, catalogue.OPERATORS)
+    assert (entry.state, entry.maker) == (BackupState.UNKNOWN, catalogue.OPERATORS)
     assert {request.resource for request in stage.kubernetes.requests} == {CLAIMS}
 
 
@@ -227,10 +231,10 @@ def test_more_backups_than_one_argument_holds_by_name_go_in_one_run(anew: Callab
 def test_what_one_run_can_not_hold_is_left_to_the_next(
     anew: Callable[[], Stage], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from steps import pruning
+    from steps.phases import prune as the_prune
 
     caplog.set_level("INFO")
-    monkeypatch.setattr(pruning, "_DELETED_AT_MOST", 1)
+    monkeypatch.setattr(the_prune, "_DELETED_AT_MOST", 1)
     stage = anew()
 
     prune(stage)

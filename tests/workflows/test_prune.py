@@ -8,24 +8,25 @@ from pathlib import Path
 
 import pytest
 
-from steps import catalogue, marks, volume
-from steps.catalogue import State
+from steps.archive import begin_marker, layout, marks
+from steps.catalogue import catalogue
+from steps.catalogue.catalogue import BackupState
 from tests.builders.claims import CLAIMS
 from tests.builders.nights import KEEP, backups, failed, nights, prune
 from tests.conftest import Sealed, Stage
-from workflows import metrics
 from workflows.backup import backup
+from workflows.monitoring import metrics
 from workflows.parameters import PruneParameters
-from workflows.phases import CLAIM
-from workflows.rehearsal.engine import Workflow
+from workflows.rehearsal.argo.engine import Workflow
 from workflows.rehearsal.rehearse import SETTINGS
+from workflows.rendering.handover import CLAIM
 from workflows.schedule import schedule
 
 
 def begin(root: Path, name: str) -> None:
     """Leave the marker of the run that failed."""
-    marker = volume.Begin(backup=name, workflow=f"of-{name}", workflow_uid="gone")
-    (root / volume.BEGIN).write_bytes(volume.as_json(marker.model_dump()))
+    marker = begin_marker.Begin(backup=name, workflow=f"of-{name}", workflow_uid="gone")
+    (root / layout.BEGIN).write_bytes(layout.as_json(marker.model_dump()))
 
 
 def exported(stage: Stage, name: str, **labels: str) -> float | None:
@@ -45,12 +46,12 @@ def mixed(empty: Stage, sealed: Sealed) -> Stage:
     empty.engine.volume("begun").joinpath("secrets").mkdir()
     failed(empty, "empty")
     root = shutil.copytree(sealed.folder, failed(empty, "nightly"), symlinks=True, dirs_exist_ok=True)
-    facts = json.loads((root / volume.MANIFEST).read_bytes())
+    facts = json.loads((root / layout.MANIFEST).read_bytes())
     started = empty.get(CLAIMS, "nightly")["metadata"]["annotations"][marks.STARTED]
-    (root / volume.MANIFEST).write_bytes(volume.as_json({**facts, "started": started}))
+    (root / layout.MANIFEST).write_bytes(layout.as_json({**facts, "started": started}))
     (failed(empty, "strange") / "mine.txt").write_text("somebody's")
     begin(failed(empty, "unreadable"), "unreadable")
-    (empty.engine.volume("unreadable") / volume.MANIFEST).mkdir()
+    (empty.engine.volume("unreadable") / layout.MANIFEST).mkdir()
     empty.kubernetes.storage_classes["standard"] = "Never"
     failed(empty, "unbound")
     empty.kubernetes.storage_classes["standard"] = "Immediate"
@@ -65,7 +66,7 @@ def test_old_backups_and_what_is_left_of_failed_runs_go_and_nothing_else(mixed: 
 
     assert backups(mixed) == {"night-3", "night-4", "nightly", "strange", "unreadable"}
     found = {entry.name: entry.state for entry in catalogue.read(mixed.connect())}
-    assert found["nightly"] is State.COMPLETE  # its label was lost
+    assert found["nightly"] is BackupState.COMPLETE  # its label was lost
     assert done.node("decide").outputs["to-delete"] == "3"
     assert done.node("delete").outputs == {"deleted": "3", "spared": "0"}
     assert "night-1: deleted: no rule keeps it" in done.node("delete").log

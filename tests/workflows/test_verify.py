@@ -4,7 +4,8 @@ import subprocess
 
 import pytest
 
-from steps import marks, volume
+from steps.archive import layout, marks
+from steps.kubernetes import metadata
 from tests.builders.claims import CLAIMS
 from tests.builders.commands import described
 from tests.builders.volumes import flip, state_of
@@ -38,7 +39,7 @@ def test_the_newest_backup_is_verified_and_nothing_but_its_claim_is_written(kept
 @pytest.mark.thorough
 @pytest.mark.lesson(3)
 def test_a_damage_fails_the_workflow_with_the_finding_and_marks_the_claim(kept):
-    root = kept.engine.volume("nightly") / volume.TREE
+    root = kept.engine.volume("nightly") / layout.TREE
     flip(root / "acme/2026/terms and conditions.pdf")
 
     workflow = kept.verify(claim_name="nightly")
@@ -50,7 +51,7 @@ def test_a_damage_fails_the_workflow_with_the_finding_and_marks_the_claim(kept):
     assert told["damaged"]["workflow"] == workflow.name
     assert "terms and conditions.pdf' has other bytes than listed" in told["damage"]
     assert "its claim says so" in report.outputs["report"]
-    assert not marks.label(of(kept), marks.VERIFIED)
+    assert not metadata.label(of(kept), marks.VERIFIED)
 
 
 @pytest.mark.thorough

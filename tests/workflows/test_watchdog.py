@@ -5,14 +5,16 @@ from typing import Any
 
 import pytest
 
-from steps import claims, marks
+from steps.archive import marks
+from steps.kubernetes import times
 from tests.builders.claims import laid, sealed
 from tests.builders.commands import ask
 from tests.builders.notifications import TOLD, give_url
 from tests.builders.receiver import receiving
-from workflows import metrics, schedule, watchdog
+from workflows import schedule, watchdog
 from workflows.access import of_watchdog
 from workflows.manifests import render
+from workflows.monitoring import metrics
 from workflows.rehearsal.rehearse import SETTINGS
 
 CRON = "17 * * * *"
@@ -37,7 +39,7 @@ def value(stage: Any, name: str, **labels: str) -> float | None:
 
 def night(stage: Any, name: str, age: timedelta, **labels: str) -> datetime:
     started = (datetime.now(UTC) - age).replace(microsecond=0)
-    laid(stage, name, started=claims.utc(started), **sealed(**labels))
+    laid(stage, name, started=times.utc(started), **sealed(**labels))
     return started
 
 

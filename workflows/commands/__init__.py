@@ -1,1 +1,1 @@
-"""The commands of people, a room for each of their errands; `workflows/__main__.py` puts them together."""
+"""The commands of people, a module for each of their errands, with the pages and listings that these print."""

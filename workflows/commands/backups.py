@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import click
 
-from steps import values
+from steps.contract import values
+from steps.process.command_line import Maybe, NamedPath, Value
 from workflows.commands.options import FOLDER, cluster_options, connect, refuse
 
 _OF_A_LIST = ("table", "wide", "json", "yaml", "name")
@@ -20,10 +22,11 @@ _LARGEST_BYTES = 16 << 20  # of a record; of what is larger the start is read, w
 @click.option("--for-operator", is_flag=True, help="Say too whether the operator's APIManagerRestore could take it.")
 def verify(folder: Path, *, for_operator: bool) -> None:
     """Check a backup on a mounted or copied volume, every byte of it."""
-    from steps import backup, errors, operators_restore
+    from steps import errors
+    from steps.archive import contents, operators_restore
 
     try:
-        opened = backup.open_at(folder)
+        opened = contents.open_at(folder)
         findings = list(opened.findings(digests=True))
         strangers = errors.Few.of(map(repr, opened.strangers))
         objections = list(operators_restore.objections(opened)) if for_operator else []
@@ -64,13 +67,10 @@ def verify(folder: Path, *, for_operator: bool) -> None:
 )
 def list_backups(namespace: str, kubeconfig: str | None, context: str, output: str) -> None:
     """List the backups of a namespace, the newest first, each in the state that can be proved."""
-    from steps import catalogue, errors
-    from workflows import listing
+    from steps.catalogue import catalogue
+    from workflows.commands import listing
 
-    try:
-        entries = catalogue.read(connect(namespace, kubeconfig, context))
-    except errors.PhaseError as error:
-        refuse(str(error))
+    entries = catalogue.read(connect(namespace, kubeconfig, context))
     click.echo(listing.of_all([_shown(entry.as_json(), output) for entry in entries], output, namespace), nl=False)
 
 
@@ -81,7 +81,7 @@ def list_backups(namespace: str, kubeconfig: str | None, context: str, output: s
 )
 @click.option(
     "--schedule",
-    type=values.OrNothing(values.CRON_WORKFLOW),
+    type=Maybe(values.CRON_WORKFLOW),
     default="threescale-backup-schedule",
     show_default=True,
     help="CronWorkflow to look at.",
@@ -90,38 +90,34 @@ def check(namespace: str, kubeconfig: str | None, context: str, max_age: str, sc
     """See whether the newest backup is as young as it should be; exit code 1 where it is not."""
     from datetime import UTC, datetime
 
-    from steps import errors, retention, watchdog
+    from steps import errors
+    from steps.catalogue.durations import Duration
+    from steps.phases import watchdog
 
-    try:
-        limit = retention.Duration.read(max_age, "--max-age")
-        seen = watchdog.look(connect(namespace, kubeconfig, context), schedule, datetime.now(UTC))
-        newest = seen.check(limit, max_age)
-    except errors.PhaseError as error:
-        refuse(str(error))
-    click.echo(errors.printable(seen.well(newest)))
+    limit = Duration.read(max_age, "--max-age")
+    seen = watchdog.look(connect(namespace, kubeconfig, context), schedule, datetime.now(UTC))
+    click.echo(errors.printable(seen.well(seen.check(limit, max_age))))
 
 
 @click.command()
-@click.argument("name", type=values.CLAIM, metavar="NAME")
+@click.argument("name", type=Value(values.CLAIM), metavar="NAME")
 @cluster_options
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
 def describe(name: str, namespace: str, kubeconfig: str | None, context: str, output: str) -> None:
     """Tell all about one backup, with its result record where it lies in the namespace."""
-    from steps import catalogue, errors, evidence
-    from workflows import listing
+    from steps.catalogue import catalogue
+    from steps.evidence import records
+    from workflows.commands import listing
 
-    try:
-        cluster = connect(namespace, kubeconfig, context)
-        entry = catalogue.find(catalogue.read(cluster), name, namespace)
-        record = evidence.find(cluster, "backup", entry.workflow_uid)
-    except errors.PhaseError as error:
-        refuse(str(error))
+    cluster = connect(namespace, kubeconfig, context)
+    entry = catalogue.find(catalogue.read(cluster), name, namespace)
+    record = records.find(cluster, "backup", entry.workflow_uid)
     facts = record.model_dump(mode="json") if record else None
     click.echo(listing.of_one(_shown(entry.as_json(), output), _shown(facts, output), output), nl=False)
 
 
 @click.command()
-@click.argument("name", type=values.CLAIM, metavar="NAME")
+@click.argument("name", type=Value(values.CLAIM), metavar="NAME")
 @cluster_options
 def pin(name: str, namespace: str, kubeconfig: str | None, context: str) -> None:
     """Keep a backup from retention."""
@@ -129,7 +125,7 @@ def pin(name: str, namespace: str, kubeconfig: str | None, context: str) -> None
 
 
 @click.command()
-@click.argument("name", type=values.CLAIM, metavar="NAME")
+@click.argument("name", type=Value(values.CLAIM), metavar="NAME")
 @cluster_options
 def unpin(name: str, namespace: str, kubeconfig: str | None, context: str) -> None:
     """Leave a backup to retention again."""
@@ -137,27 +133,26 @@ def unpin(name: str, namespace: str, kubeconfig: str | None, context: str) -> No
 
 
 def _pin(name: str, namespace: str, kubeconfig: str | None, context: str, *, pinned: bool) -> None:
-    from steps import catalogue, errors
+    from steps.catalogue import catalogue
 
-    try:
-        entry = catalogue.pin(connect(namespace, kubeconfig, context), name, pinned=pinned)
-    except errors.PhaseError as error:
-        refuse(str(error))
+    entry = catalogue.pin(connect(namespace, kubeconfig, context), name, pinned=pinned)
     click.echo(f"{entry.name}: {'pinned, retention leaves it' if entry.pinned else 'left to retention'}")
 
 
 @click.command()
-@click.argument("file", type=values.NamedPath(path_type=Path, allow_dash=True))
-@click.option("--output", type=values.NamedPath(path_type=Path), metavar="FILE", help="The page; else it is printed.")
+@click.argument("file", type=NamedPath(path_type=Path, allow_dash=True))
+@click.option("--output", type=NamedPath(path_type=Path), metavar="FILE", help="The page; else it is printed.")
 def report(file: Path, output: Path | None) -> None:
     """Make an HTML page of the result record of a backup or a restore, `-` for stdin."""
-    from steps import errors, result
-    from workflows import page
+    from steps import errors
+    from steps.evidence import result
+    from workflows.commands import page
 
     if str(file) == "-" and sys.stdin is None:
         refuse("stdin is closed: name a file")
     try:
-        record = result.parse(_start(sys.stdin.buffer) if str(file) == "-" else _start_of(file))
+        with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as stream:
+            record = result.parse(stream.read(_LARGEST_BYTES))
     except OSError as error:
         refuse(f"can't read {file}: {error.strerror}")
     except errors.NoResult as error:
@@ -190,12 +185,3 @@ def _printable(facts: Shown) -> Shown:
 
     shown: Shown = of(facts)
     return shown
-
-
-def _start(stream: BinaryIO) -> bytes:
-    return stream.read(_LARGEST_BYTES)
-
-
-def _start_of(file: Path) -> bytes:
-    with file.open("rb") as stream:
-        return _start(stream)

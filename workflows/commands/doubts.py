@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workflows import cron
+from workflows.rendering import cron
 
 if TYPE_CHECKING:
     from workflows.parameters import PruneParameters
@@ -43,12 +43,12 @@ def of_shares(verify: str, sample: str, limit: timedelta | None, kept: timedelta
 
 def kept(rules: "PruneParameters", schedule: str | None) -> timedelta:
     """For how long every night's backup is kept; zero where no rule is for nights, or nothing is deleted by night."""
-    from steps import retention
+    from steps.catalogue.durations import Duration
 
     if schedule is None:
         return timedelta(0)
     pause, now = cron.pause(schedule) or timedelta(0), datetime.now(UTC)
-    within = now - retention.Duration.read(rules.keep_within, "").before(now) if rules.keep_within else timedelta(0)
+    within = now - Duration.read(rules.keep_within, "").before(now) if rules.keep_within else timedelta(0)
     return max(int(rules.keep_last) * pause, timedelta(days=int(rules.keep_daily)), within)
 
 

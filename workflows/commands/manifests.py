@@ -1,35 +1,20 @@
 """What a cluster is given: the manifests of an installation, or a Workflow for one of the operator's resources."""
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TextIO, TypedDict, TypeVar, cast
+from typing import Any, Literal, TextIO, TypeVar
 
 import click
 
-from steps import values
-from workflows.commands import doubts
-from workflows.commands.options import FOLDER, as_argument, check_rules, refuse, rules_options
-
-if TYPE_CHECKING:
-    from workflows.monitoring import Thresholds
+from steps.contract import values
+from steps.process.command_line import Value
+from workflows.commands import doubts, nights
+from workflows.commands.options import FOLDER, as_argument, named_values, read_rules, refuse, rules_options
+from workflows.rendering import document
 
 Read = TypeVar("Read")
 _START = 4096  # characters of a file, in which its kind, its name and its labels are
-_LONGEST = timedelta(days=3650)  # of an alert; Prometheus counts nanoseconds in 64 bits
 _LARGEST = 4 << 20  # characters of a file; etcd takes 1.5 MB for a resource, and a List has some
-
-
-class _Alarm(TypedDict):
-    """What is rendered for those who want to be told."""
-
-    watchdog: str | None
-    expected_every: str
-    monitoring: bool
-    verified_every: str | None
-    proven_every: str | None
-    silent_for: str
-    max_shrink: float
 
 
 @click.command()
@@ -37,28 +22,14 @@ class _Alarm(TypedDict):
 @click.option("--namespace", metavar="NS", help="Namespace of the 3scale installation; else that of `kubectl apply`.")
 @click.option("--schedule", metavar="CRON", help='A CronWorkflow too, for instance "0 2 * * *".')
 @click.option("--timezone", default="UTC", show_default=True, help="Time zone of the schedule.")
-@click.option(
-    "--argument", "arguments", multiple=True, metavar="NAME=VALUE", help="Of each night's backup: storage-request=20Gi."
-)
+@named_values("--argument", "arguments", "Of each night's backup: storage-request=20Gi.")
 @click.option("--verify", "verify_cron", metavar="CRON", help="A CronWorkflow that verifies the backups.")
-@click.option(
-    "--verify-argument",
-    "verify_arguments",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Of each verification: sample=25%.",
-)
+@named_values("--verify-argument", "verify_arguments", "Of each verification: sample=25%.")
 @click.option("--drill", "drill_cron", metavar="CRON", help="One that proves that backups restore.")
-@click.option(
-    "--drill-argument",
-    "drill_arguments",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Of each drill: storage-class=fast.",
-)
+@named_values("--drill-argument", "drill_arguments", "Of each drill: storage-class=fast.")
 @click.option("--drill-namespace", metavar="NS", help="The scratch namespace of drills: their rights there too.")
-@click.option("--fs-group", type=values.GROUP, metavar="N", help="Group of the volumes; not on OpenShift.")
-@click.option("--run-as-user", type=values.USER, metavar="N", help="User of the phases; not on OpenShift.")
+@click.option("--fs-group", type=Value(values.GROUP), metavar="N", help="Group of the volumes; not on OpenShift.")
+@click.option("--run-as-user", type=Value(values.USER), metavar="N", help="User of the phases; not on OpenShift.")
 @click.option(
     "--from-apimanager",
     "sources",
@@ -111,21 +82,20 @@ def manifests(  # noqa: PLR0913  one argument an option
     """Render all YAML that a cluster with Argo Workflows needs."""
     from pydantic import ValidationError
 
-    from steps import references
-    from steps.installation import CONFIGMAP, SECRET
-    from workflows import manifests as rendering
-    from workflows import resources
+    from steps.kubernetes.kinds import CONFIGMAP, SECRET
+    from steps.threescale import references
+    from workflows.commands import operators_resources
+    from workflows.manifests import render
     from workflows.parameters import PruneParameters
-    from workflows.phases import Settings
+    from workflows.rendering.settings import Settings
     from workflows.schedule import BadScheduleError, Cron
 
-    nightly = _nightly("--argument", arguments, "--schedule", schedule)
-    proofs = _proofs(namespace, drill_namespace, (verify_cron, verify_arguments), (drill_cron, drill_arguments))
-    alarm = cast("_Alarm", {name: told[name] for name in _Alarm.__annotations__})
-    max_age, thresholds = _thresholds(namespace, alarm, {of for of, *_ in proofs})
-    kept = {name: value for name, value in told.items() if name not in alarm or name == "max_shrink"}
-    check_rules(kept, timezone)
-    found = [apimanager for source in sources for apimanager in _read(source, resources.apimanagers)]
+    nightly = nights.arguments("--argument", arguments, "--schedule", schedule)
+    proofs = nights.proofs(namespace, drill_namespace, (verify_cron, verify_arguments), (drill_cron, drill_arguments))
+    thresholds = nights.thresholds(namespace, told, {of for of, *_ in proofs})
+    kept = {name: value for name, value in told.items() if name in PruneParameters.model_fields}
+    read_rules(kept, timezone)  # else a phase would refuse them night after night
+    found = [apimanager for source in sources for apimanager in _read(source, operators_resources.apimanagers)]
     named = [reference for apimanager in found for reference in references.of(apimanager)]
     try:
         settings = Settings(
@@ -143,15 +113,15 @@ def manifests(  # noqa: PLR0913  one argument an option
         rules = PruneParameters.model_validate(
             {"timezone": timezone, **{name: as_argument(value) for name, value in kept.items()}}
         )
-        rendered = rendering.render(
+        rendered = render(
             settings,
             schedule,
             timezone,
             nightly,
             rules,
             proofs=[Cron(*proof) for proof in proofs],
-            watch_cron=alarm["watchdog"],
-            max_age=max_age,
+            watch_cron=told["watchdog"],
+            max_age=told["expected_every"],
             thresholds=thresholds,
         )
     except BadScheduleError as error:
@@ -160,12 +130,12 @@ def manifests(  # noqa: PLR0913  one argument an option
         wrong = [f"--{_option(problem['loc'][0])} {problem['input']!r}" for problem in error.errors()]
         refuse(f"{' and '.join(wrong)}: an image is one word, a namespace a DNS-1123 label, an object a subdomain")
     _deliver(rendered, output)
-    crons = {"--schedule": schedule, "--verify": verify_cron, "--drill": drill_cron, "--watchdog": alarm["watchdog"]}
+    crons = {"--schedule": schedule, "--verify": verify_cron, "--drill": drill_cron, "--watchdog": told["watchdog"]}
     doubts.of_clocks(crons, timezone)
-    for of, cron, given in proofs:
+    for of, when, given in proofs:
         if of == "verify":
             limit = thresholds.verified_every if thresholds else None
-            doubts.of_shares(cron, given.get("sample", ""), limit, doubts.kept(rules, schedule))
+            doubts.of_shares(when, given.get("sample", ""), limit, doubts.kept(rules, schedule))
     if schedule is not None and rules.keeps:
         click.echo(f"Each night ends with retention: {', '.join(rules.keeps)}. What goes is deleted.", err=True)
     elif schedule is not None:
@@ -178,18 +148,16 @@ def manifests(  # noqa: PLR0913  one argument an option
 
 def _deliver(rendered: Sequence[dict[str, Any]], output: Path | None) -> None:
     """Print the manifests, or write one file each."""
-    from workflows import manifests as rendering
-
     if output is None:
-        click.echo("---\n".join(rendering.to_yaml(manifest) for manifest in rendered), nl=False)
+        click.echo("---\n".join(document.to_yaml(manifest) for manifest in rendered), nl=False)
         return
     try:
         output.mkdir(parents=True, exist_ok=True)
         for manifest in rendered:
-            path = output / rendering.file_name(manifest)
-            path.write_text(rendering.to_yaml(manifest))
+            path = output / document.file_name(manifest)
+            path.write_text(document.to_yaml(manifest))
             click.echo(str(path))
-        left = _left(output, {rendering.file_name(manifest) for manifest in rendered})
+        left = _left(output, {document.file_name(manifest) for manifest in rendered})
     except OSError as error:
         refuse(f"can't write to {output}: {error.strerror}")
     if left:
@@ -202,13 +170,11 @@ def _deliver(rendered: Sequence[dict[str, Any]], output: Path | None) -> None:
 
 def _left(folder: Path, written: Collection[str]) -> list[str]:
     """The files in a folder that an earlier rendering has written, and this one has not."""
-    from workflows import manifests as rendering
-
     found = []
     for path in sorted(folder.glob("*.yaml")):
         if path.name not in written and path.is_file():
             with path.open(encoding="utf-8", errors="replace") as stream:
-                if rendering.is_file_of_ours(path.name, stream.read(_START)):
+                if document.is_file_of_ours(path.name, stream.read(_START)):
                     found.append(path.name)
     return found
 
@@ -218,109 +184,20 @@ def _option(field: object) -> str:
     return str(field).removesuffix("s").replace("_", "-")
 
 
-def _thresholds(namespace: str | None, alarm: _Alarm, proofs: Collection[str]) -> "tuple[str, Thresholds | None]":
-    """How old a backup may be, and when alerts fire, where those are wanted; `proofs`: what runs by schedule."""
-    from workflows.monitoring import Thresholds
-
-    expected, silent = (_time("--expected-every", alarm["expected_every"]), _time("--silent-for", alarm["silent_for"]))
-    asked = {
-        "verified": (alarm["verified_every"], "8d" if "verify" in proofs else ""),
-        "proven": (alarm["proven_every"], "35d" if "drill" in proofs else ""),
-    }
-    verified, proven = (
-        _time(f"--{name}-every", limit) if (limit := usual if said is None else said) else None
-        for name, (said, usual) in asked.items()
-    )
-    if not alarm["monitoring"]:
-        return alarm["expected_every"], None
-    if namespace is None:
-        refuse("--monitoring asks for the metrics of one installation: say its --namespace too")
-    if alarm["watchdog"] is None:
-        refuse('--monitoring asks for what a watchdog tells: say --watchdog too, for instance "17 * * * *"')
-    _check_silence(alarm["watchdog"], silent, alarm["silent_for"])
-    return alarm["expected_every"], Thresholds(
-        expected_every=expected,
-        verified_every=verified,
-        proven_every=proven,
-        silent_for=silent,
-        max_shrink=alarm["max_shrink"],
-    )
-
-
-def _check_silence(watchdog: str, silent: timedelta, text: str) -> None:
-    """Refuse an alert that would fire between any two looks of the watchdog."""
-    from workflows import cron
-
-    pause = cron.pause(watchdog)
-    if pause is not None and silent <= pause:
-        refuse(
-            f"--silent-for {text}: --watchdog {watchdog!r} looks once in {doubts.told(pause)}, so an alert would say "
-            "each time that nobody looks: say more than that"
-        )
-
-
-def _time(option: str, text: str) -> timedelta:
-    """A duration of a known length."""
-    from steps import errors, retention
-
-    try:
-        found = retention.Duration.read(text, option)
-    except errors.BadDuration as error:
-        refuse(str(error))
-    if found.months or not timedelta(0) < found.rest <= _LONGEST:
-        refuse(f"{option} {text!r}: write weeks, days and hours, for instance 26h or 8d, up to {_LONGEST.days}d")
-    return found.rest
-
-
-def _nightly(option: str, words: Sequence[str], of: str, cron: str | None) -> dict[str, str]:
-    """Read the arguments of a schedule, or refuse them."""
-    read = dict(word.partition("=")[::2] for word in words)
-    if len(read) < len(words):
-        refuse(f"{option} is given twice for the same name")
-    if wrong := [word for word in words if "=" not in word]:
-        refuse(f"{option} {wrong[0]!r}: write NAME=VALUE, for instance storage-request=20Gi")
-    if read and cron is None:
-        refuse(f"{option} is for what a schedule starts: say {of} too")
-    return read
-
-
-Asked = tuple[str | None, Sequence[str]]  # a schedule and its arguments
-Proof = tuple[str, str, dict[str, str]]  # of which, when, with which arguments
-
-
-def _proofs(namespace: str | None, scratch: str | None, verify: Asked, drill: Asked) -> list[Proof]:
-    """The schedules of what proves backups."""
-    of_verify = _nightly("--verify-argument", verify[1], "--verify", verify[0])
-    of_drill = _nightly("--drill-argument", drill[1], "--drill", drill[0])
-    if drill[0] is not None and scratch is None:
-        refuse("--drill needs a namespace that was made for drills: say --drill-namespace too")
-    if "scratch-namespace" in of_drill:
-        refuse("--drill-argument scratch-namespace: say it by --drill-namespace, which gives the rights there too")
-    if scratch is not None and namespace is None:
-        refuse("--drill-namespace gives rights there to an account of another namespace: say --namespace too")
-    if scratch is not None and scratch == namespace:
-        refuse(
-            f"--drill-namespace {scratch} is that of the installation: make one for drills, which holds nothing else"
-        )
-    found = [("verify", verify[0], of_verify), ("drill", drill[0], {"scratch-namespace": scratch or "", **of_drill})]
-    return [(of, cron, arguments) for of, cron, arguments in found if cron is not None]
-
-
 @click.command()
 @click.option(
     "-f", "--file", "source", type=click.File(), required=True, metavar="FILE", help="The resource, `-` for stdin."
 )
 def workflow(source: TextIO) -> None:
     """Print the Workflow that does what an APIManagerBackup or APIManagerRestore would do."""
-    from workflows import manifests as rendering
-    from workflows import resources
+    from workflows.commands import operators_resources
 
-    click.echo(rendering.to_yaml(_read(source, resources.workflow)), nl=False)
+    click.echo(document.to_yaml(_read(source, operators_resources.workflow)), nl=False)
 
 
 def _read(source: TextIO, read: Callable[[str], Read]) -> Read:
     """Read the resources of a file, or refuse it with its name."""
-    from workflows import resources
+    from workflows.commands import operators_resources
 
     try:
         text = source.read(_LARGEST + 1)
@@ -329,7 +206,7 @@ def _read(source: TextIO, read: Callable[[str], Read]) -> Read:
         return read(text)
     except OSError as error:
         refuse(f"can't read {source.name}: {error.strerror}")
-    except resources.BadResourceError as error:
+    except operators_resources.BadResourceError as error:
         refuse(f"{source.name}: {error}")
     except UnicodeDecodeError:
         refuse(f"{source.name}: no text in UTF-8, so no YAML")

@@ -3,30 +3,38 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from steps import values
+from steps.contract import values
+from steps.process.command_line import Command, NamedPath, Value, all_of
 
 if TYPE_CHECKING:
-    from steps.cluster import Cluster
-    from steps.retention import Rules
+    from steps.catalogue.retention import Rules
+    from steps.kubernetes.cluster import Cluster
 
-Command = TypeVar("Command", bound=Callable[..., object])
-
-FOLDER = values.NamedPath(file_okay=False, path_type=Path)
+FOLDER = NamedPath(file_okay=False, path_type=Path)
 _TIMEOUT_S = 30.0
-_COUNT = values.COUNT
+_COUNT = Value(values.COUNT)
 
-_CLUSTER = (
+_DURATIONS = ("keep_within", "failed_after")
+
+
+def named_values(option: str, name: str, about: str) -> Callable[[Command], Command]:
+    """An option for arguments of what runs by night, as often as there are some."""
+    return click.option(option, name, multiple=True, metavar="NAME=VALUE", help=about)
+
+
+# Where the installation is: what `connect` is given.
+cluster_options = all_of(
     click.option(
         "-n",
         "--namespace",
-        type=values.NAMESPACE,
+        type=Value(values.NAMESPACE),
         required=True,
         metavar="NS",
         help="Namespace of the 3scale installation, or for it.",
@@ -34,7 +42,8 @@ _CLUSTER = (
     click.option("--kubeconfig", metavar="FILE", help="Else KUBECONFIG, or ~/.kube/config."),
     click.option("--context", default="", metavar="NAME", help="Of the kubeconfig; else its current one."),
 )
-_RULES = (
+# What retention keeps: what `read_rules` is given.
+rules_options = all_of(
     click.option("--keep-last", type=_COUNT, default=0, metavar="N", help="Of retention: keep the newest N."),
     click.option("--keep-hourly", type=_COUNT, default=0, metavar="N", help="The newest of each of the last N hours."),
     click.option("--keep-daily", type=_COUNT, default=0, metavar="N", help="Of each of the last N days that have one."),
@@ -47,7 +56,7 @@ _RULES = (
     ),
     click.option(
         "--max-shrink",
-        type=values.FRACTION,
+        type=Value(values.FRACTION),
         default=values.MAX_SHRINK,
         show_default=True,
         help="Shrunk by more, all is kept.",
@@ -58,23 +67,6 @@ _RULES = (
         "--failed-after", default="3d", show_default=True, metavar="DURATION", help="When claims of failed runs go."
     ),
 )
-_DURATIONS = ("keep_within", "failed_after")
-
-
-def cluster_options(function: Command) -> Command:
-    """Where the installation is: what `connect` is given."""
-    return _with(_CLUSTER, function)
-
-
-def rules_options(function: Command) -> Command:
-    """What retention keeps: what `read_rules` is given."""
-    return _with(_RULES, function)
-
-
-def _with(options: Sequence[Callable[[Command], Command]], function: Command) -> Command:
-    for option in reversed(options):
-        function = option(function)
-    return function
 
 
 def refuse(sentence: str) -> NoReturn:
@@ -87,7 +79,7 @@ def refuse(sentence: str) -> NoReturn:
 
 def connect(namespace: str, kubeconfig: str | None, context: str) -> "Cluster":
     """Connect by what was named, else where kubectl looks too, else with a pod's own account."""
-    from steps.cluster import Cluster
+    from steps.kubernetes.cluster import Cluster
 
     usual = Path.home() / ".kube/config"
     path = kubeconfig or os.environ.get("KUBECONFIG") or (str(usual) if usual.exists() else "")
@@ -101,12 +93,12 @@ def read_rules(told: dict[str, Any], timezone: str) -> "Rules":
         errors.BadDuration, errors.BadTimezone
 
     """
-    from steps import retention
+    from steps.catalogue import retention
+    from steps.catalogue.durations import Duration, zone
+    from steps.catalogue.retention import Rules
 
-    durations = {
-        name: retention.Duration.read(told[name], f"--{name.replace('_', '-')}") for name in _DURATIONS if told[name]
-    }
-    return retention.Rules(
+    durations = {name: Duration.read(told[name], f"--{name.replace('_', '-')}") for name in _DURATIONS if told[name]}
+    return Rules(
         last=told["keep_last"],
         periods={name: told[f"keep_{name}"] for name in retention.PERIODS},
         within=durations.get("keep_within"),
@@ -114,19 +106,9 @@ def read_rules(told: dict[str, Any], timezone: str) -> "Rules":
         max_shrink=told["max_shrink"],
         manual=told["manual"],
         operators=told["operators"],
-        timezone=retention.zone(timezone),
+        timezone=zone(timezone),
         failed_after=durations.get("failed_after"),
     )
-
-
-def check_rules(told: dict[str, Any], timezone: str) -> None:
-    """Refuse what a phase would refuse night after night."""
-    from steps import errors
-
-    try:
-        read_rules(told, timezone)
-    except errors.PhaseError as error:
-        refuse(str(error))
 
 
 def as_argument(value: object) -> str:
@@ -135,7 +117,7 @@ def as_argument(value: object) -> str:
 
 
 class People(click.Group):
-    """Commands that end in one sentence, and clean up, where a signal ends them or stdout takes nothing."""
+    """Commands that end in one sentence, and clean up, where they are refused, a signal comes or stdout is full."""
 
     def main(self, *args: Any, **more: Any) -> Any:
         if sys.stdout is None:
@@ -153,10 +135,14 @@ class People(click.Group):
             return super().make_context(*args, **more)
 
     def invoke(self, ctx: click.Context) -> Any:
+        from steps import errors
+
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does
         try:
             with _printable():
                 return super().invoke(ctx)
+        except errors.PhaseError as error:
+            refuse(str(error))
         except BrokenPipeError as error:  # else click ends without a word
             _refuse_stdout(error)
         finally:
@@ -179,7 +165,7 @@ def _refuse_stdout(error: OSError) -> NoReturn:
     """End because nothing can be written: an error of a file names it, and is none of this."""
     if error.filename is not None:
         raise error
-    from steps import interruption
+    from steps.process import interruption
 
     interruption.forget_stdout()
     refuse(f"can't write to stdout: {error.strerror}")

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from steps import values
+from steps.contract import values
+from steps.process.command_line import Value, or_nothing
 from workflows.commands.options import FOLDER, cluster_options, connect, read_rules, refuse, rules_options
 
 if TYPE_CHECKING:
-    from steps.plan import Plan
+    from steps.plans.plan import Plan
 
 
 @click.group()
@@ -23,26 +24,12 @@ _output_option = click.option("-o", "--output", type=click.Choice(["text", "json
 
 @plan.command("backup")
 @cluster_options
+@or_nothing("--name", values.BACKUP, "Name of the backup and of its claim. Empty: the workflow's.")
 @click.option(
-    "--name",
-    type=values.OrNothing(values.BACKUP),
-    default="",
-    help="Name of the backup and of its claim. Empty: the workflow's.",
+    "--storage-request", type=Value(values.SIZE), default="10Gi", show_default=True, help="Size of the claim."
 )
-@click.option("--storage-request", type=values.SIZE, default="10Gi", show_default=True, help="Size of the claim.")
-@click.option(
-    "--storage-class",
-    type=values.OrNothing(values.STORAGE_CLASS),
-    default="",
-    help="Its class. Empty: the cluster's default.",
-)
-@click.option(
-    "--volume-name",
-    type=values.OrNothing(values.VOLUME),
-    default="",
-    metavar="PV",
-    help="An existing, empty PersistentVolume to use.",
-)
+@or_nothing("--storage-class", values.STORAGE_CLASS, "Its class. Empty: the cluster's default.")
+@or_nothing("--volume-name", values.VOLUME, "An existing, empty PersistentVolume to use.", "PV")
 @click.option("--file-storage", type=click.Choice(["", "external"]), default="", help="external: in S3, not saved.")
 @_output_option
 def plan_backup(  # noqa: PLR0913  one argument an option
@@ -57,16 +44,12 @@ def plan_backup(  # noqa: PLR0913  one argument an option
     output: str,
 ) -> None:
     """Plan the backup of an installation, with your rights."""
-    from steps import backup_plan, errors
-    from steps.claims import NOBODY, Wanted
+    from steps.catalogue.backup_claims import WantedClaim
+    from steps.kubernetes.workflow import NOBODY
+    from steps.plans import backup_plan
 
-    wanted = Wanted(name, storage_request, storage_class, volume_name, bool(file_storage))
-    try:
-        cluster = connect(namespace, kubeconfig, context)
-        planned = backup_plan.of(cluster, wanted, NOBODY).plan
-    except errors.PhaseError as error:
-        refuse(str(error))
-    _say(planned, output)
+    wanted = WantedClaim(name, storage_request, storage_class, volume_name, bool(file_storage))
+    _say(backup_plan.of(connect(namespace, kubeconfig, context), wanted, NOBODY).plan, output)
 
 
 @plan.command("restore")
@@ -74,40 +57,20 @@ def plan_backup(  # noqa: PLR0913  one argument an option
 @cluster_options
 @click.option("--manifest-sha256", default="", metavar="DIGEST", help="Of its manifest, which you have kept elsewhere.")
 @click.option("--made-by", type=click.Choice(["", "operator"]), default="", help="operator: made by APIManagerBackup.")
+@or_nothing("--storage-class", values.STORAGE_CLASS, "Of the new system-storage. Empty: as it was.")
 @click.option(
-    "--storage-class",
-    type=values.OrNothing(values.STORAGE_CLASS),
-    default="",
-    help="Of the new system-storage. Empty: as it was.",
+    "--access-mode", type=click.Choice(values.ACCESS_MODES), default="", help="Its access mode. Empty: as it was."
 )
-@click.option("--access-mode", type=values.ACCESS_MODE, default="", help="Its access mode. Empty: as it was.")
-@click.option(
-    "--storage-request",
-    type=values.OrNothing(values.SIZE),
-    default="",
-    help="Its size. Empty: as it was, or as the data need.",
-)
-@click.option(
-    "--threescale-version",
-    type=values.OrNothing(values.VERSION),
-    default="",
-    metavar="MAJOR.MINOR",
-    help="Where the operator's can't be read.",
-)
-@click.option("--wildcard-domain", type=values.OrNothing(values.DOMAIN), default="", help="Another than the backup's.")
+@or_nothing("--storage-request", values.SIZE, "Its size. Empty: as it was, or as the data need.")
+@or_nothing("--threescale-version", values.VERSION, "Where the operator's can't be read.", "MAJOR.MINOR")
+@or_nothing("--wildcard-domain", values.DOMAIN, "Another than the backup's.")
 @click.option("--database-secrets", type=click.Choice(["expect", "restore"]), default="expect", show_default=True)
-@click.option(
-    "--database-overrides",
-    type=values.OrNothing(values.SECRET),
-    default="",
-    metavar="SECRET",
-    help="Its keys replace the backup's.",
-)
+@or_nothing("--database-overrides", values.SECRET, "Its keys replace the backup's.", "SECRET")
 @click.option("--on-conflict", type=click.Choice(["refuse", "keep", "replace"]), default="refuse", show_default=True)
 @click.option("--file-storage-conflict", type=click.Choice(["refuse", "replace"]), default="refuse", show_default=True)
 @click.option("--file-storage-damage", type=click.Choice(["refuse", "skip"]), default="refuse", show_default=True)
 @click.option("--ready", type=click.Choice(["as-before", "available", "deployments"]), default="as-before")
-@click.option("--wait-minutes", type=values.MINUTES, default=60, show_default=True)
+@click.option("--wait-minutes", type=Value(values.MINUTES), default=60, show_default=True)
 @_output_option
 def plan_restore(  # noqa: PLR0913  one argument an option
     folder: Path,
@@ -131,15 +94,18 @@ def plan_restore(  # noqa: PLR0913  one argument an option
     output: str,
 ) -> None:
     """Plan the restore of a backup on a mounted or copied volume; its digest is that of `-p plan-digest=`."""
-    from steps import backup, errors, restoration, restore_plan
-    from steps.restoration import Told
-    from steps.restore_plan import Wishes
-    from steps.secrets import Databases
-    from steps.system_storage import Asked
+    from steps import errors
+    from steps.archive import contents
+    from steps.parts.secrets import Databases
+    from steps.parts.system_storage import AskedStorage
+    from steps.phases import restore
+    from steps.phases.restore import Told
+    from steps.plans import restore_plan
+    from steps.plans.restore_plan import Wishes
 
     try:
         wishes = Wishes(
-            Asked(storage_class, access_mode, storage_request),
+            AskedStorage(storage_class, access_mode, storage_request),
             threescale_version,
             Databases.asked(database_secrets, database_overrides),
             ready,
@@ -148,9 +114,9 @@ def plan_restore(  # noqa: PLR0913  one argument an option
             file_storage_conflict,
         )
         told = Told(manifest_sha256.strip().lower(), bool(made_by), file_storage_damage == "skip")
-        opened = backup.open_at(folder, folder.resolve().name)
-        restoration.check_told(opened, opened.name, told)
-        opened = restoration.as_asked(opened, told, wildcard_domain)
+        opened = contents.open_at(folder, folder.resolve().name)
+        restore.check_told(opened, opened.name, told)
+        opened = restore.as_asked(opened, told, wildcard_domain)
         cluster = connect(namespace, kubeconfig, context)
         planned = restore_plan.of(cluster, opened, wishes, last_try=True).plan
     except errors.PhaseError as error:
@@ -164,16 +130,12 @@ def plan_restore(  # noqa: PLR0913  one argument an option
 @click.option("--timezone", default="UTC", show_default=True, help="Whose hours and days.")
 def plan_prune(namespace: str, kubeconfig: str | None, context: str, timezone: str, **told: Any) -> None:
     """Say which backups retention would keep and which it would delete, and why; nothing is deleted."""
-    from steps import deletion, errors
+    from steps.catalogue import deletion
 
-    try:
-        rules = read_rules(told, timezone)
-        cluster = connect(namespace, kubeconfig, context)
-        decision = deletion.judge(cluster, rules)
-        lines = [*decision.text(), *deletion.reclaimed(cluster, decision)]
-    except errors.PhaseError as error:
-        refuse(str(error))
-    click.echo("\n".join(lines))
+    rules = read_rules(told, timezone)
+    cluster = connect(namespace, kubeconfig, context)
+    decision = deletion.judge(cluster, rules)
+    click.echo("\n".join([*decision.text(), *deletion.reclaimed(cluster, decision)]))
 
 
 def _say(planned: "Plan", output: str, **told: str) -> None:

@@ -13,12 +13,14 @@ from typing import Any
 
 from workflows import backup, restore
 from workflows.manifests import render
-from workflows.phases import CLAIM, CLAIM_NAME, Settings
-from workflows.rehearsal import comparison, threescale
-from workflows.rehearsal.cluster import Cluster
+from workflows.rehearsal import comparison
+from workflows.rehearsal.argo.engine import Engine, Node, Workflow
 from workflows.rehearsal.comparison import Row
-from workflows.rehearsal.engine import Engine, Node, Workflow
-from workflows.rehearsal.threescale_objects import REFERENCED_SECRETS
+from workflows.rehearsal.kubernetes.cluster import Cluster
+from workflows.rehearsal.threescale import installation
+from workflows.rehearsal.threescale.objects import REFERENCED_SECRETS
+from workflows.rendering.handover import CLAIM, CLAIM_NAME
+from workflows.rendering.settings import Settings
 
 NAMESPACE = "threescale"
 IMAGE = "threescale-backup-steps:rehearsal"  # never pulled: a phase runs with the Python that runs this
@@ -55,7 +57,7 @@ def rehearse(
 
     `manifests` are those to apply, the rendered ones if None.
     """
-    with Cluster() as cluster, threescale.Operator(cluster):
+    with Cluster() as cluster, installation.Operator(cluster):
         stage = _Stage(cluster, folder, say)
         for manifest in render(SETTINGS) if manifests is None else manifests:
             stage.engine.apply(manifest)
@@ -73,14 +75,14 @@ class _Stage:
 
     def play(self) -> Result:
         """Back up, lose, restore, compare."""
-        threescale.install(self._cluster, NAMESPACE, self._storage)
+        installation.install(self._cluster, NAMESPACE, self._storage)
         before = comparison.look(self._cluster, NAMESPACE, self._storage)
         self._tell(f"a sample 3scale installation runs in namespace {NAMESPACE}")
         saved = self._run(backup.NAME, {})
         if saved.phase != "Succeeded":
             return Result([saved], [])
-        threescale.lose(self._cluster, NAMESPACE, self._storage)
-        threescale.give_database_secrets(self._cluster, NAMESPACE)
+        installation.lose(self._cluster, NAMESPACE, self._storage)
+        installation.give_database_secrets(self._cluster, NAMESPACE)
         self._tell("the installation is lost; its administrator puts the three database Secrets back")
         restored = self._run(restore.NAME, {CLAIM_NAME: saved.outputs[CLAIM]})
         if restored.phase != "Succeeded":

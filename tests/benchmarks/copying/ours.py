@@ -14,29 +14,31 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from steps import file_storage, seal, tree, volume
-from steps.copier import Work
+from steps.archive import layout, seal
+from steps.files import comparison, durability
+from steps.files.meter import Work
+from steps.parts import file_storage
 
-TREE: Final = volume.TREE
+TREE: Final = layout.TREE
 
 
 def backup(source: Path, folder: Path, workers: int) -> list[str]:
     """Measure a tree, copy it with its digests and write its listing, as the phase `file-storage` of a backup."""
-    with volume.durable(folder):
+    with durability.durable(folder):
         file_storage.save(source, folder, lambda _done, _all: None, workers)
     return []
 
 
 def restore(folder: Path, target: Path, workers: int) -> list[str]:
     """Copy the tree of a backup back as its listing says, and name what differs, as the phase of a restore."""
-    with volume.durable(target):
+    with durability.durable(target):
         lines, work = partial(seal.lines, folder), Work(workers)
         return file_storage.bring(lines, folder / TREE, target / TREE, work, again=False)[1].first
 
 
 def verify(folder: Path, _target: Path, workers: int) -> list[str]:
     """Hold the tree of a backup against its listing, digests and all; name what differs."""
-    return list(tree.compare(seal.listed(folder), folder / TREE, digests=True, workers=workers))
+    return list(comparison.compare(seal.listed(folder), folder / TREE, digests=True, workers=workers))
 
 
 def main(arguments: Sequence[str]) -> int:

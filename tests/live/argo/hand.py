@@ -9,10 +9,10 @@ from typing import Final
 
 from kubernetes.client.exceptions import ApiException
 
+from steps.threescale.installation import SYSTEM_STORAGE
 from tests.live.argo.argo import NODE_S, Argo, Node
 from tests.live.installation import Installation
 from tests.live.kubernetes import Kubernetes, until
-from workflows.phases import SYSTEM_STORAGE
 
 LARGE_BYTES: Final = 1 << 28  # to be copied for a while
 YOUNG: Final = timedelta(seconds=11)  # a pod that is lost in the first 10 s of its try is made anew, for the same try

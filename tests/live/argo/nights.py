@@ -13,7 +13,7 @@ from tests.live.kubernetes import until
 from tests.live.stage import Stage
 from workflows import schedule
 from workflows.parameters import PruneParameters
-from workflows.phases import CLAIM
+from workflows.rendering.handover import CLAIM
 
 CLAIMS: Final = "persistentvolumeclaims"
 COMPLETE: Final = "complete"

@@ -9,7 +9,7 @@ from typing import Any, Final
 from tests.live.installation import Installation
 from workflows.rehearsal import comparison
 from workflows.rehearsal.comparison import Node, Snapshot
-from workflows.rehearsal.threescale_objects import REFERENCED_SECRETS
+from workflows.rehearsal.threescale.objects import REFERENCED_SECRETS
 
 TREE: Final = "system-filestorage-pvc/"
 OBJECTS: Final = {

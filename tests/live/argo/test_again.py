@@ -4,11 +4,12 @@ import os
 
 import pytest
 
-from steps import marks
+from steps.archive import marks
+from steps.kubernetes import metadata
+from steps.threescale.installation import SYSTEM_STORAGE
 from tests.live.argo import saved
 from tests.live.argo.argo import Argo, Workflow
 from tests.live.stage import Stage
-from workflows.phases import SYSTEM_STORAGE
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("program")]
 
@@ -22,7 +23,7 @@ def change_mode(stage: Stage, mode: str) -> None:
 
 
 def state(stage: Stage, name: str) -> str:
-    return marks.label(stage.get("persistentvolumeclaims", name) or {"metadata": {}}, marks.STATE)
+    return metadata.label(stage.get("persistentvolumeclaims", name) or {"metadata": {}}, marks.STATE)
 
 
 def taken(holder: str, workflow: Workflow) -> str:

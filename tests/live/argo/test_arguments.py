@@ -4,13 +4,14 @@ import json
 
 import pytest
 
-from steps import catalogue, installation
+from steps.catalogue import catalogue
+from steps.contract import names
 from tests.live.argo.argo import Argo
 from tests.live.argo.nights import KEEP
 from tests.live.stage import Stage
 from workflows import schedule
 from workflows.manifests import render
-from workflows.phases import CLAIM
+from workflows.rendering.handover import CLAIM
 
 pytestmark = pytest.mark.cluster
 
@@ -20,7 +21,7 @@ CLOSES_THE_QUOTES = "x' != '' || 'a"
 def test_an_argument_with_a_mistyped_name_is_refused_and_is_no_failed_backup(live: Stage, argo: Argo) -> None:
     workflow = argo.wait(argo.backup(storge_request="20Gi"))
 
-    record = json.loads((live.get("configmaps", installation.BACKUP_RESULTS) or {})["data"][f"{workflow.name}.json"])
+    record = json.loads((live.get("configmaps", names.BACKUP_RESULTS) or {})["data"][f"{workflow.name}.json"])
     conditions = [each for each in workflow.status.get("conditions", []) if each["type"] == "MetricsError"]
     assert (workflow.phase, workflow.exit_codes("prepare")) == ("Failed", [1])
     assert "no argument 'storge-request' (storage-request?)" in workflow.node("prepare(0)").message

@@ -4,12 +4,12 @@ import base64
 
 import pytest
 
+from steps.threescale.installation import SYSTEM_STORAGE
 from tests.live.argo import saved
 from tests.live.argo.argo import Argo
 from tests.live.installation import Operator
 from tests.live.stage import Stage
-from workflows.phases import SYSTEM_STORAGE
-from workflows.rehearsal import threescale
+from workflows.rehearsal.threescale import installation as threescale
 
 pytestmark = pytest.mark.cluster
 

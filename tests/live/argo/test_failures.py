@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from steps import marks
+from steps.archive import marks
 from tests.live.argo.argo import Argo, Workflow
 from tests.live.kubernetes import Object
 from tests.live.stage import Stage

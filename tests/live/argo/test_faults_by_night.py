@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import pytest
 
-from steps import marks
-from steps.claims import utc
+from steps.archive import marks
+from steps.kubernetes.times import utc
 from tests.live.argo.argo import NODE_S, Argo, Workflow
 from tests.live.argo.controller import Controller
 from tests.live.argo.nights import CLAIMS, COMPLETE, FAILED, KEEP, UNKNOWN, Nights

@@ -6,8 +6,8 @@ from tests.live.argo import saved
 from tests.live.argo.argo import Argo
 from tests.live.installation import Operator
 from tests.live.stage import Stage
-from workflows.phases import CLAIM
 from workflows.rehearsal import comparison
+from workflows.rendering.handover import CLAIM
 
 pytestmark = pytest.mark.cluster
 

@@ -10,8 +10,9 @@ from tests.live.argo.argo import NODE_S, Argo
 from tests.live.argo.nights import KEEP, NEVER
 from tests.live.kubernetes import until
 from tests.live.stage import Stage
-from workflows import metrics, schedule
+from workflows import schedule
 from workflows.manifests import render
+from workflows.monitoring import metrics
 
 pytestmark = pytest.mark.cluster
 

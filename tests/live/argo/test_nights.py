@@ -5,9 +5,9 @@ from typing import Final
 
 import pytest
 
-from steps import marks
-from steps.claims import utc
-from steps.result import now
+from steps.archive import marks
+from steps.kubernetes import metadata
+from steps.kubernetes.times import now, utc
 from tests.live.argo.argo import NODE_S, Argo
 from tests.live.argo.nights import CLAIMS, NEVER
 from tests.live.kubernetes import Kubernetes, until
@@ -52,7 +52,7 @@ def test_a_scheduled_backup_ends_with_retention_and_stays_green(live: Stage, arg
     assert watched.phase == "Succeeded", watched.failures()
     claim = live.get(CLAIMS, second.name)
     assert claim
-    assert marks.annotation(claim, marks.VERIFIED_BY) == verified.name
+    assert metadata.annotation(claim, marks.VERIFIED_BY) == verified.name
 
 
 @pytest.mark.lesson(2)
@@ -74,7 +74,7 @@ def test_a_drill_proves_a_backup_and_leaves_nothing(
     assert drilled.phase == "Succeeded", drilled.failures()
     claim = stage.get(CLAIMS, "nightly")
     assert claim
-    assert marks.annotation(claim, marks.PROVEN_BY) == drilled.name
+    assert metadata.annotation(claim, marks.PROVEN_BY) == drilled.name
     assert kubernetes.list("apimanagers", scratch) == []
     assert not kubernetes.get("secrets", scratch, "zync")
     until("the deletion of the scratch claim", lambda: stage.goes(f"{drilled.name}-drill"), NODE_S)

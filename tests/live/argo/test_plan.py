@@ -6,7 +6,7 @@ from tests.live.argo import saved
 from tests.live.argo.argo import Argo
 from tests.live.installation import Operator
 from tests.live.stage import Stage
-from workflows.phases import CLAIM
+from workflows.rendering.handover import CLAIM
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("program")]
 

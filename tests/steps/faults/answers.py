@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from steps import beneath
+from steps.files import beneath
 
 Hook = Callable[[str, str], object]  # gets the kind of a call and the whole path that it is for
 

@@ -16,7 +16,7 @@ import pytest
 
 from tests.steps.faults import plan
 from tests.steps.faults.plan import Fault
-from workflows.rehearsal.cluster import Cluster as Kubernetes
+from workflows.rehearsal.kubernetes.cluster import Cluster as Kubernetes
 
 ROOT = Path(__file__).parents[3]
 SHIM = Path(__file__).with_name("system_calls.c")

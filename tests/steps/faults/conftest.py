@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import pytest
 
-from steps import manifest, volume
+from steps.archive import layout, manifest
+from steps.files import durability
 from tests.steps.faults.border import COMPILER, Border, Outcome
-from workflows.rehearsal.cluster import Cluster as Kubernetes
+from workflows.rehearsal.kubernetes.cluster import Cluster as Kubernetes
 
 SMALL = [f"{folder}/{name:02}" for folder, count in (("a", 6), ("b/inner", 4), ("c", 14)) for name in range(count)]
 SEVERAL_BLOCKS = (5 << 20) + 1
@@ -42,7 +43,7 @@ def border(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Border]:
 def nothing_is_synced() -> Iterator[None]:
     """For tests of thousands of copies of which none is to stay: a sync waits for all that others write to the disk."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(volume, "_libc", lambda: SimpleNamespace(syncfs=lambda _descriptor: 0))
+        patch.setattr(durability, "_libc", lambda: SimpleNamespace(syncfs=lambda _descriptor: 0))
         yield
 
 
@@ -110,4 +111,4 @@ def _seal(root: Path, saved: Outcome) -> None:
         objects={},
         file_storage=facts,
     )
-    volume.write(root, volume.MANIFEST, volume.as_json(sealed.model_dump(mode="json")))
+    layout.write(root, layout.MANIFEST, layout.as_json(sealed.model_dump(mode="json")))

@@ -7,8 +7,10 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from steps import backup, errors, file_storage
-from steps.cluster import Cluster
+from steps import errors
+from steps.archive import contents
+from steps.kubernetes.cluster import Cluster
+from steps.parts import file_storage
 from tests.steps.faults import seam
 from tests.steps.faults.plan import Call
 
@@ -23,7 +25,7 @@ def save(asked: Request) -> Request:
 def restore(asked: Request) -> Request:
     os.environ["KUBECONFIG"] = asked["kubeconfig"]
     cluster = Cluster.connect(asked["namespace"], 5.0)
-    opened = backup.open_at(Path(asked["root"]))
+    opened = contents.open_at(Path(asked["root"]))
     tally = file_storage.restore(cluster, opened, Path(asked["target"]), _no_progress, asked["workers"])
     return {"files": tally.files if tally else None}
 

@@ -2,7 +2,8 @@
 
 import os
 
-from steps import mtree, tree, volume
+from steps.archive import layout
+from steps.files import comparison, mtree, scanning
 
 FULL = (  # the sentence of a volume that fills up amid the work: that of one that was refused before
     r"no space for \S+/{}: \d+ bytes are needed, \d+ bytes are free, so inodes or a quota ran out; use a larger claim"
@@ -22,16 +23,16 @@ def without(path, folder):
 
 def saved(root):
     """All that a save leaves on the volume."""
-    names = set(os.listdir(root)) - {volume.MANIFEST}
-    return names, (root / volume.LISTING).read_bytes(), restored(root / volume.TREE)
+    names = set(os.listdir(root)) - {layout.MANIFEST}
+    return names, (root / layout.LISTING).read_bytes(), restored(root / layout.TREE)
 
 
 def restored(target):
     """All that a restore leaves on the claim."""
-    return list(tree.scan(target, digests=True))
+    return list(scanning.scan(target, digests=True))
 
 
 def is_as_listed(root):
     """Whether the copy holds what its listing says."""
-    with (root / volume.LISTING).open(encoding="ascii") as lines:
-        return not list(tree.compare(mtree.parse(lines), root / volume.TREE, digests=True))
+    with (root / layout.LISTING).open(encoding="ascii") as lines:
+        return not list(comparison.compare(mtree.parse(lines), root / layout.TREE, digests=True))

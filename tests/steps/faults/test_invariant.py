@@ -16,10 +16,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from steps import copier, errors, file_storage, seal, tree, volume
-from steps.copier import Work
-from steps.manifest import PLACEHOLDER
-from steps.mtree import FILE, FOLDER, LINK
+from steps import errors
+from steps.archive import layout, seal
+from steps.archive.manifest import PLACEHOLDER
+from steps.files import comparison, copy_out, directory, reading, scanning, walk
+from steps.files.meter import Work
+from steps.files.mtree import FILE, FOLDER, LINK
+from steps.parts import file_storage
 from tests.steps.faults.answers import answering
 
 ERRNOS = [
@@ -29,7 +32,7 @@ ERRNOS = [
 CALLS = {FILE: ("open", "stat", "read"), FOLDER: ("open", "stat", "readdir"), LINK: ("stat", "readlink")}
 EVER = 1 << 30
 ROOT = r"(?<!\S)'?\.'?(?![^,;\s])|/(source|target|system-filestorage-pvc)(?![/\w])"  # as a sentence names one
-SIZES = [0, 1, 3000, tree.BLOCK - 1, tree.BLOCK, tree.BLOCK + 1, 300 << 10]
+SIZES = [0, 1, 3000, reading.BLOCK - 1, reading.BLOCK, reading.BLOCK + 1, 300 << 10]
 ODD = ["", "a b ", "two\nlines", "-rf", ".hidden", "caf\udce9", "back\\slash", "a, b", "it's", '"', "*", ".."]
 
 
@@ -94,11 +97,10 @@ long = settings(max_examples=2000, deadline=None, derandomize=True)
 def small_numbers() -> Iterator[None]:
     """Tasks of few names, files that are large early, and little patience, so that small trees meet all of it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(copier, "_PATIENCE_S", 0.05, raising=False)
-        patch.setattr(copier, "_PAUSE_S", 0.01, raising=False)
-        for module in (tree, copier):
-            patch.setattr(module, "TOGETHER", 3)
-            patch.setattr(module, "LARGE", 290 << 10)
+        patch.setattr(copy_out, "_PATIENCE_S", 0.05, raising=False)
+        patch.setattr(copy_out, "_PAUSE_S", 0.01, raising=False)
+        patch.setattr(walk, "TOGETHER", 3)
+        patch.setattr(reading, "LARGE", 290 << 10)
         yield
 
 
@@ -112,7 +114,7 @@ class World(NamedTuple):
 
     @property
     def copy(self) -> Path:
-        return self.root / volume.TREE
+        return self.root / layout.TREE
 
     def save(self) -> object:
         return file_storage.save(self.source, self.root, lambda _done, _all: None, 0)
@@ -134,7 +136,7 @@ class World(NamedTuple):
 
     def unlike(self, copy: Path) -> list[str]:
         """What is not as the listing says, seen without faults."""
-        return list(tree.compare(seal.listed(self.root), copy, digests=True, workers=0))
+        return list(comparison.compare(seal.listed(self.root), copy, digests=True, workers=0))
 
     def strays(self) -> set[str]:
         """What is listed and was never there."""
@@ -142,7 +144,7 @@ class World(NamedTuple):
 
 
 def scanned(root):
-    return list(tree.scan(root, digests=True, workers=0))
+    return list(scanning.scan(root, digests=True, workers=0))
 
 
 @contextmanager
@@ -158,7 +160,7 @@ def build(root, plan):
     """Make a tree; each name ends with a number that no other one has, by which a sentence can be searched for it."""
     entries, folders = {}, [""]
     for number, (kind, odd, size, within) in enumerate(plan):
-        path = tree.join(folders[within % len(folders)], f"{odd}n{number:02}")
+        path = directory.join(folders[within % len(folders)], f"{odd}n{number:02}")
         entries[path] = kind
         if kind == FOLDER:
             (root / path).mkdir()
@@ -280,8 +282,8 @@ def found_or_read(plan, hits, *, damage, untyped):
         lost = damaged(made, damage)
         in_copy = [hit._replace(in_copy=True) for hit in hits]
         looks = [
-            lambda: tree.compare(seal.listed(made.root), made.copy, digests=True, workers=0),
-            lambda: tree.unlike(files, made.copy, 0),
+            lambda: comparison.compare(seal.listed(made.root), made.copy, digests=True, workers=0),
+            lambda: comparison.unlike(files, made.copy, 0),
         ]
         for number, look in enumerate(looks):
             faults = Faults(made, in_copy, made.source, made.copy)

@@ -11,14 +11,17 @@ from itertools import count
 
 import pytest
 
-from steps import beneath, copier, errors, file_storage, seal, tree, volume
-from steps.copier import Work
-from steps.tree import Lost
+from steps import errors
+from steps.archive import layout, seal
+from steps.files import beneath, comparison, copy_out, reading, removal, scanning, walk
+from steps.files.meter import Work
+from steps.files.tally import Lost
+from steps.parts import file_storage
 from tests.steps.faults.answers import answering
 
 pytestmark = pytest.mark.usefixtures("nothing_is_synced")
 SECRET = b"a token of the pod"
-MANY = tree.TOGETHER + 5
+MANY = walk.TOGETHER + 5
 SWAPPED = 200
 EXCHANGE = """
 import ctypes, sys
@@ -52,12 +55,12 @@ class Place:
     def bring(self, lines, *, again):
         """Restore the backup onto the tree; an error or what differs comes back."""
         try:
-            return file_storage.bring(lines, self.volume / volume.TREE, self.tree, Work(0), again=again)[1]
+            return file_storage.bring(lines, self.volume / layout.TREE, self.tree, Work(0), again=again)[1]
         except errors.PhaseError as error:
             return error
 
     def is_whole(self):
-        found = tree.compare(seal.listed(self.volume), self.tree, digests=True, workers=0)
+        found = comparison.compare(seal.listed(self.volume), self.tree, digests=True, workers=0)
         return not list(found)
 
     def swap(self):
@@ -80,7 +83,7 @@ class Place:
 
 def seen(root):
     """All of a tree, its folders' times and modes too."""
-    return list(tree.scan(root, digests=True, workers=0))
+    return list(scanning.scan(root, digests=True, workers=0))
 
 
 def leaked(copy):
@@ -108,7 +111,7 @@ def place(tmp_path):
 def saved_while_swapped(place, listed):
     """Save; the parent is swapped when an entry has come to the listing. What was lost comes back."""
     lost = []
-    for item in copier.copy_out(place.tree, place.copy, Work(0)):
+    for item in copy_out.copy(place.tree, place.copy, Work(0)):
         if isinstance(item, Lost):
             lost.append(item.path)
         elif f"./{listed} " in item.lines:
@@ -134,7 +137,7 @@ def test_many_names_of_a_folder_that_became_a_link_are_not_copied_and_are_named(
     lost = saved_while_swapped(place, "parent/within")
 
     assert leaked(place.copy) == []
-    assert lost == [f"parent/within/{number:03}" for number in range(tree.TOGETHER, MANY)]
+    assert lost == [f"parent/within/{number:03}" for number in range(walk.TOGETHER, MANY)]
 
 
 @pytest.mark.usefixtures("by_either_way")
@@ -142,7 +145,7 @@ def test_a_large_file_below_a_folder_that_became_a_link_is_not_copied_and_is_nam
     place.fill(["parent/within/small", "parent/within/zlarge"])
     for root in (place.tree, place.outside):
         with (root / "parent/within/zlarge").open("r+b") as stream:
-            stream.truncate(tree.LARGE + 1)
+            stream.truncate(reading.LARGE + 1)
 
     lost = saved_while_swapped(place, "parent/within/small")
 
@@ -176,7 +179,7 @@ def test_a_save_copies_nothing_of_outside_whenever_a_folder_becomes_a_link(place
     before, moment = seen(place.outside), 0
 
     def save():
-        return list(copier.copy_out(place.tree, place.copy, Work(0)))
+        return list(copy_out.copy(place.tree, place.copy, Work(0)))
 
     for moment, _ in moments(place, save):
         assert (leaked(place.copy), seen(place.outside)) == ([], before), moment
@@ -190,7 +193,7 @@ def test_a_restore_writes_and_removes_nothing_outside_whenever_a_folder_becomes_
     before, moment = seen(place.outside), 0
     place.back_up()
     if not again:
-        copier.empty(place.tree)
+        removal.empty(place.tree)
 
     def restore():
         return place.bring(partial(seal.lines, place.volume), again=again)
@@ -206,7 +209,7 @@ def test_emptying_a_volume_removes_nothing_outside_whenever_a_folder_becomes_a_l
 
     def empty():
         with suppress(errors.PhaseError):
-            copier.empty(place.tree)
+            removal.empty(place.tree)
 
     for moment, _ in moments(place, empty):
         assert seen(place.outside) == before, moment
@@ -219,11 +222,10 @@ def test_emptying_a_volume_removes_nothing_outside_whenever_a_folder_becomes_a_l
 @pytest.mark.usefixtures("by_either_way")
 @pytest.mark.parametrize("at", ["parent/140", "z"])
 def test_a_folder_of_the_target_that_became_a_link_gets_nothing_more(place, at, monkeypatch):
-    for module in (tree, copier):
-        monkeypatch.setattr(module, "TOGETHER", 2)  # so that the listing is read while it is restored
+    monkeypatch.setattr(walk, "TOGETHER", 2)  # so that the listing is read while it is restored
     place.fill([*(f"parent/{number}" for number in range(100, 150)), "z/file"])
     place.back_up()
-    copier.empty(place.tree)
+    removal.empty(place.tree)
     before = seen(place.outside)
 
     def lines():
@@ -278,7 +280,7 @@ def raced(tmp_path, seconds):
             except errors.PhaseError:
                 counts.add(-number)
             found += leaked(root)
-            copier.empty(root)
+            removal.empty(root)
             if time.monotonic() > until:
                 break
         assert process.poll() is None
@@ -288,8 +290,8 @@ def raced(tmp_path, seconds):
 @pytest.fixture
 def exchange(monkeypatch):
     """Skip where two names can't be exchanged, and have little patience for names that come and go."""
-    monkeypatch.setattr(copier, "_PATIENCE_S", 0.05, raising=False)
-    monkeypatch.setattr(copier, "_PAUSE_S", 0.01, raising=False)
+    monkeypatch.setattr(copy_out, "_PATIENCE_S", 0.05, raising=False)
+    monkeypatch.setattr(copy_out, "_PAUSE_S", 0.01, raising=False)
     if not hasattr(ctypes.CDLL(None), "renameat2"):
         pytest.skip("this C library has no renameat2")
 

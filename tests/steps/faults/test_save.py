@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from steps import volume
+from steps.archive import layout
 from tests.steps.faults.conftest import SMALL
 from tests.steps.faults.judges import FULL, contents, is_as_listed, saved, without
 from tests.steps.faults.plan import SHORT, VANISH, Call, Fault
@@ -21,7 +21,7 @@ def root(tmp_path):
 
 @pytest.fixture
 def copy(root):
-    return root / volume.TREE
+    return root / layout.TREE
 
 
 def ends_as_undisturbed(save, world, root):
@@ -72,7 +72,7 @@ def test_a_volume_that_has_no_room_for_the_listing_is_full(small, save, border, 
     ended = save(small.source, Fault(Call.WRITE, "*/backup/*listing*", errno.ENOSPC))
 
     assert (ended.error, ended.exit_code) == ("VolumeFull", 1)
-    assert not (root / volume.LISTING).exists()
+    assert not (root / layout.LISTING).exists()
     assert ends_as_undisturbed(save, small, root)
 
 
@@ -90,8 +90,8 @@ def test_what_the_volume_refuses_is_said_with_its_path(small, save, root, fault,
     ended = save(small.source, fault)
 
     assert (ended.error, ended.exit_code) == (error, exit_code)
-    assert f" {root / volume.TREE}/c" in ended.sentence
-    assert contents(root / volume.TREE).items() < contents(small.source).items()
+    assert f" {root / layout.TREE}/c" in ended.sentence
+    assert contents(root / layout.TREE).items() < contents(small.source).items()
     assert ends_as_undisturbed(save, small, root)
 
 

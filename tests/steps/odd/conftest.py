@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from steps import seal, tree, volume
+from steps.archive import layout, seal
+from steps.files import comparison
 from tests.steps.odd.volume import Oddities
 
 ROOT = Path(__file__).parents[3]
@@ -167,7 +168,7 @@ def without(folder: Path, *paths: str) -> dict[str, bytes]:
 
 def is_whole(root: Path) -> bool:
     """Whether a backup holds what its listing says."""
-    return not list(tree.compare(seal.listed(root), root / volume.TREE, digests=True))
+    return not list(comparison.compare(seal.listed(root), root / layout.TREE, digests=True))
 
 
 def listed(root: Path) -> dict[str, tuple[int, int]]:

@@ -16,8 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import steps
-from steps import copier, errors, file_storage, seal, volume
-from steps.copier import Work
+from steps import errors
+from steps.archive import begin_marker, layout, seal
+from steps.files import copy_out, durability, removal, volume
+from steps.files.meter import Work
+from steps.parts import file_storage
 
 PATIENCE_S = 6.0  # how long a name that only its folder shows is looked for
 
@@ -26,7 +29,7 @@ Request = dict[str, Any]
 
 def save(asked: Request) -> Request:
     root = Path(asked["root"])
-    with volume.durable(root):
+    with durability.durable(root):
         report = file_storage.save(Path(asked["source"]), root, lambda *_: None, asked["workers"])
     return report.model_dump(mode="json")["file_storage"]
 
@@ -34,15 +37,15 @@ def save(asked: Request) -> Request:
 def bring(asked: Request) -> Request:
     root, target = Path(asked["root"]), Path(asked["target"])
     work = Work(asked["workers"])
-    with volume.durable(target):
+    with durability.durable(target):
         tally, found = file_storage.bring(
-            lambda: seal.lines(root), root / volume.TREE, target, work, again=asked["again"]
+            lambda: seal.lines(root), root / layout.TREE, target, work, again=asked["again"]
         )
     return {"files": tally.files, "findings": found.first, "counts": work.meter.counts._asdict()}
 
 
 def empty(asked: Request) -> Request:
-    copier.empty(Path(asked["root"]))
+    removal.empty(Path(asked["root"]))
     return {}
 
 
@@ -51,9 +54,9 @@ def content(asked: Request) -> Request:
 
 
 def begin(asked: Request) -> Request:
-    who = volume.Begin(backup="nightly", workflow="nightly", workflow_uid="1")
-    with volume.durable(Path(asked["root"])) as disk:
-        states = [volume.begin(disk, who).value for _ in range(2)]
+    who = begin_marker.Begin(backup="nightly", workflow="nightly", workflow_uid="1")
+    with durability.durable(Path(asked["root"])) as disk:
+        states = [begin_marker.begin(disk, who).value for _ in range(2)]
     return {"states": states}
 
 
@@ -71,9 +74,9 @@ def answer(asked: Request) -> Request:
 
 
 def become(user: int) -> None:
-    for module in pkgutil.iter_modules(steps.__path__):
-        if module.name != "__main__":
-            importlib.import_module(f"steps.{module.name}")
+    for module in pkgutil.walk_packages(steps.__path__, "steps."):
+        if module.name != "steps.__main__":
+            importlib.import_module(module.name)
     importlib.import_module("multiprocessing.popen_fork")  # else imported when the first worker starts
     codecs.lookup("ascii")
     os.setgroups([])
@@ -84,7 +87,7 @@ def become(user: int) -> None:
 def main() -> None:
     asked = json.load(sys.stdin)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    copier._PATIENCE_S = PATIENCE_S
+    copy_out._PATIENCE_S = PATIENCE_S
     if asked["user"]:
         become(asked["user"])
     sys.stdout.write(json.dumps(answer(asked)))

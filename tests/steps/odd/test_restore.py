@@ -7,7 +7,8 @@ import unicodedata
 
 import pytest
 
-from steps import volume
+from steps.archive import layout
+from steps.files import volume
 from tests.steps.odd.conftest import (
     ANOTHER,
     FILES,
@@ -41,7 +42,7 @@ def target(ground):
 
 
 def wanted(backup):
-    return contents(backup / volume.TREE)
+    return contents(backup / layout.TREE)
 
 
 def ended_well(ended):
@@ -66,7 +67,7 @@ def faults(seed, *folder):
 @pytest.mark.parametrize("seed", range(8))
 def test_a_restore_from_a_volume_where_calls_fail_is_whole_or_says_that_it_is_not(ground, backup, target, seed):
     shutil.copytree(backup, ground.backing("failing"), symlinks=True, dirs_exist_ok=True)
-    failing = ground.mount("failing", faults=faults(seed, volume.TREE))
+    failing = ground.mount("failing", faults=faults(seed, layout.TREE))
 
     ended = ground.bring(failing, target, 4)
 
@@ -278,7 +279,7 @@ def test_what_is_not_written_is_a_failure(ground, backup, workers, fault, error)
 @pytest.mark.parametrize("path", ["a/1", "b/inner"])
 def test_what_can_not_be_read_of_the_backup_is_named(ground, workers, error, path):
     first = ground.save(fill(ground.plain("origin")), ground.backing("backup"), 1)
-    odd = ground.mount("backup", faults=[Fault("open", f"{volume.TREE}/{path}", error)])
+    odd = ground.mount("backup", faults=[Fault("open", f"{layout.TREE}/{path}", error)])
     target = ground.plain("target")
 
     ended = ground.bring(odd, target, workers)
@@ -291,7 +292,7 @@ def test_what_can_not_be_read_of_the_backup_is_named(ground, workers, error, pat
 
 def test_a_backup_on_a_volume_that_lists_names_twice_and_without_types_is_restored(ground, target, workers):
     first = ground.save(fill(ground.plain("origin")), ground.backing("backup"), 1)
-    folders = [f"{volume.TREE}{below}" for below in ("", "/a", "/b/inner")]
+    folders = [f"{layout.TREE}{below}" for below in ("", "/a", "/b/inner")]
     odd = ground.mount("backup", twice=folders, untyped=True, no_blocks=True, granularity_s=2)
 
     ended = ground.bring(odd, target, workers)

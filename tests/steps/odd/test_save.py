@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from steps import mtree, seal, tree, volume
+from steps.archive import layout, seal
+from steps.files import mtree, scanning
 from tests.steps.odd.conftest import (
     ANOTHER,
     FILES,
@@ -58,7 +59,7 @@ def test_an_errno_is_no_proof_that_it_has_vanished(ground, source, root, at, err
 
     assert (ended.error, ended.exit_code) == ("ReadFailed", 1)
     assert path in ended.sentence
-    assert contents(root / volume.TREE).items() >= without(source, path).items()
+    assert contents(root / layout.TREE).items() >= without(source, path).items()
 
 
 @pytest.mark.parametrize("error", NO_PROOF)
@@ -69,7 +70,7 @@ def test_what_a_second_look_finds_is_saved(ground, source, root, workers, fault,
     ended = ground.save(odd, root, workers)
 
     assert not ended.error, ended
-    assert contents(root / volume.TREE) == contents(source)
+    assert contents(root / layout.TREE) == contents(source)
     assert is_whole(root)
 
 
@@ -81,7 +82,7 @@ def test_a_name_that_only_the_listing_has_is_unreadable_in_the_end(ground, sourc
 
     assert (ended.error, ended.exit_code) == ("ReadFailed", 1)
     assert path in ended.sentence
-    assert contents(root / volume.TREE).items() >= without(source, path).items()
+    assert contents(root / layout.TREE).items() >= without(source, path).items()
 
 
 def test_names_that_are_found_a_little_later_are_saved(ground, source, root, workers):
@@ -90,8 +91,8 @@ def test_names_that_are_found_a_little_later_are_saved(ground, source, root, wor
     ended = ground.save(odd, root, workers)
 
     assert not ended.error, ended
-    assert contents(root / volume.TREE) == contents(source)
-    assert (root / volume.TREE / LINK).is_symlink()
+    assert contents(root / layout.TREE) == contents(source)
+    assert (root / layout.TREE / LINK).is_symlink()
     assert is_whole(root)
 
 
@@ -103,7 +104,7 @@ def test_a_name_that_is_not_found_again_fails_the_phase_beside_one_that_is(groun
     assert ended.error == "ReadFailed"
     assert "a/2" in ended.sentence
     assert "a/1" not in ended.sentence
-    assert contents(root / volume.TREE) == without(source, "a/2")
+    assert contents(root / layout.TREE) == without(source, "a/2")
 
 
 def test_folders_that_tell_no_types_are_saved(ground, source, root, workers):
@@ -112,7 +113,7 @@ def test_folders_that_tell_no_types_are_saved(ground, source, root, workers):
     ended = ground.save(odd, root, workers)
 
     assert not ended.error, ended
-    assert contents(root / volume.TREE) == contents(source)
+    assert contents(root / layout.TREE) == contents(source)
     assert is_whole(root)
 
 
@@ -125,7 +126,7 @@ def test_one_name_that_can_not_be_looked_at_is_lost_alone(ground, source, root, 
     assert ended.error == "ReadFailed"
     assert path in ended.sentence
     assert not ended.said("socket")
-    assert contents(root / volume.TREE) == without(source, path)
+    assert contents(root / layout.TREE) == without(source, path)
 
 
 @pytest.mark.parametrize("fault", READING, ids=lambda fault: fault.call)
@@ -136,7 +137,7 @@ def test_what_can_not_be_read_is_named_when_all_else_is_copied(ground, source, r
 
     assert ended.error == "ReadFailed"
     assert fault.path in ended.sentence
-    assert contents(root / volume.TREE) == without(source, fault.path)
+    assert contents(root / layout.TREE) == without(source, fault.path)
 
 
 def test_a_root_that_can_not_be_listed_is_no_empty_tree(ground, source, root):
@@ -156,7 +157,7 @@ def test_a_file_that_did_vanish_is_named(ground, source, root, workers):
     assert not ended.error, ended
     assert ended.facts["vanished"] == 1
     assert any("a/1" in line for line in ended.said("vanished"))
-    assert contents(root / volume.TREE) == contents(source)
+    assert contents(root / layout.TREE) == contents(source)
 
 
 def test_a_folder_that_did_vanish_is_named_as_a_folder_and_counted_once(ground, source, root):
@@ -167,7 +168,7 @@ def test_a_folder_that_did_vanish_is_named_as_a_folder_and_counted_once(ground, 
     assert not ended.error, ended
     assert ended.facts["vanished"] == 1
     assert any("folder" in line and "'b'" in line for line in ended.log)
-    assert contents(root / volume.TREE) == contents(source)
+    assert contents(root / layout.TREE) == contents(source)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -183,7 +184,7 @@ def test_every_entry_is_whole_or_named_whatever_fails(ground, source, root, seed
 
     ended = ground.save(odd, root, 4)
 
-    there = contents(root / volume.TREE) if (root / volume.TREE).is_dir() else {}
+    there = contents(root / layout.TREE) if (root / layout.TREE).is_dir() else {}
     lost = [path for path, data in contents(source).items() if there.get(path) != data]
     assert not lost or ended.error == "ReadFailed"
     assert not [path for path in lost if not is_named(path, ended.sentence)]
@@ -237,7 +238,7 @@ def test_a_time_that_is_refused_for_links_only_is_said_too(ground, workers, erro
 
     assert not ended.error, ended
     assert len(ended.said("time")) == 1
-    assert (root / volume.TREE / "a/1").stat().st_mtime_ns == TIME_NS
+    assert (root / layout.TREE / "a/1").stat().st_mtime_ns == TIME_NS
     assert is_whole(root)
 
 
@@ -272,8 +273,8 @@ def test_modes_are_as_promised_where_the_volume_makes_files_with_others(ground, 
     ended = ground.save(source, root, workers, USER)
 
     assert not ended.error, ended
-    assert all((root / volume.TREE / path).stat().st_mode & 0o040 for path in FILES)
-    assert (root / volume.TREE / "a").stat().st_mode & 0o070 == 0o070
+    assert all((root / layout.TREE / path).stat().st_mode & 0o040 for path in FILES)
+    assert (root / layout.TREE / "a").stat().st_mode & 0o070 == 0o070
 
 
 @pytest.mark.parametrize("refused", [False, True], ids=["served", "refused"])
@@ -296,13 +297,13 @@ def test_saved_again_on_a_volume_of_another_it_keeps_what_is_whole(ground, worke
     modes = {"file_mode": 0o664, "folder_mode": 0o775} if refused else {}
     root = ground.mount("backup", owner=ANOTHER, group=ANOTHER, faults=faults, **modes)
     first = ground.save(source, root, workers, USER)
-    before = inodes(root / volume.TREE) if not first.error else {}
+    before = inodes(root / layout.TREE) if not first.error else {}
 
     ended = ground.save(source, root, workers, USER)
 
     assert not first.error, first
     assert not ended.error, ended
-    assert inodes(root / volume.TREE) == before
+    assert inodes(root / layout.TREE) == before
     assert is_whole(root)
 
 
@@ -313,19 +314,19 @@ def test_files_of_root_on_the_source_are_saved_whoever_may_read_them(ground, roo
     ended = ground.save(odd, root, workers, USER)
 
     assert not ended.error, ended
-    assert contents(root / volume.TREE) == contents(source)
+    assert contents(root / layout.TREE) == contents(source)
 
 
 def test_times_of_two_seconds_are_no_difference(ground, workers):
     source = fill(ground.plain("source"))
     root = ground.mount("backup", granularity_s=2)
     first = ground.save(source, root, workers)
-    before = inodes(root / volume.TREE)
+    before = inodes(root / layout.TREE)
 
     ended = ground.save(source, root, workers)
 
     assert (first.error, ended.error) == ("", "")
-    assert inodes(root / volume.TREE) == before
+    assert inodes(root / layout.TREE) == before
     assert listed(root)["top"] == (FILES["top"], TIME_NS)
     assert is_whole(root)
 
@@ -351,8 +352,8 @@ def test_what_is_not_written_is_a_failure(ground, workers, fault, error):
     ended = ground.save(source, root, workers)
 
     assert ended.error == error
-    assert not (root / volume.LISTING).exists()
-    assert not (root / volume.TREE / "a/1").exists()
+    assert not (root / layout.LISTING).exists()
+    assert not (root / layout.TREE / "a/1").exists()
 
 
 def test_a_link_that_the_volume_does_not_know_is_named(ground, workers):
@@ -372,7 +373,7 @@ def test_a_volume_without_hard_links_can_be_begun_and_begun_again(ground, error)
     ended = ground.run("begin", root=root)
 
     assert ended.facts == {"states": ["begun", "begun"]}
-    assert os.listdir(root) == [volume.BEGIN]
+    assert os.listdir(root) == [layout.BEGIN]
 
 
 # --- volumes that answer untruly ---
@@ -387,7 +388,7 @@ def test_a_name_that_is_listed_twice_is_taken_once(ground, source, root, workers
     assert not ended.error, ended
     paths = [entry.path for entry in seal.listed(root)]
     assert len(paths) == len(set(paths))
-    assert contents(root / volume.TREE) == contents(source)
+    assert contents(root / layout.TREE) == contents(source)
     assert ended.facts["files"] == len(FILES)
     assert is_whole(root)
 
@@ -395,7 +396,7 @@ def test_a_name_that_is_listed_twice_is_taken_once(ground, source, root, workers
 @pytest.mark.parametrize("where", ["source", "backup"])
 def test_a_backup_volume_that_lists_names_twice_is_whole_and_saved_to_again(ground, workers, where):
     source = fill(ground.backing("source"))
-    odd = ground.mount(where, twice=["", volume.TREE, f"{volume.TREE}/a", f"{volume.TREE}/b", "a", "b"])
+    odd = ground.mount(where, twice=["", layout.TREE, f"{layout.TREE}/a", f"{layout.TREE}/b", "a", "b"])
     places = {"source": ground.plain("source"), "backup": ground.plain("backup"), where: odd}
     if where == "backup":
         fill(places["source"])
@@ -405,7 +406,7 @@ def test_a_backup_volume_that_lists_names_twice_is_whole_and_saved_to_again(grou
     ended = ground.save(places["source"], places["backup"], workers)
 
     assert (first.error, ended.error) == ("", "")
-    assert contents(places["backup"] / volume.TREE).keys() == without(source, "a/1").keys()
+    assert contents(places["backup"] / layout.TREE).keys() == without(source, "a/1").keys()
     assert is_whole(places["backup"])
 
 
@@ -443,7 +444,7 @@ def test_files_that_say_they_have_no_blocks_are_saved(ground, source, root, work
     ended = ground.save(odd, root, workers)
 
     assert not ended.error, ended
-    assert contents(root / volume.TREE) == contents(source)
+    assert contents(root / layout.TREE) == contents(source)
     assert ended.facts["size_bytes"] == sum(map(len, contents(source).values()))
     assert is_whole(root)
 
@@ -481,8 +482,8 @@ def test_the_snapshots_of_a_source_are_passed_over_and_named(ground, source, roo
 
     assert not ended.error, ended
     assert ended.said(name)
-    assert contents(root / volume.TREE) == without(source, name)
-    assert not (root / volume.TREE / name).exists()
+    assert contents(root / layout.TREE) == without(source, name)
+    assert not (root / layout.TREE / name).exists()
     assert is_whole(root)
 
 
@@ -493,7 +494,7 @@ def test_a_file_that_has_the_name_of_snapshots_is_saved(ground, source, root):
     ended = ground.save(odd, root, 4)
 
     assert not ended.error, ended
-    assert contents(root / volume.TREE) == contents(source)
+    assert contents(root / layout.TREE) == contents(source)
 
 
 @pytest.mark.parametrize("workers_of", [1, 4])
@@ -552,6 +553,6 @@ def test_names_that_are_composed_already_are_saved(ground, workers):
 
     assert not ended.error, ended
     assert is_whole(root)
-    assert [mtree.place(entry.path) for entry in tree.scan(root / volume.TREE)] == [
+    assert [mtree.place(entry.path) for entry in scanning.scan(root / layout.TREE)] == [
         mtree.place(entry.path) for entry in seal.listed(root)
     ]

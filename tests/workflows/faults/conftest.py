@@ -15,9 +15,11 @@ from collections.abc import Callable
 import pytest
 
 from workflows.manifests import render
-from workflows.rehearsal import comparison, faults, threescale
-from workflows.rehearsal.cluster import Cluster as Kubernetes
+from workflows.rehearsal import comparison
+from workflows.rehearsal.kubernetes import faults
+from workflows.rehearsal.kubernetes.cluster import Cluster as Kubernetes
 from workflows.rehearsal.rehearse import NAMESPACE, SETTINGS
+from workflows.rehearsal.threescale import installation as threescale
 
 Blow = Callable[[subprocess.Popen[bytes]], None]
 

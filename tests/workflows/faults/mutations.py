@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from steps import volume
+from steps.archive import layout
 
 HUGE_BYTES = 4 << 30
 LONG_BYTES = 8 << 20  # of a file in the tree, all bytes of which are read
@@ -59,7 +59,7 @@ def apply(root: Path, outside: Path, mutations: list[Mutation], *, sealed: bool)
             return
         place = Place(root, entries[entry % len(entries)], outside)
         if how in _OF_LISTING:
-            place = place._replace(at=root / volume.LISTING)
+            place = place._replace(at=root / layout.LISTING)
         MUTATIONS[how](place, number, more)
     if sealed:
         seal(root)
@@ -68,17 +68,17 @@ def apply(root: Path, outside: Path, mutations: list[Mutation], *, sealed: bool)
 def seal(root: Path) -> None:
     """Make digests and sums fit what lies there, where there is a manifest that can say so."""
     try:
-        found = json.loads((root / volume.MANIFEST).read_bytes()) if _is_small(root / volume.MANIFEST) else None
+        found = json.loads((root / layout.MANIFEST).read_bytes()) if _is_small(root / layout.MANIFEST) else None
         found["objects"] = {path: _digest(root / path) or digest for path, digest in found["objects"].items()}
-        found["result"] = _digest(root / volume.RESULT) or found["result"]
-        found["file_storage"]["listing"] = _digest(root / volume.LISTING) or found["file_storage"]["listing"]
+        found["result"] = _digest(root / layout.RESULT) or found["result"]
+        found["file_storage"]["listing"] = _digest(root / layout.LISTING) or found["file_storage"]["listing"]
         sums = {path: each["sha256"] for path, each in found["objects"].items()}
-        sums |= {volume.RESULT: found["result"]["sha256"], volume.LISTING: found["file_storage"]["listing"]["sha256"]}
+        sums |= {layout.RESULT: found["result"]["sha256"], layout.LISTING: found["file_storage"]["listing"]["sha256"]}
         text = "".join(f"{sha256}  {path}\n" for path, sha256 in sorted(sums.items()))
         data = (json.dumps(found, indent=4, sort_keys=True) + "\n").encode()
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OSError):
         return  # it says nothing of the kind any more
-    for name, content in ((volume.SUMS, text.encode(errors="replace")), (volume.MANIFEST, data)):
+    for name, content in ((layout.SUMS, text.encode(errors="replace")), (layout.MANIFEST, data)):
         if not (root / name).exists() or _is_small(root / name):
             (root / name).write_bytes(content)
 
@@ -114,7 +114,7 @@ def _of_bytes(change: Any) -> Any:
 
 def _huge(place: Place, _number: int, _more: int) -> None:
     if _is_small(place.at):
-        is_of_tree = place.at.relative_to(place.root).parts[0] == volume.TREE
+        is_of_tree = place.at.relative_to(place.root).parts[0] == layout.TREE
         os.truncate(place.at, LONG_BYTES if is_of_tree else HUGE_BYTES)
 
 

@@ -13,7 +13,13 @@ from typing import NamedTuple
 LIMIT_S = 60
 _MEMORY_BYTES = 3 << 30  # of addresses, most of which is never touched
 _FORK = multiprocessing.get_context("forkserver")
-_LOADED = ("steps.__main__", "workflows.__main__", "steps.restore_plan", "workflows.page", "kubernetes.client")
+_LOADED = (
+    "steps.__main__",
+    "workflows.__main__",
+    "steps.plans.restore_plan",
+    "workflows.commands.page",
+    "kubernetes.client",
+)
 
 
 class Ended(NamedTuple):

@@ -4,21 +4,25 @@ import json
 import os
 from contextlib import suppress
 
-from steps import installation, marks, volume
-from steps.claims import Workflow
-from steps.drill import Ledger
-from steps.installation import CONFIGMAP, SECRET
-from workflows.rehearsal import refusals, threescale, threescale_objects
-from workflows.rehearsal.cluster import ExecResult
+from steps.archive import layout, marks
+from steps.kubernetes import metadata
+from steps.kubernetes.kinds import CONFIGMAP, SECRET
+from steps.kubernetes.workflow import Workflow
+from steps.parts.scratch_space import Ledger
+from steps.threescale import installation
+from workflows.rehearsal.kubernetes import refusals
+from workflows.rehearsal.kubernetes.cluster import ExecResult
+from workflows.rehearsal.threescale import installation as threescale
+from workflows.rehearsal.threescale import objects as threescale_objects
 
 CLAIMS = "persistentvolumeclaims"
 CLAIM, STORAGE, SCRATCH, REPLACED = "nightly", "system-storage", "scratch", "replaced"
 ME = Workflow("w", "u")
 _PLACES = {
-    volume.SECRETS: "secrets",
-    volume.REFERENCED_SECRETS: "secrets",
-    volume.CONFIGMAPS: "configmaps",
-    volume.REFERENCED_CONFIGMAPS: "configmaps",
+    layout.SECRETS: "secrets",
+    layout.REFERENCED_SECRETS: "secrets",
+    layout.CONFIGMAPS: "configmaps",
+    layout.REFERENCED_CONFIGMAPS: "configmaps",
 }
 _KINDS = ("secrets", "configmaps", "apimanagers", "pods", CLAIMS)
 
@@ -39,11 +43,10 @@ def reset(stage, before, there):
         with suppress(refusals.Refused):
             stage.kubernetes.delete(resource, namespace, name)
     stage.kubernetes.collect_garbage()
-    for name, metadata in before.items():
+    for name, said in before.items():
         now = stage.get(CLAIMS, name)["metadata"]
         patch = {
-            part: {**dict.fromkeys(now.get(part) or {}), **(metadata.get(part) or {})}
-            for part in ("labels", "annotations")
+            part: {**dict.fromkeys(now.get(part) or {}), **(said.get(part) or {})} for part in ("labels", "annotations")
         }
         stage.kubernetes.patch(CLAIMS, stage.namespace, name, {"metadata": patch})
 
@@ -116,10 +119,10 @@ def objects_of(root):
         with suppress(OSError):
             for name in os.listdir(root / place):
                 with suppress(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-                    obj = json.loads(volume.read(root, f"{place}/{name}"))
+                    obj = json.loads(layout.read(root, f"{place}/{name}"))
                     found.setdefault((resource, obj["metadata"]["name"]), []).append(said(obj))
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        obj = json.loads(volume.read(root, volume.APIMANAGER))
+        obj = json.loads(layout.read(root, layout.APIMANAGER))
         found["apimanagers", obj["metadata"]["name"]] = [obj["spec"]]
     return found
 
@@ -131,7 +134,7 @@ def made(stage, there):
         for resource, namespace, name in names(stage) - there
         if resource in {"secrets", "configmaps", "apimanagers"}
         and (obj := stage.kubernetes.get(resource, namespace, name))
-        and marks.annotation(obj, marks.RESTORED_FROM)
+        and metadata.annotation(obj, marks.RESTORED_FROM)
     }
 
 

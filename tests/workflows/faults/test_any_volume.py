@@ -13,13 +13,16 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
-from steps import backup, errors, installation, seal, tree, volume
-from steps.manifest import PLACEHOLDER
+from steps import errors
+from steps.archive import contents, layout, seal
+from steps.archive.manifest import PLACEHOLDER
+from steps.files import scanning, volume
+from steps.threescale import installation
 from tests.builders import operators_backup
 from tests.workflows.faults import mutations, readers, standing
 from tests.workflows.faults.mutations import MUTATIONS, Mutation
 from tests.workflows.faults.standing import CLAIM, CLAIMS, ME, REPLACED, SCRATCH, STORAGE
-from workflows.rehearsal import threescale
+from workflows.rehearsal.threescale import installation as threescale
 
 PHASES, COMMANDS = "steps.__main__", "workflows.__main__"
 
@@ -73,7 +76,7 @@ def back_up(phase, *words):
 
 def begun(source):
     """Who made a backup."""
-    found = json.loads((source / volume.BEGIN).read_bytes())
+    found = json.loads((source / layout.BEGIN).read_bytes())
     return ME._replace(name=found["workflow"], uid=found["workflow_uid"])
 
 
@@ -83,7 +86,7 @@ def of_target(case):
 
 READERS = {
     "verify": (COMMANDS, lambda case: ["verify", str(case.root), "--for-operator"]),
-    "report": (COMMANDS, lambda case: ["report", str(case.root / volume.RESULT)]),
+    "report": (COMMANDS, lambda case: ["report", str(case.root / layout.RESULT)]),
     "plan restore": (COMMANDS, lambda case: ["plan", "restore", str(case.root), "-n", "threescale"]),
     "restore plan": (PHASES, lambda case: [*told("restore"), "plan", *of_claim(case)]),
     "restore salvage": (
@@ -127,7 +130,7 @@ BEFORE = {
     "backup file-storage": standing.with_source,
     "backup apimanager": standing.with_source,
 }
-OWN = {volume.MANIFEST, volume.SUMS, volume.RESULT}  # of the seal
+OWN = {layout.MANIFEST, layout.SUMS, layout.RESULT}  # of the seal
 KUBECONFIG = "kubeconfig-None"
 
 
@@ -163,14 +166,14 @@ def shape(root, digests=True):
     """All that lies in a folder, by names, kinds, sizes, digests and targets."""
     return [
         (entry.path, entry.kind, entry.size, entry.digest, entry.target)
-        for entry in tree.scan(root, digests=digests, workers=0, passed_over=())
+        for entry in scanning.scan(root, digests=digests, workers=0, passed_over=())
         if hasattr(entry, "kind")
     ]
 
 
 def sealed_tree(root):
     """What a restore is to bring, of the tree that the seal of a volume tells of."""
-    return [each for each in shape(root / volume.TREE) if each[0] not in {PLACEHOLDER, volume.LOST_AND_FOUND}]
+    return [each for each in shape(root / layout.TREE) if each[0] not in {PLACEHOLDER, volume.LOST_AND_FOUND}]
 
 
 def listing_of(root):
@@ -186,7 +189,7 @@ def listing_of(root):
 
 def digest_of(root):
     with suppress(errors.PhaseError, OSError):
-        return backup.open_at(root, CLAIM).digest
+        return contents.open_at(root, CLAIM).digest
     return hashlib.sha256().hexdigest()
 
 
@@ -318,7 +321,7 @@ def laid(folder, source, reader):
         made.mkdir()
     (case.outside / "file").write_bytes(b"nobody's")
     if is_backup(reader) and reader != "backup seal":  # it has yet to do its part
-        (case.root / volume.REPORTS / f"{reader.partition(' ')[2]}.json").unlink()
+        (case.root / layout.REPORTS / f"{reader.partition(' ')[2]}.json").unlink()
     return case
 
 

@@ -9,16 +9,17 @@ import json
 
 import pytest
 
-from steps import installation, volume
+from steps.archive import layout
+from steps.contract import names
 from workflows.manifests import render
-from workflows.rehearsal import threescale
 from workflows.rehearsal.rehearse import SETTINGS
+from workflows.rehearsal.threescale import installation as threescale
 
 CANARY = "canary-in-a-coal-mine"
 SHORTEST = 9  # shorter values are words such as `admin`
 READ_BY_PEOPLE = ("events", "persistentvolumeclaims", "pods", "workflows", "workflowtaskresults")
-OBJECTS = (volume.SECRETS, volume.CONFIGMAPS, volume.REFERENCED, "apimanager", volume.TREE)
-EVIDENCE = (installation.BACKUP_RESULTS, installation.RESTORE_RESULTS)
+OBJECTS = (layout.SECRETS, layout.CONFIGMAPS, layout.REFERENCED, "apimanager", layout.TREE)
+EVIDENCE = (names.BACKUP_RESULTS, names.RESTORE_RESULTS)
 RESTORE = "threescale-restore"
 BACKUP = "threescale-backup"
 
@@ -90,21 +91,21 @@ def test_no_run_tells_a_value_of_a_secret(mine):
     assert (saved.phase, restored.phase) == ("Succeeded", "Succeeded")
     assert "system-seed: " in refused.node("report").log
     assert "HTTP 422" in failed.node("report").log
-    assert all(workflow.name in places[installation.RESTORE_RESULTS] for workflow in (refused, failed, restored))
+    assert all(workflow.name in places[names.RESTORE_RESULTS] for workflow in (refused, failed, restored))
     assert {
         "manifest.json",
         "result.json",
         "begin.json",
         "reports/secrets.json",
         "SHA256SUMS",
-        volume.LISTING,
+        layout.LISTING,
     } <= places.keys()
     assert leaks(wanted, places) == []
 
 
 TELL_ALL = """
 import base64, pathlib, sys
-from steps import secrets
+from steps.parts import secrets
 def tell(cluster, root, **_):
     value = base64.b64decode(cluster.get(secrets.SECRET, "zync")["data"]["CANARY"])
     print(value.decode())

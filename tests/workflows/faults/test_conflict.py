@@ -4,7 +4,8 @@ import signal
 
 import pytest
 
-from steps import marks, volume
+from steps.archive import layout, marks
+from steps.kubernetes import metadata
 from tests.builders.claims import CLAIMS
 from tests.builders.conflicts import (
     FILES,
@@ -48,7 +49,7 @@ def test_a_restore_that_replaces_gets_over_signals_and_an_api_server_that_fails(
     filled_storage(lost)
     hand.against("prepare", hand.lose_answer("create", CLAIMS), hand.kill_after("create", CLAIMS))
     hand.against("set-aside-objects", hand.kill_before("get", "secrets", name="zync"))
-    tree = lost.engine.volume("mine-replaced") / volume.TREE
+    tree = lost.engine.volume("mine-replaced") / layout.TREE
     hand.against(
         "set-aside-files",
         hand.amid_copy(signal.SIGKILL, tree),
@@ -75,7 +76,7 @@ def test_a_restore_that_replaces_gets_over_signals_and_an_api_server_that_fails(
     assert claims_of_replaced(lost) == ["mine-replaced"]
     root = tree.parent
     assert saved(root, "secrets/zync.json") == before
-    assert {name: (root / volume.TREE / name).read_bytes() for name in FILES} == FILES
+    assert {name: (root / layout.TREE / name).read_bytes() for name in FILES} == FILES
     check_replaced(lost, before)
     assert differences(lost) == ["secrets/zync"]  # its own label stays
 
@@ -100,7 +101,7 @@ def test_what_ended_amid_it_is_gone_on_with(lost, hand, differences, ended, agai
     workflow = lost.engine.retry(failed) if again == "retry" else lost.restore("nightly", **REPLACE)
 
     assert workflow.phase == "Succeeded", workflow.message
-    assert {name: (first / volume.TREE / name).read_bytes() for name in FILES} == FILES
+    assert {name: (first / layout.TREE / name).read_bytes() for name in FILES} == FILES
     roots = [lost.engine.volume(name) for name in claims_of_replaced(lost)]
     assert all(saved(root, "secrets/zync.json") == before for root in roots if (root / "secrets").exists())
     assert saved(lost.engine.volume(f"{workflow.name}-replaced"), "secrets/zync.json") == before
@@ -146,7 +147,7 @@ def test_files_are_saved_again_where_the_claim_that_held_them_is_gone(lost, hand
     filled_storage(lost)
     hand.against("file-storage", hand.kill_before("get", CLAIMS))
     failed = lost.restore("nightly", **REPLACE)
-    assert marks.annotation(lost.get(CLAIMS, "system-storage"), marks.RESTORE_STATE) == marks.SET_ASIDE
+    assert metadata.annotation(lost.get(CLAIMS, "system-storage"), marks.RESTORE_STATE) == marks.SET_ASIDE
     lost.lose_claim(f"{failed.name}-replaced")
 
     retried = lost.engine.retry(failed)

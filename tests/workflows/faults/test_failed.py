@@ -5,7 +5,9 @@ Neither a Secret nor a ConfigMap nor an APIManager is there yet, so that the ope
 
 import pytest
 
-from steps import installation, marks
+from steps.archive import marks
+from steps.contract import names
+from steps.kubernetes import metadata
 from tests.builders.volumes import flip
 
 TREE = "system-filestorage-pvc"
@@ -13,7 +15,7 @@ TREE = "system-filestorage-pvc"
 
 def written(stage) -> set[tuple[str, str]]:
     """Say what was written through the API, but for the evidence."""
-    writes = (request for request in stage.kubernetes.writes() if request.name != installation.RESTORE_RESULTS)
+    writes = (request for request in stage.kubernetes.writes() if request.name != names.RESTORE_RESULTS)
     return {(request.verb, request.resource) for request in writes}
 
 
@@ -28,7 +30,7 @@ def damaged(root, pristine) -> list[str]:
 
 
 def restore_state(stage) -> str:
-    return marks.annotation(stage.get("persistentvolumeclaims", "system-storage"), marks.RESTORE_STATE)
+    return metadata.annotation(stage.get("persistentvolumeclaims", "system-storage"), marks.RESTORE_STATE)
 
 
 # --- a restore ---
@@ -125,6 +127,6 @@ def test_a_volume_stops_the_backup(installed, mount, options, said):
     assert (workflow.phase, workflow.node("seal").phase) == ("Failed", "Omitted")
     assert workflow.node("file-storage").exit_code == 1
     assert said in workflow.node("file-storage").log
-    assert marks.label(claim, marks.STATE) == marks.RUNNING
+    assert metadata.label(claim, marks.STATE) == marks.RUNNING
     assert not (target / "manifest.json").exists()
     assert damaged(target / TREE, installed.storage) == []

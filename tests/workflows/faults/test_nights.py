@@ -8,17 +8,19 @@ from typing import Any
 
 import pytest
 
-from steps import catalogue, claims, marks
-from steps.catalogue import State
+from steps.archive import marks
+from steps.catalogue import catalogue
+from steps.catalogue.catalogue import BackupState
+from steps.kubernetes import times
 from tests.builders.claims import CLAIMS, laid, sealed
 from tests.builders.nights import backups, failed
 from tests.conftest import Stage
 from workflows import schedule
 from workflows.backup import backup
 from workflows.parameters import PruneParameters
-from workflows.phases import CLAIM
-from workflows.rehearsal.engine import Workflow
+from workflows.rehearsal.argo.engine import Workflow
 from workflows.rehearsal.rehearse import SETTINGS
+from workflows.rendering.handover import CLAIM
 
 pytestmark = pytest.mark.thorough
 
@@ -39,18 +41,18 @@ def night(stage: Stage) -> Workflow:
 
 def earlier(stage: Stage, name: str, **ago: float) -> None:
     """Put a backup of the schedule there, as an earlier night left it."""
-    started = claims.utc(datetime.now(UTC) - timedelta(**ago))
+    started = times.utc(datetime.now(UTC) - timedelta(**ago))
     laid(stage, name, started=started, **sealed(**{marks.SCHEDULE: schedule.NAME}))
 
 
-def states(stage: Stage) -> dict[str, State]:
+def states(stage: Stage) -> dict[str, BackupState]:
     stage.kubernetes.collect_garbage()
     return {entry.name: entry.state for entry in catalogue.read(stage.connect())}
 
 
 def is_good(stage: Stage, done: Workflow) -> bool:
     """Whether a night ended well, retention too, and its backup is listed as the newest complete one."""
-    complete = [entry for entry in catalogue.read(stage.connect()) if entry.state is State.COMPLETE]
+    complete = [entry for entry in catalogue.read(stage.connect()) if entry.state is BackupState.COMPLETE]
     return (done.phase, done.node("prune").phase) == ("Succeeded", "Succeeded") and complete[0].name == done.outputs[
         CLAIM
     ]
@@ -63,7 +65,7 @@ def test_a_volume_that_is_full_costs_that_night_and_no_other(by_night: Stage, mo
 
     assert lost.phase == "Failed"
     assert "no space for" in lost.node("report").outputs["report"]
-    assert states(by_night) == {"before": State.COMPLETE, "full": State.FAILED}
+    assert states(by_night) == {"before": BackupState.COMPLETE, "full": BackupState.FAILED}
 
     assert is_good(by_night, night(by_night))
 
@@ -75,7 +77,7 @@ def test_a_quota_on_claims_costs_that_night_and_no_other(by_night: Stage) -> Non
 
     assert lost.phase == "Failed"
     assert "a quota of namespace threescale leaves no room" in lost.node("report").outputs["report"]
-    assert states(by_night) == {"before": State.COMPLETE}
+    assert states(by_night) == {"before": BackupState.COMPLETE}
 
     by_night.kubernetes.quota(CLAIMS, by_night.namespace, limit=99)
     time.sleep(1)
@@ -90,7 +92,7 @@ def test_a_storage_class_that_vanished_leaves_a_claim_that_the_next_night_remove
     lost = night(by_night)
 
     assert lost.phase == "Failed"
-    assert states(by_night) == {"before": State.COMPLETE, lost.name: State.FAILED}
+    assert states(by_night) == {"before": BackupState.COMPLETE, lost.name: BackupState.FAILED}
 
     by_night.kubernetes.storage_classes.update(classes)
     time.sleep(1)
@@ -105,7 +107,7 @@ def test_a_workflow_that_was_deleted_in_the_middle_is_a_failed_run(by_night: Sta
     failed(by_night, "deleted")
     by_night.kubernetes.delete("workflows", by_night.namespace, "of-deleted")
 
-    assert states(by_night)["deleted"] is State.FAILED
+    assert states(by_night)["deleted"] is BackupState.FAILED
 
     good = night(by_night)
 
@@ -141,7 +143,7 @@ def test_two_at_once_are_two_backups_and_neither_takes_the_other_away(by_night: 
         ended = [each.result() for each in asked]
 
     assert [each.phase for each in ended] == ["Succeeded", "Succeeded"]
-    assert {"one", "other"} <= {name for name, state in states(by_night).items() if state is State.COMPLETE}
+    assert {"one", "other"} <= {name for name, state in states(by_night).items() if state is BackupState.COMPLETE}
 
     good = night(by_night)
 
@@ -200,5 +202,5 @@ def test_claims_of_strangers_that_look_like_ours_are_left_alone_and_hold_nothing
 
     found = states(by_night)
     assert (good.phase, good.node("prune").phase) == ("Succeeded", "Succeeded")
-    assert {name: found[name] for name in STRANGERS} == dict.fromkeys(STRANGERS, State.UNKNOWN)
-    assert found[good.name] is State.COMPLETE
+    assert {name: found[name] for name in STRANGERS} == dict.fromkeys(STRANGERS, BackupState.UNKNOWN)
+    assert found[good.name] is BackupState.COMPLETE

@@ -17,15 +17,17 @@ from pathlib import Path
 
 import pytest
 
-from steps import __main__ as command
-from steps import backup, errors, marks, volume
+from steps import __main__, errors
+from steps.archive import contents, layout, marks
+from steps.files import durability, volume
+from steps.kubernetes import metadata
 from tests.builders.conflicts import FILES, differing_secret, filled_storage
-from workflows.rehearsal import threescale
+from workflows.rehearsal.threescale import installation as threescale
 
 pytestmark = pytest.mark.thorough
 
 PARTS = ("secrets", "configmaps", "apimanager", "file-storage")
-RECORDS = (volume.BEGIN, volume.MANIFEST, volume.SUMS, *(f"reports/{part}.json" for part in PARTS))
+RECORDS = (layout.BEGIN, layout.MANIFEST, layout.SUMS, *(f"reports/{part}.json" for part in PARTS))
 STRACE = shutil.which("strace")
 CALLS = (
     *("openat", "write", "pwrite64", "copy_file_range", "sendfile", "mkdir", "mkdirat"),
@@ -52,7 +54,7 @@ def words(stage, group, phase, root, target=None):
 
 def run(*arguments):
     """Run a phase in this process; its errors come as they are."""
-    command.cli.main([*arguments], standalone_mode=False)
+    __main__.cli.main([*arguments], standalone_mode=False)
 
 
 @pytest.fixture
@@ -128,7 +130,7 @@ def cut(stage, phase, root, number, monkeypatch):
             raise PowerLoss
         synced = look(root)
 
-    monkeypatch.setattr(volume, "syncfs", sync)
+    monkeypatch.setattr(durability, "syncfs", sync)
     try:
         run(*words(stage, "backup", phase, root))
     except PowerLoss:
@@ -172,12 +174,12 @@ def test_whatever_a_power_loss_leaves_a_later_try_ends_well(nightly, root, phase
             again = left_of / str(index)
             shutil.copytree(before / "cut", again, symlinks=True)
             lose(again, *loss)
-            monkeypatch.setattr(volume, "syncfs", lambda _descriptor: None)
+            monkeypatch.setattr(durability, "syncfs", lambda _descriptor: None)
             unseal(nightly)
             run(*words(nightly, "backup", phase, again))
 
             if phase == "seal":
-                assert list(backup.open_at(again).findings(digests=True)) == []
+                assert list(contents.open_at(again).findings(digests=True)) == []
             else:
                 assert whole(again) == whole(undisturbed)
             shutil.rmtree(again)
@@ -196,7 +198,7 @@ def fail_sync(monkeypatch, number):
         if len(syncs) == number:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(volume, "syncfs", sync)
+    monkeypatch.setattr(durability, "syncfs", sync)
     return syncs
 
 
@@ -216,8 +218,8 @@ def test_a_phase_whose_sync_fails_leaves_nothing_that_others_believe(nightly, ro
         run(*words(nightly, "backup", phase, root))
 
     assert len(syncs) == number
-    assert not (root / (volume.MANIFEST if phase == "seal" else f"reports/{phase}.json")).exists()
-    assert marks.label(nightly.get("persistentvolumeclaims", "nightly"), marks.STATE) != marks.COMPLETE
+    assert not (root / (layout.MANIFEST if phase == "seal" else f"reports/{phase}.json")).exists()
+    assert metadata.label(nightly.get("persistentvolumeclaims", "nightly"), marks.STATE) != marks.COMPLETE
 
 
 @pytest.fixture
@@ -233,14 +235,14 @@ def restoring(lost, sealed, monkeypatch, tmp_path):
 
 
 def restore_state(stage):
-    return marks.annotation(stage.get("persistentvolumeclaims", "system-storage"), marks.RESTORE_STATE)
+    return metadata.annotation(stage.get("persistentvolumeclaims", "system-storage"), marks.RESTORE_STATE)
 
 
 def test_restored_files_are_called_complete_when_they_are_synced(lost, restoring, monkeypatch):
     # A mock of the sync, because it leaves nothing to be seen.
     arguments, target = restoring
     seen = []
-    monkeypatch.setattr(volume, "syncfs", lambda _descriptor: seen.append((look(target), restore_state(lost))))
+    monkeypatch.setattr(durability, "syncfs", lambda _descriptor: seen.append((look(target), restore_state(lost))))
 
     run(*arguments)
 
@@ -286,7 +288,7 @@ def test_files_may_be_removed_only_when_what_was_saved_of_them_is_synced(lost, r
     def sync(descriptor):
         seen.append((os.fstat(descriptor).st_ino, look(replaced), restore_state(lost)))
 
-    monkeypatch.setattr(volume, "syncfs", sync)
+    monkeypatch.setattr(durability, "syncfs", sync)
 
     run(*replacing["set-aside-files"])
 
@@ -421,4 +423,4 @@ def test_a_phase_whose_system_can_not_sync_fails_for_good(traced, nightly, root,
 
     assert done.returncode == 1
     assert done.stderr == f"{errors.VolumeFailed(str(root), os.strerror(errno.EIO))}\n"
-    assert not (root / (volume.MANIFEST if phase == "seal" else f"reports/{phase}.json")).exists()
+    assert not (root / (layout.MANIFEST if phase == "seal" else f"reports/{phase}.json")).exists()

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from steps import marks
+from steps.archive import marks
 from tests.builders.roles import without
 from tests.builders.volumes import flip
-from workflows.rehearsal import file_storage, threescale_objects
-from workflows.rehearsal.routing import Request
+from workflows.rehearsal.kubernetes.routing import Request
+from workflows.rehearsal.threescale import file_storage
+from workflows.rehearsal.threescale import objects as threescale_objects
 
 pytestmark = pytest.mark.thorough
 

@@ -4,7 +4,8 @@ import signal
 
 import pytest
 
-from steps import backup, marks
+from steps.archive import contents, marks
+from steps.kubernetes import metadata
 from tests.builders.claims import CLAIMS
 
 BACKUP_PHASES = ["prepare", "secrets", "configmaps", "apimanager", "file-storage", "seal"]
@@ -17,11 +18,11 @@ def exit_codes(workflow, phases) -> dict[str, list[int | None]]:
 
 def findings(stage, claim) -> list[str]:
     """Say what is wrong with a backup, each byte of it."""
-    return list(backup.open_at(stage.engine.volume(claim)).findings(digests=True))
+    return list(contents.open_at(stage.engine.volume(claim)).findings(digests=True))
 
 
 def state(stage, claim) -> str:
-    return marks.label(stage.get(CLAIMS, claim), marks.STATE)
+    return metadata.label(stage.get(CLAIMS, claim), marks.STATE)
 
 
 def everything(folder) -> dict[str, tuple[int, int, int, bytes]]:

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from steps import backup, marks
+from steps.archive import contents, marks
+from steps.kubernetes import metadata
 from tests.builders.claims import CLAIMS
 from workflows.manifests import render
-from workflows.rehearsal import threescale
-from workflows.rehearsal.engine import Engine
+from workflows.rehearsal.argo.engine import Engine
 from workflows.rehearsal.rehearse import SETTINGS
+from workflows.rehearsal.threescale import installation as threescale
 
 FIRST, SECOND, THIRD = 1000650000, 1000660000, 1000670000
 
@@ -77,12 +78,12 @@ def test_what_one_user_has_written_the_next_can_read_and_replace(common, differe
     )
 
     stopped = second.restore("nightly")
-    state = marks.annotation(common.get(CLAIMS, "system-storage"), marks.RESTORE_STATE)
+    state = metadata.annotation(common.get(CLAIMS, "system-storage"), marks.RESTORE_STATE)
     written = owners(second.storage)
     restored = third.restore("nightly")
 
     assert [workflow.phase for workflow in (saved, stopped, restored)] == ["Succeeded", "Failed", "Succeeded"]
-    assert list(backup.open_at(first.engine.volume("nightly")).findings(digests=True)) == []
+    assert list(contents.open_at(first.engine.volume("nightly")).findings(digests=True)) == []
     assert owners(first.engine.volume("nightly")) == {FIRST}
     assert (state, written) == ("begun", {SECOND})
     assert owners(third.storage) == {THIRD}

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from steps import backup, restore_plan
-from steps.restore_plan import RestorePlan, Wishes
+from steps.archive import contents
+from steps.plans import restore_plan
+from steps.plans.restore_plan import RestorePlan, Wishes
 from tests.conftest import Stage
-from workflows.rehearsal import threescale
+from workflows.rehearsal.threescale import installation as threescale
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def planned() -> Callable[..., RestorePlan]:
 
     def of(stage: Stage, root: Path, **wishes: Any) -> RestorePlan:
         door = stage.connect("threescale-restore")
-        return restore_plan.of(door, backup.open_at(root, root.name), Wishes(**wishes), last_try=True)
+        return restore_plan.of(door, contents.open_at(root, root.name), Wishes(**wishes), last_try=True)
 
     return of
 

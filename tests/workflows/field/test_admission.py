@@ -2,7 +2,8 @@
 
 import pytest
 
-from steps import marks
+from steps.archive import marks
+from steps.kubernetes import metadata
 from tests.conftest import Stage
 
 pytestmark = pytest.mark.thorough
@@ -35,7 +36,7 @@ def restored(stage: Stage) -> list[str]:
         name
         for resource in ("secrets", "configmaps", "persistentvolumeclaims", "apimanagers")
         for name in stage.exists(resource)
-        if marks.annotation(stage.get(resource, name) or {"metadata": {}}, marks.RESTORED_FROM)
+        if metadata.annotation(stage.get(resource, name) or {"metadata": {}}, marks.RESTORED_FROM)
     ]
 
 

@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 
-from steps import apimanager, backup, errors, routes, volume
-from steps.plan import Does
-from steps.routes import Patience
+from steps import errors
+from steps.archive import contents, layout
+from steps.parts import apimanager, routes
+from steps.parts.routes import Patience
+from steps.plans.plan import Does
 from tests.builders import phases
 from tests.conftest import Stage
-from workflows.rehearsal import threescale, threescale_objects
+from workflows.rehearsal.threescale import installation as threescale
+from workflows.rehearsal.threescale import objects as threescale_objects
 
 pytestmark = pytest.mark.thorough
 
@@ -66,7 +69,7 @@ class TestThePullSecretThatTheOperatorTakesByDefault:
         phases.restore(installed, root)
 
         after = installed.get("secrets", PULL_SECRET)
-        assert (root / volume.REFERENCED_SECRETS / f"{PULL_SECRET}.json").exists()
+        assert (root / layout.REFERENCED_SECRETS / f"{PULL_SECRET}.json").exists()
         assert after is not None
         assert (after["type"], after["data"]) == (before["type"], before["data"])
 
@@ -203,7 +206,7 @@ def test_an_installation_that_was_not_available_is_ready_with_its_own_routes(ins
     if is_foreign:
         installed.kubernetes.delete("routes", installed.namespace, "grafana")
 
-    opened = backup.open_at(tmp_path / "nightly", "nightly")
+    opened = contents.open_at(tmp_path / "nightly", "nightly")
     caplog.set_level("INFO")
     routes.wait(installed.connect("threescale-restore"), opened, "as-before", AT_ONCE)
 

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from steps import backup, claims, marks, system_storage, volume
-from steps.system_storage import Asked
+from steps.archive import contents, layout, marks
+from steps.kubernetes import metadata, waiting
+from steps.parts import system_storage
+from steps.parts.system_storage import AskedStorage
 from tests.builders import phases
 from tests.conftest import Stage
-from workflows.phases import CLAIM
-from workflows.rehearsal import threescale
+from workflows.rehearsal.threescale import installation as threescale
+from workflows.rendering.handover import CLAIM
 
 pytestmark = pytest.mark.thorough
 
@@ -63,7 +65,7 @@ class TestASlowProvisioner:
         late = threading.Timer(0.3, bind, (empty, STORAGE))
         late.start()
 
-        claims.wait_for_volume(empty.connect("threescale-backup"), STORAGE, 60.0)
+        waiting.wait_for_volume(empty.connect("threescale-backup"), STORAGE, 60.0)
         late.join()
 
         assert empty.get(CLAIMS, STORAGE)["status"]["phase"] == "Bound"
@@ -135,7 +137,7 @@ class TestAStaticVolume:
 
     @pytest.mark.xfail(strict=True, reason="no word says that a claim shall have no class")
     def test_no_class_can_be_asked_for(self, backup_volume):
-        spec = system_storage.wanted(backup.open_at(backup_volume), Asked("none", "", ""))["spec"]
+        spec = system_storage.wanted(contents.open_at(backup_volume), AskedStorage("none", "", ""))["spec"]
 
         assert spec["storageClassName"] == ""
 
@@ -152,7 +154,7 @@ class TestAStaticVolume:
 
 def listed(root: Path) -> set[str]:
     """The names at the root of a backup's tree."""
-    return {path.name for path in (root / volume.TREE).iterdir()}
+    return {path.name for path in (root / layout.TREE).iterdir()}
 
 
 class TestAStorageThatShowsSnapshots:
@@ -203,7 +205,7 @@ class TestAStorageThatPutsAFileIntoAFreshVolume:
 
         workflow = fresh.restore("nightly", file_storage_conflict="replace")
 
-        saved_to = marks.annotation(fresh.get(CLAIMS, STORAGE), marks.SAVED_TO)
+        saved_to = metadata.annotation(fresh.get(CLAIMS, STORAGE), marks.SAVED_TO)
         assert workflow.phase == "Succeeded", workflow.message
         assert BY_STORAGE in listed(fresh.engine.volume(saved_to))
         assert not (fresh.storage / BY_STORAGE).exists()

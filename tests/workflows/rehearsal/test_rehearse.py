@@ -55,19 +55,19 @@ def silent(_line):
 # --- what no phase notices ---
 
 LEAVE_ONE_OUT = """
-from steps import installation
+from steps.threescale import installation
 installation.SECRETS = tuple(name for name in installation.SECRETS if name != "system-smtp")
-from steps import backing_up
-backing_up._all_planned = lambda saved, *_: saved
+from steps.phases import backup
+backup._all_planned = lambda saved, *_: saved
 """
 LEAVE_OUT_A_CONFIGMAP = """
-from steps import installation
+from steps.threescale import installation
 installation.CONFIGMAPS = ("apicast-environment",)
-from steps import backing_up
-backing_up._all_planned = lambda saved, *_: saved
+from steps.phases import backup
+backup._all_planned = lambda saved, *_: saved
 """
 LOSE_AN_UNKNOWN_FIELD = """
-from steps import objects
+from steps.parts import objects
 clean = objects.clean
 def without(obj):
     kept = clean(obj)
@@ -76,33 +76,33 @@ def without(obj):
 objects.clean = without
 """
 COPY_WITHOUT_DOT_FILES_MODES_AND_TIMES = """
-from steps import mtree, tree
-look, line = tree.leaves, mtree.line
+from steps.files import directory, mtree
+look, line = directory.leaves, mtree.line
 def without(folder, path, *passed_over):
     return [leaf for leaf in look(folder, path, *passed_over) if not leaf.name.startswith(".")]
 def rounded(entry):
     mode = 0o600 if entry.path.endswith("-rf") else entry.mode
     time = entry.mtime_ns // 10**9 * 10**9 if entry.kind == "link" else entry.mtime_ns
     return line(entry._replace(mode=mode, mtime_ns=time))
-tree.leaves, mtree.line = without, rounded
+directory.leaves, mtree.line = without, rounded
 """
 RESTORE_ONE_LESS = """
-from steps import secrets
+from steps.parts import secrets
 to_restore = secrets.to_restore
 secrets.to_restore = lambda backup: [obj for obj in to_restore(backup) if obj["metadata"]["name"] != "zync"]
 """
 RESTORE_NO_CONFIGMAP = """
-from steps import configmaps
+from steps.parts import configmaps
 configmaps.to_restore = lambda backup: []
 """
 SEE_NOTHING = """
-from steps import prerequisites
+from steps.plans import prerequisites
 prerequisites.check_still_there = lambda *_: None
 """
 ZERO_A_FILE_AND_SKIP_A_MODE = """
 import os
-from steps import copier
-settle_made, settle_folder = copier._Back._settle_made, copier._Back.settle_folder
+from steps.files import copy_back
+settle_made, settle_folder = copy_back._Back._settle_made, copy_back._Back.settle_folder
 def zeroed(self, descriptor, there, entry, mode):
     if entry.path.endswith("conditions.pdf"):
         os.pwrite(descriptor, bytes(entry.size), 0)
@@ -111,7 +111,7 @@ def unsettled(self, folder, there=None):
     settle_folder(self, folder, there)
     if folder.path == "empty-dir" and there is not None:
         os.fchmod(there, 0o700)
-copier._Back._settle_made, copier._Back.settle_folder = zeroed, unsettled
+copy_back._Back._settle_made, copy_back._Back.settle_folder = zeroed, unsettled
 """
 
 
@@ -155,12 +155,12 @@ def test_a_rehearsal_whose_phases_hardly_do_what_they_should_and_succeed_is_foun
 # --- what ends a workflow ---
 
 MAKE_NO_BACKUP_CLAIM = """
-from steps import claims
-claims.create_backup = lambda *_: None
+from steps.catalogue import backup_claims
+backup_claims.create_backup = lambda *_: None
 """
 ZERO_A_FILE = """
 from pathlib import Path
-from steps import manifest
+from steps.archive import manifest
 report = manifest.report
 def zero(disk, phase, facts):
     report(disk, phase, facts)
@@ -169,15 +169,15 @@ def zero(disk, phase, facts):
 manifest.report = zero
 """
 WRITE_NO_MANIFEST = """
-from steps import seal
+from steps.archive import seal
 seal.close = lambda *_, **__: None
 """
 MAKE_NO_SYSTEM_STORAGE = """
-from steps import cluster
+from steps.kubernetes import cluster
 cluster.Cluster.create = lambda *_: {}
 """
 RUN_NO_RAKE = """
-from steps import routes
+from steps.parts import routes
 routes.resync = lambda *_: False
 """
 

@@ -1,0 +1,144 @@
+"""An object file on a volume, read once and judged: by its digest where one is known, and by what it must be."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
+from steps.archive import layout
+from steps.archive.manifest import Digest, Quantity, misfits
+from steps.contract import values
+from steps.kubernetes import kinds
+
+_KINDS = {
+    layout.SECRETS: kinds.SECRET.name,
+    layout.REFERENCED_SECRETS: kinds.SECRET.name,
+    layout.CONFIGMAPS: kinds.CONFIGMAP.name,
+    layout.REFERENCED_CONFIGMAPS: kinds.CONFIGMAP.name,
+}
+
+
+def kind_of(path: str) -> str:
+    """The kind of an object, by the folder of its file."""
+    return _KINDS.get(path.rpartition("/")[0], kinds.APIMANAGER.name)
+
+
+class _Part(BaseModel):
+    """What is read of an object has the types that the API server gives it; the server judges the rest."""
+
+    model_config = ConfigDict(strict=True, alias_generator=to_camel, defer_build=True)
+
+
+_Texts = dict[str, str] | None
+
+
+class _Metadata(_Part):
+    name: Annotated[str, AfterValidator(values.OBJECT.check)]
+    labels: _Texts = None
+    annotations: _Texts = None
+    managed_fields: list[dict[str, Any]] | None = None
+
+
+class _Object(_Part):
+    api_version: str
+    metadata: _Metadata
+    type: str | None = None
+    data: _Texts = None
+    binary_data: _Texts = None
+
+
+class _Resources(_Part):
+    requests: Quantity | int | None = None
+
+
+class _Claim(_Part):
+    storage_class_name: str | None = None
+    resources: _Resources | None = None
+
+
+class _FileStorage(_Part):
+    persistent_volume_claim: _Claim | None = None
+    simple_storage_service: dict[str, Any] | None = None
+
+
+class _System(_Part):
+    file_storage: _FileStorage | None = None
+
+
+class _Spec(_Part):
+    wildcard_domain: str = ""
+    system: _System | None = None
+    zync: dict[str, Any] | None = None
+
+
+class _ApiManager(_Object):
+    spec: _Spec
+
+
+SEALED = "the manifest says"
+_DEEPEST = 64  # levels; Kubernetes' own kinds have 30 at most
+
+
+def read(root: Path, path: str, expected: Digest | None, whose: str = SEALED) -> tuple[dict[str, Any], str]:
+    """Read an object file: the object and no finding, or no object and what is wrong; `whose` digest is expected.
+
+    The bytes that are judged are those that the object is made of: the file is read once.
+    """
+    try:
+        data = layout.read(root, path)
+    except OSError as error:
+        return {}, f"{path} {layout.unread(error)}"
+    if expected is not None:
+        if len(data) != expected.size:
+            return {}, f"{path} has {len(data)} bytes instead of {expected.size}"
+        if hashlib.sha256(data).hexdigest() != expected.sha256:
+            return {}, f"{path} has other bytes than {whose}"
+    if not data:
+        return {}, f"{path} has 0 bytes: the backup was aborted"
+    return _parse_object(path, data)
+
+
+def _parse_object(path: str, data: bytes) -> tuple[dict[str, Any], str]:
+    try:
+        obj = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}, f"{path} is no JSON"
+    if not isinstance(obj, dict) or not isinstance(obj.get("metadata"), dict):
+        return {}, f"{path} is no Kubernetes object"
+    kind, file = kind_of(path), path.rpartition("/")[2]
+    if obj.get("kind") != kind:
+        return {}, f"{path} is a {obj.get('kind')}, no {kind}"
+    name = obj["metadata"].get("name")
+    if not name or (kind != kinds.APIMANAGER.name and f"{name}.json" != file):
+        return {}, f"{path} holds an object of another name"
+    finding = _misfit(path, obj)
+    return ({}, finding) if finding else (obj, "")
+
+
+def _misfit(path: str, obj: dict[str, Any]) -> str:
+    """Say why those who use an object could not, though it is one; empty if they can."""
+    if _is_deep(obj):
+        return f"{path} is nested deeper than {_DEEPEST} levels"
+    try:
+        (_ApiManager if kind_of(path) == kinds.APIMANAGER.name else _Object).model_validate(obj)
+    except ValidationError as error:
+        return f"{path} has fields of another form than Kubernetes gives them ({misfits(error)})"
+    return ""
+
+
+def _is_deep(obj: object) -> bool:
+    """Whether an object is nested deeper than those who walk through it can go."""
+    level = [obj]
+    for _ in range(_DEEPEST):
+        level = [inner for each in level for inner in _inner(each)]
+    return bool(level)
+
+
+def _inner(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()

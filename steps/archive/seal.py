@@ -1,0 +1,333 @@
+"""A backup's seal: set when what lies on the volume is what every phase reported of its source, checked ever after.
+
+The result record and SHA256SUMS come first and the manifest last and atomically, when all else is synced: a volume
+without a manifest holds no finished backup.
+"""
+
+import hashlib
+import io
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from steps import errors
+from steps.archive import layout, saved
+from steps.archive.begin_marker import Begin
+from steps.archive.manifest import FILE_STORAGE, PHASES, Digest, FileTree, Manifest, Report, parse, reported, text
+from steps.files import comparison, mtree, reading, scanning, volume
+from steps.files.beneath import closed
+from steps.files.durability import Disk
+from steps.files.mtree import Entry
+from steps.files.tally import Lost, Tally, Why
+from steps.kubernetes.kinds import SECRET
+from steps.threescale import references
+from steps.threescale.references import Reference
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_OBJECTS = (layout.SECRETS, layout.CONFIGMAPS, layout.REFERENCED, layout.OF_APIMANAGER)
+_OF_OPERATOR = frozenset({layout.SECRETS, layout.CONFIGMAPS, layout.OF_APIMANAGER, layout.TREE})
+_TREE = (layout.LISTING, layout.TREE)
+_BLOCK = 1 << 16
+_LINE_LENGTH = 1 << 20  # characters, which no path comes near; what is longer is cut, and then no entry
+_FOLDERS = frozenset({layout.REFERENCED_SECRETS, layout.REFERENCED_CONFIGMAPS})
+_SKEW = timedelta(minutes=5)  # of two nodes' clocks
+
+
+Record = Callable[[Manifest, Mapping[str, Report | None]], str]  # the text of a backup's result record
+
+
+class Sealed(NamedTuple):
+    """A manifest, and the SHA-256 of its bytes as they were written, or read and found right."""
+
+    manifest: Manifest
+    digest: str
+
+
+def close(disk: Disk, *, tool_version: str, begin: Begin, started: datetime, ended: datetime, record: Record) -> Sealed:
+    """Compare the volume with the phases' reports and write the result record, SHA256SUMS and the manifest.
+
+    A manifest that is there already is one of a try before: it is confirmed, never believed.
+
+    Raises:
+        errors.PhasesMissing: a phase has not reported.
+        errors.BackupDamaged: something is missing, extra or differs.
+
+    """
+    root = disk.root
+    if volume.is_there(root, layout.MANIFEST):
+        return confirmed(root, begin=begin, started=started, now=ended)
+    found = _reports(root)
+    manifest = _by_reports(found, begin, started, ended).model_copy(update={"tool_version": tool_version})
+    _judge(root, manifest)
+    data = record(manifest, found).encode()
+    layout.write(root, layout.RESULT, data)
+    manifest = manifest.model_copy(update={"result": Digest(size=len(data), sha256=hashlib.sha256(data).hexdigest())})
+    layout.write(root, layout.SUMS, _sums(manifest))
+    written = text(manifest)
+    layout.commit(disk, layout.MANIFEST, written)
+    return Sealed(manifest, hashlib.sha256(written).hexdigest())
+
+
+def confirmed(root: Path, *, begin: Begin, started: datetime, now: datetime) -> Sealed:
+    """Hold a manifest whose digest no claim has against the phases' reports and every byte, as if it was to be written.
+
+    Raises:
+        errors.PhasesMissing: a phase has not reported.
+        errors.BackupDamaged: the manifest is none of this run, or something is missing, extra or differs.
+
+    """
+    try:
+        data = layout.read(root, layout.MANIFEST)
+        found = parse(data)
+    except OSError as error:
+        raise errors.BackupDamaged([f"{layout.MANIFEST} {layout.unread(error)}"]) from error
+    except errors.NotABackup as error:
+        raise errors.BackupDamaged([str(error)]) from error
+    own = {"tool_version": found.tool_version, "result": found.result}
+    if found != _by_reports(_reports(root), begin, started, found.ended).model_copy(update=own):
+        raise errors.BackupDamaged([f"{layout.MANIFEST} says something else than the phases have reported"])
+    if found.result is None:
+        raise errors.BackupDamaged([f"{layout.MANIFEST} has no digest of {layout.RESULT}"])
+    if not started <= found.ended <= now + _SKEW:
+        raise errors.BackupDamaged([f"{layout.MANIFEST} says that the backup ended at {found.ended}"])
+    _judge(root, found, sums_findings(root, found))
+    return Sealed(found, hashlib.sha256(data).hexdigest())
+
+
+def _judge(root: Path, manifest: Manifest, more: Iterable[str] = ()) -> None:
+    """See that the volume holds what the manifest says, all of it and nothing else."""
+    looks = (_strangers(root, manifest), _lacking(root, manifest), findings(root, manifest, digests=True), more)
+    if wrong := errors.Few.of(chain.from_iterable(looks)):
+        raise errors.BackupDamaged(wrong)
+
+
+def _reports(root: Path) -> Mapping[str, Report | None]:
+    return {phase: reported(root, phase) for phase in PHASES}
+
+
+def _by_reports(found: Mapping[str, Report | None], begin: Begin, started: datetime, ended: datetime) -> Manifest:
+    """The manifest of what the phases have reported, without what the seal adds of its own."""
+    reports = [report for report in found.values() if report]
+    source = next((report.source for report in reports if report.source), None)
+    file_storage = next((report.file_storage for report in reports if report.file_storage), None)
+    needed = [phase for phase in PHASES if phase != FILE_STORAGE or source is None or source.external is None]
+    if missing := [phase for phase in needed if found[phase] is None]:
+        raise errors.PhasesMissing(missing)
+    if source is None or (file_storage is None) != (source.external is not None):
+        raise errors.BackupDamaged(
+            [f"{layout.REPORTS} say too little, or of {FILE_STORAGE} both that it is here and not"]
+        )
+    return Manifest(
+        tool_version="",
+        backup=begin.backup,
+        workflow=begin.workflow,
+        workflow_uid=begin.workflow_uid,
+        started=started,
+        ended=ended,
+        source=source,
+        objects={path: digest for report in reports for path, digest in sorted(report.objects.items())},
+        file_storage=file_storage,
+    )
+
+
+class _Digesting(io.RawIOBase):
+    """A file that digests what is read of it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._file = io.FileIO(descriptor)
+        self.sha256 = hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        count = self._file.readinto(buffer) or 0
+        self.sha256.update(memoryview(buffer)[:count])
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def lines(root: Path, expected: Digest | None = None) -> Iterator[str]:
+    """Read the listing of the tree, a line an entry; what fails in between is the reader's, and keeps its own error.
+
+    The listing may be too large to be kept, and another one may come to its place: its end is `expected` to be reached
+    with that digest.
+
+    Raises:
+        errors.ReadFailed; errors.BackupDamaged: at its end
+
+    """
+    try:
+        raw = _Digesting(volume.opened(root, layout.LISTING))
+        with io.TextIOWrapper(io.BufferedReader(raw, _BLOCK), encoding="ascii") as found:
+            yield from _checked(mtree.of_entries(iter(partial(found.readline, _LINE_LENGTH), "")))
+        if expected and raw.sha256.hexdigest() != expected.sha256:
+            raise errors.BackupDamaged([f"{layout.LISTING} has other bytes than the manifest says"])
+    except OSError as error:
+        reason = error.strerror or os.strerror(error.errno or 0)
+        raise errors.ReadFailed([str(root / layout.LISTING)], reason) from error
+
+
+def _checked(lines: Iterable[str]) -> Iterator[str]:
+    """Those lines; raises errors.BackupDamaged at one that no tree has, as whoever seals it again can write it."""
+    try:
+        for line in lines:
+            mtree.check(line)
+            yield line
+    except ValueError as error:  # bytes that are no ASCII too
+        raise errors.BackupDamaged([f"{layout.LISTING} has a line that can't be read"]) from error
+
+
+def listed(root: Path, expected: Digest | None = None) -> Iterator[Entry]:
+    """Its entries; raises what `lines` does."""
+    return mtree.parse(lines(root, expected))
+
+
+def findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:
+    """Say what of a sealed backup is missing, extra or differs; `digests` asks for every byte of the tree too."""
+    yield from objects_findings(root, manifest)
+    if manifest.result and (finding := _file_finding(root, layout.RESULT, manifest.result)):
+        yield finding
+    yield from _tree_findings(root, manifest, digests=digests)
+
+
+def objects_findings(root: Path, manifest: Manifest) -> Iterator[str]:
+    """Say what of a sealed backup's objects is missing, extra or differs."""
+    yield from layout.folder_findings(root)
+    for path, expected in manifest.objects.items():
+        if finding := saved.read(root, path, expected)[1]:
+            yield finding
+    yield from chain.from_iterable(_extra(root, folder, manifest) for folder in _OBJECTS)
+
+
+def _tree_findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:
+    """Say what of the tree is missing, extra or differs, or of its listing, which can't judge the tree then."""
+    facts = manifest.file_storage
+    if facts is None:
+        yield from (f"{name} is there, though the files are external" for name in _TREE if volume.is_there(root, name))
+        return
+    if finding := listing_finding(root, facts):
+        yield finding  # the listing can't judge the tree then
+        return
+    if any(layout.folder_findings(root, [layout.TREE])):
+        return
+    counted = Tally()
+    entries = counted.kept(listed(root, facts.listing))
+    yield from (
+        f"{layout.TREE}: {finding}" for finding in comparison.compare(entries, root / layout.TREE, digests=digests)
+    )
+    expected_counts = (facts.files, facts.folders, facts.links, facts.size_bytes)
+    if (counted.files, counted.folders, counted.links, counted.size_bytes) != expected_counts:
+        yield f"{layout.LISTING} lists other counts than were found in the source"
+
+
+def _extra(root: Path, folder: str, manifest: Manifest) -> Iterator[str]:
+    """Say what lies in a folder of objects and is none of the manifest's, and what of it can't be looked at."""
+    found = volume.look(root, folder)
+    if found is None or not stat.S_ISDIR(found.st_mode):
+        return
+    lost_and_found = f"{folder}/{volume.LOST_AND_FOUND}"  # of a tree's root a scan passes it over
+    with suppress(OSError):  # the scan says it then
+        if volume.is_there(root, lost_and_found):
+            yield f"{lost_and_found} is not in the manifest"
+    for item in scanning.scan(root / folder, workers=0):
+        path = folder if item.path == "." else f"{folder}/{item.path}"
+        if path in manifest.objects:
+            continue  # which has been read
+        if isinstance(item, Lost) and item.why is not Why.SPECIAL:
+            yield f"{path} can not be read"
+        elif path not in _FOLDERS:
+            yield f"{path} is not in the manifest"
+
+
+def path_of(reference: Reference) -> str:
+    """Where a backup holds what its APIManager names."""
+    folder = layout.REFERENCED_SECRETS if reference.kind == SECRET else layout.REFERENCED_CONFIGMAPS
+    return f"{folder}/{reference.name}.json"
+
+
+def _lacking(root: Path, manifest: Manifest) -> Iterator[str]:
+    """What the saved APIManager names must have been saved with it; it may have been changed in between."""
+    apimanager, _ = saved.read(root, layout.APIMANAGER, None)
+    for each in references.of(apimanager):
+        if path_of(each) not in manifest.objects:
+            yield f"{path_of(each)} was not saved, the APIManager names it since ({each.path})"
+
+
+def _known(manifest: Manifest) -> set[str]:
+    """What a backup has at its root."""
+    known = {path.partition("/")[0] for path in manifest.objects}
+    known |= {layout.BEGIN, layout.REPORTS, layout.LISTING, layout.TREE, layout.SUMS, layout.REFERENCED}
+    return known | {layout.RESULT, layout.MANIFEST}
+
+
+def _strangers(root: Path, manifest: Manifest) -> Iterator[str]:
+    known = _known(manifest)  # the last two are of a try before
+    yield from (f"{name} at the root is no part of a backup" for name in volume.content(root) if name not in known)
+
+
+def strangers(root: Path, manifest: Manifest | None) -> list[str]:
+    """Name what lies at the root of a backup and is no part of it; manifest None: of one that the operator made.
+
+    It is no damage: a restore reads what the manifest names and nothing else, so it is not refused for a file that
+    somebody left there. A backup in the making is not sealed with it, because a phase may have put it there.
+
+    Raises:
+        errors.ReadFailed: the root can't be listed.
+
+    """
+    ours = _known(manifest) if manifest else _OF_OPERATOR
+    passed = (*volume.NO_CONTENT, *volume.SNAPSHOTS)  # by their names: nothing is tried on a finished backup
+    return [name for name in volume.content(root, passed) if name not in ours]
+
+
+def sums_findings(root: Path, manifest: Manifest) -> Iterator[str]:
+    """Say whether SHA256SUMS is the manifest's."""
+    try:
+        same = layout.read(root, layout.SUMS) == _sums(manifest)
+    except FileNotFoundError:
+        same = False
+    except OSError as error:
+        yield f"{layout.SUMS} {layout.unread(error)}"
+        return
+    if not same:
+        yield f"{layout.SUMS} is missing or not the manifest's"
+
+
+def listing_finding(root: Path, facts: FileTree) -> str:
+    """Say what is wrong with the listing itself, empty if it is the manifest's."""
+    return _file_finding(root, layout.LISTING, facts.listing)
+
+
+def _file_finding(root: Path, path: str, expected: Digest) -> str:
+    try:
+        with closed(volume.opened(root, path)) as descriptor:
+            size, sha256 = os.fstat(descriptor).st_size, ""
+            if size == expected.size:  # else it may be of any size, and take as long to read
+                size, sha256 = reading.digest(descriptor)
+    except OSError as error:
+        return f"{path} {layout.unread(error)}"
+    if size != expected.size:
+        return f"{path} has {size} bytes instead of {expected.size}"
+    return "" if sha256 == expected.sha256 else f"{path} has other bytes than the manifest says"
+
+
+def _sums(manifest: Manifest) -> bytes:
+    """What `sha256sum -c` reads at the root of the volume."""
+    lines = {path: digest.sha256 for path, digest in manifest.objects.items()}
+    if manifest.result:
+        lines[layout.RESULT] = manifest.result.sha256
+    if manifest.file_storage:
+        lines[layout.LISTING] = manifest.file_storage.listing.sha256
+    return "".join(f"{sha256}  {path}\n" for path, sha256 in sorted(lines.items())).encode()

@@ -1,0 +1,245 @@
+"""Deleting backups: a claim at a time, and only while everything that spoke for it still does.
+
+What was judged a minute ago may be pinned, mounted or made anew by now. So what one pod has doomed another one judges
+again, a batch at a time, for to read the whole catalogue before each deletion would take the square of its size. Then
+before each deletion the claim is read, who lives and who mounts; and it is deleted by the uid and in the version that
+were judged. Where somebody has changed it since, it stays, and the next run judges it anew.
+"""
+
+import logging
+import stat
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+from steps import errors
+from steps.archive import begin_marker, layout, marks, seal
+from steps.catalogue import backup_claims, catalogue, retention
+from steps.catalogue.catalogue import BackupEntry, BackupState
+from steps.catalogue.retention import Decision, Rules, Verdict
+from steps.files import volume
+from steps.kubernetes import metadata, mounting, times, workflow
+from steps.kubernetes.cluster import Cluster
+from steps.kubernetes.kinds import CLAIM, VOLUME, Object
+from steps.process import interruption
+
+log = logging.getLogger(__name__)
+
+RECLAIM = (
+    "A claim's data go with it where its volume has the reclaim policy Delete; with Retain they stay on the "
+    "PersistentVolume, Released, until an administrator deletes that"
+)
+# What the volume of a failed run holds.
+NOTHING, BACKUP, OTHER = "nothing", "backup", "other"
+
+
+BATCH = 200  # that are deleted by one judgement
+_SHORT = 8  # signs of a uid
+
+
+def short(uid: str) -> str:
+    """A uid as one phase tells it the next: its first signs, with which thousands fit into one argument.
+
+    It is judged again by all of it, so a sign too few dooms nothing that the rules keep.
+    """
+    return uid[:_SHORT]
+
+
+def judge(cluster: Cluster, rules: Rules) -> Decision:
+    """Read the catalogue, all of it, and say what becomes of each backup.
+
+    Raises:
+        errors.NotAllowed, errors.NoAnswer: it can't be read whole, so nothing is said.
+
+    """
+    entries = catalogue.read(cluster, whole=True)
+    return retention.decide(entries, rules, times.now(), catalogue.failed_run(cluster, entries))
+
+
+def mend(cluster: Cluster, decision: Decision) -> None:
+    """Give backups that lost it the label by which people select them; the annotations tell that they are ours.
+
+    Raises:
+        errors.Rejected: the claim was made anew in between. Else as `Cluster.patch`.
+
+    """
+    for entry in (each.entry for each in decision.verdicts):
+        if not entry.labelled and entry.state is not BackupState.UNKNOWN:
+            catalogue.label(cluster, entry, {marks.BACKUP: entry.name})
+            log.info("%s: it has its label %s again", entry.name, marks.BACKUP)
+
+
+def delete(cluster: Cluster, doomed: Sequence[str], rules: Rules, *, read: bool = False) -> int:
+    """Delete the claims of these uids, or the starts of them, that may still go; tell how many are gone.
+
+    `read`: their volumes were, and hold no manifest.
+
+    Raises:
+        errors.NotAllowed, errors.NoAnswer, errors.Rejected: it is not known, or not allowed; what is there stays.
+
+    """
+    gone = 0
+    for start in range(0, len(doomed), BATCH):
+        decision = judge(cluster, rules)
+        if decision.frozen:
+            log.info("%d of %d are kept: nothing may be deleted: %s", len(doomed) - start, len(doomed), decision.frozen)
+            break
+        gone += _delete_batch(cluster, doomed[start : start + BATCH], decision, read=read)
+    return gone
+
+
+def _delete_batch(cluster: Cluster, doomed: Sequence[str], decision: Decision, *, read: bool) -> int:
+    judged = {short(each.entry.uid): each for each in decision.verdicts}
+    found = {uid: each for uid in doomed if (each := judged.get(short(uid))) and each.entry.uid.startswith(uid)}
+    gone = 0
+    for verdict in found.values():
+        interruption.point()
+        gone += _delete(cluster, verdict, read=read)
+    return gone + _gone_before(cluster, {*doomed} - found.keys())
+
+
+def _gone_before(cluster: Cluster, doomed: AbstractSet[str]) -> int:
+    """How many of those are gone that are no backups: a claim that is there, and is none any more, stays."""
+    heads = [head["metadata"] for head in cluster.heads(CLAIM)] if doomed else []
+    names = {short(head["uid"]): head["name"] for head in heads}
+    for uid in sorted(doomed):
+        is_there = short(uid) in names
+        log.info("%s: %s", names.get(short(uid), uid), "kept: it is no backup any more" if is_there else "gone already")
+    return sum(short(uid) not in names for uid in doomed)
+
+
+def _delete(cluster: Cluster, verdict: Verdict, *, read: bool) -> bool:
+    """Delete a claim if it may still go, and tell whether it is gone."""
+    entry = verdict.entry
+    if reason := next(_reprieves(cluster, verdict, read=read), ""):
+        log.info("%s: kept: %s", entry.name, reason)
+        return False
+    claim = cluster.get(CLAIM, entry.name)
+    if claim is None or claim["metadata"]["uid"] != entry.uid or claim["metadata"].get("deletionTimestamp"):
+        return _is_gone(entry.name)
+    try:
+        if not cluster.delete(CLAIM, entry.name, entry.uid, entry.version):
+            return _is_gone(entry.name)
+    except errors.Conflict:
+        log.info("%s: kept: it has changed while it was judged", entry.name)
+        return False
+    log.info("%s: deleted: %s; %s", entry.name, verdict.why, _of_volume(entry.volume))
+    return True
+
+
+def look(cluster: Cluster, root: Path, name: str) -> str:
+    """Say what the volume of a failed run holds; a manifest that is right makes it a backup, and its claim is told so.
+
+    A claim that has lost its state and says which manifest was sealed is held to that: another one, or none, is left.
+
+    Raises:
+        errors.ClaimMissing, errors.ClaimGoingAway; errors.ReadFailed: the volume can't be looked at.
+
+    """
+    claim = backup_claims.find(cluster, name)
+    entry = catalogue.find(catalogue.read(cluster, whole=True), name, cluster.namespace)
+    if entry.state is not BackupState.FAILED:
+        return _left(name, f"it is {entry.state} now")
+    names = volume.content(root)
+    try:
+        if layout.MANIFEST not in names:
+            _check_sealed(claim, "")
+            reason = _foreign(cluster, root, name, names)
+            return _left(name, reason) if reason else NOTHING
+        begin = begin_marker.marker(root)
+        if begin is None or begin.backup != name:
+            return _left(name, f"its volume holds a {layout.MANIFEST} of {begin.backup if begin else 'no run'}")
+        sealed = seal.confirmed(root, begin=begin, started=backup_claims.started(claim), now=times.now())
+        _check_sealed(claim, sealed.digest)
+    except (errors.BackupDamaged, errors.PhasesMissing, errors.NotABackup, errors.VolumeTaken) as error:
+        return _left(name, str(error))
+    backup_claims.complete(cluster, claim, sealed.manifest, sealed.digest)
+    log.info("%s: its volume holds a manifest, so it is a backup: its label says so again", name)
+    return BACKUP
+
+
+def _check_sealed(claim: Object, digest: str) -> None:
+    """See that a claim says of no other manifest that it was sealed; raises errors.BackupDamaged."""
+    if metadata.annotation(claim, marks.MANIFEST_DIGEST) not in {"", digest}:
+        raise errors.BackupDamaged([f"{layout.MANIFEST} is not the one that was sealed, by its digest on the claim"])
+
+
+def reclaimed(cluster: Cluster, decision: Decision) -> list[str]:
+    """What becomes of the data of those that would go, by name where their volumes may be read, else in general."""
+    going = [entry for entry in (*decision.to_delete, *decision.to_read) if entry.volume]
+    if not going:
+        return []
+    try:
+        policies = _policies(cluster, going)
+    except errors.NotAllowed:
+        return [RECLAIM]
+    found = {policy: [name for name in policies if policies[name] == policy] for policy in sorted({*policies.values()})}
+    return [
+        f"reclaim policy {policy}: {_MEANING.get(policy, _UNKNOWN)}: {', '.join(found[policy])}" for policy in found
+    ]
+
+
+_MEANING = {
+    "Delete": "the data go with the claim",
+    "Retain": "the data stay on the PersistentVolume, Released, until an administrator deletes that",
+}
+_UNKNOWN = "what becomes of the data can't be said"
+
+
+def _policies(cluster: Cluster, entries: Sequence[BackupEntry]) -> dict[str, str]:
+    """The reclaim policies of their volumes, by the names of the backups; one list tells all."""
+    wanted = {entry.volume for entry in entries}
+    found = {
+        volume["metadata"]["name"]: str((volume.get("spec") or {}).get("persistentVolumeReclaimPolicy", "unknown"))
+        for volume in cluster.each(VOLUME)
+        if volume["metadata"]["name"] in wanted
+    }
+    return {entry.name: found.get(entry.volume, "unknown") for entry in entries}
+
+
+def _reprieves(cluster: Cluster, verdict: Verdict, *, read: bool) -> Iterator[str]:
+    """Say why a claim may not go, if there is a reason."""
+    entry = verdict.entry
+    if verdict.keep:
+        yield verdict.why
+    if verdict.unread and not read:
+        yield "its volume was not read"
+    if entry.workflow_uid in catalogue.living(cluster):
+        yield f"workflow {entry.workflow} has not ended"
+    if pods := mounting.users(cluster, entry.name, workflow.NOBODY):
+        yield f"in use by pod {', '.join(sorted(pod['metadata']['name'] for pod in pods))}"
+
+
+def _foreign(cluster: Cluster, root: Path, name: str, names: Sequence[str]) -> str:
+    """Say why what lies on a volume without a manifest is not for us to delete, empty where it is the failed run's."""
+    if not names:
+        return ""
+    try:
+        found = begin_marker.marker(root)
+    except errors.VolumeTaken as error:
+        return str(error)
+    if found is None or found.backup != name:
+        return f"its volume holds what no backup of this name began, {names[0]!r} for instance"
+    if found.workflow_uid in catalogue.living(cluster):
+        return f"workflow {found.workflow}, which writes to it, has not ended"
+    with volume.failures(root):  # a link may lead to what another one keeps here
+        return next(layout.folder_findings(root, {*layout.FOLDERS, *_links(root, names)}), "")
+
+
+def _links(root: Path, names: Sequence[str]) -> Iterator[str]:
+    looked = ((name, volume.look(root, name)) for name in names)
+    return (name for name, found in looked if found and stat.S_ISLNK(found.st_mode))
+
+
+def _is_gone(name: str) -> bool:
+    log.info("%s: gone already", name)
+    return True
+
+
+def _left(name: str, reason: str) -> str:
+    log.info("%s: kept: %s", name, reason)
+    return OTHER
+
+
+def _of_volume(name: str) -> str:
+    return f"the data of volume {name} go too, unless its reclaim policy is Retain" if name else "it had no volume"

@@ -1,0 +1,73 @@
+"""Durations as restic writes them, and time zones."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from steps import errors
+from steps.contract import values
+
+_MONTHS = 12
+
+
+@dataclass(frozen=True)
+class Duration:
+    """As restic writes it: years, months, weeks, days and hours, such as 1y6m or 30d. An hour is one of any clock."""
+
+    months: int
+    days: timedelta
+    hours: timedelta = timedelta()
+
+    @classmethod
+    def read(cls, text: str, argument: str) -> "Duration":
+        """Read one.
+
+        Raises:
+            errors.BadDuration
+
+        """
+        try:
+            years, months, weeks, days, hours = values.DURATION.parts(text)
+        except ValueError as error:
+            raise errors.BadDuration(text, argument) from error
+        return cls(years * _MONTHS + months, timedelta(weeks=weeks, days=days), timedelta(hours=hours))
+
+    @property
+    def rest(self) -> timedelta:
+        """What it is beside its months, a day taken for 24 hours."""
+        return self.days + self.hours
+
+    def before(self, moment: datetime) -> datetime:
+        """The moment that lies so far back by the calendar, and then so many hours that passed before it.
+
+        The end of a shorter month stands for a day that it lacks.
+        """
+        months = moment.year * _MONTHS + moment.month - 1 - self.months
+        if months < _MONTHS:
+            return datetime.min.replace(tzinfo=moment.tzinfo)
+        year, month = divmod(months, _MONTHS)
+        try:
+            day = date(year, month + 1, min(moment.day, _days_of(year, month + 1))) - self.days
+            at_that_time = datetime.combine(day, moment.timetz())
+            return (at_that_time.astimezone(UTC) - self.hours).astimezone(moment.tzinfo)
+        except OverflowError:
+            return datetime.min.replace(tzinfo=moment.tzinfo)
+
+
+def zone(name: str) -> ZoneInfo:
+    """A time zone by its name.
+
+    Raises:
+        errors.BadTimezone
+
+    """
+    try:
+        return ZoneInfo(name)
+    except (LookupError, ValueError, OSError) as error:
+        raise errors.BadTimezone(name) from error
+
+
+def _days_of(year: int, month: int) -> int:
+    first = datetime(year, month, 1, tzinfo=UTC)
+    following = datetime(year + month // _MONTHS, month % _MONTHS + 1, 1, tzinfo=UTC)
+    return (following - first).days

@@ -1,0 +1,283 @@
+"""Which backups may go: restic's rules, and what no rule overrides. Deleting can't be undone, so doubt keeps.
+
+A rule such as `daily: 7` keeps the newest backup of each of the last seven days that have one, by the clock of a time
+zone; where there are fewer it keeps the oldest too. `within` counts back from the newest backup (restic-forget(1)).
+What no rule keeps may go, except the newest complete backup, the newest that is verified or proven, the newest from
+before a shrink, one that is being verified by shares, pinned ones, those that nobody asked to touch, and as many as
+leave `minimum_redundancy` complete ones. Only a complete backup without damage counts for anything.
+
+A backup has two moments, by the API server's clock and by that of its pod, and began at the earlier. What speaks
+against the newest, by whichever clock it is that, holds everything up; so does doubt about which that is.
+
+The claim of a failed run goes after `failed_after`, whoever asked for that run: nothing was finished on it. But a label
+can be lost, so one that has a volume goes only once that was read and holds no manifest.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from steps import errors
+from steps.catalogue.catalogue import OPERATORS, OURS, BackupEntry, BackupState
+from steps.catalogue.durations import Duration
+from steps.contract import values
+
+NO_RULE = "no rule keeps it"
+_OVER = "its run failed longer ago than failed-after"
+
+_Size = tuple[int, int]  # files, bytes
+Periods = Mapping[str, Callable[[datetime], object]]
+PERIODS: Periods = {
+    "hourly": lambda moment: (*moment.date().timetuple()[:3], moment.hour, moment.utcoffset()),
+    "daily": lambda moment: moment.date(),
+    "weekly": lambda moment: moment.isocalendar()[:2],
+    "monthly": lambda moment: (moment.year, moment.month),
+    "yearly": lambda moment: moment.year,
+}  # in the order in which they are told
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is kept; a number of zero, or no duration, is no rule."""
+
+    last: int = 0
+    periods: Mapping[str, int] = field(default_factory=dict)  # by names of PERIODS
+    within: Duration | None = None
+    minimum_redundancy: int = 3
+    max_shrink: float = values.MAX_SHRINK  # of files or bytes, against the backup before
+    manual: bool = False  # those that a person asked for, too
+    operators: bool = False  # those of APIManagerBackups, too
+    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    failed_after: Duration | None = None  # when the claims of failed runs go; None: never
+
+    @property
+    def any(self) -> bool:
+        """Whether there is a rule at all."""
+        return bool(self.last or self.within or any(self.periods.values()))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What becomes of a backup, and the rules that say so; `unread`: it goes only if its volume holds no manifest."""
+
+    entry: BackupEntry
+    keep: bool
+    why: str
+    unread: bool = False
+
+
+@dataclass(frozen=True)
+class Decision:
+    """All verdicts, the newest backup first; `frozen` says why nothing may be deleted, empty where it may."""
+
+    verdicts: Sequence[Verdict]
+    frozen: str
+
+    @property
+    def to_delete(self) -> list[BackupEntry]:
+        """Those that go, the oldest first, so that an interruption leaves the newest."""
+        return [each.entry for each in self._going if not each.unread]
+
+    @property
+    def to_read(self) -> list[BackupEntry]:
+        """Those of failed runs whose volume is to be read first, the oldest first."""
+        return [each.entry for each in self._going if each.unread]
+
+    def text(self) -> list[str]:
+        """What becomes of each backup and why, a line each, and the sum."""
+        width = max((len(each.entry.name) for each in self.verdicts), default=0)
+        words = [("keep  " if each.keep else "delete", each.entry.name, each.why) for each in self.verdicts]
+        lines = [errors.printable(f"{word}  {name:<{width}}  {why}") for word, name, why in words]
+        if self.frozen:
+            return [*lines, errors.printable(f"nothing may be deleted: {self.frozen}")]
+        unread = f", {len(self.to_read)} of them once their volume was read" if self.to_read else ""
+        going = len(self._going)
+        return [*lines, f"{len(self.verdicts) - going} to keep, {going} to delete{unread}"]
+
+    @property
+    def _going(self) -> list[Verdict]:
+        return [] if self.frozen else [each for each in reversed(self.verdicts) if not each.keep]
+
+
+def decide(entries: Iterable[BackupEntry], rules: Rules, now: datetime, failed_run: str = "") -> Decision:
+    """Judge all backups of a catalogue. `failed_run`: a workflow whose failure left no claim and is the newest run."""
+    ordered = sorted(entries, key=_age, reverse=True)
+    good = [entry for entry in ordered if _counts(entry)]
+    over = {entry.uid for entry in ordered if _is_over(entry, rules, now)}
+    reasons = {entry.uid: list(_standing(entry, rules, over=entry.uid in over)) for entry in ordered}
+    for entry, reason in (*_by_rules(good, rules, now), *_protected(good), *_before_shrinks(good, rules.max_shrink)):
+        reasons[entry.uid].append(reason)
+    kept = [entry for entry in good if reasons[entry.uid]]
+    for entry in good:  # the newest first
+        if len(kept) < rules.minimum_redundancy and not reasons[entry.uid]:
+            reasons[entry.uid].append(f"one of at least {rules.minimum_redundancy}")
+            kept.append(entry)
+    verdicts = [_verdict(entry, reasons[entry.uid], over=entry.uid in over) for entry in ordered]
+    return Decision(verdicts, _frozen(ordered, rules, now, failed_run))
+
+
+def _age(entry: BackupEntry) -> tuple[datetime, datetime, str]:
+    return entry.began, entry.created, entry.name
+
+
+def _by_each_clock(entries: Sequence[BackupEntry], now: datetime) -> Iterator[list[BackupEntry]]:
+    """The newest first: as they began, by the API server's clock, by those of the pods."""
+    yield list(entries)
+    yield sorted(entries, key=lambda entry: _past(entry, entry.created, now), reverse=True)
+    yield sorted(entries, key=lambda entry: _past(entry, entry.started, now), reverse=True)
+
+
+def _past(entry: BackupEntry, moment: datetime, now: datetime) -> datetime:
+    """One of its moments, unless that is yet to come: then a clock was ahead."""
+    return moment if moment <= now else entry.began
+
+
+def _counts(entry: BackupEntry) -> bool:
+    return entry.state is BackupState.COMPLETE and not entry.damaged and not entry.going
+
+
+def _verdict(entry: BackupEntry, reasons: Sequence[str], *, over: bool) -> Verdict:
+    if reasons or not over:
+        return Verdict(entry, bool(reasons), ", ".join(reasons) or NO_RULE)
+    if entry.volume:
+        return Verdict(entry, keep=False, why=f"{_OVER}, unless its volume holds a manifest", unread=True)
+    return Verdict(entry, keep=False, why=f"{_OVER} and never had a volume")
+
+
+def _is_over(entry: BackupEntry, rules: Rules, now: datetime) -> bool:
+    """Whether it is the claim of a run that failed, long enough ago by each clock that was not ahead."""
+    if entry.state is not BackupState.FAILED or entry.maker != OURS or rules.failed_after is None:
+        return False
+    newest = max(_past(entry, moment, now) for moment in (entry.started, entry.created))
+    return newest < rules.failed_after.before(now)
+
+
+def _standing(entry: BackupEntry, rules: Rules, *, over: bool) -> Iterator[str]:
+    """Why it is not for the rules to say; `over`: it is the claim of a run that failed."""
+    if entry.going:
+        yield "somebody has deleted it"
+    elif over and entry.volume and not entry.capacity:
+        yield f"failed, and not bound to the volume that it names, {entry.volume}"
+    elif entry.state is not BackupState.COMPLETE and not over:
+        yield f"{entry.state}{f': {entry.why}' if entry.why else ''}"
+    elif entry.damaged:
+        yield "damaged, yours to look at"
+    if entry.pinned:
+        yield "pinned"
+    if entry.verifying:
+        yield f"its verification is under way, at {entry.verifying.position} of {entry.verifying.total} bytes"
+    if over:
+        return
+    if entry.maker == OPERATORS:
+        if not rules.operators:
+            yield "made by the operator"
+    elif not entry.schedule and not rules.manual:
+        yield "a person asked for it"
+
+
+def _by_rules(good: Sequence[BackupEntry], rules: Rules, now: datetime) -> Iterator[tuple[BackupEntry, str]]:
+    yield from ((entry, "last") for entry in good[: rules.last])
+    for name, period in PERIODS.items():
+        newest_of: dict[object, BackupEntry] = {}
+        for entry in good:
+            newest_of.setdefault(period(entry.began.astimezone(rules.timezone)), entry)
+        count = rules.periods.get(name, 0)
+        yield from ((entry, name) for entry in list(newest_of.values())[:count])
+        if good and len(newest_of) < count and good[-1] not in newest_of.values():
+            yield good[-1], f"oldest {name}"
+    if rules.within and good:
+        newest = min(good[0].began, now).astimezone(rules.timezone)  # both clocks may have been ahead
+        since = rules.within.before(newest)
+        yield from ((entry, "within") for entry in good if entry.began >= since)
+
+
+def _protected(good: Sequence[BackupEntry]) -> Iterator[tuple[BackupEntry, str]]:
+    """The newest, by each clock: one of them may have been put forward, or back."""
+    if not good:
+        return
+    yield good[0], "the newest"
+    yield max(good, key=lambda entry: entry.created), "the newest to the API server"
+    if (newest := max(good, key=lambda entry: entry.started)) is not good[0]:
+        yield newest, "the newest to the clock of its pod"
+    yield from ((entry, "the newest verified") for entry in [each for each in good if each.verified][:1])
+    yield from ((entry, "the newest proven") for entry in [each for each in good if each.proven][:1])
+
+
+def _frozen(ordered: Sequence[BackupEntry], rules: Rules, now: datetime, failed_run: str) -> str:
+    if not rules.any:
+        return "no rule says what to keep"
+    if failed_run:
+        return f"the newest run failed: workflow {failed_run}"
+    return next(filter(None, (_held_up(every, rules) for every in _by_each_clock(ordered, now))), "")
+
+
+def _held_up(ordered: Sequence[BackupEntry], rules: Rules) -> str:
+    """Say what speaks against the newest of them."""
+    newest = next((entry for entry in ordered if entry.state in {BackupState.COMPLETE, BackupState.FAILED}), None)
+    if newest and newest.state is BackupState.FAILED:
+        return f"the newest run failed: {newest.name}"
+    if newest and newest.damaged:
+        return f"the newest backup is damaged: {newest.name}"
+    return _shrunk([entry for entry in ordered if _counts(entry)], rules.max_shrink)
+
+
+def _shrunk(good: Sequence[BackupEntry], most: float) -> str:
+    """Say if the newest backup is much smaller than the one before it."""
+    counted = _counted(good)
+    if len(good) > 1 and not good[0].external and counted and good[0] is not counted[0]:
+        return f"nobody has counted what is in {good[0].name}"
+    for newer, older in pairwise(counted[:2]):
+        if lost := _lost(_size(newer), _size(older), most):
+            return f"{newer.name} has {lost.now} {lost.what}, {older.name} before it had {lost.before}"
+    return ""
+
+
+def _before_shrinks(good: Sequence[BackupEntry], most: float) -> Iterator[tuple[BackupEntry, str]]:
+    """The newest that a later one is much smaller than, and any that all later ones are; and what shows it.
+
+    So a file that comes and goes in an emptied tree doesn't stand for the one before it was emptied. What shows it is
+    kept too, so that a second run finds the same.
+    """
+    counted = _counted(good)
+    smallest = largest = _size(counted[0]) if counted else (0, 0)
+    found = False
+    for older in counted[1:]:
+        size = _size(older)
+        if _lost(largest, size, most) or (not found and _lost(smallest, size, most)):
+            found = True
+            yield from _shown(counted, older, most)
+        smallest = min(smallest[0], size[0]), min(smallest[1], size[1])
+        largest = max(largest[0], size[0]), max(largest[1], size[1])
+
+
+def _shown(counted: Sequence[BackupEntry], older: BackupEntry, most: float) -> Iterator[tuple[BackupEntry, str]]:
+    newer, lost = next((each, lost) for each in counted if (lost := _lost(_size(each), _size(older), most)))
+    yield newer, f"shows the shrink since {older.name}"
+    yield (
+        older,
+        f"from before a shrink: {newer.name} has {lost.now} {lost.what} and this {lost.before}; where the smaller is "
+        f"right, a person deletes this one (kubectl delete pvc {older.name})",
+    )
+
+
+class _Lost(NamedTuple):
+    what: str
+    now: int
+    before: int
+
+
+def _lost(now: _Size, before: _Size, most: float) -> _Lost | None:
+    """What has become fewer by more than that part."""
+    each = map(_Lost, ("files", "bytes"), now, before)
+    return next((lost for lost in each if lost.now < lost.before * (1 - most)), None)
+
+
+def _size(entry: BackupEntry) -> _Size:
+    return entry.files or 0, entry.size_bytes or 0
+
+
+def _counted(good: Sequence[BackupEntry]) -> list[BackupEntry]:
+    return [entry for entry in good if entry.files is not None and entry.size_bytes is not None]

@@ -1,0 +1,1 @@
+"""What both sides of a workflow agree on: the words of arguments, and fixed names."""

@@ -1,0 +1,229 @@
+"""What an argument may say: numbers, shares, durations, sizes and names of Kubernetes, each read in one place.
+
+The phases and the commands of people take these as types of options, and the rendering of a schedule as checks, so that
+what one refuses the others refuse too, where it is said. Nothing passes that a comparison can't order, such as `nan`.
+"""
+
+import re
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+_SHOWN = 60  # characters of what is refused; a sentence has little room
+_WHOLE = re.compile(r"[0-9]{1,9}")
+_REAL = re.compile(r"([0-9]{1,9}(\.[0-9]{0,20})?|\.[0-9]{1,20})([eE][+-]?[0-9]{1,2})?")
+_SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)%")
+_DURATION = re.compile("".join(rf"(?:([0-9]{{1,6}}){unit})?" for unit in "ymwdh"))
+_SIZE = re.compile(r"\+?([0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?")
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
+_PART = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"  # of a domain
+_LARGEST_SIZE = (1 << 63) - 1  # apimachinery caps what is larger (resource.Quantity)
+_THOUSANDS = {unit: Decimal(1000) ** (power - 3) for power, unit in enumerate(["n", "u", "m", "", *"kMGTPE"])}
+_BINARY = {f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", 1)}
+
+
+class ValueKind:
+    """A kind of value."""
+
+    name = "text"
+
+    def __init__(self, wanted: str) -> None:
+        self.wanted = wanted  # ends the sentence "'x' is "
+
+    def read(self, text: str) -> Any:
+        """Read one.
+
+        Raises:
+            ValueError: it is none; its text is the sentence.
+
+        """
+        if not self.fits(text):
+            raise ValueError(self._refusal(text))
+        return text
+
+    def fits(self, text: str) -> bool:
+        """Whether it is one."""
+        raise NotImplementedError
+
+    def check(self, text: str) -> str:
+        """The same text, if it is one.
+
+        Raises:
+            ValueError
+
+        """
+        self.read(text)
+        return text
+
+    def _refusal(self, text: str) -> str:
+        shown = repr(text[:_SHOWN]) + ("..." if len(text) > _SHOWN else "")
+        return f"{shown} is {self.wanted}"
+
+
+class Number(ValueKind):
+    """A number of a range; `above`: more than the least."""
+
+    name = "number"
+
+    def __init__(self, least: int, most: int, *, above: bool = False) -> None:
+        super().__init__(f"no number {f'above {least} and up' if above else f'from {least}'} to {most}")
+        self._least, self._most, self._above = least, most, above
+
+    def fits(self, text: str) -> bool:
+        if not _REAL.fullmatch(text):
+            return False
+        number = float(text)
+        return self._least <= number <= self._most and not (self._above and number == self._least)
+
+    def read(self, text: str) -> float:
+        return float(super().read(text))
+
+
+class Count(ValueKind):
+    """A whole number of a range."""
+
+    name = "number"
+
+    def __init__(self, least: int, most: int) -> None:
+        super().__init__(f"no whole number from {least} to {most}")
+        self._least, self._most = least, most
+
+    def fits(self, text: str) -> bool:
+        return bool(_WHOLE.fullmatch(text)) and self._least <= int(text) <= self._most
+
+    def read(self, text: str) -> int:
+        return int(super().read(text))
+
+
+class Name(ValueKind):
+    """What Kubernetes lets an object of a kind be called; `label`: without a dot."""
+
+    name = "name"
+
+    def __init__(self, of: str, *, label: bool = False, most: int = 253) -> None:
+        signs = "'-'" if label else "'-' and '.'"
+        rule = "label" if label else "subdomain"
+        super().__init__(
+            f"no name of {of}: write a DNS-1123 {rule} (a-z, 0-9, {signs}, at most {most} characters, a letter or "
+            "digit first and last)"
+        )
+        self._pattern, self._most = _LABEL if label else _SUBDOMAIN, most
+
+    def fits(self, text: str) -> bool:
+        return len(text) <= self._most and bool(self._pattern.fullmatch(text))
+
+
+class ResticDuration(ValueKind):
+    """Years, months, weeks, days and hours as restic writes them; its parts are the numbers of each."""
+
+    name = "duration"
+
+    def __init__(self) -> None:
+        super().__init__("no duration: write years, months, weeks, days, hours such as 1y6m or 30d")
+
+    def fits(self, text: str) -> bool:
+        return bool(text) and bool(_DURATION.fullmatch(text))
+
+    def parts(self, text: str) -> list[int]:
+        """Years, months, weeks, days and hours; raises ValueError."""
+        found = _DURATION.fullmatch(self.read(text))
+        return [int(part or 0) for part in found.groups()] if found else []
+
+
+class Size(ValueKind):
+    """A quantity of Kubernetes above zero that its API server does not cap."""
+
+    name = "quantity"
+
+    def __init__(self) -> None:
+        super().__init__("no size: write a Kubernetes quantity above zero such as 10Gi")
+
+    def fits(self, text: str) -> bool:
+        found = _SIZE.fullmatch(text)
+        return found is not None and 0 < _bytes(*found.groups()) <= _LARGEST_SIZE
+
+    def bytes(self, text: str) -> Decimal:
+        """What it is in bytes; raises ValueError."""
+        found = _SIZE.fullmatch(self.read(text))
+        return _bytes(*found.groups()) if found else Decimal(0)
+
+
+class Share(ValueKind):
+    """A part of the bytes in per cent."""
+
+    name = "share"
+
+    def __init__(self) -> None:
+        super().__init__("no share: write a percentage above 0% and up to 100%, such as 10%")
+
+    def fits(self, text: str) -> bool:
+        found = _SHARE.fullmatch(text)
+        return found is not None and 0 < Fraction(found[1]) <= 100
+
+    def part(self, text: str) -> Fraction:
+        """What part it is of all; raises ValueError."""
+        return Fraction(self.check(text).removesuffix("%")) / 100
+
+
+class Like(ValueKind):
+    """A text of a pattern."""
+
+    def __init__(self, pattern: str, wanted: str) -> None:
+        super().__init__(wanted)
+        self._pattern = re.compile(pattern)
+
+    def fits(self, text: str) -> bool:
+        return bool(self._pattern.fullmatch(text))
+
+
+class OrNothing(ValueKind):
+    """The same, or an empty text: a workflow passes on what it was not told."""
+
+    def __init__(self, kind: ValueKind) -> None:
+        super().__init__(kind.wanted)
+        self.name, self._kind = kind.name, kind
+
+    def fits(self, text: str) -> bool:
+        return not text or self._kind.fits(text)
+
+
+def _bytes(number: str, suffix: str | None) -> Decimal:
+    suffix = suffix or ""
+    if suffix[:1] in {"e", "E"} and len(suffix) > 1 and suffix not in _BINARY:
+        return Decimal(f"{number}{suffix}")
+    return Decimal(number) * (_BINARY.get(suffix) or _THOUSANDS[suffix])
+
+
+YES, NO = "yes", "no"
+MAX_AGE = "26h"  # of the newest backup: of a night, and two hours more
+MAX_SHRINK = 0.5  # of a backup against the one before
+QUANTITY = (  # as Kubernetes writes a size (apimachinery resource.Quantity), of a length that can be reckoned with
+    r"([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?"
+)
+COUNT = Count(0, 1_000_000)  # of backups, hours or days: what is more says nothing else
+GROUP = Count(0, (1 << 31) - 1)  # as Kubernetes takes one (IsValidGroupID)
+USER = Count(1, (1 << 31) - 1)  # but root
+FRACTION = Number(0, 1)
+MINUTES = Number(0, 120)
+PAUSE_S = Number(0, 3600)
+LIMIT_S = Number(0, 3600, above=True)
+SIZE = Size()
+SHARE = Share()
+DURATION = ResticDuration()
+NAMESPACE = Name("a namespace", label=True, most=63)
+BACKUP = Name("a backup", label=True, most=63)
+CLAIM = Name("a claim")
+OBJECT = Name("an object")
+STORAGE_CLASS = Name("a StorageClass")
+VOLUME = Name("a PersistentVolume")
+SECRET = Name("a Secret")
+CRON_WORKFLOW = Name("a CronWorkflow", most=52)  # Argo adds the time of each run
+DOMAIN = Like(
+    rf"(?=.{{1,253}}$){_PART}(\.{_PART})*",
+    "no domain: write a DNS-1123 subdomain such as apps.example.com, without '*.'",
+)
+ACCESS_MODES = ("", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")  # empty: as it was
+VERSION = Like(
+    r"[0-9]{1,4}\.[0-9]{1,4}(\.[0-9A-Za-z.+-]{1,40})?", "no version: write 3scale's major.minor such as 2.16"
+)

@@ -1,0 +1,113 @@
+"""Every way in which a phase can end badly, in one place.
+
+A class is built from facts and composes its own sentence: what is wrong, where, and what the person can do. Whether a
+try more can help is decided here and nowhere else: a phase exits with `exit_code`, and Argo's retry strategy reads it.
+The facts are names, counts and paths, never the value of a Secret.
+"""
+
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any, ClassVar
+
+REFUSED_EXIT = 1
+TRY_AGAIN_EXIT = 75  # EX_TEMPFAIL of sysexits.h
+
+
+def printable(text: str) -> str:
+    """A text on one line that changes nothing on a terminal, whatever a name brings in."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+
+
+class PhaseError(Exception):
+    """Base of all; its text is the last sentence of the phase, on one line whatever a name or a message brings in."""
+
+    exit_code: ClassVar[int] = REFUSED_EXIT
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(printable(sentence))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go from one process to another as the sentence; the facts are not needed twice."""
+        return type(self).__new__, (type(self), *self.args), self.__dict__
+
+
+class Final(PhaseError):
+    """Refused or failed for good: the same try would end the same way."""
+
+
+class TryAgain(PhaseError):
+    """The same try may succeed a little later."""
+
+    exit_code = TRY_AGAIN_EXIT
+
+
+@dataclass
+class Few:
+    """The first ten of many names, and how many there are: as much as a sentence holds."""
+
+    first: list[str] = field(default_factory=list)
+    count: int = 0
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> "Few":
+        """Count them all."""
+        few = cls()
+        for name in names:
+            few.append(name)
+        return few
+
+    def append(self, name: str) -> None:
+        """Count one more."""
+        self.count += 1
+        if len(self.first) < _LIMIT:
+            self.first.append(name)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __str__(self) -> str:
+        return several(self, "; ")
+
+
+_LIMIT = 10
+
+
+def several(names: Sequence[str] | Few, comma: str = ", ") -> str:
+    """Name the first ten, and how many more there are."""
+    shown = comma.join(names.first if isinstance(names, Few) else names[:_LIMIT])
+    return shown if len(names) <= _LIMIT else f"{shown} and {len(names) - _LIMIT} more"
+
+
+def of_server(name: str) -> str:
+    """Name the server that said so, where it is known."""
+    return f"; server {name}" if name else ""
+
+
+class Interrupted(TryAgain):
+    def __init__(self) -> None:
+        super().__init__("asked to stop (SIGTERM); stopped at a safe point, another try goes on from there")
+
+
+class WorkerLost(TryAgain):
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(
+            f"a worker process was killed (exit code {exit_code}), as the kernel does where memory is short; "
+            "another try goes on from there: give the phase more memory or fewer `--workers` if it happens again"
+        )
+
+
+class Unexpected(Final):
+    def __init__(self, kind: str, place: str) -> None:
+        super().__init__(f"unexpected {kind} at {place}: please report it")
+
+    @classmethod
+    def at(cls, error: BaseException) -> "Unexpected":
+        """Say where an error came up that nobody foresaw; its message may quote data, so only its place is shown."""
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return cls(type(error).__name__, f"{PurePath(place.filename).name}:{place.lineno}")
+
+
+class BadArgument(Final):
+    """The arguments themselves are wrong, whatever there is: whoever gave them can mend it at once."""

@@ -1,0 +1,11 @@
+"""What no installation of 3scale can be."""
+
+from steps.errors.base import BadArgument
+
+
+class BadDomain(BadArgument):
+    def __init__(self, value: str) -> None:
+        super().__init__(
+            f"{value!r} is no domain for wildcard-domain: write a DNS-1123 subdomain such as apps.example.com, "
+            "without '*.'"
+        )

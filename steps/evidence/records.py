@@ -1,0 +1,204 @@
+"""Where the evidence lies that has no backup to lie in: a ConfigMap for restores, for drills, for backups that failed.
+
+An entry is a workflow's, under its name, and each phase that wrote something adds to it; so it tells how far a workflow
+came that nobody could ask any more. The ten newest stay. Names are fixed, so that a Role needs neither list nor delete.
+What this version can't read may be another version's or a person's: it stays as long as there is room, and counts for
+none of the ten.
+
+Two phases may write at once: each change is of the version that it has read, and the loser of a conflict looks again.
+Evidence that can't be written is said in the log; it never fails a phase, whose work is done by then.
+"""
+
+import hashlib
+import logging
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+
+from steps import errors
+from steps.contract import names
+from steps.evidence import result
+from steps.evidence.result import Operation, Result
+from steps.kubernetes.cluster import Cluster
+from steps.kubernetes.kinds import CONFIGMAP, Object
+
+log = logging.getLogger(__name__)
+
+NAMES: dict[Operation, str] = {
+    "backup": names.BACKUP_RESULTS,
+    "restore": names.RESTORE_RESULTS,
+    "drill": names.DRILL_RESULTS,
+}
+_NEWEST = 10
+_LIMIT_BYTES = 900 << 10  # a ConfigMap may hold 1 MiB, its metadata included
+_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")  # of a ConfigMap
+_LOOKS = 10
+_PAUSE_S = 0.05
+
+Entries = dict[str, str]
+
+
+def note(connect: Callable[[], Cluster], begun: Result, change: Callable[[Result], Result]) -> None:
+    """Change the entry of a workflow, `begun` where it has none; what keeps it from being written goes to the log."""
+    name = NAMES[begun.operation]
+    try:
+        _write(connect(), name, begun, change)
+    except Exception as error:  # noqa: BLE001  whatever it is, the phase has done its work; only ours may be quoted
+        log.info("no evidence of this in ConfigMap %s, the work itself is done: %s", name, _reason(error))
+
+
+def _write(cluster: Cluster, name: str, begun: Result, change: Callable[[Result], Result]) -> None:
+    def write() -> None:
+        found = cluster.get(CONFIGMAP, name)
+        before = _entries(found)
+        after = with_entry(before, begun, change, _binary(found))
+        if found is None:
+            cluster.create(CONFIGMAP, _configmap(name, after))
+        else:
+            cluster.patch(CONFIGMAP, name, _difference(found, before, after))
+
+    _again(write)
+
+
+def forget(connect: Callable[[], Cluster], operation: Operation, workflow_uid: str) -> None:
+    """Remove the entry of a workflow whose work was done after all; what keeps it from that goes to the log."""
+    name = NAMES[operation]
+    try:
+        _remove(connect(), name, workflow_uid)
+    except Exception as error:  # noqa: BLE001  as in `note`
+        log.info("the record of a try before stays in ConfigMap %s: %s", name, _reason(error))
+
+
+def _remove(cluster: Cluster, name: str, workflow_uid: str) -> None:
+    def change() -> None:
+        found = cluster.get(CONFIGMAP, name) or {}
+        before = _entries(found)
+        kept = {key: text for key, text in before.items() if not _is_of(text, workflow_uid)}
+        if kept != before:
+            cluster.patch(CONFIGMAP, name, _difference(found, before, kept))
+
+    _again(change)
+
+
+def _again(change: Callable[[], None]) -> None:
+    """Change what is there; the loser of a conflict looks again."""
+    for looks in range(1, _LOOKS + 1):
+        try:
+            change()
+        except (errors.AlreadyExists, errors.Conflict):
+            if looks == _LOOKS:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return
+
+
+def _reason(error: Exception) -> str:
+    """What is said of it: only ours may be quoted."""
+    return str(error) if isinstance(error, errors.PhaseError) else str(errors.Unexpected.at(error))
+
+
+def _is_of(text: str, workflow_uid: str) -> bool:
+    record = _read(text)
+    return record is not None and record.workflow_uid == workflow_uid
+
+
+def find(cluster: Cluster, operation: Operation, workflow_uid: str) -> Result | None:
+    """The record of a workflow, where its ConfigMap has one.
+
+    Raises:
+        errors.NotAllowed, errors.NoAnswer
+
+    """
+    entries = _entries(cluster.get(CONFIGMAP, NAMES[operation]))
+    found = [record for text in entries.values() if (record := _read(text)) and record.workflow_uid == workflow_uid]
+    return found[0] if found else None
+
+
+def _entries(found: Object | None) -> Entries:
+    return {key: text for key, text in ((found or {}).get("data") or {}).items() if isinstance(text, str)}
+
+
+def _binary(found: Object | None) -> Entries:
+    """What takes room beside the entries, and a key each."""
+    return {key: text for key, text in ((found or {}).get("binaryData") or {}).items() if isinstance(text, str)}
+
+
+def with_entry(
+    entries: Entries, begun: Result, change: Callable[[Result], Result], beside: Mapping[str, str] = {}
+) -> Entries:
+    """The entries with that of one workflow changed, and as few and as small as they must be, with what is `beside`."""
+    key = f"{begun.workflow}.json"
+    if key in beside:
+        key = f"{begun.workflow}.{begun.workflow_uid}.json"
+    found = _read(entries.get(key, ""))
+    if key in entries and (found is None or found.workflow_uid != begun.workflow_uid):
+        entries = {**entries, _another_key(begun.workflow, entries[key], found): entries[key]}
+        found = None
+    room_bytes = _LIMIT_BYTES - _size_bytes(beside)
+    return _fitting({**entries, key: result.text(change(found or begun))}, room_bytes)
+
+
+def _another_key(workflow: str, text: str, found: Result | None) -> str:
+    """The key of what has the key of a workflow and is another one's of this name, or is no record."""
+    key = f"{workflow}.{found.workflow_uid if found else ''}.json"
+    if found and found.workflow_uid and _KEY.fullmatch(key):
+        return key
+    return f"{workflow}.{hashlib.sha256(text.encode(errors='replace')).hexdigest()[:16]}.json"
+
+
+def _fitting(entries: Entries, room_bytes: int) -> Entries:
+    """The ten newest that have room: what can't be read goes first, then lines of objects, then the oldest entries."""
+    strange = [key for key in entries if _read(entries[key]) is None]
+    records = entries.keys() - set(strange)
+    newest = sorted(records, key=lambda key: _age(entries[key]))[-_NEWEST:]
+    kept = {key: entries[key] for key in (*strange, *newest)}
+    for smaller in _smaller(kept, strange, newest):
+        if _size_bytes(kept) <= room_bytes:
+            break
+        kept = smaller
+    return kept
+
+
+def _smaller(entries: Entries, strange: list[str], oldest_first: list[str]) -> Iterator[Entries]:
+    """Ever smaller ones; the newest is never left out."""
+    for key in strange:
+        entries = {name: text for name, text in entries.items() if name != key}
+        yield entries
+    for key in oldest_first:
+        if found := _read(entries[key]):
+            entries = {**entries, key: result.text(found.without_objects())}
+            yield entries
+    for key in oldest_first[:-1]:
+        entries = {name: text for name, text in entries.items() if name != key}
+        yield entries
+
+
+def _size_bytes(entries: Mapping[str, str]) -> int:
+    return sum(len(key.encode()) + len(text.encode(errors="replace")) for key, text in entries.items())
+
+
+def _age(text: str) -> datetime:
+    """When it was last heard of a workflow; what can't be read is older than all."""
+    found = _read(text)
+    return found.last_seen if found else datetime.min.replace(tzinfo=UTC)
+
+
+def _read(text: str) -> Result | None:
+    try:
+        return result.parse(text) if text else None
+    except errors.NoResult:
+        return None
+
+
+def _difference(found: Object, before: Entries, after: Entries) -> Object:
+    changed: dict[str, str | None] = {key: text for key, text in after.items() if before.get(key) != text}
+    changed |= dict.fromkeys(before.keys() - after.keys())
+    return {"metadata": {"resourceVersion": found["metadata"]["resourceVersion"]}, "data": changed}
+
+
+def _configmap(name: str, entries: Entries) -> Object:
+    labels = {"app.kubernetes.io/part-of": "threescale-backup"}
+    metadata = {"name": name, "labels": labels}
+    return {"apiVersion": CONFIGMAP.api_version, "kind": CONFIGMAP.name, "metadata": metadata, "data": entries}

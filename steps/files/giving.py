@@ -1,0 +1,81 @@
+"""What was made gets its mode and times, as far as the volume keeps them."""
+
+import os
+import stat
+from pathlib import Path
+
+from steps import errors
+from steps.files import permissions, volume
+from steps.files.meter import Meter
+from steps.files.permissions import Give
+
+GROUP_READ = 0o040
+GROUP_WRITE = 0o060
+GROUP_EXECUTE = 0o010
+EXECUTE = 0o111
+
+
+class Giver:
+    """Gives what was made its mode and times, and counts what the volume refuses.
+
+    `needed`, in the group's bits, is what a file must grant to be of use; a folder is entered besides.
+    """
+
+    def __init__(self, target: Path, meter: Meter, needed: int) -> None:
+        self.target = target
+        self.meter = meter
+        self._needed = needed
+        self._use = "written by System" if needed & GROUP_WRITE == GROUP_WRITE else "read by its group"
+        self._inherits: bool | None = None  # whether files that are made in the folder at hand get an ACL
+
+    def enter_folder(self) -> None:
+        """Find out anew how files are made here."""
+        self._inherits = None
+
+    def gives_acl(self, folder: int) -> bool:
+        """Whether the mode of what is made in the folder at hand must be set anew; asked once for each folder."""
+        if self._inherits is None:
+            self._inherits = permissions.inherits(folder)
+        return self._inherits
+
+    def give(self, descriptor: int, path: str, mode: int, mtime_ns: int) -> None:
+        """Give an entry its mode and times.
+
+        Raises:
+            OSError
+            errors.ModeNotKept: with the mode that it has it would be of no use.
+
+        """
+        self.give_mode(descriptor, path, mode)
+        if not permissions.give_times(descriptor, mtime_ns):
+            self.meter.note(times=True)
+
+    def give_mode(self, descriptor: int, path: str, mode: int) -> None:
+        """Give an entry its mode; raises what `give` does."""
+        if permissions.give_mode(descriptor, mode):
+            return
+        self.meter.note(mode=True)
+        found = os.fstat(descriptor)
+        needed = self._needed | (GROUP_EXECUTE if stat.S_ISDIR(found.st_mode) else 0)
+        if not permissions.serves(found, needed):
+            raise errors.ModeNotKept(str(self.target / path), _octal(found.st_mode), _octal(mode), self._use)
+
+    def give_found(self, descriptor: int, folder: int, path: str, mode: int, mtime_ns: int) -> bool:
+        """Give a file that was found its mode and times; False where it is another user's."""
+        if not permissions.give_mode(descriptor, mode):
+            if self._is_anothers(folder, permissions.takes_mode):
+                return False
+            self.give_mode(descriptor, path, mode)
+        if not permissions.give_times(descriptor, mtime_ns):
+            if self._is_anothers(folder, permissions.takes_times):
+                return False
+            self.meter.note(times=True)
+        return True
+
+    @staticmethod
+    def _is_anothers(folder: int, refused: Give) -> bool:
+        return permissions.is_anothers(folder, refused, volume.temporary_name())
+
+
+def _octal(mode: int) -> str:
+    return f"{stat.S_IMODE(mode):04o}"

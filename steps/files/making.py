@@ -1,0 +1,235 @@
+"""Makes one entry of a copy: a file whole or not at all, a folder, a link."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from steps import errors
+from steps.files import beneath, permissions, reading, removal, volume, writing
+from steps.files.beneath import READ, closed, open_folder
+from steps.files.meter import Meter
+from steps.files.mtree import Entry
+from steps.files.reading import BLOCK
+from steps.files.removal import FOLDER_OUT
+from steps.process import interruption
+
+READS = 3  # of a file that changes while it is read
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def name_of(entry: Entry) -> str:
+    """What an entry is called in its folder."""
+    return entry.path.rpartition("/")[2]
+
+
+class _Poured(NamedTuple):
+    """What was written: bytes, their SHA-256, that of the first `mark`, and whether the file has more than expected."""
+
+    size: int
+    sha256: str
+    begin: str
+    more: bool
+
+
+def pour(stream: int, copy: int, expected: int, where: tuple[Path, str], meter: Meter, mark: int = -1) -> _Poured:
+    """Write what is read, as much as is expected, zeros as holes.
+
+    Raises:
+        OSError: it can't be read.
+        errors.VolumeFull and its like, for the target
+
+    """
+    done, sha256, begin, more = 0, hashlib.sha256(), "", False
+    in_hole = False
+    for found in [reading.small(stream, expected)] if expected < BLOCK else reading.blocks(stream, expected):
+        interruption.point()
+        block, more = found[: expected - done], len(found) > expected - done
+        if done <= mark < done + len(block):
+            sha256.update(block[: mark - done])
+            begin = sha256.hexdigest()
+            sha256.update(block[mark - done :])
+        else:
+            sha256.update(block)
+        in_hole = _put(copy, block, where)
+        done += len(block)
+        meter.add(size_bytes=len(block))
+    _end(copy, done, where, in_hole=in_hole)
+    return _Poured(done, sha256.hexdigest(), sha256.hexdigest() if done == mark else begin, more)
+
+
+def _put(copy: int, block: bytes | memoryview, where: tuple[Path, str]) -> bool:
+    """Write a block, zeros as a hole; return whether it ends in one."""
+    try:
+        return writing.put_sparse(copy, block)
+    except OSError as error:
+        raise volume.failure(error, *where) from error
+
+
+def _end(copy: int, size: int, where: tuple[Path, str], *, in_hole: bool) -> None:
+    """Set the size of a file that ends in a hole: nothing was written there that would."""
+    if in_hole:
+        with volume.failures(*where):
+            os.ftruncate(copy, size)
+
+
+@contextmanager
+def target_folder(top: int, path: str, target: Path) -> Iterator[int]:
+    """A folder of the target, whose failures to open are the target's; what is done in it has failures of its own."""
+    with volume.failures(target, path):
+        descriptor = open_folder(top, path)
+    with closed(descriptor):
+        yield descriptor
+
+
+class new_file:  # noqa: N801  a context manager, written out: it is entered for each file
+    """A new file, `again` in the place of whatever has its name; gone again if anything fails, a SIGTERM too.
+
+    With a `name` it gets that in the end: a network volume may say as late as at the close that it is full.
+    """
+
+    __slots__ = ("_again", "_copy", "_folder", "_mode", "_name", "_temporary", "_where")
+
+    def __init__(
+        self, temporary: str, folder: int, mode: int, where: tuple[Path, str], name: str = "", *, again: bool
+    ) -> None:
+        self._again = again
+        self._temporary = temporary
+        self._folder = folder
+        self._mode = mode
+        self._where = where
+        self._name = name
+
+    def __enter__(self) -> int:
+        try:
+            self._copy = _create(self._temporary, self._folder, self._mode, again=self._again)
+        except OSError as error:
+            raise volume.failure(error, *self._where) from error
+        return self._copy
+
+    def __exit__(self, kind: type[BaseException] | None, failed: BaseException | None, trace: object) -> None:
+        try:
+            os.close(self._copy)
+            if failed is None and self._name:
+                self._rename()
+        except OSError as error:
+            self._forget()
+            if failed is None:
+                raise volume.failure(error, *self._where) from error
+        if failed is not None:
+            self._forget()
+
+    def _rename(self) -> None:
+        if self._again:
+            os.rename(self._temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+            return
+        try:
+            beneath.rename_new(self._temporary, self._name, self._folder)
+        except FileExistsError:
+            self._forget()
+            raise errors.NameTaken(removal.place_of(self._name, self._folder)) from None
+
+    def _forget(self) -> None:
+        with suppress(OSError):
+            os.unlink(self._temporary, dir_fd=self._folder)
+
+
+def _create(name: str, folder: int, mode: int, *, again: bool) -> int:
+    """Make a new file."""
+    try:
+        return os.open(name, _NEW, mode, dir_fd=folder)
+    except FileExistsError:
+        if not again:
+            raise errors.NameTaken(removal.place_of(name, folder)) from None
+        removal.remove(name, folder)
+        return os.open(name, _NEW, mode, dir_fd=folder)
+
+
+@contextmanager
+def whole(listed: Entry, folder: int) -> Iterator[int | None]:
+    """A file as it is listed, opened; None where there is none or another, or it can't be read."""
+    try:
+        descriptor = os.open(name_of(listed), READ, dir_fd=folder)
+    except OSError:
+        yield None
+        return
+    with closed(descriptor):
+        yield descriptor if _is_whole(descriptor, listed) else None
+
+
+def _is_whole(descriptor: int, listed: Entry) -> bool:
+    """Read it from the volume: what that failed to take may still be in memory as if it had."""
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_size != listed.size or not listed.digest:
+            return False
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        return reading.read_digest(descriptor, listed.size) == listed.digest
+    except OSError:
+        return False
+
+
+def make_folder(name: str, folder: int, *, again: bool, takes_over: bool = False) -> bool:
+    """Make a folder; False where it is there, perhaps since another process made it."""
+    while True:
+        try:
+            os.mkdir(name, FOLDER_OUT, dir_fd=folder)
+        except FileExistsError:
+            if enter_folder(name, folder, again=again, takes_over=takes_over):
+                return False
+            continue
+        if permissions.inherits(folder):
+            permissions.open_up(name, folder, FOLDER_OUT)
+        return True
+
+
+def enter_folder(name: str, folder: int, *, again: bool, takes_over: bool) -> bool:
+    """Let ourselves into a folder that is there; `again` what is no folder is removed.
+
+    One that `takes_over` removes another user's folder too: not while others may have made it and fill it.
+    """
+    is_folder = removal.is_folder(name, folder)
+    if not again:
+        if not is_folder:
+            raise errors.NameTaken(removal.place_of(name, folder))
+        return True
+    if is_folder and (
+        permissions.open_up(name, folder, FOLDER_OUT) or not (takes_over and _is_anothers_folder(folder))
+    ):
+        return True
+    removal.remove(name, folder)
+    return False
+
+
+def _is_anothers_folder(above: int) -> bool:
+    return permissions.is_anothers_folder(above, volume.temporary_name())
+
+
+def make_link(entry: Entry, folder: int, *, again: bool) -> bool:
+    """Make a link; return whether the volume took its times."""
+    name = name_of(entry)
+    try:
+        os.symlink(entry.target, name, dir_fd=folder)
+    except FileExistsError:
+        if not again:
+            raise errors.NameTaken(removal.place_of(name, folder)) from None
+        removal.remove(name, folder)
+        os.symlink(entry.target, name, dir_fd=folder)
+    except OSError as error:
+        if permissions.is_refusal(error):
+            raise errors.LinksNotKept(entry.path) from error
+        raise
+    return permissions.give_times(name, entry.mtime_ns, folder)
+
+
+@contextmanager
+def no_umask() -> Iterator[None]:
+    """Modes are given when a file is made, which saves a call for each."""
+    before = os.umask(0)
+    try:
+        yield
+    finally:
+        os.umask(before)

@@ -1,0 +1,193 @@
+"""What the API server said, and when it is believed: only when it is an answer.
+
+A success holds the object that was asked for. There is no such object where a Status says so of that very one. Between
+here and the server stand proxies: what has another form is no answer. What may hold a Secret's data is not repeated.
+"""
+
+import json
+import re
+from typing import Any, NamedTuple
+
+from steps import errors
+from steps.kubernetes.kinds import SECRET, Kind, Object
+
+_NAME = r'"[-a-z0-9.:]*"'
+# The refusal of the authorizer, which knows no more than names; a webhook's begins with its own words.
+BY_RIGHTS = re.compile(rf'([-a-z0-9.]+ ({_NAME} )?is )?forbidden: User "[^"]*" cannot ')
+BY_QUOTA = re.compile(rf"[-a-z0-9.]+ {_NAME} is forbidden: exceeded quota: ")
+_COUNTS = r"[-a-z0-9./]+=[0-9]+[a-zA-Z]{0,2}(,[-a-z0-9./]+=[0-9]+[a-zA-Z]{0,2})*"
+# What the API server itself says of a Secret, whole, in words that can't hold a value of it: names and counts only.
+_SAFE = tuple(
+    re.compile(form)
+    for form in (
+        "Unauthorized",
+        rf"secrets ({_NAME} )?is forbidden: User {_NAME} cannot [a-z]+ resource \"secrets\" in API group \"\""
+        rf" in the namespace {_NAME}",
+        rf"secrets {_NAME} is forbidden: exceeded quota: [-a-z0-9.]+, requested: {_COUNTS}, used: {_COUNTS},"
+        rf" limited: {_COUNTS}",
+        rf"secrets {_NAME} is forbidden: unable to create new content in namespace [-a-z0-9]+ because it is being"
+        r" terminated",
+        rf"(object is being deleted: )?secrets {_NAME} already exists",
+        rf"(secrets|namespaces) {_NAME} not found",
+        rf"Operation cannot be fulfilled on secrets {_NAME}: the object has been modified; please apply your changes"
+        r" to the latest version and try again",
+        rf"Secret {_NAME} is invalid: data: Forbidden: field is immutable when `immutable` is set",
+    )
+)
+_REASONS = re.compile(  # apimachinery meta/v1; a webhook may write any other word here
+    "AlreadyExists|BadRequest|Conflict|Expired|Forbidden|Gone|InternalError|Invalid|MethodNotAllowed|NotAcceptable|"
+    "NotFound|RequestEntityTooLarge|ServerTimeout|ServiceUnavailable|StorageReadError|Timeout|TooManyRequests|"
+    "Unauthorized|UnsupportedMediaType"
+)
+_REFUSER = r"(?P<who>[-a-z0-9.]{1,253})"
+_FORBIDDEN = rf"[-a-z0-9.]+ {_NAME} is forbidden: "
+_INTERNAL = "Internal error occurred: "
+# apiserver pkg/admission/plugin: webhook/errors, webhook/mutating, policy/validating; policy/generic for a
+# MutatingAdmissionPolicy, whose kind it does not say
+_REFUSERS = tuple(
+    (re.compile(form), word)
+    for form, word in (
+        (rf'({_FORBIDDEN}|{_INTERNAL})?admission webhook "{_REFUSER}" denied the request', "admission webhook"),
+        (rf'admission webhook "{_REFUSER}" does not support dry run', "admission webhook"),
+        (rf'{_INTERNAL}admission webhook "{_REFUSER}" attempted to modify the object,', "admission webhook"),
+        (rf'{_INTERNAL}failed calling webhook "{_REFUSER}":', "admission webhook"),
+        (
+            rf"{_FORBIDDEN}ValidatingAdmissionPolicy '{_REFUSER}' (with binding|denied request:)",
+            "ValidatingAdmissionPolicy",
+        ),
+        (rf"policy '{_REFUSER}' with binding '[-a-z0-9.]*' denied request:", "admission policy"),
+        (rf'policy "{_REFUSER}" denied request:', "admission policy"),
+    )
+)
+_SERVERS_OWN = ("uid", "resourceVersion", "creationTimestamp")  # what each object has that is stored
+_TEXTS = ("data", "binaryData")  # of Secrets and ConfigMaps
+_MAPS = ("spec", "status")
+# of the API server, where another object has the name: seen in the record before, or only in its storage
+PRECONDITION = re.compile(
+    rf"Operation cannot be fulfilled on [-A-Za-z0-9.]+ {_NAME}: "  # the kind, or from its storage the resource
+    r"(the UID in the precondition |(StorageError: invalid object, .*)?Precondition failed: UID in precondition: )"
+)
+
+
+class Answer(NamedTuple):
+    """What the server said; None where its body is no JSON object."""
+
+    status: int
+    content: Object | None
+
+    @property
+    def refusal(self) -> Object:
+        """The Status of an answer that is no success, empty where a proxy or another path said no."""
+        found = self.content or {}
+        is_one = found.get("kind") == "Status" and found.get("status", "Failure") == "Failure"
+        return found if is_one and found.get("code", self.status) == self.status else {}
+
+    @property
+    def reason(self) -> str:
+        """The reason of the Status, if it is one of Kubernetes' own words."""
+        reason = str(self.refusal.get("reason", ""))
+        return reason if _REASONS.fullmatch(reason) else ""
+
+    @property
+    def why(self) -> str:
+        """What may be said of a refusal by anybody: its status, its reason, and whose it is."""
+        refuser = _refuser(self.refusal)
+        return f"HTTP {self.status} {self.reason}".strip() + (f", {refuser}" if refuser else "")
+
+    def message(self, kind: Kind) -> str:
+        """The server's message; one that may hold a Secret's data only in a form that can't."""
+        message = str(self.refusal.get("message", ""))
+        if kind != SECRET or not message or any(form.fullmatch(message) for form in _SAFE):
+            return message
+        return errors.withheld(self.reason, _refuser(self.refusal))
+
+    @property
+    def names_something(self) -> bool:
+        """Whether a refusal is of one object, and none of the kind or the path."""
+        return bool(self.reason and self.refusal.get("details"))
+
+    def is_not_found(self, kind: Kind, name: str) -> bool:
+        """Whether it says that there is no object of this name, which a server does by name.
+
+        Source: apimachinery, api/errors, NewNotFound.
+        """
+        if self.status != 404 or self.reason != "NotFound":
+            return False
+        return _names(self.refusal.get("details"), kind, name)
+
+
+def _refuser(refusal: Object) -> str:
+    """Who of the admission refused, as a word and a name; empty where nobody says so in the server's own form."""
+    message = str(refusal.get("message", ""))
+    for form, word in _REFUSERS:
+        if found := form.match(message):
+            return f"{word} {found['who']!r}"
+    return ""
+
+
+def content(data: bytes | None) -> Object | None:
+    """The object in an answer, None where it is plain text or a proxy's page, or cut off."""
+    try:
+        content = json.loads(data or b"")
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def is_object(content: Object, kind: Kind, namespace: str, name: str = "", *, tried: bool = False) -> bool:
+    """Whether this is an object of a kind and namespace, in the shape of any object; of this name, where one is given.
+
+    One that was only tried to be created has no version yet. Source: apimachinery meta/v1, ObjectMeta.
+    """
+    metadata = content.get("metadata")
+    if (content.get("apiVersion"), content.get("kind")) != (kind.api_version, kind.name):
+        return False
+    if not isinstance(metadata, dict) or not is_named(metadata):
+        return False
+    own = [metadata.get(key) for key in _SERVERS_OWN if not (tried and key == "resourceVersion")]
+    is_here = not kind.namespaced or bool(metadata.get("namespace", namespace) == namespace)
+    return (
+        is_here
+        and name in {"", metadata["name"]}
+        and all(isinstance(each, str) and each for each in own)
+        and (not kind.has_spec or content.get("spec") is not None)
+        and _has_shape(content, metadata)
+    )
+
+
+def _has_shape(content: Object, metadata: Object) -> bool:
+    """Whether what we read of an object has the types that each object has."""
+    texts = [metadata.get("labels"), metadata.get("annotations"), *(content.get(key) for key in _TEXTS)]
+    owners = metadata.get("ownerReferences") or []
+    return (
+        all(each is None or isinstance(each, dict) for each in (*texts, *(content.get(key) for key in _MAPS)))
+        and all(isinstance(value, str) for each in texts for value in (each or {}).values())
+        and isinstance(owners, list)
+        and all(isinstance(each, dict) for each in owners)
+    )
+
+
+def is_named(part: Object) -> bool:
+    """Whether it has a name."""
+    return isinstance(part.get("name"), str) and part["name"] != ""
+
+
+def is_version(part: object) -> bool:
+    """Whether it is a version of a group of kinds."""
+    return isinstance(part, dict) and isinstance(part.get("groupVersion"), str)
+
+
+def is_deleted(content: Object, kind: Kind, name: str, uid: str) -> bool:
+    """Whether a Status says that the object of this name and uid was deleted."""
+    if (content.get("kind"), content.get("status")) != ("Status", "Success"):
+        return False
+    details = content.get("details") or {"name": name}  # a success without them is one all the same
+    return _names(details, kind, name) and details.get("uid", uid) == uid
+
+
+def _names(details: Any, kind: Kind, name: str) -> bool:
+    """Whether the details of a Status are of this object."""
+    if not isinstance(details, dict) or details.get("name") != name:
+        return False
+    given = {"kind": (kind.resource, kind.name), "group": (kind.group,)}
+    return all(details[key] in ones for key, ones in given.items() if details.get(key) is not None)

@@ -1,0 +1,40 @@
+"""Objects as the API server gives them, and where it keeps those of each kind."""
+
+from typing import Any, NamedTuple
+
+Object = dict[str, Any]
+
+
+class Kind(NamedTuple):
+    """Where the API server keeps objects of one kind."""
+
+    api: str  # "api/v1", "apis/GROUP/VERSION"
+    resource: str
+    name: str
+    namespaced: bool = True
+    has_spec: bool = True  # on every server, and it is nothing without
+
+    @property
+    def api_version(self) -> str:
+        """As an object carries it: `v1`, `GROUP/VERSION`."""
+        return self.api.partition("/")[2]
+
+    @property
+    def group(self) -> str:
+        """As a Role names it; the core group is empty."""
+        return self.api_version.partition("/")[0] if "/" in self.api_version else ""
+
+
+SECRET = Kind("api/v1", "secrets", "Secret", has_spec=False)
+CONFIGMAP = Kind("api/v1", "configmaps", "ConfigMap", has_spec=False)
+CLAIM = Kind("api/v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+VOLUME = Kind("api/v1", "persistentvolumes", "PersistentVolume", namespaced=False)
+POD = Kind("api/v1", "pods", "Pod")
+EVENT = Kind("api/v1", "events", "Event", has_spec=False)
+DEPLOYMENT = Kind("apis/apps/v1", "deployments", "Deployment")
+DEPLOYMENT_CONFIG = Kind("apis/apps.openshift.io/v1", "deploymentconfigs", "DeploymentConfig")
+ROUTE = Kind("apis/route.openshift.io/v1", "routes", "Route")
+APIMANAGER = Kind("apis/apps.3scale.net/v1alpha1", "apimanagers", "APIManager")
+APIMANAGER_BACKUP = Kind("apis/apps.3scale.net/v1alpha1", "apimanagerbackups", "APIManagerBackup", has_spec=False)
+WORKFLOW = Kind("apis/argoproj.io/v1alpha1", "workflows", "Workflow")
+CRON_WORKFLOW = Kind("apis/argoproj.io/v1alpha1", "cronworkflows", "CronWorkflow")

@@ -1,0 +1,82 @@
+"""Which pods mount a claim, and where another one can beside them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from steps import errors
+from steps.kubernetes import metadata
+from steps.kubernetes.cluster import Cluster
+from steps.kubernetes.kinds import POD, Object
+from steps.kubernetes.workflow import WORKFLOW_LABEL, Workflow
+
+_ONCE_POD = "ReadWriteOncePod"
+_MANY = ("ReadWriteMany", "ReadOnlyMany")
+
+
+class Placement(NamedTuple):
+    """Where pods may run, as operator and value of a node's `metadata.name`."""
+
+    operator: str
+    node: str
+
+
+ANYWHERE = Placement("NotIn", "no-node")
+
+
+def users(cluster: Cluster, name: str, workflow: Workflow) -> list[Object]:
+    """The pods of others that mount a claim and have not ended."""
+    return [
+        pod
+        for pod in _mounting(cluster, name)
+        if not ended(pod) and metadata.label(pod, WORKFLOW_LABEL) != workflow.name
+    ]
+
+
+def ended(pod: Object) -> bool:
+    """Whether a pod has run to its end, well or not."""
+    return (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
+
+
+def claims_of(pod: Object) -> list[str]:
+    """The claims that a pod mounts."""
+    volumes = pod["spec"].get("volumes") or []
+    return [item["persistentVolumeClaim"]["claimName"] for item in volumes if item.get("persistentVolumeClaim")]
+
+
+def holders(cluster: Cluster, name: str) -> list[str]:
+    """The pods that keep a claim from being deleted: as long as they exist, whether they have ended or not."""
+    return sorted(pod["metadata"]["name"] for pod in _mounting(cluster, name))
+
+
+def placement(cluster: Cluster, claim: Object, workflow: Workflow) -> Placement:
+    """Where a pod can run that mounts this claim beside those that have it mounted now.
+
+    Raises:
+        errors.ClaimInUse, errors.ClaimOnTwoNodes
+
+    """
+    name, modes = claim["metadata"]["name"], claim["spec"].get("accessModes") or []
+    if any(mode in modes for mode in _MANY):
+        return ANYWHERE
+    pods = users(cluster, name, workflow)
+    check_once_pod(claim, pods)
+    nodes = sorted({pod["spec"]["nodeName"] for pod in pods if pod["spec"].get("nodeName")})
+    if len(nodes) > 1:
+        raise errors.ClaimOnTwoNodes(name, nodes)
+    return Placement("In", nodes[0]) if nodes else ANYWHERE
+
+
+def check_once_pod(claim: Object, pods: Sequence[Object]) -> None:
+    """See that a claim for one pod only has none.
+
+    Raises:
+        errors.ClaimInUse
+
+    """
+    if _ONCE_POD in (claim["spec"].get("accessModes") or []) and pods:
+        names = [pod["metadata"]["name"] for pod in pods]
+        raise errors.ClaimInUse(claim["metadata"]["name"], _ONCE_POD, names)
+
+
+def _mounting(cluster: Cluster, claim: str) -> list[Object]:
+    return [pod for pod in cluster.list(POD) if claim in claims_of(pod)]

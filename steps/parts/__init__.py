@@ -1,0 +1,1 @@
+"""The things of an installation, each saved and restored by one module."""

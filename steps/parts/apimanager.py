@@ -1,0 +1,282 @@
+"""The APIManager: what it says about the installation, and its own save and restore.
+
+It is restored last: as soon as it exists, the operator fills every missing Secret with fresh random values.
+"""
+
+import base64
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from steps import errors
+from steps.archive import layout, marks
+from steps.archive.contents import Backup
+from steps.archive.manifest import External, Ready, Report, Source, SystemStorage
+from steps.archive.marks import Mark
+from steps.files import writing
+from steps.kubernetes import metadata
+from steps.kubernetes.cluster import Cluster
+from steps.kubernetes.kinds import APIMANAGER, CLAIM, ROUTE, SECRET, Object
+from steps.kubernetes.metadata import annotation
+from steps.parts import objects
+from steps.threescale import installation
+
+log = logging.getLogger(__name__)
+
+
+_S3 = ("spec", "system", "fileStorage", "simpleStorageService")
+_BUCKET = ("AWS_BUCKET", "AWS_REGION")
+_STORE = ("AWS_HOSTNAME", "AWS_PATH_STYLE")
+
+
+def find(cluster: Cluster) -> Object:
+    """The namespace's one APIManager.
+
+    Raises:
+        errors.NoApiManager, errors.SeveralApiManagers
+
+    """
+    found = cluster.list(APIMANAGER)
+    if not found:
+        raise errors.NoApiManager(cluster.namespace)
+    if len(found) > 1:
+        raise errors.SeveralApiManagers(cluster.namespace, [obj["metadata"]["name"] for obj in found])
+    return found[0]
+
+
+def named(cluster: Cluster, name: str) -> Object:
+    """The APIManager of this name.
+
+    Raises:
+        errors.NoApiManager: there is none of this name any more.
+
+    """
+    found = cluster.get(APIMANAGER, name)
+    if found is None:
+        raise errors.NoApiManager(cluster.namespace)
+    return found
+
+
+def check_databases(apimanager: Object) -> None:
+    """See that the databases, which no backup holds, are the user's.
+
+    Raises:
+        errors.DatabasesNotExternal
+
+    """
+    if internal := internal_databases(apimanager["spec"]):
+        raise errors.DatabasesNotExternal(apimanager["metadata"]["name"], internal)
+
+
+def check_files(apimanager: Object, *, external: bool) -> None:
+    """See that System's files are where a backup was told that they are.
+
+    Raises:
+        errors.FileStorageInS3, errors.FileStorageInClaim
+
+    """
+    if in_s3(apimanager) != external:
+        raise (errors.FileStorageInClaim if external else errors.FileStorageInS3)(apimanager["metadata"]["name"])
+
+
+def in_s3(apimanager: Object) -> bool:
+    """Whether System keeps its files in S3; `amazonSimpleStorageService` of old is ignored, as by the operator."""
+    return _at(apimanager, *_S3) is not None
+
+
+def internal_databases(spec: Mapping[str, Any]) -> list[str]:
+    """Name the databases that run in the cluster, of the three that a backup leaves to the user.
+
+    The operator's own rule (IsExternal in apimanager_types.go): `externalComponents`, where it is there, is all that
+    counts; else `highAvailability.enabled` means external.
+    """
+    external = spec.get("externalComponents")
+    if external is None:
+        enabled = _at(spec, "highAvailability", "enabled") is True
+        external = {"system": {"database": enabled, "redis": enabled}, "backend": {"redis": enabled}}
+    places = {
+        "system database": ("system", "database"),
+        "system redis": ("system", "redis"),
+        "backend redis": ("backend", "redis"),
+    }
+    return [name for name, path in places.items() if _at(external, *path) is not True]
+
+
+def zync_enabled(apimanager: Object) -> bool:
+    """Whether Zync runs; it can be switched off from 3scale 2.16."""
+    return _at(apimanager, "spec", "zync", "enabled") is not False
+
+
+def optional_secrets(apimanager: Object) -> tuple[str, ...]:
+    """Secrets of the set that this installation may lack."""
+    return () if zync_enabled(apimanager) else (installation.ZYNC_SECRET,)
+
+
+def unneeded_keys(apimanager: Object) -> tuple[str, ...]:
+    """Keys that the operator draws only for an internal Zync database."""
+    spec = apimanager["spec"]
+    external = _at(spec, "externalComponents", "zync", "database") is True
+    return (
+        ("ZYNC_DATABASE_PASSWORD",) if external or _at(spec, "highAvailability", "externalZyncDatabaseEnabled") else ()
+    )
+
+
+def external(cluster: Cluster, apimanager: Object) -> External:
+    """Where System's files lie in S3: what the Secret says that the APIManager names for it, but for its credentials.
+
+    Raises:
+        errors.KeysMissing: no bucket or region, or no such Secret; errors.NotAllowed
+
+    """
+    name = str(_at(apimanager, *_S3, "configurationSecretRef", "name") or "")
+    secret = (cluster.get(SECRET, name) if name else None) or {}
+    data = secret.get("data") or {}
+    if missing := [key for key in _BUCKET if not data.get(key)]:
+        raise errors.KeysMissing(SECRET.name, name or "of S3", missing, cluster.namespace)
+    bucket, region, hostname, path_style = (
+        base64.b64decode(data.get(key) or "").decode(errors="replace") for key in (*_BUCKET, *_STORE)
+    )
+    return External(bucket=bucket, region=region, hostname=hostname, path_style=path_style)
+
+
+def save(cluster: Cluster, root: Path, name: str, *, is_external: bool = False, planned_routes: int = 0) -> Report:
+    """Save the APIManager and what can only be known while the installation is there.
+
+    Raises:
+        errors.NoApiManager: there is none of this name any more; as `check_files`, `external`
+        errors.PlannedGone, errors.RoutesGone: the claim of its files, or Routes, were there when it was planned.
+
+    """
+    apimanager = named(cluster, name)
+    check_files(apimanager, external=is_external)
+    writing.make_folder(root, layout.OF_APIMANAGER)
+    writing.clear(root, layout.OF_APIMANAGER)
+    saved = objects.save(root, layout.APIMANAGER, apimanager)
+    log.info("APIManager %s: saved, %d bytes", name, saved.size)
+    return Report(objects={layout.APIMANAGER: saved}, source=_source(cluster, apimanager, planned_routes))
+
+
+def check_same(cluster: Cluster, claim: Object) -> None:
+    """See that the APIManager is still the one that was there when the backup's claim was made.
+
+    Raises:
+        errors.NoApiManager, errors.ApiManagerReplaced
+
+    """
+    name = metadata.annotation(claim, installation.APIMANAGER_NAME)
+    expected = metadata.annotation(claim, installation.APIMANAGER_UID)
+    found = named(cluster, name)
+    if found["metadata"]["uid"] != expected:
+        raise errors.ApiManagerReplaced(name, expected, found["metadata"]["uid"])
+
+
+def present(cluster: Cluster, mark: Mark) -> Object | None:
+    """The APIManager that a restore of this backup has made, None where there is none at all.
+
+    Raises:
+        errors.ApiManagerPresent: there is another one.
+
+    """
+    found = cluster.list(APIMANAGER)
+    for obj in found:
+        if not mark.on(obj) or len(found) > 1:
+            raise errors.ApiManagerPresent(obj["metadata"]["name"], cluster.namespace)
+    return found[0] if found else None
+
+
+def to_restore(backup: Backup, mark: Mark) -> Object:
+    """The APIManager as a restore creates it, with a mark."""
+    obj = objects.marked(backup.apimanager, mark)
+    obj["metadata"]["annotations"].pop(installation.CONFIRMED_REQUIREMENTS, None)
+    return obj
+
+
+def restore(cluster: Cluster, backup: Backup) -> bool:
+    """Create the APIManager with this backup's mark; one with the mark stays as it is. Says whether it was created.
+
+    Raises:
+        errors.ApiManagerPresent, errors.AlreadyExists
+
+    """
+    if present(cluster, backup.mark) is not None:
+        log.info("APIManager %s: kept, this backup's restore made it", backup.apimanager["metadata"]["name"])
+        return False
+    obj = to_restore(backup, backup.mark)
+    cluster.create(APIMANAGER, obj)
+    log.info("APIManager %s: created", obj["metadata"]["name"])
+    return True
+
+
+def _source(cluster: Cluster, apimanager: Object, planned_routes: int) -> Source:
+    metadata = apimanager["metadata"]
+    return Source(
+        namespace=cluster.namespace,
+        apimanager=metadata["name"],
+        apimanager_uid=metadata["uid"],
+        threescale_version=annotation(apimanager, installation.THREESCALE_VERSION),
+        operator_version=annotation(apimanager, installation.OPERATOR_VERSION),
+        wildcard_domain=str(apimanager["spec"].get("wildcardDomain", "")),
+        ready=ready(cluster, apimanager, planned_routes=planned_routes),
+        **_files(cluster, apimanager),
+    )
+
+
+def _files(cluster: Cluster, apimanager: Object) -> dict[str, Any]:
+    if in_s3(apimanager):
+        return {"file_storage": marks.EXTERNAL, "external": external(cluster, apimanager)}
+    return {"system_storage": _system_storage(cluster)}
+
+
+def _system_storage(cluster: Cluster) -> SystemStorage:
+    claim = cluster.get(CLAIM, installation.SYSTEM_STORAGE)
+    if claim is None:
+        raise errors.PlannedGone(CLAIM.name, [installation.SYSTEM_STORAGE], cluster.namespace)
+    return SystemStorage(
+        storage_class=claim["spec"].get("storageClassName") or "",
+        access_modes=tuple(claim["spec"].get("accessModes") or ()),
+        request=_at(claim, "spec", "resources", "requests", "storage") or "",
+        capacity=_at(claim, "status", "capacity", "storage") or "",
+    )
+
+
+def ready(cluster: Cluster, apimanager: Object, *, planned_routes: int = 0) -> Ready:
+    """What of an installation is ready now; `planned_routes` is how many hosts of Routes a plan has seen admitted.
+
+    Raises:
+        errors.RoutesGone: there are fewer, admitted or not.
+
+    """
+    conditions = _at(apimanager, "status", "conditions") or []
+    return Ready(
+        conditions=tuple(sorted(item["type"] for item in conditions if item.get("status") == "True")),
+        deployments=tuple(sorted(_at(apimanager, "status", "deployments", "ready") or [])),
+        routes=tuple(sorted(_admitted(cluster, planned_routes))),
+    )
+
+
+def _admitted(cluster: Cluster, planned: int) -> set[str]:
+    """Hosts of the Routes that every router has admitted; none on a cluster without Routes."""
+    try:
+        routes = [route for route in cluster.list(ROUTE) if route["spec"].get("host")]
+    except errors.UnknownResource:
+        routes = []
+    hosts = {route["spec"]["host"] for route in routes}
+    if len(hosts) < planned:  # a router that restarts admits none for a while; that is no Route less
+        raise errors.RoutesGone(planned, len(hosts), cluster.namespace)
+    return {route["spec"]["host"] for route in routes if _is_admitted(route)}
+
+
+def _is_admitted(route: Object) -> bool:
+    ingresses = _at(route, "status", "ingress") or []
+    return bool(ingresses) and all(
+        any(item.get("type") == "Admitted" and item.get("status") == "True" for item in ingress.get("conditions") or [])
+        for ingress in ingresses
+    )
+
+
+def _at(value: Any, *path: str) -> Any:
+    """The value at a path of keys, None where one is missing."""
+    for key in path:
+        value = (value or {}).get(key)
+    return value

@@ -1,0 +1,58 @@
+"""Who else writes an object: a GitOps controller that puts back what its repository says, whatever a restore created.
+
+Argo CD tracks what it manages by an annotation that holds the object's identity, older ones by a label whose name can
+be set (argo-cd.readthedocs.io, user-guide/resource_tracking); Flux labels it (fluxcd.io, kustomize-controller and
+helm-controller).
+"""
+
+from typing import Any
+
+from steps.kubernetes import metadata
+
+_ARGO_CD = "argocd.argoproj.io/"
+_TRACKING_ID = f"{_ARGO_CD}tracking-id"  # APPLICATION:GROUP/KIND:NAMESPACE/NAME
+_INSTANCE = f"{_ARGO_CD}instance"  # the label of clusters that leave the well-known one to others
+_WRITER = "argocd"  # begins the field managers of its controllers
+_WELL_KNOWN_INSTANCE = "app.kubernetes.io/instance"  # Argo CD's label by default, and many a chart's own
+_FLUX = (("kustomize.toolkit.fluxcd.io/", "Kustomization"), ("helm.toolkit.fluxcd.io/", "HelmRelease"))
+
+
+def owner(obj: dict[str, Any]) -> str:
+    """Name the controller and what in it holds the object, empty where there is none: `Argo CD (Application infra)`."""
+    application = _application(obj)
+    return f"Argo CD (Application {application})" if application else _flux(obj)
+
+
+def _application(obj: dict[str, Any]) -> str:
+    """The Application, in any way in which Argo CD tracks; none by a copied annotation of another object."""
+    if tracking_id := metadata.annotation(obj, _TRACKING_ID):
+        application, _, identity = tracking_id.partition(":")
+        return application if _names(identity, obj) else ""
+    if instance := metadata.label(obj, _INSTANCE) or metadata.annotation(obj, _INSTANCE):
+        return instance
+    head = obj["metadata"]
+    signs = [*(head.get("annotations") or {}), *(head.get("labels") or {})]
+    writers = [str(each.get("manager", "")) for each in head.get("managedFields") or []]
+    is_its_own = any(sign.startswith(_ARGO_CD) for sign in signs) or any(map(_is_argo_cd, writers))
+    return metadata.label(obj, _WELL_KNOWN_INSTANCE) if is_its_own else ""
+
+
+def _is_argo_cd(manager: str) -> bool:
+    return manager.startswith(_WRITER)
+
+
+def _names(identity: str, obj: dict[str, Any]) -> bool:
+    """Whether GROUP/KIND:NAMESPACE/NAME is this object; one that was saved has no namespace."""
+    kind, _, place = identity.partition(":")
+    namespace, _, name = place.partition("/")
+    group = obj["apiVersion"].rpartition("/")[0].partition("/")[0]
+    metadata = obj["metadata"]
+    own = metadata.get("namespace") or namespace
+    return (kind, namespace, name) == (f"{group}/{obj['kind']}", own, metadata["name"])
+
+
+def _flux(obj: dict[str, Any]) -> str:
+    for prefix, kind in _FLUX:
+        if name := metadata.label(obj, f"{prefix}name"):
+            return f"Flux ({kind} {'/'.join(filter(None, (metadata.label(obj, f'{prefix}namespace'), name)))})"
+    return ""

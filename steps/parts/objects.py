@@ -1,0 +1,193 @@
+"""What Secrets, ConfigMaps and the APIManager share: how an object is saved and read.
+
+The form on the volume is the operator's: one raw JSON object a file, so that a field that nobody here knows survives.
+"""
+
+import copy
+import hashlib
+import logging
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from steps import errors
+from steps.archive import layout, marks
+from steps.archive.manifest import Digest
+from steps.archive.marks import Mark
+from steps.files import writing
+from steps.kubernetes import kinds
+from steps.kubernetes.cluster import Cluster
+from steps.kubernetes.kinds import Kind, Object
+from steps.process import interruption
+from steps.threescale import installation
+from steps.threescale.references import Reference, names
+
+log = logging.getLogger(__name__)
+
+# What only the server, or one cluster, can mean. The operator drops some of it, and its restore needs the rest gone too
+# (a namespace, a resourceVersion or an owner of another cluster stops or undoes a create).
+_DROPPED = (
+    "clusterName",
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "finalizers",
+    "generation",
+    "managedFields",
+    "namespace",
+    "ownerReferences",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+)
+_DROPPED_ANNOTATIONS = (installation.LAST_APPLIED, marks.PREFIX)
+_DROPPED_LABELS = (installation.WATCHED_SECRET_PREFIX,)
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+_LONGEST_NAME = 253  # a DNS-1123 subdomain
+
+
+def clean(obj: Object) -> Object:
+    """An object as a backup holds it: a deep copy without what only its server or cluster can mean."""
+    kept = {key: value for key, value in copy.deepcopy(obj).items() if key != "status"}
+    metadata = {key: value for key, value in kept["metadata"].items() if key not in _DROPPED}
+    for key, prefixes in (("annotations", _DROPPED_ANNOTATIONS), ("labels", _DROPPED_LABELS)):
+        values = {
+            name: value for name, value in (metadata.pop(key, None) or {}).items() if not name.startswith(prefixes)
+        }
+        if values:
+            metadata[key] = values
+    return {**kept, "metadata": metadata}
+
+
+def content(obj: Object) -> bytes:
+    """An object as it lies on the volume."""
+    return layout.as_json(clean(obj))
+
+
+def size(obj: Object) -> str:
+    """How much that is, for a plan."""
+    return f"{len(content(obj))} bytes"
+
+
+def save(root: Path, path: str, obj: Object) -> Digest:
+    """Write one object to the volume and return the digest of the bytes as they came from the source."""
+    data = content(obj)
+    layout.write(root, path, data)
+    return Digest(size=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
+def save_all(  # noqa: PLR0913  what, from where, to where
+    cluster: Cluster,
+    kind: Kind,
+    names: Sequence[str],
+    root: Path,
+    folder: str,
+    *,
+    optional: Collection[str] = (),
+    known: Mapping[str, Object] = MappingProxyType({}),
+) -> dict[str, Digest]:
+    """Save the objects of these names as a folder that holds nothing else; those in `optional` may be absent.
+
+    Those in `known` were read already, by name.
+
+    Raises:
+        errors.ObjectsMissing: after all that is there was saved.
+
+    """
+    for part in (folder.partition("/")[0], folder):
+        writing.make_folder(root, part)
+    writing.clear(root, folder)
+    saved, missing = {}, []
+    for name in names:
+        interruption.point()
+        obj = known[name] if name in known else cluster.get(kind, name)
+        if obj is not None:
+            path = f"{folder}/{name}.json"
+            saved[path] = save(root, path, obj)
+            log.info("%s %s: saved, %d bytes", kind.name, name, saved[path].size)
+        elif name in optional:
+            log.info("%s %s: absent, as it may be", kind.name, name)
+        else:
+            missing.append(name)
+    if missing:
+        raise errors.ObjectsMissing(kind.name, missing, cluster.namespace)
+    return saved
+
+
+def absent(cluster: Cluster, references: Iterable[Reference]) -> list[Reference]:
+    """Those that lead to nothing in the namespace.
+
+    Raises:
+        errors.NamesNotAllowed: the Role lacks names, all of them are in the sentence.
+
+    """
+    all_of_them = list(references)
+    missing = set()
+    for kind in (kinds.SECRET, kinds.CONFIGMAP):
+        missing |= {(kind, name) for name in allowed(cluster, kind, names(all_of_them, kind)).missing}
+    return [each for each in all_of_them if (each.kind, each.name) in missing]
+
+
+class Looked(NamedTuple):
+    """What is there of some names of a kind, and the refusals to say so."""
+
+    found: dict[str, Object]
+    missing: list[str]
+    refused: dict[str, errors.NotAllowed]
+
+
+def look(cluster: Cluster, kind: Kind, names: Iterable[str]) -> Looked:
+    """Read the objects of these names; one that no object can have is not asked for, it would be part of a URL."""
+    looked = Looked({}, [], {})
+    for name in names:
+        interruption.point()
+        if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
+            looked.missing.append(name)
+            continue
+        try:
+            obj = cluster.get(kind, name)
+        except errors.NotAllowed as error:
+            looked.refused[name] = error
+            continue
+        if obj is None:
+            looked.missing.append(name)
+        else:
+            looked.found[name] = obj
+    return looked
+
+
+def allowed(cluster: Cluster, kind: Kind, names: Iterable[str]) -> Looked:
+    """Read the objects of these names, all of which the Role must let be read.
+
+    Raises:
+        errors.NamesNotAllowed: all names that it lacks are in the sentence.
+
+    """
+    looked = look(cluster, kind, names)
+    if looked.refused:
+        raise errors.NamesNotAllowed(kind.resource, list(looked.refused), cluster.namespace, cluster.server)
+    return looked
+
+
+def empty_keys(obj: Object, required: Iterable[str]) -> list[str]:
+    """Name the required keys that are absent or empty."""
+    data = obj.get("data") or {}
+    return [key for key in required if not data.get(key)]
+
+
+def named(obj: Object) -> str:
+    """An object as `Kind name`."""
+    return f"{obj['kind']} {obj['metadata']['name']}"
+
+
+def marked(obj: Object, mark: Mark) -> Object:
+    """The object with the annotations of a restore, and the labels of a drill."""
+    metadata: dict[str, Any] = clean(obj)["metadata"]
+    annotations = {**metadata.get("annotations", {}), **mark.annotations()}
+    labels = {**metadata.get("labels", {}), **mark.labels}
+    return {
+        **clean(obj),
+        "metadata": {**metadata, **({"labels": labels} if labels else {}), "annotations": annotations},
+    }

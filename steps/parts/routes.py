@@ -1,0 +1,187 @@
+"""The Routes: nothing restores them, Zync makes them anew once System tells it to, and then 3scale is ready.
+
+The resync comes before the wait for readiness, because `Available` needs the Routes that it brings.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from steps import errors
+from steps.archive.contents import Backup
+from steps.archive.manifest import Ready
+from steps.kubernetes.cluster import Cluster
+from steps.kubernetes.kinds import APIMANAGER, POD, Object
+from steps.parts import apimanager
+from steps.process import interruption
+from steps.threescale import installation
+
+log = logging.getLogger(__name__)
+
+_LOOK_S = 5.0  # between two looks; the operator's own rhythm
+_AVAILABLE = "Available"
+_KILLED = frozenset({137, 143})  # 128 and the signal: how a command ends whose container is stopped, for a new pod, say
+
+
+class Patience(NamedTuple):
+    """How long each wait may take, and how often one looks."""
+
+    wait_minutes: float
+    look_s: float = _LOOK_S
+
+
+def resync(cluster: Cluster, backup: Backup, patience: Patience) -> bool:
+    """Wait for System's Sidekiq and have it tell Zync every domain; False where Zync is disabled.
+
+    Raises:
+        errors.WaitedInVain, errors.ResyncFailed, errors.ResyncUnknown, errors.ApiManagerGone
+
+    """
+    if not apimanager.zync_enabled(backup.apimanager):
+        log.info("Zync is disabled: no domains to resync")
+        return False
+    pod = _wait(f"a ready pod of {installation.SIDEKIQ}", lambda: _sidekiq(cluster, backup), patience)
+    exit_code = cluster.exec(pod, installation.SIDEKIQ, installation.RESYNC_COMMAND, patience.wait_minutes * 60)
+    if exit_code in _KILLED:
+        raise errors.ResyncUnknown(pod, f"it was killed, exit code {exit_code}", cluster.server)
+    if exit_code != 0:
+        raise errors.ResyncFailed(pod, exit_code)
+    log.info("zync:resync:domains: done in pod %s", pod)
+    return True
+
+
+def wait(cluster: Cluster, backup: Backup, ready: str, patience: Patience) -> None:
+    """Wait until the installation is ready: `available`, `deployments`, or `as-before`.
+
+    Raises:
+        errors.WaitedInVain: its sentence says what was missing last.
+        errors.ApiManagerGone: it can't become ready any more.
+
+    """
+    ready = _asked(backup, ready)
+    judge = {"available": _available, "deployments": _deployments, "as-before": _as_before}[ready]
+    warning = _wait(f"3scale ({ready})", lambda: judge(_state(cluster, backup), backup.ready), patience)
+    log.info(warning or "3scale is ready")
+
+
+def waits(backup: Backup, ready: str) -> Iterator[str]:
+    """Name what `resync` and `wait` are going to wait for."""
+    if apimanager.zync_enabled(backup.apimanager):
+        yield f"a ready pod of {installation.SIDEKIQ}, for zync:resync:domains"
+    yield f"3scale ({_asked(backup, ready)})"
+
+
+def _asked(backup: Backup, ready: str) -> str:
+    if ready == "as-before" and backup.ready == Ready() and (backup.move or not _tells_available(backup)):
+        # nothing is known of before, and Available waits for hosts that only 3scale can change, or never comes
+        return "deployments"
+    return ready
+
+
+def _tells_available(backup: Backup) -> bool:
+    """Whether this 3scale has a condition Available: from 2.11 (operator, apimanager_types.go)."""
+    return backup.threescale_version not in {"2.9", "2.10"}
+
+
+class _Missing(NamedTuple):
+    """A look that was in vain, and what it missed."""
+
+    what: str
+
+
+class RouteState(NamedTuple):
+    """What a look at the APIManager saw."""
+
+    now: Ready
+    messages: str
+    not_ready: Sequence[str]
+
+
+def _wait(what: str, look: Callable[[], str | _Missing], patience: Patience) -> str:
+    """Look until it is there; an API server that fails for a while is only one more reason to look again."""
+    until = time.monotonic() + patience.wait_minutes * 60
+    while True:
+        try:
+            found = look()
+        except errors.NoAnswer as error:
+            found = _Missing(str(error))
+        if isinstance(found, str):
+            return found
+        if time.monotonic() >= until:
+            raise errors.WaitedInVain(what, patience.wait_minutes, found.what)
+        interruption.sleep(patience.look_s)
+
+
+def _sidekiq(cluster: Cluster, backup: Backup) -> str | _Missing:
+    """A running and ready pod of System's Sidekiq, in either era's labels."""
+    for key in installation.POD_LABELS:
+        for pod in cluster.list(POD, f"{key}={installation.SIDEKIQ}"):
+            if _is_ready(pod):
+                return str(pod["metadata"]["name"])
+    state = _state(cluster, backup)
+    return _Missing(state.messages or f"no pod of {installation.SIDEKIQ} is ready")
+
+
+def _is_ready(pod: Object) -> bool:
+    status = pod.get("status") or {}
+    conditions = status.get("conditions") or []
+    return status.get("phase") == "Running" and any(
+        item.get("type") == "Ready" and item.get("status") == "True" for item in conditions
+    )
+
+
+def _state(cluster: Cluster, backup: Backup) -> RouteState:
+    name = backup.apimanager["metadata"]["name"]
+    found = cluster.get(APIMANAGER, name)
+    if found is None:
+        raise errors.ApiManagerGone(name, cluster.namespace)
+    status = found.get("status") or {}
+    deployments = status.get("deployments") or {}
+    return RouteState(
+        now=apimanager.ready(cluster, found),
+        messages="; ".join(_messages(status)),
+        not_ready=[*(deployments.get("starting") or []), *(deployments.get("stopped") or [])],
+    )
+
+
+def _messages(status: Object) -> list[str]:
+    """What the operator says of conditions that are not True."""
+    conditions = [item for item in status.get("conditions") or [] if item.get("status") != "True"]
+    return [f"{item['type']}: {item['message']}" for item in conditions if item.get("message")]
+
+
+def _available(state: RouteState, _before: Ready) -> str | _Missing:
+    if _AVAILABLE in state.now.conditions:
+        return ""
+    return _Missing(state.messages or "the condition Available is not True")
+
+
+def _deployments(state: RouteState, before: Ready) -> str | _Missing:
+    """Those that were ready are ready again; of an operator's backup, which records none, all that there are."""
+    missing = sorted(set(before.deployments) - set(state.now.deployments)) or sorted(state.not_ready)
+    if missing or not state.now.deployments:
+        return _Missing(f"Deployments not ready: {', '.join(missing) or 'all'}")
+    return ""
+
+
+def _as_before(state: RouteState, before: Ready) -> str | _Missing:
+    if _AVAILABLE in state.now.conditions:
+        return ""
+    if before == Ready():
+        return _available(state, before)
+    deployments = sorted(set(before.deployments) - set(state.now.deployments))
+    routes = sorted(set(before.routes) - set(state.now.routes))
+    conditions = sorted(set(before.conditions) - set(state.now.conditions))
+    missing = [
+        f"{what}: {', '.join(names)}"
+        for what, names in (
+            ("Deployments not ready", deployments),
+            ("Routes not admitted", routes),
+            ("conditions not True", conditions),
+        )
+        if names
+    ]
+    if missing:
+        return _Missing("; ".join([*missing, *filter(None, [state.messages])]))
+    return f"WARNING: all that was ready is ready again, but 3scale is not Available, as before: {state.messages}"

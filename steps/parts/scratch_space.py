@@ -1,0 +1,380 @@
+"""A drill proves that a backup restores: all of it is made in a scratch place, held against the backup, and removed.
+
+Secrets and ConfigMaps are created in a namespace made for this, the APIManager by a dry run of the server, the tree on
+a scratch claim. A pod mounts claims of its own namespace only, so that claim lies beside the backup's.
+
+No Role can tell the scratch claim from a backup, and whoever may delete the one may delete the other. So nobody deletes
+it: it belongs to a ConfigMap of a fixed name, the drill's ledger, and the garbage collector takes it with that. The
+ledger is written before anything else and says what may be where; so what a drill that died has left can be removed.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import NamedTuple, Self
+
+from steps import errors
+from steps.archive import marks
+from steps.archive.contents import Backup
+from steps.archive.marks import Mark
+from steps.catalogue import backup_claims, catalogue, proof
+from steps.catalogue.catalogue import BackupEntry
+from steps.contract.names import DRILL_LEDGER
+from steps.kubernetes import claims, metadata, times
+from steps.kubernetes.claims import quantity
+from steps.kubernetes.cluster import Cluster
+from steps.kubernetes.kinds import APIMANAGER, CLAIM, CONFIGMAP, SECRET, Kind, Object
+from steps.kubernetes.workflow import Workflow
+from steps.parts import apimanager, configmaps, objects, secrets, standing, system_storage
+from steps.parts.secrets import Databases
+from steps.parts.standing import ObjectState, Standing
+from steps.process import interruption
+from steps.threescale import installation
+
+log = logging.getLogger(__name__)
+
+Connect = Callable[[str], Cluster]  # to a namespace
+NamesByKind = Mapping[Kind, Sequence[str]]
+
+DATABASES = Databases(restored=True)  # the Secrets that a restore leaves to the user are proved too
+_LEDGER = DRILL_LEDGER
+_SUFFIX = "-drill"
+_ENTRY_BYTES = 4096  # that a small file, or a folder, takes
+_LOOK_S = 0.5
+_MADE = (SECRET, CONFIGMAP)  # in the scratch namespace
+_OF_3SCALE = {
+    SECRET: (*installation.RESTORED_SECRETS, *installation.DATABASE_SECRETS),
+    CONFIGMAP: (*installation.CONFIGMAPS, *installation.EDITED_CONFIGMAPS),
+}
+
+
+class Ledger(NamedTuple):
+    """What a drill may have made, and for which backup; `uid` is that of the ConfigMap, empty before it is there."""
+
+    workflow: Workflow
+    scratch: str
+    claim: str
+    claim_uid: str
+    names: NamesByKind
+    uid: str = ""
+
+    @classmethod
+    def of(cls, found: Object) -> Self:
+        """Read one."""
+        data = found.get("data") or {}
+        names = {kind: tuple(filter(None, data.get(kind.resource, "").split(","))) for kind in _MADE}
+        workflow = Workflow(metadata.label(found, marks.WORKFLOW), metadata.label(found, marks.WORKFLOW_UID))
+        scratch, claim, claim_uid = (str(data.get(key, "")) for key in ("scratch-namespace", "claim", "claim-uid"))
+        return cls(workflow, scratch, claim, claim_uid, names, found["metadata"]["uid"])
+
+    def as_object(self, namespace: str) -> Object:
+        """The same as a ConfigMap."""
+        labels = {"app.kubernetes.io/part-of": "threescale-backup", marks.WORKFLOW: self.workflow.name}
+        metadata = {"name": _LEDGER, "labels": {**labels, **labels_of(namespace, self.workflow)}}
+        listed = {kind.resource: ",".join(names) for kind, names in self.names.items()}
+        data = {"scratch-namespace": self.scratch, "claim": self.claim, "claim-uid": self.claim_uid, **listed}
+        return {"apiVersion": CONFIGMAP.api_version, "kind": CONFIGMAP.name, "metadata": metadata, "data": data}
+
+
+class AskedScratch(NamedTuple):
+    """The scratch claim that a person may ask for; empty: of the backup's class, as large as the data need."""
+
+    storage_class: str
+    storage_request: str
+
+
+def labels_of(namespace: str, workflow: Workflow) -> dict[str, str]:
+    """By what all that a drill makes is known, and removed."""
+    return {marks.DRILL: namespace, marks.WORKFLOW_UID: workflow.uid}
+
+
+def mark_of(backup: Backup, namespace: str, workflow: Workflow) -> Mark:
+    """What a drill of this backup leaves on each object."""
+    return Mark(backup.name, backup.digest, labels_of(namespace, workflow))
+
+
+def claim_name(workflow: Workflow) -> str:
+    """What the scratch claim of a drill is called."""
+    return claims.own_name(workflow, _SUFFIX)
+
+
+# --- before anything is made ---
+
+
+def choose(entries: Iterable[BackupEntry], namespace: str) -> BackupEntry:
+    """The newest backup that is not proven, else the one that was proven longest ago; never one that is damaged.
+
+    Raises:
+        errors.NothingToProve
+
+    """
+    whole = [entry for entry in entries if not entry.damaged]
+    return proof.due(whole, lambda entry: entry.proven.when if entry.proven else None, namespace, "drill")
+
+
+def check_scratch(scratch: Cluster, own: str) -> None:
+    """See that a namespace may be one of drills: no installation is there, and no backup.
+
+    Raises:
+        errors.ScratchIsOwn, errors.ScratchTaken, errors.NotAllowedInScratch
+
+    """
+    if scratch.namespace == own:
+        raise errors.ScratchIsOwn(own)
+    with _needing(scratch, APIMANAGER, ["list", "create"]):
+        found = scratch.list(APIMANAGER)
+    with _needing(scratch, CLAIM, ["list"]):
+        found += [claim for claim in scratch.list(CLAIM) if _is_ours(claim)]
+    if found:
+        raise errors.ScratchTaken(scratch.namespace, [objects.named(obj) for obj in found])
+
+
+def _is_ours(claim: Object) -> bool:
+    of_3scale = claim["metadata"]["name"] == installation.SYSTEM_STORAGE
+    return of_3scale or backup_claims.is_backup(claim) or bool(metadata.label(claim, marks.REPLACED))
+
+
+def check_names(scratch: Cluster, names: NamesByKind, namespace: str, workflow: Workflow) -> None:
+    """See that no object has a name that the drill needs or 3scale gives, unless it carries the labels of this one.
+
+    Raises:
+        errors.ScratchTaken, errors.ScratchNotCleared
+        errors.NotAllowedInScratch: all names that the Role lacks are in the sentence
+
+    """
+    mine, found = labels_of(namespace, workflow), []
+    for kind, of_3scale in _OF_3SCALE.items():
+        looked = objects.look(scratch, kind, sorted({*names.get(kind, ()), *of_3scale}))
+        if looked.refused:
+            raise errors.NotAllowedInScratch(
+                scratch.namespace, scratch.server, kind.group, kind.resource, ["get", "delete"], list(looked.refused)
+            )
+        found += [obj for obj in looked.found.values() if not _carries(obj, mine)]
+    if strangers := [objects.named(obj) for obj in found if metadata.label(obj, marks.DRILL) != namespace]:
+        raise errors.ScratchTaken(scratch.namespace, strangers)
+    if found:
+        raise errors.ScratchNotCleared(scratch.namespace, [objects.named(obj) for obj in found], namespace)
+
+
+def names_of(scratch: Cluster, backup: Backup) -> dict[Kind, list[str]]:
+    """The Secrets and ConfigMaps of a backup that a restore creates.
+
+    Raises:
+        errors.BackupDamaged, errors.KeysMissing
+
+    """
+    wanted = {
+        SECRET: [*secrets.to_restore(backup), *DATABASES.to_restore(scratch, backup)],
+        CONFIGMAP: configmaps.to_restore(backup),
+    }
+    return {kind: [str(obj["metadata"]["name"]) for obj in found] for kind, found in wanted.items()}
+
+
+# --- what is made ---
+
+
+def begin(cluster: Cluster, planned: Ledger) -> Ledger:
+    """Write the ledger; one of this workflow's is kept.
+
+    Raises:
+        errors.DrillRuns, errors.LedgerTaken
+
+    """
+    try:
+        return Ledger.of(cluster.create(CONFIGMAP, planned.as_object(cluster.namespace)))
+    except errors.AlreadyExists:
+        if found := own(cluster, planned.workflow):
+            return found
+        other = read(cluster)
+        raise errors.DrillRuns(other.workflow.name if other else "unknown") from None
+
+
+def create_claim(cluster: Cluster, backup: Backup, ledger: Ledger, asked: AskedScratch) -> str:
+    """Create the scratch claim, where a try before has not; return its name.
+
+    Raises:
+        errors.BadQuantity, errors.RequestTooSmall, errors.ScratchClaimTaken, errors.QuotaExceeded, errors.AlreadyExists
+
+    """
+    name = claim_name(ledger.workflow)
+    try:
+        if backup_claims.check_free(cluster, name, ledger.workflow):
+            return name
+    except errors.ClaimTaken as error:
+        raise errors.ScratchClaimTaken(name, cluster.namespace) from error
+    size = system_storage.check_request(backup, asked.storage_request or _size(backup))
+    storage_class = asked.storage_class or _class_of(cluster, ledger.claim)
+    labels = {marks.WORKFLOW: ledger.workflow.name, **labels_of(cluster.namespace, ledger.workflow)}
+    claim = claims.new(name, labels, {marks.STARTED: times.utc(datetime.now(UTC))}, {})
+    owner = {"apiVersion": CONFIGMAP.api_version, "kind": CONFIGMAP.name, "name": _LEDGER, "uid": ledger.uid}
+    metadata = {**claim["metadata"], "ownerReferences": [owner]}
+    spec = claims.spec_of("ReadWriteOnce", size, storage_class)
+    cluster.create(CLAIM, {**claim, "metadata": metadata, "spec": spec})
+    log.info("PersistentVolumeClaim %s: created, %s, for this drill", name, size)
+    return name
+
+
+def _size(backup: Backup) -> str:
+    """The data with a margin; their length only as far as the claim that was saved had room for that."""
+    had = max(backup.system_storage.capacity or "0", installation.SYSTEM_STORAGE_FLOOR, key=quantity)
+    needed = (backup.needed_bytes(quantity(had)) + backup.counts.entries * _ENTRY_BYTES) * claims.MARGIN
+    return max(str(int(needed)), installation.SYSTEM_STORAGE_FLOOR, key=quantity)
+
+
+def _class_of(cluster: Cluster, claim: str) -> str:
+    return str((backup_claims.find(cluster, claim)["spec"]).get("storageClassName") or "")
+
+
+def try_objects(scratch: Cluster, backup: Backup, mark: Mark, *, last_try: bool) -> list[Standing]:
+    """Create the Secrets and ConfigMaps as a restore does, look at each once more, and have the APIManager tried.
+
+    Raises:
+        errors.DrillDiffers, errors.NotAllowedInScratch, errors.Rejected; as `objects.restore`
+
+    """
+    made = []
+    with _needing(scratch, SECRET, ["create"]):
+        made += secrets.restore(scratch, backup, (), mark, planned=(), databases=DATABASES, last_try=last_try)
+    with _needing(scratch, CONFIGMAP, ["create"]):
+        made += configmaps.restore(scratch, backup, (), mark, planned=(), last_try=last_try)
+    found = [
+        each
+        for kind in _MADE
+        for each in standing.compare(scratch, kind, [it.obj for it in made if it.obj["kind"] == kind.name], (), mark)
+    ]
+    if wrong := [f"{each}: {each.why or each.state.value}" for each in found if each.state is not ObjectState.MADE]:
+        raise errors.DrillDiffers(scratch.namespace, wrong)
+    with _needing(scratch, APIMANAGER, ["list", "create"]):
+        scratch.create(APIMANAGER, apimanager.to_restore(backup, mark), dry_run=True)
+    log.info("%s: the server would create it", objects.named(backup.apimanager))
+    return made
+
+
+# --- the end ---
+
+
+def read(cluster: Cluster) -> Ledger | None:
+    """The ledger of a drill that is under way, or that died.
+
+    Raises:
+        errors.LedgerTaken: a ConfigMap of this name is there that no drill of this namespace has written.
+
+    """
+    found = cluster.get(CONFIGMAP, _LEDGER)
+    if found is None:
+        return None
+    if metadata.label(found, marks.DRILL) != cluster.namespace or not metadata.label(found, marks.WORKFLOW_UID):
+        raise errors.LedgerTaken(_LEDGER, cluster.namespace)
+    return Ledger.of(found)
+
+
+def own(cluster: Cluster, workflow: Workflow) -> Ledger | None:
+    """The ledger of this very drill, None where it is removed or was never written."""
+    found = cluster.get(CONFIGMAP, _LEDGER)
+    return Ledger.of(found) if found and _carries(found, labels_of(cluster.namespace, workflow)) else None
+
+
+def going_on(cluster: Cluster, workflow: Workflow) -> Ledger:
+    """The same, where it must be there, else what is made would be left behind.
+
+    Raises:
+        errors.DrillOver
+
+    """
+    ledger = own(cluster, workflow)
+    if ledger is None:
+        raise errors.DrillOver(workflow.name)
+    return ledger
+
+
+def clear(cluster: Cluster, ledger: Ledger, connect: Connect) -> None:
+    """Remove what carries the labels of this drill from its scratch namespace, and see that it is gone.
+
+    Raises:
+        errors.NotAllowedInScratch, errors.NotRemoved
+
+    """
+    scratch, left = connect(ledger.scratch), []
+    own = labels_of(cluster.namespace, ledger.workflow)
+    for kind, names in ledger.names.items():
+        with _needing(scratch, kind, ["get", "delete"], names):
+            for name in names:
+                interruption.point()
+                if _remove(scratch, kind, name, own):
+                    left.append(f"{kind.name} {name}")
+    if left:
+        raise errors.NotRemoved(scratch.namespace, left)
+
+
+def close(cluster: Cluster, ledger: Ledger, patience_s: float) -> None:
+    """Remove the ledger, and with it the scratch claim, once the pods that had it are collected."""
+    _tell_volume(cluster, ledger)
+    cluster.delete(CONFIGMAP, _LEDGER, ledger.uid)
+    name, until = claim_name(ledger.workflow), time.monotonic() + patience_s
+    while (found := cluster.get(CLAIM, name)) and not found["metadata"].get("deletionTimestamp"):
+        if time.monotonic() > until:
+            log.info("PersistentVolumeClaim %s: the garbage collector has yet to take it", name)
+            return
+        interruption.sleep(_LOOK_S)
+    log.info("PersistentVolumeClaim %s: %s", name, "goes with the pods that had it" if found else "gone")
+
+
+def clear_left(cluster: Cluster, connect: Connect, workflow: Workflow) -> None:
+    """Remove what a drill has left that can't do so itself any more.
+
+    Raises:
+        errors.DrillRuns: its workflow lives; errors.LeftByDrill, errors.LedgerTaken
+        errors.UnknownResource: there is no Argo, so nobody knows whether it lives.
+
+    """
+    ledger = read(cluster)
+    if ledger is None or ledger.workflow.uid == workflow.uid:
+        return
+    if ledger.workflow.uid in catalogue.living(cluster):
+        raise errors.DrillRuns(ledger.workflow.name)
+    try:
+        clear(cluster, ledger, connect)
+    except errors.Final as error:
+        raise errors.LeftByDrill(ledger.workflow.name, cluster.namespace, ledger.scratch, str(error)) from error
+    _tell_volume(cluster, ledger)
+    cluster.delete(CONFIGMAP, _LEDGER, ledger.uid)
+    log.info("what workflow %s had left of its drill is removed", ledger.workflow.name)
+
+
+def _tell_volume(cluster: Cluster, ledger: Ledger) -> None:
+    """Say what becomes of the volume of the scratch claim; a Role that shows a class is for the whole cluster."""
+    claim = cluster.get(CLAIM, claim_name(ledger.workflow))
+    if claim and (volume := claim["spec"].get("volumeName")):
+        log.info(
+            "PersistentVolume %s: goes with the scratch claim; with reclaim policy Retain it stays, Released, until an "
+            "administrator deletes it",
+            volume,
+        )
+
+
+def _remove(scratch: Cluster, kind: Kind, name: str, own: Mapping[str, str]) -> bool:
+    """Delete an object that carries the labels, by its uid; say whether it is still there."""
+    found = scratch.get(kind, name)
+    if found is None or not _carries(found, own):
+        return False
+    scratch.delete(kind, name, found["metadata"]["uid"])
+    log.info("%s %s: removed", kind.name, name)
+    left = scratch.get(kind, name)
+    return left is not None and _carries(left, own)
+
+
+def _carries(obj: Object, labels: Mapping[str, str]) -> bool:
+    return all(metadata.label(obj, name) == value for name, value in labels.items())
+
+
+@contextmanager
+def _needing(scratch: Cluster, kind: Kind, verbs: Sequence[str], names: Sequence[str] = ()) -> Iterator[None]:
+    """Say exactly which rule the scratch namespace lacks, where it does."""
+    try:
+        yield
+    except errors.NotAllowed as error:
+        raise errors.NotAllowedInScratch(
+            scratch.namespace, scratch.server, kind.group, kind.resource, verbs, names
+        ) from error

@@ -1,0 +1,138 @@
+"""The Secrets of an installation: thirteen are saved, and those that the APIManager names; nine and these are restored.
+
+The three with the databases' addresses are the user's to restore, as the documentation says, because a restored
+installation may use other databases; they come from the backup where that is asked for. system-memcache is saved and
+never restored, as the operator does.
+"""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from steps import errors
+from steps.archive import layout
+from steps.archive.contents import Backup
+from steps.archive.manifest import Report
+from steps.archive.marks import Mark
+from steps.kubernetes.cluster import Cluster
+from steps.kubernetes.kinds import SECRET, Object
+from steps.parts import objects, selection, standing
+from steps.parts.selection import Selection
+from steps.parts.standing import REFUSED, OnConflict, Standing
+from steps.threescale import installation
+from steps.threescale.references import Reference, names, of_kind
+
+
+def to_save(optional: Collection[str], named: Sequence[Reference] = ()) -> list[Selection]:
+    """The thirteen, of which some may be absent, and those that the APIManager names."""
+    of_secrets = of_kind(named, SECRET)
+    return [
+        Selection(SECRET, layout.SECRETS, installation.SECRETS, optional),
+        Selection(SECRET, layout.REFERENCED_SECRETS, names(of_secrets, SECRET), named=of_secrets),
+    ]
+
+
+def check_keys(obj: Object, namespace: str, unneeded: Collection[str] = ()) -> None:
+    """See that a Secret has a value under each required key.
+
+    Raises:
+        errors.KeysMissing
+
+    """
+    name = obj["metadata"]["name"]
+    required = [key for key in installation.REQUIRED_KEYS.get(name, ()) if key not in unneeded]
+    if empty := objects.empty_keys(obj, required):
+        raise errors.KeysMissing(SECRET.name, name, empty, namespace)
+
+
+def save(cluster: Cluster, root: Path, *, optional: Collection[str], named: Sequence[Reference] = ()) -> Report:
+    """Save the thirteen, and those that the APIManager names.
+
+    Raises:
+        as `selection.save`
+
+    """
+    return Report(objects=selection.save(to_save(optional, named), cluster, root))
+
+
+def to_restore(backup: Backup) -> list[Object]:
+    """Those of the nine that the backup holds (`zync` may be absent), and those that its APIManager names."""
+    known = backup.objects(layout.SECRETS, installation.RESTORED_SECRETS)
+    return [*known, *backup.referenced(SECRET)]
+
+
+class Databases(NamedTuple):
+    """Where the Secrets with the databases' addresses come from: the user, or the backup and a Secret over it."""
+
+    restored: bool = False
+    overrides: str = ""  # name of a Secret with keys SECRET.KEY, whose values replace the backup's
+
+    @classmethod
+    def asked(cls, database_secrets: str, overrides: str) -> "Databases":
+        """As a person says it: expect or restore, and the name of a Secret.
+
+        Raises:
+            errors.OverridesWithoutRestore
+
+        """
+        if overrides and database_secrets != "restore":
+            raise errors.OverridesWithoutRestore
+        return cls(database_secrets == "restore", overrides)
+
+    def to_restore(self, cluster: Cluster, backup: Backup) -> list[Object]:
+        """Those of the three that come from the backup, complete.
+
+        Raises:
+            errors.ObjectsMissing, errors.NamesNotAllowed, errors.BadOverride, errors.KeysMissing, errors.BackupDamaged
+
+        """
+        if not self.restored:
+            return []
+        saved = {obj["metadata"]["name"]: obj for obj in backup.objects(layout.SECRETS, installation.DATABASE_SECRETS)}
+        for key, value in self._read(cluster).items():
+            name, _, own = key.partition(".")
+            if name not in saved or not own:
+                raise errors.BadOverride(self.overrides, key, sorted(saved))
+            saved[name] = {**saved[name], "data": {**(saved[name].get("data") or {}), own: value}}
+        for obj in saved.values():
+            check_keys(obj, f"{cluster.namespace}, as it would be restored,")
+        return list(saved.values())
+
+    def _read(self, cluster: Cluster) -> dict[str, str]:
+        if not self.overrides:
+            return {}
+        try:
+            found = cluster.get(SECRET, self.overrides)
+        except errors.NotAllowed as error:
+            raise errors.NamesNotAllowed(
+                SECRET.resource, [self.overrides], cluster.namespace, cluster.server
+            ) from error
+        if found is None:
+            raise errors.ObjectsMissing(SECRET.name, [self.overrides], cluster.namespace)
+        return found.get("data") or {}
+
+
+EXPECTED = Databases()
+
+
+def restore(  # noqa: PLR0913  where to, what, and what may be there
+    cluster: Cluster,
+    backup: Backup,
+    living: Collection[str],
+    mark: Mark,
+    *,
+    last_try: bool,
+    planned: Collection[str] | None = None,
+    conflict: OnConflict = REFUSED,
+    databases: Databases = EXPECTED,
+) -> list[Standing]:
+    """Create them, keep those that say the same, do with others as asked.
+
+    Raises:
+        as `objects.restore`, `Databases.to_restore`
+
+    """
+    wanted = [*to_restore(backup), *databases.to_restore(cluster, backup)]
+    return standing.restore(
+        cluster, SECRET, wanted, living, mark, planned=planned, conflict=conflict, last_try=last_try
+    )

@@ -1,0 +1,158 @@
+"""What a restore replaces is first saved to a claim of its own, from which it can be put back.
+
+The claim lies beside those of backups and is called none: no catalogue lists it and no restore opens it. Its volume is
+laid out as a backup's, but objects are whole, as the server gave them, so that a person can put them back.
+"""
+
+import logging
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from steps import errors
+from steps.archive import layout, marks, seal
+from steps.archive.contents import Backup
+from steps.archive.manifest import Report
+from steps.catalogue import backup_claims
+from steps.files import comparison, durability, volume, writing
+from steps.kubernetes import claims, metadata, times
+from steps.kubernetes.claims import quantity
+from steps.kubernetes.cluster import Cluster
+from steps.kubernetes.kinds import CLAIM, CONFIGMAP, SECRET, Kind, Object
+from steps.kubernetes.workflow import Workflow
+from steps.parts import file_storage, system_storage
+from steps.parts.file_storage import Progress
+from steps.process import interruption
+from steps.threescale import installation
+
+log = logging.getLogger(__name__)
+
+_SUFFIX = "-replaced"
+_PLACES = {  # of the names that the operator saves too, and of others
+    SECRET: (installation.SECRETS, layout.SECRETS, layout.REFERENCED_SECRETS),
+    CONFIGMAP: (installation.CONFIGMAPS, layout.CONFIGMAPS, layout.REFERENCED_CONFIGMAPS),
+}
+
+
+class SetAsideClaim(NamedTuple):
+    """The claim for what is replaced; an empty class means the cluster's default."""
+
+    size: str
+    storage_class: str
+
+
+def wanted(storage: Object | None, *, files: bool) -> SetAsideClaim:
+    """Of the class of system-storage, and as large with a margin where its files are saved too."""
+    if storage is None:
+        return SetAsideClaim(installation.SYSTEM_STORAGE_FLOOR, "")
+    storage_class = str(storage["spec"].get("storageClassName") or "")
+    if not files:
+        return SetAsideClaim(installation.SYSTEM_STORAGE_FLOOR, storage_class)
+    capacity = ((storage.get("status") or {}).get("capacity") or {}).get("storage")
+    held = quantity(capacity or storage["spec"]["resources"]["requests"]["storage"])
+    return SetAsideClaim(
+        str(int(max(held * claims.MARGIN, quantity(installation.SYSTEM_STORAGE_FLOOR)))), storage_class
+    )
+
+
+def claim_name(workflow: Workflow) -> str:
+    """What the claim of a restore is called."""
+    return claims.own_name(workflow, _SUFFIX)
+
+
+def create(cluster: Cluster, asked: SetAsideClaim, workflow: Workflow) -> str:
+    """Create the claim of this workflow, where a try before has not; return its name.
+
+    Raises:
+        errors.ReplacedClaimTaken, errors.ClaimGoingAway, errors.QuotaExceeded, errors.AlreadyExists
+
+    """
+    name = claim_name(workflow)
+    try:
+        if backup_claims.check_free(cluster, name, workflow):
+            return name
+    except errors.ClaimTaken as error:
+        raise errors.ReplacedClaimTaken(name, cluster.namespace) from error
+    labels = {marks.REPLACED: "true", marks.WORKFLOW: workflow.name, marks.WORKFLOW_UID: workflow.uid}
+    annotations = {marks.STARTED: times.utc(datetime.now(UTC))}
+    spec = claims.spec_of("ReadWriteOnce", asked.size, asked.storage_class)
+    cluster.create(CLAIM, claims.new(name, labels, annotations, spec))
+    log.info("PersistentVolumeClaim %s: created, %s, for what is replaced", name, asked.size)
+    return name
+
+
+def save_objects(cluster: Cluster, kind: Kind, names: Iterable[str], root: Path) -> dict[str, str]:
+    """Save objects whole, as they are now; return the resourceVersion of each.
+
+    Raises:
+        errors.ChangedSincePlan: one is gone.
+
+    """
+    versions = {}
+    known, own, other = _PLACES[kind]
+    for name in names:
+        interruption.point()
+        found = cluster.get(kind, name)
+        if found is None:
+            raise errors.ChangedSincePlan(cluster.namespace, [f"{kind.name} {name} is gone"])
+        place = own if name in known else other
+        for part in (place.partition("/")[0], place):
+            writing.make_folder(root, part)
+        layout.write(root, f"{place}/{name}.json", layout.as_json(found))
+        versions[name] = str(found["metadata"]["resourceVersion"])
+        log.info("%s %s: saved to %s/%s.json", kind.name, name, place, name)
+    return versions
+
+
+def save_files(  # noqa: PLR0913  from where, to where, and who
+    cluster: Cluster,
+    backup: Backup,
+    source: Path,
+    root: Path,
+    workflow: Workflow,
+    progress: Progress,
+    workers: int | None = None,
+) -> Report | None:
+    """Save what system-storage holds, see that it is so, and say on that claim that it may go.
+
+    None where it is done, and where a claim that was made for this holds nothing.
+
+    Raises:
+        errors.TargetInUse, errors.SavedDiffers; as `file_storage.save`
+
+    """
+    claim = backup_claims.find(cluster, installation.SYSTEM_STORAGE)
+    if not is_to_save(cluster, claim, backup):
+        log.info("PersistentVolumeClaim %s: nothing to save, this restore goes on", installation.SYSTEM_STORAGE)
+        return None
+    if system_storage.is_fresh(claim, backup) and not volume.content(source):
+        log.info("PersistentVolumeClaim %s: nothing to save, it is empty", installation.SYSTEM_STORAGE)
+        return None
+    system_storage.check_unused(cluster, workflow)
+    passed = volume.passed_over(source)
+    unsaved = ",".join(volume.snapshots(passed)) or None
+    with durability.durable(root):
+        saved = file_storage.save(source, root, progress, workers, passed)
+        listing = saved.file_storage.listing if saved.file_storage else None
+        findings = comparison.compare(seal.listed(root, listing), root / layout.TREE, digests=True, workers=workers)
+        if wrong := errors.Few.of(findings):
+            raise errors.SavedDiffers(installation.SYSTEM_STORAGE, wrong)
+    system_storage.check_unused(cluster, workflow)
+    system_storage.mark(
+        cluster, backup, marks.SET_ASIDE, {marks.SAVED_TO: claim_name(workflow), marks.NOT_SAVED: unsaved}
+    )
+    return saved
+
+
+def is_to_save(cluster: Cluster, claim: Object, backup: Backup) -> bool:
+    """Whether the files of a system-storage that is there must be saved before others take their place.
+
+    Of one that a restore of this backup has filled only those that a 3scale may have written since, and of one that it
+    has made and not begun those that the storage or somebody has put there.
+    """
+    if not backup.mark.on(claim) or system_storage.is_fresh(claim, backup):
+        return True
+    if metadata.annotation(claim, marks.RESTORE_STATE) == marks.IN_USE:
+        return True
+    return system_storage.is_set_aside(claim, backup) and not system_storage.is_saved(cluster, claim)

@@ -1,0 +1,170 @@
+"""The claim of System FileStorage as a restore makes it, and the mark on it that says how far its files have come."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from steps import errors
+from steps.archive import marks
+from steps.archive.contents import Backup
+from steps.kubernetes import claims, metadata, mounting, waiting
+from steps.kubernetes.claims import quantity
+from steps.kubernetes.cluster import Cluster
+from steps.kubernetes.kinds import CLAIM, Object
+from steps.kubernetes.workflow import Workflow
+from steps.threescale import installation
+
+
+class AskedStorage(NamedTuple):
+    """What a person may ask of the new system-storage; empty: as it was."""
+
+    storage_class: str
+    access_mode: str
+    storage_request: str
+
+
+AS_IT_WAS = AskedStorage("", "", "")
+
+
+def wanted(backup: Backup, asked: AskedStorage) -> Object:
+    """The claim of System FileStorage as a restore creates it, with the mark and not yet begun.
+
+    Size: the largest of the APIManager's request, the capacity it had, the data with a margin, and 100Mi.
+
+    Raises:
+        errors.BadQuantity, errors.RequestTooSmall
+
+    """
+    chosen = (
+        ((backup.apimanager["spec"].get("system") or {}).get("fileStorage") or {}).get("persistentVolumeClaim")
+    ) or {}
+    modes = backup.system_storage.access_modes or (installation.SYSTEM_STORAGE_ACCESS_MODE,)
+    spec = claims.spec_of(
+        asked.access_mode or modes[0],
+        _size(backup, asked, str((chosen.get("resources") or {}).get("requests") or "0")),
+        asked.storage_class or chosen.get("storageClassName") or backup.system_storage.storage_class,
+    )
+    return claims.new(installation.SYSTEM_STORAGE, {}, backup.mark.annotations(), spec)
+
+
+def check(claim: Object, backup: Backup, *, replaced: bool = False) -> None:
+    """See that a system-storage that is there already may take the backup's files; its own may be `replaced`.
+
+    Raises:
+        errors.ClaimOfAnotherRestore, errors.ClaimTooSmall
+
+    """
+    name = claim["metadata"]["name"]
+    if metadata.annotation(claim, marks.MANIFEST_DIGEST) and not backup.mark.on(claim) and not replaced:
+        raise errors.ClaimOfAnotherRestore(name, metadata.annotation(claim, marks.RESTORED_FROM) or "another backup")
+    capacity = ((claim.get("status") or {}).get("capacity") or {}).get("storage", "")
+    if capacity and quantity(capacity) < (needed := backup.needed_bytes(quantity(capacity))):
+        raise errors.ClaimTooSmall(name, capacity, needed)
+
+
+def check_unused(cluster: Cluster, workflow: Workflow) -> None:
+    """See that nobody else has the files that are to be replaced.
+
+    Raises:
+        errors.TargetInUse
+
+    """
+    if pods := mounting.users(cluster, installation.SYSTEM_STORAGE, workflow):
+        raise errors.TargetInUse(installation.SYSTEM_STORAGE, [pod["metadata"]["name"] for pod in pods])
+
+
+def saved_to(claim: Object, backup: Backup) -> str:
+    """The claim to which a restore of this backup has saved what it held, empty where none has."""
+    return metadata.annotation(claim, marks.SAVED_TO) if backup.mark.on(claim) else ""
+
+
+def is_set_aside(claim: Object, backup: Backup) -> bool:
+    """Whether what it holds is saved by a restore of this backup, and is to be removed."""
+    return bool(saved_to(claim, backup)) and metadata.annotation(claim, marks.RESTORE_STATE) == marks.SET_ASIDE
+
+
+def is_fresh(claim: Object, backup: Backup) -> bool:
+    """Whether a restore of this backup has made it and not begun to fill it: what it holds, others have put there."""
+    return backup.mark.on(claim) and not metadata.annotation(claim, marks.RESTORE_STATE)
+
+
+def is_saved(cluster: Cluster, claim: Object) -> bool:
+    """Whether the claim to which its files were saved is there, and stays."""
+    found = cluster.get(CLAIM, metadata.annotation(claim, marks.SAVED_TO))
+    return found is not None and not found["metadata"].get("deletionTimestamp")
+
+
+def left_out(claim: Object, backup: Backup) -> str:
+    """What a restore of this backup has not brought to what it filled, in a sentence; empty: nothing, or not filled."""
+    is_filled = backup.mark.on(claim) and metadata.annotation(claim, marks.RESTORE_STATE) in marks.FILLED
+    return metadata.annotation(claim, marks.LEFT_OUT) if is_filled else ""
+
+
+def check_left_out(claim: Object, backup: Backup) -> None:
+    """See that what was filled before lacks nothing, unless something may be left out.
+
+    Raises:
+        errors.FilledWithout
+
+    """
+    if backup.left_out is None and (lacking := left_out(claim, backup)):
+        raise errors.FilledWithout(claim["metadata"]["name"], lacking)
+
+
+def mark(cluster: Cluster, backup: Backup, state: str, more: Mapping[str, str | None] = {}) -> None:
+    """Say on system-storage how far the restore of its files has come: set-aside, begun, complete or in-use.
+
+    `more` annotations go with it; None takes one away.
+    """
+    annotations = {**backup.mark.annotations(), marks.RESTORE_STATE: state, **more}
+    cluster.patch(CLAIM, installation.SYSTEM_STORAGE, {"metadata": {"annotations": annotations}})
+
+
+def check_filled(cluster: Cluster, backup: Backup) -> None:
+    """See that the files which a restore of this backup has restored are there still, before a 3scale begins with them.
+
+    Raises:
+        errors.ClaimGone, errors.ClaimGoingAway, errors.RestoredGone
+
+    """
+    if backup.external:
+        return
+    claim = waiting.still_there(cluster, installation.SYSTEM_STORAGE)
+    if not backup.mark.on(claim):
+        raise errors.RestoredGone(installation.SYSTEM_STORAGE, cluster.namespace, "it lacks the mark of its restore")
+    if (state := metadata.annotation(claim, marks.RESTORE_STATE)) not in marks.FILLED:
+        raise errors.RestoredGone(installation.SYSTEM_STORAGE, cluster.namespace, f"it is {state or 'not begun'}")
+
+
+def use(cluster: Cluster, backup: Backup) -> None:
+    """Say that a 3scale writes to what a restore of this backup has filled; another claim of this name is let alone.
+
+    Raises:
+        errors.ClaimGone, errors.ClaimGoingAway
+
+    """
+    if backup.external:
+        return
+    claim = waiting.still_there(cluster, installation.SYSTEM_STORAGE)
+    if backup.mark.on(claim) and metadata.annotation(claim, marks.RESTORE_STATE) == marks.COMPLETE:
+        mark(cluster, backup, marks.IN_USE)
+
+
+def _size(backup: Backup, asked: AskedStorage, request: str) -> str:
+    if asked.storage_request:
+        return check_request(backup, asked.storage_request)
+    recorded = max(request, backup.system_storage.capacity or "0", installation.SYSTEM_STORAGE_FLOOR, key=quantity)
+    needed = str(int(backup.needed_bytes(quantity(recorded) / claims.MARGIN) * claims.MARGIN))
+    return max(recorded, needed, key=quantity)
+
+
+def check_request(backup: Backup, request: str) -> str:
+    """See that a size that is asked for takes the backup's files, and return it.
+
+    Raises:
+        errors.BadQuantity, errors.RequestTooSmall
+
+    """
+    size = claims.check_size(request, "storage-request")
+    if size < (needed := backup.needed_bytes(size)):
+        raise errors.RequestTooSmall(request, needed)
+    return request

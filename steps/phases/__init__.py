@@ -1,0 +1,1 @@
+"""The phases as commands, in their order: what runs in a pod."""

@@ -1,0 +1,280 @@
+"""The exit phases: what a workflow has to say at its end, in its log and evidence, and to a URL of the user's.
+
+They never fail, whatever comes of it. A pod that never started has no last sentence of its own; for it the last event
+of the pod, or of a claim that waits for its volume, tells. What is posted is the record of evidence where there is one
+in the namespace. A backup's own lies on its volume, which is not mounted for this: what its claim says does instead.
+"""
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
+
+import click
+
+from steps import errors
+from steps.archive import marks
+from steps.catalogue import backup_claims
+from steps.contract import arguments, values
+from steps.evidence import records, result
+from steps.evidence.result import Failure, Operation, Result
+from steps.kubernetes import events, metadata, mounting, times
+from steps.kubernetes.cluster import Cluster
+from steps.kubernetes.kinds import CLAIM, POD, Object
+from steps.kubernetes.workflow import WORKFLOW_LABEL
+from steps.phases import options
+from steps.phases.options import FOLDER
+from steps.phases.run import Run
+from steps.process.command_line import Value
+
+log = logging.getLogger(__name__)
+
+
+@click.command("report")
+@click.option("--of", "operation", type=click.Choice(get_args(Operation)), required=True, help="What has failed.")
+@click.option("--claim", default="", help="Claim of the backup; empty: one that is made is called as the workflow.")
+@click.option("--began", default="", help="When the workflow was made.")
+@click.option("--failures", required=True, help="{{workflow.failures}} as Argo gives it.")
+@click.option("--advice", required=True, help="What to do next.")
+@click.option("--plan", default="", help="The workflow's; a mere plan leaves no evidence.")
+@options.refused
+@click.option("--pod", default="", help="The pod that runs this.")
+@click.pass_obj
+def report(  # noqa: PLR0913  what a workflow says of itself at its end
+    run: Run,
+    operation: Operation,
+    claim: str,
+    began: str,
+    failures: str,
+    advice: str,
+    plan: str,
+    refused: bool,
+    pod: str,
+) -> None:
+    """Say what failed and what to do next, here and in the evidence, where it leaves any; never fails itself."""
+    advice = REFUSED_ADVICE if refused else advice
+    failed: list[FailedNode] = []
+    held_back: list[str] = []
+    try:
+        failed = read_failures(failures)
+        held_back = waiting_pods(run.cluster(), run.workflow.name, failed, pod)
+        text = explain(run.workflow.name, failed, held_back, advice)
+    except Exception as error:  # noqa: BLE001  whatever it is, the rest is said; its message may quote data
+        text = f"workflow {run.workflow.name} did not succeed ({type(error).__name__} while asking why); {advice}"
+    for line in text.split("\n"):
+        log.info(line)
+    run.output(report=text)
+    if arguments.is_plan(operation, plan) or operation not in records.NAMES:
+        return
+    if operation == "backup" and not refused and _is_sealed(run, claim or run.workflow.name):
+        return
+
+    def fail(found: Result) -> Result:
+        failures = [Failure(phase=item.phase, sentence=item.sentence) for item in failed]
+        return found.failed(failures, held_back, advice, refused=refused)
+
+    called = claim or (run.workflow.name if operation == "backup" else "")
+    records.note(run.cluster, run.record(operation, called, since=began), fail)
+
+
+def _is_sealed(run: Run, claim: str) -> bool:
+    """Say on the backup's claim that its run has failed, unless it is sealed all the same; tell whether it is."""
+    try:
+        return backup_claims.give_up(run.cluster(), claim, run.workflow)
+    except errors.PhaseError as error:
+        log.info("claim %s has not been labelled: %s", claim, error)
+    return False
+
+
+log = logging.getLogger(__name__)
+
+Form = Literal["webhook", "slack"]
+_SUCCEEDED = "Succeeded"  # as Argo calls it
+
+
+@click.command("notify")
+@click.option("--of", "operation", type=click.Choice(get_args(Operation)), required=True, help="What has ended.")
+@click.option("--claim", default="", help="Claim of the backup; empty: called as the workflow.")
+@click.option("--began", default="", help="When the workflow was made.")
+@click.option("--status", required=True, help="{{workflow.status}} as Argo gives it.")
+@click.option("--failures", required=True, help="{{workflow.failures}} as Argo gives it.")
+@click.option("--plan", default="", help="The workflow's; a mere plan is told to nobody.")
+@options.refused
+@click.option("--advice", required=True, help="What to do next where it failed.")
+@click.option("--form", type=click.Choice(get_args(Form)), default="webhook", show_default=True, help="Who reads it.")
+@click.option("--secret", "folder", type=FOLDER, required=True, help="Where the Secret with `url` is mounted.")
+@click.option(
+    "--limit-s", type=Value(values.LIMIT_S), default=10.0, show_default=True, help="Limit of each of three tries."
+)
+@click.pass_obj
+def notify(  # noqa: PLR0913  what a workflow says of itself at its end
+    run: Run,
+    operation: Operation,
+    claim: str,
+    began: str,
+    status: str,
+    failures: str,
+    plan: str,
+    refused: bool,
+    advice: str,
+    form: Form,
+    folder: Path,
+    limit_s: float,
+) -> None:
+    """Post the result; what keeps it from being delivered is said here and nowhere else."""
+    from steps.evidence import notification  # here, for the other phases begin sooner without
+
+    if arguments.is_plan(operation, plan):
+        log.info("a mere plan is told to nobody")
+        return
+    advice = REFUSED_ADVICE if refused else advice
+    begun = run.record(operation, claim or (run.workflow.name if operation in records.NAMES else ""), since=began)
+    try:
+        url = notification.read_url(folder / "url")
+        told = _told(run, _ended(begun, status, failures, advice, refused=refused))
+        notification.post(url, notification.body(told, form), authority=folder / "ca.crt", limit_s=limit_s)
+        said = "sent"
+    except errors.PhaseError as error:
+        said = f"not sent: {error}"
+    except Exception as error:  # noqa: BLE001  a message never turns a good run red; its place is said, not its words
+        said = f"not sent: {errors.Unexpected.at(error)}"
+    log.info("notification: %s", said)
+    run.output(notification=said)
+
+
+def _ended(begun: Result, status: str, failures: str, advice: str, *, refused: bool) -> Result:
+    """What the workflow itself says."""
+    if status == _SUCCEEDED:
+        return begun.model_copy(update={"outcome": result.SUCCEEDED, "ended": times.now()})
+    try:
+        failed = [Failure(phase=item.phase, sentence=item.sentence) for item in read_failures(failures)]
+    except ValueError:
+        failed = []
+    return begun.failed(failed, (), advice, refused=refused)
+
+
+def _told(run: Run, ended: Result) -> Result:
+    """The same with what the namespace knows of it, where that can be read and agrees."""
+    try:
+        if ended.operation in records.NAMES:
+            found = records.find(run.cluster(), ended.operation, run.workflow.uid)
+            if found and found.outcome == ended.outcome:
+                return found
+        if ended.operation == "backup" and ended.outcome == result.SUCCEEDED:
+            return _of_claim(run, ended)
+    except errors.PhaseError as error:
+        log.info("told without what the namespace knows: %s", error)
+    return ended
+
+
+def _of_claim(run: Run, ended: Result) -> Result:
+    """A backup that succeeded, by the labels of its claim."""
+    from steps.kubernetes.times import moment
+
+    claim = run.cluster().get(CLAIM, ended.claim)
+    if claim is None:
+        return ended
+    counts = {"files": metadata.label(claim, marks.FILES), "bytes": metadata.label(claim, marks.BYTES)}
+    return ended.model_copy(
+        update={
+            "backup": metadata.label(claim, marks.BACKUP),
+            "threescale_version": metadata.label(claim, marks.THREESCALE_VERSION),
+            "manifest_sha256": metadata.annotation(claim, marks.MANIFEST_DIGEST),
+            "counts": {name: int(text) for name, text in counts.items() if text.isdigit()},
+            "ended": moment(metadata.annotation(claim, marks.ENDED)) or ended.ended,
+        }
+    )
+
+
+REFUSED_ADVICE = "Nothing was done, and it counts as no failed run: submit it again with other arguments."
+_OF_OTHERS = ("child ", "No more retries left", "retryStrategy.expression evaluated to false")
+_FIELDS = ("templateName", "message", "podName", "finishedAt")  # of a node in workflow.failures
+_EXIT_CODE = "(exit code "  # in the message of a container that ran
+
+
+class FailedNode(NamedTuple):
+    """One failed node of a workflow."""
+
+    phase: str
+    message: str
+    pod: str
+
+    @property
+    def sentence(self) -> str:
+        """What is said of it."""
+        return self.message or "no message"
+
+
+def read_failures(text: str) -> list[FailedNode]:
+    """Read `{{workflow.failures}}`: JSON inside a quoted string; the last failure of each phase, without its parents'.
+
+    A node of another form is passed over: the others tell what failed all the same.
+
+    Raises:
+        ValueError: it is not of that form.
+
+    """
+    try:
+        found = json.loads(text)
+        found = json.loads(found) if isinstance(found, str) else found
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+    if not isinstance(found, list | None):
+        raise ValueError("it is no list")  # noqa: TRY004  what Argo says has another form, no caller is wrong
+    nodes = [_node(each) for each in found or [] if isinstance(each, dict)]
+    nodes.sort(key=lambda node: node["finishedAt"])
+    own = [node for node in nodes if node["message"] and not node["message"].startswith(_OF_OTHERS)]
+    last = {node["templateName"]: node for node in own or nodes if node["templateName"]}
+    return [FailedNode(name, node["message"], node["podName"]) for name, node in last.items()]
+
+
+def _node(found: Mapping[str, Any]) -> dict[str, str]:
+    """What is read of a node, each on one line; a field of another form says nothing."""
+    texts = {name: found.get(name) for name in _FIELDS}
+    return {name: " ".join(_lines(text)) if isinstance(text, str) else "" for name, text in texts.items()}
+
+
+def _lines(text: str) -> Iterable[str]:
+    return (errors.printable(line.strip()) for line in text.splitlines())
+
+
+def explain(workflow: str, failed: Iterable[FailedNode], held_back: Iterable[str], advice: str) -> str:
+    """One sentence a failed phase, then what held back what never started, then the advice."""
+    sentences = [*(f"{item.phase} failed: {item.sentence}" for item in failed), *held_back]
+    return "\n".join([*(sentences or [f"workflow {workflow} did not succeed"]), advice])
+
+
+def waiting_pods(cluster: Cluster, workflow: str, failed: Iterable[FailedNode], own_pod: str) -> list[str]:
+    """What holds back the pods that never started; silent where the rights or the objects are gone.
+
+    The pod that asks is seen as Pending for a while, and is none of them.
+    """
+    pods = {item.pod for item in failed if item.pod and _EXIT_CODE not in item.message}
+    try:
+        mine = cluster.list(POD, f"{WORKFLOW_LABEL}={workflow}")
+        others = [pod for pod in mine if pod["metadata"]["name"] != own_pod]
+        pending = [pod for pod in others if (pod.get("status") or {}).get("phase") == "Pending"]
+        names = sorted({claim for pod in pending for claim in mounting.claims_of(pod)})
+        started = {pod["metadata"]["name"] for pod in others if _started(pod)}
+        stuck = [(POD.name, name, "") for name in sorted({pod["metadata"]["name"] for pod in pending} | pods - started)]
+        stuck += [(CLAIM.name, name, _uid(claim)) for name in names if not _bound(claim := cluster.get(CLAIM, name))]
+        found = [(kind, name, events.last(cluster, kind, name, uid)) for kind, name, uid in stuck]
+        return [f"{kind} {name}: {event}" for kind, name, event in found if event]
+    except errors.PhaseError as error:
+        return [f"no events to show: {error}"]
+
+
+def _started(pod: Object) -> bool:
+    """Whether the phase itself ever ran; a stopped workflow's nodes don't tell."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or []
+    states = [item.get("state") or {} for item in statuses if item["name"] == "main"]
+    return any(state.get("running") or (state.get("terminated") or {}).get("startedAt") for state in states)
+
+
+def _bound(claim: Object | None) -> bool:
+    return claim is not None and (claim.get("status") or {}).get("phase") == "Bound"
+
+
+def _uid(claim: Object | None) -> str:
+    return str(claim["metadata"]["uid"]) if claim else ""

@@ -1,0 +1,205 @@
+"""The phase of the watchdog: whether backups still come, and one sentence when the newest is too old.
+
+A run can only tell of itself; that none came, nobody tells. So this asks the claims, which outlive their workflows, the
+controller and the schedule, and says what it sees of these where it has to explain the silence. The same facts go to
+Prometheus (`workflows/monitoring/metrics.py`): zero is a moment that never was, NaN a number that nobody knows.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+import click
+
+from steps import errors
+from steps.catalogue import catalogue
+from steps.catalogue.catalogue import BackupEntry, BackupState
+from steps.catalogue.durations import Duration
+from steps.contract import values
+from steps.kubernetes import times
+from steps.kubernetes.claims import quantity
+from steps.kubernetes.cluster import Cluster
+from steps.kubernetes.kinds import CRON_WORKFLOW
+from steps.kubernetes.times import now
+from steps.phases.run import Run
+from steps.process.command_line import Value, or_nothing
+
+NEVER = "0"
+UNKNOWN = "NaN"
+_DAYS_FROM_H = 72  # an age is told in hours up to here
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+
+class Going(StrEnum):
+    """What a schedule does."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    GONE = "gone"
+    NOT_ASKED = "not asked"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A CronWorkflow; `last` is when it last started a workflow."""
+
+    name: str
+    going: Going
+    last: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """What there was to see; `failed_run` is what `catalogue.failed_run` says."""
+
+    namespace: str
+    now: datetime
+    entries: Sequence[BackupEntry]
+    schedule: Schedule
+    failed_run: str = ""
+
+    @property
+    def good(self) -> list[BackupEntry]:
+        """Those that a restore could begin from, the newest first."""
+        whole = [
+            entry
+            for entry in self.entries
+            if entry.state is BackupState.COMPLETE and not (entry.damaged or entry.going)
+        ]
+        return sorted(whole, key=lambda entry: entry.began, reverse=True)
+
+    def check(self, max_age: Duration, limit: str) -> BackupEntry:
+        """The newest backup; `limit` is the longest age in the words of whoever set it.
+
+        Raises:
+            errors.NoBackup, errors.BackupOverdue
+
+        """
+        newest = next(iter(self.good), None)
+        if newest is None:
+            raise errors.NoBackup(self.namespace, list(self._why(_BEGINNING)))
+        oldest = max_age.before(self.now)
+        if newest.began < oldest:
+            age = told(self.now - newest.began)
+            raise errors.BackupOverdue(newest.name, self.namespace, age, limit, list(self._why(oldest)))
+        return newest
+
+    def well(self, newest: BackupEntry) -> str:
+        """What is said when it is young enough, and what will end that."""
+        age = told(self.now - newest.began)
+        return "; ".join([f"the newest complete backup, {newest.name}, began {age} ago", *self._off()])
+
+    def facts(self) -> Mapping[str, str]:
+        """The same in numbers, by names of output parameters; moments are Unix times."""
+        newest, before = [*self.good[:2], None, None][:2]
+        return {
+            "watched": _unix(self.now),
+            "newest": _unix(newest.began if newest else None),
+            "verified": _unix(max((entry.verified.when for entry in self.good if entry.verified), default=None)),
+            "proven": _unix(max((entry.proven.when for entry in self.good if entry.proven), default=None)),
+            "newest-files": _number(newest.files if newest else None),
+            "newest-bytes": _number(newest.size_bytes if newest else None),
+            "newest-capacity": _capacity(newest.capacity if newest else ""),
+            "before-files": _number(before.files if before else None),
+            "before-bytes": _number(before.size_bytes if before else None),
+            **{state.value: str(sum(entry.state is state for entry in self.entries)) for state in BackupState},
+            "damaged": str(sum(bool(entry.damaged) for entry in self.entries)),
+            "scheduled": _scheduled(self.schedule.going),
+        }
+
+    def _why(self, oldest: datetime) -> Iterator[str]:
+        """What may have kept a newer one from being made."""
+        yield from self._off()
+        yield from self._silent(oldest)
+        good = self.good
+        newer = [entry for entry in self.entries if not good or entry.began > good[0].began]
+        if running := [entry for entry in newer if entry.state is BackupState.RUNNING]:
+            yield f"workflow {running[0].workflow or running[0].name} makes one since {times.utc(running[0].started)}"
+        elif failed := [entry for entry in newer if entry.state is BackupState.FAILED]:
+            yield f"the last try, {failed[0].name}, has failed: {failed[0].why}"
+        elif self.failed_run:
+            yield f"workflow {self.failed_run} has failed before it made a claim"
+
+    def _off(self) -> Iterator[str]:
+        name = self.schedule.name
+        if self.schedule.going is Going.GONE:
+            yield f"there is no CronWorkflow {name}: apply what `threescale-backup manifests --schedule` renders"
+        elif self.schedule.going is Going.SUSPENDED:
+            yield f"CronWorkflow {name} is suspended: `argo cron resume {name}` lets it go on"
+
+    def _silent(self, oldest: datetime) -> Iterator[str]:
+        name, last = self.schedule.name, self.schedule.last
+        if self.schedule.going is Going.ACTIVE and (last is None or last < oldest):
+            since = f"since {times.utc(last)}" if last else "yet"
+            yield f"CronWorkflow {name} has started nothing {since}: see whether Argo's controller runs, and its log"
+
+
+def look(cluster: Cluster, schedule: str, now: datetime) -> Look:
+    """Read the catalogue and the CronWorkflow of that name; an empty name asks for none.
+
+    Raises:
+        errors.NotAllowed, errors.NoAnswer: it can't be read whole, so nothing is said.
+
+    """
+    entries = catalogue.read(cluster)
+    return Look(cluster.namespace, now, entries, _schedule(cluster, schedule), catalogue.failed_run(cluster, entries))
+
+
+def told(age: timedelta) -> str:
+    """An age in words, never more than it is."""
+    hours = max(int(age.total_seconds()) // 3600, 0)
+    return f"{hours} h" if hours < _DAYS_FROM_H else f"{hours // 24} d"
+
+
+def _schedule(cluster: Cluster, name: str) -> Schedule:
+    if not name:
+        return Schedule(name, Going.NOT_ASKED)
+    found = cluster.get(CRON_WORKFLOW, name)
+    if found is None or found["metadata"].get("deletionTimestamp"):
+        return Schedule(name, Going.GONE)
+    last = times.moment(str((found.get("status") or {}).get("lastScheduledTime") or ""))
+    return Schedule(name, Going.SUSPENDED if found["spec"].get("suspend") else Going.ACTIVE, last)
+
+
+def _unix(moment: datetime | None) -> str:
+    return str(int(moment.timestamp())) if moment else NEVER
+
+
+def _number(number: int | None) -> str:
+    return UNKNOWN if number is None else str(number)
+
+
+def _capacity(text: str) -> str:
+    try:
+        return str(int(quantity(text)))
+    except ValueError:
+        return UNKNOWN
+
+
+def _scheduled(going: Going) -> str:
+    return UNKNOWN if going is Going.NOT_ASKED else str(int(going is Going.ACTIVE))
+
+
+log = logging.getLogger(__name__)
+
+
+@click.command("watch")
+@click.option(
+    "--max-age",
+    type=Value(values.DURATION),
+    required=True,
+    help="How old the newest complete backup may be, for instance 26h.",
+)
+@or_nothing("--schedule", values.CRON_WORKFLOW, "The CronWorkflow that should make them; empty: none is looked at.")
+@click.pass_obj
+def watch(run: Run, max_age: str, schedule: str) -> None:
+    """See whether the newest backup is as young as it should be; the facts are told in either case."""
+    # here, for the other phases begin sooner without
+    from steps.catalogue.durations import Duration
+
+    limit = Duration.read(max_age, "max-age")
+    seen = look(run.cluster(), schedule, now())
+    run.output(**seen.facts())
+    log.info(seen.well(seen.check(limit, max_age)))

@@ -1,0 +1,137 @@
+"""The plan of a backup, and what is done first by it.
+
+All that can be known before anything is written is asked for here. The claim is what a backup then makes first, because
+the next pods mount it.
+"""
+
+from collections.abc import Collection
+from functools import partial
+from typing import NamedTuple
+
+from steps.archive.manifest import External
+from steps.catalogue import backup_claims
+from steps.catalogue.backup_claims import WantedClaim
+from steps.kubernetes import claims, mounting
+from steps.kubernetes.cluster import Cluster
+from steps.kubernetes.kinds import APIMANAGER, CLAIM, SECRET, Kind, Object
+from steps.kubernetes.mounting import ANYWHERE, Placement
+from steps.kubernetes.workflow import Workflow
+from steps.parts import apimanager, configmaps, objects, secrets
+from steps.parts.objects import named
+from steps.parts.selection import Selection
+from steps.plans.plan import FILES, Does, Plan
+from steps.threescale import installation, references
+
+
+class BackupPlan(NamedTuple):
+    """A plan, and what the phases need to act by it."""
+
+    plan: Plan
+    apimanager: Object  # empty where there is not one
+    placement: Placement = ANYWHERE  # of the parts
+    claim_is_made: bool = False  # by this workflow
+
+    @property
+    def routes(self) -> int:
+        """How many hosts of Routes it records."""
+        return sum(line.does is Does.RECORD for line in self.plan.lines)
+
+    def saves(self, kind: Kind) -> list[str]:
+        """The names of the objects of a kind that it saves."""
+        found = (line.what.partition(" ") for line in self.plan.lines if line.does is Does.SAVE)
+        return [name for word, _, name in found if word == kind.name]
+
+
+def of(cluster: Cluster, wanted: WantedClaim, workflow: Workflow) -> BackupPlan:
+    """Plan a backup; what speaks against it is among the plan's objections.
+
+    Raises:
+        errors.NoAnswer, errors.Interrupted
+
+    """
+    plan = Plan(cluster.namespace, maker="this workflow")
+    claim_is_made = _add_claim(plan, cluster, wanted, workflow)
+    found = plan.ask(APIMANAGER.name, lambda: apimanager.find(cluster))
+    if found is None:
+        return BackupPlan(plan, {}, claim_is_made=claim_is_made)
+    _add_objects(plan, cluster, found)
+    placement = _add_files(plan, cluster, found, workflow, external=wanted.external)
+    if ready := plan.ask("Routes", lambda: apimanager.ready(cluster, found)):
+        for host in ready.routes:
+            plan.add(Does.RECORD, f"Route {host}")
+    return BackupPlan(plan, found, placement, claim_is_made)
+
+
+def prepare(cluster: Cluster, planned: BackupPlan, wanted: WantedClaim, workflow: Workflow) -> None:
+    """Say the plan, and create the claim of the backup.
+
+    Raises:
+        the plan's first objection, before anything is written; errors.QuotaExceeded, errors.AlreadyExists
+
+    """
+    planned.plan.check()
+    if not planned.claim_is_made:
+        backup_claims.create_backup(cluster, wanted, planned.apimanager, workflow)
+
+
+def _add_claim(plan: Plan, cluster: Cluster, wanted: WantedClaim, workflow: Workflow) -> bool:
+    """Plan the claim of the backup; whether it is made already."""
+    what = f"{CLAIM.name} {wanted.name or '(called as the workflow)'}"
+    made = plan.ask(what, lambda: backup_claims.check_free(cluster, wanted.name, workflow)) if wanted.name else None
+    plan.ask(what, lambda: claims.check_size(wanted.storage_request, "storage-request"))
+    if not plan.objections:
+        plan.add(Does.CREATE, what, claims.told({"spec": wanted.spec}), done=made is not None)
+    return made is not None
+
+
+def _add_objects(plan: Plan, cluster: Cluster, found: Object) -> None:
+    """Plan what is saved of Secrets and ConfigMaps, and the APIManager."""
+    of_apimanager = references.of(found)
+    unneeded = apimanager.unneeded_keys(found)
+    for each in secrets.to_save(apimanager.optional_secrets(found), of_apimanager):
+        _add_selection(plan, cluster, each, unneeded)
+    for each in configmaps.to_save(of_apimanager):
+        _add_selection(plan, cluster, each)
+    plan.ask("the databases", lambda: apimanager.check_databases(found))
+    plan.add(Does.SAVE, named(found), objects.size(found))
+
+
+def _add_selection(plan: Plan, cluster: Cluster, each: Selection, unneeded_keys: Collection[str] = ()) -> None:
+    looked = each.look(cluster)
+    plan.objections += each.objections(looked, cluster)
+    for name in each.names:
+        what = f"{each.kind.name} {name}"
+        if name in looked.refused:
+            plan.add(Does.REFUSED, what, "not allowed to get it")
+        elif name not in looked.missing:
+            obj = looked.found[name]
+            if size := plan.ask(what, partial(_complete, obj, cluster.namespace, unneeded_keys)):
+                plan.add(Does.SAVE, what, size)
+        elif name in each.optional:
+            plan.add(Does.ABSENT, what, "as it may be")
+        else:
+            plan.add(Does.REFUSED, what, "missing")
+
+
+def _complete(obj: Object, namespace: str, unneeded_keys: Collection[str]) -> str:
+    """Its size, once nothing is missing in it."""
+    if obj["kind"] == SECRET.name:
+        secrets.check_keys(obj, namespace, unneeded_keys)
+    return objects.size(obj)
+
+
+def _add_files(plan: Plan, cluster: Cluster, found: Object, workflow: Workflow, *, external: bool) -> Placement:
+    """Plan System's files: where the pods must run that copy them."""
+    source = plan.ask(FILES, lambda: _source(cluster, found, external=external))
+    if isinstance(source, External):
+        plan.add(Does.YOURS, FILES, str(source))
+    elif source is not None and (placement := plan.ask(FILES, lambda: mounting.placement(cluster, source, workflow))):
+        where = "" if placement == ANYWHERE else f", on node {placement.node}"
+        plan.add(Does.SAVE, FILES, f"claim {installation.SYSTEM_STORAGE}, {claims.told(source)}{where}")
+        return placement
+    return ANYWHERE
+
+
+def _source(cluster: Cluster, found: Object, *, external: bool) -> Object | External:
+    apimanager.check_files(found, external=external)
+    return apimanager.external(cluster, found) if external else backup_claims.find(cluster, installation.SYSTEM_STORAGE)

@@ -1,0 +1,180 @@
+"""What must be true before a restore harms anything.
+
+The operator checks next to nothing of this; its documentation asks the person to.
+"""
+
+from collections.abc import Collection
+
+from steps import errors
+from steps.archive import layout, marks
+from steps.archive.contents import Backup, minor
+from steps.catalogue import backup_claims
+from steps.kubernetes import metadata, mounting
+from steps.kubernetes.cluster import Cluster
+from steps.kubernetes.kinds import (
+    APIMANAGER,
+    APIMANAGER_BACKUP,
+    CONFIGMAP,
+    DEPLOYMENT,
+    DEPLOYMENT_CONFIG,
+    POD,
+    SECRET,
+    Kind,
+    Object,
+)
+from steps.kubernetes.workflow import Workflow
+from steps.parts import configmaps, objects, secrets, standing
+from steps.parts.secrets import EXPECTED, Databases
+from steps.parts.standing import ObjectState, Standing
+from steps.threescale import installation
+from steps.threescale.references import Reference
+
+
+def check_restore(
+    cluster: Cluster,
+    claim: str,
+    workflow: Workflow,
+    claim_wait_s: float,
+    *,
+    databases: Databases = EXPECTED,
+    last_try: bool,
+) -> None:
+    """See, without the backup mounted, that a restore may begin.
+
+    Raises:
+        errors.ClaimMissing and its like: the backup can't be mounted.
+        errors.ApiManagerPresent, errors.InstallationLeft (errors.InstallationGoing before the last try)
+        errors.ObjectsMissing, errors.KeysMissing: a database Secret, where these are expected.
+
+    """
+    digest = metadata.annotation(
+        backup_claims.check_mountable(cluster, claim, workflow, claim_wait_s), marks.MANIFEST_DIGEST
+    )
+    found = cluster.list(APIMANAGER)
+    for obj in found:
+        made_from = metadata.annotation(obj, marks.MANIFEST_DIGEST)
+        if not made_from or (digest and made_from != digest):
+            raise errors.ApiManagerPresent(obj["metadata"]["name"], cluster.namespace)
+    if not found:
+        check_nothing_left(cluster, last_try=last_try)
+    if not databases.restored:
+        check_database_secrets(cluster, living(cluster), last_try=last_try)
+
+
+def check_nothing_left(cluster: Cluster, *, last_try: bool) -> None:
+    """See that no workload of an installation is left where there is no APIManager.
+
+    Raises:
+        errors.InstallationLeft, before the last try errors.InstallationGoing
+
+    """
+    if left := _left(cluster):
+        raise (errors.InstallationLeft if last_try else errors.InstallationGoing)(cluster.namespace, left)
+
+
+def check_database_secrets(cluster: Cluster, alive: Collection[str], *, last_try: bool) -> None:
+    """See that the user has restored the Secrets with the databases' addresses.
+
+    Raises:
+        errors.ObjectsMissing, errors.KeysMissing, errors.ObjectsGoing
+
+    """
+    found = {name: cluster.get(SECRET, name) for name in installation.DATABASE_SECRETS}
+    if missing := [name for name, obj in found.items() if obj is None]:
+        raise errors.ObjectsMissing(SECRET.name, missing, cluster.namespace)
+    standings = []
+    for obj in found.values():
+        if obj is not None:
+            secrets.check_keys(obj, cluster.namespace)
+            if reason := standing.going(obj, alive):
+                standings.append(Standing(obj, ObjectState.GOING, reason))
+    standing.refuse(standings, cluster.namespace, last_try=last_try)
+
+
+def check_still_there(cluster: Cluster, backup: Backup) -> None:
+    """See that all is there still that the plan saw or that was restored since: the operator makes up what it lacks.
+
+    Raises:
+        errors.ChangedSincePlan, errors.NamesNotAllowed
+
+    """
+    restored = [(SECRET, obj) for obj in secrets.to_restore(backup)]
+    restored += [(CONFIGMAP, obj) for obj in configmaps.to_restore(backup)]
+    wanted = [Reference(kind, obj["metadata"]["name"], "") for kind, obj in restored]
+    wanted += [Reference(SECRET, name, "") for name in installation.DATABASE_SECRETS]
+    gone = objects.absent(cluster, [*wanted, *backup.named])
+    if names := sorted({f"{each.kind.name} {each.name} is gone" for each in gone}):
+        raise errors.ChangedSincePlan(cluster.namespace, names)
+
+
+def check_whole(cluster: Cluster, backup: Backup) -> None:
+    """See that a backup is finished and nothing of it is missing or differs; the tree's bytes are for `file-storage`.
+
+    Raises:
+        errors.NotABackup: the operator has not completed it. errors.BackupDamaged
+    """
+    made_by = cluster.get(APIMANAGER_BACKUP, backup.name) if backup.manifest is None else None
+    if made_by and not (made_by.get("status") or {}).get("completed"):
+        raise errors.NotABackup(f"APIManagerBackup {backup.name} has not completed it")
+    if findings := list(backup.findings(digests=False, given=_given(cluster, backup))):
+        raise errors.BackupDamaged(findings)
+
+
+def _given(cluster: Cluster, backup: Backup) -> list[str]:
+    """Files that one made by the operator need not hold: of Zync's Secret, where the user has brought it already."""
+    if backup.manifest or cluster.get(SECRET, installation.ZYNC_SECRET) is None:
+        return []
+    return [f"{layout.SECRETS}/{installation.ZYNC_SECRET}.json"]
+
+
+def check_version(cluster: Cluster, backup: Backup, asked: str) -> None:
+    """See that the operator in the namespace is of the backup's 3scale, by major.minor.
+
+    Raises:
+        errors.VersionDiffers, errors.VersionUnknown, errors.BackupVersionUnknown
+
+    """
+    recorded = backup.threescale_version or minor(asked)
+    if not recorded:
+        raise errors.BackupVersionUnknown
+    if asked and minor(asked) != recorded:
+        raise errors.VersionDiffers(recorded, asked, "threescale-version")
+    operator = _operator_version(cluster)
+    if not operator and not asked:
+        raise errors.VersionUnknown(recorded)
+    if operator and minor(operator) != recorded:
+        raise errors.VersionDiffers(recorded, operator, "the operator in the namespace")
+
+
+def living(cluster: Cluster) -> set[str]:
+    """The uids of the APIManagers that exist and stay."""
+    found = cluster.list(APIMANAGER)
+    return {obj["metadata"]["uid"] for obj in found if not obj["metadata"].get("deletionTimestamp")}
+
+
+def _left(cluster: Cluster) -> list[str]:
+    """What is left of an installation: its workloads and the pods that have not ended."""
+    left = []
+    for kind in (DEPLOYMENT, DEPLOYMENT_CONFIG, POD):
+        left += [
+            f"{kind.name} {obj['metadata']['name']}" for obj in _components(cluster, kind) if not mounting.ended(obj)
+        ]
+    return left
+
+
+def _components(cluster: Cluster, kind: Kind) -> list[Object]:
+    try:
+        return cluster.list(kind, installation.COMPONENT_LABEL)
+    except errors.UnknownResource:
+        if kind is DEPLOYMENT_CONFIG:  # only OpenShift has them
+            return []
+        raise
+
+
+def _operator_version(cluster: Cluster) -> str:
+    """The operator's 3scale version, empty where it runs in another namespace or does not say."""
+    for name in installation.OPERATOR_DEPLOYMENTS:
+        if found := cluster.get(DEPLOYMENT, name):
+            labels = found["spec"]["template"]["metadata"].get("labels") or {}
+            return str(labels.get(installation.OPERATOR_VERSION_LABEL, ""))
+    return ""

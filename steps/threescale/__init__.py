@@ -1,0 +1,1 @@
+"""Facts of 3scale, each with its source."""

@@ -1,0 +1,67 @@
+"""Names of a 3scale installation, each with its source.
+
+"operator" is 3scale-operator, branches 3scale-2.9-stable to 3scale-2.16-stable: the lists are the same in all of them.
+"""
+
+# Saved by the operator, pkg/backup/apimanager_backup.go.
+DATABASE_SECRETS = ("backend-redis", "system-database", "system-redis")
+RESTORED_SECRETS = (
+    "backend-internal-api",
+    "backend-listener",
+    "system-app",
+    "system-events-hook",
+    "system-master-apicast",
+    "system-recaptcha",
+    "system-seed",
+    "system-smtp",
+    "zync",
+)
+SECRETS = tuple(sorted((*RESTORED_SECRETS, *DATABASE_SECRETS, "system-memcache")))
+CONFIGMAPS = ("apicast-environment", "system-environment")
+EDITED_CONFIGMAPS = (
+    "backend-environment",
+    "system",
+)  # made once and then left to the user, and not saved by the operator
+ZYNC_SECRET = "zync"  # noqa: S105  the name of a Secret, not its value
+
+# Without these the restored databases and the restored objects disagree: addresses of the databases, and the values
+# that the operator draws at random once (operator, pkg/3scale/amp/operator/*_options_provider.go).
+REQUIRED_KEYS = {
+    "backend-redis": ("REDIS_STORAGE_URL", "REDIS_QUEUES_URL"),
+    "system-redis": ("URL",),
+    "system-database": ("URL",),
+    "backend-internal-api": ("password",),
+    "system-app": ("SECRET_KEY_BASE",),
+    "system-events-hook": ("PASSWORD",),
+    "system-master-apicast": ("ACCESS_TOKEN",),
+    "system-seed": ("MASTER_PASSWORD", "MASTER_ACCESS_TOKEN", "ADMIN_PASSWORD", "ADMIN_ACCESS_TOKEN"),
+    "zync": ("SECRET_KEY_BASE", "DATABASE_URL", "ZYNC_DATABASE_PASSWORD", "ZYNC_AUTHENTICATION_TOKEN"),
+}
+
+SYSTEM_STORAGE = "system-storage"  # the claim of System FileStorage, always of this name (operator, system.go)
+SYSTEM_STORAGE_FLOOR = "100Mi"  # what the operator itself gives it (operator, pkg/restore)
+SYSTEM_STORAGE_ACCESS_MODE = "ReadWriteMany"
+
+SIDEKIQ = "system-sidekiq"  # Deployment and container
+POD_LABELS = ("deployment", "deploymentconfig")  # from 3scale 2.15, and before
+COMPONENT_LABEL = "threescale_component"  # on every workload and its pods, in all versions
+RESYNC_COMMAND = ("bash", "-c", "bundle exec rake zync:resync:domains")  # operator, pkg/restore
+
+THREESCALE_VERSION = "apps.3scale.net/apimanager-threescale-version"
+OPERATOR_VERSION = "apps.3scale.net/threescale-operator-version"
+CONFIRMED_REQUIREMENTS = "apps.3scale.net/apimanager-confirmed-requirements-version"  # means one cluster's ConfigMap
+WATCHED_SECRET_PREFIX = "secret.apimanager.apps.3scale.net/"  # noqa: S105  label of an APIManager: uids of one cluster's Secrets
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+# operator, config/manager/manager.yaml; the first up to 2.14
+OPERATOR_DEPLOYMENTS = (
+    "threescale-operator-controller-manager-v2",
+    "threescale-operator-controller-manager",
+    "3scale-operator",
+)
+OPERATOR_VERSION_LABEL = "rht.comp_ver"
+
+# Annotations that APIManagerBackup puts on its claim (operator, pkg/backup).
+BACKUP_NAME = "apiManagerBackupName"
+BACKUP_UID = "apiManagerBackupUID"
+APIMANAGER_NAME = "apiManagerName"
+APIMANAGER_UID = "apiManagerUID"

@@ -1,0 +1,62 @@
+"""What an APIManager names beyond the well-known objects: Secrets and ConfigMaps without which 3scale comes up in part.
+
+They are found by how a field is called and shaped, as the operator's API and Kubernetes' own spell it, and not by a
+list of paths: a reference that a later operator knows is followed too.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from steps.kubernetes.kinds import CONFIGMAP, SECRET, Kind
+from steps.threescale import fields
+from steps.threescale.installation import CONFIGMAPS, EDITED_CONFIGMAPS, SECRETS
+
+_FIELDS = {
+    re.compile(r"(^s|S)ecret((Key)?Ref)?$"): SECRET,  # secretRef, tracingConfigSecretRef, awsCredentialsSecret
+    re.compile(r"(^c|C)onfigMap((Key)?Ref)?$"): CONFIGMAP,
+}
+_PULL_SECRETS = "imagePullSecrets"
+_WELL_KNOWN = {SECRET: SECRETS, CONFIGMAP: (*CONFIGMAPS, *EDITED_CONFIGMAPS)}
+
+
+class Reference(NamedTuple):
+    """An object that an APIManager names, and the path in it: `spec.imagePullSecrets[0].name`."""
+
+    kind: Kind
+    name: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.name} {self.name} ({self.path})"
+
+
+def of(apimanager: dict[str, Any]) -> list[Reference]:
+    """Every reference of an APIManager in the order of its fields; what a backup holds anyway is left out."""
+    found = (each for field in fields.walk(apimanager.get("spec"), "spec") for each in _found(*field))
+    return [each for each in found if each.name not in _WELL_KNOWN[each.kind]]
+
+
+def of_kind(references: Iterable[Reference], kind: Kind) -> list[Reference]:
+    """Those to objects of a kind."""
+    return [each for each in references if each.kind == kind]
+
+
+def names(references: Iterable[Reference], kind: Kind) -> list[str]:
+    """The objects of a kind, each once, in the order of their names."""
+    return sorted({each.name for each in of_kind(references, kind)})
+
+
+def _found(path: str, key: str, value: Any) -> Iterator[Reference]:
+    """What one field names."""
+    if kind := next((kind for field, kind in _FIELDS.items() if field.search(key)), None):
+        yield from _named(kind, value, path)
+    elif key == _PULL_SECRETS and isinstance(value, list):
+        for number, each in enumerate(value):
+            yield from _named(SECRET, each, f"{path}[{number}]")
+
+
+def _named(kind: Kind, value: Any, path: str) -> Iterator[Reference]:
+    """The object that a field names; an empty one names none."""
+    if isinstance(value, dict) and (name := value.get("name")):
+        yield Reference(kind, str(name), f"{path}.name")

@@ -1,0 +1,188 @@
+import json
+
+import pytest
+
+from steps.kubernetes import events
+from steps.phases import exit as exit_phase
+from steps.phases.exit import FailedNode
+from tests.builders.pods import event, pending_pod
+
+
+def node(template="prepare", message="", pod="", finished="2026-01-02T03:04:05Z", **more):
+    return {"templateName": template, "message": message, "podName": pod, "finishedAt": finished, **more}
+
+
+def argo(*nodes):
+    """As Argo gives it: JSON inside a quoted string."""
+    return json.dumps(json.dumps(nodes))
+
+
+def explain(stage, *failed):
+    held_back = exit_phase.waiting_pods(stage.connect("threescale-backup"), "backup-1", failed, "own")
+    return exit_phase.explain("backup-1", failed, held_back, "do this next")
+
+
+class TestFailures:
+    def test_what_argo_says_is_read(self):
+        assert exit_phase.read_failures(argo(node("prepare", "no APIManager (exit code 1)", "pod-1"))) == [
+            FailedNode("prepare", "no APIManager (exit code 1)", "pod-1")
+        ]
+
+    def test_the_last_failure_of_a_phase_counts_whatever_its_place(self):
+        text = argo(
+            node("prepare", "second", finished="2026-01-02T03:05:00Z"),
+            node("prepare", "first", finished="2026-01-02T03:04:00Z"),
+        )
+
+        assert [item.message for item in exit_phase.read_failures(text)] == ["second"]
+
+    @pytest.mark.parametrize(
+        "message",
+        ["child 'backup-1-2' failed", "No more retries left", "retryStrategy.expression evaluated to false", ""],
+    )
+    def test_a_parent_s_words_do_not_hide_its_child_s(self, message):
+        text = argo(node("prepare", "the reason"), node("prepare", message, finished="2026-01-02T03:09:00Z"))
+
+        assert [item.message for item in exit_phase.read_failures(text)] == ["the reason"]
+
+    def test_where_only_parents_speak_they_are_heard(self):
+        assert exit_phase.read_failures(argo(node("main", "child 'x' failed"))) == [
+            FailedNode("main", "child 'x' failed", "")
+        ]
+
+    @pytest.mark.parametrize("text", ["null", "[]", '"null"', '"[]"'])
+    def test_none_are_none(self, text):
+        assert exit_phase.read_failures(text) == []
+
+    def test_json_without_quotes_is_read_too(self):
+        assert exit_phase.read_failures(json.dumps([node("seal", "x")])) == [FailedNode("seal", "x", "")]
+
+    @pytest.mark.parametrize(
+        "odd",
+        [None, 1, "x", [], {}, {"templateName": ["x"]}, {"templateName": {}, "message": "x"}, {"finishedAt": [1]}],
+        ids=str,
+    )
+    def test_a_node_of_another_form_hides_no_other(self, odd):
+        assert exit_phase.read_failures(json.dumps([odd, node("seal", "x")])) == [FailedNode("seal", "x", "")]
+
+    def test_a_message_is_one_line_without_signs_that_change_a_terminal(self):
+        (failed,) = exit_phase.read_failures(argo(node("seal", "one\n\ntwo \x1b[2J\ud800")))
+
+        assert failed.message == "one  two \\x1b[2J\\ud800"
+
+    def test_a_field_of_another_form_says_nothing(self):
+        odd = {"templateName": "seal", "message": {"a": 1}, "podName": 7, "finishedAt": None}
+
+        assert exit_phase.read_failures(json.dumps([odd])) == [FailedNode("seal", "", "")]
+
+    @pytest.mark.parametrize("text", ["", "{{workflow.failures}}", '"{half"', "[" * 100_000, "{}", "7", '"{}"', '"x"'])
+    def test_anything_else_is_a_value_error(self, text):
+        with pytest.raises(ValueError, match=r".*"):
+            exit_phase.read_failures(text)
+
+
+class TestExplain:
+    def test_each_phase_has_its_sentence_and_the_advice_comes_last(self, empty):
+        text = explain(empty, FailedNode("prepare", "no APIManager (exit code 1)", "p"), FailedNode("seal", "", ""))
+
+        assert text == "prepare failed: no APIManager (exit code 1)\nseal failed: no message\ndo this next"
+
+    def test_where_nothing_is_known_that_is_said(self, empty):
+        assert explain(empty) == "workflow backup-1 did not succeed\ndo this next"
+
+    def test_a_pod_that_never_started_is_told_with_its_last_warning(self, empty):
+        pending_pod(empty)
+        event(empty, "Pod", "pod-1", "FailedScheduling", at="2026-01-02T03:05:00Z", message="0/3 nodes")
+        event(empty, "Pod", "pod-1", "Older", at="2026-01-02T03:04:00Z")
+        event(empty, "Pod", "pod-1", "Normal", type_="Normal", at="2026-01-02T03:06:00Z")
+
+        assert "Pod pod-1: FailedScheduling: 0/3 nodes" in explain(empty, FailedNode("secrets", "timed out", "")).split(
+            "\n"
+        )
+
+    def test_the_pod_that_tells_is_none_of_them(self, empty):
+        pending_pod(empty, name="own")
+        event(empty, "Pod", "own", "MissingClusterDNS")
+
+        assert explain(empty) == "workflow backup-1 did not succeed\ndo this next"
+
+    def test_its_claim_without_a_volume_is_told_too(self, empty):
+        pending_pod(empty)
+        empty.kubernetes.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "metadata": {"name": "nightly", "namespace": empty.namespace},
+                "spec": {
+                    "storageClassName": "unknown",
+                    "accessModes": ["ReadWriteOnce"],
+                    "resources": {"requests": {"storage": "1Gi"}},
+                },
+            }
+        )
+
+        said = explain(empty, FailedNode("secrets", "timed out", "")).split("\n")
+
+        assert (
+            'PersistentVolumeClaim nightly: ProvisioningFailed: storageclass.storage.k8s.io "unknown" not found' in said
+        )
+
+    def test_a_claim_that_is_gone_is_told_where_an_event_tells(self, empty):
+        pending_pod(empty)
+        event(empty, "PersistentVolumeClaim", "nightly", "ClaimLost")
+
+        assert "PersistentVolumeClaim nightly: ClaimLost: so it is" in explain(empty)
+
+    def test_a_pod_that_ran_is_not_told_again(self, empty):
+        pending_pod(empty, phase="Running")
+        event(empty, "Pod", "pod-1", "BackOff")
+
+        assert "BackOff" not in explain(empty, FailedNode("prepare", "no APIManager (exit code 1)", "pod-1"))
+
+    def test_a_pod_that_failed_before_it_ran_is_told(self, empty):
+        event(empty, "Pod", "pod-9", "Evicted")
+
+        assert "Pod pod-9: Evicted: so it is" in explain(empty, FailedNode("prepare", "Pod was evicted", "pod-9"))
+
+    @pytest.mark.parametrize(
+        ("state", "told"),
+        [
+            ({"terminated": {"exitCode": 75, "startedAt": "2026-01-02T03:04:05Z"}}, False),
+            ({"running": {"startedAt": "2026-01-02T03:04:05Z"}}, False),
+            ({"terminated": {"exitCode": 137, "startedAt": None}}, True),
+            ({"waiting": {"reason": "ContainerCreating"}}, True),
+        ],
+        ids=["ended", "running", "never started", "waiting"],
+    )
+    def test_of_a_stopped_workflow_only_what_never_started_is_told(self, empty, state, told):
+        pending_pod(empty, phase="Failed", containerStatuses=[{"name": "main", "state": state}])
+        event(empty, "Pod", "pod-1", "FailedMount")
+
+        text = explain(empty, FailedNode("prepare", "workflow shutdown with strategy:  Stop", "pod-1"))
+
+        assert ("FailedMount" in text) is told
+
+    def test_missing_rights_do_not_hide_the_failure(self, empty):
+        empty.kubernetes.refuse_next("list", "pods", status=403)
+
+        text = explain(empty, FailedNode("prepare", "no APIManager", ""))
+
+        assert text.startswith("prepare failed: no APIManager\nno events to show: not allowed to list pods")
+        assert text.endswith("do this next")
+
+
+class TestLastEvent:
+    def test_where_nothing_is_said_there_is_none(self, empty):
+        assert events.last(empty.connect(), "Pod", "pod-1") is None
+
+    def test_where_nothing_warns_the_newest_counts(self, empty):
+        event(empty, "Pod", "pod-1", "Pulled", type_="Normal", at="2026-01-02T03:06:00Z")
+        event(empty, "Pod", "pod-1", "Scheduled", type_="Normal", at="2026-01-02T03:04:00Z")
+
+        assert str(events.last(empty.connect(), "Pod", "pod-1")) == "Pulled: so it is"
+
+    def test_events_of_others_do_not_count(self, empty):
+        event(empty, "Pod", "pod-2", "Failed")
+        event(empty, "PersistentVolumeClaim", "pod-1", "Failed")
+
+        assert events.last(empty.connect(), "Pod", "pod-1") is None

@@ -1,0 +1,128 @@
+"""The catalogue as a person or a program reads it, from the plain facts of each backup."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from workflows.rendering import document
+
+Facts = Mapping[str, Any]
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_STEP = 1024
+_WIDE = "wide"
+_MORE_HEADS = ("MANIFEST-SHA256",)  # in a wide table
+_HEADS = ("NAME", "STATE", "STARTED", "FILES", "SIZE", "3SCALE", "BY", "VERIFIED", "PROVEN", "PINNED")
+
+
+def of_all(entries: Sequence[Facts], output: str, namespace: str) -> str:
+    """All backups as `table`, `wide`, `json`, `yaml` or `name`, with the newline at the end."""
+    if output == "name":
+        return "".join(f"{entry['name']}\n" for entry in entries)
+    if output not in {"table", _WIDE}:
+        return _dumped(list(entries), output)
+    if not entries:
+        return f"no backup in namespace {namespace}\n"
+    rows = [_HEADS, *(_row(entry) for entry in entries)]
+    if output == _WIDE:
+        more = [_MORE_HEADS, *((entry["manifest_sha256"] or "-",) for entry in entries)]
+        rows = [(*row, *rest) for row, rest in zip(rows, more, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    notes = [f"{entry['name']}: {entry['why']}" for entry in entries if entry["why"]]
+    return "\n".join([*lines, *(["", *notes] if notes else []), ""])
+
+
+def of_one(entry: Facts, record: Facts | None, output: str) -> str:
+    """One backup, and its result record, as `text`, `json` or `yaml`, with the newline at the end."""
+    if output != "text":
+        return _dumped({**entry, "result": record}, output)
+    facts = {name: fact for name, fact in _facts(entry).items() if fact}
+    width = max(map(len, facts))
+    return "\n".join([*(f"{name:<{width}}  {fact}" for name, fact in facts.items()), "", *_of(entry, record), ""])
+
+
+def _row(entry: Facts) -> tuple[str, ...]:
+    return (
+        entry["name"],
+        f"{entry['state']}{', damaged' if entry['damaged'] else ''}{', being deleted' if entry['going'] else ''}",
+        entry["started"],
+        "external" if entry["external"] else _or_dash(entry["files"]),
+        _size(entry["size_bytes"]),
+        entry["threescale_version"] or "-",
+        _asked_by(entry) or entry["maker"],
+        (entry["verified"] or {"when": "-"})["when"],
+        (entry["proven"] or {"when": "-"})["when"],
+        "yes" if entry["pinned"] else "-",
+    )
+
+
+def _facts(entry: Facts) -> dict[str, str]:
+    by = f", workflow {entry['workflow']} ({entry['workflow_uid']})" if entry["workflow"] else ""
+    return {
+        "name": entry["name"],
+        "state": ": ".join(filter(None, (entry["state"], entry["why"]))),
+        "made by": f"{entry['maker']}{by}",
+        "asked for by": _asked_by(entry),
+        "started": entry["started"],
+        "ended": entry["ended"] or "",
+        "APIManager": entry["apimanager"],
+        "3scale": entry["threescale_version"],
+        "files": "external, in S3" if entry["external"] else _or_dash(entry["files"]),
+        "bytes": _or_dash(entry["size_bytes"]),
+        "manifest": f"SHA-256 {entry['manifest_sha256']}" if entry["manifest_sha256"] else "",
+        "verified": _proof(entry["verified"]),
+        "proven": ": ".join(filter(None, (_proof(entry["proven"]), entry["proven_counts"]))),
+        "being verified": _progress(entry["verifying"]),
+        "damaged": ": ".join(filter(None, (_proof(entry["damaged"]), entry["damage"]))),
+        "pinned": "yes" if entry["pinned"] else "no",
+        "claim": ", ".join(filter(None, (entry["capacity"], entry["storage_class"], entry["volume"], entry["uid"]))),
+        "being deleted": "yes" if entry["going"] else "",
+    }
+
+
+def _asked_by(entry: Facts) -> str:
+    return entry["schedule"] or ("a person" if entry["workflow"] else "")
+
+
+def _of(entry: Facts, record: Facts | None) -> Iterator[str]:
+    """What the record says, or where it lies."""
+    if record is None:
+        sealed = f"result.json lies in the backup, on claim {entry['name']}"
+        yield sealed if entry["manifest_sha256"] else "no result record"
+        return
+    yield f"{record['operation']} {record['outcome']}, by {record['service_account']}, workflow {record['workflow']}"
+    for phase in record["phases"]:
+        counts = "".join(f", {number} {what}" for what, number in phase["counts"].items())
+        yield f"  {phase['phase']}: {phase['duration_s']:g} s{counts}"
+        yield from (f"    {note}" for note in phase.get("notes", ()))
+    yield from (f"  {failure['phase']} failed: {failure['sentence']}" for failure in record["failures"])
+    yield from (f"  {sentence}" for sentence in (*record["held_back"], record["advice"]) if sentence)
+
+
+def _dumped(content: Any, output: str) -> str:
+    if output == "json":
+        return json.dumps(content, indent=2) + "\n"
+    return document.write(content)
+
+
+def _size(size_bytes: int | None) -> str:
+    if size_bytes is None:
+        return "-"
+    size, units = float(size_bytes), iter(_UNITS)
+    unit = next(units)
+    while size >= _STEP and unit != _UNITS[-1]:
+        size, unit = size / _STEP, next(units)
+    return f"{size:.0f} {unit}" if unit == _UNITS[0] else f"{size:.1f} {unit}"
+
+
+def _or_dash(number: int | None) -> str:
+    return "-" if number is None else str(number)
+
+
+def _proof(proof: Facts | None) -> str:
+    return f"{proof['when']}, by workflow {proof['workflow']}" if proof else ""
+
+
+def _progress(progress: Facts | None) -> str:
+    return f"{progress['position']} of {progress['total']} bytes are read, all right so far" if progress else ""

@@ -1,0 +1,96 @@
+"""What is asked for by night: schedules with their arguments, and when an alert says that one had no good backup."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from workflows.commands import doubts
+from workflows.commands.options import refuse
+from workflows.rendering import cron as clock
+
+if TYPE_CHECKING:
+    from workflows.monitoring.alerts import Thresholds
+
+Asked = tuple[str | None, Sequence[str]]  # a schedule and its arguments
+Proof = tuple[str, str, dict[str, str]]  # of which, when, with which arguments
+
+_LONGEST = timedelta(days=3650)  # of an alert; Prometheus counts nanoseconds in 64 bits
+
+
+def thresholds(namespace: str | None, told: Mapping[str, Any], by_night: Collection[str]) -> "Thresholds | None":
+    """When alerts fire, where those are wanted; `by_night`: what proves backups then."""
+    from workflows.monitoring.alerts import Thresholds
+
+    expected, silent = (_time("--expected-every", told["expected_every"]), _time("--silent-for", told["silent_for"]))
+    asked = {
+        "verified": (told["verified_every"], "8d" if "verify" in by_night else ""),
+        "proven": (told["proven_every"], "35d" if "drill" in by_night else ""),
+    }
+    verified, proven = (
+        _time(f"--{name}-every", limit) if (limit := usual if said is None else said) else None
+        for name, (said, usual) in asked.items()
+    )
+    if not told["monitoring"]:
+        return None
+    if namespace is None:
+        refuse("--monitoring asks for the metrics of one installation: say its --namespace too")
+    if told["watchdog"] is None:
+        refuse('--monitoring asks for what a watchdog tells: say --watchdog too, for instance "17 * * * *"')
+    _check_silence(told["watchdog"], silent, told["silent_for"])
+    return Thresholds(
+        expected_every=expected,
+        verified_every=verified,
+        proven_every=proven,
+        silent_for=silent,
+        max_shrink=told["max_shrink"],
+    )
+
+
+def _check_silence(watchdog: str, silent: timedelta, text: str) -> None:
+    """Refuse an alert that would fire between any two looks of the watchdog."""
+    pause = clock.pause(watchdog)
+    if pause is not None and silent <= pause:
+        refuse(
+            f"--silent-for {text}: --watchdog {watchdog!r} looks once in {doubts.told(pause)}, so an alert would say "
+            "each time that nobody looks: say more than that"
+        )
+
+
+def _time(option: str, text: str) -> timedelta:
+    """A duration of a known length."""
+    from steps.catalogue.durations import Duration
+
+    found = Duration.read(text, option)
+    if found.months or not timedelta(0) < found.rest <= _LONGEST:
+        refuse(f"{option} {text!r}: write weeks, days and hours, for instance 26h or 8d, up to {_LONGEST.days}d")
+    return found.rest
+
+
+def arguments(option: str, words: Sequence[str], of: str, cron: str | None) -> dict[str, str]:
+    """Read the arguments of a schedule, or refuse them."""
+    read = dict(word.partition("=")[::2] for word in words)
+    if len(read) < len(words):
+        refuse(f"{option} is given twice for the same name")
+    if wrong := [word for word in words if "=" not in word]:
+        refuse(f"{option} {wrong[0]!r}: write NAME=VALUE, for instance storage-request=20Gi")
+    if read and cron is None:
+        refuse(f"{option} is for what a schedule starts: say {of} too")
+    return read
+
+
+def proofs(namespace: str | None, scratch: str | None, verify: Asked, drill: Asked) -> list[Proof]:
+    """The schedules of what proves backups."""
+    of_verify = arguments("--verify-argument", verify[1], "--verify", verify[0])
+    of_drill = arguments("--drill-argument", drill[1], "--drill", drill[0])
+    if drill[0] is not None and scratch is None:
+        refuse("--drill needs a namespace that was made for drills: say --drill-namespace too")
+    if "scratch-namespace" in of_drill:
+        refuse("--drill-argument scratch-namespace: say it by --drill-namespace, which gives the rights there too")
+    if scratch is not None and namespace is None:
+        refuse("--drill-namespace gives rights there to an account of another namespace: say --namespace too")
+    if scratch is not None and scratch == namespace:
+        refuse(
+            f"--drill-namespace {scratch} is that of the installation: make one for drills, which holds nothing else"
+        )
+    found = [("verify", verify[0], of_verify), ("drill", drill[0], {"scratch-namespace": scratch or "", **of_drill})]
+    return [(of, cron, given) for of, cron, given in found if cron is not None]

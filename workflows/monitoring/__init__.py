@@ -1,0 +1,1 @@
+"""What those are told who watch: metrics of runs and of the catalogue, alerts, a dashboard, a notification."""

@@ -1,0 +1,155 @@
+"""What the workflows tell Prometheus through Argo's controller: each name with its sentence, in one place.
+
+Argo 4.1.2 exports a metric as `argo_workflows_` and its name, and adds neither a unit nor `_total`
+(util/telemetry/exporter_prometheus.go: WithNamespace, UnderscoreEscapingWithoutSuffixes; the namespace is given in
+workflow/controller/controller.go). So the names below end as Prometheus wants it.
+
+A metric lives in the memory of the controller that leads, until that restarts, another leads, or `metricsTTL` is over
+(workflow/metrics/metrics_custom.go): a counter begins anew at one, which `increase` does not see, and a gauge is absent
+until the next run. So what alerts ask for are moments, looked for over some time (`alerts.py`), and what
+can be read from the catalogue comes from there, by the watchdog, not from single runs.
+
+Two sentences for one name are an error to Argo (matchExistingMetric): the same ones hold for all installations of a
+cluster. The label is not called `namespace`, which Prometheus keeps for that of the controller's own pod.
+"""
+
+from collections.abc import Container, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from hera.expr import g
+from hera.workflows import Counter, Gauge, Label
+
+from steps.contract.values import YES
+from workflows.rendering import conditions
+from workflows.rendering.conditions import PLAN
+from workflows.rendering.phase import Metric
+
+PREFIX = "argo_workflows_"
+NAMESPACE = "threescale_namespace"
+OPERATION, STATUS, STATE = "operation", "status", "state"
+
+HELP: dict[str, str] = {}
+
+
+def _metric(name: str, sentence: str) -> str:
+    name = f"threescale_backup_{name}"
+    HELP[name] = sentence
+    return name
+
+
+# Of runs, one for each operation.
+RUNS = _metric("runs_total", "Runs that have ended, by how they ended.")
+DURATION = _metric("duration_seconds", "How long the last run took, by how it ended.")
+SUCCESS = _metric("last_success_timestamp_seconds", "When the last run that succeeded was asked for, in Unix time.")
+FAILURE = _metric(
+    "last_failure_timestamp_seconds", "When the last run that did not succeed was asked for, in Unix time."
+)
+RUN_FILES = _metric("run_files", "Files of System FileStorage in the last run that copied them.")
+RUN_BYTES = _metric("run_bytes", "Bytes of those files.")
+
+# Of the catalogue, each time the watchdog looks.
+WATCHED = _metric("watched_timestamp_seconds", "When the watchdog last read the catalogue, in Unix time.")
+NEWEST = _metric(
+    "newest_timestamp_seconds", "When the newest complete backup began, in Unix time; 0 where there is none."
+)
+VERIFIED = _metric(
+    "verified_timestamp_seconds", "When every byte of a backup was last found right, in Unix time; 0 is never."
+)
+PROVEN = _metric("proven_timestamp_seconds", "When a backup was last restored for trial, in Unix time; 0 is never.")
+NEWEST_FILES = _metric(
+    "newest_files", "Files of System FileStorage in the newest complete backup; NaN where nobody counted."
+)
+NEWEST_BYTES = _metric("newest_bytes", "Bytes of those files; NaN where nobody counted.")
+NEWEST_CAPACITY = _metric("newest_capacity_bytes", "Size of the claim of the newest complete backup.")
+BEFORE_FILES = _metric("before_files", "The same as newest_files of the complete backup before it.")
+BEFORE_BYTES = _metric("before_bytes", "The same as newest_bytes of the complete backup before it.")
+BACKUPS = _metric("backups", "Backups in the catalogue, by state; damaged ones count in two.")
+SCHEDULED = _metric("scheduled", "1 while the schedule is there and not suspended, else 0.")
+
+# Output parameters of the watchdog's phase, and the metric that each becomes.
+WATCHED_OUTPUT = "watched"
+CATALOGUE: Mapping[str, str] = MappingProxyType(
+    {
+        WATCHED_OUTPUT: WATCHED,
+        "newest": NEWEST,
+        "verified": VERIFIED,
+        "proven": PROVEN,
+        "newest-files": NEWEST_FILES,
+        "newest-bytes": NEWEST_BYTES,
+        "newest-capacity": NEWEST_CAPACITY,
+        "before-files": BEFORE_FILES,
+        "before-bytes": BEFORE_BYTES,
+        "scheduled": SCHEDULED,
+    }
+)
+STATES = ("running", "complete", "failed", "unknown", "damaged")
+
+
+def exported(name: str) -> str:
+    """The name under which Prometheus finds it."""
+    return f"{PREFIX}{name}"
+
+
+def of_runs(operation: str, asked: Container[str]) -> list[Metric]:
+    """Tell of each run of a workflow that is asked this, once, when it has ended; one that was a mere plan is none."""
+    acts = conditions.differ(conditions.or_empty(PLAN), conditions.ONLY) if PLAN in asked else ""
+    failed = conditions.differ(conditions.or_empty(conditions.REFUSED), YES)
+    ended = _Tags(f"{g.workflow.status:$}", conditions.status(), f"{g.workflow.duration:$}")
+    return _of_runs(operation, ended, acts, failed)
+
+
+def of_runs_within(operation: str) -> list[Metric]:
+    """Tell the same of a template that does an operation inside of another's workflow, whose end says nothing of it."""
+    return _of_runs(operation, _Tags(f"{g.status:$}", f"{g.status:$}", f"{g.duration:$}"))
+
+
+class _Tags(NamedTuple):
+    """Tags that say how something ended, the same in the words of the label, and after what time."""
+
+    status: str
+    label: str
+    duration: str
+
+
+def _of_runs(operation: str, ended: _Tags, acts: str = "", failed: str = "") -> list[Metric]:
+    """`acts`, `failed`: what else must hold, of each run and of one that did not succeed."""
+    moment = f"{g.workflow.creationTimestamp.s:$}"
+    by_status = [*_labels(operation), Label(key=STATUS, value=ended.label)]
+    good, bad = (ask(ended.status, conditions.SUCCEEDED) for ask in (conditions.equal, conditions.differ))
+    return [
+        Counter(name=RUNS, help=HELP[RUNS], labels=by_status, when=acts or None, value="1"),
+        _gauge(DURATION, by_status, ended.duration, acts),
+        _gauge(SUCCESS, _labels(operation), moment, good, acts),
+        _gauge(FAILURE, _labels(operation), moment, bad, failed, acts),
+    ]
+
+
+def of_files(operation: str) -> list[Metric]:
+    """Tell what a phase with the outputs `files` and `bytes` has copied, where it has."""
+    ended_well = conditions.equal(f"{g.status:$}", conditions.SUCCEEDED)
+    return [
+        _gauge(name, _labels(operation), _output(output), ended_well, conditions.differ(_output(output), ""))
+        for output, name in (("files", RUN_FILES), ("bytes", RUN_BYTES))
+    ]
+
+
+def of_catalogue() -> list[Metric]:
+    """Tell what the watchdog saw, also where it fails because of that; not where it could read nothing."""
+    seen = conditions.differ(_output(WATCHED_OUTPUT), "")
+    mine = [Label(key=NAMESPACE, value=f"{g.workflow.namespace:$}")]
+    states = [_gauge(BACKUPS, [*mine, Label(key=STATE, value=state)], _output(state), seen) for state in STATES]
+    return [*(_gauge(name, mine, _output(output), seen) for output, name in CATALOGUE.items()), *states]
+
+
+def _gauge(name: str, labels: list[Label], value: str, *when: str) -> Gauge:
+    condition = conditions.both(*when)
+    return Gauge(name=name, help=HELP[name], labels=labels, when=condition or None, realtime=False, value=value)
+
+
+def _labels(operation: str) -> list[Label]:
+    return [Label(key=OPERATION, value=operation), Label(key=NAMESPACE, value=f"{g.workflow.namespace:$}")]
+
+
+def _output(name: str) -> str:
+    return f"{getattr(g.outputs.parameters, name):$}"

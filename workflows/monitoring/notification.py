@@ -1,0 +1,44 @@
+"""The last task of a workflow that tells its result elsewhere, where a Secret with a URL was named.
+
+It comes after the report and whatever became of that, and its own failure counts for nothing (`continueOn`): a message
+that can't be sent turns no good backup red. So it goes by `dependencies`, beside which alone Argo allows that.
+"""
+
+from hera.expr import g
+from hera.workflows import Parameter, Task
+
+from workflows.rendering.conditions import REFUSED
+from workflows.rendering.exit_handler import FAILURES_INPUT, REFUSED_INPUT, WHATEVER_COMES, Ended
+from workflows.rendering.handover import output, value, words
+from workflows.rendering.phase import phase
+from workflows.rendering.placement import anywhere
+from workflows.rendering.settings import Settings
+
+
+def task(settings: Settings, ended: Ended, when: str) -> Task:
+    """Build the task, inside of the exit handler's DAG."""
+    named = [Parameter(name=name, value="", description="An argument of the workflow.") for name in ended.told]
+    status = Parameter(name="status", description="How it ended, as Argo's workflow.status says it.")
+    notify = phase(
+        settings,
+        ["notify"],
+        inputs=[*named, status, FAILURES_INPUT, REFUSED_INPUT],
+        arguments=[
+            *ended.words,
+            *("--status", value("status"), "--failures", value("failures"), "--advice", ended.advice),
+            *("--form", settings.notify_form, *words([*ended.told, REFUSED])),
+        ],
+        outputs=[output("notification", default="")],
+        secret=settings.notify_secret or "",
+        timeout="5m",
+        affinity=anywhere(),
+        retried=False,
+    )
+    return Task(
+        name="notify",
+        template=notify,
+        dependencies=["report"],
+        continue_on=WHATEVER_COMES,
+        arguments={"status": f"{g.workflow.status:$}", **ended.arguments},
+        when=when or None,
+    )

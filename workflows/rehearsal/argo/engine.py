@@ -1,0 +1,294 @@
+"""Runs the rendered workflows on this machine, so that what runs in a rehearsal is what the manifests say.
+
+The engine takes the manifests that `kubectl apply` would send and plays the part of Argo 4.1 that they use, each
+container as a process. It plays it strictly: a field, a tag or a path that it does not know is an error, because a
+rehearsal that overlooks something promises what the cluster won't keep.
+"""
+
+import random
+import string
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from workflows.rehearsal import errors
+from workflows.rehearsal.argo import fields, nodes, tags
+from workflows.rehearsal.argo.metrics import Exporter
+from workflows.rehearsal.argo.nodes import Node, Phase, Workflow
+from workflows.rehearsal.argo.run import Run
+from workflows.rehearsal.argo.scope import Subject
+from workflows.rehearsal.kubelet.pod import Kubelet, Pods
+from workflows.rehearsal.kubernetes.port import ClusterPort, Manifest
+from workflows.rehearsal.kubernetes.store import copied
+
+__all__ = ["Engine", "Node", "Workflow"]
+
+_SUFFIX: Final = string.ascii_lowercase + string.digits
+
+
+def silent(node: Node) -> None:
+    """Tell nobody."""
+
+
+def nobody(_node: Node) -> bool:
+    """Let a gate wait for its deadline."""
+    return False
+
+
+class Engine:
+    """Keeps templates and runs workflows in one namespace of a cluster."""
+
+    def __init__(  # noqa: PLR0913  # what differs between a demonstration and a test, all but two with defaults
+        self,
+        cluster: ClusterPort,
+        folder: Path,
+        *,
+        namespace: str,
+        say: Callable[[Node], None] = silent,
+        time_scale: float = 1.0,
+        user: int | None = None,
+        pending_s: float = 2.0,
+        pods: Pods | None = None,
+        resume: Callable[[Node], bool] = nobody,
+    ) -> None:
+        """Take a cluster and the folder of the volumes.
+
+        `time_scale` multiplies back-offs, timeouts and deadlines; `user` runs each process under that UID with group 0;
+        `pending_s` is how long a pod waits for a claim that is not there before the clock is put forward; `pods` runs
+        the pods elsewhere than on this machine; `resume` is the person who is asked at a gate and goes on, or not.
+        """
+        self._cluster = cluster
+        self._namespace = namespace
+        self._say = say
+        self.resume = resume
+        self._time_scale = time_scale
+        self._kubelet = Kubelet(cluster, folder, namespace, user=user, time_scale=time_scale, pending_s=pending_s)
+        self._pods = pods or self._kubelet
+        self._templates: dict[str, Manifest] = {}
+        self._crons: dict[str, Manifest] = {}
+        self._running: list[Run] = []
+        self._fired: list[str] = []  # CronWorkflows of what runs
+        self.metrics = Exporter()
+
+    @property
+    def on_start(self) -> Callable[[str, subprocess.Popen[bytes]], None] | None:
+        """Called with the name of the node and the process at each start."""
+        return self._kubelet.on_start
+
+    @on_start.setter
+    def on_start(self, hook: Callable[[str, subprocess.Popen[bytes]], None] | None) -> None:
+        self._kubelet.on_start = hook
+
+    def volume(self, claim_name: str) -> Path:
+        """Return the folder that stands for a claim."""
+        return self._kubelet.volume(claim_name)
+
+    def apply(self, manifest: Manifest) -> None:
+        """Keep a WorkflowTemplate or a CronWorkflow; the cluster shows the latter, and anything else is its own."""
+        if manifest["kind"] == "WorkflowTemplate":
+            fields.check_template(manifest)
+            self._templates[manifest["metadata"]["name"]] = copied(manifest)
+        elif manifest["kind"] == "CronWorkflow":
+            fields.check_cron(manifest)
+            self._crons[manifest["metadata"]["name"]] = copied(manifest)
+            self._cluster.apply(manifest)
+        else:
+            self._cluster.apply(manifest)
+
+    def submit(
+        self,
+        template: str,
+        parameters: Mapping[str, str] = {},
+        *,
+        entrypoint: str | None = None,
+        name: str | None = None,
+    ) -> Workflow:
+        """Run a workflow from a template to its end, like `argo submit --from workflowtemplate/NAME -p KEY=VALUE`."""
+        return self._submit(template, parameters, name or _generated(template), entrypoint, {})
+
+    def submit_cron(self, name: str) -> Workflow:
+        """Fire a CronWorkflow once."""
+        if name not in self._crons:
+            raise errors.UnknownName("CronWorkflow", name, f"namespace {self._namespace}")
+        spec = self._crons[name]["spec"]["workflowSpec"]
+        given = spec.get("arguments", {}).get("parameters", [])
+        parameters = {parameter["name"]: tags.as_text(parameter["value"]) for parameter in given}
+        labels = {f"{nodes.LABEL}/cron-workflow": name, **spec.get("workflowMetadata", {}).get("labels", {})}
+        fired = {"status": {"lastScheduledTime": nodes.stamp(time.time())}}
+        self._cluster.apply({**copied(self._crons[name]), **fired})
+        template, called = spec["workflowTemplateRef"]["name"], f"{name}-{int(time.time())}"
+        self._fired.append(name)
+        try:
+            return self._submit(template, parameters, called, None, labels)
+        finally:
+            self._fired.remove(name)
+
+    def tick(self, name: str) -> Workflow | None:
+        """Fire a CronWorkflow as the clock does: not where one of it still runs and it forbids a second, as ours do."""
+        policy = self._crons[name]["spec"].get("concurrencyPolicy")
+        if policy != "Forbid":
+            raise errors.UnknownName("concurrencyPolicy that is played", str(policy), f"CronWorkflow {name}")
+        return None if name in self._fired else self.submit_cron(name)
+
+    def retry(self, workflow: Workflow) -> Workflow:
+        """Run again what failed, like `argo retry`: same name and uid, the template as stored, successes are kept."""
+        _must_have_failed("retry", workflow)
+        kept = {node.path: node for node in workflow.nodes}
+        return self._run(workflow, kept)
+
+    def resubmit(self, workflow: Workflow, *, memoized: bool = False) -> Workflow:
+        """Run a new workflow with the same arguments, like `argo resubmit`; `memoized` skips what succeeded before."""
+        name = _generated(workflow.name)
+        kept: dict[str, Node] = {}
+        if memoized:
+            _must_have_failed("resubmit in memoized mode", workflow)
+            kept = _memoized(workflow, name)
+        labels = {f"{nodes.LABEL}/resubmitted-from-workflow": workflow.name}
+        entrypoint = str(workflow.spec["entrypoint"])
+        return self._submit(workflow.template, workflow.arguments, name, entrypoint, labels, kept)
+
+    def stop(self) -> None:
+        """Stop the workflows that run, like `argo stop`; their exit handlers still run."""
+        for run in self._running:
+            run.stop()
+
+    # --- one workflow ---
+
+    def _submit(
+        self,
+        template: str,
+        parameters: Mapping[str, str],
+        name: str,
+        entrypoint: str | None,
+        labels: Mapping[str, str],
+        kept: Mapping[str, Node] = {},
+    ) -> Workflow:
+        if template not in self._templates:
+            raise errors.UnknownName("WorkflowTemplate", template, f"namespace {self._namespace}")
+        spec = copied(self._templates[template]["spec"])
+        spec["entrypoint"] = entrypoint or spec["entrypoint"]
+        declared = spec.get("arguments", {}).get("parameters", [])
+        values = {item["name"]: tags.as_text(item["value"]) for item in declared if item.get("value") is not None}
+        arguments = values | {key: tags.as_text(value) for key, value in parameters.items()}
+        metadata = {
+            "name": name,
+            "namespace": self._namespace,
+            "labels": {
+                f"{nodes.LABEL}/workflow-template": template,
+                **labels,
+                **spec.get("workflowMetadata", {}).get("labels", {}),
+            },
+        }
+        new = Workflow(name, "", "Pending", template, arguments=arguments, spec=spec, metadata=metadata)
+        new = self._show(new)
+        if refusal := _refusal(declared, arguments):
+            return self._show(replace(new, phase="Failed", message=f"invalid spec: {refusal}"))
+        return self._run(new, kept)
+
+    def _run(self, workflow: Workflow, kept: Mapping[str, Node]) -> Workflow:
+        created = datetime.fromisoformat(workflow.metadata["creationTimestamp"])
+        subject = Subject(
+            workflow.name,
+            workflow.uid,
+            self._namespace,
+            created,
+            workflow.spec,
+            workflow.arguments,
+            workflow.metadata["labels"],
+            kept,
+        )
+        run = Run(subject, self._pods, self._say, self._time_scale, self.resume, self.metrics)
+        run.check_spec()
+        self._running.append(run)
+        try:
+            return self._to_the_end(workflow, run)
+        finally:
+            self._running.remove(run)
+
+    def _to_the_end(self, workflow: Workflow, run: Run) -> Workflow:
+        started = datetime.now(UTC)
+        self._show(replace(workflow, phase="Running", message=""))
+        root = run.entrypoint(str(workflow.spec["entrypoint"]))
+        phase: Phase = "Succeeded" if root.phase in ("Skipped", "Omitted") else root.phase
+        message = root.message
+        status, failed = phase, nodes.failures(workflow.name, started, tuple(run.nodes.values()))
+        if handler := workflow.spec.get("onExit"):
+            last = run.exit_handler(handler, phase, nodes.quoted_failures(failed))
+            if phase == "Succeeded" and last.phase in nodes.BROKEN:
+                phase, message = last.phase, last.message
+        run.tell(status)
+        everything = tuple(run.nodes.values())
+        self._collect_pods(workflow, everything)
+        return self._show(
+            replace(
+                workflow,
+                phase=phase,
+                message=message,
+                nodes=everything,
+                outputs=dict(run.outputs),
+                failures=nodes.failures(workflow.name, started, everything),
+            )
+        )
+
+    def _collect_pods(self, workflow: Workflow, ended: tuple[Node, ...]) -> None:
+        """Delete the pods, as if the delay of `podGC` were over: nobody wants to wait for it."""
+        strategy = (workflow.spec.get("podGC") or {}).get("strategy")
+        if strategy is None:
+            return
+        if strategy != "OnPodCompletion":
+            raise errors.UnknownName("podGC.strategy that is played", strategy, f"workflow {workflow.name}")
+        for pod in (attempt.pod for node in ended for attempt in node.attempts):
+            if self._cluster.get("pods", self._namespace, pod) is not None:
+                self._cluster.delete("pods", self._namespace, pod)
+
+    def _show(self, workflow: Workflow) -> Workflow:
+        """Show the Workflow to the cluster, and take over the uid and the time that it gives."""
+        stored = self._cluster.apply(nodes.as_object(workflow))
+        given = stored.get("metadata", {}) if stored else {}
+        metadata = {
+            **workflow.metadata,
+            "uid": given.get("uid") or workflow.uid or str(uuid.uuid4()),
+            "creationTimestamp": given.get("creationTimestamp")
+            or workflow.metadata.get("creationTimestamp")
+            or nodes.stamp(time.time()),
+        }
+        return replace(workflow, uid=metadata["uid"], metadata=metadata)
+
+
+def _generated(name: str) -> str:
+    return f"{name}-{''.join(random.choices(_SUFFIX, k=5))}"  # noqa: S311  # a name, as Kubernetes generates it
+
+
+def _refusal(declared: list[dict[str, Any]], arguments: Mapping[str, str]) -> str:
+    """Return Argo's sentence about the first argument that it would not start with, empty when there is none.
+
+    Against a WorkflowTemplate's `enum` it holds no argument of a workflow made from it (seen with Argo 4.1.2).
+    """
+    for parameter in declared:
+        field = f"spec.arguments.{parameter['name']}"
+        if parameter["name"] not in arguments:
+            return f"{field}.value or {field}.valueFrom is required"
+    return ""
+
+
+def _must_have_failed(verb: str, workflow: Workflow) -> None:
+    if workflow.phase not in nodes.BROKEN:
+        raise errors.NotToRepeat(verb, workflow.name, workflow.phase)
+
+
+def _memoized(workflow: Workflow, name: str) -> dict[str, Node]:
+    """Return the nodes that a new workflow keeps: a pod that succeeded counts as skipped, with its outputs."""
+    kept = {}
+    for node in workflow.nodes:
+        path = name + node.path.removeprefix(workflow.name)
+        if node.attempts and node.phase == "Succeeded" and not node.retried:
+            message = f"original pod: {nodes.node_id(workflow.name, node.path)}"
+            kept[path] = replace(node, path=path, phase="Skipped", message=message)
+        else:
+            kept[path] = replace(node, path=path)
+    return kept

@@ -1,0 +1,153 @@
+"""The kinds of object the rehearsal's API server serves, and how it tells a client of them.
+
+Backup and restore touch a known handful of resources; a request for any other has to fail here as it would on a cluster
+that does not have it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+Object = dict[str, Any]
+
+RBAC_GROUP = "rbac.authorization.k8s.io"
+BUILT_IN_GROUPS = frozenset({"", "apps", RBAC_GROUP})
+VERBS = ["create", "delete", "get", "list", "patch", "update"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One resource of the API server."""
+
+    group: str
+    version: str
+    resource: str
+    name: str
+    namespaced: bool = True
+    has_status: bool = False
+
+    @property
+    def api_version(self) -> str:
+        """Spell group and version as an object does."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def qualified(self) -> str:
+        """Spell resource and group as the API server's messages do."""
+        return f"{self.resource}.{self.group}" if self.group else self.resource
+
+    @property
+    def built_in(self) -> bool:
+        """Say whether Kubernetes itself has this kind; the others are custom resources."""
+        return self.group in BUILT_IN_GROUPS
+
+    @property
+    def subresources(self) -> frozenset[str]:
+        """Name what lies below an object of this kind, the object itself included."""
+        return frozenset({"", *(["status"] if self.has_status else []), *(["exec"] if self.name == "Pod" else [])})
+
+    @property
+    def counts_generations(self) -> bool:
+        """Say whether `metadata.generation` counts the changes of this kind's spec."""
+        return self.group not in {"", RBAC_GROUP}
+
+
+KINDS = (
+    Kind("", "v1", "configmaps", "ConfigMap"),
+    Kind("", "v1", "events", "Event"),
+    Kind("", "v1", "namespaces", "Namespace", namespaced=False, has_status=True),
+    Kind("", "v1", "persistentvolumes", "PersistentVolume", namespaced=False, has_status=True),
+    Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", has_status=True),
+    Kind("", "v1", "pods", "Pod", has_status=True),
+    Kind("", "v1", "secrets", "Secret"),
+    Kind("", "v1", "serviceaccounts", "ServiceAccount"),
+    Kind("apps", "v1", "deployments", "Deployment", has_status=True),
+    Kind(RBAC_GROUP, "v1", "rolebindings", "RoleBinding"),
+    Kind(RBAC_GROUP, "v1", "roles", "Role"),
+    Kind("apps.3scale.net", "v1alpha1", "apimanagerbackups", "APIManagerBackup", has_status=True),
+    Kind("apps.3scale.net", "v1alpha1", "apimanagers", "APIManager", has_status=True),
+    Kind("apps.openshift.io", "v1", "deploymentconfigs", "DeploymentConfig", has_status=True),
+    # Argo's CRDs have no status subresource: its controller writes the whole object.
+    Kind("argoproj.io", "v1alpha1", "cronworkflows", "CronWorkflow"),
+    Kind("argoproj.io", "v1alpha1", "workflows", "Workflow"),
+    Kind("argoproj.io", "v1alpha1", "workflowtaskresults", "WorkflowTaskResult"),
+    Kind("argoproj.io", "v1alpha1", "workflowtemplates", "WorkflowTemplate"),
+    Kind("route.openshift.io", "v1", "routes", "Route", has_status=True),
+)
+
+_BY_RESOURCE = {kind.resource: kind for kind in KINDS}
+_BY_OBJECT = {(kind.api_version, kind.name): kind for kind in KINDS}
+
+
+def named(resource: str) -> Kind:
+    """Return the kind with that plural; no two of them share one."""
+    return _BY_RESOURCE[resource]
+
+
+def served(group: str, version: str, resource: str) -> Kind | None:
+    """Return the kind behind a path, None when there is none."""
+    kind = _BY_RESOURCE.get(resource)
+    return kind if kind and (kind.group, kind.version) == (group, version) else None
+
+
+def of(obj: Object) -> Kind:
+    """Return the kind an object says it is."""
+    return _BY_OBJECT[obj["apiVersion"], obj["kind"]]
+
+
+def known(obj: Object) -> bool:
+    """Say whether what an object, or a reference to one, says it is is a kind of this server."""
+    return (obj["apiVersion"], obj["kind"]) in _BY_OBJECT
+
+
+def discovery(path: str, without: frozenset[str] = frozenset()) -> Object | None:
+    """Answer a discovery path such as `/apis/apps/v1`, None when there is nothing behind it."""
+    match path.strip("/").split("/"):
+        case ["apis"]:
+            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": _groups(without)}
+        case ["apis", group]:
+            return next((g for g in _groups(without) if g["name"] == group), None)
+        case ["api", "v1"]:
+            return _resources("", "v1", without)
+        case ["apis", group, group_version] if group not in without:
+            return _resources(group, group_version, without)
+        case _:
+            return None
+
+
+_EVERYWHERE = ("authorization.k8s.io", "v1")  # a group of every API server, without what is asked for here
+
+
+def _groups(without: frozenset[str]) -> list[Object]:
+    served = {(kind.group, kind.version) for kind in KINDS if kind.group and kind.group not in without}
+    versions = sorted({*served, _EVERYWHERE})
+    return [_group(name, group_version) for name, group_version in versions]
+
+
+def _group(name: str, group_version: str) -> Object:
+    both = {"groupVersion": f"{name}/{group_version}", "version": group_version}
+    return {"kind": "APIGroup", "apiVersion": "v1", "name": name, "versions": [both], "preferredVersion": both}
+
+
+def _resources(group: str, group_version: str, without: frozenset[str]) -> Object | None:
+    found = [kind for kind in KINDS if (kind.group, kind.version) == (group, group_version)]
+    if not found:
+        return None
+    resources = [_resource(kind) for kind in found if kind.qualified not in without]
+    return {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": found[0].api_version,
+        "resources": resources,
+    }
+
+
+def _resource(kind: Kind) -> Object:
+    return {
+        "name": kind.resource,
+        "singularName": kind.name.lower(),
+        "namespaced": kind.namespaced,
+        "kind": kind.name,
+        "verbs": VERBS,
+    }

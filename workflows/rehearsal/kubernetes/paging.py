@@ -1,0 +1,90 @@
+"""Lists page by page, and of metadata alone, as a client may ask for them.
+
+All pages of a list show the same moment, as on a real server, which reads them from one version of its storage. Once
+that version is compacted, the rest of the list can't be read any more: 410 Expired (apiserver, storage/etcd3).
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import uuid
+from collections import OrderedDict
+from typing import NamedTuple
+
+from workflows.rehearsal.kubernetes import refusals
+from workflows.rehearsal.kubernetes.kinds import Object
+
+META = "meta.k8s.io/v1"
+PARTIAL = "PartialObjectMetadata"
+_TOKEN = re.compile(r"[0-9a-f]{32}")
+_KEPT = 64  # lists that were begun; a client that asks for none of them any more does not say so
+
+
+class Page(NamedTuple):
+    """A part of a list; `token` asks for what comes after it, empty at the end. `left`: how many those are."""
+
+    version: str
+    items: list[Object]
+    token: str = ""
+    left: int = 0
+
+
+class Pages:
+    """The lists that clients have begun to read."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._begun: OrderedDict[str, tuple[str, list[Object]]] = OrderedDict()
+
+    def first(self, version: str, items: list[Object], limit: str) -> Page:
+        """Return the first page of a list."""
+        return self._page(version, items, _read(limit))
+
+    def next(self, token: str, limit: str) -> Page:
+        """Return the page after one; a token that is not known any more is of a version that is gone."""
+        if not _TOKEN.fullmatch(token):
+            raise refusals.bad_request("continue key is not valid: illegal base64 data at input byte 0")
+        with self._lock:
+            found = self._begun.get(token)
+        if found is None:
+            raise refusals.expired()
+        return self._page(*found, _read(limit))
+
+    def forget(self) -> None:
+        """Forget all lists, as the compaction of a real server's storage does."""
+        with self._lock:
+            self._begun.clear()
+
+    def _page(self, version: str, items: list[Object], limit: int) -> Page:
+        if limit <= 0 or len(items) <= limit:
+            return Page(version, items)
+        token, rest = uuid.uuid4().hex, items[limit:]
+        with self._lock:
+            self._begun[token] = version, rest
+            while len(self._begun) > _KEPT:
+                self._begun.popitem(last=False)
+        return Page(version, items[:limit], token, len(rest))
+
+
+def of_metadata(accept: str) -> bool:
+    """Say whether a client asks for the metadata of a list alone, by its Accept header."""
+    _, *parameters = (part.strip() for part in accept.partition(",")[0].split(";"))
+    asked = dict(part.partition("=")[::2] for part in parameters)
+    if not asked.get("as"):
+        return False
+    if (asked["as"], asked.get("g"), asked.get("v")) != (f"{PARTIAL}List", *META.split("/")):
+        raise refusals.not_acceptable()
+    return True
+
+
+def partial(obj: Object) -> Object:
+    """Return the metadata of an object, as the object of its own that a server makes of it."""
+    return {"kind": PARTIAL, "apiVersion": META, "metadata": obj["metadata"]}
+
+
+def _read(limit: str) -> int:
+    try:
+        return int(limit or 0)
+    except ValueError as error:
+        raise refusals.bad_request(f'strconv.ParseInt: parsing "{limit}": invalid syntax') from error

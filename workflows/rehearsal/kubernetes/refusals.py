@@ -1,0 +1,195 @@
+"""What the API server says when it does not do what it was asked.
+
+The steps decide by status, reason and message whether to try again, and people read the message: so the words are those
+of a real API server.
+"""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from workflows.rehearsal.kubernetes.kinds import Object
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workflows.rehearsal.kubernetes.kinds import Kind
+    from workflows.rehearsal.kubernetes.routing import Request
+
+# Reason and message of an answer that a test asks for by its status alone; the messages are those seen on clusters.
+_USUAL = {
+    400: ("BadRequest", "the request could not be understood"),
+    401: ("Unauthorized", "Unauthorized"),
+    403: ("Forbidden", "forbidden"),
+    404: ("NotFound", "the server could not find the requested resource"),
+    409: ("Conflict", "the object has been modified; please apply your changes to the latest version and try again"),
+    422: ("Invalid", "the object is invalid"),
+    429: ("TooManyRequests", "Too many requests, please try again later."),
+    500: ("InternalError", "Internal error occurred: etcdserver: request timed out"),
+    503: ("ServiceUnavailable", "the server is currently unable to handle the request"),
+    504: ("Timeout", "Timeout: request did not complete within requested timeout - context deadline exceeded"),
+}
+
+
+class Refused(Exception):
+    """An answer other than success, as the Status object that a client receives."""
+
+    def __init__(self, code: int, reason: str, message: str, details: Object | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.message = message
+        self.details = details or {}
+
+    def status(self) -> Object:
+        """Spell the refusal as a Status object."""
+        status: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
+        status["message"] = self.message
+        if self.reason:
+            status["reason"] = self.reason
+        if self.details:
+            status["details"] = self.details
+        return status | {"code": self.code}
+
+    @property
+    def retry_after_s(self) -> int | None:
+        """Return the seconds that the answer asks the client to wait."""
+        return self.details.get("retryAfterSeconds")
+
+
+def usual(code: int, reason: str | None, message: str | None, retry_after_s: int | None) -> Refused:
+    """Return the refusal a test asks for, with the usual reason and words where it gives none."""
+    usual_reason, usual_message = _USUAL.get(code, ("", HTTPStatus(code).phrase))
+    details = {} if retry_after_s is None else {"retryAfterSeconds": retry_after_s}
+    return Refused(code, usual_reason if reason is None else reason, message or usual_message, details)
+
+
+def unauthorized() -> Refused:
+    """Refuse a token that nobody knows."""
+    return Refused(401, "Unauthorized", "Unauthorized")
+
+
+def bad_request(message: str) -> Refused:
+    """Refuse what cannot be read."""
+    return Refused(400, "BadRequest", message)
+
+
+class Unreadable(Refused):
+    """An object with a field of another type than its kind has there; `why` says which."""
+
+    def __init__(self, kind: Kind, why: str) -> None:
+        message = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: {why}'
+        super().__init__(400, "BadRequest", message)
+        self.why = why
+
+
+def unreadable_patch(patched: Object, why: str) -> Refused:
+    """Refuse a patch that makes an object unreadable; the answer quotes all of it, as a real one does: a Secret too."""
+    problem = f"Invalid value: {json.dumps(json.dumps(patched))}: {why}"
+    causes = [{"reason": "FieldValueInvalid", "message": problem, "field": "patch"}]
+    return Refused(422, "Invalid", f' "" is invalid: patch: {problem}', {"causes": causes})
+
+
+def no_such_path() -> Refused:
+    """Refuse a path below a known API that leads nowhere."""
+    return Refused(404, "NotFound", "the server could not find the requested resource")
+
+
+def no_such_method() -> Refused:
+    """Refuse what can't be done with what is there."""
+    return Refused(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+
+
+def unknown_format(accepted: Sequence[str]) -> Refused:
+    """Refuse a body, for the type it is said to be of."""
+    types = ", ".join(accepted)
+    message = f"the body of the request was in an unknown format - accepted media types include: {types}"
+    return Refused(415, "UnsupportedMediaType", message)
+
+
+def not_acceptable() -> Refused:
+    """Refuse to answer in a form that the server does not speak."""
+    types = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+    message = f"only the following media types are accepted: {types}"
+    return Refused(406, "NotAcceptable", message)
+
+
+def expired() -> Refused:
+    """Refuse to go on with a list that is no longer kept."""
+    message = (
+        "The provided continue parameter is too old to display a consistent list result. You can start a new list "
+        "without the continue parameter."
+    )
+    return Refused(410, "Expired", message)
+
+
+def not_found(kind: Kind, name: str) -> Refused:
+    """Refuse what names an object that is not there."""
+    return Refused(404, "NotFound", f'{kind.qualified} "{name}" not found', _details(kind, name))
+
+
+def already_exists(kind: Kind, name: str, *, going: bool = False) -> Refused:
+    """Refuse a create of a name that is taken, though it may be free soon."""
+    message = f'{"object is being deleted: " if going else ""}{kind.qualified} "{name}" already exists'
+    return Refused(409, "AlreadyExists", message, _details(kind, name))
+
+
+def conflict(kind: Kind, name: str, why: str = "") -> Refused:
+    """Refuse a write that was made against another version of the object."""
+    why = why or "the object has been modified; please apply your changes to the latest version and try again"
+    message = f'Operation cannot be fulfilled on {kind.qualified} "{name}": {why}'
+    return Refused(409, "Conflict", message, _details(kind, name))
+
+
+def invalid(kind: Kind, name: str, field: str, problem: str, why: str = "FieldValueInvalid") -> Refused:
+    """Refuse an object for one of its fields."""
+    causes = [{"reason": why, "message": problem, "field": field}]
+    details = {"name": name, "group": kind.group, "kind": kind.name, "causes": causes}
+    qualified = f"{kind.name}.{kind.group}" if kind.group else kind.name
+    message = f'{qualified} "{name}" is invalid: {field}: {problem}'
+    return Refused(422, "Invalid", message, {key: value for key, value in details.items() if value})
+
+
+def unknown_dry_run(does: str, asked: Sequence[str]) -> Refused:
+    """Refuse a dry run of another kind than the one that there is."""
+    problem = f'Unsupported value: {json.dumps(asked, separators=(",", ":"))}: supported values: "All"'
+    causes = [{"reason": "FieldValueNotSupported", "message": problem, "field": "dryRun"}]
+    group, kind = "meta.k8s.io", f"{does}Options"
+    details = {"group": group, "kind": kind, "causes": causes}
+    return Refused(422, "Invalid", f'{kind}.{group} "" is invalid: dryRun: {problem}', details)
+
+
+def forbidden_path(user: str, path: str) -> Refused:
+    """Refuse what names no resource to who may not look."""
+    return Refused(403, "Forbidden", f'forbidden: User "{user}" cannot get path "{path}"')
+
+
+def exceeded_quota(kind: Kind, name: str, quota: str, used: int, limit: int) -> Refused:
+    """Refuse one object more than a ResourceQuota allows."""
+    counted = kind.resource if not kind.group else f"count/{kind.qualified}"
+    counts = f"requested: {counted}=1, used: {counted}={used}, limited: {counted}={limit}"
+    message = f'{kind.qualified} "{name}" is forbidden: exceeded quota: {quota}, {counts}'
+    return Refused(403, "Forbidden", message, _details(kind, name))
+
+
+def forbidden(request: Request, verb: str, because: str = "") -> Refused:
+    """Refuse what no Role allows."""
+    resource = f"{request.resource}/{request.subresource}" if request.subresource else request.resource
+    scope = f'in the namespace "{request.namespace}"' if request.namespace else "at the cluster scope"
+    qualified = f"{request.resource}.{request.group}" if request.group else request.resource
+    name = "" if verb == "create" and not request.subresource else request.name
+    subject = f'{qualified} "{name}"' if name else qualified
+    asked = f'cannot {verb} resource "{resource}" in API group "{request.group}" {scope}'
+    details = {key: value for key, value in _named(request, name).items() if value}
+    return Refused(403, "Forbidden", f'{subject} is forbidden: User "{request.user}" {asked}{because}', details)
+
+
+def _named(request: Request, name: str) -> Object:
+    return {"name": name, "group": request.group, "kind": request.resource}
+
+
+def _details(kind: Kind, name: str) -> Object:
+    group = {"group": kind.group} if kind.group else {}
+    return {"name": name, **group, "kind": kind.resource}

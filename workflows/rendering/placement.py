@@ -1,0 +1,58 @@
+"""On which node a pod may run: the claim of a backup is ReadWriteOnce, and the one beside it may be on one node."""
+
+from hera.expr import g
+from hera.workflows import Parameter
+from hera.workflows.models import (
+    Affinity,
+    LabelSelector,
+    NodeAffinity,
+    NodeSelector,
+    NodeSelectorRequirement,
+    NodeSelectorTerm,
+    PodAffinity,
+    PodAffinityTerm,
+)
+
+from workflows.rendering.handover import output, value
+
+NODE_OPERATOR, NODE = "node-operator", "node"
+PLACE = (NODE_OPERATOR, NODE)  # as a phase tells those after it
+
+
+def place_of(claim: str) -> list[Parameter]:
+    """Declare a place as inputs: where what they mount is mounted already."""
+    return [
+        Parameter(name=NODE_OPERATOR, value="NotIn", description="In: only that node; NotIn: any but that one."),
+        Parameter(name=NODE, value="no-node", description=f"The node that has a ReadWriteOnce {claim} mounted."),
+    ]
+
+
+def told_place() -> list[Parameter]:
+    """Declare a place as outputs."""
+    return [output(name) for name in PLACE]
+
+
+def anywhere() -> Affinity:
+    """Any node for the pods of a template, whatever its workflow asks for."""
+    return Affinity()
+
+
+def together() -> Affinity:
+    """One node for all pods of a workflow, because the claim of a backup is ReadWriteOnce."""
+    return Affinity(pod_affinity=_beside_own_pods())
+
+
+def together_in_place() -> Affinity:
+    """The same, on the node (operator In) where what they mount is mounted already, or on any (NotIn)."""
+    there = NodeSelectorRequirement(key="metadata.name", operator=value(NODE_OPERATOR), values=[value(NODE)])
+    required = NodeSelector(node_selector_terms=[NodeSelectorTerm(match_fields=[there])])
+    return Affinity(
+        pod_affinity=_beside_own_pods(),
+        node_affinity=NodeAffinity(required_during_scheduling_ignored_during_execution=required),
+    )
+
+
+def _beside_own_pods() -> PodAffinity:
+    mine = LabelSelector(match_labels={"workflows.argoproj.io/workflow": f"{g.workflow.name:$}"})
+    term = PodAffinityTerm(label_selector=mine, topology_key="kubernetes.io/hostname")
+    return PodAffinity(required_during_scheduling_ignored_during_execution=[term])

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 PREFIX = "threescale-backup/"
@@ -80,11 +80,11 @@ class Mark(NamedTuple):
 
     def on(self, obj: dict[str, Any]) -> bool:
         """Whether the object was made by a restore of this very backup, whatever its claim is called today."""
-        labelled = all(metadata.label(obj, name) == value for name, value in self.labels.items())
-        return labelled and metadata.annotation(obj, MANIFEST_DIGEST) == self.digest
+        labelled = all(fields.label(obj, name) == value for name, value in self.labels.items())
+        return labelled and fields.annotation(obj, MANIFEST_DIGEST) == self.digest
 
 
 def sealed(claim: dict[str, Any]) -> str:
     """The digest of a backup's manifest, as its seal has left it on the claim; empty where no seal can be believed."""
-    found = metadata.annotation(claim, MANIFEST_DIGEST)
-    return found if _SHA256.fullmatch(found) and metadata.label(claim, STATE) == COMPLETE else ""
+    found = fields.annotation(claim, MANIFEST_DIGEST)
+    return found if _SHA256.fullmatch(found) and fields.label(claim, STATE) == COMPLETE else ""

@@ -14,6 +14,7 @@ from typing import Any
 from steps import errors
 from steps.archive import layout, saved
 from steps.archive.contents import Backup
+from steps.contract.values import LABEL_LENGTH
 from steps.files import directory, scanning, volume
 from steps.files.beneath import closed, open_root
 from steps.files.mtree import FOLDER, LINK
@@ -22,7 +23,6 @@ from steps.kubernetes.kinds import APIMANAGER, CONFIGMAP, SECRET, Kind
 from steps.threescale import installation
 
 _SECRET_BYTES = 1 << 20  # a Secret's limit, and so that of the APIManager's file
-_NAME_LENGTH = 63  # of a DNS-1123 label
 _NOT_IN_CREATE = ("namespace", "resourceVersion", "ownerReferences", "uid")
 
 
@@ -33,10 +33,10 @@ def objections(backup: Backup) -> Iterator[str]:
         errors.ReadFailed: this user may not look at the top of the tree.
 
     """
-    if backup.manifest and ("." in backup.name or len(backup.name) > _NAME_LENGTH):
+    if backup.manifest and ("." in backup.name or len(backup.name) > LABEL_LENGTH):
         yield (
             f"its claim's name {backup.name!r} becomes that of a volume in its pods, and such a name has no dot and at "
-            f"most {_NAME_LENGTH} characters"
+            f"most {LABEL_LENGTH} characters"
         )
     for path, kind in _files():
         yield from _object(backup.root, path, kind)

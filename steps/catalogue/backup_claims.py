@@ -12,7 +12,7 @@ from steps import errors
 from steps.archive import marks
 from steps.archive.manifest import Manifest
 from steps.contract import values
-from steps.kubernetes import claims, metadata, mounting, times, waiting
+from steps.kubernetes import claims, fields, mounting, times, waiting
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CLAIM, Object
 from steps.kubernetes.workflow import Workflow
@@ -45,7 +45,7 @@ def find(cluster: Cluster, name: str) -> Object:
     if claim is None:
         others = [obj["metadata"]["name"] for obj in cluster.list(CLAIM) if is_backup(obj)]
         raise errors.ClaimMissing(name, cluster.namespace, sorted(others))
-    if claim["metadata"].get("deletionTimestamp"):
+    if fields.is_going(claim):
         raise errors.ClaimGoingAway(name, cluster.namespace)
     return claim
 
@@ -59,12 +59,12 @@ def check_mountable(cluster: Cluster, name: str, workflow: Workflow, patience_s:
 
     """
     claim = find(cluster, name)
-    if waiting.phase_of(claim) == "Pending" and claim["spec"].get("volumeName"):
+    if fields.phase(claim) == "Pending" and claim["spec"].get("volumeName"):
         waiting.wait_for_volume(
             cluster, name, patience_s
         )  # Kubernetes looks again every 15 s (pvClaimBinderSyncPeriod)
         claim = find(cluster, name)
-    if (phase := waiting.phase_of(claim)) != "Bound":
+    if (phase := fields.phase(claim)) != "Bound":
         raise errors.ClaimUnbound(name, phase or "new")
     mounting.check_once_pod(claim, mounting.users(cluster, name, workflow))
     return claim
@@ -81,9 +81,9 @@ def check_free(cluster: Cluster, name: str, workflow: Workflow) -> Object | None
     claim = cluster.get(CLAIM, name)
     if claim is None:
         return None
-    if claim["metadata"].get("deletionTimestamp"):
+    if fields.is_going(claim):
         raise errors.ClaimGoingAway(name, cluster.namespace)
-    if metadata.label(claim, marks.WORKFLOW_UID) != workflow.uid:
+    if fields.label(claim, marks.WORKFLOW_UID) != workflow.uid:
         raise errors.ClaimTaken(name, cluster.namespace, _holder(claim))
     return claim
 
@@ -117,7 +117,7 @@ def create_backup(cluster: Cluster, wanted: WantedClaim, apimanager: Object, wor
         errors.QuotaExceeded, errors.AlreadyExists
 
     """
-    version = metadata.annotation(apimanager, installation.THREESCALE_VERSION)
+    version = fields.annotation(apimanager, installation.THREESCALE_VERSION)
     labels = {
         marks.BACKUP: wanted.name,
         marks.STATE: marks.RUNNING,
@@ -162,7 +162,7 @@ def give_up(cluster: Cluster, name: str, workflow: Workflow) -> bool:
     is proved otherwise (`steps/catalogue/catalogue.py`).
     """
     claim = cluster.get(CLAIM, name)
-    if not claim or metadata.label(claim, marks.WORKFLOW_UID) != workflow.uid:
+    if not claim or fields.label(claim, marks.WORKFLOW_UID) != workflow.uid:
         return False
     if marks.sealed(claim):
         return True
@@ -179,14 +179,14 @@ def started(claim: Object) -> datetime:
 
     """
     try:
-        return datetime.fromisoformat(metadata.annotation(claim, marks.STARTED))
+        return datetime.fromisoformat(fields.annotation(claim, marks.STARTED))
     except ValueError as error:
         raise errors.NotABackup(f"claim {claim['metadata']['name']} has no annotation {marks.STARTED}") from error
 
 
 def is_backup(claim: Object) -> bool:
     """Whether a claim says that it holds a backup, ours or the operator's."""
-    return bool(metadata.label(claim, marks.BACKUP) or metadata.annotation(claim, installation.BACKUP_NAME))
+    return bool(fields.label(claim, marks.BACKUP) or fields.annotation(claim, installation.BACKUP_NAME))
 
 
 def is_ours(claim: Object) -> bool:
@@ -200,6 +200,6 @@ def is_ours(claim: Object) -> bool:
 
 
 def _holder(claim: Object) -> str:
-    if workflow := metadata.label(claim, marks.WORKFLOW):
+    if workflow := fields.label(claim, marks.WORKFLOW):
         return f"made by workflow {workflow}"
     return "a backup of the operator" if is_backup(claim) else "no backup of ours"

@@ -21,9 +21,9 @@ from steps import errors
 from steps.archive import marks
 from steps.catalogue import backup_claims
 from steps.catalogue.rotation import Rotation
-from steps.contract import arguments
+from steps.contract import arguments, values
 from steps.contract.values import YES
-from steps.kubernetes import metadata, times
+from steps.kubernetes import claims, fields, times
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import APIMANAGER_BACKUP, CLAIM, WORKFLOW, Object
 from steps.threescale import installation
@@ -42,7 +42,6 @@ _TIMES = (marks.VERIFIED, marks.PROVEN, marks.DAMAGED)
 _COUNTS = (marks.FILES, marks.BYTES)
 _SHOWN = 64  # signs of what a claim says wrongly
 _COUNT = re.compile(r"[0-9]{1,18}")  # more bytes than any volume has
-_OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 class BackupState(StrEnum):
@@ -130,7 +129,7 @@ class Workflows:
         """Phases of those that have ended, by uid; none where Argo itself is not."""
         try:
             found = self._cluster.heads(WORKFLOW, _ENDED)
-            return {item["metadata"]["uid"]: metadata.label(item, _PHASE) or "unknown" for item in found}
+            return {item["metadata"]["uid"]: fields.label(item, _PHASE) or "unknown" for item in found}
         except errors.UnknownResource:
             return {}
 
@@ -174,7 +173,7 @@ def failed_run(cluster: Cluster, entries: Iterable[BackupEntry]) -> str:
 
     """
     newest = _newest_run(cluster)
-    if newest is None or _phase(newest) == "Succeeded":
+    if newest is None or fields.phase(newest) == "Succeeded":
         return ""
     sealed = [each.began for each in entries if each.maker == OURS and each.state is BackupState.COMPLETE]
     return "" if any(began > _created(newest) for began in sealed) else str(newest["metadata"]["name"])
@@ -192,7 +191,7 @@ def _newest_run(cluster: Cluster) -> Object | None:
     for head in sorted(heads, key=_created, reverse=True):
         found = cluster.get(WORKFLOW, head["metadata"]["name"])
         is_same = found is not None and found["metadata"]["uid"] == head["metadata"]["uid"]  # none: deleted meanwhile
-        if found and is_same and _phase(found) in _PHASES_OF_AN_END and is_run(found):
+        if found and is_same and fields.phase(found) in _PHASES_OF_AN_END and is_run(found):
             return found
     return None
 
@@ -229,10 +228,6 @@ def label(cluster: Cluster, entry: BackupEntry, labels: Mapping[str, str | None]
     cluster.patch(CLAIM, entry.name, {"metadata": {"uid": entry.uid, "labels": dict(labels)}})
 
 
-def _phase(workflow: Object) -> str:
-    return str((workflow.get("status") or {}).get("phase") or "")
-
-
 def is_run(workflow: Object) -> bool:
     """Whether the Workflow of a backup was more than a plan, and its arguments were not refused to a person.
 
@@ -257,7 +252,7 @@ def _entry(cluster: Cluster, claim: Object, workflows: Workflows, *, whole: bool
     created = _created(claim)
     is_ours = backup_claims.is_ours(claim)
     state, why = _ours(claim, workflows) if is_ours else _operators(cluster, claim, whole=whole)
-    started = times.moment(metadata.annotation(claim, marks.STARTED)) if state is not BackupState.UNKNOWN else None
+    started = times.moment(fields.annotation(claim, marks.STARTED)) if state is not BackupState.UNKNOWN else None
     return BackupEntry(
         name=head["name"],
         uid=head["uid"],
@@ -266,40 +261,40 @@ def _entry(cluster: Cluster, claim: Object, workflows: Workflows, *, whole: bool
         why=errors.printable(why),
         created=created,
         started=started or created,
-        ended=times.moment(metadata.annotation(claim, marks.ENDED)),
-        threescale_version=metadata.label(claim, marks.THREESCALE_VERSION),
-        apimanager=metadata.annotation(claim, installation.APIMANAGER_NAME),
-        files=_number(metadata.label(claim, marks.FILES)),
-        size_bytes=_number(metadata.label(claim, marks.BYTES)),
-        external=metadata.label(claim, marks.FILE_STORAGE) == marks.EXTERNAL,
-        capacity=str(((claim.get("status") or {}).get("capacity") or {}).get("storage", "")),
+        ended=times.moment(fields.annotation(claim, marks.ENDED)),
+        threescale_version=fields.label(claim, marks.THREESCALE_VERSION),
+        apimanager=fields.annotation(claim, installation.APIMANAGER_NAME),
+        files=_number(fields.label(claim, marks.FILES)),
+        size_bytes=_number(fields.label(claim, marks.BYTES)),
+        external=fields.label(claim, marks.FILE_STORAGE) == marks.EXTERNAL,
+        capacity=claims.capacity(claim),
         storage_class=str(claim["spec"].get("storageClassName") or ""),
         volume=str(claim["spec"].get("volumeName") or ""),
-        schedule=metadata.label(claim, marks.SCHEDULE),
-        pinned=metadata.label(claim, marks.PINNED) == "true",
+        schedule=fields.label(claim, marks.SCHEDULE),
+        pinned=fields.label(claim, marks.PINNED) == "true",
         verified=_proof(claim, marks.VERIFIED, marks.VERIFIED_BY),
         proven=_proof(claim, marks.PROVEN, marks.PROVEN_BY),
-        proven_counts=metadata.annotation(claim, marks.PROVEN_COUNTS),
+        proven_counts=fields.annotation(claim, marks.PROVEN_COUNTS),
         damaged=_proof(claim, marks.DAMAGED, marks.DAMAGED_BY),
-        damage=metadata.annotation(claim, marks.DAMAGE),
+        damage=fields.annotation(claim, marks.DAMAGE),
         verifying=_rotation(claim),
-        verifying_by=metadata.annotation(claim, marks.VERIFYING_BY),
-        workflow=metadata.label(claim, marks.WORKFLOW),
-        workflow_uid=metadata.label(claim, marks.WORKFLOW_UID),
+        verifying_by=fields.annotation(claim, marks.VERIFYING_BY),
+        workflow=fields.label(claim, marks.WORKFLOW),
+        workflow_uid=fields.label(claim, marks.WORKFLOW_UID),
         manifest_sha256=marks.sealed(claim),
-        going="deletionTimestamp" in head,
-        labelled=not is_ours or bool(metadata.label(claim, marks.BACKUP)),
+        going=fields.is_going(claim),
+        labelled=not is_ours or bool(fields.label(claim, marks.BACKUP)),
         version=str(head.get("resourceVersion") or ""),
     )
 
 
 def _ours(claim: Object, workflows: Workflows) -> tuple[BackupState, str]:
     """Its state, and why it is not another."""
-    labelled, workflow = metadata.label(claim, marks.BACKUP), metadata.label(claim, marks.WORKFLOW)
-    name = labelled or metadata.annotation(claim, installation.BACKUP_NAME)
+    labelled, workflow = fields.label(claim, marks.BACKUP), fields.label(claim, marks.WORKFLOW)
+    name = labelled or fields.annotation(claim, installation.BACKUP_NAME)
     if name != claim["metadata"]["name"]:
         return BackupState.UNKNOWN, f"its labels are those of backup {name}"
-    if times.moment(metadata.annotation(claim, marks.STARTED)) is None or not workflow:
+    if times.moment(fields.annotation(claim, marks.STARTED)) is None or not workflow:
         return BackupState.UNKNOWN, "it is marked as ours, and says neither when nor by which workflow it was made"
     if senseless := next(_senseless(claim), ""):
         return BackupState.UNKNOWN, senseless
@@ -308,7 +303,7 @@ def _ours(claim: Object, workflows: Workflows) -> tuple[BackupState, str]:
             BackupState.COMPLETE,
             "" if labelled else f"it has lost its label {marks.BACKUP}, which retention gives back",
         )
-    uid = metadata.label(claim, marks.WORKFLOW_UID)
+    uid = fields.label(claim, marks.WORKFLOW_UID)
     if uid in workflows.living:
         return BackupState.RUNNING, ""
     phase = workflows.ended.get(uid)
@@ -320,8 +315,8 @@ def _ours(claim: Object, workflows: Workflows) -> tuple[BackupState, str]:
 
 def _senseless(claim: Object) -> Iterator[str]:
     """Say what a claim says that can't be so: to overlook it could cost a backup that somebody pinned or found bad."""
-    labels = {name: metadata.label(claim, name) for name in (*_TIMES, *_COUNTS, marks.PINNED)}
-    annotations = {name: metadata.annotation(claim, name) for name in (marks.ENDED, marks.VERIFYING)}
+    labels = {name: fields.label(claim, name) for name in (*_TIMES, *_COUNTS, marks.PINNED)}
+    annotations = {name: fields.annotation(claim, name) for name in (marks.ENDED, marks.VERIFYING)}
     for name in (name for name in _TIMES if labels[name] and times.moment(labels[name]) is None):
         yield f"its label {name} is no time: {labels[name]}"
     for name in (name for name in _COUNTS if labels[name] and _number(labels[name]) is None):
@@ -335,8 +330,8 @@ def _senseless(claim: Object) -> Iterator[str]:
 
 
 def _operators(cluster: Cluster, claim: Object, *, whole: bool) -> tuple[BackupState, str]:
-    name = metadata.annotation(claim, installation.BACKUP_NAME)
-    if not _OBJECT_NAME.fullmatch(name):
+    name = fields.annotation(claim, installation.BACKUP_NAME)
+    if not values.OBJECT.fits(name):
         return BackupState.UNKNOWN, f"no APIManagerBackup can be called as its annotation says: {name[:_SHOWN]}"
     if senseless := next(_senseless(claim), ""):
         return BackupState.UNKNOWN, senseless
@@ -346,20 +341,20 @@ def _operators(cluster: Cluster, claim: Object, *, whole: bool) -> tuple[BackupS
         if whole:
             raise
         return BackupState.UNKNOWN, f"you may not read APIManagerBackup {name}"
-    if found is None or found["metadata"]["uid"] != metadata.annotation(claim, installation.BACKUP_UID):
+    if found is None or found["metadata"]["uid"] != fields.annotation(claim, installation.BACKUP_UID):
         return BackupState.UNKNOWN, f"APIManagerBackup {name} is gone"
-    if (found.get("status") or {}).get("completed"):
+    if fields.at(found, "status", "completed"):
         return BackupState.COMPLETE, ""
     return BackupState.RUNNING, f"APIManagerBackup {name} has not completed it"  # it has no failure state
 
 
 def _proof(claim: Object, when: str, by: str) -> Proof | None:
-    found = times.moment(metadata.label(claim, when))
-    return Proof(found, metadata.annotation(claim, by)) if found else None
+    found = times.moment(fields.label(claim, when))
+    return Proof(found, fields.annotation(claim, by)) if found else None
 
 
 def _rotation(claim: Object) -> Rotation | None:
-    found = Rotation.read(metadata.annotation(claim, marks.VERIFYING))
+    found = Rotation.read(fields.annotation(claim, marks.VERIFYING))
     return found if found and found.manifest_sha256 == marks.sealed(claim) else None
 
 

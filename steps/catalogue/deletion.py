@@ -18,7 +18,7 @@ from steps.catalogue import backup_claims, catalogue, retention
 from steps.catalogue.catalogue import BackupEntry, BackupState
 from steps.catalogue.retention import Decision, Rules, Verdict
 from steps.files import volume
-from steps.kubernetes import metadata, mounting, times, workflow
+from steps.kubernetes import fields, mounting, times, workflow
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CLAIM, VOLUME, Object
 from steps.process import interruption
@@ -115,7 +115,7 @@ def _delete(cluster: Cluster, verdict: Verdict, *, read: bool) -> bool:
         log.info("%s: kept: %s", entry.name, reason)
         return False
     claim = cluster.get(CLAIM, entry.name)
-    if claim is None or claim["metadata"]["uid"] != entry.uid or claim["metadata"].get("deletionTimestamp"):
+    if claim is None or claim["metadata"]["uid"] != entry.uid or fields.is_going(claim):
         return _is_gone(entry.name)
     try:
         if not cluster.delete(CLAIM, entry.name, entry.uid, entry.version):
@@ -160,7 +160,7 @@ def look(cluster: Cluster, root: Path, name: str) -> str:
 
 def _check_sealed(claim: Object, digest: str) -> None:
     """See that a claim says of no other manifest that it was sealed; raises errors.BackupDamaged."""
-    if metadata.annotation(claim, marks.MANIFEST_DIGEST) not in {"", digest}:
+    if fields.annotation(claim, marks.MANIFEST_DIGEST) not in {"", digest}:
         raise errors.BackupDamaged([f"{layout.MANIFEST} is not the one that was sealed, by its digest on the claim"])
 
 
@@ -190,7 +190,7 @@ def _policies(cluster: Cluster, entries: Sequence[BackupEntry]) -> dict[str, str
     """The reclaim policies of their volumes, by the names of the backups; one list tells all."""
     wanted = {entry.volume for entry in entries}
     found = {
-        volume["metadata"]["name"]: str((volume.get("spec") or {}).get("persistentVolumeReclaimPolicy", "unknown"))
+        volume["metadata"]["name"]: str(fields.at(volume, "spec", "persistentVolumeReclaimPolicy") or "unknown")
         for volume in cluster.each(VOLUME)
         if volume["metadata"]["name"] in wanted
     }

@@ -15,7 +15,7 @@ from steps.archive import marks
 from steps.catalogue import backup_claims
 from steps.catalogue.catalogue import OURS, BackupEntry, BackupState
 from steps.catalogue.rotation import Rotation
-from steps.kubernetes import metadata, times
+from steps.kubernetes import fields, times
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CLAIM, Object
 from steps.kubernetes.workflow import Workflow
@@ -58,7 +58,7 @@ def check_ended(entries: Iterable[BackupEntry], name: str) -> None:
 
 def is_sealed(claim: Object) -> bool:
     """Whether a seal has left the digest of the manifest on a claim."""
-    return bool(metadata.annotation(claim, marks.MANIFEST_DIGEST)) and backup_claims.is_backup(claim)
+    return bool(fields.annotation(claim, marks.MANIFEST_DIGEST)) and backup_claims.is_backup(claim)
 
 
 def verified(cluster: Cluster, claim: Object, workflow: Workflow) -> None:
@@ -80,7 +80,7 @@ def advanced(cluster: Cluster, claim: Object, rotation: Rotation) -> None:
 
 def set_out(cluster: Cluster, claim: Object, workflow: Workflow) -> None:
     """Say who is about to read on in a backup that was begun: where that comes to nothing, the next run sees it."""
-    if metadata.annotation(claim, marks.VERIFYING):
+    if fields.annotation(claim, marks.VERIFYING):
         _patch(cluster, claim, {}, {marks.VERIFYING_BY: workflow.name})
 
 

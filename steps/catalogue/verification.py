@@ -17,7 +17,7 @@ from steps.catalogue import backup_claims, proof, rotation
 from steps.catalogue.catalogue import BackupEntry, BackupState
 from steps.catalogue.rotation import Night, Rotation
 from steps.files import comparison
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from steps.kubernetes.kinds import Object
 
 
@@ -54,7 +54,7 @@ def open_at(root: Path, claim: Object, *, told_sha256: str = "", made_by_operato
         errors.NotSealed, errors.SealLost, errors.NotABackup, errors.ReadFailed
 
     """
-    sealed = metadata.annotation(claim, marks.MANIFEST_DIGEST)
+    sealed = fields.annotation(claim, marks.MANIFEST_DIGEST)
     try:
         found = contents.open_at(root, str(claim["metadata"]["name"]))
     except errors.NotABackup as error:
@@ -78,7 +78,7 @@ def check_sealed(claim: Object, digest: str) -> None:
         errors.BackupDamaged
 
     """
-    if (sealed := metadata.annotation(claim, marks.MANIFEST_DIGEST)) and digest != sealed:
+    if (sealed := fields.annotation(claim, marks.MANIFEST_DIGEST)) and digest != sealed:
         raise errors.BackupDamaged([f"{layout.MANIFEST} is not the one that was sealed, by its digest on the claim"])
 
 

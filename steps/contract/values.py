@@ -14,7 +14,8 @@ _WHOLE = re.compile(r"[0-9]{1,9}")
 _REAL = re.compile(r"([0-9]{1,9}(\.[0-9]{0,20})?|\.[0-9]{1,20})([eE][+-]?[0-9]{1,2})?")
 _SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)%")
 _DURATION = re.compile("".join(rf"(?:([0-9]{{1,6}}){unit})?" for unit in "ymwdh"))
-_SIZE = re.compile(r"\+?([0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?")
+_SUFFIX = r"([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?"
+_SIZE = re.compile(rf"\+?([0-9]{{1,20}}(?:\.[0-9]{{0,20}})?|\.[0-9]{{1,20}}){_SUFFIX}")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
 _PART = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"  # of a domain
@@ -199,7 +200,7 @@ YES, NO = "yes", "no"
 MAX_AGE = "26h"  # of the newest backup: of a night, and two hours more
 MAX_SHRINK = 0.5  # of a backup against the one before
 QUANTITY = (  # as Kubernetes writes a size (apimachinery resource.Quantity), of a length that can be reckoned with
-    r"([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?"
+    rf"([0-9]+(\.[0-9]*)?|\.[0-9]+){_SUFFIX}"
 )
 COUNT = Count(0, 1_000_000)  # of backups, hours or days: what is more says nothing else
 GROUP = Count(0, (1 << 31) - 1)  # as Kubernetes takes one (IsValidGroupID)
@@ -211,8 +212,9 @@ LIMIT_S = Number(0, 3600, above=True)
 SIZE = Size()
 SHARE = Share()
 DURATION = ResticDuration()
-NAMESPACE = Name("a namespace", label=True, most=63)
-BACKUP = Name("a backup", label=True, most=63)
+LABEL_LENGTH = 63  # of a DNS-1123 label, and of a label's value
+NAMESPACE = Name("a namespace", label=True, most=LABEL_LENGTH)
+BACKUP = Name("a backup", label=True, most=LABEL_LENGTH)
 CLAIM = Name("a claim")
 OBJECT = Name("an object")
 STORAGE_CLASS = Name("a StorageClass")

@@ -8,11 +8,12 @@ from kubernetes.utils.quantity import parse_quantity
 
 from steps import errors
 from steps.contract import values
+from steps.contract.values import LABEL_LENGTH
+from steps.kubernetes import fields
 from steps.kubernetes.kinds import CLAIM, Object
 from steps.kubernetes.workflow import Workflow
 
 MARGIN = Decimal("1.2")  # over data, for what the file system itself needs
-_LABEL_LENGTH = 63
 
 
 def check_size(value: str, parameter: str) -> Decimal:
@@ -34,23 +35,29 @@ def spec_of(access_mode: str, request: str, storage_class: str) -> Object:
     return {**spec, "storageClassName": storage_class} if storage_class else spec
 
 
+def capacity(claim: Object) -> str:
+    """How large its volume is, as the claim says it; empty where it has none yet."""
+    return str(fields.at(claim, "status", "capacity", "storage") or "")
+
+
 def told(claim: Object) -> str:
     """A claim in words: its size, what it was asked for where it has none yet, how it can be mounted, its class."""
     spec = claim["spec"]
-    capacity = ((claim.get("status") or {}).get("capacity") or {}).get("storage")
     name = spec.get("storageClassName")
     of_class = {None: "of the default class", "": "of no class"}.get(name, f"of class {name}")
-    volume = [f"on volume {spec['volumeName']}"] if spec.get("volumeName") and not capacity else []
-    return ", ".join([capacity or spec["resources"]["requests"]["storage"], *spec["accessModes"], of_class, *volume])
+    volume = [f"on volume {spec['volumeName']}"] if spec.get("volumeName") and not capacity(claim) else []
+    return ", ".join(
+        [capacity(claim) or spec["resources"]["requests"]["storage"], *spec["accessModes"], of_class, *volume]
+    )
 
 
 def own_name(workflow: Workflow, suffix: str) -> str:
     """What a claim of a workflow is called: as that, cut where that is too long, and then told apart."""
     name = workflow.name.replace(".", "-")
-    if len(name) + len(suffix) <= _LABEL_LENGTH:
+    if len(name) + len(suffix) <= LABEL_LENGTH:
         return f"{name}{suffix}"
     unique = f"-{hashlib.sha256(workflow.name.encode()).hexdigest()[:8]}{suffix}"
-    return f"{name[: _LABEL_LENGTH - len(unique)]}{unique}"
+    return f"{name[: LABEL_LENGTH - len(unique)]}{unique}"
 
 
 def new(name: str, labels: dict[str, str], annotations: dict[str, str], spec: Object) -> Object:

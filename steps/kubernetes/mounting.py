@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from steps import errors
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import POD, Object
 from steps.kubernetes.workflow import WORKFLOW_LABEL, Workflow
@@ -26,15 +26,13 @@ ANYWHERE = Placement("NotIn", "no-node")
 def users(cluster: Cluster, name: str, workflow: Workflow) -> list[Object]:
     """The pods of others that mount a claim and have not ended."""
     return [
-        pod
-        for pod in _mounting(cluster, name)
-        if not ended(pod) and metadata.label(pod, WORKFLOW_LABEL) != workflow.name
+        pod for pod in _mounting(cluster, name) if not ended(pod) and fields.label(pod, WORKFLOW_LABEL) != workflow.name
     ]
 
 
 def ended(pod: Object) -> bool:
     """Whether a pod has run to its end, well or not."""
-    return (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
+    return fields.phase(pod) in {"Succeeded", "Failed"}
 
 
 def claims_of(pod: Object) -> list[str]:

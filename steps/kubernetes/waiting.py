@@ -3,7 +3,7 @@
 import time
 
 from steps import errors
-from steps.kubernetes import events
+from steps.kubernetes import events, fields
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CLAIM, Object
 from steps.process import interruption
@@ -23,14 +23,9 @@ def still_there(cluster: Cluster, name: str) -> Object:
     claim = cluster.get(CLAIM, name)
     if claim is None:
         raise errors.ClaimGone(name, cluster.namespace)
-    if claim["metadata"].get("deletionTimestamp"):
+    if fields.is_going(claim):
         raise errors.ClaimGoingAway(name, cluster.namespace)
     return claim
-
-
-def phase_of(claim: Object) -> str:
-    """Pending, Bound or Lost; empty where the server has not said yet."""
-    return str((claim.get("status") or {}).get("phase", ""))
 
 
 def wait_for_volume(cluster: Cluster, name: str, patience_s: float) -> None:
@@ -46,7 +41,7 @@ def wait_for_volume(cluster: Cluster, name: str, patience_s: float) -> None:
 
     """
     until = time.monotonic() + patience_s
-    while phase_of(claim := still_there(cluster, name)) != "Bound":
+    while fields.phase(claim := still_there(cluster, name)) != "Bound":
         event = events.last(cluster, CLAIM.name, name, claim["metadata"]["uid"])
         if event and (event.type == "Warning" or event.reason == _NO_VOLUME):
             raise errors.ClaimWithoutVolume(name, str(event))

@@ -15,10 +15,10 @@ from steps.archive.contents import Backup
 from steps.archive.manifest import External, Ready, Report, Source, SystemStorage
 from steps.archive.marks import Mark
 from steps.files import writing
-from steps.kubernetes import metadata
+from steps.kubernetes import claims, fields
 from steps.kubernetes.cluster import Cluster
+from steps.kubernetes.fields import annotation
 from steps.kubernetes.kinds import APIMANAGER, CLAIM, ROUTE, SECRET, Object
-from steps.kubernetes.metadata import annotation
 from steps.parts import objects
 from steps.threescale import installation
 
@@ -82,7 +82,7 @@ def check_files(apimanager: Object, *, external: bool) -> None:
 
 def in_s3(apimanager: Object) -> bool:
     """Whether System keeps its files in S3; `amazonSimpleStorageService` of old is ignored, as by the operator."""
-    return _at(apimanager, *_S3) is not None
+    return fields.at(apimanager, *_S3) is not None
 
 
 def internal_databases(spec: Mapping[str, Any]) -> list[str]:
@@ -93,19 +93,19 @@ def internal_databases(spec: Mapping[str, Any]) -> list[str]:
     """
     external = spec.get("externalComponents")
     if external is None:
-        enabled = _at(spec, "highAvailability", "enabled") is True
+        enabled = fields.at(spec, "highAvailability", "enabled") is True
         external = {"system": {"database": enabled, "redis": enabled}, "backend": {"redis": enabled}}
     places = {
         "system database": ("system", "database"),
         "system redis": ("system", "redis"),
         "backend redis": ("backend", "redis"),
     }
-    return [name for name, path in places.items() if _at(external, *path) is not True]
+    return [name for name, path in places.items() if fields.at(external, *path) is not True]
 
 
 def zync_enabled(apimanager: Object) -> bool:
     """Whether Zync runs; it can be switched off from 3scale 2.16."""
-    return _at(apimanager, "spec", "zync", "enabled") is not False
+    return fields.at(apimanager, "spec", "zync", "enabled") is not False
 
 
 def optional_secrets(apimanager: Object) -> tuple[str, ...]:
@@ -116,9 +116,11 @@ def optional_secrets(apimanager: Object) -> tuple[str, ...]:
 def unneeded_keys(apimanager: Object) -> tuple[str, ...]:
     """Keys that the operator draws only for an internal Zync database."""
     spec = apimanager["spec"]
-    external = _at(spec, "externalComponents", "zync", "database") is True
+    external = fields.at(spec, "externalComponents", "zync", "database") is True
     return (
-        ("ZYNC_DATABASE_PASSWORD",) if external or _at(spec, "highAvailability", "externalZyncDatabaseEnabled") else ()
+        ("ZYNC_DATABASE_PASSWORD",)
+        if external or fields.at(spec, "highAvailability", "externalZyncDatabaseEnabled")
+        else ()
     )
 
 
@@ -129,7 +131,7 @@ def external(cluster: Cluster, apimanager: Object) -> External:
         errors.KeysMissing: no bucket or region, or no such Secret; errors.NotAllowed
 
     """
-    name = str(_at(apimanager, *_S3, "configurationSecretRef", "name") or "")
+    name = str(fields.at(apimanager, *_S3, "configurationSecretRef", "name") or "")
     secret = (cluster.get(SECRET, name) if name else None) or {}
     data = secret.get("data") or {}
     if missing := [key for key in _BUCKET if not data.get(key)]:
@@ -164,8 +166,8 @@ def check_same(cluster: Cluster, claim: Object) -> None:
         errors.NoApiManager, errors.ApiManagerReplaced
 
     """
-    name = metadata.annotation(claim, installation.APIMANAGER_NAME)
-    expected = metadata.annotation(claim, installation.APIMANAGER_UID)
+    name = fields.annotation(claim, installation.APIMANAGER_NAME)
+    expected = fields.annotation(claim, installation.APIMANAGER_UID)
     found = named(cluster, name)
     if found["metadata"]["uid"] != expected:
         raise errors.ApiManagerReplaced(name, expected, found["metadata"]["uid"])
@@ -235,8 +237,8 @@ def _system_storage(cluster: Cluster) -> SystemStorage:
     return SystemStorage(
         storage_class=claim["spec"].get("storageClassName") or "",
         access_modes=tuple(claim["spec"].get("accessModes") or ()),
-        request=_at(claim, "spec", "resources", "requests", "storage") or "",
-        capacity=_at(claim, "status", "capacity", "storage") or "",
+        request=fields.at(claim, "spec", "resources", "requests", "storage") or "",
+        capacity=claims.capacity(claim),
     )
 
 
@@ -247,10 +249,10 @@ def ready(cluster: Cluster, apimanager: Object, *, planned_routes: int = 0) -> R
         errors.RoutesGone: there are fewer, admitted or not.
 
     """
-    conditions = _at(apimanager, "status", "conditions") or []
+    conditions = fields.at(apimanager, "status", "conditions") or []
     return Ready(
         conditions=tuple(sorted(item["type"] for item in conditions if item.get("status") == "True")),
-        deployments=tuple(sorted(_at(apimanager, "status", "deployments", "ready") or [])),
+        deployments=tuple(sorted(fields.at(apimanager, "status", "deployments", "ready") or [])),
         routes=tuple(sorted(_admitted(cluster, planned_routes))),
     )
 
@@ -268,15 +270,8 @@ def _admitted(cluster: Cluster, planned: int) -> set[str]:
 
 
 def _is_admitted(route: Object) -> bool:
-    ingresses = _at(route, "status", "ingress") or []
+    ingresses = fields.at(route, "status", "ingress") or []
     return bool(ingresses) and all(
         any(item.get("type") == "Admitted" and item.get("status") == "True" for item in ingress.get("conditions") or [])
         for ingress in ingresses
     )
-
-
-def _at(value: Any, *path: str) -> Any:
-    """The value at a path of keys, None where one is missing."""
-    for key in path:
-        value = (value or {}).get(key)
-    return value

@@ -17,7 +17,7 @@ from steps.files import comparison, copy_back, copy_out, durability, medium, mtr
 from steps.files.meter import Meter, Work
 from steps.files.mtree import Entry
 from steps.files.tally import Tally
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import Object
 from steps.kubernetes.workflow import Workflow
@@ -123,7 +123,7 @@ def restore(
     claim = backup_claims.find(cluster, installation.SYSTEM_STORAGE)
     system_storage.check(claim, backup)
     system_storage.check_left_out(claim, backup)
-    state = metadata.annotation(claim, marks.RESTORE_STATE)
+    state = fields.annotation(claim, marks.RESTORE_STATE)
     if state in marks.FILLED:
         log.info("PersistentVolumeClaim %s: kept, its files were restored before", installation.SYSTEM_STORAGE)
         return None
@@ -207,11 +207,11 @@ def _scanned(backup: Backup, filling: "_Filling", workers: int) -> Iterator[Entr
 
 def _empty(cluster: Cluster, claim: Object, target: Path, workflow: Workflow) -> None:
     """Remove what was saved; a run that was killed amid it left the claim `set-aside`, and this goes on."""
-    saved_to = metadata.annotation(claim, marks.SAVED_TO)
+    saved_to = fields.annotation(claim, marks.SAVED_TO)
     if not system_storage.is_saved(cluster, claim):
         raise errors.SavedGone(installation.SYSTEM_STORAGE, saved_to)
     system_storage.check_unused(cluster, workflow)
-    unsaved = metadata.annotation(claim, marks.NOT_SAVED).split(",")
+    unsaved = fields.annotation(claim, marks.NOT_SAVED).split(",")
     if left := [name for name in volume.content(target) if name in unsaved]:
         raise errors.TargetHoldsSnapshots(installation.SYSTEM_STORAGE, left)
     with durability.durable(target):

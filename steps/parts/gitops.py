@@ -7,7 +7,7 @@ helm-controller).
 
 from typing import Any
 
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 
 _ARGO_CD = "argocd.argoproj.io/"
 _TRACKING_ID = f"{_ARGO_CD}tracking-id"  # APPLICATION:GROUP/KIND:NAMESPACE/NAME
@@ -25,16 +25,16 @@ def owner(obj: dict[str, Any]) -> str:
 
 def _application(obj: dict[str, Any]) -> str:
     """The Application, in any way in which Argo CD tracks; none by a copied annotation of another object."""
-    if tracking_id := metadata.annotation(obj, _TRACKING_ID):
+    if tracking_id := fields.annotation(obj, _TRACKING_ID):
         application, _, identity = tracking_id.partition(":")
         return application if _names(identity, obj) else ""
-    if instance := metadata.label(obj, _INSTANCE) or metadata.annotation(obj, _INSTANCE):
+    if instance := fields.label(obj, _INSTANCE) or fields.annotation(obj, _INSTANCE):
         return instance
     head = obj["metadata"]
     signs = [*(head.get("annotations") or {}), *(head.get("labels") or {})]
     writers = [str(each.get("manager", "")) for each in head.get("managedFields") or []]
     is_its_own = any(sign.startswith(_ARGO_CD) for sign in signs) or any(map(_is_argo_cd, writers))
-    return metadata.label(obj, _WELL_KNOWN_INSTANCE) if is_its_own else ""
+    return fields.label(obj, _WELL_KNOWN_INSTANCE) if is_its_own else ""
 
 
 def _is_argo_cd(manager: str) -> bool:
@@ -53,6 +53,6 @@ def _names(identity: str, obj: dict[str, Any]) -> bool:
 
 def _flux(obj: dict[str, Any]) -> str:
     for prefix, kind in _FLUX:
-        if name := metadata.label(obj, f"{prefix}name"):
-            return f"Flux ({kind} {'/'.join(filter(None, (metadata.label(obj, f'{prefix}namespace'), name)))})"
+        if name := fields.label(obj, f"{prefix}name"):
+            return f"Flux ({kind} {'/'.join(filter(None, (fields.label(obj, f'{prefix}namespace'), name)))})"
     return ""

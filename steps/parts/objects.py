@@ -6,7 +6,6 @@ The form on the volume is the operator's: one raw JSON object a file, so that a 
 import copy
 import hashlib
 import logging
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +15,7 @@ from steps import errors
 from steps.archive import layout, marks
 from steps.archive.manifest import Digest
 from steps.archive.marks import Mark
+from steps.contract import values
 from steps.files import writing
 from steps.kubernetes import kinds
 from steps.kubernetes.cluster import Cluster
@@ -44,8 +44,6 @@ _DROPPED = (
 )
 _DROPPED_ANNOTATIONS = (installation.LAST_APPLIED, marks.PREFIX)
 _DROPPED_LABELS = (installation.WATCHED_SECRET_PREFIX,)
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-_LONGEST_NAME = 253  # a DNS-1123 subdomain
 
 
 def clean(obj: Object) -> Object:
@@ -53,11 +51,11 @@ def clean(obj: Object) -> Object:
     kept = {key: value for key, value in copy.deepcopy(obj).items() if key != "status"}
     metadata = {key: value for key, value in kept["metadata"].items() if key not in _DROPPED}
     for key, prefixes in (("annotations", _DROPPED_ANNOTATIONS), ("labels", _DROPPED_LABELS)):
-        values = {
+        texts = {
             name: value for name, value in (metadata.pop(key, None) or {}).items() if not name.startswith(prefixes)
         }
-        if values:
-            metadata[key] = values
+        if texts:
+            metadata[key] = texts
     return {**kept, "metadata": metadata}
 
 
@@ -143,7 +141,7 @@ def look(cluster: Cluster, kind: Kind, names: Iterable[str]) -> Looked:
     looked = Looked({}, [], {})
     for name in names:
         interruption.point()
-        if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
+        if not values.OBJECT.fits(name):
             looked.missing.append(name)
             continue
         try:

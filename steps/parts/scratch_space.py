@@ -22,7 +22,7 @@ from steps.archive.marks import Mark
 from steps.catalogue import backup_claims, catalogue, proof
 from steps.catalogue.catalogue import BackupEntry
 from steps.contract.names import DRILL_LEDGER
-from steps.kubernetes import claims, metadata, times
+from steps.kubernetes import claims, fields, times
 from steps.kubernetes.claims import quantity
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import APIMANAGER, CLAIM, CONFIGMAP, SECRET, Kind, Object
@@ -65,7 +65,7 @@ class Ledger(NamedTuple):
         """Read one."""
         data = found.get("data") or {}
         names = {kind: tuple(filter(None, data.get(kind.resource, "").split(","))) for kind in _MADE}
-        workflow = Workflow(metadata.label(found, marks.WORKFLOW), metadata.label(found, marks.WORKFLOW_UID))
+        workflow = Workflow(fields.label(found, marks.WORKFLOW), fields.label(found, marks.WORKFLOW_UID))
         scratch, claim, claim_uid = (str(data.get(key, "")) for key in ("scratch-namespace", "claim", "claim-uid"))
         return cls(workflow, scratch, claim, claim_uid, names, found["metadata"]["uid"])
 
@@ -133,7 +133,7 @@ def check_scratch(scratch: Cluster, own: str) -> None:
 
 def _is_ours(claim: Object) -> bool:
     of_3scale = claim["metadata"]["name"] == installation.SYSTEM_STORAGE
-    return of_3scale or backup_claims.is_backup(claim) or bool(metadata.label(claim, marks.REPLACED))
+    return of_3scale or backup_claims.is_backup(claim) or bool(fields.label(claim, marks.REPLACED))
 
 
 def check_names(scratch: Cluster, names: NamesByKind, namespace: str, workflow: Workflow) -> None:
@@ -152,7 +152,7 @@ def check_names(scratch: Cluster, names: NamesByKind, namespace: str, workflow: 
                 scratch.namespace, scratch.server, kind.group, kind.resource, ["get", "delete"], list(looked.refused)
             )
         found += [obj for obj in looked.found.values() if not _carries(obj, mine)]
-    if strangers := [objects.named(obj) for obj in found if metadata.label(obj, marks.DRILL) != namespace]:
+    if strangers := [objects.named(obj) for obj in found if fields.label(obj, marks.DRILL) != namespace]:
         raise errors.ScratchTaken(scratch.namespace, strangers)
     if found:
         raise errors.ScratchNotCleared(scratch.namespace, [objects.named(obj) for obj in found], namespace)
@@ -265,7 +265,7 @@ def read(cluster: Cluster) -> Ledger | None:
     found = cluster.get(CONFIGMAP, _LEDGER)
     if found is None:
         return None
-    if metadata.label(found, marks.DRILL) != cluster.namespace or not metadata.label(found, marks.WORKFLOW_UID):
+    if fields.label(found, marks.DRILL) != cluster.namespace or not fields.label(found, marks.WORKFLOW_UID):
         raise errors.LedgerTaken(_LEDGER, cluster.namespace)
     return Ledger.of(found)
 
@@ -313,7 +313,7 @@ def close(cluster: Cluster, ledger: Ledger, patience_s: float) -> None:
     _tell_volume(cluster, ledger)
     cluster.delete(CONFIGMAP, _LEDGER, ledger.uid)
     name, until = claim_name(ledger.workflow), time.monotonic() + patience_s
-    while (found := cluster.get(CLAIM, name)) and not found["metadata"].get("deletionTimestamp"):
+    while (found := cluster.get(CLAIM, name)) and not fields.is_going(found):
         if time.monotonic() > until:
             log.info("PersistentVolumeClaim %s: the garbage collector has yet to take it", name)
             return
@@ -366,7 +366,7 @@ def _remove(scratch: Cluster, kind: Kind, name: str, own: Mapping[str, str]) -> 
 
 
 def _carries(obj: Object, labels: Mapping[str, str]) -> bool:
-    return all(metadata.label(obj, name) == value for name, value in labels.items())
+    return all(fields.label(obj, name) == value for name, value in labels.items())
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from steps.archive.contents import Backup
 from steps.archive.manifest import Report
 from steps.catalogue import backup_claims
 from steps.files import comparison, durability, volume, writing
-from steps.kubernetes import claims, metadata, times
+from steps.kubernetes import claims, fields, times
 from steps.kubernetes.claims import quantity
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CLAIM, CONFIGMAP, SECRET, Kind, Object
@@ -49,8 +49,7 @@ def wanted(storage: Object | None, *, files: bool) -> SetAsideClaim:
     storage_class = str(storage["spec"].get("storageClassName") or "")
     if not files:
         return SetAsideClaim(installation.SYSTEM_STORAGE_FLOOR, storage_class)
-    capacity = ((storage.get("status") or {}).get("capacity") or {}).get("storage")
-    held = quantity(capacity or storage["spec"]["resources"]["requests"]["storage"])
+    held = quantity(claims.capacity(storage) or storage["spec"]["resources"]["requests"]["storage"])
     return SetAsideClaim(
         str(int(max(held * claims.MARGIN, quantity(installation.SYSTEM_STORAGE_FLOOR)))), storage_class
     )
@@ -153,6 +152,6 @@ def is_to_save(cluster: Cluster, claim: Object, backup: Backup) -> bool:
     """
     if not backup.mark.on(claim) or system_storage.is_fresh(claim, backup):
         return True
-    if metadata.annotation(claim, marks.RESTORE_STATE) == marks.IN_USE:
+    if fields.annotation(claim, marks.RESTORE_STATE) == marks.IN_USE:
         return True
     return system_storage.is_set_aside(claim, backup) and not system_storage.is_saved(cluster, claim)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from steps import errors
 from steps.archive import marks
 from steps.archive.marks import Mark
-from steps.kubernetes import kinds, metadata
+from steps.kubernetes import fields, kinds
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import Kind, Object
 from steps.parts import gitops, objects
@@ -102,7 +102,7 @@ def compare(
         elif keys := differing_keys(obj, found):
             standings.append(Standing(obj, ObjectState.DIFFERS, ", ".join(keys), also, found))
         elif mark.on(found):
-            standings.append(Standing(obj, ObjectState.MADE, metadata.annotation(found, marks.REPLACED), also, found))
+            standings.append(Standing(obj, ObjectState.MADE, fields.annotation(found, marks.REPLACED), also, found))
         else:
             standings.append(Standing(obj, ObjectState.SAME, also=also, found=found))
     return standings
@@ -147,7 +147,7 @@ def going(obj: Object, living: Collection[str]) -> str:
     lives can't be asked with the rights of a restore, so such an owner counts as alive.
     """
     metadata = obj["metadata"]
-    if metadata.get("deletionTimestamp"):
+    if fields.is_going(obj):
         return "is being deleted"
     owners = metadata.get("ownerReferences") or []
     if owners and all(owner["kind"] == kinds.APIMANAGER.name and owner["uid"] not in living for owner in owners):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from steps import errors
 from steps.archive import marks
 from steps.archive.contents import Backup
-from steps.kubernetes import claims, metadata, mounting, waiting
+from steps.kubernetes import claims, fields, mounting, waiting
 from steps.kubernetes.claims import quantity
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CLAIM, Object
@@ -34,13 +34,11 @@ def wanted(backup: Backup, asked: AskedStorage) -> Object:
         errors.BadQuantity, errors.RequestTooSmall
 
     """
-    chosen = (
-        ((backup.apimanager["spec"].get("system") or {}).get("fileStorage") or {}).get("persistentVolumeClaim")
-    ) or {}
+    chosen = fields.at(backup.apimanager, "spec", "system", "fileStorage", "persistentVolumeClaim") or {}
     modes = backup.system_storage.access_modes or (installation.SYSTEM_STORAGE_ACCESS_MODE,)
     spec = claims.spec_of(
         asked.access_mode or modes[0],
-        _size(backup, asked, str((chosen.get("resources") or {}).get("requests") or "0")),
+        _size(backup, asked, str(fields.at(chosen, "resources", "requests") or "0")),
         asked.storage_class or chosen.get("storageClassName") or backup.system_storage.storage_class,
     )
     return claims.new(installation.SYSTEM_STORAGE, {}, backup.mark.annotations(), spec)
@@ -54,9 +52,9 @@ def check(claim: Object, backup: Backup, *, replaced: bool = False) -> None:
 
     """
     name = claim["metadata"]["name"]
-    if metadata.annotation(claim, marks.MANIFEST_DIGEST) and not backup.mark.on(claim) and not replaced:
-        raise errors.ClaimOfAnotherRestore(name, metadata.annotation(claim, marks.RESTORED_FROM) or "another backup")
-    capacity = ((claim.get("status") or {}).get("capacity") or {}).get("storage", "")
+    if fields.annotation(claim, marks.MANIFEST_DIGEST) and not backup.mark.on(claim) and not replaced:
+        raise errors.ClaimOfAnotherRestore(name, fields.annotation(claim, marks.RESTORED_FROM) or "another backup")
+    capacity = claims.capacity(claim)
     if capacity and quantity(capacity) < (needed := backup.needed_bytes(quantity(capacity))):
         raise errors.ClaimTooSmall(name, capacity, needed)
 
@@ -74,29 +72,29 @@ def check_unused(cluster: Cluster, workflow: Workflow) -> None:
 
 def saved_to(claim: Object, backup: Backup) -> str:
     """The claim to which a restore of this backup has saved what it held, empty where none has."""
-    return metadata.annotation(claim, marks.SAVED_TO) if backup.mark.on(claim) else ""
+    return fields.annotation(claim, marks.SAVED_TO) if backup.mark.on(claim) else ""
 
 
 def is_set_aside(claim: Object, backup: Backup) -> bool:
     """Whether what it holds is saved by a restore of this backup, and is to be removed."""
-    return bool(saved_to(claim, backup)) and metadata.annotation(claim, marks.RESTORE_STATE) == marks.SET_ASIDE
+    return bool(saved_to(claim, backup)) and fields.annotation(claim, marks.RESTORE_STATE) == marks.SET_ASIDE
 
 
 def is_fresh(claim: Object, backup: Backup) -> bool:
     """Whether a restore of this backup has made it and not begun to fill it: what it holds, others have put there."""
-    return backup.mark.on(claim) and not metadata.annotation(claim, marks.RESTORE_STATE)
+    return backup.mark.on(claim) and not fields.annotation(claim, marks.RESTORE_STATE)
 
 
 def is_saved(cluster: Cluster, claim: Object) -> bool:
     """Whether the claim to which its files were saved is there, and stays."""
-    found = cluster.get(CLAIM, metadata.annotation(claim, marks.SAVED_TO))
-    return found is not None and not found["metadata"].get("deletionTimestamp")
+    found = cluster.get(CLAIM, fields.annotation(claim, marks.SAVED_TO))
+    return found is not None and not fields.is_going(found)
 
 
 def left_out(claim: Object, backup: Backup) -> str:
     """What a restore of this backup has not brought to what it filled, in a sentence; empty: nothing, or not filled."""
-    is_filled = backup.mark.on(claim) and metadata.annotation(claim, marks.RESTORE_STATE) in marks.FILLED
-    return metadata.annotation(claim, marks.LEFT_OUT) if is_filled else ""
+    is_filled = backup.mark.on(claim) and fields.annotation(claim, marks.RESTORE_STATE) in marks.FILLED
+    return fields.annotation(claim, marks.LEFT_OUT) if is_filled else ""
 
 
 def check_left_out(claim: Object, backup: Backup) -> None:
@@ -131,7 +129,7 @@ def check_filled(cluster: Cluster, backup: Backup) -> None:
     claim = waiting.still_there(cluster, installation.SYSTEM_STORAGE)
     if not backup.mark.on(claim):
         raise errors.RestoredGone(installation.SYSTEM_STORAGE, cluster.namespace, "it lacks the mark of its restore")
-    if (state := metadata.annotation(claim, marks.RESTORE_STATE)) not in marks.FILLED:
+    if (state := fields.annotation(claim, marks.RESTORE_STATE)) not in marks.FILLED:
         raise errors.RestoredGone(installation.SYSTEM_STORAGE, cluster.namespace, f"it is {state or 'not begun'}")
 
 
@@ -145,7 +143,7 @@ def use(cluster: Cluster, backup: Backup) -> None:
     if backup.external:
         return
     claim = waiting.still_there(cluster, installation.SYSTEM_STORAGE)
-    if backup.mark.on(claim) and metadata.annotation(claim, marks.RESTORE_STATE) == marks.COMPLETE:
+    if backup.mark.on(claim) and fields.annotation(claim, marks.RESTORE_STATE) == marks.COMPLETE:
         mark(cluster, backup, marks.IN_USE)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from steps.archive import marks
 from steps.catalogue import backup_claims, proof
 from steps.catalogue.catalogue import BackupEntry
-from steps.kubernetes import metadata, mounting
+from steps.kubernetes import fields, mounting
 from steps.kubernetes.cluster import Cluster
 from steps.phases.run import NOTHING, Run
 
@@ -25,6 +25,6 @@ def tell_chosen(run: Run, cluster: Cluster, name: str, claim_wait_s: float) -> N
     """Tell which backup it is, where its pods may run, and how far it is verified."""
     claim = backup_claims.check_mountable(cluster, name, run.workflow, claim_wait_s)
     placement = mounting.placement(cluster, claim, run.workflow)
-    begun = metadata.annotation(claim, marks.VERIFYING)
+    begun = fields.annotation(claim, marks.VERIFYING)
     run.output(claim_name=name, node_operator=placement.operator, node=placement.node, rotation=begun or NOTHING)
     log.info("chosen: claim %s", name)

@@ -15,7 +15,7 @@ from steps.contract import values
 from steps.contract.values import NO, YES
 from steps.evidence import records, result
 from steps.evidence.result import Phase
-from steps.kubernetes import metadata, waiting
+from steps.kubernetes import fields, waiting
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.workflow import Workflow
 from steps.parts import file_storage, scratch_space
@@ -157,7 +157,7 @@ def _drilled(run: Run, root: Path, claim: str) -> Iterator[Restoration]:
 
 def _say_proven(run: Run, cluster: Cluster, name: str, ledger: Ledger | None) -> None:
     claim = backup_claims.find(cluster, name)
-    if ledger is None and metadata.annotation(claim, marks.PROVEN_BY) != run.workflow.name:
+    if ledger is None and fields.annotation(claim, marks.PROVEN_BY) != run.workflow.name:
         scratch_space.going_on(cluster, run.workflow)
     ended = run.phase("remove")
     if ledger:

@@ -19,7 +19,7 @@ from steps.catalogue import backup_claims
 from steps.contract import arguments, values
 from steps.evidence import records, result
 from steps.evidence.result import Failure, Operation, Result
-from steps.kubernetes import events, metadata, mounting, times
+from steps.kubernetes import events, fields, mounting, times
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CLAIM, POD, Object
 from steps.kubernetes.workflow import WORKFLOW_LABEL
@@ -175,14 +175,14 @@ def _of_claim(run: Run, ended: Result) -> Result:
     claim = run.cluster().get(CLAIM, ended.claim)
     if claim is None:
         return ended
-    counts = {"files": metadata.label(claim, marks.FILES), "bytes": metadata.label(claim, marks.BYTES)}
+    counts = {"files": fields.label(claim, marks.FILES), "bytes": fields.label(claim, marks.BYTES)}
     return ended.model_copy(
         update={
-            "backup": metadata.label(claim, marks.BACKUP),
-            "threescale_version": metadata.label(claim, marks.THREESCALE_VERSION),
-            "manifest_sha256": metadata.annotation(claim, marks.MANIFEST_DIGEST),
+            "backup": fields.label(claim, marks.BACKUP),
+            "threescale_version": fields.label(claim, marks.THREESCALE_VERSION),
+            "manifest_sha256": fields.annotation(claim, marks.MANIFEST_DIGEST),
             "counts": {name: int(text) for name, text in counts.items() if text.isdigit()},
-            "ended": moment(metadata.annotation(claim, marks.ENDED)) or ended.ended,
+            "ended": moment(fields.annotation(claim, marks.ENDED)) or ended.ended,
         }
     )
 
@@ -254,7 +254,7 @@ def waiting_pods(cluster: Cluster, workflow: str, failed: Iterable[FailedNode], 
     try:
         mine = cluster.list(POD, f"{WORKFLOW_LABEL}={workflow}")
         others = [pod for pod in mine if pod["metadata"]["name"] != own_pod]
-        pending = [pod for pod in others if (pod.get("status") or {}).get("phase") == "Pending"]
+        pending = [pod for pod in others if fields.phase(pod) == "Pending"]
         names = sorted({claim for pod in pending for claim in mounting.claims_of(pod)})
         started = {pod["metadata"]["name"] for pod in others if _started(pod)}
         stuck = [(POD.name, name, "") for name in sorted({pod["metadata"]["name"] for pod in pending} | pods - started)]
@@ -267,13 +267,13 @@ def waiting_pods(cluster: Cluster, workflow: str, failed: Iterable[FailedNode], 
 
 def _started(pod: Object) -> bool:
     """Whether the phase itself ever ran; a stopped workflow's nodes don't tell."""
-    statuses = (pod.get("status") or {}).get("containerStatuses") or []
+    statuses = fields.at(pod, "status", "containerStatuses") or []
     states = [item.get("state") or {} for item in statuses if item["name"] == "main"]
     return any(state.get("running") or (state.get("terminated") or {}).get("startedAt") for state in states)
 
 
 def _bound(claim: Object | None) -> bool:
-    return claim is not None and (claim.get("status") or {}).get("phase") == "Bound"
+    return claim is not None and fields.phase(claim) == "Bound"
 
 
 def _uid(claim: Object | None) -> str:

@@ -19,7 +19,7 @@ from steps.evidence import records, result
 from steps.evidence.result import Counts, Done, Line, Operation, Phase, Result
 from steps.files import durability, writing
 from steps.files.tally import Tally
-from steps.kubernetes import metadata, waiting
+from steps.kubernetes import fields, waiting
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CONFIGMAP, SECRET, Object
 from steps.parts import apimanager, configmaps, file_storage, routes, secrets, set_aside, system_storage
@@ -100,8 +100,8 @@ def open_first(run: Run, root: Path, claim: str, told: Told, wildcard_domain: st
     """
     cluster = run.cluster()
     found = backup_claims.find(cluster, claim)
-    if not told.skips_damage and (since := metadata.label(found, marks.DAMAGED)):
-        raise errors.MarkedDamaged(claim, since, metadata.annotation(found, marks.DAMAGE))
+    if not told.skips_damage and (since := fields.label(found, marks.DAMAGED)):
+        raise errors.MarkedDamaged(claim, since, fields.annotation(found, marks.DAMAGE))
     opened = verification.open_at(root, found, told_sha256=told.manifest_sha256, made_by_operator=told.made_by_operator)
     check_told(opened, claim, told)
     if opened.manifest is None:
@@ -517,7 +517,7 @@ def _restore_objects(
 
 def _became(each: Standing, conflict: OnConflict) -> Line:
     """What became of an object; one that a try before this has replaced says so itself."""
-    saved_to = metadata.annotation(each.found, marks.SAVED_TO) if each.found and each.state is ObjectState.MADE else ""
+    saved_to = fields.annotation(each.found, marks.SAVED_TO) if each.found and each.state is ObjectState.MADE else ""
     if each.state is ObjectState.ABSENT:
         return line(each.obj, result.CREATED)
     if each.state is ObjectState.DIFFERS and conflict.asked == KEEP:

@@ -18,7 +18,7 @@ from steps.catalogue import catalogue
 from steps.catalogue.catalogue import BackupEntry, BackupState
 from steps.catalogue.durations import Duration
 from steps.contract import values
-from steps.kubernetes import times
+from steps.kubernetes import fields, times
 from steps.kubernetes.claims import quantity
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CRON_WORKFLOW
@@ -157,9 +157,9 @@ def _schedule(cluster: Cluster, name: str) -> Schedule:
     if not name:
         return Schedule(name, Going.NOT_ASKED)
     found = cluster.get(CRON_WORKFLOW, name)
-    if found is None or found["metadata"].get("deletionTimestamp"):
+    if found is None or fields.is_going(found):
         return Schedule(name, Going.GONE)
-    last = times.moment(str((found.get("status") or {}).get("lastScheduledTime") or ""))
+    last = times.moment(str(fields.at(found, "status", "lastScheduledTime") or ""))
     return Schedule(name, Going.SUSPENDED if found["spec"].get("suspend") else Going.ACTIVE, last)
 
 

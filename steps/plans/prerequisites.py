@@ -9,7 +9,7 @@ from steps import errors
 from steps.archive import layout, marks
 from steps.archive.contents import Backup, minor
 from steps.catalogue import backup_claims
-from steps.kubernetes import metadata, mounting
+from steps.kubernetes import fields, mounting
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import (
     APIMANAGER,
@@ -47,12 +47,12 @@ def check_restore(
         errors.ObjectsMissing, errors.KeysMissing: a database Secret, where these are expected.
 
     """
-    digest = metadata.annotation(
+    digest = fields.annotation(
         backup_claims.check_mountable(cluster, claim, workflow, claim_wait_s), marks.MANIFEST_DIGEST
     )
     found = cluster.list(APIMANAGER)
     for obj in found:
-        made_from = metadata.annotation(obj, marks.MANIFEST_DIGEST)
+        made_from = fields.annotation(obj, marks.MANIFEST_DIGEST)
         if not made_from or (digest and made_from != digest):
             raise errors.ApiManagerPresent(obj["metadata"]["name"], cluster.namespace)
     if not found:
@@ -114,7 +114,7 @@ def check_whole(cluster: Cluster, backup: Backup) -> None:
         errors.NotABackup: the operator has not completed it. errors.BackupDamaged
     """
     made_by = cluster.get(APIMANAGER_BACKUP, backup.name) if backup.manifest is None else None
-    if made_by and not (made_by.get("status") or {}).get("completed"):
+    if made_by and not fields.at(made_by, "status", "completed"):
         raise errors.NotABackup(f"APIManagerBackup {backup.name} has not completed it")
     if findings := list(backup.findings(digests=False, given=_given(cluster, backup))):
         raise errors.BackupDamaged(findings)
@@ -149,7 +149,7 @@ def check_version(cluster: Cluster, backup: Backup, asked: str) -> None:
 def living(cluster: Cluster) -> set[str]:
     """The uids of the APIManagers that exist and stay."""
     found = cluster.list(APIMANAGER)
-    return {obj["metadata"]["uid"] for obj in found if not obj["metadata"].get("deletionTimestamp")}
+    return {obj["metadata"]["uid"] for obj in found if not fields.is_going(obj)}
 
 
 def _left(cluster: Cluster) -> list[str]:

@@ -16,7 +16,7 @@ from steps.archive.contents import Backup, LeftOut
 from steps.archive.marks import Mark
 from steps.evidence.result import CREATED, KEPT, UNTOUCHED, Done, Line
 from steps.files import volume
-from steps.kubernetes import claims, metadata, mounting, waiting
+from steps.kubernetes import claims, fields, mounting, waiting
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CLAIM, CONFIGMAP, SECRET, Kind, Object
 from steps.kubernetes.workflow import NOBODY, Workflow
@@ -231,7 +231,7 @@ def _add_existing(plan: Plan, cluster: Cluster, backup: Backup, there: _There, w
     """Plan a claim that is there: kept, filled, filled before, or its files replaced."""
     claim, replaces = there.claim, there.asked == REPLACE
     goes = _add_going(plan, cluster, backup, there)
-    state = metadata.annotation(claim, marks.RESTORE_STATE) if backup.mark.on(claim) else ""
+    state = fields.annotation(claim, marks.RESTORE_STATE) if backup.mark.on(claim) else ""
     if state == marks.IN_USE and not replaces:
         plan.add(Does.KEEP, _STORAGE, "a 3scale has written to it since a restore of this backup filled it")
         plan.add(Does.KEEP, FILES, "not looked at")

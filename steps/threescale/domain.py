@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from steps import errors
 from steps.contract import values
+from steps.kubernetes import fields
 from steps.kubernetes.kinds import Object
-from steps.threescale import fields
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from steps.kubernetes import fields
 from steps.kubernetes.kinds import CONFIGMAP, SECRET, Kind
-from steps.threescale import fields
 from steps.threescale.installation import CONFIGMAPS, EDITED_CONFIGMAPS, SECRETS
 
 _FIELDS = {

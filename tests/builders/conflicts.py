@@ -5,7 +5,7 @@ import json
 
 from steps.archive import layout, marks, seal
 from steps.files import mtree, volume
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from workflows.rehearsal.threescale import objects as threescale_objects
 
 OTHER = base64.b64encode(b"what was there before").decode()
@@ -54,8 +54,8 @@ def check_replaced(stage, before):
     assert found["metadata"]["uid"] == before["metadata"]["uid"]
     assert found["metadata"]["labels"]["mine"] == "yes"
     assert found["metadata"]["annotations"]["note"] == "mine"
-    assert metadata.annotation(found, marks.RESTORED_FROM) == "nightly"
-    assert metadata.annotation(found, marks.REPLACED) == "DATABASE_URL, MORE"
+    assert fields.annotation(found, marks.RESTORED_FROM) == "nightly"
+    assert fields.annotation(found, marks.REPLACED) == "DATABASE_URL, MORE"
     assert not any((stage.storage / name).exists() for name in ("kept", "top.bin", ".hidden"))
     assert (stage.storage / volume.LOST_AND_FOUND).is_dir()
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from steps.archive import marks
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from steps.threescale import installation
 from tests.live.kubernetes import until
 from tests.live.pods import POD_S
@@ -28,8 +28,8 @@ def test_a_backup_is_verified_and_proven_and_nothing_is_left_of_the_drill(new_st
     assert drilled.phase == "Succeeded", drilled.failures
     claim = stage.get("persistentvolumeclaims", "nightly")
     assert claim
-    assert metadata.annotation(claim, marks.VERIFIED_BY) == verified.name
-    assert metadata.annotation(claim, marks.PROVEN_BY) == drilled.name
+    assert fields.annotation(claim, marks.VERIFIED_BY) == verified.name
+    assert fields.annotation(claim, marks.PROVEN_BY) == drilled.name
     assert [name for name in installation.SECRETS if stage.kubernetes.get("secrets", scratch, name)] == []
     assert stage.kubernetes.list("apimanagers", scratch) == []
     until("the end of the scratch claim", lambda: _no_scratch_claim(stage), POD_S)

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from steps.archive import layout, marks
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from steps.threescale import installation
 from tests.builders.claims import CLAIMS
 from tests.builders.conflicts import (
@@ -144,9 +144,9 @@ def test_files_that_a_3scale_wrote_since_they_were_restored_are_kept_or_replaced
 
 def check_claim(stage, name, workflow):
     claim = stage.get(CLAIMS, name)
-    assert metadata.label(claim, marks.BACKUP) == ""
-    assert metadata.annotation(claim, installation.BACKUP_NAME) == ""
-    assert metadata.label(claim, marks.WORKFLOW_UID) == workflow.uid
+    assert fields.label(claim, marks.BACKUP) == ""
+    assert fields.annotation(claim, installation.BACKUP_NAME) == ""
+    assert fields.label(claim, marks.WORKFLOW_UID) == workflow.uid
     assert claim["spec"]["resources"]["requests"]["storage"] == str(int((1 << 30) * 1.2))
 
 

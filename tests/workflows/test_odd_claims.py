@@ -18,7 +18,7 @@ from steps.__main__ import cli
 from steps.archive import marks
 from steps.catalogue import catalogue, deletion
 from steps.catalogue.catalogue import BackupState
-from steps.kubernetes import metadata, times
+from steps.kubernetes import fields, times
 from steps.threescale import installation
 from tests.builders.claims import CLAIMS, DIGEST, laid, sealed
 from tests.conftest import Stage
@@ -151,9 +151,9 @@ def check_readers(anew: Callable[[], Stage], labels: dict[str, str], annotations
     assert "night-3" in left(stage)
     if ODD not in left(stage):  # then it was a whole backup, which nobody has pinned or found damaged
         assert marks.sealed(claim)
-        assert metadata.label(claim, marks.PINNED) in {"", "false"}
-        assert not metadata.label(claim, marks.DAMAGED)
-        assert times.moment(metadata.annotation(claim, marks.STARTED))
+        assert fields.label(claim, marks.PINNED) in {"", "false"}
+        assert not fields.label(claim, marks.DAMAGED)
+        assert times.moment(fields.annotation(claim, marks.STARTED))
 
 
 @given(LABELS, ANNOTATIONS)

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from steps.archive import layout, marks
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from tests.builders.claims import CLAIMS
 from tests.builders.commands import described
 from tests.builders.volumes import flip, state_of
@@ -51,7 +51,7 @@ def test_a_damage_fails_the_workflow_with_the_finding_and_marks_the_claim(kept):
     assert told["damaged"]["workflow"] == workflow.name
     assert "terms and conditions.pdf' has other bytes than listed" in told["damage"]
     assert "its claim says so" in report.outputs["report"]
-    assert not metadata.label(of(kept), marks.VERIFIED)
+    assert not fields.label(of(kept), marks.VERIFIED)
 
 
 @pytest.mark.thorough

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from steps.archive import marks
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from steps.threescale.installation import SYSTEM_STORAGE
 from tests.live.argo import saved
 from tests.live.argo.argo import Argo, Workflow
@@ -23,7 +23,7 @@ def change_mode(stage: Stage, mode: str) -> None:
 
 
 def state(stage: Stage, name: str) -> str:
-    return metadata.label(stage.get("persistentvolumeclaims", name) or {"metadata": {}}, marks.STATE)
+    return fields.label(stage.get("persistentvolumeclaims", name) or {"metadata": {}}, marks.STATE)
 
 
 def taken(holder: str, workflow: Workflow) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from steps.archive import marks
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from steps.kubernetes.times import now, utc
 from tests.live.argo.argo import NODE_S, Argo
 from tests.live.argo.nights import CLAIMS, NEVER
@@ -52,7 +52,7 @@ def test_a_scheduled_backup_ends_with_retention_and_stays_green(live: Stage, arg
     assert watched.phase == "Succeeded", watched.failures()
     claim = live.get(CLAIMS, second.name)
     assert claim
-    assert metadata.annotation(claim, marks.VERIFIED_BY) == verified.name
+    assert fields.annotation(claim, marks.VERIFIED_BY) == verified.name
 
 
 @pytest.mark.lesson(2)
@@ -74,7 +74,7 @@ def test_a_drill_proves_a_backup_and_leaves_nothing(
     assert drilled.phase == "Succeeded", drilled.failures()
     claim = stage.get(CLAIMS, "nightly")
     assert claim
-    assert metadata.annotation(claim, marks.PROVEN_BY) == drilled.name
+    assert fields.annotation(claim, marks.PROVEN_BY) == drilled.name
     assert kubernetes.list("apimanagers", scratch) == []
     assert not kubernetes.get("secrets", scratch, "zync")
     until("the deletion of the scratch claim", lambda: stage.goes(f"{drilled.name}-drill"), NODE_S)

@@ -3,7 +3,7 @@
 import pytest
 
 from steps.archive import marks
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from tests.live.argo.argo import Argo, Workflow
 from tests.live.kubernetes import until
 from tests.live.stage import Stage
@@ -33,7 +33,7 @@ def test_a_schedule_fires_twice_and_makes_two_sealed_claims(live: Stage, argo: A
     for workflow in workflows:
         claim = live.get("persistentvolumeclaims", workflow.name)
         assert claim is not None
-        assert metadata.label(claim, marks.STATE) == marks.COMPLETE
-        assert metadata.label(claim, marks.WORKFLOW_UID) == workflow.uid
+        assert fields.label(claim, marks.STATE) == marks.COMPLETE
+        assert fields.label(claim, marks.WORKFLOW_UID) == workflow.uid
         assert workflow.obj["metadata"]["labels"][CRON] == schedule.NAME
         assert workflow.obj["metadata"]["labels"][KIND] == "backup"

@@ -3,7 +3,7 @@
 import pytest
 
 from steps.archive import marks
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from tests.live.argo import saved
 from tests.live.argo.argo import Argo
 from tests.live.argo.hand import Hand
@@ -18,7 +18,7 @@ INTERRUPTED = "main: Error (exit code 75): asked to stop (SIGTERM)"
 
 
 def state(stage: Stage, name: str) -> str:
-    return metadata.label(stage.get("persistentvolumeclaims", name) or {"metadata": {}}, marks.STATE)
+    return fields.label(stage.get("persistentvolumeclaims", name) or {"metadata": {}}, marks.STATE)
 
 
 def uids(stage: Stage) -> list[str]:

@@ -1,6 +1,6 @@
 from steps.archive import marks
 from steps.archive.marks import Mark
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 
 
 def claim(**metadata):
@@ -26,8 +26,8 @@ def test_an_object_without_annotations_carries_no_mark():
 
 
 def test_what_is_absent_reads_as_empty():
-    assert metadata.annotation(claim(annotations={"a": "1"}), "b") == ""
-    assert metadata.label(claim(labels=None), "b") == ""
+    assert fields.annotation(claim(annotations={"a": "1"}), "b") == ""
+    assert fields.label(claim(labels=None), "b") == ""
 
 
 def test_all_that_is_ours_lies_under_one_prefix():

@@ -7,7 +7,7 @@ from steps import errors
 from steps.archive import marks
 from steps.catalogue import catalogue
 from steps.catalogue.catalogue import BackupState
-from steps.kubernetes import metadata, times
+from steps.kubernetes import fields, times
 from steps.threescale import installation
 from tests.builders.claims import CLAIMS, as_argo_labels, laid, only, sealed, without_label
 from workflows.rehearsal.kubernetes import store
@@ -31,7 +31,7 @@ def test_a_backup_that_was_made_is_listed_with_all_that_its_phases_wrote(install
     assert entry.started <= entry.ended
     assert (entry.schedule, entry.pinned, entry.external, entry.going) == ("", False, False, False)
     assert (entry.verified, entry.proven, entry.damaged) == (None, None, None)
-    assert entry.manifest_sha256 == metadata.annotation(installed.get(CLAIMS, "nightly"), marks.MANIFEST_DIGEST)
+    assert entry.manifest_sha256 == fields.annotation(installed.get(CLAIMS, "nightly"), marks.MANIFEST_DIGEST)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from steps.catalogue.deletion import BACKUP, NOTHING, OTHER
 from steps.catalogue.durations import Duration
 from steps.catalogue.retention import Rules
 from steps.files import volume
-from steps.kubernetes import kinds, metadata
+from steps.kubernetes import fields, kinds
 from steps.threescale import installation
 from tests.builders import phases
 from tests.builders.claims import CLAIMS, DIGEST, as_argo_labels, laid, sealed, without_label
@@ -92,11 +92,11 @@ def test_a_backup_that_lost_its_label_gets_it_again_and_a_stranger_none(kept, ca
     words = ("decide", "--keep-last", 1, "--timezone", "UTC")
 
     phases.run(kept, ACCOUNT, *words, "--plan", "yes")
-    assert not metadata.label(kept.get(CLAIMS, "nightly"), marks.BACKUP)
+    assert not fields.label(kept.get(CLAIMS, "nightly"), marks.BACKUP)
     phases.run(kept, ACCOUNT, *words)
 
-    assert metadata.label(kept.get(CLAIMS, "nightly"), marks.BACKUP) == "nightly"
-    assert not metadata.label(kept.get(CLAIMS, "stranger"), marks.BACKUP)
+    assert fields.label(kept.get(CLAIMS, "nightly"), marks.BACKUP) == "nightly"
+    assert not fields.label(kept.get(CLAIMS, "stranger"), marks.BACKUP)
     assert caplog.messages.count("nightly: it has its label threescale-backup/backup again") == 1
 
 
@@ -354,12 +354,12 @@ class TestOfFailedRuns:
         self, empty, backup_volume
     ):
         root = self.sealed_before(empty, backup_volume)
-        before = metadata.annotation(empty.get(CLAIMS, "nightly"), marks.MANIFEST_DIGEST)
+        before = fields.annotation(empty.get(CLAIMS, "nightly"), marks.MANIFEST_DIGEST)
         path = root / layout.MANIFEST
         path.write_bytes(path.read_bytes() + b"\n")
 
         assert deletion.look(empty.connect(ACCOUNT), root, "nightly") == OTHER
-        assert metadata.annotation(empty.get(CLAIMS, "nightly"), marks.MANIFEST_DIGEST) == before
+        assert fields.annotation(empty.get(CLAIMS, "nightly"), marks.MANIFEST_DIGEST) == before
 
     def test_a_volume_without_a_manifest_is_left_to_a_person_where_the_claim_says_that_one_was_sealed(
         self, empty, backup_volume
@@ -375,7 +375,7 @@ class TestOfFailedRuns:
         root = shutil.copytree(backup_volume, self.root(empty, "nightly"), symlinks=True, dirs_exist_ok=True)
 
         assert deletion.look(empty.connect(ACCOUNT), root, "nightly") == BACKUP
-        assert metadata.label(empty.get(CLAIMS, "nightly"), marks.BACKUP) == "nightly"
+        assert fields.label(empty.get(CLAIMS, "nightly"), marks.BACKUP) == "nightly"
 
     def test_a_manifest_of_another_backup_or_one_that_can_not_be_read_is_left_to_a_person(self, failed, backup_volume):
         root = shutil.copytree(backup_volume, self.root(failed), symlinks=True, dirs_exist_ok=True)

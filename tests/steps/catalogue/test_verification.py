@@ -13,7 +13,7 @@ from steps.archive import layout, marks, seal
 from steps.catalogue import rotation, verification
 from steps.catalogue.catalogue import BackupState, Proof
 from steps.catalogue.rotation import Rotation
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from tests.builders import operators_backup, phases
 from tests.builders.claims import CLAIMS, DIGEST, laid, sealed, without_label
 from tests.builders.listings import NOW, backup, nights
@@ -201,7 +201,7 @@ def test_one_that_lost_its_label_is_marked_as_any_other(kept, backup_volume):
     without_label(kept)
     read(kept, backup_volume)
 
-    assert metadata.label(claim(kept), marks.VERIFIED)
+    assert fields.label(claim(kept), marks.VERIFIED)
 
 
 def read(stage, root, *words):
@@ -218,15 +218,15 @@ def test_what_was_found_goes_to_the_claim_and_the_backup_is_not_touched(kept, ba
 
     phases.run(kept, ACCOUNT, "choose", "--sample", "34%")
     for _ in range(3):
-        told = metadata.annotation(claim(kept), marks.VERIFYING)
-        assert not metadata.label(claim(kept), marks.VERIFIED)
+        told = fields.annotation(claim(kept), marks.VERIFYING)
+        assert not fields.label(claim(kept), marks.VERIFIED)
         read(kept, backup_volume, "--sample", "34%", "--rotation", told)
-        if not metadata.annotation(claim(kept), marks.VERIFYING):
+        if not fields.annotation(claim(kept), marks.VERIFYING):
             break
 
     assert state_of(backup_volume) == before
-    assert metadata.label(claim(kept), marks.VERIFIED)
-    assert metadata.annotation(claim(kept), marks.VERIFIED_BY) == ACCOUNT
+    assert fields.label(claim(kept), marks.VERIFIED)
+    assert fields.annotation(claim(kept), marks.VERIFIED_BY) == ACCOUNT
     assert {(request.verb, request.target) for request in kept.kubernetes.writes()} == {
         ("patch", "persistentvolumeclaims")
     }
@@ -247,13 +247,13 @@ def test_a_begun_one_whose_volume_can_not_be_mounted_is_chosen_once_more_and_the
     for _ in range(2):
         with pytest.raises(errors.ClaimUnbound, match="nightly"):
             shares(kept, "verify-2")
-    assert metadata.annotation(claim(kept), marks.VERIFYING_BY) == "verify-2"
+    assert fields.annotation(claim(kept), marks.VERIFYING_BY) == "verify-2"
 
     assert shares(kept, "verify-3") == "next"
     assert "nightly: workflow verify-2 set out to read on and did not: its verification begins anew" in caplog.text
     assert (
-        metadata.annotation(claim(kept), marks.VERIFYING),
-        metadata.annotation(claim(kept), marks.VERIFYING_BY),
+        fields.annotation(claim(kept), marks.VERIFYING),
+        fields.annotation(claim(kept), marks.VERIFYING_BY),
     ) == (
         "",
         "",
@@ -264,21 +264,21 @@ def test_one_that_is_read_on_night_by_night_is_chosen_until_all_of_it_is_read(ke
     laid(kept, "next", started="2126-11-01T02:00:00Z", **sealed())
     read(kept, backup_volume, "--sample", "34%", "--rotation", "-")
     nights = 1
-    while metadata.annotation(claim(kept), marks.VERIFYING):
+    while fields.annotation(claim(kept), marks.VERIFYING):
         assert shares(kept, f"verify-{nights}") == "nightly"
         read(kept, backup_volume, "--sample", "34%", "--rotation", (kept.folder / "outputs/rotation").read_text())
         nights += 1
 
     assert nights == 3
-    assert metadata.annotation(claim(kept), marks.VERIFYING_BY) == ""
+    assert fields.annotation(claim(kept), marks.VERIFYING_BY) == ""
 
 
 def test_a_night_that_is_tried_again_reads_the_same_files(kept, backup_volume):
     read(kept, backup_volume, "--sample", "10%", "--rotation", "-")
-    once = metadata.annotation(claim(kept), marks.VERIFYING)
+    once = fields.annotation(claim(kept), marks.VERIFYING)
     read(kept, backup_volume, "--sample", "10%", "--rotation", "-")
 
-    assert metadata.annotation(claim(kept), marks.VERIFYING) == once
+    assert fields.annotation(claim(kept), marks.VERIFYING) == once
 
 
 @pytest.mark.lesson(3)
@@ -286,15 +286,15 @@ def test_a_damage_is_told_on_the_claim_until_a_whole_verification_finds_none(kep
     flip(backup_volume / PDF)
     with pytest.raises(errors.BackupDamaged):
         read(kept, backup_volume)
-    told = metadata.annotation(claim(kept), marks.DAMAGE)
-    damaged = metadata.label(claim(kept), marks.DAMAGED)
+    told = fields.annotation(claim(kept), marks.DAMAGE)
+    damaged = fields.label(claim(kept), marks.DAMAGED)
     flip(backup_volume / PDF)
     read(kept, backup_volume)
 
     assert "'acme/2026/terms and conditions.pdf' has other bytes than listed" in told
     assert damaged
-    assert not metadata.label(claim(kept), marks.DAMAGED)
-    assert metadata.label(claim(kept), marks.VERIFIED)
+    assert not fields.label(claim(kept), marks.DAMAGED)
+    assert fields.label(claim(kept), marks.VERIFIED)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from steps import errors
 from steps.archive import contents, marks
 from steps.catalogue import backup_claims
 from steps.catalogue.backup_claims import WantedClaim
-from steps.kubernetes import claims, metadata, mounting, times, waiting, workflow
+from steps.kubernetes import claims, fields, mounting, times, waiting, workflow
 from steps.kubernetes.mounting import ANYWHERE, Placement
 from steps.kubernetes.workflow import Workflow
 from tests.builders.pods import pod
@@ -429,18 +429,18 @@ class TestComplete:
         marked = empty.get("persistentvolumeclaims", "nightly")
         backup_claims.complete(door, marked, opened.manifest, "another")
 
-        assert metadata.label(marked, marks.STATE) == "complete"
-        assert metadata.label(marked, marks.WORKFLOW) == opened.manifest.workflow != ME.name
-        assert metadata.label(marked, marks.WORKFLOW_UID) == opened.manifest.workflow_uid
-        assert metadata.annotation(marked, marks.MANIFEST_DIGEST) == opened.digest
-        assert metadata.annotation(marked, marks.ENDED) == times.utc(opened.manifest.ended)
+        assert fields.label(marked, marks.STATE) == "complete"
+        assert fields.label(marked, marks.WORKFLOW) == opened.manifest.workflow != ME.name
+        assert fields.label(marked, marks.WORKFLOW_UID) == opened.manifest.workflow_uid
+        assert fields.annotation(marked, marks.MANIFEST_DIGEST) == opened.digest
+        assert fields.annotation(marked, marks.ENDED) == times.utc(opened.manifest.ended)
         assert empty.get("persistentvolumeclaims", "nightly") == marked
 
 
 def test_the_start_is_read_from_the_claim(empty):
     created = backup_claims.create_backup(empty.connect(), WANTED, APIMANAGER, ME)
 
-    assert times.utc(backup_claims.started(created)) == metadata.annotation(created, marks.STARTED)
+    assert times.utc(backup_claims.started(created)) == fields.annotation(created, marks.STARTED)
 
 
 def test_a_claim_that_no_backup_made_has_no_start(empty):
@@ -461,7 +461,7 @@ class TestGiveUp:
 
         backup_claims.give_up(door, "nightly", ME)
 
-        assert metadata.label(empty.get("persistentvolumeclaims", "nightly"), marks.STATE) == "failed"
+        assert fields.label(empty.get("persistentvolumeclaims", "nightly"), marks.STATE) == "failed"
 
     def test_but_neither_on_another_s_nor_on_one_that_is_complete_nor_where_there_is_none(self, empty, backup_volume):
         door = empty.connect("threescale-backup")
@@ -475,5 +475,5 @@ class TestGiveUp:
             door, "nightly", workflow.Workflow(opened.manifest.workflow, opened.manifest.workflow_uid)
         )
 
-        assert metadata.label(running, marks.STATE) == "running"
-        assert metadata.label(empty.get("persistentvolumeclaims", "nightly"), marks.STATE) == "complete"
+        assert fields.label(running, marks.STATE) == "running"
+        assert fields.label(empty.get("persistentvolumeclaims", "nightly"), marks.STATE) == "complete"

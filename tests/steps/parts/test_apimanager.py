@@ -7,7 +7,7 @@ from steps import errors
 from steps.archive import contents, layout
 from steps.archive.manifest import Ready
 from steps.archive.marks import Mark
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from steps.kubernetes.kinds import APIMANAGER
 from steps.parts import apimanager
 
@@ -323,5 +323,5 @@ class TestRestore:
         apimanager.restore(empty.connect(), opened)
 
         created = empty.get("apimanagers", NAME)
-        assert metadata.annotation(created, confirmed) == ""
+        assert fields.annotation(created, confirmed) == ""
         assert opened.mark.on(created)

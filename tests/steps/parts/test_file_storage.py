@@ -18,7 +18,7 @@ from steps import errors
 from steps.archive import contents, layout, manifest, marks, seal
 from steps.files import comparison, copy_back, directory, meter, mtree, reading, removal, scanning, tally, volume
 from steps.files.tally import Tally
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from steps.kubernetes.kinds import CLAIM
 from steps.parts import file_storage, system_storage
 
@@ -53,7 +53,7 @@ def target(empty, tmp_path):
 
 
 def state(stage):
-    return metadata.annotation(stage.get(CLAIM.resource, "system-storage"), marks.RESTORE_STATE)
+    return fields.annotation(stage.get(CLAIM.resource, "system-storage"), marks.RESTORE_STATE)
 
 
 def test_what_was_saved_is_restored_as_it_was(empty, target, backup_volume):

@@ -10,7 +10,7 @@ from steps.archive import contents, layout, marks
 from steps.catalogue import backup_claims
 from steps.catalogue.catalogue import Proof
 from steps.contract import names
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from steps.kubernetes.kinds import CONFIGMAP, SECRET
 from steps.kubernetes.workflow import Workflow
 from steps.parts import file_storage, scratch_space
@@ -215,8 +215,8 @@ def test_all_of_a_backup_is_made_held_against_it_and_removed(begun, backup_volum
     assert nothing_is_left(begun)
     proven = begun.get(CLAIMS, sealed.name)
     counts = "190509 bytes, 22 created, 43 files, 46 folders, 2 links, 1 tried"
-    assert metadata.annotation(proven, marks.PROVEN_BY) == ACCOUNT
-    assert re.fullmatch(rf"{counts}; \d+\.\d s", metadata.annotation(proven, marks.PROVEN_COUNTS))
+    assert fields.annotation(proven, marks.PROVEN_BY) == ACCOUNT
+    assert re.fullmatch(rf"{counts}; \d+\.\d s", fields.annotation(proven, marks.PROVEN_COUNTS))
     deleted = {request.resource for request in begun.kubernetes.writes() if request.verb == "delete"}
     assert deleted == {"secrets", "configmaps"}
 
@@ -239,8 +239,8 @@ def test_without_evidence_a_drill_proves_and_keeps_no_counts_of_the_one_before(b
     remove(begun, "yes")
 
     found = begun.get(CLAIMS, sealed.name)
-    assert metadata.label(found, marks.PROVEN)
-    assert metadata.annotation(found, marks.PROVEN_COUNTS) == ""
+    assert fields.label(found, marks.PROVEN)
+    assert fields.annotation(found, marks.PROVEN_COUNTS) == ""
 
 
 @pytest.mark.thorough
@@ -254,7 +254,7 @@ def test_each_phase_can_be_tried_again(begun, backup_volume, tmp_path, sealed):
         remove(begun, "yes")
 
     assert nothing_is_left(begun)
-    assert metadata.label(begun.get(CLAIMS, sealed.name), marks.PROVEN)
+    assert fields.label(begun.get(CLAIMS, sealed.name), marks.PROVEN)
 
 
 @pytest.mark.thorough
@@ -304,8 +304,8 @@ def test_a_drill_of_a_damaged_backup_fails_and_says_so_on_the_claim(begun, backu
 
     found = begun.get(CLAIMS, sealed.name)
     assert list((tmp_path / "scratch").iterdir()) == []
-    assert metadata.label(found, marks.DAMAGED)
-    assert not metadata.label(found, marks.PROVEN)
+    assert fields.label(found, marks.DAMAGED)
+    assert not fields.label(found, marks.PROVEN)
     assert nothing_is_left(begun)
 
 
@@ -375,7 +375,7 @@ def test_one_of_the_operator_restores_and_is_held_against_itself(ready, tmp_path
     files(ready, root, tmp_path / "scratch", claim="operators")
     remove(ready, "yes", claim="operators")
 
-    assert metadata.label(ready.get(CLAIMS, "operators"), marks.PROVEN)
+    assert fields.label(ready.get(CLAIMS, "operators"), marks.PROVEN)
     assert nothing_is_left(ready)
 
 
@@ -540,7 +540,7 @@ def test_what_is_held_by_a_finalizer_is_looked_at_again(begun, backup_volume):
         remove(begun, "yes")
 
     assert begun.get("configmaps", names.DRILL_LEDGER)
-    assert not metadata.label(begun.get(CLAIMS, "nightly"), marks.PROVEN)
+    assert not fields.label(begun.get(CLAIMS, "nightly"), marks.PROVEN)
 
 
 # --- which is next ---

@@ -4,7 +4,7 @@ import pytest
 
 from steps import errors
 from steps.archive import marks
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from steps.kubernetes.kinds import SECRET
 from steps.kubernetes.workflow import Workflow
 from steps.parts import set_aside
@@ -39,8 +39,8 @@ def test_the_claim_is_made_once_for_a_workflow(empty):
     assert set_aside.create(door, ASKED, mine) == set_aside.create(door, ASKED, mine) == "mine-replaced"
 
     (made,) = empty.kubernetes.list(CLAIMS, empty.namespace)
-    assert metadata.label(made, marks.WORKFLOW_UID) == "1"
-    assert metadata.label(made, marks.BACKUP) == ""
+    assert fields.label(made, marks.WORKFLOW_UID) == "1"
+    assert fields.label(made, marks.BACKUP) == ""
 
 
 def test_a_claim_of_another_workflow_is_not_taken(empty):

@@ -3,7 +3,7 @@ import pytest
 from steps import errors
 from steps.archive import contents, layout, marks
 from steps.archive.manifest import SystemStorage
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from steps.parts import system_storage
 from steps.parts.system_storage import AskedStorage
 
@@ -158,7 +158,7 @@ def test_how_far_a_restore_has_come_stands_on_the_claim(empty, backup_volume):
 
     marked = empty.get("persistentvolumeclaims", "system-storage")
     assert found.mark.on(marked)
-    assert metadata.annotation(marked, marks.RESTORE_STATE) == "begun"
+    assert fields.annotation(marked, marks.RESTORE_STATE) == "begun"
 
 
 class TestBeforeAThreescaleBegins:

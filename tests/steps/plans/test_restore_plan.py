@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from steps import errors
 from steps.archive import contents, layout, marks
 from steps.files import volume
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from steps.kubernetes.kinds import CONFIGMAP, SECRET
 from steps.kubernetes.workflow import Workflow
 from steps.parts import apimanager, configmaps, file_storage, objects, secrets, set_aside, standing
@@ -46,7 +46,7 @@ class TestPrepare:
 
         made = lost.get("persistentvolumeclaims", "system-storage")
         assert opened.mark.on(made)
-        assert metadata.annotation(made, marks.RESTORE_STATE) == ""
+        assert fields.annotation(made, marks.RESTORE_STATE) == ""
         writes = [request for request in lost.kubernetes.writes() if "restore" in request.user]
         assert [(request.verb, request.resource) for request in writes] == [("create", "persistentvolumeclaims")]
 
@@ -524,7 +524,7 @@ class TestReplacingWhatAStoragePutsIntoAFreshVolume:
         act.act()
 
         assert not act.saved.exists()
-        assert metadata.annotation(quiet.get("persistentvolumeclaims", "system-storage"), marks.SAVED_TO) == ""
+        assert fields.annotation(quiet.get("persistentvolumeclaims", "system-storage"), marks.SAVED_TO) == ""
         assert (act.folder / ".hidden-top").exists()
 
     def test_the_plan_is_the_same_before_and_after_the_claim_is_made(self, act):

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from steps.archive import marks
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from steps.threescale import installation
 from tests.builders.claims import DIGEST, laid, sealed
 from tests.builders.commands import ask
@@ -74,7 +74,7 @@ def test_a_failed_backup_is_described_with_its_record(installed: Any) -> None:
     stranger.write_text("somebody's")
     workflow = installed.backup(name="nightly")
     assert workflow.phase == "Failed"
-    assert metadata.label(installed.get("persistentvolumeclaims", "nightly"), marks.STATE) == marks.FAILED
+    assert fields.label(installed.get("persistentvolumeclaims", "nightly"), marks.STATE) == marks.FAILED
 
     code, out, _ = ask(installed, "describe", "nightly")
 

@@ -5,7 +5,7 @@ import os
 from contextlib import suppress
 
 from steps.archive import layout, marks
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from steps.kubernetes.kinds import CONFIGMAP, SECRET
 from steps.kubernetes.workflow import Workflow
 from steps.parts.scratch_space import Ledger
@@ -134,7 +134,7 @@ def made(stage, there):
         for resource, namespace, name in names(stage) - there
         if resource in {"secrets", "configmaps", "apimanagers"}
         and (obj := stage.kubernetes.get(resource, namespace, name))
-        and metadata.annotation(obj, marks.RESTORED_FROM)
+        and fields.annotation(obj, marks.RESTORED_FROM)
     }
 
 

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from steps.archive import layout, marks
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from tests.builders.claims import CLAIMS
 from tests.builders.conflicts import (
     FILES,
@@ -147,7 +147,7 @@ def test_files_are_saved_again_where_the_claim_that_held_them_is_gone(lost, hand
     filled_storage(lost)
     hand.against("file-storage", hand.kill_before("get", CLAIMS))
     failed = lost.restore("nightly", **REPLACE)
-    assert metadata.annotation(lost.get(CLAIMS, "system-storage"), marks.RESTORE_STATE) == marks.SET_ASIDE
+    assert fields.annotation(lost.get(CLAIMS, "system-storage"), marks.RESTORE_STATE) == marks.SET_ASIDE
     lost.lose_claim(f"{failed.name}-replaced")
 
     retried = lost.engine.retry(failed)

@@ -7,7 +7,7 @@ import pytest
 
 from steps.archive import marks
 from steps.contract import names
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from tests.builders.volumes import flip
 
 TREE = "system-filestorage-pvc"
@@ -30,7 +30,7 @@ def damaged(root, pristine) -> list[str]:
 
 
 def restore_state(stage) -> str:
-    return metadata.annotation(stage.get("persistentvolumeclaims", "system-storage"), marks.RESTORE_STATE)
+    return fields.annotation(stage.get("persistentvolumeclaims", "system-storage"), marks.RESTORE_STATE)
 
 
 # --- a restore ---
@@ -127,6 +127,6 @@ def test_a_volume_stops_the_backup(installed, mount, options, said):
     assert (workflow.phase, workflow.node("seal").phase) == ("Failed", "Omitted")
     assert workflow.node("file-storage").exit_code == 1
     assert said in workflow.node("file-storage").log
-    assert metadata.label(claim, marks.STATE) == marks.RUNNING
+    assert fields.label(claim, marks.STATE) == marks.RUNNING
     assert not (target / "manifest.json").exists()
     assert damaged(target / TREE, installed.storage) == []

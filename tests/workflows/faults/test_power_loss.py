@@ -20,7 +20,7 @@ import pytest
 from steps import __main__, errors
 from steps.archive import contents, layout, marks
 from steps.files import durability, volume
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from tests.builders.conflicts import FILES, differing_secret, filled_storage
 from workflows.rehearsal.threescale import installation as threescale
 
@@ -219,7 +219,7 @@ def test_a_phase_whose_sync_fails_leaves_nothing_that_others_believe(nightly, ro
 
     assert len(syncs) == number
     assert not (root / (layout.MANIFEST if phase == "seal" else f"reports/{phase}.json")).exists()
-    assert metadata.label(nightly.get("persistentvolumeclaims", "nightly"), marks.STATE) != marks.COMPLETE
+    assert fields.label(nightly.get("persistentvolumeclaims", "nightly"), marks.STATE) != marks.COMPLETE
 
 
 @pytest.fixture
@@ -235,7 +235,7 @@ def restoring(lost, sealed, monkeypatch, tmp_path):
 
 
 def restore_state(stage):
-    return metadata.annotation(stage.get("persistentvolumeclaims", "system-storage"), marks.RESTORE_STATE)
+    return fields.annotation(stage.get("persistentvolumeclaims", "system-storage"), marks.RESTORE_STATE)
 
 
 def test_restored_files_are_called_complete_when_they_are_synced(lost, restoring, monkeypatch):

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from steps.archive import contents, marks
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from tests.builders.claims import CLAIMS
 
 BACKUP_PHASES = ["prepare", "secrets", "configmaps", "apimanager", "file-storage", "seal"]
@@ -22,7 +22,7 @@ def findings(stage, claim) -> list[str]:
 
 
 def state(stage, claim) -> str:
-    return metadata.label(stage.get(CLAIMS, claim), marks.STATE)
+    return fields.label(stage.get(CLAIMS, claim), marks.STATE)
 
 
 def everything(folder) -> dict[str, tuple[int, int, int, bytes]]:

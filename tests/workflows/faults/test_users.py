@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from steps.archive import contents, marks
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from tests.builders.claims import CLAIMS
 from workflows.manifests import render
 from workflows.rehearsal.argo.engine import Engine
@@ -78,7 +78,7 @@ def test_what_one_user_has_written_the_next_can_read_and_replace(common, differe
     )
 
     stopped = second.restore("nightly")
-    state = metadata.annotation(common.get(CLAIMS, "system-storage"), marks.RESTORE_STATE)
+    state = fields.annotation(common.get(CLAIMS, "system-storage"), marks.RESTORE_STATE)
     written = owners(second.storage)
     restored = third.restore("nightly")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from steps.archive import marks
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from tests.conftest import Stage
 
 pytestmark = pytest.mark.thorough
@@ -36,7 +36,7 @@ def restored(stage: Stage) -> list[str]:
         name
         for resource in ("secrets", "configmaps", "persistentvolumeclaims", "apimanagers")
         for name in stage.exists(resource)
-        if metadata.annotation(stage.get(resource, name) or {"metadata": {}}, marks.RESTORED_FROM)
+        if fields.annotation(stage.get(resource, name) or {"metadata": {}}, marks.RESTORED_FROM)
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from steps.archive import contents, layout, marks
-from steps.kubernetes import metadata, waiting
+from steps.kubernetes import fields, waiting
 from steps.parts import system_storage
 from steps.parts.system_storage import AskedStorage
 from tests.builders import phases
@@ -205,7 +205,7 @@ class TestAStorageThatPutsAFileIntoAFreshVolume:
 
         workflow = fresh.restore("nightly", file_storage_conflict="replace")
 
-        saved_to = metadata.annotation(fresh.get(CLAIMS, STORAGE), marks.SAVED_TO)
+        saved_to = fields.annotation(fresh.get(CLAIMS, STORAGE), marks.SAVED_TO)
         assert workflow.phase == "Succeeded", workflow.message
         assert BY_STORAGE in listed(fresh.engine.volume(saved_to))
         assert not (fresh.storage / BY_STORAGE).exists()

@@ -8,7 +8,7 @@ import pytest
 
 from steps.archive import marks
 from steps.contract import names
-from steps.kubernetes import metadata
+from steps.kubernetes import fields
 from tests.builders.notifications import SECRET, TOLD, give_url
 from tests.builders.receiver import receiving
 from workflows.manifests import render
@@ -58,8 +58,8 @@ def test_a_failure_and_a_success_are_told_and_the_url_is_kept_nowhere(told: Any,
     assert failure["advice"].startswith("No finished backup was made.")
     assert (success["outcome"], success["claim"], success["backup"]) == ("succeeded", "nightly", "nightly")
     assert success["counts"] == {
-        "files": int(metadata.label(claim, marks.FILES)),
-        "bytes": int(metadata.label(claim, marks.BYTES)),
+        "files": int(fields.label(claim, marks.FILES)),
+        "bytes": int(fields.label(claim, marks.BYTES)),
     }
     assert success["threescale_version"] == "2.16.0"
     assert datetime.fromisoformat(success["began"]) <= datetime.fromisoformat(success["ended"])

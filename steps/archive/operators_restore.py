@@ -16,7 +16,7 @@ from steps.archive import layout, saved
 from steps.archive.contents import Backup
 from steps.contract.values import LABEL_LENGTH
 from steps.files import directory, scanning, volume
-from steps.files.beneath import closed, open_root
+from steps.files.beneath import closed, open_top
 from steps.files.mtree import FOLDER, LINK
 from steps.files.tally import Lost, Why
 from steps.kubernetes.kinds import APIMANAGER, CONFIGMAP, SECRET, Kind
@@ -93,7 +93,7 @@ def _top(root: Path) -> list[str]:
     if found is None or not stat.S_ISDIR(found.st_mode):
         return []
     try:
-        with closed(open_root(root / layout.TREE)) as top:
+        with closed(open_top(root / layout.TREE)) as top:
             names = [leaf.name for leaf in directory.leaves(top, "")]
     except OSError as error:
         raise errors.ReadFailed([str(root / layout.TREE)], os.strerror(error.errno or 0)) from error

@@ -36,7 +36,7 @@ class _How(ctypes.Structure):
     _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
 
 
-def open_root(root: str | os.PathLike[str]) -> int:
+def open_top(root: str | os.PathLike[str]) -> int:
     """Open the root of a tree, no link; the caller closes it.
 
     Raises:

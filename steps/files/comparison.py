@@ -11,7 +11,7 @@ from pathlib import Path
 from steps import errors
 from steps.files import directory, medium, reading, scanning, volume, walk
 from steps.files.ahead import Ahead
-from steps.files.beneath import closed, open_folder, open_root
+from steps.files.beneath import closed, open_folder, open_top
 from steps.files.mtree import Entry, place
 from steps.files.reading import Stream
 from steps.files.tally import Lost, Tally, Why
@@ -68,7 +68,7 @@ def damaged(entries: Iterable[Entry], root: Path, workers: int | None = None) ->
 
     """
     try:
-        with closed(open_root(root)) as top:
+        with closed(open_top(root)) as top:
             os.listdir(top)
     except OSError as error:
         raise errors.ReadFailed([str(root)], os.strerror(error.errno or 0)) from error
@@ -103,7 +103,7 @@ def _compared(
 def _missing(root: Path, path: str) -> str:
     """Say how an entry is missing: a name that no folder lists, and that is found all the same, is one with another."""
     above, _, name = path.rpartition("/")
-    with suppress(OSError), closed(open_root(root)) as top, closed(open_folder(top, above)) as here:
+    with suppress(OSError), closed(open_top(root)) as top, closed(open_folder(top, above)) as here:
         os.stat(name, dir_fd=here, follow_symlinks=False)
         if name not in directory.names_in(here):
             return "is one with another name there: the volume does not tell the two apart, by case or form of a letter"
@@ -113,7 +113,7 @@ def _missing(root: Path, path: str) -> str:
 def unlike(files: Iterable[Entry], root: Path, workers: int | None = None) -> Iterator[str]:
     """Read listed files, and yield a finding for each that can't be read or has other bytes."""
     try:
-        top = open_root(root)
+        top = open_top(root)
     except OSError:
         yield f"'.' {_REASONS[Why.UNREADABLE]}"
         return

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from steps import errors
 from steps.files import beneath, permissions, volume
-from steps.files.beneath import closed, open_folder, open_root
+from steps.files.beneath import closed, open_folder, open_top
 from steps.process import interruption
 
 HELD = 64  # folders in each other that a process has open: a tree may be deeper than descriptors go
@@ -63,7 +63,7 @@ def keep(folder: int, names: set[str]) -> None:
 def opened_root(root: Path) -> Iterator[int]:
     """The root of a tree, whose failures to open are its volume's."""
     with volume.failures(root):
-        descriptor = open_root(root)
+        descriptor = open_top(root)
     with closed(descriptor):
         yield descriptor
 

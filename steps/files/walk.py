@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Protocol
 
 from steps.files import directory
 from steps.files.ahead import More
-from steps.files.beneath import closed, open_folder, open_root
+from steps.files.beneath import closed, open_folder, open_top
 from steps.files.directory import KINDS, Leaf
 from steps.files.mtree import FILE, FOLDER, Entry
 from steps.files.reading import Named, Stream
@@ -247,8 +247,8 @@ def open_tree(root: Path) -> int:
     """
     for _ in range(LOOKS):
         try:
-            return open_root(root)
+            return open_top(root)
         except OSError as error:
             if not is_no_proof(error):
                 raise
-    return open_root(root)
+    return open_top(root)

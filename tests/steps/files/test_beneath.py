@@ -23,7 +23,7 @@ def top(request, tmp_path, monkeypatch):
     (tmp_path / "root/a/b/file").write_bytes(b"inside")
     (tmp_path / "root/link").symlink_to(tmp_path / "outside")
     (tmp_path / "root/a/near").symlink_to("b")
-    with beneath.closed(beneath.open_root(tmp_path / "root")) as opened:
+    with beneath.closed(beneath.open_top(tmp_path / "root")) as opened:
         yield opened
 
 
@@ -67,7 +67,7 @@ def test_a_root_that_is_a_link_is_not_opened(tmp_path):
     (tmp_path / "link").symlink_to(".")
 
     with pytest.raises(NotADirectoryError):
-        beneath.open_root(tmp_path / "link")
+        beneath.open_top(tmp_path / "link")
 
 
 def test_what_is_no_regular_file_is_not_waited_for_and_told_as_such(top, tmp_path):
@@ -87,7 +87,7 @@ def test_names_that_a_listing_lacked_are_found(tmp_path, names):
     for name in names:
         (tmp_path / name).touch()
 
-    with beneath.closed(beneath.open_root(tmp_path)) as folder:
+    with beneath.closed(beneath.open_top(tmp_path)) as folder:
         assert beneath.unlisted(folder, os.listdir(folder)) == []
         assert sorted(beneath.unlisted(folder, [])) == sorted(names)
         assert beneath.unlisted(folder, [*names, *names]) == []
@@ -99,12 +99,12 @@ def test_a_folder_of_many_names_is_compared_over_several_calls(tmp_path):
     for name in names:
         (tmp_path / name).touch()
 
-    with beneath.closed(beneath.open_root(tmp_path)) as folder:
+    with beneath.closed(beneath.open_top(tmp_path)) as folder:
         assert beneath.unlisted(folder, names[:-1]) == names[-1:]
 
 
 def test_a_folder_that_can_not_be_read_to_its_end_is_an_error(tmp_path):
-    with beneath.closed(beneath.open_root(tmp_path)) as folder:
+    with beneath.closed(beneath.open_top(tmp_path)) as folder:
         tmp_path.rmdir()  # getdents64 answers ENOENT then, which a C library takes for the end
         assert os.listdir(folder) == []
         with pytest.raises(FileNotFoundError):
@@ -119,7 +119,7 @@ def test_threads_that_list_at_once_do_not_see_each_other_s_names(tmp_path):
             (folder / f"{folder.name * 20}-{number}").touch()
 
     def strange(folder):
-        with beneath.closed(beneath.open_root(folder)) as opened:
+        with beneath.closed(beneath.open_top(folder)) as opened:
             return [name for _ in range(50) for name in beneath.unlisted(opened, []) if name[0] != folder.name]
 
     with ThreadPoolExecutor(len(folders)) as threads:

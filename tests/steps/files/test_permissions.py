@@ -185,7 +185,7 @@ def test_a_mode_serves_by_its_group_or_where_that_is_none_of_ours_by_all_others(
 def test_a_folder_that_its_owner_is_shut_out_of_is_opened_up_without_following_a_link(tmp_path):
     (tmp_path / "shut").mkdir(0)
     (tmp_path / "link").symlink_to("shut")
-    with beneath.closed(beneath.open_root(tmp_path)) as top:
+    with beneath.closed(beneath.open_top(tmp_path)) as top:
         assert permissions.open_up("shut", top, 0o770)
         with pytest.raises(NotADirectoryError):
             permissions.open_up("link", top, 0o777)

@@ -223,7 +223,13 @@ def test_below_their_command_the_workflows_know_names_of_the_steps_only():
         if name.startswith("steps.")
     }
 
-    assert used == {"contract.names", "contract.values", "kubernetes.kinds", "threescale.installation"}
+    assert used == {
+        "contract.arguments",
+        "contract.names",
+        "contract.values",
+        "kubernetes.kinds",
+        "threescale.installation",
+    }
 
 
 def test_the_comparison_of_the_rehearsal_knows_nothing_of_the_project():

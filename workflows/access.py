@@ -7,6 +7,7 @@ beforehand; all else is given by name, what an APIManager names too.
 from collections.abc import Sequence
 
 from steps.contract import names
+from steps.contract.names import PART_OF
 from steps.kubernetes.kinds import (
     APIMANAGER,
     APIMANAGER_BACKUP,
@@ -25,7 +26,6 @@ from steps.kubernetes.kinds import (
 from steps.threescale import installation
 from workflows import backup, drill, prune, restore, schedule, verify, watchdog
 from workflows.rendering.document import Manifest
-from workflows.rendering.labels import PART_OF
 from workflows.rendering.settings import Settings
 
 _RESTORED = (*installation.RESTORED_SECRETS, *installation.DATABASE_SECRETS)

@@ -12,15 +12,16 @@ from functools import partial
 from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
 from hera.workflows.models import ValueFrom
 
+from steps.contract.arguments import ONLY, PLAN
+from steps.contract.names import EXTERNAL
 from steps.threescale.installation import SYSTEM_STORAGE
 from workflows import prune
 from workflows.monitoring import metrics, notification
 from workflows.parameters import BackupParameters, PruneParameters, by_name
-from workflows.rendering.conditions import ONLY, PLAN, both, differ, equal
+from workflows.rendering.conditions import both, differ, equal
 from workflows.rendering.handover import (
     APIMANAGER,
     CLAIM,
-    EXTERNAL,
     FILE_STORAGE,
     count,
     for_run,

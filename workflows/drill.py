@@ -9,13 +9,13 @@ from typing import Any
 from hera.expr import g
 from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
 
+from steps.contract.names import EXTERNAL
 from steps.contract.values import NO, YES
 from workflows.monitoring import metrics, notification
 from workflows.parameters import DrillParameters, by_name
 from workflows.rendering import conditions
 from workflows.rendering.handover import (
     CLAIM_NAME,
-    EXTERNAL,
     FILE_STORAGE,
     SCRATCH_CLAIM,
     count,

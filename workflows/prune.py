@@ -14,11 +14,11 @@ from typing import Any
 from hera.expr import g
 from hera.workflows import DAG, Container, Parameter, Task, WorkflowTemplate
 
+from steps.contract.arguments import ONLY, PLAN
 from steps.contract.values import YES
 from workflows.monitoring import metrics, notification
 from workflows.parameters import PruneParameters, by_name
 from workflows.rendering import conditions
-from workflows.rendering.conditions import PLAN
 from workflows.rendering.exit_handler import WHATEVER_COMES
 from workflows.rendering.handover import CLAIM_NAME, count, for_run, output, value, words
 from workflows.rendering.mounts import Mount
@@ -94,7 +94,7 @@ def _retention(settings: Settings, asked: Mapping[str, Parameter], *, first: boo
         name=PRUNE, inputs=list(asked.values()), fail_fast=False, parallelism=_AT_ONCE, metrics=list(told) or None
     ) as dag:
         decided = Task(name="decide", template=decide, arguments={**given, PLAN: value(PLAN)})
-        acts = conditions.differ(decided.get_parameter(PLAN).value, conditions.ONLY)
+        acts = conditions.differ(decided.get_parameter(PLAN).value, ONLY)
         deleted = Task(
             name="delete",
             template=delete,

@@ -5,13 +5,14 @@ from typing import TypedDict, Unpack
 
 from hera.workflows import DAG, Parameter, Suspend, Task, WorkflowTemplate
 
+from steps.contract.arguments import ONLY, PLAN
+from steps.contract.names import EXTERNAL
 from steps.contract.values import YES
 from workflows.monitoring import metrics, notification
 from workflows.parameters import RestoreParameters, by_name
-from workflows.rendering.conditions import ONLY, PLAN, both, differ, equal
+from workflows.rendering.conditions import both, differ, equal
 from workflows.rendering.handover import (
     CLAIM_NAME,
-    EXTERNAL,
     FILE_STORAGE,
     REPLACED_CLAIM,
     count,

@@ -14,6 +14,7 @@ from hera.workflows import CronWorkflow, Parameter
 from hera.workflows.models import WorkflowMetadata, WorkflowTemplateRef
 from pydantic import ValidationError
 
+from steps.contract.names import KIND, PART_OF
 from workflows import backup, drill, verify, watchdog
 from workflows.parameters import (
     BackupParameters,
@@ -24,7 +25,7 @@ from workflows.parameters import (
     declare,
 )
 from workflows.rendering import cron as clock
-from workflows.rendering.labels import KIND, PART_OF, TITLE
+from workflows.rendering.labels import TITLE
 from workflows.rendering.settings import Settings
 
 NAME = "threescale-backup-schedule"  # Argo allows 52 characters, it adds the time

@@ -10,19 +10,17 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from steps.contract.names import EXTERNAL, PREFIX
 from steps.kubernetes import fields
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-PREFIX = "threescale-backup/"
 
-KIND = PREFIX + "kind"  # of a workflow: backup, restore, watchdog ...
 BACKUP = PREFIX + "backup"
 STATE = PREFIX + "state"
 WORKFLOW = PREFIX + "workflow"
 WORKFLOW_UID = PREFIX + "workflow-uid"
 THREESCALE_VERSION = PREFIX + "threescale-version"
 FILE_STORAGE = PREFIX + "file-storage"
-EXTERNAL = "external"  # System's files are in S3, not in a claim
 STARTED = PREFIX + "started"
 ENDED = PREFIX + "ended"
 

@@ -12,6 +12,7 @@ from steps import errors
 from steps.archive import marks
 from steps.archive.manifest import Manifest
 from steps.contract import values
+from steps.contract.names import EXTERNAL, PREFIX
 from steps.kubernetes import claims, fields, mounting, times, waiting
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CLAIM, Object
@@ -124,7 +125,7 @@ def create_backup(cluster: Cluster, wanted: WantedClaim, apimanager: Object, wor
         marks.WORKFLOW: workflow.name,
         marks.WORKFLOW_UID: workflow.uid,
         **({marks.THREESCALE_VERSION: version} if version else {}),
-        **({marks.FILE_STORAGE: marks.EXTERNAL} if wanted.external else {}),
+        **({marks.FILE_STORAGE: EXTERNAL} if wanted.external else {}),
         **({marks.SCHEDULE: wanted.schedule} if wanted.schedule else {}),
     }
     annotations = {
@@ -196,7 +197,7 @@ def is_ours(claim: Object) -> bool:
     """
     metadata = claim["metadata"]
     names = {*(metadata.get("labels") or {}), *(metadata.get("annotations") or {})} - _OF_ANY_BACKUP
-    return any(name.startswith(marks.PREFIX) for name in names)
+    return any(name.startswith(PREFIX) for name in names)
 
 
 def _holder(claim: Object) -> str:

@@ -22,13 +22,14 @@ from steps.archive import marks
 from steps.catalogue import backup_claims
 from steps.catalogue.rotation import Rotation
 from steps.contract import arguments, values
+from steps.contract.names import EXTERNAL, KIND, TOOL
 from steps.contract.values import YES
 from steps.kubernetes import claims, fields, times
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import APIMANAGER_BACKUP, CLAIM, WORKFLOW, Object
 from steps.threescale import installation
 
-OURS = "threescale-backup"
+OURS = TOOL
 OPERATORS = "3scale-operator"
 
 # Argo's controller writes these labels in the same update as the phase; a Workflow that it has not seen has none.
@@ -185,7 +186,7 @@ def _newest_run(cluster: Cluster) -> Object | None:
     Its status says whether it has ended: a label can be lost, and few live.
     """
     try:
-        heads = list(cluster.heads(WORKFLOW, f"{marks.KIND}=backup"))
+        heads = list(cluster.heads(WORKFLOW, f"{KIND}=backup"))
     except errors.UnknownResource:
         return None
     for head in sorted(heads, key=_created, reverse=True):
@@ -266,7 +267,7 @@ def _entry(cluster: Cluster, claim: Object, workflows: Workflows, *, whole: bool
         apimanager=fields.annotation(claim, installation.APIMANAGER_NAME),
         files=_number(fields.label(claim, marks.FILES)),
         size_bytes=_number(fields.label(claim, marks.BYTES)),
-        external=fields.label(claim, marks.FILE_STORAGE) == marks.EXTERNAL,
+        external=fields.label(claim, marks.FILE_STORAGE) == EXTERNAL,
         capacity=claims.capacity(claim),
         storage_class=str(claim["spec"].get("storageClassName") or ""),
         volume=str(claim["spec"].get("volumeName") or ""),

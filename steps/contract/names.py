@@ -1,7 +1,14 @@
-"""Fixed names of what this tool makes in a namespace: phases write there, and Roles name them."""
+"""Words that phases and rendered manifests share: of labels, of outputs, and of objects with fixed names."""
 
-# Ours beside it, of fixed names: evidence of restores, drills and backups that failed; what a drill has made.
-BACKUP_RESULTS = "threescale-backup-results"
+TOOL = "threescale-backup"
+PART_OF = {"app.kubernetes.io/part-of": TOOL}
+PREFIX = f"{TOOL}/"  # of labels and annotations of ours
+KIND = PREFIX + "kind"  # of a workflow: backup, restore, watchdog ...
+
+EXTERNAL = "external"  # System's files are in S3, not in a claim
+
+# ConfigMaps: evidence of restores, drills and backups that failed; what a drill has made.
+BACKUP_RESULTS = f"{TOOL}-results"
 RESTORE_RESULTS = "threescale-restore-results"
 DRILL_RESULTS = "threescale-drill-results"
 DRILL_LEDGER = "threescale-drill"

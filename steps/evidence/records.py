@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 
 from steps import errors
 from steps.contract import names
+from steps.contract.names import PART_OF
 from steps.evidence import result
 from steps.evidence.result import Operation, Result
 from steps.kubernetes.cluster import Cluster
@@ -199,6 +200,5 @@ def _difference(found: Object, before: Entries, after: Entries) -> Object:
 
 
 def _configmap(name: str, entries: Entries) -> Object:
-    labels = {"app.kubernetes.io/part-of": "threescale-backup"}
-    metadata = {"name": name, "labels": labels}
+    metadata = {"name": name, "labels": PART_OF}
     return {"apiVersion": CONFIGMAP.api_version, "kind": CONFIGMAP.name, "metadata": metadata, "data": entries}

@@ -54,26 +54,14 @@ def pour(stream: int, copy: int, expected: int, where: tuple[Path, str], meter: 
             sha256.update(block[mark - done :])
         else:
             sha256.update(block)
-        in_hole = _put(copy, block, where)
+        with volume.failures(*where):
+            in_hole = writing.put_sparse(copy, block)
         done += len(block)
         meter.add(size_bytes=len(block))
-    _end(copy, done, where, in_hole=in_hole)
-    return _Poured(done, sha256.hexdigest(), sha256.hexdigest() if done == mark else begin, more)
-
-
-def _put(copy: int, block: bytes | memoryview, where: tuple[Path, str]) -> bool:
-    """Write a block, zeros as a hole; return whether it ends in one."""
-    try:
-        return writing.put_sparse(copy, block)
-    except OSError as error:
-        raise volume.failure(error, *where) from error
-
-
-def _end(copy: int, size: int, where: tuple[Path, str], *, in_hole: bool) -> None:
-    """Set the size of a file that ends in a hole: nothing was written there that would."""
-    if in_hole:
+    if in_hole:  # nothing was written there that would give it its size
         with volume.failures(*where):
-            os.ftruncate(copy, size)
+            os.ftruncate(copy, done)
+    return _Poured(done, sha256.hexdigest(), sha256.hexdigest() if done == mark else begin, more)
 
 
 @contextmanager
@@ -197,15 +185,12 @@ def enter_folder(name: str, folder: int, *, again: bool, takes_over: bool) -> bo
             raise errors.NameTaken(removal.place_of(name, folder))
         return True
     if is_folder and (
-        permissions.open_up(name, folder, FOLDER_OUT) or not (takes_over and _is_anothers_folder(folder))
+        permissions.open_up(name, folder, FOLDER_OUT)
+        or not (takes_over and permissions.is_anothers_folder(folder, volume.temporary_name()))
     ):
         return True
     removal.remove(name, folder)
     return False
-
-
-def _is_anothers_folder(above: int) -> bool:
-    return permissions.is_anothers_folder(above, volume.temporary_name())
 
 
 def make_link(entry: Entry, folder: int, *, again: bool) -> bool:

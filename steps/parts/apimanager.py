@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from steps import errors
-from steps.archive import layout, marks
+from steps.archive import layout
 from steps.archive.contents import Backup
 from steps.archive.manifest import External, Ready, Report, Source, SystemStorage
 from steps.archive.marks import Mark
+from steps.contract.names import EXTERNAL
 from steps.files import writing
 from steps.kubernetes import claims, fields
 from steps.kubernetes.cluster import Cluster
@@ -226,7 +227,7 @@ def _source(cluster: Cluster, apimanager: Object, planned_routes: int) -> Source
 
 def _files(cluster: Cluster, apimanager: Object) -> dict[str, Any]:
     if in_s3(apimanager):
-        return {"file_storage": marks.EXTERNAL, "external": external(cluster, apimanager)}
+        return {"file_storage": EXTERNAL, "external": external(cluster, apimanager)}
     return {"system_storage": _system_storage(cluster)}
 
 

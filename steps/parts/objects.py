@@ -12,10 +12,11 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from steps import errors
-from steps.archive import layout, marks
+from steps.archive import layout
 from steps.archive.manifest import Digest
 from steps.archive.marks import Mark
 from steps.contract import values
+from steps.contract.names import PREFIX
 from steps.files import writing
 from steps.kubernetes import kinds
 from steps.kubernetes.cluster import Cluster
@@ -42,7 +43,7 @@ _DROPPED = (
     "selfLink",
     "uid",
 )
-_DROPPED_ANNOTATIONS = (installation.LAST_APPLIED, marks.PREFIX)
+_DROPPED_ANNOTATIONS = (installation.LAST_APPLIED, PREFIX)
 _DROPPED_LABELS = (installation.WATCHED_SECRET_PREFIX,)
 
 

@@ -21,7 +21,7 @@ from steps.archive.contents import Backup
 from steps.archive.marks import Mark
 from steps.catalogue import backup_claims, catalogue, proof
 from steps.catalogue.catalogue import BackupEntry
-from steps.contract.names import DRILL_LEDGER
+from steps.contract.names import DRILL_LEDGER, PART_OF
 from steps.kubernetes import claims, fields, times
 from steps.kubernetes.claims import quantity
 from steps.kubernetes.cluster import Cluster
@@ -71,7 +71,7 @@ class Ledger(NamedTuple):
 
     def as_object(self, namespace: str) -> Object:
         """The same as a ConfigMap."""
-        labels = {"app.kubernetes.io/part-of": "threescale-backup", marks.WORKFLOW: self.workflow.name}
+        labels = {**PART_OF, marks.WORKFLOW: self.workflow.name}
         metadata = {"name": _LEDGER, "labels": {**labels, **labels_of(namespace, self.workflow)}}
         listed = {kind.resource: ",".join(names) for kind, names in self.names.items()}
         data = {"scratch-namespace": self.scratch, "claim": self.claim, "claim-uid": self.claim_uid, **listed}

@@ -14,6 +14,7 @@ from steps.archive.manifest import FileTree, Manifest, Report
 from steps.catalogue import backup_claims, verification
 from steps.catalogue.backup_claims import WantedClaim
 from steps.contract import values
+from steps.contract.names import EXTERNAL
 from steps.contract.values import NO, YES
 from steps.evidence import records, result
 from steps.files import durability, writing
@@ -43,7 +44,7 @@ def backup_phases() -> None:
 @click.option("--storage-request", type=Value(values.SIZE), required=True, help="Size of its claim.")
 @or_nothing("--storage-class", values.STORAGE_CLASS, "Empty: the cluster's default.")
 @or_nothing("--volume-name", values.VOLUME, "An existing PersistentVolume.")
-@one_of("--file-storage", ["", marks.EXTERNAL], "external: in S3, not saved.")
+@one_of("--file-storage", ["", EXTERNAL], "external: in S3, not saved.")
 @or_nothing("--schedule", values.CRON_WORKFLOW, "The CronWorkflow that asks for it; empty: a person.")
 @options.workers(told=False)
 @options.plan("backup")
@@ -65,7 +66,7 @@ def backup_prepare(  # noqa: PLR0913  one argument a workflow parameter
     run.output(scheduled=YES if schedule else NO)
     run.need("prepare", claim_wait_s)
     cluster = run.cluster()
-    external = file_storage == marks.EXTERNAL
+    external = file_storage == EXTERNAL
     called = name if plan_only else name or run.workflow.name
     wanted = WantedClaim(called, storage_request, storage_class, volume_name, external, schedule)
     planned = backup_plan.of(cluster, wanted, run.workflow)

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from steps.archive import marks
+from steps.contract.names import KIND
 from tests.benchmarks import sample
 from workflows import prune
 from workflows.manifests import render
@@ -103,7 +104,7 @@ def _claim(number: int) -> dict[str, object]:
 
 def _workflow(number: int) -> dict[str, object]:
     labels = {
-        marks.KIND: "backup",
+        KIND: "backup",
         "workflows.argoproj.io/completed": "true",
         "workflows.argoproj.io/phase": "Succeeded",
     }

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from steps import __main__
-from steps.archive import marks
+from steps.contract.names import EXTERNAL
 
 RESTORE = "threescale-restore"
 BACKUP = "threescale-backup"
@@ -44,7 +44,7 @@ def restore(
     volume_of = (*claim, "--backup", root)
     run(stage, RESTORE, "check", *claim, *databases)
     run(stage, RESTORE, "prepare", *volume_of, *databases, *domain, *version)
-    if (stage.folder / "outputs/file-storage").read_text() != marks.EXTERNAL:
+    if (stage.folder / "outputs/file-storage").read_text() != EXTERNAL:
         run(stage, RESTORE, "file-storage", *volume_of, "--file-storage", stage.storage, "--workers", 1)
     run(stage, RESTORE, "configmaps", *volume_of, *domain)
     run(stage, RESTORE, "secrets", *volume_of, *databases, *domain)

@@ -18,6 +18,7 @@ from steps.__main__ import cli
 from steps.archive import marks
 from steps.catalogue import catalogue, deletion
 from steps.catalogue.catalogue import BackupState
+from steps.contract.names import PREFIX
 from steps.kubernetes import fields, times
 from steps.threescale import installation
 from tests.builders.claims import CLAIMS, DIGEST, laid, sealed
@@ -62,7 +63,7 @@ ANNOTATION = st.one_of(
     ),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
 )
-OURS = sorted(name for name in map(str, vars(marks).values()) if name.startswith(marks.PREFIX) and name != marks.PREFIX)
+OURS = sorted(name for name in map(str, vars(marks).values()) if name.startswith(PREFIX) and name != PREFIX)
 OPERATORS = (installation.BACKUP_NAME, installation.BACKUP_UID, installation.APIMANAGER_NAME)
 LABELS = st.dictionaries(st.sampled_from(OURS), LABEL)
 ANNOTATIONS = st.dictionaries(st.sampled_from([*OURS, *OPERATORS]), ANNOTATION)

@@ -12,10 +12,10 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from steps.contract import values
+from steps.contract.names import PART_OF
 from steps.threescale.installation import SYSTEM_STORAGE
 from workflows.monitoring import metrics
 from workflows.rendering.document import Manifest
-from workflows.rendering.labels import PART_OF
 
 NAME = "threescale-backup"
 _FULL = 0.9  # of a claim

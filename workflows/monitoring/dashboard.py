@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from steps.contract.names import PART_OF
 from workflows.monitoring import metrics
 from workflows.rendering.document import Manifest
-from workflows.rendering.labels import PART_OF
 
 Panel = dict[str, Any]
 

@@ -20,9 +20,9 @@ from typing import NamedTuple
 from hera.expr import g
 from hera.workflows import Counter, Gauge, Label
 
+from steps.contract.arguments import ONLY, PLAN, REFUSED
 from steps.contract.values import YES
 from workflows.rendering import conditions
-from workflows.rendering.conditions import PLAN
 from workflows.rendering.phase import Metric
 
 PREFIX = "argo_workflows_"
@@ -93,8 +93,8 @@ def exported(name: str) -> str:
 
 def of_runs(operation: str, asked: Container[str]) -> list[Metric]:
     """Tell of each run of a workflow that is asked this, once, when it has ended; one that was a mere plan is none."""
-    acts = conditions.differ(conditions.or_empty(PLAN), conditions.ONLY) if PLAN in asked else ""
-    failed = conditions.differ(conditions.or_empty(conditions.REFUSED), YES)
+    acts = conditions.differ(conditions.or_empty(PLAN), ONLY) if PLAN in asked else ""
+    failed = conditions.differ(conditions.or_empty(REFUSED), YES)
     ended = _Tags(f"{g.workflow.status:$}", conditions.status(), f"{g.workflow.duration:$}")
     return _of_runs(operation, ended, acts, failed)
 

@@ -7,7 +7,7 @@ that can't be sent turns no good backup red. So it goes by `dependencies`, besid
 from hera.expr import g
 from hera.workflows import Parameter, Task
 
-from workflows.rendering.conditions import REFUSED
+from steps.contract.arguments import REFUSED
 from workflows.rendering.exit_handler import FAILURES_INPUT, REFUSED_INPUT, WHATEVER_COMES, Ended
 from workflows.rendering.handover import output, value, words
 from workflows.rendering.phase import phase

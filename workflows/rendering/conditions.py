@@ -7,10 +7,9 @@ was never made is no word to Argo, so that the whole workflow ends as Error; in 
 
 from hera.expr import g
 
+from steps.contract.arguments import REFUSED
 from steps.contract.values import YES
 
-PLAN, ONLY = "plan", "only"
-REFUSED = "refused"
 SUCCEEDED = "Succeeded"
 OUTPUTS = "workflow.outputs.parameters."  # which a phase makes for the whole workflow
 BROKEN = f"'{g.workflow.status:$}' != '{SUCCEEDED}'"  # when something is left to do at the exit

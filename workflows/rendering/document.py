@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from workflows.rendering.labels import PART_OF
+from steps.contract.names import PART_OF
 
 Manifest = dict[str, Any]  # an object of Kubernetes, as a document writes it
 Error = yaml.YAMLError

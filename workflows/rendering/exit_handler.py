@@ -11,9 +11,9 @@ from hera.expr import g
 from hera.workflows import DAG, Container, Parameter, Task
 from hera.workflows.models import ContinueOn
 
+from steps.contract.arguments import ONLY, PLAN, REFUSED
 from steps.contract.values import NO
 from workflows.rendering import conditions
-from workflows.rendering.conditions import PLAN, REFUSED
 from workflows.rendering.handover import output, value, words
 from workflows.rendering.phase import phase
 from workflows.rendering.placement import anywhere
@@ -67,7 +67,7 @@ def exit_handler(
             continue_on=WHATEVER_COMES if sends else None,
         )
         if sends:
-            acts = conditions.differ(conditions.of_run(PLAN), conditions.ONLY) if PLAN in ended.told else ""
+            acts = conditions.differ(conditions.of_run(PLAN), ONLY) if PLAN in ended.told else ""
             notification(settings, ended, conditions.both(acts, "" if tell_success else conditions.BROKEN))
         if more:
             Task(**more)

@@ -10,7 +10,6 @@ CLAIM = "backupPersistentVolumeClaimName"  # the operator's spelling, in its sta
 APIMANAGER = "apiManagerSourceName"
 CLAIM_NAME = "claim-name"
 FILE_STORAGE = "file-storage"
-EXTERNAL = "external"  # a value of it: in S3, not in a claim
 REPLACED_CLAIM = "replaced-claim"
 SCRATCH_CLAIM = "scratch-claim"
 

@@ -14,8 +14,9 @@ from hera.workflows.models import (
     SecurityContext,
 )
 
+from steps.contract.arguments import REFUSED
+from steps.errors import TRY_AGAIN_EXIT
 from workflows.rendering import mounts as mounting
-from workflows.rendering.conditions import REFUSED
 from workflows.rendering.handover import CLAIM_NAME, OUTPUTS_PATH, for_run, never_missing
 from workflows.rendering.mounts import Mount
 from workflows.rendering.settings import Settings
@@ -27,7 +28,7 @@ _TRIES = "3"  # more than the first
 _RETRY = RetryStrategy(
     limit=_TRIES,
     retry_policy=RetryPolicy.always,
-    expression="lastRetry.status == 'Error' || lastRetry.exitCode in ['75', '137', '143', '-1']",
+    expression=f"lastRetry.status == 'Error' || lastRetry.exitCode in ['{TRY_AGAIN_EXIT}', '137', '143', '-1']",
     # no maxDuration: it counts from the first try's start and would kill a long copy
     backoff=Backoff(duration="10s", factor=IntOrString(root="2"), cap="2m"),
 )

@@ -7,9 +7,10 @@ from typing import Any
 from hera.workflows import Parameter, WorkflowTemplate
 from hera.workflows.models import Mutex, PodGC, Synchronization, TTLStrategy, WorkflowMetadata
 
-from workflows.rendering.conditions import PLAN
+from steps.contract.arguments import PLAN
+from steps.contract.names import KIND, PART_OF
 from workflows.rendering.exit_handler import Ended, Notification, exit_handler
-from workflows.rendering.labels import DESCRIPTION, KIND, PART_OF, TITLE
+from workflows.rendering.labels import DESCRIPTION, TITLE
 from workflows.rendering.phase import Metric, pod_security
 from workflows.rendering.placement import together
 from workflows.rendering.settings import Settings

@@ -33,7 +33,7 @@ def test_what_is_absent_reads_as_empty():
 def test_all_that_is_ours_lies_under_one_prefix():
     names = [value for name, value in vars(marks).items() if name.isupper() and "/" in str(value)]
 
-    assert len(names) == 32
+    assert len(names) == 31
     assert all(name.startswith("threescale-backup/") for name in names)
 
 

@@ -7,6 +7,7 @@ from steps import errors
 from steps.archive import marks
 from steps.catalogue import catalogue
 from steps.catalogue.catalogue import BackupState
+from steps.contract.names import KIND
 from steps.kubernetes import fields, times
 from steps.threescale import installation
 from tests.builders.claims import CLAIMS, as_argo_labels, laid, only, sealed, without_label
@@ -185,7 +186,7 @@ class TestFailedRun:
                 "metadata": {
                     "name": name,
                     "namespace": stage.namespace,
-                    "labels": {marks.KIND: "backup", **as_argo_labels(phase)},
+                    "labels": {KIND: "backup", **as_argo_labels(phase)},
                 },
                 "spec": {"arguments": {"parameters": given}} if given else {},
                 "status": {

@@ -13,6 +13,7 @@ from steps.archive import layout, marks, seal
 from steps.catalogue import rotation, verification
 from steps.catalogue.catalogue import BackupState, Proof
 from steps.catalogue.rotation import Rotation
+from steps.contract.names import PREFIX
 from steps.kubernetes import fields
 from tests.builders import operators_backup, phases
 from tests.builders.claims import CLAIMS, DIGEST, laid, sealed, without_label
@@ -80,7 +81,7 @@ def test_a_claim_that_lost_all_labels_but_one_is_not_taken_for_the_operator_s(ke
         (backup_volume / each).unlink()
     found = kept.get("persistentvolumeclaims", "nightly")
     metadata = found["metadata"]
-    told = {key: value for key, value in metadata["annotations"].items() if not key.startswith(marks.PREFIX)}
+    told = {key: value for key, value in metadata["annotations"].items() if not key.startswith(PREFIX)}
     bare = {"name": "nightly", "labels": {name: metadata["labels"][name]}, "annotations": told}
 
     with pytest.raises(errors.SealLost):

@@ -6,6 +6,7 @@ from steps import errors
 from steps.archive import contents, marks
 from steps.catalogue import backup_claims
 from steps.catalogue.backup_claims import WantedClaim
+from steps.contract.names import PREFIX
 from steps.kubernetes import claims, fields, mounting, times, waiting, workflow
 from steps.kubernetes.mounting import ANYWHERE, Placement
 from steps.kubernetes.workflow import Workflow
@@ -387,7 +388,7 @@ class TestWaitForVolume:
     [
         *(("labels", name) for name in (marks.STATE, marks.WORKFLOW, marks.WORKFLOW_UID, marks.FILES, marks.VERIFIED)),
         *(("annotations", name) for name in (marks.STARTED, marks.ENDED, marks.MANIFEST_DIGEST, marks.DAMAGE)),
-        ("labels", f"{marks.PREFIX}of-a-later-version"),
+        ("labels", f"{PREFIX}of-a-later-version"),
     ],
 )
 @pytest.mark.parametrize("beside", [{}, {"apiManagerBackupName": "nightly"}])

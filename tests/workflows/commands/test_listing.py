@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from steps.archive import marks
+from steps.contract.names import EXTERNAL
 from steps.kubernetes import fields
 from steps.threescale import installation
 from tests.builders.claims import DIGEST, laid, sealed
@@ -110,7 +111,7 @@ def test_a_backup_of_a_schedule_says_of_which(installed: Any) -> None:
 
 
 def test_a_backup_whose_files_are_external_says_so_everywhere(empty: Any) -> None:
-    marked = sealed(**{marks.FILE_STORAGE: marks.EXTERNAL})
+    marked = sealed(**{marks.FILE_STORAGE: EXTERNAL})
     for label in (marks.FILES, marks.BYTES):  # which its seal leaves out
         del marked["labels"][label]
     laid(empty, "in-s3", **marked)

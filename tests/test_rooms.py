@@ -48,6 +48,35 @@ REHEARSAL = {
     "kubernetes": set(),
     "errors": set(),
 }
+# Modules of the steps without a test file of their name, each with the place of its tests.
+TESTED_ELSEWHERE = {
+    "steps/__main__.py": "steps/test_cli.py, as the command that it is",
+    "steps/catalogue/backup_claims.py": "steps/kubernetes/test_claims.py",
+    "steps/catalogue/durations.py": "steps/catalogue/test_retention.py",
+    "steps/contract/values.py": "workflows/test_any_arguments.py, as what a person gives a phase",
+    "steps/kubernetes/events.py": "steps/phases/test_exit.py",
+    "steps/kubernetes/exchange.py": "steps/kubernetes/test_cluster.py",
+    "steps/kubernetes/kinds.py": "steps/kubernetes/test_cluster.py and test_answers.py",
+    "steps/kubernetes/metadata.py": "steps/archive/test_marks.py",
+    "steps/kubernetes/mounting.py": "steps/kubernetes/test_claims.py",
+    "steps/kubernetes/remote_command.py": "steps/kubernetes/test_cluster.py and test_answers.py",
+    "steps/kubernetes/times.py": "steps/kubernetes/test_claims.py",
+    "steps/kubernetes/waiting.py": "steps/kubernetes/test_claims.py",
+    "steps/parts/selection.py": "steps/parts/test_secrets.py and test_configmaps.py",
+    "steps/parts/standing.py": "steps/parts/test_objects.py, test_secrets.py and test_configmaps.py",
+    "steps/phases/backup.py": "steps/test_cli.py, and workflows, where phases run one after the other",
+    "steps/phases/choosing.py": "steps/test_cli.py, and workflows",
+    "steps/phases/drill.py": "workflows/test_drill.py",
+    "steps/phases/options.py": "steps/test_cli.py",
+    "steps/phases/progress.py": "steps/test_cli.py",
+    "steps/phases/prune.py": "workflows/test_prune.py",
+    "steps/phases/restore.py": "steps/test_cli.py, and workflows",
+    "steps/phases/restore_options.py": "steps/test_cli.py, and workflows",
+    "steps/phases/run.py": "steps/test_cli.py",
+    "steps/phases/verify.py": "workflows/test_verify.py",
+    "steps/process/command_line.py": "steps/test_cli.py",
+    "steps/threescale/fields.py": "steps/threescale/test_references.py",
+}
 LAYERS = [
     (package, name, depth)
     for package, lines in (("steps", STEPS), ("workflows", WORKFLOWS))
@@ -88,6 +117,16 @@ def name_of(path):
 def modules(path):
     """The first two parts of what a file imports of this project."""
     return {tuple(name.split(".")[:2]) for name in imports(path) if name.split(".")[0] in {"steps", "workflows"}}
+
+
+def does_anything(path):
+    """Whether a module has a function; one that only gives names to things has nothing to test."""
+    return any(isinstance(node, ast.FunctionDef) for node in ast.walk(tree_of(path)))
+
+
+def mirrored(path):
+    """The test file of a module, in the folder that mirrors its room."""
+    return ROOT / "tests" / path.relative_to(ROOT).with_name(f"test_{path.name}")
 
 
 def rooms(path):
@@ -158,6 +197,13 @@ def test_the_steps_know_nothing_of_workflows(path):
     tops = {name.split(".")[0] for name in imports(path)}
 
     assert not tops & {"workflows", "hera", "rich", "yaml"}
+
+
+def test_each_module_of_the_steps_has_its_tests_in_a_file_of_its_name():
+    at_once = in_room("errors")  # all of them, by steps/test_errors.py
+    lacking = {name_of(path) for path in IN_STEPS if does_anything(path) and not mirrored(path).exists()}
+
+    assert lacking - {name_of(path) for path in at_once} == set(TESTED_ELSEWHERE)
 
 
 def test_no_test_module_is_imported():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from steps.files import copy_out, mtree, scanning
+from steps.files import copy_back, copy_out, mtree, scanning
 from steps.files.meter import Meter, Work
 from steps.files.mtree import FILE, FOLDER, LINK
 from steps.files.tally import Tally
@@ -16,6 +16,7 @@ from steps.files.tally import Tally
 ROOT = os.geteuid() == 0
 ORDINARY_USER = 1000740000  # as OpenShift gives them, of group 0
 MIB = 1 << 20
+UNREADABLE = Path("/proc/self").resolve() / "mem"  # a root is opened without following a link
 
 names = st.one_of(
     st.binary(min_size=1, max_size=12).filter(lambda name: not {b"/", b"\0"} & {bytes([byte]) for byte in name}),
@@ -106,6 +107,24 @@ def out(source, target, tally=None, known=(), meter=None, workers=0):
         copied = copy_out.copy(source, target, work, Path(listing.name) if known else None)
         lines = [listed.lines for listed in (Tally() if tally is None else tally).listed(copied)]
         return list(mtree.parse("".join(lines).splitlines(keepends=True)))
+
+
+def back(entries, source, target, meter=None, *, again=False, workers=0):
+    """Copy a tree back, by these entries."""
+    lines = map(mtree.line, entries)
+    return copy_back.copy(lines, source, target, Work(workers, meter or Meter()), again=again)
+
+
+def as_restored(entry):
+    """An entry as System needs it: the group of System's user writes."""
+    if entry.kind == LINK:
+        return entry
+    executable = entry.kind == FOLDER or entry.mode & 0o111
+    return entry._replace(mode=entry.mode | (0o070 if executable else 0o060))
+
+
+def without_digest(entry):
+    return entry._replace(digest="")
 
 
 def written(entries):

@@ -1,11 +1,13 @@
-"""A small tree and its copy, and a folder for every user."""
+"""A small tree and its copy, folders for every user, and what a volume holds when it is synced."""
 
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from steps.files import durability, volume
 from tests.builders.trees import SMALL, build, out
+from tests.builders.volumes import content
 
 
 @pytest.fixture
@@ -14,6 +16,27 @@ def anyones():
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o777)
         yield Path(folder)
+
+
+@pytest.fixture
+def of_root():
+    """A folder that every user may look into, unlike `tmp_path`, and only its owner may change."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture
+def syncs(tmp_path, monkeypatch):
+    """What lies on the volume whenever it is synced, temporary names as `temporary`."""
+    found = []
+
+    def sync(_descriptor):
+        names = {name: "temporary" if volume.TEMPORARY in name else name for name in content(tmp_path)}
+        found.append({names[name]: data for name, data in content(tmp_path).items() if data is not None})
+
+    monkeypatch.setattr(durability, "syncfs", sync)
+    return found
 
 
 @pytest.fixture

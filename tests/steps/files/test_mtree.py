@@ -1,4 +1,6 @@
 import os
+import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from steps.files import mtree
 from steps.files.mtree import FILE, FOLDER, LINK, Entry
+from tests.builders.trees import build, out, written
 
 names = st.one_of(
     st.binary(min_size=1, max_size=20).filter(lambda name: b"/" not in name and b"\0" not in name),
@@ -26,10 +29,6 @@ file = st.builds(Entry, paths, st.just(FILE), modes, ids, ids, times_ns, st.inte
 folder = st.builds(Entry, paths, st.just(FOLDER), modes, ids, ids, times_ns, st.just(0), empty, empty, one)
 link = st.builds(Entry, paths, st.just(LINK), modes, ids, ids, times_ns, st.just(0), paths, empty, one)
 entries = st.one_of(file, folder, link)
-
-
-def written(listed):
-    return list(mtree.dump(map(mtree.line, listed)))
 
 
 @given(st.lists(entries, max_size=4))
@@ -122,3 +121,42 @@ def test_a_folder_is_not_found_as_the_entry_of_its_own_name_within_it(tmp_path):
     assert mtree.find(listing, "a", ["a"]) == {}
     listing.write_text("".join(written([folder, within])))
     assert mtree.find(listing, "a", ["a"]) == {"a": within}
+
+
+MTREE = shutil.which("mtree")
+
+
+KEYWORDS = "type,size,link,time,sha256"
+
+
+# Without `*`, `?` and `[`, which Debian's mtree takes for a pattern in its own listings too.
+ODD = [
+    b"a b",
+    b"two\nlines",
+    b"back\\slash",
+    b"\\040",
+    b"-rf",
+    b".hidden",
+    b"caf\xe9",
+    b"#",
+    b"gr\xc3\xb6\xc3\x9fe",
+    b"a=b",
+]
+
+
+@pytest.mark.skipif(MTREE is None, reason="there is no mtree (Debian: mtree-netbsd) on this machine")
+def test_the_mtree_of_the_system_finds_a_copy_to_be_as_listed(tmp_path):
+    (tmp_path / "copy").mkdir()
+    content = {name: (FILE, name, 0o600, 10**18 + number) for number, name in enumerate(ODD)}
+    content |= {b"to-" + name: (LINK, name, 0o777, 10**18 + 1) for name in ODD}
+    content |= {b"in-" + name: (FOLDER, dict(content), 0o755, 10**18 + 2) for name in ODD}
+    listing = "".join(written(out(build(tmp_path / "source", content), tmp_path / "copy")))
+
+    chosen = subprocess.run(  # noqa: S603  the system's own mtree
+        [MTREE, "-C", "-k", KEYWORDS], input=listing.encode(), capture_output=True, check=True
+    )
+    judged = subprocess.run(  # noqa: S603  the system's own mtree
+        [MTREE, "-p", str(tmp_path / "copy")], input=chosen.stdout, capture_output=True, check=False
+    )
+
+    assert (judged.stdout, judged.stderr, judged.returncode) == (b"", b"", 0)

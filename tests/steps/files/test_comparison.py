@@ -1,25 +1,20 @@
-import errno
-import hashlib
-import os
-import random
+"""A copy that differs from its listing, in bytes or at a look."""
+
 import shutil
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steps.files import ahead, comparison, reading, scanning, walk
+from steps.files import comparison, reading, scanning, walk
 from steps.files.mtree import FILE, FOLDER, LINK
-from steps.files.tally import Lost, Tally, Why
+from steps.files.tally import Tally
 from tests.builders.trees import (
-    MIB,
     ROOT,
     add_at_the_end,
     add_fifo,
     add_file,
     build,
-    dense,
     extend,
     file_to_fifo,
     file_to_folder,
@@ -32,8 +27,6 @@ from tests.builders.trees import (
     out,
     remove_file,
     remove_folder,
-    seen,
-    sparse,
     trees,
     truncate,
 )
@@ -107,6 +100,8 @@ ANY_DAMAGE = [
     (file_to_fifo, ["'acme/empty' is a socket, FIFO or device"]),
     (link_elsewhere, ["'current' points elsewhere than listed"]),
 ]
+
+
 BY_THE_LOOK = [case for case in ANY_DAMAGE if case[0] not in {flip, link_elsewhere}]
 
 
@@ -172,13 +167,6 @@ def test_a_comparison_without_digests_reads_no_file(copied):
     assert list(comparison.compare(entries, copy, digests=False, workers=0)) == []
 
 
-def test_a_tree_that_is_gone_is_no_empty_one(tmp_path):
-    assert list(scanning.scan(tmp_path / "gone", workers=0)) == [Lost(".", Why.UNREADABLE)]
-    assert out(tmp_path / "gone", tmp_path, tally := Tally()) == []
-    assert tally.unreadable.first == ["."]
-    assert list(comparison.compare([], tmp_path / "gone", digests=True, workers=0)) == ["'.' can't be read"]
-
-
 @pytest.mark.skipif(not ROOT, reason="only root can make files that another user may not read")
 def test_a_copy_that_can_not_be_read_is_a_finding(anyones):
     source, copy = build(anyones / "source", {b"a": (FILE, b"1", 0o644, 0)}), anyones / "copy"
@@ -191,92 +179,6 @@ def test_a_copy_that_can_not_be_read_is_a_finding(anyones):
         findings = list(comparison.compare(entries, copy, digests=True, workers=0))
 
     assert findings == ["'a' can't be read"]
-
-
-def test_while_a_tree_is_counted_it_is_told_how_far(tmp_path, monkeypatch):
-    monkeypatch.setattr(ahead, "_TICK_S", 0)
-    build(
-        tmp_path / "tree", {b"%d" % number: (FOLDER, {b"a": (FILE, b"1", 0o644, 0)}, 0o755, 0) for number in range(9)}
-    )
-    told = []
-
-    found = scanning.measure(tmp_path / "tree", 0, lambda so_far: told.append(so_far.entries))
-
-    assert found.entries == 18
-    assert told == sorted(told)
-    assert {0, 17} <= {*told}
-
-
-def test_a_folder_comes_before_its_content_and_a_like_name_after_it(tmp_path):
-    build(tmp_path / "tree", {b"a": (FOLDER, {b"b": (FILE, b"", 0o644, 0)}, 0o755, 0), b"a-b": (FILE, b"", 0o644, 0)})
-
-    assert [entry.path for entry in seen(tmp_path / "tree")] == ["a", "a/b", "a-b"]
-
-
-def test_names_are_in_the_order_of_their_bytes_also_where_they_are_no_utf_8(tmp_path):
-    smiling, no_utf_8 = "\U0001f600".encode(), b"\xff"
-    build(tmp_path / "tree", dict.fromkeys((no_utf_8, smiling), (FILE, b"", 0o644, 0)))
-
-    assert [os.fsencode(entry.path) for entry in seen(tmp_path / "tree")] == [smiling, no_utf_8]
-
-
-def test_a_digest_is_that_of_all_bytes_of_a_file_of_several_blocks(tmp_path):
-    content = random.Random(3).randbytes((2 << 20) + 1)  # noqa: S311  no secret
-    (tmp_path / "file").write_bytes(content)
-
-    with (tmp_path / "file").open("rb") as stream:
-        assert reading.digest(stream.fileno()) == (len(content), hashlib.sha256(content).hexdigest())
-
-
-class TestMeasure:
-    def test_the_data_of_a_file_with_holes_are_counted_apart_from_its_length(self, tmp_path):
-        sparse(tmp_path / "holes", 300 << 30, {0: b"a" * 4096, 200 << 30: b"b" * MIB})
-        sparse(tmp_path / "hole", 3 * MIB, {})
-        dense(tmp_path / "zeros", bytes(2 * MIB))
-
-        tally = scanning.measure(tmp_path, 0)
-
-        assert tally.size_bytes == (300 << 30) + 5 * MIB
-        assert tally.data_bytes == 4096 + 3 * MIB
-
-    def test_holes_are_none_of_what_is_compared(self, tmp_path):
-        sparse(tmp_path / "a", 3 * MIB, {})
-        entries = seen(tmp_path)
-
-        assert list(comparison.differences(Tally.of(entries), lambda: entries, tmp_path, 0)) == []
-
-    @pytest.mark.parametrize("number", [errno.EINVAL, errno.EIO])
-    def test_a_file_system_that_knows_no_holes_counts_the_whole_length(self, tmp_path, monkeypatch, number):
-        sparse(tmp_path / "a", 3 * MIB, {})
-
-        seek = os.lseek
-
-        def refuse(descriptor, at, how):
-            if how in {os.SEEK_DATA, os.SEEK_HOLE}:
-                raise OSError(number, "refused")
-            return seek(descriptor, at, how)
-
-        monkeypatch.setattr(os, "lseek", refuse)
-
-        assert scanning.measure(tmp_path, 0).data_bytes == 3 * MIB
-
-    def test_one_that_contradicts_itself_counts_the_whole_length(self, tmp_path, monkeypatch):
-        sparse(tmp_path / "a", 3 * MIB, {})
-        monkeypatch.setattr(os, "lseek", lambda *_: 0)  # data of no bytes, without an end
-
-        assert scanning.measure(tmp_path, 0).data_bytes == 3 * MIB
-
-    def test_fewer_blocks_alone_are_no_holes(self, tmp_path, monkeypatch):
-        dense(tmp_path / "compressed", b"a" * 3 * MIB)
-        look = os.stat
-
-        def compressed(*arguments, **options):
-            found = look(*arguments, **options)
-            return SimpleNamespace(st_size=found.st_size, st_blocks=8)
-
-        monkeypatch.setattr(os, "stat", compressed)
-
-        assert scanning.measure(tmp_path, 0).data_bytes == 3 * MIB
 
 
 class TestUnlike:

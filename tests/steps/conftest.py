@@ -1,10 +1,11 @@
-"""A small tree and its copy, and a folder for every user."""
+"""A small tree and its copy, a folder for every user, and the command of the phases."""
 
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from tests.builders.phase_commands import bare
 from tests.builders.trees import SMALL, build, out
 
 
@@ -27,3 +28,18 @@ def copied(source, tmp_path):
     """A copy of the tree and its entries."""
     (tmp_path / "copy").mkdir()
     return tmp_path / "copy", out(source, tmp_path / "copy")
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """Run the command line in this process and return its exit code."""
+
+    def run(*arguments, stage=None, account=None, uid="uid-1", more=()):
+        told = ["--namespace", "threescale", "--workflow", f"workflow-{uid}", "--workflow-uid", uid]
+        told += ["--outputs", str(tmp_path / "outputs"), "--termination-log", str(tmp_path / "log"), *more]
+        if stage is not None:
+            stage.connect(account)
+            monkeypatch.setenv("KUBECONFIG", str(stage.folder / f"kubeconfig-{account}"))
+        return bare(monkeypatch, *told, *map(str, arguments))
+
+    return run

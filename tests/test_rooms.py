@@ -50,32 +50,10 @@ REHEARSAL = {
 }
 # Modules of the steps without a test file of their name, each with the place of its tests.
 TESTED_ELSEWHERE = {
-    "steps/__main__.py": "steps/test_cli.py, as the command that it is",
-    "steps/catalogue/backup_claims.py": "steps/kubernetes/test_claims.py",
-    "steps/catalogue/durations.py": "steps/catalogue/test_retention.py",
-    "steps/contract/values.py": "workflows/test_any_arguments.py, as what a person gives a phase",
-    "steps/kubernetes/events.py": "steps/phases/test_exit.py",
-    "steps/kubernetes/exchange.py": "steps/kubernetes/test_cluster.py",
-    "steps/kubernetes/kinds.py": "steps/kubernetes/test_cluster.py and test_answers.py",
-    "steps/kubernetes/metadata.py": "steps/archive/test_marks.py",
-    "steps/kubernetes/mounting.py": "steps/kubernetes/test_claims.py",
-    "steps/kubernetes/remote_command.py": "steps/kubernetes/test_cluster.py and test_answers.py",
-    "steps/kubernetes/times.py": "steps/kubernetes/test_claims.py",
-    "steps/kubernetes/waiting.py": "steps/kubernetes/test_claims.py",
-    "steps/parts/selection.py": "steps/parts/test_secrets.py and test_configmaps.py",
-    "steps/parts/standing.py": "steps/parts/test_objects.py, test_secrets.py and test_configmaps.py",
-    "steps/phases/backup.py": "steps/test_cli.py, and workflows, where phases run one after the other",
-    "steps/phases/choosing.py": "steps/test_cli.py, and workflows",
+    "steps/parts/selection.py": "steps/parts/test_secrets.py, test_configmaps.py and steps/plans/test_backup_plan.py",
+    "steps/phases/choosing.py": "workflows/test_verify.py and test_drill.py",
     "steps/phases/drill.py": "workflows/test_drill.py",
-    "steps/phases/options.py": "steps/test_cli.py",
-    "steps/phases/progress.py": "steps/test_cli.py",
     "steps/phases/prune.py": "workflows/test_prune.py",
-    "steps/phases/restore.py": "steps/test_cli.py, and workflows",
-    "steps/phases/restore_options.py": "steps/test_cli.py, and workflows",
-    "steps/phases/run.py": "steps/test_cli.py",
-    "steps/phases/verify.py": "workflows/test_verify.py",
-    "steps/process/command_line.py": "steps/test_cli.py",
-    "steps/threescale/fields.py": "steps/threescale/test_references.py",
 }
 LAYERS = [
     (package, name, depth)

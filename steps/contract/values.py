@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 _SHOWN = 60  # characters of what is refused; a sentence has little room
-_WHOLE = re.compile(r"[0-9]{1,9}")
+_WHOLE = re.compile(r"[0-9]{1,10}")
 _REAL = re.compile(r"([0-9]{1,9}(\.[0-9]{0,20})?|\.[0-9]{1,20})([eE][+-]?[0-9]{1,2})?")
 _SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)%")
 _DURATION = re.compile("".join(rf"(?:([0-9]{{1,6}}){unit})?" for unit in "ymwdh"))

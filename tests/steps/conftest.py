@@ -1,4 +1,4 @@
-"""A small tree and its copy, folders for every user, and what a volume holds when it is synced."""
+"""A small tree and its copy, folders for every user, what is there at a sync, and the command of the phases."""
 
 import tempfile
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from steps.files import durability, volume
+from tests.builders.phase_commands import bare
 from tests.builders.trees import SMALL, build, out
 from tests.builders.volumes import content
 
@@ -50,3 +51,18 @@ def copied(source, tmp_path):
     """A copy of the tree and its entries."""
     (tmp_path / "copy").mkdir()
     return tmp_path / "copy", out(source, tmp_path / "copy")
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """Run the command line in this process and return its exit code."""
+
+    def run(*arguments, stage=None, account=None, uid="uid-1", more=()):
+        told = ["--namespace", "threescale", "--workflow", f"workflow-{uid}", "--workflow-uid", uid]
+        told += ["--outputs", str(tmp_path / "outputs"), "--termination-log", str(tmp_path / "log"), *more]
+        if stage is not None:
+            stage.connect(account)
+            monkeypatch.setenv("KUBECONFIG", str(stage.folder / f"kubeconfig-{account}"))
+        return bare(monkeypatch, *told, *map(str, arguments))
+
+    return run

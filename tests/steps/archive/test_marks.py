@@ -1,6 +1,5 @@
 from steps.archive import marks
 from steps.archive.marks import Mark
-from steps.kubernetes import fields
 
 
 def claim(**metadata):
@@ -23,11 +22,6 @@ def test_a_mark_is_known_by_the_digest_whatever_the_claim_is_called():
 def test_an_object_without_annotations_carries_no_mark():
     assert not Mark("nightly", "abc").on(claim())
     assert not Mark("nightly", "abc").on(claim(annotations=None))
-
-
-def test_what_is_absent_reads_as_empty():
-    assert fields.annotation(claim(annotations={"a": "1"}), "b") == ""
-    assert fields.label(claim(labels=None), "b") == ""
 
 
 def test_all_that_is_ours_lies_under_one_prefix():

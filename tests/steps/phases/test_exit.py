@@ -2,9 +2,13 @@ import json
 
 import pytest
 
-from steps.kubernetes import events
+from steps.archive import marks
+from steps.contract import names
+from steps.evidence import result
 from steps.phases import exit as exit_phase
 from steps.phases.exit import FailedNode
+from tests.builders.claims import laid
+from tests.builders.phase_commands import entry, outputs
 from tests.builders.pods import event, pending_pod
 
 
@@ -171,18 +175,69 @@ class TestExplain:
         assert text.endswith("do this next")
 
 
-class TestLastEvent:
-    def test_where_nothing_is_said_there_is_none(self, empty):
-        assert events.last(empty.connect(), "Pod", "pod-1") is None
+def labelled(workflow):
+    return {"metadata": {"labels": {"workflows.argoproj.io/workflow": workflow}}}
 
-    def test_where_nothing_warns_the_newest_counts(self, empty):
-        event(empty, "Pod", "pod-1", "Pulled", type_="Normal", at="2026-01-02T03:06:00Z")
-        event(empty, "Pod", "pod-1", "Scheduled", type_="Normal", at="2026-01-02T03:04:00Z")
 
-        assert str(events.last(empty.connect(), "Pod", "pod-1")) == "Pulled: so it is"
+class TestReport:
+    def test_what_failed_and_what_to_do_next_is_an_output(self, empty, run, tmp_path):
+        node = {"templateName": "prepare", "message": "no APIManager (exit code 1)", "podName": "p"}
+        failures = json.dumps(json.dumps([node]))
 
-    def test_events_of_others_do_not_count(self, empty):
-        event(empty, "Pod", "pod-2", "Failed")
-        event(empty, "PersistentVolumeClaim", "pod-1", "Failed")
+        arguments = ["report", "--of", "backup", "--failures", failures, "--advice", "start again"]
+        assert run(*arguments, stage=empty, account="threescale-backup") == 0
+        assert outputs(tmp_path) == {"report": "prepare failed: no APIManager (exit code 1)\nstart again"}
 
-        assert events.last(empty.connect(), "Pod", "pod-1") is None
+    def test_it_stands_in_the_evidence_too_with_what_held_back_a_pod(self, empty, run):
+        pending_pod(empty, name="p")
+        empty.kubernetes.patch("pods", empty.namespace, "p", labelled("workflow-uid-1"))
+        event(empty, "Pod", "p", "FailedScheduling", message="no node")
+        failures = json.dumps(json.dumps([{"templateName": "prepare", "message": "timeout", "podName": "p"}]))
+        told = ["--claim", "nightly", "--began", "2026-01-02T03:04:05Z", "--failures", failures, "--advice", "wait"]
+
+        assert run("report", "--of", "restore", *told, stage=empty, account="threescale-restore") == 0
+        found = entry(empty, "uid-1")
+        assert (found.outcome, found.claim, found.began.isoformat()) == (
+            result.FAILED,
+            "nightly",
+            "2026-01-02T03:04:05+00:00",
+        )
+        assert [(each.phase, each.sentence) for each in found.failures] == [("prepare", "timeout")]
+        assert found.held_back == ("Pod p: FailedScheduling: no node",)
+        assert found.advice == "wait"
+
+    @pytest.mark.parametrize(
+        "failures",
+        ["{{workflow.failures}}", "1", "[null]", '[{"message": 1}]', "[[]]", "[" * 100_000, '[{"templateName": []}]'],
+        ids=lambda text: text[:30],
+    )
+    def test_it_never_fails_itself(self, empty, run, tmp_path, failures):
+        arguments = ["report", "--of", "backup", "--failures", failures, "--advice", "start again"]
+
+        assert run(*arguments, stage=empty, account="threescale-backup") == 0
+        assert outputs(tmp_path)["report"].startswith("workflow workflow-uid-1 did not succeed")
+        assert outputs(tmp_path)["report"].endswith("start again")
+
+    def test_without_a_cluster_it_still_says_what_to_do(self, run, tmp_path, monkeypatch):
+        monkeypatch.delenv("KUBECONFIG", raising=False)
+        monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+
+        assert run("report", "--of", "backup", "--failures", "null", "--advice", "start again") == 0
+        assert "NoConnection while asking why); start again" in outputs(tmp_path)["report"]
+
+
+@pytest.mark.parametrize("began", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "tomorrow"])
+def test_the_end_of_a_run_that_began_at_no_moment_of_utc_is_told(run, empty, began):
+    told = ["--began", began, "--failures", "[]", "--advice", "start again"]
+
+    assert run("report", "--of", "restore", *told, stage=empty, account="threescale-restore") == 0
+
+
+def test_a_backup_that_is_sealed_is_not_said_to_have_failed_though_its_workflow_has(empty, run):
+    labels = {marks.STATE: marks.COMPLETE, marks.WORKFLOW_UID: "uid-1"}
+    laid(empty, "nightly", labels=labels, annotations={marks.MANIFEST_DIGEST: "ab" * 32})
+    words = ("report", "--of", "backup", "--claim", "nightly", "--failures", "null", "--advice", "Mend it.")
+
+    assert run(*words, stage=empty, account="threescale-backup") == 0
+    assert empty.get("configmaps", names.BACKUP_RESULTS) is None
+    assert empty.get("persistentvolumeclaims", "nightly")["metadata"]["labels"][marks.STATE] == marks.COMPLETE

@@ -149,3 +149,11 @@ def test_a_name_with_a_line_break_makes_no_line_of_its_own():
     made = plan((Does.CREATE, "APIManager a\ncreate  Secret b\x1b[2J"))
 
     assert next(made.text()) == "create  APIManager a\\ncreate  Secret b\\x1b[2J"
+
+
+def test_no_name_in_a_plan_forges_a_line_of_it():
+    plan = Plan("threescale")
+    plan.add(Does.SAVE, "APIManager a\nplan 0: 1 save")
+
+    assert plan.names == "save: APIManager a\\nplan 0: 1 save"
+    assert len(list(plan.text())) == 2

@@ -104,7 +104,7 @@ def does_anything(path):
 
 def mirrored(path):
     """The test file of a module, in the folder that mirrors its room."""
-    return ROOT / "tests" / path.relative_to(ROOT).with_name(f"test_{path.name}")
+    return ROOT / "tests" / path.relative_to(ROOT).with_name(f"test_{path.stem.strip('_')}.py")
 
 
 def rooms(path):

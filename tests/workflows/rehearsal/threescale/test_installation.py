@@ -11,7 +11,7 @@ from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
 from kubernetes.stream import stream
 
-from workflows.rehearsal.kubernetes.cluster import Cluster
+from tests.embedded.kubernetes import Cluster
 from workflows.rehearsal.threescale import installation as threescale
 from workflows.rehearsal.threescale import objects
 from workflows.rehearsal.threescale.objects import DATABASE_SECRETS, REFERENCED_SECRETS, SECRETS

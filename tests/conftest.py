@@ -16,13 +16,14 @@ from kubernetes.config.config_exception import ConfigException
 from urllib3.exceptions import HTTPError
 
 from steps.kubernetes.cluster import Cluster
+from tests.embedded.argo import Engine
 from tests.embedded.kubernetes import Cluster as Kubernetes
+from tests.embedded.metrics import Exporter
 from tests.live import definitions
 from tests.live.kubernetes import Kubernetes as RealKubernetes
 from tests.live.stage import kebab
 from workflows.manifests import render
-from workflows.rehearsal.argo.engine import Engine, Workflow
-from workflows.rehearsal.argo.metrics import Exporter
+from workflows.rehearsal.argo.engine import Workflow
 from workflows.rehearsal.rehearse import SETTINGS
 from workflows.rehearsal.threescale import installation as threescale
 from workflows.rendering.handover import CLAIM

@@ -3,6 +3,7 @@
 Both are the product's own rehearsal: a server that listens, and a process for each phase.
 """
 
+import base64
 import functools
 import os
 import shutil
@@ -96,7 +97,11 @@ class Stage:
         return self.engine.volume("system-storage")
 
     def install(self, canary: str = "") -> None:
-        threescale.install(self.kubernetes, self.namespace, self.storage, canary=canary)
+        """Install the sample; with a canary each Secret holds one more value, by which a leak can be found."""
+        threescale.install(self.kubernetes, self.namespace, self.storage)
+        for name in [secret["metadata"]["name"] for secret in threescale.sample_secrets(self.namespace) if canary]:
+            value = base64.b64encode(f"{canary}-{name}".encode()).decode()
+            self.kubernetes.patch("secrets", self.namespace, name, {"data": {"CANARY": value}})
 
     def lose(self) -> None:
         threescale.lose(self.kubernetes, self.namespace, self.storage)

@@ -27,8 +27,8 @@ from steps.kubernetes.kinds import (
     Kind,
 )
 from steps.process import interruption
-from tests.embedded.kubernetes import Cluster as Kubernetes
 from workflows.rehearsal.kubernetes import pod_exec
+from workflows.rehearsal.kubernetes.cluster import Cluster as Kubernetes
 from workflows.rehearsal.kubernetes.cluster import ExecResult
 
 SECRET_OBJECT = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "new"}, "data": {"KEY": "dg=="}}

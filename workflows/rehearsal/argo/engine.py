@@ -189,6 +189,7 @@ class Engine:
 
 
 def generated(name: str) -> str:
+    """Return a name of its own for a workflow, as `generateName` gives it."""
     return f"{name}-{''.join(random.choices(_SUFFIX, k=5))}"  # noqa: S311  # a name, as Kubernetes generates it
 
 

@@ -1,8 +1,8 @@
 """A small Kubernetes API server in memory, on the loopback address, and the hand of its administrator.
 
 A rehearsal runs the rendered workflows with the steps' own client, under the rights that the workflows ask for. It
-needs a server that answers as a real one does; whatever tells a step's mistake
-from a step's success is here, and no more.
+needs a server that answers as a real one does. Whatever tells a step's mistake from a step's success is here, and no
+more.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def known(obj: Object) -> bool:
     return (obj["apiVersion"], obj["kind"]) in _BY_OBJECT
 
 
-def discovery(path: str, kinds: Sequence[Kind] = KINDS) -> Object | None:
+def discovery(path: str, kinds: Sequence[Kind]) -> Object | None:
     """Answer a discovery path such as `/apis/apps/v1`, None when there is nothing behind it."""
     match path.strip("/").split("/"):
         case ["apis"]:

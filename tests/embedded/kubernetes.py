@@ -142,6 +142,8 @@ class Cluster(cluster.Cluster):
             status = answered.code
         except Refused as refusal:
             status = refusal.code
+            if wait_s := refusal.details.get("retryAfterSeconds"):
+                return Answer(status, refusal.status(), {"Retry-After": str(wait_s)})
             raise
         finally:
             self._record.end(asked, status)

@@ -259,8 +259,7 @@ def _nothing_there() -> Answer:
 
 
 def _refusal(refusal: Refused) -> Answer:
-    wait_s = refusal.retry_after_s
-    return Answer(refusal.code, refusal.status(), {} if wait_s is None else {"Retry-After": str(wait_s)})
+    return Answer(refusal.code, refusal.status())
 
 
 def _dry_run(does: str, call: Call) -> bool:

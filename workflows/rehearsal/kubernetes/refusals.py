@@ -38,11 +38,6 @@ class Refused(Exception):
             status["details"] = self.details
         return status | {"code": self.code}
 
-    @property
-    def retry_after_s(self) -> int | None:
-        """Return the seconds that the answer asks the client to wait."""
-        return self.details.get("retryAfterSeconds")
-
 
 def unauthorized() -> Refused:
     """Refuse a token that nobody knows."""

@@ -3,6 +3,7 @@
 Both are the product's own rehearsal: a server that listens, and a process for each phase.
 """
 
+import base64
 import functools
 import os
 import shutil
@@ -16,13 +17,14 @@ from kubernetes.config.config_exception import ConfigException
 from urllib3.exceptions import HTTPError
 
 from steps.kubernetes.cluster import Cluster
+from tests.embedded.argo import Engine
+from tests.embedded.kubernetes import Cluster as Kubernetes
+from tests.embedded.metrics import Exporter
 from tests.live import definitions
 from tests.live.kubernetes import Kubernetes as RealKubernetes
 from tests.live.stage import kebab
 from workflows.manifests import render
-from workflows.rehearsal.argo.engine import Engine, Workflow
-from workflows.rehearsal.argo.metrics import Exporter
-from workflows.rehearsal.kubernetes.cluster import Cluster as Kubernetes
+from workflows.rehearsal.argo.engine import Workflow
 from workflows.rehearsal.rehearse import SETTINGS
 from workflows.rehearsal.threescale import installation as threescale
 from workflows.rendering.handover import CLAIM
@@ -95,7 +97,11 @@ class Stage:
         return self.engine.volume("system-storage")
 
     def install(self, canary: str = "") -> None:
-        threescale.install(self.kubernetes, self.namespace, self.storage, canary=canary)
+        """Install the sample; with a canary each Secret holds one more value, by which a leak can be found."""
+        threescale.install(self.kubernetes, self.namespace, self.storage)
+        for name in [secret["metadata"]["name"] for secret in threescale.sample_secrets(self.namespace) if canary]:
+            value = base64.b64encode(f"{canary}-{name}".encode()).decode()
+            self.kubernetes.patch("secrets", self.namespace, name, {"data": {"CANARY": value}})
 
     def lose(self) -> None:
         threescale.lose(self.kubernetes, self.namespace, self.storage)

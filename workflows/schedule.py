@@ -29,7 +29,6 @@ from workflows.rendering.labels import TITLE
 from workflows.rendering.settings import Settings
 
 NAME = "threescale-backup-schedule"  # Argo allows 52 characters, it adds the time
-WATCH_NAME = f"{watchdog.NAME}-schedule"
 _OF_ONE_NIGHT = "it suits one night only, each backup needs its own"
 _MISSED_S = 3600  # how late a night may begin after the controller was down
 

@@ -19,9 +19,9 @@ from pathlib import Path
 from steps.archive import marks
 from steps.contract.names import KIND
 from tests.benchmarks import sample
+from tests.embedded.kubernetes import Cluster
 from workflows import prune
 from workflows.manifests import render
-from workflows.rehearsal.kubernetes.cluster import Cluster
 from workflows.rehearsal.rehearse import NAMESPACE, SETTINGS
 
 LIMIT_MIB = 128

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.contract.servers import Contract, Embedded, Real
+from tests.embedded.kubernetes import Cluster as EmbeddedKubernetes
 from tests.live.kubernetes import Kubernetes
-from workflows.rehearsal.kubernetes.cluster import Cluster as EmbeddedKubernetes
 
 
 @pytest.fixture(scope="module", params=["embedded", pytest.param("real", marks=pytest.mark.cluster)])

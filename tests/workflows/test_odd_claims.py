@@ -23,8 +23,8 @@ from steps.kubernetes import fields, times
 from steps.threescale import installation
 from tests.builders.claims import CLAIMS, DIGEST, laid, sealed
 from tests.conftest import Stage
+from tests.embedded.kubernetes import Cluster as Kubernetes
 from workflows.__main__ import main
-from workflows.rehearsal.kubernetes.cluster import Cluster as Kubernetes
 
 ODD = "odd"
 RULES = (

@@ -18,6 +18,7 @@ from workflows.monitoring import metrics
 from workflows.rehearsal.rehearse import SETTINGS
 
 CRON = "17 * * * *"
+WATCH_NAME = f"{watchdog.NAME}-schedule"
 RENDERED = render(TOLD, "0 2 * * *", watch_cron=CRON, max_age="26h")
 CRONS = {item["metadata"]["name"]: item["spec"] for item in RENDERED if item["kind"] == "CronWorkflow"}
 
@@ -51,11 +52,11 @@ def test_backups_that_stopped_fail_the_watchdog_and_one_that_came_ends_the_alarm
     watched.kubernetes.clear_requests()
     with receiving() as receiver:
         give_url(watched, receiver.base)
-        failed = watched.engine.submit_cron(schedule.WATCH_NAME)
+        failed = watched.engine.submit_cron(WATCH_NAME)
         sentence = failed.node("watch").attempts[-1].message
         overdue = {name: value(watched, name) for name in (metrics.NEWEST, metrics.SCHEDULED, metrics.VERIFIED)}
         new = night(watched, "night-2", timedelta(hours=2))
-        good = watched.engine.submit_cron(schedule.WATCH_NAME)
+        good = watched.engine.submit_cron(WATCH_NAME)
 
     assert failed.phase == "Failed"
     assert "night-1, began 50 h ago, more than 26h; CronWorkflow threescale-backup-schedule is suspended" in sentence
@@ -139,10 +140,10 @@ def test_after_an_outage_one_run_makes_up_for_all_and_none_takes_another_s_place
 
 
 def test_the_watchdog_asks_for_what_was_said_and_looks_at_our_schedule() -> None:
-    arguments = CRONS[schedule.WATCH_NAME]["workflowSpec"]["arguments"]["parameters"]
+    arguments = CRONS[WATCH_NAME]["workflowSpec"]["arguments"]["parameters"]
 
     assert arguments == [{"name": "max-age", "value": "26h"}, {"name": "schedule", "value": schedule.NAME}]
-    assert CRONS[schedule.WATCH_NAME]["schedules"] == [CRON]
+    assert CRONS[WATCH_NAME]["schedules"] == [CRON]
 
 
 def test_without_a_schedule_of_ours_the_watchdog_looks_for_none() -> None:

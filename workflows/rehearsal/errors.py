@@ -46,11 +46,6 @@ class WrittenReadOnly(RehearsalError):
         super().__init__(f"{where}: wrote below the read-only mount {mount_path}: {', '.join(names[:5])}")
 
 
-class NotToRepeat(RehearsalError):
-    def __init__(self, verb: str, name: str, phase: str) -> None:
-        super().__init__(f"workflow {name} must be Failed/Error to {verb}, and is {phase}")
-
-
 class NobodyResumes(RehearsalError):
     def __init__(self, workflow: str, node: str) -> None:
         super().__init__(f"workflow {workflow}: nobody resumes {node}, and no `activeDeadlineSeconds` ends the waiting")

@@ -28,7 +28,7 @@ from tests.builders.claims import CLAIMS, DIGEST, as_argo_labels, laid, sealed, 
 from tests.builders.nights import night, nights
 from tests.builders.pods import pod
 from tests.conftest import Stage
-from workflows.rehearsal.kubernetes.cluster import Cluster as Kubernetes
+from tests.embedded.kubernetes import Cluster as Kubernetes
 
 ACCOUNT = "threescale-prune"
 RULES = Rules(last=2, minimum_redundancy=1)

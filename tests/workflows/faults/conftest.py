@@ -14,10 +14,10 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.embedded import kubernetes as embedded
+from tests.embedded.kubernetes import Cluster as Kubernetes
 from workflows.manifests import render
 from workflows.rehearsal import comparison
-from workflows.rehearsal.kubernetes import faults
-from workflows.rehearsal.kubernetes.cluster import Cluster as Kubernetes
 from workflows.rehearsal.rehearse import NAMESPACE, SETTINGS
 from workflows.rehearsal.threescale import installation as threescale
 
@@ -64,7 +64,7 @@ class Hand:
 
         def kill(process, request) -> None:
             process.kill()
-            faults.drop(request)
+            embedded.drop(request)
 
         return lambda process: self._kubernetes.before_next(
             verb, resource, lambda request: kill(process, request), **more

@@ -10,7 +10,7 @@ import pytest
 from steps.archive import marks
 from tests.builders.roles import without
 from tests.builders.volumes import flip
-from workflows.rehearsal.kubernetes.routing import Request
+from tests.embedded.kubernetes import Asked
 from workflows.rehearsal.threescale import file_storage
 from workflows.rehearsal.threescale import objects as threescale_objects
 
@@ -28,7 +28,7 @@ class Outcome(NamedTuple):
 
     phase: str
     exit_codes: list[int | None]
-    writes: list[Request]
+    writes: list[Asked]
     changed: list[str]
 
 

@@ -16,8 +16,8 @@ import pytest
 from steps.archive import contents, marks
 from steps.kubernetes import fields
 from tests.builders.claims import CLAIMS
+from tests.embedded.argo import Engine
 from workflows.manifests import render
-from workflows.rehearsal.argo.engine import Engine
 from workflows.rehearsal.rehearse import SETTINGS
 from workflows.rehearsal.threescale import installation as threescale
 

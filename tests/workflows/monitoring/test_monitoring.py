@@ -16,10 +16,10 @@ import yaml
 from tests import documents
 from tests.builders.commands import IMAGE, run
 from tests.builders.metrics import of_spec
+from tests.embedded.metrics import PREFIX
 from workflows.manifests import render
 from workflows.monitoring import metrics
 from workflows.monitoring.alerts import Thresholds
-from workflows.rehearsal.argo.metrics import PREFIX
 from workflows.rendering.settings import Settings
 
 HOUR = 3600

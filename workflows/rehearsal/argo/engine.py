@@ -7,7 +7,6 @@ rehearsal that overlooks something promises what the cluster won't keep.
 
 import random
 import string
-import subprocess
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -18,7 +17,6 @@ from typing import Any, Final
 
 from workflows.rehearsal import errors
 from workflows.rehearsal.argo import fields, nodes, tags
-from workflows.rehearsal.argo.metrics import Exporter
 from workflows.rehearsal.argo.nodes import Node, Phase, Workflow
 from workflows.rehearsal.argo.run import Run
 from workflows.rehearsal.argo.scope import Subject
@@ -70,19 +68,6 @@ class Engine:
         self._kubelet = Kubelet(cluster, folder, namespace, user=user, time_scale=time_scale, pending_s=pending_s)
         self._pods = pods or self._kubelet
         self._templates: dict[str, Manifest] = {}
-        self._crons: dict[str, Manifest] = {}
-        self._running: list[Run] = []
-        self._fired: list[str] = []  # CronWorkflows of what runs
-        self.metrics = Exporter()
-
-    @property
-    def on_start(self) -> Callable[[str, subprocess.Popen[bytes]], None] | None:
-        """Called with the name of the node and the process at each start."""
-        return self._kubelet.on_start
-
-    @on_start.setter
-    def on_start(self, hook: Callable[[str, subprocess.Popen[bytes]], None] | None) -> None:
-        self._kubelet.on_start = hook
 
     def volume(self, claim_name: str) -> Path:
         """Return the folder that stands for a claim."""
@@ -95,67 +80,13 @@ class Engine:
             self._templates[manifest["metadata"]["name"]] = copied(manifest)
         elif manifest["kind"] == "CronWorkflow":
             fields.check_cron(manifest)
-            self._crons[manifest["metadata"]["name"]] = copied(manifest)
             self._cluster.apply(manifest)
         else:
             self._cluster.apply(manifest)
 
-    def submit(
-        self,
-        template: str,
-        parameters: Mapping[str, str] = {},
-        *,
-        entrypoint: str | None = None,
-        name: str | None = None,
-    ) -> Workflow:
+    def submit(self, template: str, parameters: Mapping[str, str] = {}) -> Workflow:
         """Run a workflow from a template to its end, like `argo submit --from workflowtemplate/NAME -p KEY=VALUE`."""
-        return self._submit(template, parameters, name or _generated(template), entrypoint, {})
-
-    def submit_cron(self, name: str) -> Workflow:
-        """Fire a CronWorkflow once."""
-        if name not in self._crons:
-            raise errors.UnknownName("CronWorkflow", name, f"namespace {self._namespace}")
-        spec = self._crons[name]["spec"]["workflowSpec"]
-        given = spec.get("arguments", {}).get("parameters", [])
-        parameters = {parameter["name"]: tags.as_text(parameter["value"]) for parameter in given}
-        labels = {f"{nodes.LABEL}/cron-workflow": name, **spec.get("workflowMetadata", {}).get("labels", {})}
-        fired = {"status": {"lastScheduledTime": nodes.stamp(time.time())}}
-        self._cluster.apply({**copied(self._crons[name]), **fired})
-        template, called = spec["workflowTemplateRef"]["name"], f"{name}-{int(time.time())}"
-        self._fired.append(name)
-        try:
-            return self._submit(template, parameters, called, None, labels)
-        finally:
-            self._fired.remove(name)
-
-    def tick(self, name: str) -> Workflow | None:
-        """Fire a CronWorkflow as the clock does: not where one of it still runs and it forbids a second, as ours do."""
-        policy = self._crons[name]["spec"].get("concurrencyPolicy")
-        if policy != "Forbid":
-            raise errors.UnknownName("concurrencyPolicy that is played", str(policy), f"CronWorkflow {name}")
-        return None if name in self._fired else self.submit_cron(name)
-
-    def retry(self, workflow: Workflow) -> Workflow:
-        """Run again what failed, like `argo retry`: same name and uid, the template as stored, successes are kept."""
-        _must_have_failed("retry", workflow)
-        kept = {node.path: node for node in workflow.nodes}
-        return self._run(workflow, kept)
-
-    def resubmit(self, workflow: Workflow, *, memoized: bool = False) -> Workflow:
-        """Run a new workflow with the same arguments, like `argo resubmit`; `memoized` skips what succeeded before."""
-        name = _generated(workflow.name)
-        kept: dict[str, Node] = {}
-        if memoized:
-            _must_have_failed("resubmit in memoized mode", workflow)
-            kept = _memoized(workflow, name)
-        labels = {f"{nodes.LABEL}/resubmitted-from-workflow": workflow.name}
-        entrypoint = str(workflow.spec["entrypoint"])
-        return self._submit(workflow.template, workflow.arguments, name, entrypoint, labels, kept)
-
-    def stop(self) -> None:
-        """Stop the workflows that run, like `argo stop`; their exit handlers still run."""
-        for run in self._running:
-            run.stop()
+        return self._submit(template, parameters, generated(template))
 
     # --- one workflow ---
 
@@ -164,9 +95,9 @@ class Engine:
         template: str,
         parameters: Mapping[str, str],
         name: str,
-        entrypoint: str | None,
-        labels: Mapping[str, str],
-        kept: Mapping[str, Node] = {},
+        *,
+        entrypoint: str | None = None,
+        labels: Mapping[str, str] = {},
     ) -> Workflow:
         if template not in self._templates:
             raise errors.UnknownName("WorkflowTemplate", template, f"namespace {self._namespace}")
@@ -188,9 +119,9 @@ class Engine:
         new = self._show(new)
         if refusal := _refusal(declared, arguments):
             return self._show(replace(new, phase="Failed", message=f"invalid spec: {refusal}"))
-        return self._run(new, kept)
+        return self._run(new)
 
-    def _run(self, workflow: Workflow, kept: Mapping[str, Node]) -> Workflow:
+    def _run(self, workflow: Workflow) -> Workflow:
         created = datetime.fromisoformat(workflow.metadata["creationTimestamp"])
         subject = Subject(
             workflow.name,
@@ -200,15 +131,13 @@ class Engine:
             workflow.spec,
             workflow.arguments,
             workflow.metadata["labels"],
-            kept,
         )
-        run = Run(subject, self._pods, self._say, self._time_scale, self.resume, self.metrics)
+        run = self._new_run(subject)
         run.check_spec()
-        self._running.append(run)
-        try:
-            return self._to_the_end(workflow, run)
-        finally:
-            self._running.remove(run)
+        return self._to_the_end(workflow, run)
+
+    def _new_run(self, subject: Subject) -> Run:
+        return Run(subject, self._pods, self._say, self._time_scale, self.resume)
 
     def _to_the_end(self, workflow: Workflow, run: Run) -> Workflow:
         started = datetime.now(UTC)
@@ -216,12 +145,11 @@ class Engine:
         root = run.entrypoint(str(workflow.spec["entrypoint"]))
         phase: Phase = "Succeeded" if root.phase in ("Skipped", "Omitted") else root.phase
         message = root.message
-        status, failed = phase, nodes.failures(workflow.name, started, tuple(run.nodes.values()))
+        failed = nodes.failures(workflow.name, started, tuple(run.nodes.values()))
         if handler := workflow.spec.get("onExit"):
             last = run.exit_handler(handler, phase, nodes.quoted_failures(failed))
             if phase == "Succeeded" and last.phase in nodes.BROKEN:
                 phase, message = last.phase, last.message
-        run.tell(status)
         everything = tuple(run.nodes.values())
         self._collect_pods(workflow, everything)
         return self._show(
@@ -260,7 +188,8 @@ class Engine:
         return replace(workflow, uid=metadata["uid"], metadata=metadata)
 
 
-def _generated(name: str) -> str:
+def generated(name: str) -> str:
+    """Return a name of its own for a workflow, as `generateName` gives it."""
     return f"{name}-{''.join(random.choices(_SUFFIX, k=5))}"  # noqa: S311  # a name, as Kubernetes generates it
 
 
@@ -274,21 +203,3 @@ def _refusal(declared: list[dict[str, Any]], arguments: Mapping[str, str]) -> st
         if parameter["name"] not in arguments:
             return f"{field}.value or {field}.valueFrom is required"
     return ""
-
-
-def _must_have_failed(verb: str, workflow: Workflow) -> None:
-    if workflow.phase not in nodes.BROKEN:
-        raise errors.NotToRepeat(verb, workflow.name, workflow.phase)
-
-
-def _memoized(workflow: Workflow, name: str) -> dict[str, Node]:
-    """Return the nodes that a new workflow keeps: a pod that succeeded counts as skipped, with its outputs."""
-    kept = {}
-    for node in workflow.nodes:
-        path = name + node.path.removeprefix(workflow.name)
-        if node.attempts and node.phase == "Succeeded" and not node.retried:
-            message = f"original pod: {nodes.node_id(workflow.name, node.path)}"
-            kept[path] = replace(node, path=path, phase="Skipped", message=message)
-        else:
-            kept[path] = replace(node, path=path)
-    return kept

@@ -16,7 +16,6 @@ from typing import Any, Final
 from workflows.rehearsal import errors
 from workflows.rehearsal.argo import dag, expressions, fan_out, nodes, scope, tags
 from workflows.rehearsal.argo.fan_out import Item
-from workflows.rehearsal.argo.metrics import Exporter
 from workflows.rehearsal.argo.nodes import Node
 from workflows.rehearsal.argo.scope import NotStarted, Scope, Subject
 from workflows.rehearsal.argo.tries import Tries
@@ -25,7 +24,6 @@ from workflows.rehearsal.kubelet.pod import Pods
 
 _TASK_TAGS: Final = ("tasks.", "tasks[", fan_out.TAG, scope.OUTPUTS)
 _LATER: Final = ("templates", "arguments", "metrics")
-_KEPT_PHASES: Final = ("Succeeded", "Skipped", "Omitted")
 
 
 class Run:
@@ -38,19 +36,15 @@ class Run:
         say: Callable[[Node], None],
         time_scale: float,
         resume: Callable[[Node], bool],
-        metrics: Exporter,
     ) -> None:
         self._subject = subject
         self._say = say
         self._resume = resume
-        self._metrics = metrics
         self.time_scale = time_scale
         self._lock = threading.RLock()
         self._began = time.monotonic()
         self._templates = {template["name"]: template for template in subject.spec.get("templates", [])}
-        self._reused: set[str] = set()
-        self._fresh: set[str] = set()
-        self._limit = self._main = Limit(self._deadline())
+        self._limit = Limit(self._deadline())
         self._scope = Scope(subject)
         self._tries = Tries(subject, pods, self._scope, self)
         self.nodes: dict[str, Node] = {}
@@ -63,22 +57,13 @@ class Run:
         return self._execute(template, self._subject.name, self._subject.name, self._subject.arguments)
 
     def exit_handler(self, template: str, status: str, failures: str) -> Node:
-        """Run the exit handler to its end; neither the deadline nor a stop applies to it."""
+        """Run the exit handler to its end; the deadline does not apply to it."""
         self._limit = Limit()
         self._scope.add(
             {"workflow.status": status, "workflow.failures": failures, "workflow.duration": f"{self.now_s():.6f}"}
         )
         path = f"{self._subject.name}.onExit"
         return self._execute(template, path, path, self._subject.arguments)
-
-    def tell(self, status: str) -> None:
-        """Tell the metrics of the workflow, whose entrypoint ended so."""
-        values = self._scope.values() | {"workflow.status": status, "workflow.duration": f"{self.now_s():.6f}"}
-        self._metrics.compute(self._subject.spec.get("metrics"), values, f"workflow {self._subject.name}")
-
-    def stop(self) -> None:
-        """Stop what runs, as `argo stop` does; the exit handler still runs."""
-        self._main.stop("workflow shutdown with strategy:  Stop")
 
     def check_spec(self) -> None:
         """Resolve the tags beside the templates, which nobody looks at in a rehearsal, to find the unknown ones."""
@@ -89,12 +74,8 @@ class Run:
 
     def _execute(self, template: str, path: str, name: str, arguments: Mapping[str, str | None]) -> Node:
         described = self._template(template)
-        metrics = described.pop("metrics", None)
-        node = self._play(described, Node(name=name, path=path, template=template, started_s=self.now_s()), arguments)
-        values = self._scope.values(node) | {"status": node.phase, "duration": f"{node.duration_s:.6f}"}
-        values |= {f"outputs.parameters.{key}": value for key, value in node.outputs.items()}
-        self._metrics.compute(metrics, values, f"template {template}")
-        return node
+        described.pop("metrics", None)  # of which nobody here asks
+        return self._play(described, Node(name=name, path=path, template=template, started_s=self.now_s()), arguments)
 
     def _play(self, described: dict[str, Any], node: Node, arguments: Mapping[str, str | None]) -> Node:
         try:
@@ -164,8 +145,6 @@ class Run:
             raise
 
     def _task(self, task: "_Task") -> Node:
-        if kept := self._reuse(task):
-            return kept
         node = Node(name=task.name, path=task.path, template=task.template, started_s=self.now_s())
         try:
             if not dag.may_start(task.task, task.tasks, task.ended):
@@ -211,9 +190,7 @@ class Run:
         return fan_out.items(task.name, tags.substitute(task.task["withParam"], values, task.where), task.where)
 
     def _of_item(self, group: "_Task", item: Item, values: scope.Values) -> Node:
-        task = replace(group, task={**group.task, "name": item.name})
-        if kept := self._reuse(task):
-            return kept
+        task = group.of(item)
         node = Node(name=task.name, path=task.path, template=task.template, started_s=self.now_s())
         try:
             return self._start(task, node, values | item.values)
@@ -238,30 +215,13 @@ class Run:
         except NotStarted as error:
             return replace(node, phase="Error", message=str(error))
 
-    # --- nodes of an earlier run ---
-
-    def _reuse(self, task: "_Task") -> Node | None:
-        """Keep a node that ended well before, as long as everything before it is kept too."""
-        kept = self._subject.kept.get(task.path)
-        before = all(task.ended[name].path in self._reused for name in dag.parents(task.task))
-        if task.inside in self._fresh or not before:
-            self._fresh.add(task.path)
-            return None
-        if kept is None or kept.phase not in _KEPT_PHASES:
-            return None
-        for path, node in self._subject.kept.items():
-            if path == task.path or path.startswith((f"{task.path}.", f"{task.path}(")):
-                self._reused.add(path)
-                self._scope.publish(node, self._template(node.template))
-                self.record(replace(node, started_s=self.now_s(), duration_s=0.0), ended=True)
-        return kept
-
     # --- telling, and time ---
 
-    def record(self, node: Node, *, ended: bool = False) -> Node:
+    def record(self, node: Node) -> Node:
         """Keep the newest state of a node and tell it."""
-        if not ended:
-            node = replace(node, duration_s=self.now_s() - node.started_s)
+        return self._keep(replace(node, duration_s=self.now_s() - node.started_s))
+
+    def _keep(self, node: Node) -> Node:
         with self._lock:
             self.nodes[node.path] = node
             self._say(node)
@@ -293,9 +253,9 @@ class _Task:
     def template(self) -> str:
         return str(self.task["template"])
 
-    @property
-    def inside(self) -> str:
-        return self.around.path
+    def of(self, item: Item) -> "_Task":
+        """Return the task of an item."""
+        return replace(self, task={**self.task, "name": item.name})
 
     @property
     def path(self) -> str:

@@ -38,7 +38,6 @@ class Subject:
     spec: Mapping[str, Any]
     arguments: Mapping[str, str]
     labels: Mapping[str, str] = field(default_factory=dict)
-    kept: Mapping[str, Node] = field(default_factory=dict)  # by path: nodes of an earlier run that need not run again
 
 
 class Scope:

@@ -1,18 +1,13 @@
-"""What the API server does with a request: who asks, may they, and what becomes of the object.
-
-Each request is recorded, so that a test can compare what a workflow asked for with what its Role allows.
-"""
+"""What the API server does with a request: who asks, may they, and what becomes of the object."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from workflows.rehearsal.kubernetes import faults, kinds, paging, permissions, pod_exec, refusals, routing, selectors
-from workflows.rehearsal.kubernetes.faults import Faults
+from workflows.rehearsal.kubernetes import kinds, paging, permissions, pod_exec, refusals, routing, selectors
 from workflows.rehearsal.kubernetes.kinds import Kind, Object
 from workflows.rehearsal.kubernetes.paging import Page, Pages
 from workflows.rehearsal.kubernetes.pod_exec import ExecResult, Session
@@ -79,41 +74,31 @@ def no_such_command(_pod: Object, _container: str, command: list[str]) -> ExecRe
     return ExecResult(failure=f'unable to start container process: exec: "{name}": executable file not found in $PATH')
 
 
+Around = Callable[[Request, Callable[[], Answer]], Answer]  # what stands around each answer, such as a record of it
+
+
 class Api:
     """The server's side of each request."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._lock = threading.Lock()
-        self.faults = Faults()
         self.pages = Pages()
         self.users: dict[str, str] = {}
-        self.without: set[str] = set()
-        self.requests: list[Request] = []
+        self.kinds = kinds.KINDS
+        self.around: Around = lambda _request, answer: answer()
         self.run: ExecCallback = no_such_command
 
     def answer(self, call: Call) -> Answer:
-        """Answer a request, or raise `Dropped` when its connection is to be closed instead."""
+        """Answer a request."""
         user = self.users.get(call.token, ANONYMOUS)
         path = routing.parse(call.path)
         if path is None:
             return self._discover(call, user)
         request = _request(user, path, call)
-        at = self._record(request)
         try:
-            self._check_token(call)
-            answer = self._handle(request, path, call)
+            return self.around(request, lambda: self._handle(request, path, call))
         except Refused as refusal:
-            answer = _refusal(refusal)
-        with self._lock:
-            if at < len(self.requests) and self.requests[at] is request:  # else the list was cleared meanwhile
-                self.requests[at] = dataclasses.replace(request, status=answer.code)
-        return answer
-
-    def _record(self, request: Request) -> int:
-        with self._lock:
-            self.requests.append(request)
-            return len(self.requests) - 1
+            return _refusal(refusal)
 
     def _check_token(self, call: Call) -> None:
         """Refuse a token that nobody knows; whoever has none is anonymous, and may do what all may."""
@@ -127,20 +112,18 @@ class Api:
             return _refusal(refusal)
         if user == ANONYMOUS:
             return _refusal(refusals.forbidden_path(user, call.path))
-        found = kinds.discovery(call.path, frozenset(self.without))
+        found = kinds.discovery(call.path, self.kinds)
         return Answer(200, found) if found else _nothing_there()
 
     def _handle(self, request: Request, path: Path, call: Call) -> Answer:
-        self.faults.strike(faults.BEFORE, request)
+        self._check_token(call)
         permissions.check(self._store, request)
         kind = kinds.served(path.group, path.version, path.resource)
         if path.group in kinds.BUILT_IN_GROUPS and kind is None:
             raise refusals.no_such_path()
-        if kind is None or {path.group, kind.qualified} & self.without:
+        if kind is None or kind not in self.kinds:
             return _nothing_there()
-        answer = self._do(kind, path, request.verb, call)
-        self.faults.strike(faults.AFTER, request)
-        return answer
+        return self._do(kind, path, request.verb, call)
 
     def _do(self, kind: Kind, path: Path, verb: str, call: Call) -> Answer:
         if path.subresource not in kind.subresources:
@@ -276,8 +259,7 @@ def _nothing_there() -> Answer:
 
 
 def _refusal(refusal: Refused) -> Answer:
-    wait_s = refusal.retry_after_s
-    return Answer(refusal.code, refusal.status(), {} if wait_s is None else {"Retry-After": str(wait_s)})
+    return Answer(refusal.code, refusal.status())
 
 
 def _dry_run(does: str, call: Call) -> bool:

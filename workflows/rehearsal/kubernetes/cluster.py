@@ -1,8 +1,8 @@
 """A small Kubernetes API server in memory, on the loopback address, and the hand of its administrator.
 
 A rehearsal runs the rendered workflows with the steps' own client, under the rights that the workflows ask for. It
-needs a server that answers as a real one does, when all goes well and when it does not; whatever tells a step's mistake
-from a step's success is here, and no more.
+needs a server that answers as a real one does. Whatever tells a step's mistake from a step's success is here, and no
+more.
 """
 
 from __future__ import annotations
@@ -15,22 +15,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from workflows.rehearsal.kubernetes import controllers, faults, kinds, permissions, refusals, routing, store
+from workflows.rehearsal.kubernetes import controllers, kinds, permissions, refusals, store
 from workflows.rehearsal.kubernetes.api import Api, ExecCallback
-from workflows.rehearsal.kubernetes.faults import Fault
 from workflows.rehearsal.kubernetes.kinds import Object
 from workflows.rehearsal.kubernetes.pod_exec import ExecResult
-from workflows.rehearsal.kubernetes.routing import Request
 from workflows.rehearsal.kubernetes.server import Server
 
-__all__ = ["Cluster", "ExecResult", "Request"]
+__all__ = ["Cluster", "ExecResult"]
 
 
 class Cluster:
     """A cluster for the length of a `with` block; its objects can be laid before and looked at after it."""
 
-    def __init__(self) -> None:
-        self._store = store.Store()
+    def __init__(self, objects: store.Store | None = None) -> None:
+        self._store = objects or store.Store()
         self._collector = controllers.GarbageCollector(self._store)
         self._provisioner = controllers.Provisioner(self._store)
         self._api = Api(self._store)
@@ -60,22 +58,7 @@ class Cluster:
         path.write_text(json.dumps(_kubeconfig(self.url, namespace, name, token), indent=2))
         return path
 
-    # --- what was asked of the API server ---
-
-    @property
-    def requests(self) -> list[Request]:
-        """Return every request for a resource, in the order they came."""
-        return list(self._api.requests)
-
-    def clear_requests(self) -> None:
-        """Forget the requests so far."""
-        self._api.requests = []
-
-    def writes(self) -> list[Request]:
-        """Return the requests that change an object."""
-        return [request for request in self.requests if request.verb in routing.WRITES]
-
-    # --- the administrator's hand: no HTTP, no Roles, no faults ---
+    # --- the administrator's hand: no HTTP, no Roles ---
 
     def apply(self, obj: Object) -> Object:
         """Create an object or put it in the place of the one with its name, status included; make its namespace."""
@@ -113,35 +96,9 @@ class Cluster:
 
     # --- what the cluster does by itself ---
 
-    @property
-    def gc_delay_s(self) -> float:
-        """How long the garbage collector leaves an orphan alone; `float("inf")` for ever."""
-        return self._collector.delay_s
-
-    @gc_delay_s.setter
-    def gc_delay_s(self, delay_s: float) -> None:
-        self._collector.delay_s = delay_s
-
     def collect_garbage(self) -> None:
-        """Collect what has lost its owner now, whatever the delay."""
+        """Collect what has lost its owner now."""
         self._collector.collect()
-
-    @property
-    def storage_classes(self) -> dict[str, str]:
-        """The storage classes and when they bind a claim: `Immediate`, `WaitForFirstConsumer` or `Never`."""
-        return self._provisioner.classes
-
-    def without(self, name: str) -> None:
-        """Switch an API group off, or one kind of it (`RESOURCE.GROUP`), as on a cluster that does not have it."""
-        self._api.without.add(name)
-
-    def quota(self, resource: str, namespace: str, *, limit: int, name: str = "objects") -> None:
-        """Refuse to create more objects of a resource than the limit."""
-        self._store.limit(kinds.named(resource), namespace, name, limit)
-
-    def compact(self) -> None:
-        """Compact the storage: lists that were begun page by page can't be read to their end any more."""
-        self._api.pages.forget()
 
     def on_change(self, callback: Callable[[str, Object], None]) -> None:
         """Call back with ADDED, MODIFIED or DELETED and the object, in the writer's thread, after each write."""
@@ -150,49 +107,6 @@ class Cluster:
     def on_exec(self, callback: ExecCallback) -> None:
         """Call back with pod, container and command for what an exec does; the last callback counts."""
         self._api.run = callback
-
-    # --- what goes wrong on purpose; a resource may be a subresource such as `pods/exec` ---
-
-    def refuse_next(  # noqa: PLR0913 - an answer has as many parts
-        self,
-        verb: str,
-        resource: str,
-        *,
-        status: int = 500,
-        reason: str | None = None,
-        message: str | None = None,
-        name: str | None = None,
-        times: int = 1,
-        retry_after_s: int | None = None,
-    ) -> None:
-        """Answer the next requests with an error, and do nothing; a 403 says by itself what right is missing."""
-
-        def refuse(request: Request) -> None:
-            if status == 403 and message is None:
-                raise refusals.forbidden(request, request.verb)
-            raise refusals.usual(status, reason, message, retry_after_s)
-
-        self._api.faults.add(Fault(faults.BEFORE, verb, resource, name, times, refuse))
-
-    def drop_next(self, verb: str, resource: str, *, name: str | None = None, times: int = 1) -> None:
-        """Close the connection instead of an answer, and do nothing."""
-        self._api.faults.add(Fault(faults.BEFORE, verb, resource, name, times, faults.drop))
-
-    def lose_answer_of_next(self, verb: str, resource: str, *, name: str | None = None, times: int = 1) -> None:
-        """Do what is asked, then close the connection instead of an answer."""
-        self._api.faults.add(Fault(faults.AFTER, verb, resource, name, times, faults.drop))
-
-    def before_next(
-        self, verb: str, resource: str, action: Callable[[Request], None], *, name: str | None = None
-    ) -> None:
-        """Call an action in the next request's thread, before it is looked at."""
-        self._api.faults.add(Fault(faults.BEFORE, verb, resource, name, 1, action))
-
-    def after_next(
-        self, verb: str, resource: str, action: Callable[[Request], None], *, name: str | None = None
-    ) -> None:
-        """Call an action in the next request's thread, once it is done and before its answer is sent."""
-        self._api.faults.add(Fault(faults.AFTER, verb, resource, name, 1, action))
 
 
 def _kubeconfig(url: str, namespace: str, user: str, token: str) -> Object:

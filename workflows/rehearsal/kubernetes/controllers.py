@@ -6,7 +6,6 @@ of an unknown storage class stays Pending, and the claim of a lost installation 
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Iterator
@@ -28,22 +27,12 @@ class GarbageCollector:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._delay_s = 0.05
+        self.delay_s = 0.05  # for which an orphan is left alone
         self._first_seen: dict[str, float] = {}
         self._awake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="garbage-collector", daemon=True)
         store.on_change(lambda _event, _obj: self._awake.set())
-
-    @property
-    def delay_s(self) -> float:
-        """Return for how long orphans are left alone."""
-        return self._delay_s
-
-    @delay_s.setter
-    def delay_s(self, delay_s: float) -> None:
-        self._delay_s = delay_s
-        self._awake.set()
 
     def start(self) -> None:
         """Start to look after the objects."""
@@ -75,12 +64,12 @@ class GarbageCollector:
         orphans = {orphan["metadata"]["uid"]: orphan for orphan in _orphans(self._store)}
         moment = time.monotonic()
         self._first_seen = {uid: self._first_seen.get(uid, moment) for uid in orphans}
-        return [orphans[uid] for uid, seen in self._first_seen.items() if seen + self._delay_s <= moment]
+        return [orphans[uid] for uid, seen in self._first_seen.items() if seen + self.delay_s <= moment]
 
     def _next_s(self) -> float | None:
-        if not self._first_seen or math.isinf(self._delay_s):
+        if not self._first_seen:
             return None
-        return max(0.001, min(self._first_seen.values()) + self._delay_s - time.monotonic())
+        return max(0.001, min(self._first_seen.values()) + self.delay_s - time.monotonic())
 
 
 def _orphans(store: Store) -> list[Object]:

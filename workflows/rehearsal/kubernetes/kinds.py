@@ -6,6 +6,7 @@ that does not have it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,17 +102,17 @@ def known(obj: Object) -> bool:
     return (obj["apiVersion"], obj["kind"]) in _BY_OBJECT
 
 
-def discovery(path: str, without: frozenset[str] = frozenset()) -> Object | None:
+def discovery(path: str, kinds: Sequence[Kind]) -> Object | None:
     """Answer a discovery path such as `/apis/apps/v1`, None when there is nothing behind it."""
     match path.strip("/").split("/"):
         case ["apis"]:
-            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": _groups(without)}
+            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": _groups(kinds)}
         case ["apis", group]:
-            return next((g for g in _groups(without) if g["name"] == group), None)
+            return next((g for g in _groups(kinds) if g["name"] == group), None)
         case ["api", "v1"]:
-            return _resources("", "v1", without)
-        case ["apis", group, group_version] if group not in without:
-            return _resources(group, group_version, without)
+            return _resources("", "v1", kinds)
+        case ["apis", group, group_version]:
+            return _resources(group, group_version, kinds)
         case _:
             return None
 
@@ -119,8 +120,8 @@ def discovery(path: str, without: frozenset[str] = frozenset()) -> Object | None
 _EVERYWHERE = ("authorization.k8s.io", "v1")  # a group of every API server, without what is asked for here
 
 
-def _groups(without: frozenset[str]) -> list[Object]:
-    served = {(kind.group, kind.version) for kind in KINDS if kind.group and kind.group not in without}
+def _groups(kinds: Sequence[Kind]) -> list[Object]:
+    served = {(kind.group, kind.version) for kind in kinds if kind.group}
     versions = sorted({*served, _EVERYWHERE})
     return [_group(name, group_version) for name, group_version in versions]
 
@@ -130,16 +131,15 @@ def _group(name: str, group_version: str) -> Object:
     return {"kind": "APIGroup", "apiVersion": "v1", "name": name, "versions": [both], "preferredVersion": both}
 
 
-def _resources(group: str, group_version: str, without: frozenset[str]) -> Object | None:
-    found = [kind for kind in KINDS if (kind.group, kind.version) == (group, group_version)]
+def _resources(group: str, group_version: str, kinds: Sequence[Kind]) -> Object | None:
+    found = [kind for kind in kinds if (kind.group, kind.version) == (group, group_version)]
     if not found:
         return None
-    resources = [_resource(kind) for kind in found if kind.qualified not in without]
     return {
         "kind": "APIResourceList",
         "apiVersion": "v1",
         "groupVersion": found[0].api_version,
-        "resources": resources,
+        "resources": [_resource(kind) for kind in found],
     }
 
 

@@ -35,7 +35,7 @@ class Pages:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._begun: OrderedDict[str, tuple[str, list[Object]]] = OrderedDict()
+        self.begun: OrderedDict[str, tuple[str, list[Object]]] = OrderedDict()
 
     def first(self, version: str, items: list[Object], limit: str) -> Page:
         """Return the first page of a list."""
@@ -46,24 +46,19 @@ class Pages:
         if not _TOKEN.fullmatch(token):
             raise refusals.bad_request("continue key is not valid: illegal base64 data at input byte 0")
         with self._lock:
-            found = self._begun.get(token)
+            found = self.begun.get(token)
         if found is None:
             raise refusals.expired()
         return self._page(*found, _read(limit))
-
-    def forget(self) -> None:
-        """Forget all lists, as the compaction of a real server's storage does."""
-        with self._lock:
-            self._begun.clear()
 
     def _page(self, version: str, items: list[Object], limit: int) -> Page:
         if limit <= 0 or len(items) <= limit:
             return Page(version, items)
         token, rest = uuid.uuid4().hex, items[limit:]
         with self._lock:
-            self._begun[token] = version, rest
-            while len(self._begun) > _KEPT:
-                self._begun.popitem(last=False)
+            self.begun[token] = version, rest
+            while len(self.begun) > _KEPT:
+                self.begun.popitem(last=False)
         return Page(version, items[:limit], token, len(rest))
 
 

@@ -7,7 +7,6 @@ of a real API server.
 from __future__ import annotations
 
 import json
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from workflows.rehearsal.kubernetes.kinds import Object
@@ -17,20 +16,6 @@ if TYPE_CHECKING:
 
     from workflows.rehearsal.kubernetes.kinds import Kind
     from workflows.rehearsal.kubernetes.routing import Request
-
-# Reason and message of an answer that a test asks for by its status alone; the messages are those seen on clusters.
-_USUAL = {
-    400: ("BadRequest", "the request could not be understood"),
-    401: ("Unauthorized", "Unauthorized"),
-    403: ("Forbidden", "forbidden"),
-    404: ("NotFound", "the server could not find the requested resource"),
-    409: ("Conflict", "the object has been modified; please apply your changes to the latest version and try again"),
-    422: ("Invalid", "the object is invalid"),
-    429: ("TooManyRequests", "Too many requests, please try again later."),
-    500: ("InternalError", "Internal error occurred: etcdserver: request timed out"),
-    503: ("ServiceUnavailable", "the server is currently unable to handle the request"),
-    504: ("Timeout", "Timeout: request did not complete within requested timeout - context deadline exceeded"),
-}
 
 
 class Refused(Exception):
@@ -52,18 +37,6 @@ class Refused(Exception):
         if self.details:
             status["details"] = self.details
         return status | {"code": self.code}
-
-    @property
-    def retry_after_s(self) -> int | None:
-        """Return the seconds that the answer asks the client to wait."""
-        return self.details.get("retryAfterSeconds")
-
-
-def usual(code: int, reason: str | None, message: str | None, retry_after_s: int | None) -> Refused:
-    """Return the refusal a test asks for, with the usual reason and words where it gives none."""
-    usual_reason, usual_message = _USUAL.get(code, ("", HTTPStatus(code).phrase))
-    details = {} if retry_after_s is None else {"retryAfterSeconds": retry_after_s}
-    return Refused(code, usual_reason if reason is None else reason, message or usual_message, details)
 
 
 def unauthorized() -> Refused:
@@ -164,14 +137,6 @@ def unknown_dry_run(does: str, asked: Sequence[str]) -> Refused:
 def forbidden_path(user: str, path: str) -> Refused:
     """Refuse what names no resource to who may not look."""
     return Refused(403, "Forbidden", f'forbidden: User "{user}" cannot get path "{path}"')
-
-
-def exceeded_quota(kind: Kind, name: str, quota: str, used: int, limit: int) -> Refused:
-    """Refuse one object more than a ResourceQuota allows."""
-    counted = kind.resource if not kind.group else f"count/{kind.qualified}"
-    counts = f"requested: {counted}=1, used: {counted}={used}, limited: {counted}={limit}"
-    message = f'{kind.qualified} "{name}" is forbidden: exceeded quota: {quota}, {counts}'
-    return Refused(403, "Forbidden", message, _details(kind, name))
 
 
 def forbidden(request: Request, verb: str, because: str = "") -> Refused:

@@ -1,19 +1,15 @@
-"""How an API server reads a request: the path and the method say who wants to do what with which object.
-
-The list of these is what tests compare with the Roles that the workflows ask for.
-"""
+"""How an API server reads a request: the path and the method say who wants to do what with which object."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-WRITES = frozenset(_VERBS.values())
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request for a resource; `status` is 0 until it is answered, and stays so when the answer is lost.
+    """One request for a resource.
 
     A create has the name that its body asks for, though an API server decides about it without knowing the name.
     """
@@ -25,7 +21,6 @@ class Request:
     subresource: str
     namespace: str
     name: str
-    status: int = 0
 
     @property
     def target(self) -> str:

@@ -12,7 +12,6 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from workflows.rehearsal.kubernetes import pod_exec
 from workflows.rehearsal.kubernetes.api import Answer, Api, Call
-from workflows.rehearsal.kubernetes.faults import Dropped
 from workflows.rehearsal.kubernetes.pod_exec import Session
 
 
@@ -61,7 +60,7 @@ class Server(ThreadingHTTPServer):
         self._connections.pop(request, None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keep quiet about clients that went away; tests kill some on purpose."""
+        """Keep quiet about clients that went away."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -73,11 +72,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer any method; the API knows which there are."""
-        try:
-            answer = self._server.api.answer(self._call())
-        except Dropped:
-            self._drop()
-            return
+        answer = self._server.api.answer(self._call())
         if isinstance(answer.content, Session):
             self._hold(answer.content)
         else:
@@ -86,7 +81,7 @@ class Handler(BaseHTTPRequestHandler):
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the names that the base class calls
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Log nothing; the cluster keeps its own list."""
+        """Log nothing."""
 
     @property
     def _server(self) -> Server:

@@ -30,15 +30,10 @@ class Store:
         self._objects: dict[Key, Object] = {}
         self._version = 0
         self._callbacks: list[Callback] = []
-        self._quotas: dict[tuple[str, str], tuple[str, int]] = {}
 
     def on_change(self, callback: Callback) -> None:
         """Have a callback told of each write, once the write is done and the lock is free."""
         self._callbacks.append(callback)
-
-    def limit(self, kind: Kind, namespace: str, quota: str, limit: int) -> None:
-        """Refuse to keep more objects of a kind than a quota allows."""
-        self._quotas[kind.resource, namespace] = (quota, limit)
 
     def version(self) -> str:
         """Return the version of the newest write."""
@@ -145,10 +140,6 @@ class Store:
 
     def _check_room(self, kind: Kind, obj: Object) -> None:
         namespace, name = obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
-        quota, limit = self._quotas.get((kind.resource, namespace), ("", 0))
-        used = sum(key[:2] == (kind.resource, namespace) for key in self._objects)
-        if quota and used >= limit:
-            raise refusals.exceeded_quota(kind, name, quota, used, limit)
         if existing := self._objects.get(_key(kind, namespace, name)):
             raise refusals.already_exists(kind, name, going="deletionTimestamp" in existing["metadata"])
 

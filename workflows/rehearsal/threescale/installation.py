@@ -14,12 +14,11 @@ from workflows.rehearsal.kubernetes.cluster import Cluster
 from workflows.rehearsal.kubernetes.kinds import Object
 from workflows.rehearsal.threescale import file_storage as files
 from workflows.rehearsal.threescale import objects, status
-from workflows.rehearsal.threescale.operator import Exec, Operator
+from workflows.rehearsal.threescale.operator import Operator
 
-__all__ = ["Exec", "Operator", "give_database_secrets", "install", "lose"]
+__all__ = ["Operator", "give_database_secrets", "install", "lose"]
 
 NAME = "example-apimanager"
-CANARY_KEY = "CANARY"
 
 # What a person has changed: an operator that finds it gone brings back its own defaults.
 _SET = {
@@ -35,13 +34,10 @@ EDITS = {
 _ANNOTATIONS = {"example.test/contact": "api-team@example.test"}
 
 
-def install(cluster: Cluster, namespace: str, file_storage: Path, *, canary: str = "") -> None:
-    """Put a healthy installation into a namespace and its files into a folder.
-
-    With a canary each Secret holds one more value, the canary and the Secret's name, by which a leak can be found.
-    """
+def install(cluster: Cluster, namespace: str, file_storage: Path) -> None:
+    """Put a healthy installation into a namespace and its files into a folder."""
     cluster.apply(objects.operator_deployment(namespace))
-    secrets = [cluster.apply(secret) for secret in sample_secrets(namespace, canary)]
+    secrets = [cluster.apply(secret) for secret in sample_secrets(namespace)]
     apimanager = cluster.apply(sample_apimanager(namespace, secrets))
     for obj in [*objects.sample("configmaps", namespace), *objects.sample("claims", namespace)]:
         with suppress(refusals.Refused):  # an operator that is already there was faster
@@ -75,15 +71,13 @@ def give_database_secrets(cluster: Cluster, namespace: str) -> None:
             cluster.apply(secret)
 
 
-def sample_secrets(namespace: str, canary: str = "") -> list[Object]:
+def sample_secrets(namespace: str) -> list[Object]:
     """Spell the Secrets of the sample, as a person has edited them."""
     secrets = objects.sample("secrets", namespace)
     for secret in secrets:
         for key, value in _SET.get(secret["metadata"]["name"], {}).items():
             secret["data"] |= objects.with_value(secret, key, value)["data"]
-    if not canary:
-        return secrets
-    return [objects.with_value(secret, CANARY_KEY, f"{canary}-{secret['metadata']['name']}") for secret in secrets]
+    return secrets
 
 
 def sample_apimanager(namespace: str, secrets: list[Object]) -> Object:

@@ -11,7 +11,6 @@ import base64
 import hashlib
 import threading
 import uuid
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -42,28 +41,11 @@ _RANDOM_KEYS = frozenset(
 _SMALLEST_STORAGE = "100Mi"  # of an APIManager that asks for no size
 
 
-@dataclass(frozen=True)
-class Exec:
-    """A command that somebody ran in a pod."""
-
-    namespace: str
-    pod: str
-    container: str
-    command: list[str]
-
-
 class Operator:
     """Looks after every APIManager of a cluster for the length of a `with` block, one stage each `step_s`."""
 
     def __init__(self, cluster: Cluster, *, step_s: float = 0.1) -> None:
         self.step_s = step_s
-        self.never_ready: set[str] = set()
-        self.routes_missing: set[str] = set()
-        self.rake_exit_code = 0
-        self.rake_output = ""
-        self.rake_delay_s = 0.0
-        self.rake_dropped = False
-        self.execs: list[Exec] = []
         self._cluster = cluster
         self._resynced: set[str] = set()
         self._awake = threading.Event()
@@ -91,14 +73,11 @@ class Operator:
             self._awake.set()
 
     def _exec(self, pod: Object, container: str, command: list[str]) -> ExecResult:
-        metadata = pod["metadata"]
-        self.execs.append(Exec(metadata["namespace"], metadata["name"], container, command))
         if container != "system-sidekiq" or RESYNC not in " ".join(command):
             return ExecResult(127, stderr=f"sh: {command[0]}: command not found\n")
-        if self.rake_exit_code == 0:
-            self._resynced.add(metadata["namespace"])
-            self._awake.set()
-        return ExecResult(self.rake_exit_code, self.rake_output, delay_s=self.rake_delay_s, dropped=self.rake_dropped)
+        self._resynced.add(pod["metadata"]["namespace"])
+        self._awake.set()
+        return ExecResult()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -193,7 +172,7 @@ class Operator:
 
     def _make_backend_route(self, namespace: str, apimanager: Object) -> None:
         route = objects.backend_route(apimanager)
-        if not self._cluster.get("routes", namespace, "backend") and route["spec"]["host"] not in self.routes_missing:
+        if not self._cluster.get("routes", namespace, "backend"):
             self._cluster.apply(route)
             return
         self._admit_routes(namespace)
@@ -213,12 +192,11 @@ class Operator:
             found = {name: self._cluster.get("deployments", namespace, name) for name in names}
             missing = [objects.owned(samples[name], apimanager) for name in names if not found[name]]
             starting = [obj for obj in found.values() if obj and not objects.is_ready(obj)]
-            waking = [obj for obj in starting if obj["metadata"]["name"] not in self.never_ready]
             for obj in missing:
                 self._start(obj)
-            for obj in waking:
+            for obj in starting:
                 self._make_ready(obj)
-            if missing or waking:
+            if missing or starting:
                 return
 
     def _start(self, deployment: Object) -> None:
@@ -238,7 +216,7 @@ class Operator:
         if namespace not in self._resynced or not que or not objects.is_ready(que):
             return
         self._resynced.discard(namespace)
-        hosts = {route["spec"]["host"] for route in self._cluster.list("routes", namespace)} | self.routes_missing
+        hosts = {route["spec"]["host"] for route in self._cluster.list("routes", namespace)}
         for route in objects.zync_routes(apimanager, que):
             if route["spec"]["host"] not in hosts:
                 self._cluster.create(route)

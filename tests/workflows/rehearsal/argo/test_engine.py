@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.embedded import argo as engine
 from workflows.rehearsal import errors
 from workflows.rehearsal.argo import dag as dag_shape
-from workflows.rehearsal.argo import engine
 from workflows.rehearsal.kubelet.endings import Ending
 
 NAMESPACE = "threescale"
@@ -914,7 +914,7 @@ def test_retry_uses_the_template_as_it_was_at_submit(argo):
 
 
 def test_a_workflow_that_succeeded_can_not_be_retried(argo):
-    with pytest.raises(errors.NotToRepeat, match="must be Failed/Error to retry"):
+    with pytest.raises(engine.NotToRepeat, match="must be Failed/Error to retry"):
         argo.retry(run(argo, phase("main")))
 
 

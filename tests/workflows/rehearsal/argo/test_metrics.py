@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from workflows.rehearsal.argo.metrics import Exporter
+from tests.embedded.metrics import Exporter
 
 
 def gauge(value: str, **more: Any) -> dict[str, Any]:

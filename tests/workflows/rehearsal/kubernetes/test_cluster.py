@@ -12,7 +12,8 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.stream import stream
 from websocket import WebSocketException
 
-from workflows.rehearsal.kubernetes.cluster import Cluster, ExecResult
+from tests.embedded.kubernetes import Cluster
+from workflows.rehearsal.kubernetes.cluster import ExecResult
 
 PATIENCE_S = 5
 SECRETS = "/api/v1/namespaces/src/secrets"

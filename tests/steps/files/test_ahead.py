@@ -361,8 +361,8 @@ def test_a_worker_that_comes_to_no_safe_point_keeps_nobody_from_ending(failing, 
     words = [sys.executable, "-c", STUCK, failing]
     reader = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)  # noqa: S603  our own words
     said = ""
-    while said.count(" ") < (1 if failing else 2):
-        said += reader.stdout.read(1)
+    while said.count(" ") < (1 if failing else 2) and (more := reader.stdout.read(1)):
+        said += more  # none, where the first worker was let go before it began
     if not failing:
         reader.send_signal(signal.SIGINT)
     found = [int(word) for word in said.split()]

@@ -3,6 +3,7 @@
 import ast
 import functools
 import graphlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,7 @@ REHEARSAL = {
 # Modules of the steps without a test file of their name, each with the place of its tests.
 TESTED_ELSEWHERE = {
     "steps/parts/selection.py": "steps/parts/test_secrets.py, test_configmaps.py and steps/plans/test_backup_plan.py",
+    "steps/phases/opened_backup.py": "steps/phases/test_restore.py and workflows/test_bound.py",
     "steps/phases/choosing.py": "workflows/test_verify.py and test_drill.py",
     "steps/phases/drill.py": "workflows/test_drill.py",
     "steps/phases/prune.py": "workflows/test_prune.py",
@@ -182,6 +184,19 @@ def test_each_module_of_the_steps_has_its_tests_in_a_file_of_its_name():
     lacking = {name_of(path) for path in IN_STEPS if does_anything(path) and not mirrored(path).exists()}
 
     assert lacking - {name_of(path) for path in at_once} == set(TESTED_ELSEWHERE)
+
+
+@pytest.mark.parametrize("path", IN_STEPS, ids=name_of)
+def test_a_docstring_names_what_is_there(path):
+    modules = {each.stem: each for each in IN_STEPS if room_of(each)[1] != "errors"}
+    del modules["workflow"]  # `workflow.x` is a tag of Argo
+    kinds = (ast.FunctionDef, ast.ClassDef, ast.Module)
+    told = " ".join(ast.get_docstring(node) or "" for node in ast.walk(tree_of(path)) if isinstance(node, kinds))
+    named = [found for found in re.findall(r"`([a-z_]+)\.([A-Za-z_]+)`", told) if found[0] in modules]
+
+    assert [
+        found for found in named if not re.search(rf"(?m)^(def |class )?{found[1]}\b", modules[found[0]].read_text())
+    ] == []
 
 
 def test_no_test_module_is_imported():

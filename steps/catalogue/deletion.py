@@ -14,13 +14,13 @@ from pathlib import Path
 
 from steps import errors
 from steps.archive import begin_marker, layout, marks, seal
-from steps.catalogue import backup_claims, catalogue, retention
+from steps.catalogue import backup_claims, catalogue, retention, verification
 from steps.catalogue.catalogue import BackupEntry, BackupState
 from steps.catalogue.retention import Decision, Rules, Verdict
 from steps.files import volume
 from steps.kubernetes import fields, mounting, times, workflow
 from steps.kubernetes.cluster import Cluster
-from steps.kubernetes.kinds import CLAIM, VOLUME, Object
+from steps.kubernetes.kinds import CLAIM, VOLUME
 from steps.process import interruption
 
 log = logging.getLogger(__name__)
@@ -143,25 +143,19 @@ def look(cluster: Cluster, root: Path, name: str) -> str:
     names = volume.content(root)
     try:
         if layout.MANIFEST not in names:
-            _check_sealed(claim, "")
+            verification.check_sealed(claim, "")
             reason = _foreign(cluster, root, name, names)
             return _left(name, reason) if reason else NOTHING
         begin = begin_marker.marker(root)
         if begin is None or begin.backup != name:
             return _left(name, f"its volume holds a {layout.MANIFEST} of {begin.backup if begin else 'no run'}")
         sealed = seal.confirmed(root, begin=begin, started=backup_claims.started(claim), now=times.now())
-        _check_sealed(claim, sealed.digest)
+        verification.check_sealed(claim, sealed.digest)
     except (errors.BackupDamaged, errors.PhasesMissing, errors.NotABackup, errors.VolumeTaken) as error:
         return _left(name, str(error))
     backup_claims.complete(cluster, claim, sealed.manifest, sealed.digest)
     log.info("%s: its volume holds a manifest, so it is a backup: its label says so again", name)
     return BACKUP
-
-
-def _check_sealed(claim: Object, digest: str) -> None:
-    """See that a claim says of no other manifest that it was sealed; raises errors.BackupDamaged."""
-    if fields.annotation(claim, marks.MANIFEST_DIGEST) not in {"", digest}:
-        raise errors.BackupDamaged([f"{layout.MANIFEST} is not the one that was sealed, by its digest on the claim"])
 
 
 def reclaimed(cluster: Cluster, decision: Decision) -> list[str]:

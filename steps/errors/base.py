@@ -1,7 +1,8 @@
-"""Every way in which a phase can end badly, in one place.
+"""What all errors of phases have in common.
 
-A class is built from facts and composes its own sentence: what is wrong, where, and what the person can do. Whether a
-try more can help is decided here and nowhere else: a phase exits with `exit_code`, and Argo's retry strategy reads it.
+A class is built from facts and composes its own sentence: what is wrong, where, and what the person can do. Its
+base says whether a try more can help: a phase exits with `exit_code`, and Argo's retry strategy reads it. A phase that
+knows of its last try (`Run.last_try`) raises a final error there.
 The facts are names, counts and paths, never the value of a Secret.
 """
 

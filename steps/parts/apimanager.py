@@ -12,15 +12,15 @@ from typing import Any
 from steps import errors
 from steps.archive import layout
 from steps.archive.contents import Backup
-from steps.archive.manifest import External, Ready, Report, Source, SystemStorage
+from steps.archive.manifest import External, Report, Source, SystemStorage
 from steps.archive.marks import Mark
 from steps.contract.names import EXTERNAL
 from steps.files import writing
 from steps.kubernetes import claims, fields
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.fields import annotation
-from steps.kubernetes.kinds import APIMANAGER, CLAIM, ROUTE, SECRET, Object
-from steps.parts import objects
+from steps.kubernetes.kinds import APIMANAGER, CLAIM, SECRET, Object
+from steps.parts import objects, readiness
 from steps.threescale import installation
 
 log = logging.getLogger(__name__)
@@ -104,14 +104,9 @@ def internal_databases(spec: Mapping[str, Any]) -> list[str]:
     return [name for name, path in places.items() if fields.at(external, *path) is not True]
 
 
-def zync_enabled(apimanager: Object) -> bool:
-    """Whether Zync runs; it can be switched off from 3scale 2.16."""
-    return fields.at(apimanager, "spec", "zync", "enabled") is not False
-
-
 def optional_secrets(apimanager: Object) -> tuple[str, ...]:
     """Secrets of the set that this installation may lack."""
-    return () if zync_enabled(apimanager) else (installation.ZYNC_SECRET,)
+    return () if readiness.zync_enabled(apimanager) else (installation.ZYNC_SECRET,)
 
 
 def unneeded_keys(apimanager: Object) -> tuple[str, ...]:
@@ -220,7 +215,7 @@ def _source(cluster: Cluster, apimanager: Object, planned_routes: int) -> Source
         threescale_version=annotation(apimanager, installation.THREESCALE_VERSION),
         operator_version=annotation(apimanager, installation.OPERATOR_VERSION),
         wildcard_domain=str(apimanager["spec"].get("wildcardDomain", "")),
-        ready=ready(cluster, apimanager, planned_routes=planned_routes),
+        ready=readiness.ready(cluster, apimanager, planned_routes=planned_routes),
         **_files(cluster, apimanager),
     )
 
@@ -240,39 +235,4 @@ def _system_storage(cluster: Cluster) -> SystemStorage:
         access_modes=tuple(claim["spec"].get("accessModes") or ()),
         request=fields.at(claim, "spec", "resources", "requests", "storage") or "",
         capacity=claims.capacity(claim),
-    )
-
-
-def ready(cluster: Cluster, apimanager: Object, *, planned_routes: int = 0) -> Ready:
-    """What of an installation is ready now; `planned_routes` is how many hosts of Routes a plan has seen admitted.
-
-    Raises:
-        errors.RoutesGone: there are fewer, admitted or not.
-
-    """
-    conditions = fields.at(apimanager, "status", "conditions") or []
-    return Ready(
-        conditions=tuple(sorted(item["type"] for item in conditions if item.get("status") == "True")),
-        deployments=tuple(sorted(fields.at(apimanager, "status", "deployments", "ready") or [])),
-        routes=tuple(sorted(_admitted(cluster, planned_routes))),
-    )
-
-
-def _admitted(cluster: Cluster, planned: int) -> set[str]:
-    """Hosts of the Routes that every router has admitted; none on a cluster without Routes."""
-    try:
-        routes = [route for route in cluster.list(ROUTE) if route["spec"].get("host")]
-    except errors.UnknownResource:
-        routes = []
-    hosts = {route["spec"]["host"] for route in routes}
-    if len(hosts) < planned:  # a router that restarts admits none for a while; that is no Route less
-        raise errors.RoutesGone(planned, len(hosts), cluster.namespace)
-    return {route["spec"]["host"] for route in routes if _is_admitted(route)}
-
-
-def _is_admitted(route: Object) -> bool:
-    ingresses = fields.at(route, "status", "ingress") or []
-    return bool(ingresses) and all(
-        any(item.get("type") == "Admitted" and item.get("status") == "True" for item in ingress.get("conditions") or [])
-        for ingress in ingresses
     )

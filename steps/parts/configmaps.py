@@ -13,9 +13,9 @@ from steps.archive.manifest import Report
 from steps.archive.marks import Mark
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CONFIGMAP, Object
-from steps.parts import selection, standing
+from steps.parts import conflicts, selection
+from steps.parts.conflicts import REFUSED, OnConflict, Standing
 from steps.parts.selection import Selection
-from steps.parts.standing import REFUSED, OnConflict, Standing
 from steps.threescale import installation
 from steps.threescale.references import Reference, names, of_kind
 
@@ -60,10 +60,10 @@ def restore(  # noqa: PLR0913  where to, what, and what may be there
     """Create them, keep those that say the same, do with others as asked.
 
     Raises:
-        as `objects.restore`
+        as `conflicts.restore`
 
     """
     wanted = to_restore(backup)
-    return standing.restore(
+    return conflicts.restore(
         cluster, CONFIGMAP, wanted, living, mark, planned=planned, conflict=conflict, last_try=last_try
     )

@@ -322,7 +322,7 @@ def bring(
     """Copy a tree as the lines of its listing say, and hold it against them while the system writes to the disk.
 
     Names at the target's root that are `passed_over` are not its content; None: as the volume shows.
-    Returns what was counted, and what differs. Raises what `copier.copy_back` does.
+    Returns what was counted, and what differs. Raises what `copy_back.copy` does.
     """
     passed = volume.passed_over(target) if passed_over is None else passed_over
     with durability.writing_back(target, lambda: work.meter.counts.size_bytes) as write_back:

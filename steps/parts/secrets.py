@@ -16,9 +16,9 @@ from steps.archive.manifest import Report
 from steps.archive.marks import Mark
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import SECRET, Object
-from steps.parts import objects, selection, standing
+from steps.parts import conflicts, objects, selection
+from steps.parts.conflicts import REFUSED, OnConflict, Standing
 from steps.parts.selection import Selection
-from steps.parts.standing import REFUSED, OnConflict, Standing
 from steps.threescale import installation
 from steps.threescale.references import Reference, names, of_kind
 
@@ -129,10 +129,10 @@ def restore(  # noqa: PLR0913  where to, what, and what may be there
     """Create them, keep those that say the same, do with others as asked.
 
     Raises:
-        as `objects.restore`, `Databases.to_restore`
+        as `conflicts.restore`, `Databases.to_restore`
 
     """
     wanted = [*to_restore(backup), *databases.to_restore(cluster, backup)]
-    return standing.restore(
+    return conflicts.restore(
         cluster, SECRET, wanted, living, mark, planned=planned, conflict=conflict, last_try=last_try
     )

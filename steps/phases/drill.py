@@ -18,13 +18,13 @@ from steps.evidence.result import Phase
 from steps.kubernetes import fields, waiting
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.workflow import Workflow
-from steps.parts import file_storage, scratch_space
-from steps.parts.scratch_space import AskedScratch, Ledger
-from steps.phases import choosing, options
+from steps.parts import file_storage
+from steps.phases import choosing, options, scratch_space
+from steps.phases.opened_backup import Restoration, counts_of, line
 from steps.phases.options import FOLDER
 from steps.phases.progress import progress
-from steps.phases.restore import Restoration, counts_of, line
 from steps.phases.run import NOTHING, Run, told_phase
+from steps.phases.scratch_space import AskedScratch, Ledger
 from steps.process.command_line import Value, or_nothing
 
 log = logging.getLogger(__name__)

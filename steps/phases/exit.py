@@ -67,7 +67,7 @@ def report(  # noqa: PLR0913  what a workflow says of itself at its end
     run.output(report=text)
     if arguments.is_plan(operation, plan) or operation not in records.NAMES:
         return
-    if operation == "backup" and not refused and _is_sealed(run, claim or run.workflow.name):
+    if operation == "backup" and not refused and _label_failed(run, claim or run.workflow.name):
         return
 
     def fail(found: Result) -> Result:
@@ -78,7 +78,7 @@ def report(  # noqa: PLR0913  what a workflow says of itself at its end
     records.note(run.cluster, run.record(operation, called, since=began), fail)
 
 
-def _is_sealed(run: Run, claim: str) -> bool:
+def _label_failed(run: Run, claim: str) -> bool:
     """Say on the backup's claim that its run has failed, unless it is sealed all the same; tell whether it is."""
     try:
         return backup_claims.give_up(run.cluster(), claim, run.workflow)
@@ -86,8 +86,6 @@ def _is_sealed(run: Run, claim: str) -> bool:
         log.info("claim %s has not been labelled: %s", claim, error)
     return False
 
-
-log = logging.getLogger(__name__)
 
 Form = Literal["webhook", "slack"]
 _SUCCEEDED = "Succeeded"  # as Argo calls it

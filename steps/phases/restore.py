@@ -1,33 +1,33 @@
-"""The phases of a restore as commands, in their order; and what each works on."""
+"""The phases of a restore as commands, in their order."""
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Unpack
+from typing import Unpack
 
 import click
 
 from steps import errors
-from steps.archive import begin_marker, contents, marks
+from steps.archive import begin_marker, marks
 from steps.archive.contents import Backup
-from steps.catalogue import backup_claims, verification
+from steps.catalogue import backup_claims
 from steps.contract import values
 from steps.contract.values import NO, YES
-from steps.evidence import records, result
-from steps.evidence.result import Counts, Done, Line, Operation, Phase, Result
+from steps.evidence import result
+from steps.evidence.result import Line
 from steps.files import durability, writing
 from steps.files.tally import Tally
 from steps.kubernetes import fields, waiting
-from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CONFIGMAP, SECRET, Object
-from steps.parts import apimanager, configmaps, file_storage, routes, secrets, set_aside, system_storage
-from steps.parts.routes import Patience
+from steps.parts import apimanager, configmaps, file_storage, readiness, secrets, set_aside, system_storage
+from steps.parts.conflicts import KEEP, REPLACE, ObjectState, OnConflict, Standing
+from steps.parts.readiness import Patience
 from steps.parts.secrets import Databases
-from steps.parts.standing import KEEP, REPLACE, ObjectState, OnConflict, Standing
 from steps.parts.system_storage import AskedStorage
-from steps.phases import options, restore_options
+from steps.phases import opened_backup, options, restore_options
+from steps.phases.opened_backup import Restoration, Told
 from steps.phases.options import FOLDER
 from steps.phases.progress import progress
 from steps.phases.restore_options import OPERATOR, SKIP, ConflictTold, PlanAsked
@@ -36,137 +36,6 @@ from steps.plans import prerequisites, restore_plan
 from steps.plans.restore_plan import RestorePlan, Wishes
 from steps.process.command_line import Value, one_of
 from steps.threescale import installation
-
-log = logging.getLogger(__name__)
-
-
-class Restoration(NamedTuple):
-    """What a phase restores, and where; it notes what it did when that is done."""
-
-    run: Run
-    claim: str
-    backup: Backup
-    cluster: Cluster
-    operation: Operation = "restore"
-
-    def is_done(self) -> bool:
-        """Whether a restore of this backup has come as far as the APIManager; what it uses is then its own."""
-        is_done = apimanager.present(self.cluster, self.backup.mark) is not None
-        if is_done:
-            log.info("kept: this backup's restore made the APIManager already")
-        return is_done
-
-    def note(
-        self,
-        phase: str,
-        lines: Callable[[], list[Line]] = list,
-        *,
-        counts: Counts | None = None,
-        notes: Iterable[str] = (),
-        before: Iterable[Phase] = (),
-        last: bool = False,
-    ) -> None:
-        """Add this phase to the evidence of its workflow, and those `before` it that could not.
-
-        It never fails, so whatever it must look at for that is looked at where nothing can.
-        """
-        ended = self.run.phase(phase, counts).model_copy(update={"notes": tuple(notes)})
-
-        def change(found: Result) -> Result:
-            known = found.model_copy(update=_facts(self.backup))
-            for each in before:
-                known = known.did(each)
-            return known.did(ended, lines(), last=last)
-
-        records.note(self.run.cluster, self.run.record(self.operation, self.claim), change)
-
-
-class Told(NamedTuple):
-    """What a person says of a backup: the digest of its manifest, kept elsewhere, who made it, and what it may lack."""
-
-    manifest_sha256: str = ""
-    made_by_operator: bool = False
-    skips_damage: bool = False  # of files: these are left out
-
-
-def open_first(run: Run, root: Path, claim: str, told: Told, wildcard_domain: str = "") -> Restoration:
-    """Open the backup that is to be restored, once it is the one that its claim and a person say that it is.
-
-    Raises:
-        errors.BackupDamaged: the claim says that it was sealed, and there is no manifest, or another one.
-        errors.MarkedDamaged, errors.OtherManifest, errors.NotSealed, errors.SealLost, errors.NoManifest,
-        errors.NotTheOperators as `claims.find`, `backup.open_at` and `as_asked`; errors.NoConnection
-
-    """
-    cluster = run.cluster()
-    found = backup_claims.find(cluster, claim)
-    if not told.skips_damage and (since := fields.label(found, marks.DAMAGED)):
-        raise errors.MarkedDamaged(claim, since, fields.annotation(found, marks.DAMAGE))
-    opened = verification.open_at(root, found, told_sha256=told.manifest_sha256, made_by_operator=told.made_by_operator)
-    check_told(opened, claim, told)
-    if opened.manifest is None:
-        if not (told.made_by_operator or backup_claims.is_backup(found)):
-            raise errors.NoManifest(claim)
-        log.info("claim %s holds a backup that the operator made", claim)
-    else:
-        log.info("claim %s holds backup %s, its manifest has SHA-256 %s", claim, opened.name, opened.digest)
-    return Restoration(run, claim, as_asked(opened, told, wildcard_domain), cluster)
-
-
-def as_asked(opened: Backup, told: Told, wildcard_domain: str) -> Backup:
-    """The backup as it is restored; raises what `Backup.salvaged` and `Backup.under` do."""
-    return (opened.salvaged() if told.skips_damage else opened).under(wildcard_domain)
-
-
-def check_told(opened: Backup, claim: str, told: Told) -> None:
-    """See that a backup is the one of which a person speaks.
-
-    Raises:
-        errors.OtherManifest, errors.NotTheOperators
-
-    """
-    if told.manifest_sha256 and (opened.manifest is None or opened.digest != told.manifest_sha256):
-        raise errors.OtherManifest(told.manifest_sha256, opened.digest if opened.manifest else "")
-    if told.made_by_operator and opened.manifest is not None:
-        raise errors.NotTheOperators(claim)
-
-
-def open_again(run: Run, root: Path, claim: str, digest: str, wildcard_domain: str = "") -> Restoration:
-    """Open the backup with which the restore began, by its digest; empty: as its claim says, in a phase run by hand.
-
-    Raises:
-        errors.BackupChanged; as `verification.open_at` and `Backup.under`; errors.NoConnection
-
-    """
-    cluster = run.cluster()
-    opened = contents.open_at(root, claim) if digest else verification.open_at(root, backup_claims.find(cluster, claim))
-    if digest and opened.digest != digest:
-        raise errors.BackupChanged(opened.name, digest, opened.digest)
-    if opened.manifest is None:
-        log.info("claim %s holds a backup that the operator made", claim)
-    return Restoration(run, claim, opened.under(wildcard_domain), cluster)
-
-
-def line(obj: Object, done: Done, how: str = "") -> Line:
-    """What became of an object, for the evidence."""
-    return Line(kind=obj["kind"], name=obj["metadata"]["name"], done=done, how=how)
-
-
-def counts_of(tally: Tally) -> Counts:
-    """A tree in counts, for the evidence."""
-    return {"files": tally.files, "folders": tally.folders, "links": tally.links, "bytes": tally.size_bytes}
-
-
-def _facts(opened: Backup) -> dict[str, str]:
-    """What a backup says of itself."""
-    return {
-        "backup": opened.name,
-        "manifest_sha256": opened.digest,
-        "apimanager": opened.apimanager["metadata"]["name"],
-        "threescale_version": opened.threescale_version,
-        "file_storage": str(opened.external or "PersistentVolumeClaim"),
-    }
-
 
 log = logging.getLogger(__name__)
 
@@ -183,7 +52,7 @@ def restore_phases() -> None:
 
 def _plan(run: Run, asked: PlanAsked) -> tuple[Restoration, RestorePlan]:
     told = Told(asked["manifest_sha256"], asked["made_by"] == OPERATOR, asked["file_storage_damage"] == SKIP)
-    restore = open_first(run, asked["root"], asked["claim"], told, asked["wildcard_domain"])
+    restore = opened_backup.open_first(run, asked["root"], asked["claim"], told, asked["wildcard_domain"])
     wishes = Wishes(
         AskedStorage(asked["storage_class"], asked["access_mode"], asked["storage_request"]),
         asked["threescale_version"],
@@ -308,7 +177,7 @@ def restore_set_aside_objects(  # noqa: PLR0913  one argument a workflow paramet
     differing_configmaps: list[str],
 ) -> None:
     """Save the Secrets and ConfigMaps that will be replaced."""
-    restore = open_again(run, root, claim, digest)
+    restore = opened_backup.open_again(run, root, claim, digest)
     run.need("set-aside-objects")
     with durability.durable(root_of_replaced) as disk:
         begin_marker.begin(disk, run.begin(replaced_claim))
@@ -339,7 +208,7 @@ def restore_set_aside_files(  # noqa: PLR0913  one argument a workflow parameter
     workers: int | None,
 ) -> None:
     """Save the files of system-storage that will be replaced."""
-    restore = open_again(run, root, claim, digest)
+    restore = opened_backup.open_again(run, root, claim, digest)
     run.need("set-aside-files")
     with durability.durable(root_of_replaced) as disk:
         begin_marker.begin(disk, run.begin(replaced_claim))
@@ -377,7 +246,7 @@ def restore_file_storage(  # noqa: PLR0913  one argument a workflow parameter
     workers: int | None,
 ) -> None:
     """Fill system-storage, every byte checked."""
-    restore = open_again(run, root, claim, digest)
+    restore = opened_backup.open_again(run, root, claim, digest)
     salvages = left_out_digest not in {NOTHING, ""}
     tally = None
     if is_new := not restore.is_done():
@@ -394,7 +263,7 @@ def restore_file_storage(  # noqa: PLR0913  one argument a workflow parameter
     restore.note(
         "file-storage",
         lambda: _replaced_files(restore, filled, tally) if is_new else [],
-        counts=counts_of(tally) if tally else None,
+        counts=opened_backup.counts_of(tally) if tally else None,
         notes=(*([lacking] if lacking else ()), *(tally.notes if tally else ())),
     )
 
@@ -423,7 +292,7 @@ def restore_secrets(  # noqa: PLR0913  one argument a workflow parameter
     databases = Databases.asked(database_secrets, database_overrides)
     conflict = restore_options.conflict(told)
     restore_all = partial(secrets.restore, databases=databases, planned=kept, conflict=conflict)
-    restore = open_again(run, root, claim, digest, wildcard_domain)
+    restore = opened_backup.open_again(run, root, claim, digest, wildcard_domain)
     _restore_objects(restore, "secrets", secrets.to_restore, restore_all, conflict)
 
 
@@ -447,7 +316,7 @@ def restore_configmaps(
     """Create the ConfigMaps."""
     conflict = restore_options.conflict(told)
     restore_all = partial(configmaps.restore, planned=kept, conflict=conflict)
-    restore = open_again(run, root, claim, digest, wildcard_domain)
+    restore = opened_backup.open_again(run, root, claim, digest, wildcard_domain)
     _restore_objects(restore, "configmaps", configmaps.to_restore, restore_all, conflict)
 
 
@@ -460,7 +329,7 @@ def restore_configmaps(
 def restore_apimanager(run: Run, claim: str, root: Path, digest: str, wildcard_domain: str) -> None:
     """Create the APIManager, the last of all objects."""
     run.need("apimanager")
-    restore = open_again(run, root, claim, digest, wildcard_domain)
+    restore = opened_backup.open_again(run, root, claim, digest, wildcard_domain)
     if apimanager.present(restore.cluster, restore.backup.mark) is None:
         system_storage.check_filled(restore.cluster, restore.backup)
         prerequisites.check_still_there(restore.cluster, restore.backup)
@@ -468,7 +337,7 @@ def restore_apimanager(run: Run, claim: str, root: Path, digest: str, wildcard_d
     system_storage.use(restore.cluster, restore.backup)
     run.output(created=int(created))
     done = result.CREATED if created else result.KEPT
-    restore.note("apimanager", lambda: [line(restore.backup.apimanager, done)])
+    restore.note("apimanager", lambda: [opened_backup.line(restore.backup.apimanager, done)])
 
 
 @restore_phases.command("routes")
@@ -485,13 +354,13 @@ def restore_routes(  # noqa: PLR0913  one argument a workflow parameter
 ) -> None:
     """Have Zync make the Routes, and wait until 3scale is ready."""
     run.need("routes")
-    restore = open_again(run, root, claim, digest, wildcard_domain)
+    restore = opened_backup.open_again(run, root, claim, digest, wildcard_domain)
     opened, cluster = restore.backup, restore.cluster
     patience = Patience(wait_minutes, look_s)
-    routes.resync(cluster, opened, patience)
+    readiness.resync(cluster, opened, patience)
     if opened.move:
         log.info(opened.move.left_to_do)
-    routes.wait(cluster, opened, ready, patience)
+    readiness.wait(cluster, opened, ready, patience)
     restore.note("routes", last=True)
 
 
@@ -504,7 +373,7 @@ def _restore_objects(
 ) -> None:
     opened, cluster = restore.backup, restore.cluster
     if restore.is_done():
-        restore.note(phase, lambda: [line(obj, result.UNTOUCHED) for obj in saved(opened)])
+        restore.note(phase, lambda: [opened_backup.line(obj, result.UNTOUCHED) for obj in saved(opened)])
         return
     restore.run.need(phase)
     living = prerequisites.living(cluster)
@@ -519,12 +388,14 @@ def _became(each: Standing, conflict: OnConflict) -> Line:
     """What became of an object; one that a try before this has replaced says so itself."""
     saved_to = fields.annotation(each.found, marks.SAVED_TO) if each.found and each.state is ObjectState.MADE else ""
     if each.state is ObjectState.ABSENT:
-        return line(each.obj, result.CREATED)
+        return opened_backup.line(each.obj, result.CREATED)
     if each.state is ObjectState.DIFFERS and conflict.asked == KEEP:
-        return line(each.obj, result.KEPT, f"differs: {each.why}")
+        return opened_backup.line(each.obj, result.KEPT, f"differs: {each.why}")
     if each.state is ObjectState.DIFFERS or (saved_to and saved_to == conflict.saved_to):
-        return line(each.obj, result.REPLACED, f"{each.why}: what was there is in claim {conflict.saved_to}")
-    return line(each.obj, result.KEPT)
+        return opened_backup.line(
+            each.obj, result.REPLACED, f"{each.why}: what was there is in claim {conflict.saved_to}"
+        )
+    return opened_backup.line(each.obj, result.KEPT)
 
 
 def _as_planned(restore: Restoration, digest: str, workers: int | None) -> Restoration:
@@ -545,4 +416,4 @@ def _replaced_files(restore: Restoration, claim: Object, tally: Tally | None) ->
     saved_to = system_storage.saved_to(claim, restore.backup)
     if not saved_to or (tally is None and saved_to != set_aside.claim_name(restore.run.workflow)):
         return []
-    return [line(claim, result.REPLACED, f"its files: what was there is in claim {saved_to}")]
+    return [opened_backup.line(claim, result.REPLACED, f"its files: what was there is in claim {saved_to}")]

@@ -7,7 +7,7 @@ from typing import TypedDict
 import click
 
 from steps.contract import values
-from steps.parts.standing import KEEP, REFUSE, REPLACE, OnConflict
+from steps.parts.conflicts import KEEP, REFUSE, REPLACE, OnConflict
 from steps.phases import options
 from steps.phases.options import FOLDER
 from steps.phases.run import NOTHING

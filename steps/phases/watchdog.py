@@ -196,9 +196,6 @@ log = logging.getLogger(__name__)
 @click.pass_obj
 def watch(run: Run, max_age: str, schedule: str) -> None:
     """See whether the newest backup is as young as it should be; the facts are told in either case."""
-    # here, for the other phases begin sooner without
-    from steps.catalogue.durations import Duration
-
     limit = Duration.read(max_age, "max-age")
     seen = look(run.cluster(), schedule, now())
     run.output(**seen.facts())

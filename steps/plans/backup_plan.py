@@ -16,7 +16,7 @@ from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import APIMANAGER, CLAIM, SECRET, Kind, Object
 from steps.kubernetes.mounting import ANYWHERE, Placement
 from steps.kubernetes.workflow import Workflow
-from steps.parts import apimanager, configmaps, objects, secrets
+from steps.parts import apimanager, configmaps, objects, readiness, secrets
 from steps.parts.objects import named
 from steps.parts.selection import Selection
 from steps.plans.plan import FILES, Does, Plan
@@ -56,7 +56,7 @@ def of(cluster: Cluster, wanted: WantedClaim, workflow: Workflow) -> BackupPlan:
         return BackupPlan(plan, {}, claim_is_made=claim_is_made)
     _add_objects(plan, cluster, found)
     placement = _add_files(plan, cluster, found, workflow, external=wanted.external)
-    if ready := plan.ask("Routes", lambda: apimanager.ready(cluster, found)):
+    if ready := plan.ask("Routes", lambda: readiness.ready(cluster, found)):
         for host in ready.routes:
             plan.add(Does.RECORD, f"Route {host}")
     return BackupPlan(plan, found, placement, claim_is_made)

@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 
 from steps import errors
 from steps.parts import objects
-from steps.parts.standing import KEEP, REFUSE, REPLACE, ObjectState, Standing
+from steps.parts.conflicts import KEEP, REFUSE, REPLACE, ObjectState, Standing
 
 log = logging.getLogger(__name__)
 

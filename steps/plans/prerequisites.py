@@ -23,9 +23,9 @@ from steps.kubernetes.kinds import (
     Object,
 )
 from steps.kubernetes.workflow import Workflow
-from steps.parts import configmaps, objects, secrets, standing
+from steps.parts import configmaps, conflicts, objects, secrets
+from steps.parts.conflicts import ObjectState, Standing
 from steps.parts.secrets import EXPECTED, Databases
-from steps.parts.standing import ObjectState, Standing
 from steps.threescale import installation
 from steps.threescale.references import Reference
 
@@ -86,9 +86,9 @@ def check_database_secrets(cluster: Cluster, alive: Collection[str], *, last_try
     for obj in found.values():
         if obj is not None:
             secrets.check_keys(obj, cluster.namespace)
-            if reason := standing.going(obj, alive):
+            if reason := conflicts.going(obj, alive):
                 standings.append(Standing(obj, ObjectState.GOING, reason))
-    standing.refuse(standings, cluster.namespace, last_try=last_try)
+    conflicts.refuse(standings, cluster.namespace, last_try=last_try)
 
 
 def check_still_there(cluster: Cluster, backup: Backup) -> None:

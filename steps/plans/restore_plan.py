@@ -20,11 +20,21 @@ from steps.kubernetes import claims, fields, mounting, waiting
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CLAIM, CONFIGMAP, SECRET, Kind, Object
 from steps.kubernetes.workflow import NOBODY, Workflow
-from steps.parts import apimanager, configmaps, gitops, objects, routes, secrets, set_aside, standing, system_storage
+from steps.parts import (
+    apimanager,
+    configmaps,
+    conflicts,
+    gitops,
+    objects,
+    readiness,
+    secrets,
+    set_aside,
+    system_storage,
+)
+from steps.parts.conflicts import KEEP, REFUSE, REPLACE, ObjectState, Standing
 from steps.parts.objects import named
 from steps.parts.secrets import EXPECTED, Databases
 from steps.parts.set_aside import SetAsideClaim
-from steps.parts.standing import KEEP, REFUSE, REPLACE, ObjectState, Standing
 from steps.parts.system_storage import AS_IT_WAS, AskedStorage
 from steps.plans import prerequisites
 from steps.plans.plan import FILES, SAVED_FIRST, Does, Plan
@@ -94,14 +104,14 @@ def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool, work
     of_databases = plan.ask("database-overrides", lambda: wishes.databases.to_restore(cluster, backup)) or []
     wanted = [*secrets.to_restore(backup), *of_databases]
     plan.ask("what the APIManager names", lambda: _check_references(cluster, backup))
-    found = plan.ask("", lambda: standing.compare(cluster, SECRET, wanted, alive, backup.mark)) or []
+    found = plan.ask("", lambda: conflicts.compare(cluster, SECRET, wanted, alive, backup.mark)) or []
     more = configmaps.to_restore(backup)
-    found_more = plan.ask("", lambda: standing.compare(cluster, CONFIGMAP, more, alive, backup.mark)) or []
+    found_more = plan.ask("", lambda: conflicts.compare(cluster, CONFIGMAP, more, alive, backup.mark)) or []
     standings = [*found, *found_more]
     plan.add_objects(standings, wishes.on_conflict)
     plan.ask(
         "",
-        lambda: standing.refuse(
+        lambda: conflicts.refuse(
             [*standings, *storage.goes], cluster.namespace, last_try=last_try, asked=wishes.on_conflict
         ),
     )
@@ -169,7 +179,7 @@ def _try_replacing(plan: Plan, cluster: Cluster, found: Mapping[Kind, Sequence[S
     for kind, standings in found.items():
         for each in standings:
             if each.state is ObjectState.DIFFERS and not each.fixed:
-                plan.ask(str(each), functools.partial(standing.try_replacing, cluster, kind, each, mark))
+                plan.ask(str(each), functools.partial(conflicts.try_replacing, cluster, kind, each, mark))
 
 
 def _check_domain(there: Object, backup: Backup) -> None:
@@ -264,7 +274,7 @@ def _add_going(plan: Plan, cluster: Cluster, backup: Backup, there: _There) -> l
     claim = there.claim
     if controller := gitops.owner(claim):
         plan.add_warning(_STORAGE, controller)
-    if not (reason := standing.going(claim, there.alive)):
+    if not (reason := conflicts.going(claim, there.alive)):
         plan.ask(_STORAGE, lambda: system_storage.check(claim, backup, replaced=there.asked == REPLACE))
         return []
     held = mounting.holders(cluster, installation.SYSTEM_STORAGE)
@@ -342,7 +352,7 @@ def _add_domains(plan: Plan, backup: Backup, databases: Sequence[Object], kept: 
 def _add_waits(plan: Plan, backup: Backup, wishes: Wishes) -> None:
     for host in backup.ready.routes:
         plan.add(Does.EXPECTED, f"Route {host}")
-    for what in routes.waits(backup, wishes.ready):
+    for what in readiness.waits(backup, wishes.ready):
         plan.add(Does.WAIT, what, f"at most {wishes.wait_minutes:g} minutes")
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from steps import errors
 from steps.archive import contents, layout
 from steps.parts.secrets import Databases
-from steps.phases.restore import Told, as_asked
+from steps.phases.opened_backup import Told, as_asked
 from steps.plans import restore_plan
 from steps.plans.restore_plan import Wishes
 from tests.builders import operators_backup

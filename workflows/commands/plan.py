@@ -98,8 +98,8 @@ def plan_restore(  # noqa: PLR0913  one argument an option
     from steps.archive import contents
     from steps.parts.secrets import Databases
     from steps.parts.system_storage import AskedStorage
-    from steps.phases import restore
-    from steps.phases.restore import Told
+    from steps.phases import opened_backup
+    from steps.phases.opened_backup import Told
     from steps.plans import restore_plan
     from steps.plans.restore_plan import Wishes
 
@@ -115,8 +115,8 @@ def plan_restore(  # noqa: PLR0913  one argument an option
         )
         told = Told(manifest_sha256.strip().lower(), bool(made_by), file_storage_damage == "skip")
         opened = contents.open_at(folder, folder.resolve().name)
-        restore.check_told(opened, opened.name, told)
-        opened = restore.as_asked(opened, told, wildcard_domain)
+        opened_backup.check_told(opened, opened.name, told)
+        opened = opened_backup.as_asked(opened, told, wildcard_domain)
         cluster = connect(namespace, kubeconfig, context)
         planned = restore_plan.of(cluster, opened, wishes, last_try=True).plan
     except errors.PhaseError as error:

@@ -9,7 +9,7 @@ from steps.archive.manifest import Ready
 from steps.archive.marks import Mark
 from steps.kubernetes import fields
 from steps.kubernetes.kinds import APIMANAGER
-from steps.parts import apimanager
+from steps.parts import apimanager, readiness
 
 NAME = "example-apimanager"
 
@@ -246,8 +246,8 @@ def test_a_route_counts_when_every_router_has_admitted_it(installed):
         route = {"apiVersion": "route.openshift.io/v1", "kind": "Route", "metadata": metadata}
         installed.kubernetes.apply({**route, "spec": {"host": f"{name}.test"}, "status": {"ingress": value}})
 
-    assert not {"one.test", "two.test", "three.test"} & set(apimanager.ready(door, found).routes)
-    assert len(apimanager.ready(door, found).routes) == 6
+    assert not {"one.test", "two.test", "three.test"} & set(readiness.ready(door, found).routes)
+    assert len(readiness.ready(door, found).routes) == 6
 
 
 class TestCheckSame:

@@ -3,7 +3,7 @@ import pytest
 from steps import errors
 from steps.archive import contents, layout
 from steps.parts import configmaps
-from steps.parts.standing import ObjectState
+from steps.parts.conflicts import ObjectState
 from steps.threescale import references
 
 BOTH = ["apicast-environment", "system-environment"]

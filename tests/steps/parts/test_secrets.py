@@ -9,8 +9,8 @@ from steps.archive import contents, layout, seal
 from steps.archive.manifest import Digest
 from steps.kubernetes.kinds import SECRET
 from steps.parts import configmaps, secrets
+from steps.parts.conflicts import ObjectState
 from steps.parts.secrets import Databases
-from steps.parts.standing import ObjectState
 from steps.plans import restore_plan
 from steps.plans.plan import Does
 from steps.plans.restore_plan import Wishes

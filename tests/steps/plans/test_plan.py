@@ -1,7 +1,7 @@
 import pytest
 
 from steps import errors
-from steps.parts.standing import KEEP, REPLACE, ObjectState, Standing
+from steps.parts.conflicts import KEEP, REPLACE, ObjectState, Standing
 from steps.plans.plan import Does, Plan, PlanLine
 
 SECRET = {"kind": "Secret", "metadata": {"name": "zync"}, "data": {"KEY": "bm90IHRvIGJlIHNlZW4="}}

@@ -14,9 +14,9 @@ from steps.files import volume
 from steps.kubernetes import fields
 from steps.kubernetes.kinds import CONFIGMAP, SECRET
 from steps.kubernetes.workflow import Workflow
-from steps.parts import apimanager, configmaps, file_storage, objects, secrets, set_aside, standing
+from steps.parts import apimanager, configmaps, conflicts, file_storage, objects, secrets, set_aside
+from steps.parts.conflicts import KEEP, REFUSE, REPLACE, OnConflict
 from steps.parts.secrets import Databases
-from steps.parts.standing import KEEP, REFUSE, REPLACE, OnConflict
 from steps.parts.system_storage import AS_IT_WAS, AskedStorage
 from steps.plans import restore_plan
 from steps.plans.plan import Does
@@ -449,7 +449,7 @@ def rewritten(stage, original, kept):
     for obj in saved:
         found = stage.get(PLURALS[obj["kind"]], obj["metadata"]["name"])
         if objects.named(obj) not in kept:
-            yield from (f"{objects.named(obj)}: {key}" for key in standing.differing_keys(obj, found))
+            yield from (f"{objects.named(obj)}: {key}" for key in conflicts.differing_keys(obj, found))
     found = stage.get("apimanagers", original.apimanager["metadata"]["name"])
     if found["spec"] != original.apimanager["spec"]:
         yield f"{objects.named(found)}: spec.wildcardDomain"

@@ -8,7 +8,7 @@ from steps.archive import layout, marks
 from steps.kubernetes import fields
 from steps.kubernetes.kinds import CONFIGMAP, SECRET
 from steps.kubernetes.workflow import Workflow
-from steps.parts.scratch_space import Ledger
+from steps.phases.scratch_space import Ledger
 from steps.threescale import installation
 from workflows.rehearsal.kubernetes import refusals
 from workflows.rehearsal.kubernetes.cluster import ExecResult

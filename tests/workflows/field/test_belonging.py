@@ -7,8 +7,8 @@ import pytest
 
 from steps import errors
 from steps.archive import contents, layout
-from steps.parts import apimanager, routes
-from steps.parts.routes import Patience
+from steps.parts import apimanager, readiness
+from steps.parts.readiness import Patience
 from steps.plans.plan import Does
 from tests.builders import phases
 from tests.conftest import Stage
@@ -182,11 +182,11 @@ def not_available(stage: Stage) -> None:
 def test_only_the_routes_of_3scale_are_recorded(installed):
     door = installed.connect("threescale-backup")
     found = apimanager.named(door, threescale.NAME)
-    ours = apimanager.ready(door, found).routes
+    ours = readiness.ready(door, found).routes
     foreign_route(installed)
 
     assert len(ours) == 6
-    assert apimanager.ready(door, found).routes == ours
+    assert readiness.ready(door, found).routes == ours
 
 
 @pytest.mark.parametrize(
@@ -208,6 +208,6 @@ def test_an_installation_that_was_not_available_is_ready_with_its_own_routes(ins
 
     opened = contents.open_at(tmp_path / "nightly", "nightly")
     caplog.set_level("INFO")
-    routes.wait(installed.connect("threescale-restore"), opened, "as-before", AT_ONCE)
+    readiness.wait(installed.connect("threescale-restore"), opened, "as-before", AT_ONCE)
 
     assert "all that was ready is ready again, but 3scale is not Available, as before" in caplog.text

@@ -7,8 +7,8 @@ import pytest
 from steps import errors
 from steps.archive import contents
 from steps.archive.manifest import Ready
-from steps.parts import routes
-from steps.parts.routes import Patience
+from steps.parts import readiness
+from steps.parts.readiness import Patience
 from steps.threescale import installation
 from steps.threescale.domain import Move
 from workflows.rehearsal.kubernetes.cluster import ExecResult
@@ -71,13 +71,13 @@ def sidekiq(stage, *, name="sidekiq-1", label="deployment", ready=True, phase="R
 
 
 def wait(stage, root, ready, patience=AT_ONCE, **facts):
-    routes.wait(stage.connect("threescale-restore"), opened(root, **facts), ready, patience)
+    readiness.wait(stage.connect("threescale-restore"), opened(root, **facts), ready, patience)
 
 
 class TestResync:
     @staticmethod
     def resync(stage, root, patience=AT_ONCE, **facts):
-        return routes.resync(stage.connect("threescale-restore"), opened(root, **facts), patience)
+        return readiness.resync(stage.connect("threescale-restore"), opened(root, **facts), patience)
 
     @pytest.fixture
     def told(self, empty):
@@ -281,10 +281,10 @@ class TestAsBefore:
         apimanager(empty, ready=["zync"], starting=["system-app"])
 
         with pytest.raises(errors.WaitedInVain, match="Deployments not ready: system-app"):
-            routes.wait(door, old, "as-before", AT_ONCE)
+            readiness.wait(door, old, "as-before", AT_ONCE)
 
         apimanager(empty, ready=["system-app", "zync"])
-        routes.wait(door, old, "as-before", AT_ONCE)
+        readiness.wait(door, old, "as-before", AT_ONCE)
 
     def test_from_2_11_on_it_is_the_condition(self, empty, backup_volume):
         newer = opened(backup_volume, before=Ready())
@@ -292,7 +292,7 @@ class TestAsBefore:
         apimanager(empty, ready=["system-app"])
 
         with pytest.raises(errors.WaitedInVain, match="the condition Available is not True"):
-            routes.wait(empty.connect("threescale-restore"), newer, "as-before", AT_ONCE)
+            readiness.wait(empty.connect("threescale-restore"), newer, "as-before", AT_ONCE)
 
 
 class TestUnderAnotherDomain:
@@ -301,7 +301,7 @@ class TestUnderAnotherDomain:
     @staticmethod
     def wait(stage, root, **facts):
         moved = replace(opened(root, **facts), move=Move("test", "example.com"))
-        routes.wait(stage.connect("threescale-restore"), moved, "as-before", AT_ONCE)
+        readiness.wait(stage.connect("threescale-restore"), moved, "as-before", AT_ONCE)
 
     def test_the_routes_of_the_old_one_are_not_waited_for(self, empty, backup_volume):
         apimanager(empty, conditions=[("Available", "no routes"), ("Preflights", "")], ready=BEFORE.deployments)

@@ -27,9 +27,9 @@ from steps.kubernetes.claims import quantity
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import APIMANAGER, CLAIM, CONFIGMAP, SECRET, Kind, Object
 from steps.kubernetes.workflow import Workflow
-from steps.parts import apimanager, configmaps, objects, secrets, standing, system_storage
+from steps.parts import apimanager, configmaps, conflicts, objects, secrets, system_storage
+from steps.parts.conflicts import ObjectState, Standing
 from steps.parts.secrets import Databases
-from steps.parts.standing import ObjectState, Standing
 from steps.process import interruption
 from steps.threescale import installation
 
@@ -231,7 +231,7 @@ def try_objects(scratch: Cluster, backup: Backup, mark: Mark, *, last_try: bool)
     """Create the Secrets and ConfigMaps as a restore does, look at each once more, and have the APIManager tried.
 
     Raises:
-        errors.DrillDiffers, errors.NotAllowedInScratch, errors.Rejected; as `objects.restore`
+        errors.DrillDiffers, errors.NotAllowedInScratch, errors.Rejected; as `conflicts.restore`
 
     """
     made = []
@@ -242,7 +242,7 @@ def try_objects(scratch: Cluster, backup: Backup, mark: Mark, *, last_try: bool)
     found = [
         each
         for kind in _MADE
-        for each in standing.compare(scratch, kind, [it.obj for it in made if it.obj["kind"] == kind.name], (), mark)
+        for each in conflicts.compare(scratch, kind, [it.obj for it in made if it.obj["kind"] == kind.name], (), mark)
     ]
     if wrong := [f"{each}: {each.why or each.state.value}" for each in found if each.state is not ObjectState.MADE]:
         raise errors.DrillDiffers(scratch.namespace, wrong)

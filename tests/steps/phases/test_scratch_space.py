@@ -13,8 +13,9 @@ from steps.contract import names
 from steps.kubernetes import fields
 from steps.kubernetes.kinds import CONFIGMAP, SECRET
 from steps.kubernetes.workflow import Workflow
-from steps.parts import file_storage, scratch_space
-from steps.parts.scratch_space import Ledger
+from steps.parts import file_storage
+from steps.phases import scratch_space
+from steps.phases.scratch_space import Ledger
 from steps.threescale import installation
 from tests.builders import operators_backup, phases
 from tests.builders.claims import CLAIMS

@@ -1,6 +1,6 @@
-"""The Routes: nothing restores them, Zync makes them anew once System tells it to, and then 3scale is ready.
+"""Whether 3scale is ready: nothing restores the Routes, Zync makes them anew once System tells it to.
 
-The resync comes before the wait for readiness, because `Available` needs the Routes that it brings.
+The resync comes before the wait, because `Available` needs the Routes that it brings.
 """
 
 import logging
@@ -11,13 +11,54 @@ from typing import NamedTuple
 from steps import errors
 from steps.archive.contents import Backup
 from steps.archive.manifest import Ready
+from steps.kubernetes import fields
 from steps.kubernetes.cluster import Cluster
-from steps.kubernetes.kinds import APIMANAGER, POD, Object
-from steps.parts import apimanager
+from steps.kubernetes.kinds import APIMANAGER, POD, ROUTE, Object
 from steps.process import interruption
 from steps.threescale import installation
 
 log = logging.getLogger(__name__)
+
+
+def zync_enabled(apimanager: Object) -> bool:
+    """Whether Zync runs; it can be switched off from 3scale 2.16."""
+    return fields.at(apimanager, "spec", "zync", "enabled") is not False
+
+
+def ready(cluster: Cluster, apimanager: Object, *, planned_routes: int = 0) -> Ready:
+    """What of an installation is ready now; `planned_routes` is how many hosts of Routes a plan has seen admitted.
+
+    Raises:
+        errors.RoutesGone: there are fewer, admitted or not.
+
+    """
+    conditions = fields.at(apimanager, "status", "conditions") or []
+    return Ready(
+        conditions=tuple(sorted(item["type"] for item in conditions if item.get("status") == "True")),
+        deployments=tuple(sorted(fields.at(apimanager, "status", "deployments", "ready") or [])),
+        routes=tuple(sorted(_admitted(cluster, planned_routes))),
+    )
+
+
+def _admitted(cluster: Cluster, planned: int) -> set[str]:
+    """Hosts of the Routes that every router has admitted; none on a cluster without Routes."""
+    try:
+        routes = [route for route in cluster.list(ROUTE) if route["spec"].get("host")]
+    except errors.UnknownResource:
+        routes = []
+    hosts = {route["spec"]["host"] for route in routes}
+    if len(hosts) < planned:  # a router that restarts admits none for a while; that is no Route less
+        raise errors.RoutesGone(planned, len(hosts), cluster.namespace)
+    return {route["spec"]["host"] for route in routes if _is_admitted(route)}
+
+
+def _is_admitted(route: Object) -> bool:
+    ingresses = fields.at(route, "status", "ingress") or []
+    return bool(ingresses) and all(
+        any(item.get("type") == "Admitted" and item.get("status") == "True" for item in ingress.get("conditions") or [])
+        for ingress in ingresses
+    )
+
 
 _LOOK_S = 5.0  # between two looks; the operator's own rhythm
 _AVAILABLE = "Available"
@@ -38,7 +79,7 @@ def resync(cluster: Cluster, backup: Backup, patience: Patience) -> bool:
         errors.WaitedInVain, errors.ResyncFailed, errors.ResyncUnknown, errors.ApiManagerGone
 
     """
-    if not apimanager.zync_enabled(backup.apimanager):
+    if not zync_enabled(backup.apimanager):
         log.info("Zync is disabled: no domains to resync")
         return False
     pod = _wait(f"a ready pod of {installation.SIDEKIQ}", lambda: _sidekiq(cluster, backup), patience)
@@ -67,7 +108,7 @@ def wait(cluster: Cluster, backup: Backup, ready: str, patience: Patience) -> No
 
 def waits(backup: Backup, ready: str) -> Iterator[str]:
     """Name what `resync` and `wait` are going to wait for."""
-    if apimanager.zync_enabled(backup.apimanager):
+    if zync_enabled(backup.apimanager):
         yield f"a ready pod of {installation.SIDEKIQ}, for zync:resync:domains"
     yield f"3scale ({_asked(backup, ready)})"
 
@@ -139,7 +180,7 @@ def _state(cluster: Cluster, backup: Backup) -> RouteState:
     status = found.get("status") or {}
     deployments = status.get("deployments") or {}
     return RouteState(
-        now=apimanager.ready(cluster, found),
+        now=ready(cluster, found),
         messages="; ".join(_messages(status)),
         not_ready=[*(deployments.get("starting") or []), *(deployments.get("stopped") or [])],
     )

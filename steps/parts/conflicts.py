@@ -1,4 +1,4 @@
-"""How saved objects stand to a namespace, and how they come there: created, kept or replaced."""
+"""Saved objects come to a namespace: created where they are absent, kept or replaced where something else is there."""
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping

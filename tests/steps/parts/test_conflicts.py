@@ -4,8 +4,8 @@ import pytest
 
 from steps import errors
 from steps.kubernetes.kinds import SECRET
-from steps.parts import objects, standing
-from steps.parts.standing import ObjectState
+from steps.parts import conflicts, objects
+from steps.parts.conflicts import ObjectState
 from tests.builders.saved import MARK, config, owner, put, secret
 
 
@@ -17,7 +17,7 @@ def test_what_was_saved_and_lost_is_restored_as_it_was(empty, tmp_path):
     empty.kubernetes.delete("secrets", empty.namespace, "zync")
 
     saved = json.loads((tmp_path / "secrets/zync.json").read_bytes())
-    standing.restore(door, SECRET, [saved], set(), MARK, last_try=False)
+    conflicts.restore(door, SECRET, [saved], set(), MARK, last_try=False)
 
     after = door.get(SECRET, "zync")
     assert (after["type"], after["data"]) == (before["type"], before["data"])
@@ -45,7 +45,7 @@ class TestGoing:
         ],
     )
     def test_an_object_is_going_when_it_is_deleted_or_all_its_owners_are_gone(self, metadata, reason):
-        assert standing.going({"metadata": {"name": "zync", **metadata}}, {"alive"}) == reason
+        assert conflicts.going({"metadata": {"name": "zync", **metadata}}, {"alive"}) == reason
 
 
 class TestDifferingKeys:
@@ -64,19 +64,19 @@ class TestDifferingKeys:
         ],
     )
     def test_type_and_data_are_compared_and_keys_are_named(self, saved, found, keys):
-        assert standing.differing_keys(saved, found) == keys
+        assert conflicts.differing_keys(saved, found) == keys
 
     def test_metadata_are_not_compared(self):
         found = {**secret(), "metadata": {"name": "zync", "labels": {"a": "b"}}}
 
-        assert standing.differing_keys(secret(), found) == []
+        assert conflicts.differing_keys(secret(), found) == []
 
 
 class TestRestore:
     def test_an_object_that_says_the_same_is_kept(self, empty):
         before = put(empty, secret())
 
-        (found,) = standing.restore(empty.connect(), SECRET, [secret()], set(), MARK, last_try=False)
+        (found,) = conflicts.restore(empty.connect(), SECRET, [secret()], set(), MARK, last_try=False)
 
         assert (str(found), found.state) == ("Secret zync", ObjectState.SAME)
         assert empty.get("secrets", "zync") == before
@@ -85,7 +85,7 @@ class TestRestore:
         put(empty, secret("zync", {"KEY": "b3RoZXI="}))
 
         with pytest.raises(errors.ObjectsDiffer, match=r"\(Secret zync: KEY\)") as caught:
-            standing.restore(empty.connect(), SECRET, [secret("system-app"), secret()], set(), MARK, last_try=False)
+            conflicts.restore(empty.connect(), SECRET, [secret("system-app"), secret()], set(), MARK, last_try=False)
 
         assert "b3RoZXI=" not in str(caught.value)
         assert secret()["data"]["KEY"] not in str(caught.value)
@@ -97,13 +97,13 @@ class TestRestore:
         put(empty, {**secret(), "metadata": {"name": "zync", "ownerReferences": [owner("dead")]}})
 
         with pytest.raises(kind, match="Secret zync belongs to APIManager example, which is gone"):
-            standing.restore(empty.connect(), SECRET, [secret()], set(), MARK, last_try=last_try)
+            conflicts.restore(empty.connect(), SECRET, [secret()], set(), MARK, last_try=last_try)
 
     def test_one_with_a_living_owner_is_kept(self, empty):
         empty.kubernetes.gc_delay_s = float("inf")
         put(empty, {**secret(), "metadata": {"name": "zync", "ownerReferences": [owner("alive")]}})
 
-        (found,) = standing.restore(empty.connect(), SECRET, [secret()], {"alive"}, MARK, last_try=False)
+        (found,) = conflicts.restore(empty.connect(), SECRET, [secret()], {"alive"}, MARK, last_try=False)
 
         assert found.state is ObjectState.SAME
 
@@ -111,9 +111,9 @@ class TestRestore:
         door = empty.connect()
         empty.kubernetes.lose_answer_of_next("create", "secrets")
         with pytest.raises(errors.NoAnswer):
-            standing.restore(door, SECRET, [secret()], set(), MARK, last_try=False)
+            conflicts.restore(door, SECRET, [secret()], set(), MARK, last_try=False)
 
-        (found,) = standing.restore(door, SECRET, [secret()], set(), MARK, last_try=False)
+        (found,) = conflicts.restore(door, SECRET, [secret()], set(), MARK, last_try=False)
 
         assert found.state is ObjectState.MADE
 
@@ -126,7 +126,7 @@ class TestRestore:
             put(empty, secret())
 
         with pytest.raises(errors.ChangedSincePlan, match=change):
-            standing.restore(
+            conflicts.restore(
                 empty.connect(),
                 SECRET,
                 [secret("system-app"), secret()],
@@ -140,14 +140,14 @@ class TestRestore:
 
     def test_what_it_has_made_itself_is_no_change_since_the_plan(self, empty):
         for _ in range(2):
-            standing.restore(empty.connect(), SECRET, [secret()], set(), MARK, planned=[], last_try=False)
+            conflicts.restore(empty.connect(), SECRET, [secret()], set(), MARK, planned=[], last_try=False)
 
         assert empty.exists("secrets") == ["zync"]
 
     def test_what_the_operator_left_in_an_object_is_not_created(self, empty):
         metadata = {"name": "zync", "namespace": "src", "resourceVersion": "1", "uid": "u", "managedFields": [{}]}
 
-        standing.restore(empty.connect(), SECRET, [{**secret(), "metadata": metadata}], set(), MARK, last_try=False)
+        conflicts.restore(empty.connect(), SECRET, [{**secret(), "metadata": metadata}], set(), MARK, last_try=False)
 
         created = empty.get("secrets", "zync")["metadata"]
         assert created["namespace"] == empty.namespace

@@ -1,0 +1,149 @@
+"""The backup that a phase restores, opened: the one that was asked for; and the evidence that the phase adds to."""
+
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from steps import errors
+from steps.archive import contents, marks
+from steps.archive.contents import Backup
+from steps.catalogue import backup_claims, verification
+from steps.evidence import records
+from steps.evidence.result import Counts, Done, Line, Operation, Phase, Result
+from steps.files.tally import Tally
+from steps.kubernetes import fields
+from steps.kubernetes.cluster import Cluster
+from steps.kubernetes.kinds import Object
+from steps.parts import apimanager
+from steps.phases.run import Run
+
+log = logging.getLogger(__name__)
+
+
+class Restoration(NamedTuple):
+    """What a phase restores, and where; it notes what it did when that is done."""
+
+    run: Run
+    claim: str
+    backup: Backup
+    cluster: Cluster
+    operation: Operation = "restore"
+
+    def is_done(self) -> bool:
+        """Whether a restore of this backup has come as far as the APIManager; what it uses is then its own."""
+        is_done = apimanager.present(self.cluster, self.backup.mark) is not None
+        if is_done:
+            log.info("kept: this backup's restore made the APIManager already")
+        return is_done
+
+    def note(
+        self,
+        phase: str,
+        lines: Callable[[], list[Line]] = list,
+        *,
+        counts: Counts | None = None,
+        notes: Iterable[str] = (),
+        before: Iterable[Phase] = (),
+        last: bool = False,
+    ) -> None:
+        """Add this phase to the evidence of its workflow, and those `before` it that could not.
+
+        It never fails, so whatever it must look at for that is looked at where nothing can.
+        """
+        ended = self.run.phase(phase, counts).model_copy(update={"notes": tuple(notes)})
+
+        def change(found: Result) -> Result:
+            known = found.model_copy(update=_facts(self.backup))
+            for each in before:
+                known = known.did(each)
+            return known.did(ended, lines(), last=last)
+
+        records.note(self.run.cluster, self.run.record(self.operation, self.claim), change)
+
+
+class Told(NamedTuple):
+    """What a person says of a backup: the digest of its manifest, kept elsewhere, who made it, and what it may lack."""
+
+    manifest_sha256: str = ""
+    made_by_operator: bool = False
+    skips_damage: bool = False  # of files: these are left out
+
+
+def open_first(run: Run, root: Path, claim: str, told: Told, wildcard_domain: str = "") -> Restoration:
+    """Open the backup that is to be restored, once it is the one that its claim and a person say that it is.
+
+    Raises:
+        errors.BackupDamaged: the claim says that it was sealed, and there is no manifest, or another one.
+        errors.MarkedDamaged, errors.OtherManifest, errors.NotSealed, errors.SealLost, errors.NoManifest,
+        errors.NotTheOperators as `backup_claims.find`, `verification.open_at` and `as_asked`; errors.NoConnection
+
+    """
+    cluster = run.cluster()
+    found = backup_claims.find(cluster, claim)
+    if not told.skips_damage and (since := fields.label(found, marks.DAMAGED)):
+        raise errors.MarkedDamaged(claim, since, fields.annotation(found, marks.DAMAGE))
+    opened = verification.open_at(root, found, told_sha256=told.manifest_sha256, made_by_operator=told.made_by_operator)
+    check_told(opened, claim, told)
+    if opened.manifest is None:
+        if not (told.made_by_operator or backup_claims.is_backup(found)):
+            raise errors.NoManifest(claim)
+        log.info("claim %s holds a backup that the operator made", claim)
+    else:
+        log.info("claim %s holds backup %s, its manifest has SHA-256 %s", claim, opened.name, opened.digest)
+    return Restoration(run, claim, as_asked(opened, told, wildcard_domain), cluster)
+
+
+def as_asked(opened: Backup, told: Told, wildcard_domain: str) -> Backup:
+    """The backup as it is restored; raises what `Backup.salvaged` and `Backup.under` do."""
+    return (opened.salvaged() if told.skips_damage else opened).under(wildcard_domain)
+
+
+def check_told(opened: Backup, claim: str, told: Told) -> None:
+    """See that a backup is the one of which a person speaks.
+
+    Raises:
+        errors.OtherManifest, errors.NotTheOperators
+
+    """
+    if told.manifest_sha256 and (opened.manifest is None or opened.digest != told.manifest_sha256):
+        raise errors.OtherManifest(told.manifest_sha256, opened.digest if opened.manifest else "")
+    if told.made_by_operator and opened.manifest is not None:
+        raise errors.NotTheOperators(claim)
+
+
+def open_again(run: Run, root: Path, claim: str, digest: str, wildcard_domain: str = "") -> Restoration:
+    """Open the backup with which the restore began, by its digest; empty: as its claim says, in a phase run by hand.
+
+    Raises:
+        errors.BackupChanged; as `verification.open_at` and `Backup.under`; errors.NoConnection
+
+    """
+    cluster = run.cluster()
+    opened = contents.open_at(root, claim) if digest else verification.open_at(root, backup_claims.find(cluster, claim))
+    if digest and opened.digest != digest:
+        raise errors.BackupChanged(opened.name, digest, opened.digest)
+    if opened.manifest is None:
+        log.info("claim %s holds a backup that the operator made", claim)
+    return Restoration(run, claim, opened.under(wildcard_domain), cluster)
+
+
+def line(obj: Object, done: Done, how: str = "") -> Line:
+    """What became of an object, for the evidence."""
+    return Line(kind=obj["kind"], name=obj["metadata"]["name"], done=done, how=how)
+
+
+def counts_of(tally: Tally) -> Counts:
+    """A tree in counts, for the evidence."""
+    return {"files": tally.files, "folders": tally.folders, "links": tally.links, "bytes": tally.size_bytes}
+
+
+def _facts(opened: Backup) -> dict[str, str]:
+    """What a backup says of itself."""
+    return {
+        "backup": opened.name,
+        "manifest_sha256": opened.digest,
+        "apimanager": opened.apimanager["metadata"]["name"],
+        "threescale_version": opened.threescale_version,
+        "file_storage": str(opened.external or "PersistentVolumeClaim"),
+    }

@@ -6,11 +6,13 @@ knows of its last try (`Run.last_try`) raises a final error there.
 The facts are names, counts and paths, never the value of a Secret.
 """
 
+import re
+import string
 import traceback
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import PurePath
-from typing import Any, ClassVar
+from typing import Any, ClassVar, dataclass_transform
 
 REFUSED_EXIT = 1
 TRY_AGAIN_EXIT = 75  # EX_TEMPFAIL of sysexits.h
@@ -21,17 +23,52 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
+class _Template(string.Formatter):
+    """Puts facts into a sentence: of several names ten, joined by what follows the colon, or their `count`."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec == "server":
+            return of_server(value)
+        if isinstance(value, str | int | float | None):
+            return str(super().format_field(value, format_spec))
+        return str(len(value)) if format_spec == "count" else several(value, format_spec)
+
+
+@dataclass_transform(eq_default=False)
 class PhaseError(Exception):
-    """Base of all; its text is the last sentence of the phase, on one line whatever a name or a message brings in."""
+    """Base of all: a dataclass of facts, whose text is the last sentence of the phase.
+
+    `code` is the class's name in kebab-case. The text stands on one line, whatever a name or a message brings in.
+    """
 
     exit_code: ClassVar[int] = REFUSED_EXIT
+    code: ClassVar[str]
+    says: ClassVar[str] = ""  # with the names of facts in braces; where that is not enough, there is `compose`
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(printable(sentence))
+    def __init_subclass__(cls) -> None:
+        cls.code = re.sub("(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
+        dataclass(eq=False, repr=False)(cls)
+
+    def compose(self) -> str:
+        """Make the sentence of the facts."""
+        return _Template().vformat(self.says, (), vars(self))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The facts by name, as JSON has them."""
+        return {each.name: _plain(getattr(self, each.name)) for each in fields(self)}  # type: ignore[arg-type]  # each subclass is a dataclass
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The error for a program: its code, its facts, its sentence and its exit code."""
+        return {"code": self.code, "facts": self.facts, "message": str(self), "exit_code": self.exit_code}
+
+    def __str__(self) -> str:
+        return printable(self.compose())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Go from one process to another as the sentence; the facts are not needed twice."""
-        return type(self).__new__, (type(self), *self.args), self.__dict__
+        """Go from one process to another with the facts."""
+        return type(self).__new__, (type(self),), vars(self)
 
 
 class Final(PhaseError):
@@ -69,14 +106,15 @@ class Few:
         return self.count
 
     def __str__(self) -> str:
-        return several(self, "; ")
+        return several(self)
 
 
 _LIMIT = 10
 
 
-def several(names: Sequence[str] | Few, comma: str = ", ") -> str:
+def several(names: Sequence[str] | Few, comma: str = "") -> str:
     """Name the first ten, and how many more there are."""
+    comma = comma or ("; " if isinstance(names, Few) else ", ")
     shown = comma.join(names.first if isinstance(names, Few) else names[:_LIMIT])
     return shown if len(names) <= _LIMIT else f"{shown} and {len(names) - _LIMIT} more"
 
@@ -87,27 +125,33 @@ def of_server(name: str) -> str:
 
 
 class Interrupted(TryAgain):
-    def __init__(self) -> None:
-        super().__init__("asked to stop (SIGTERM); stopped at a safe point, another try goes on from there")
+    says = "asked to stop (SIGTERM); stopped at a safe point, another try goes on from there"
 
 
 class WorkerLost(TryAgain):
-    def __init__(self, exit_code: int) -> None:
-        super().__init__(
-            f"a worker process was killed (exit code {exit_code}), as the kernel does where memory is short; "
-            "another try goes on from there: give the phase more memory or fewer `--workers` if it happens again"
-        )
+    status: int
+    says = (
+        "a worker process was killed (exit code {status}), as the kernel does where memory is short; another "
+        "try goes on from there: give the phase more memory or fewer `--workers` if it happens again"
+    )
 
 
 class Unexpected(Final):
-    def __init__(self, kind: str, place: str) -> None:
-        super().__init__(f"unexpected {kind} at {place}: please report it")
+    kind: str
+    place: str
+    says = "unexpected {kind} at {place}: please report it"
 
     @classmethod
     def at(cls, error: BaseException) -> "Unexpected":
         """Say where an error came up that nobody foresaw; its message may quote data, so only its place is shown."""
         place = traceback.extract_tb(error.__traceback__)[-1]
         return cls(type(error).__name__, f"{PurePath(place.filename).name}:{place.lineno}")
+
+
+def _plain(fact: Any) -> Any:
+    if isinstance(fact, Few):
+        return {"first": fact.first, "count": fact.count}
+    return fact if isinstance(fact, str | int | float | None) else list(fact)
 
 
 class BadArgument(Final):

@@ -4,26 +4,19 @@ from steps.errors.base import Final
 
 
 class UrlMissing(Final):
-    def __init__(self) -> None:
-        super().__init__(
-            "there is no URL to send it to: the Secret that `--notify-secret` named is not there, or has no key `url`"
-        )
+    says = "there is no URL to send it to: the Secret that `--notify-secret` named is not there, or has no key `url`"
 
 
 class BadUrl(Final):
-    def __init__(self) -> None:
-        super().__init__("key `url` of the Secret holds no URL that begins with https:// or http:// and a host")
+    says = "key `url` of the Secret holds no URL that begins with https:// or http:// and a host"
 
 
 class NotDelivered(Final):
-    def __init__(self, kind: str, tries: int) -> None:
-        super().__init__(
-            f"{kind} (tries: {tries}): see whether the URL in the Secret is right and can be reached from here"
-        )
+    kind: str
+    tries: int
+    says = "{kind} (tries: {tries}): see whether the URL in the Secret is right and can be reached from here"
 
 
 class NoResult(Final):
-    def __init__(self, reason: str) -> None:
-        super().__init__(
-            f"this is no result record: {reason}; a backup's is its result.json, a restore's one entry of its ConfigMap"
-        )
+    reason: str
+    says = "this is no result record: {reason}; a backup's is its result.json, a restore's one entry of its ConfigMap"

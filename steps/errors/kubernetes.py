@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from steps.errors.base import BadArgument, Final, PhaseError, TryAgain, of_server, several
+from steps.errors.base import BadArgument, Final, TryAgain, of_server
 
 
 def withheld(reason: str, refuser: str) -> str:
@@ -13,57 +13,81 @@ def withheld(reason: str, refuser: str) -> str:
 
 
 class NotAllowed(Final):
-    def __init__(self, verb: str, resource: str, name: str, namespace: str, message: str, server: str = "") -> None:
-        super().__init__(
-            f"not allowed to {verb} {resource}{f' {name!r}' if name else ''} in namespace {namespace} "
-            f"(HTTP 403: {message or 'no message'}{of_server(server)}): "
+    verb: str
+    resource: str
+    name: str
+    namespace: str
+    message: str
+    server: str = ""
+
+    def compose(self) -> str:
+        what = f"{self.resource} {self.name!r}" if self.name else self.resource
+        return (
+            f"not allowed to {self.verb} {what} in namespace {self.namespace} "
+            f"(HTTP 403: {self.message or 'no message'}{of_server(self.server)}): "
             "apply the Roles that `threescale-backup manifests` renders"
         )
 
 
 class QuotaExceeded(Final):
-    def __init__(self, resource: str, name: str, namespace: str, message: str, server: str = "") -> None:
-        super().__init__(
-            f"a quota of namespace {namespace} leaves no room for {resource} {name!r} ({message}{of_server(server)}): "
-            "raise the quota, delete old backup claims, or ask for less storage"
-        )
+    resource: str
+    name: str
+    namespace: str
+    message: str
+    server: str = ""
+    says = (
+        "a quota of namespace {namespace} leaves no room for {resource} {name!r} ({message}{server:server}): raise "
+        "the quota, delete old backup claims, or ask for less storage"
+    )
 
 
 class Rejected(Final):
-    def __init__(self, verb: str, resource: str, name: str, status: int, message: str, server: str = "") -> None:
-        super().__init__(
-            f"Kubernetes rejected to {verb} {resource} {name!r} (HTTP {status}: {message}{of_server(server)})"
-        )
+    verb: str
+    resource: str
+    name: str
+    status: int
+    message: str
+    server: str = ""
+    says = "Kubernetes rejected to {verb} {resource} {name!r} (HTTP {status}: {message}{server:server})"
 
 
 class UnknownResource(Final):
-    def __init__(self, resource: str, server: str = "") -> None:
-        super().__init__(f"the cluster knows no {resource}{of_server(server)}")
+    resource: str
+    server: str = ""
+    says = "the cluster knows no {resource}{server:server}"
 
 
 class AlreadyExists(TryAgain):
-    def __init__(self, resource: str, name: str, server: str = "") -> None:
-        super().__init__(
-            f"{resource} {name!r} appeared while it was being created (HTTP 409{of_server(server)}); "
-            "the next try looks at it"
-        )
+    resource: str
+    name: str
+    server: str = ""
+    says = "{resource} {name!r} appeared while it was being created (HTTP 409{server:server}); the next try looks at it"
 
 
-class NoAnswer(TryAgain):
-    def __init__(self, verb: str, resource: str, name: str, reason: str, server: str = "") -> None:
-        what = f"{resource} {name!r}" if name else resource
-        super().__init__(f"no usable answer from Kubernetes to {verb} {what} ({reason}{of_server(server)})")
+class Unanswered(TryAgain):
+    """Whether it was done is not known."""
 
 
-class NotKnown(NoAnswer):
+class NoAnswer(Unanswered):
+    verb: str
+    resource: str
+    name: str
+    reason: str
+    server: str = ""
+
+    def compose(self) -> str:
+        what = f"{self.resource} {self.name!r}" if self.name else self.resource
+        return f"no usable answer from Kubernetes to {self.verb} {what} ({self.reason}{of_server(self.server)})"
+
+
+class NotKnown(Unanswered):
     """Who asks is not known, or no longer; what they may do was not even looked at."""
 
-    def __init__(self, server: str) -> None:
-        PhaseError.__init__(
-            self,
-            f"Kubernetes does not know who asks (HTTP 401{of_server(server)}), also after the token was read again: "
-            "the token has expired, its ServiceAccount is gone, or it belongs to another cluster",
-        )
+    server: str
+    says = (
+        "Kubernetes does not know who asks (HTTP 401{server:server}), also after the token was read again: the "
+        "token has expired, its ServiceAccount is gone, or it belongs to another cluster"
+    )
 
 
 class Conflict(NoAnswer):
@@ -71,51 +95,57 @@ class Conflict(NoAnswer):
 
 
 class NoConnection(Final):
-    def __init__(self, reason: str) -> None:
-        super().__init__(
-            f"no way to reach Kubernetes: {reason}; run this in a pod with a service account, or set KUBECONFIG"
-        )
+    reason: str
+    says = "no way to reach Kubernetes: {reason}; run this in a pod with a service account, or set KUBECONFIG"
 
 
 class BadQuantity(BadArgument):
-    def __init__(self, value: str, parameter: str) -> None:
-        super().__init__(f"{value!r} is no size for {parameter}: write a Kubernetes quantity above zero such as 10Gi")
+    value: str
+    parameter: str
+    says = "{value!r} is no size for {parameter}: write a Kubernetes quantity above zero such as 10Gi"
 
 
 class ClaimGone(Final):
-    def __init__(self, name: str, namespace: str) -> None:
-        super().__init__(
-            f"claim {name!r} was in namespace {namespace} and is gone: find out who deletes claims there, "
-            "then submit again"
-        )
+    name: str
+    namespace: str
+    says = (
+        "claim {name!r} was in namespace {namespace} and is gone: find out who deletes claims there, then submit again"
+    )
 
 
 class ClaimGoingAway(Final):
-    def __init__(self, name: str, namespace: str) -> None:
-        super().__init__(f"claim {name!r} in namespace {namespace} is being deleted: wait until it is gone")
+    name: str
+    namespace: str
+    says = "claim {name!r} in namespace {namespace} is being deleted: wait until it is gone"
 
 
 class ClaimInUse(Final):
-    def __init__(self, name: str, access_mode: str, pods: Sequence[str]) -> None:
-        super().__init__(
-            f"claim {name!r} is {access_mode} and in use by pod {several(pods)}: no second pod can mount it; "
-            "stop that pod or move the data to a claim that several pods can mount"
-        )
+    name: str
+    access_mode: str
+    pods: Sequence[str]
+    says = (
+        "claim {name!r} is {access_mode} and in use by pod {pods}: no second pod can mount it; stop that pod or "
+        "move the data to a claim that several pods can mount"
+    )
 
 
 class ClaimOnTwoNodes(Final):
-    def __init__(self, name: str, nodes: Sequence[str]) -> None:
-        super().__init__(
-            f"claim {name!r} is ReadWriteOnce and its pods run on nodes {several(nodes)}: "
-            "no pod can be placed beside all of them; bring them to one node"
-        )
+    name: str
+    nodes: Sequence[str]
+    says = (
+        "claim {name!r} is ReadWriteOnce and its pods run on nodes {nodes}: no pod can be placed beside all of "
+        "them; bring them to one node"
+    )
 
 
 class ClaimWithoutVolume(TryAgain):
-    def __init__(self, name: str, event: str) -> None:
-        super().__init__(f"claim {name!r} gets no volume ({event}): check its class, its volume and its size")
+    name: str
+    event: str
+    says = "claim {name!r} gets no volume ({event}): check its class, its volume and its size"
 
 
 class ResyncUnknown(TryAgain):
-    def __init__(self, pod: str, reason: str, server: str = "") -> None:
-        super().__init__(f"no word of how zync:resync:domains ended in pod {pod} ({reason}{of_server(server)})")
+    pod: str
+    reason: str
+    server: str = ""
+    says = "no word of how zync:resync:domains ended in pod {pod} ({reason}{server:server})"

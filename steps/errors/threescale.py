@@ -4,8 +4,7 @@ from steps.errors.base import BadArgument
 
 
 class BadDomain(BadArgument):
-    def __init__(self, value: str) -> None:
-        super().__init__(
-            f"{value!r} is no domain for wildcard-domain: write a DNS-1123 subdomain such as apps.example.com, "
-            "without '*.'"
-        )
+    value: str
+    says = (
+        "{value!r} is no domain for wildcard-domain: write a DNS-1123 subdomain such as apps.example.com, without '*.'"
+    )

@@ -145,7 +145,7 @@ def _wait(what: str, look: Callable[[], str | _Missing], patience: Patience) -> 
     while True:
         try:
             found = look()
-        except errors.NoAnswer as error:
+        except errors.Unanswered as error:
             found = _Missing(str(error))
         if isinstance(found, str):
             return found

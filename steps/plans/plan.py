@@ -100,7 +100,7 @@ class Plan:
         """
         try:
             return look()
-        except (errors.NoAnswer, errors.Interrupted):
+        except (errors.Unanswered, errors.Interrupted):
             raise
         except errors.PhaseError as error:
             self.objections.append(error)
@@ -150,13 +150,13 @@ class Plan:
         yield f"plan {self.digest}: {self.summary}"
 
     def as_json(self) -> dict[str, object]:
-        """The same for a program: `digest`, `lines` and the sentences of the `objections`."""
+        """The same for a program: `digest`, `lines` and the `objections`, as `PhaseError.told`."""
         return {
             "digest": self.digest,
             "lines": [
                 {"does": line.does.value, "what": line.what, "how": line.how, "done": line.done} for line in self.lines
             ],
-            "objections": [str(each) for each in self.objections],
+            "objections": [each.told for each in self.objections],
         }
 
 

@@ -10,7 +10,7 @@ import click
 
 from steps.contract import values
 from steps.process.command_line import Maybe, NamedPath, Value
-from workflows.commands.options import FOLDER, cluster_options, connect, refuse
+from workflows.commands.options import FOLDER, cluster_options, connect, output_option, refuse
 
 _OF_A_LIST = ("table", "wide", "json", "yaml", "name")
 Shown = TypeVar("Shown", bound=Mapping[str, Any] | None)
@@ -57,14 +57,7 @@ def verify(folder: Path, *, for_operator: bool) -> None:
 
 @click.command("list")
 @cluster_options
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(_OF_A_LIST),
-    default="table",
-    show_default=True,
-    help="wide: with the digests of the manifests.",
-)
+@output_option(*_OF_A_LIST, about="wide: with the digests of the manifests.")
 def list_backups(namespace: str, kubeconfig: str | None, context: str, output: str) -> None:
     """List the backups of a namespace, the newest first, each in the state that can be proved."""
     from steps.catalogue import catalogue
@@ -102,7 +95,7 @@ def check(namespace: str, kubeconfig: str | None, context: str, max_age: str, sc
 @click.command()
 @click.argument("name", type=Value(values.CLAIM), metavar="NAME")
 @cluster_options
-@click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
+@output_option("text", "json", "yaml")
 def describe(name: str, namespace: str, kubeconfig: str | None, context: str, output: str) -> None:
     """Tell all about one backup, with its result record where it lies in the namespace."""
     from steps.catalogue import catalogue

@@ -1,5 +1,6 @@
 """What the commands ask for and do alike: where the cluster is, what retention keeps, how one refuses and ends."""
 
+import json
 import os
 import signal
 import sys
@@ -19,9 +20,21 @@ if TYPE_CHECKING:
 
 FOLDER = NamedPath(file_okay=False, path_type=Path)
 _TIMEOUT_S = 30.0
+_FORM = "threescale-backup.output"  # in what all contexts of a command share
 _COUNT = Value(values.COUNT)
 
 _DURATIONS = ("keep_within", "failed_after")
+
+
+def output_option(*forms: str, about: str = "In which form it is said.") -> Callable[[Command], Command]:
+    """The form of what a command prints, of which the first is for people."""
+
+    def note(context: click.Context, _option: click.Parameter, form: str) -> str:
+        context.meta[_FORM] = form
+        return form
+
+    form = click.Choice(forms)
+    return click.option("-o", "--output", type=form, default=forms[0], show_default=True, callback=note, help=about)
 
 
 def named_values(option: str, name: str, about: str) -> Callable[[Command], Command]:
@@ -142,6 +155,8 @@ class People(click.Group):
             with _printable():
                 return super().invoke(ctx)
         except errors.PhaseError as error:
+            if ctx.meta.get(_FORM) == "json":
+                click.echo(json.dumps({"error": error.told}, indent=2))
             refuse(str(error))
         except BrokenPipeError as error:  # else click ends without a word
             _refuse_stdout(error)

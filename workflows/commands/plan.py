@@ -8,7 +8,15 @@ import click
 
 from steps.contract import values
 from steps.process.command_line import Value, or_nothing
-from workflows.commands.options import FOLDER, cluster_options, connect, read_rules, refuse, rules_options
+from workflows.commands.options import (
+    FOLDER,
+    cluster_options,
+    connect,
+    output_option,
+    read_rules,
+    refuse,
+    rules_options,
+)
 
 if TYPE_CHECKING:
     from steps.plans.plan import Plan
@@ -19,7 +27,7 @@ def plan() -> None:
     """Say what is going to be done, and change nothing."""
 
 
-_output_option = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+_output_option = output_option("text", "json")
 
 
 @plan.command("backup")

@@ -142,7 +142,7 @@ def test_a_program_gets_the_digest_the_lines_and_the_sentences():
 
     assert told["digest"] == made.digest
     assert told["lines"][0] == {"does": "create", "what": "Secret zync", "how": "", "done": False}
-    assert told["objections"] == [str(errors.VersionUnknown("2.16"))]
+    assert told["objections"] == [errors.VersionUnknown("2.16").told]
 
 
 def test_a_name_with_a_line_break_makes_no_line_of_its_own():

@@ -64,6 +64,20 @@ def test_a_program_reads_it_as_json_yaml_or_names(empty: Any) -> None:
     assert ask(empty, "list", "-o", "name")[1] == "a\n"
 
 
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_a_program_reads_a_refusal_as_a_person_does(empty: Any, form: str) -> None:
+    code, out, err = ask(empty, "describe", "no-such", "-o", form)
+
+    assert code == 1
+    assert "there is no claim" in err
+    if form == "json":
+        assert json.loads(out)["error"]["code"] == "claim-missing"
+        assert json.loads(out)["error"]["message"] in err
+        assert json.loads(out)["error"]["facts"]["namespace"] == empty.namespace
+    else:
+        assert out == ""
+
+
 def test_an_empty_catalogue_says_so(empty: Any) -> None:
     assert ask(empty, "list")[:2] == (0, f"no backup in namespace {empty.namespace}\n")
     assert ask(empty, "list", "-o", "json")[1] == "[]\n"

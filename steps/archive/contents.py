@@ -184,8 +184,7 @@ class Backup:
         if self.manifest is None:
             return []
         edited = installation.EDITED_CONFIGMAPS if kind == kinds.CONFIGMAP else ()
-        folder = layout.REFERENCED_CONFIGMAPS if kind == kinds.CONFIGMAP else layout.REFERENCED_SECRETS
-        return self.objects(folder, sorted({*edited, *references.names(self.named, kind)}))
+        return self.objects(layout.PLACES[kind].others, sorted({*edited, *references.names(self.named, kind)}))
 
     @property
     def named(self) -> list[Reference]:

@@ -8,13 +8,16 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from steps import errors
 from steps.files import volume, writing
 from steps.files.durability import Disk
 from steps.files.volume import NO_WAY
+from steps.kubernetes.kinds import CONFIGMAP, SECRET
+from steps.threescale import installation
 
 BEGIN = "begin.json"
 MANIFEST = "manifest.json"
@@ -31,6 +34,21 @@ APIMANAGER = "apimanager/apimanager-backup.json"  # one fixed name, whatever the
 TREE = "system-filestorage-pvc"
 OF_APIMANAGER = APIMANAGER.partition("/")[0]
 FOLDERS = (TREE, SECRETS, CONFIGMAPS, OF_APIMANAGER, REFERENCED, REFERENCED_SECRETS, REFERENCED_CONFIGMAPS, REPORTS)
+
+
+class Place(NamedTuple):
+    """Where objects of a kind lie: those that the operator saves too, by their names, and all others."""
+
+    names: Sequence[str]
+    folder: str
+    others: str
+
+
+# Of each kind of which a backup holds several objects.
+PLACES = {
+    SECRET: Place(installation.SECRETS, SECRETS, REFERENCED_SECRETS),
+    CONFIGMAP: Place(installation.CONFIGMAPS, CONFIGMAPS, REFERENCED_CONFIGMAPS),
+}
 # What is read whole is at most so large, and so is what is written to be read so. A marker holds three names. A line of
 # a manifest, a report or SHA256SUMS, of an object or a host, takes 600 bytes at most: that is room for 27,000 of them.
 # Kubernetes takes objects of 3 MiB; indentation and escaped signs make them longer.

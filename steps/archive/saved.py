@@ -14,12 +14,7 @@ from steps.archive.manifest import Digest, Quantity, misfits
 from steps.contract import values
 from steps.kubernetes import kinds
 
-_KINDS = {
-    layout.SECRETS: kinds.SECRET.name,
-    layout.REFERENCED_SECRETS: kinds.SECRET.name,
-    layout.CONFIGMAPS: kinds.CONFIGMAP.name,
-    layout.REFERENCED_CONFIGMAPS: kinds.CONFIGMAP.name,
-}
+_KINDS = {folder: kind.name for kind, place in layout.PLACES.items() for folder in place[1:]}
 
 
 def kind_of(path: str) -> str:

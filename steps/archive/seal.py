@@ -25,7 +25,6 @@ from steps.files.beneath import closed
 from steps.files.durability import Disk
 from steps.files.mtree import Entry
 from steps.files.tally import Lost, Tally, Why
-from steps.kubernetes.kinds import SECRET
 from steps.threescale import references
 from steps.threescale.references import Reference
 
@@ -37,7 +36,7 @@ _OF_OPERATOR = frozenset({layout.SECRETS, layout.CONFIGMAPS, layout.OF_APIMANAGE
 _TREE = (layout.LISTING, layout.TREE)
 _BLOCK = 1 << 16
 _LINE_LENGTH = 1 << 20  # characters, which no path comes near; what is longer is cut, and then no entry
-_FOLDERS = frozenset({layout.REFERENCED_SECRETS, layout.REFERENCED_CONFIGMAPS})
+_FOLDERS = frozenset(place.others for place in layout.PLACES.values())
 _SKEW = timedelta(minutes=5)  # of two nodes' clocks
 
 
@@ -253,8 +252,7 @@ def _extra(root: Path, folder: str, manifest: Manifest) -> Iterator[str]:
 
 def path_of(reference: Reference) -> str:
     """Where a backup holds what its APIManager names."""
-    folder = layout.REFERENCED_SECRETS if reference.kind == SECRET else layout.REFERENCED_CONFIGMAPS
-    return f"{folder}/{reference.name}.json"
+    return f"{layout.PLACES[reference.kind].others}/{reference.name}.json"
 
 
 def _lacking(root: Path, manifest: Manifest) -> Iterator[str]:

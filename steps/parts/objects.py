@@ -18,7 +18,6 @@ from steps.archive.marks import Mark
 from steps.contract import values
 from steps.contract.names import PREFIX
 from steps.files import writing
-from steps.kubernetes import kinds
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import Kind, Object
 from steps.process import interruption
@@ -124,7 +123,7 @@ def absent(cluster: Cluster, references: Iterable[Reference]) -> list[Reference]
     """
     all_of_them = list(references)
     missing = set()
-    for kind in (kinds.SECRET, kinds.CONFIGMAP):
+    for kind in layout.PLACES:
         missing |= {(kind, name) for name in allowed(cluster, kind, names(all_of_them, kind)).missing}
     return [each for each in all_of_them if (each.kind, each.name) in missing]
 

@@ -19,7 +19,7 @@ from steps.files import comparison, durability, volume, writing
 from steps.kubernetes import claims, fields, times
 from steps.kubernetes.claims import quantity
 from steps.kubernetes.cluster import Cluster
-from steps.kubernetes.kinds import CLAIM, CONFIGMAP, SECRET, Kind, Object
+from steps.kubernetes.kinds import CLAIM, Kind, Object
 from steps.kubernetes.workflow import Workflow
 from steps.parts import file_storage, system_storage
 from steps.parts.file_storage import Progress
@@ -29,10 +29,6 @@ from steps.threescale import installation
 log = logging.getLogger(__name__)
 
 _SUFFIX = "-replaced"
-_PLACES = {  # of the names that the operator saves too, and of others
-    SECRET: (installation.SECRETS, layout.SECRETS, layout.REFERENCED_SECRETS),
-    CONFIGMAP: (installation.CONFIGMAPS, layout.CONFIGMAPS, layout.REFERENCED_CONFIGMAPS),
-}
 
 
 class SetAsideClaim(NamedTuple):
@@ -89,7 +85,7 @@ def save_objects(cluster: Cluster, kind: Kind, names: Iterable[str], root: Path)
 
     """
     versions = {}
-    known, own, other = _PLACES[kind]
+    known, own, other = layout.PLACES[kind]
     for name in names:
         interruption.point()
         found = cluster.get(kind, name)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
 from steps import errors
-from steps.archive import marks
+from steps.archive import layout, marks
 from steps.archive.contents import Backup
 from steps.archive.marks import Mark
 from steps.catalogue import backup_claims, catalogue, proof
@@ -43,7 +43,7 @@ _LEDGER = DRILL_LEDGER
 _SUFFIX = "-drill"
 _ENTRY_BYTES = 4096  # that a small file, or a folder, takes
 _LOOK_S = 0.5
-_MADE = (SECRET, CONFIGMAP)  # in the scratch namespace
+_MADE = tuple(layout.PLACES)  # kinds, in the scratch namespace
 _OF_3SCALE = {
     SECRET: (*installation.RESTORED_SECRETS, *installation.DATABASE_SECRETS),
     CONFIGMAP: (*installation.CONFIGMAPS, *installation.EDITED_CONFIGMAPS),

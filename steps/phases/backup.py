@@ -28,7 +28,7 @@ from steps.phases.progress import progress
 from steps.phases.run import Run, told_phase
 from steps.plans import backup_plan
 from steps.plans.plan import FILES, Does, Plan
-from steps.process.command_line import Command, Maybe, Value, one_of, or_nothing
+from steps.process.command_line import Command, Maybe, Value, all_of, one_of, or_nothing
 from steps.threescale import references
 
 log = logging.getLogger(__name__)
@@ -90,8 +90,9 @@ def backup_prepare(  # noqa: PLR0913  one argument a workflow parameter
     )
 
 
-_apimanager_option = click.option(
-    "--apimanager", "name", type=Value(values.OBJECT), required=True, help="Name of the APIManager."
+_of_part = all_of(
+    options.mounted,
+    click.option("--apimanager", "name", type=Value(values.OBJECT), required=True, help="Name of the APIManager."),
 )
 
 
@@ -117,9 +118,7 @@ def _names(_context: click.Context, _option: click.Parameter, told: str) -> list
 
 
 @backup_phases.command("secrets")
-@options.claim
-@options.backup
-@_apimanager_option
+@_of_part
 @_planned_option(SECRET)
 @click.pass_obj
 def backup_secrets(run: Run, claim: str, root: Path, name: str, planned_secrets: list[str]) -> None:
@@ -128,9 +127,7 @@ def backup_secrets(run: Run, claim: str, root: Path, name: str, planned_secrets:
 
 
 @backup_phases.command("configmaps")
-@options.claim
-@options.backup
-@_apimanager_option
+@_of_part
 @_planned_option(CONFIGMAP)
 @click.pass_obj
 def backup_configmaps(run: Run, claim: str, root: Path, name: str, planned_configmaps: list[str]) -> None:
@@ -139,9 +136,7 @@ def backup_configmaps(run: Run, claim: str, root: Path, name: str, planned_confi
 
 
 @backup_phases.command("apimanager")
-@options.claim
-@options.backup
-@_apimanager_option
+@_of_part
 @_planned_routes_option
 @click.pass_obj
 def backup_apimanager(run: Run, claim: str, root: Path, name: str, routes: int) -> None:
@@ -150,9 +145,7 @@ def backup_apimanager(run: Run, claim: str, root: Path, name: str, routes: int) 
 
 
 @backup_phases.command("external")
-@options.claim
-@options.backup
-@_apimanager_option
+@_of_part
 @_planned_option(SECRET)
 @_planned_option(CONFIGMAP)
 @_planned_routes_option
@@ -177,8 +170,7 @@ def backup_external(  # noqa: PLR0913  one argument a workflow parameter
 
 
 @backup_phases.command("file-storage")
-@options.claim
-@options.backup
+@options.mounted
 @click.option("--file-storage", "source", type=FOLDER, required=True, help="Where system-storage is mounted.")
 @options.workers()
 @click.pass_obj
@@ -204,8 +196,7 @@ def backup_source(run: Run, source: Path) -> None:
 
 
 @backup_phases.command("seal")
-@options.claim
-@options.backup
+@options.mounted
 @click.option("--prepared", default="", help="When `prepare` began and ended, for the evidence.")
 @click.pass_obj
 def backup_seal(run: Run, claim: str, root: Path, prepared: str) -> None:

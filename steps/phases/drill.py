@@ -58,8 +58,7 @@ def drill_choose(run: Run, claim_name: str, scratch: str, claim_wait_s: float) -
 
 
 @drill_phases.command("prepare")
-@options.claim
-@options.backup
+@options.mounted
 @_scratch_option
 @or_nothing("--storage-class", values.STORAGE_CLASS, "Of the scratch claim; empty: that of the backup's.")
 @or_nothing("--storage-request", values.SIZE, "Its size; empty: as the data need.")
@@ -95,8 +94,7 @@ def drill_prepare(  # noqa: PLR0913  one argument a workflow parameter
 
 
 @drill_phases.command("objects")
-@options.claim
-@options.backup
+@options.mounted
 @_scratch_option
 @click.pass_obj
 def drill_objects(run: Run, claim: str, root: Path, scratch: str) -> None:
@@ -112,8 +110,7 @@ def drill_objects(run: Run, claim: str, root: Path, scratch: str) -> None:
 
 
 @drill_phases.command("file-storage")
-@options.claim
-@options.backup
+@options.mounted
 @click.option("--scratch-claim", required=True, help="The scratch claim.")
 @click.option("--scratch", "target", type=FOLDER, required=True, help="Where it is mounted.")
 @click.pass_obj

@@ -9,13 +9,14 @@ from steps.contract import arguments, values
 from steps.contract.values import NO, YES, Count
 from steps.evidence.result import Operation
 from steps.files import medium
-from steps.process.command_line import Command, NamedPath, Value, or_nothing
+from steps.process.command_line import Command, NamedPath, Value, all_of, or_nothing
 
 claim_name = or_nothing("--claim-name", values.CLAIM, "Claim of the backup; empty: the one that is next.")
 FOLDER = NamedPath(path_type=Path)  # what is wrong with it, the phase says better
 
 claim = click.option("--claim", type=Value(values.CLAIM), required=True, help="Claim of the backup.")
 backup = click.option("--backup", "root", type=FOLDER, required=True, help="Where it is mounted.")
+mounted = all_of(claim, backup)
 
 
 def plan(operation: Operation) -> Callable[[Command], Command]:

@@ -150,9 +150,7 @@ def restore_prepare(
 
 
 @restore_phases.command("set-aside-objects")
-@options.claim
-@options.backup
-@restore_options.digest
+@restore_options.opened
 @restore_options.replaced_claim
 @restore_options.replaced
 @click.option(
@@ -189,9 +187,7 @@ def restore_set_aside_objects(  # noqa: PLR0913  one argument a workflow paramet
 
 
 @restore_phases.command("set-aside-files")
-@options.claim
-@options.backup
-@restore_options.digest
+@restore_options.opened
 @restore_options.replaced_claim
 @restore_options.replaced
 @click.option("--file-storage", "source", type=FOLDER, required=True, help="Where system-storage is mounted.")
@@ -223,9 +219,7 @@ def restore_set_aside_files(  # noqa: PLR0913  one argument a workflow parameter
 
 
 @restore_phases.command("file-storage")
-@options.claim
-@options.backup
-@restore_options.digest
+@restore_options.opened
 @click.option("--tree-digest", default=NOTHING, help="What the tree of one that the operator made was then.")
 @restore_options.file_conflict
 @click.option(
@@ -269,9 +263,7 @@ def restore_file_storage(  # noqa: PLR0913  one argument a workflow parameter
 
 
 @restore_phases.command("secrets")
-@options.claim
-@options.backup
-@restore_options.digest
+@restore_options.opened
 @restore_options.domain
 @restore_options.databases
 @restore_options.kept
@@ -297,9 +289,7 @@ def restore_secrets(  # noqa: PLR0913  one argument a workflow parameter
 
 
 @restore_phases.command("configmaps")
-@options.claim
-@options.backup
-@restore_options.digest
+@restore_options.opened
 @restore_options.domain
 @restore_options.kept
 @restore_options.conflicts
@@ -321,9 +311,7 @@ def restore_configmaps(
 
 
 @restore_phases.command("apimanager")
-@options.claim
-@options.backup
-@restore_options.digest
+@restore_options.opened
 @restore_options.domain
 @click.pass_obj
 def restore_apimanager(run: Run, claim: str, root: Path, digest: str, wildcard_domain: str) -> None:
@@ -341,9 +329,7 @@ def restore_apimanager(run: Run, claim: str, root: Path, digest: str, wildcard_d
 
 
 @restore_phases.command("routes")
-@options.claim
-@options.backup
-@restore_options.digest
+@restore_options.opened
 @restore_options.ready
 @restore_options.wait_minutes
 @restore_options.domain

@@ -101,6 +101,7 @@ kept = click.option(
 digest = click.option(
     "--backup-digest", "digest", default="", help="The backup with which the restore began; empty: as its claim says."
 )
+opened = all_of(options.mounted, digest)
 domain = or_nothing("--wildcard-domain", values.DOMAIN, "Another than the backup's; empty: as it was.")
 # The Secrets of the databases: expected, or restored.
 databases = all_of(
@@ -109,8 +110,7 @@ databases = all_of(
 )
 # All that the plan of a restore depends on.
 planned = all_of(
-    options.claim,
-    options.backup,
+    options.mounted,
     one_of("--made-by", ["", OPERATOR], "operator: it has no manifest, all the same."),
     click.option(
         "--manifest-sha256",

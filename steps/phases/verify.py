@@ -46,8 +46,7 @@ def verify_choose(run: Run, claim_name: str, sample: str, claim_wait_s: float) -
 
 
 @verify_phases.command("read")
-@options.claim
-@options.backup
+@options.mounted
 @sample
 @click.option("--rotation", "begun", default="", help="How far the nights before have come.")
 @click.pass_obj

@@ -155,7 +155,7 @@ def _opened(top: int, files: Iterable[Entry]) -> Iterator[tuple[Entry, Stream]]:
             continue
         with closed(here):
             for entry in entries:
-                yield entry, reading.opened(here, entry.path.rpartition("/")[2], ask=True)
+                yield entry, reading.opened(here, entry.name, ask=True)
 
 
 def _other_bytes(top: int, entry: Entry, stream: Stream) -> str:

@@ -179,7 +179,7 @@ class _Back(Giver):
         with volume.failures(self.target, entry.path):
             if not making.make_link(entry, there, again=self.again):
                 self.meter.note(times=True)
-            self._own(entry, partial(os.chown, making.name_of(entry), dir_fd=there, follow_symlinks=False))
+            self._own(entry, partial(os.chown, entry.name, dir_fd=there, follow_symlinks=False))
         self.meter.add(entries=1)
 
     def _is_there(self, entry: Entry, there: int) -> bool:

@@ -21,11 +21,6 @@ READS = 3  # of a file that changes while it is read
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def name_of(entry: Entry) -> str:
-    """What an entry is called in its folder."""
-    return entry.path.rpartition("/")[2]
-
-
 class _Poured(NamedTuple):
     """What was written: bytes, their SHA-256, that of the first `mark`, and whether the file has more than expected."""
 
@@ -140,7 +135,7 @@ def _create(name: str, folder: int, mode: int, *, again: bool) -> int:
 def whole(listed: Entry, folder: int) -> Iterator[int | None]:
     """A file as it is listed, opened; None where there is none or another, or it can't be read."""
     try:
-        descriptor = os.open(name_of(listed), READ, dir_fd=folder)
+        descriptor = os.open(listed.name, READ, dir_fd=folder)
     except OSError:
         yield None
         return
@@ -195,7 +190,7 @@ def enter_folder(name: str, folder: int, *, again: bool, takes_over: bool) -> bo
 
 def make_link(entry: Entry, folder: int, *, again: bool) -> bool:
     """Make a link; return whether the volume took its times."""
-    name = name_of(entry)
+    name = entry.name
     try:
         os.symlink(entry.target, name, dir_fd=folder)
     except FileExistsError:

@@ -59,6 +59,11 @@ class Entry(NamedTuple):
     digest: str = ""
     names: int = 1  # of a file: hard links
 
+    @property
+    def name(self) -> str:
+        """What it is called in its folder."""
+        return self.path.rpartition("/")[2]
+
 
 def dump(lines: Iterable[str]) -> Iterator[str]:
     """Write a specification of the lines of its entries."""

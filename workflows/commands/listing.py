@@ -27,6 +27,7 @@ def of_all(entries: Sequence[Facts], output: str, namespace: str) -> str:
     if output == _WIDE:
         more = [_MORE_HEADS, *((entry["manifest_sha256"] or "-",) for entry in entries)]
         rows = [(*row, *rest) for row, rest in zip(rows, more, strict=True)]
+    # not rich's table: on 80 columns it cuts the names and times that a person copies, and a pipe would get its padding
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     notes = [f"{entry['name']}: {entry['why']}" for entry in entries if entry["why"]]

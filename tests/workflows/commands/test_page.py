@@ -97,14 +97,15 @@ TEXTS = [name for name, value in a_record().items() if isinstance(value, str) an
 
 def test_a_hostile_name_is_shown_and_does_nothing() -> None:
     hostile = {name: HOSTILE for name in TEXTS if name not in {"began", "ended"}}
-    phases = [{"phase": HOSTILE, "began": "2026-01-02T03:04:00Z", "duration_s": 1, "counts": {HOSTILE: 1}}]
-    objects = [{"kind": HOSTILE, "name": HOSTILE, "done": "kept"}]
+    timed = {"began": "2026-01-02T03:04:00Z", "duration_s": 1}
+    phases = [{"phase": HOSTILE, **timed, "counts": {HOSTILE: 1}, "notes": [HOSTILE]}]
+    objects = [{"kind": HOSTILE, "name": HOSTILE, "done": "kept", "how": HOSTILE}]
     said = {"failures": [{"phase": HOSTILE, "sentence": HOSTILE}], "held_back": [HOSTILE], "advice": HOSTILE}
 
     text = page_of(a_record(**hostile, **said, phases=phases, objects=objects, counts={HOSTILE: 2}))
 
     assert list(foreign(text)) == []
-    assert Page(text).text.count(HOSTILE) == len(hostile) + 9 + 2  # two more in the titles
+    assert Page(text).text.count(HOSTILE) == len(hostile) + 12 + 2  # two more in the titles
     assert HOSTILE not in text
 
 

@@ -5,7 +5,6 @@ import re
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -24,7 +23,7 @@ from steps.kubernetes.exchange import PIECE
 from steps.kubernetes.kinds import Object
 from steps.process import interruption
 
-_EXEC_SLICE_S = 0.5
+_EXEC_SLICE_S = 0.1
 _EXIT_CODE = re.compile("[1-9][0-9]{0,2}")
 
 
@@ -127,11 +126,4 @@ def _tls(configuration: Configuration) -> dict[str, Any]:
 
 def within(limit_s: float, event: threading.Event) -> bool:
     """Wait for an event, and wake for a SIGTERM."""
-    until = time.monotonic() + limit_s
-    while not event.is_set():
-        interruption.point()
-        left_s = until - time.monotonic()
-        if left_s <= 0:
-            return False
-        event.wait(min(left_s, _EXEC_SLICE_S))
-    return True
+    return any(event.wait(_EXEC_SLICE_S) for _ in interruption.looks(limit_s, 0))

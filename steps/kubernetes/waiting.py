@@ -1,7 +1,5 @@
 """Claims that wait for a volume, and claims that must not go."""
 
-import time
-
 from steps import errors
 from steps.kubernetes import events, fields
 from steps.kubernetes.cluster import Cluster
@@ -40,15 +38,13 @@ def wait_for_volume(cluster: Cluster, name: str, patience_s: float) -> None:
         errors.ClaimGone, errors.ClaimGoingAway: somebody has deleted it since it was made or seen.
 
     """
-    until = time.monotonic() + patience_s
-    while fields.phase(claim := still_there(cluster, name)) != "Bound":
+    for _ in interruption.looks(patience_s, _LOOK_S):
+        if fields.phase(claim := still_there(cluster, name)) == "Bound":
+            return
         event = events.last(cluster, CLAIM.name, name, claim["metadata"]["uid"])
         if event and (event.type == "Warning" or event.reason == _NO_VOLUME):
             raise errors.ClaimWithoutVolume(name, str(event))
         if event and event.reason == _FIRST_CONSUMER:
             return
-        if time.monotonic() > until:
-            if volume := claim["spec"].get("volumeName"):  # Kubernetes says nothing about that
-                raise errors.ClaimWithoutVolume(name, f"volume {volume} is not there, or not for this claim")
-            return
-        interruption.sleep(_LOOK_S)
+    if volume := claim["spec"].get("volumeName"):  # Kubernetes says nothing about that
+        raise errors.ClaimWithoutVolume(name, f"volume {volume} is not there, or not for this claim")

@@ -4,7 +4,6 @@ The resync comes before the wait, because `Available` needs the Routes that it b
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -141,17 +140,15 @@ class RouteState(NamedTuple):
 
 def _wait(what: str, look: Callable[[], str | _Missing], patience: Patience) -> str:
     """Look until it is there; an API server that fails for a while is only one more reason to look again."""
-    until = time.monotonic() + patience.wait_minutes * 60
-    while True:
+    for _ in interruption.looks(patience.wait_minutes * 60, patience.look_s):
         try:
             found = look()
         except errors.Unanswered as error:
             found = _Missing(str(error))
-        if isinstance(found, str):
+        if not isinstance(found, _Missing):
             return found
-        if time.monotonic() >= until:
-            raise errors.WaitedInVain(what, patience.wait_minutes, found.what)
-        interruption.sleep(patience.look_s)
+        missed = found.what
+    raise errors.WaitedInVain(what, patience.wait_minutes, missed)
 
 
 def _sidekiq(cluster: Cluster, backup: Backup) -> str | _Missing:

@@ -9,7 +9,6 @@ ledger is written before anything else and says what may be where; so what a dri
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -312,13 +311,13 @@ def close(cluster: Cluster, ledger: Ledger, patience_s: float) -> None:
     """Remove the ledger, and with it the scratch claim, once the pods that had it are collected."""
     _tell_volume(cluster, ledger)
     cluster.delete(CONFIGMAP, _LEDGER, ledger.uid)
-    name, until = claim_name(ledger.workflow), time.monotonic() + patience_s
-    while (found := cluster.get(CLAIM, name)) and not fields.is_going(found):
-        if time.monotonic() > until:
-            log.info("PersistentVolumeClaim %s: the garbage collector has yet to take it", name)
+    name = claim_name(ledger.workflow)
+    for _ in interruption.looks(patience_s, _LOOK_S):
+        found = cluster.get(CLAIM, name)
+        if not found or fields.is_going(found):
+            log.info("PersistentVolumeClaim %s: %s", name, "goes with the pods that had it" if found else "gone")
             return
-        interruption.sleep(_LOOK_S)
-    log.info("PersistentVolumeClaim %s: %s", name, "goes with the pods that had it" if found else "gone")
+    log.info("PersistentVolumeClaim %s: the garbage collector has yet to take it", name)
 
 
 def clear_left(cluster: Cluster, connect: Connect, workflow: Workflow) -> None:

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -54,3 +55,12 @@ def sleep(seconds: float) -> None:
     """Sleep, and wake for a SIGTERM."""
     _asked.wait(seconds)
     point()
+
+
+def looks(limit_s: float, pause_s: float) -> Iterator[None]:
+    """Let one look again and again until the time is over, once at least; sleep in between, and wake for a SIGTERM."""
+    until = time.monotonic() + limit_s
+    yield
+    while time.monotonic() < until:
+        sleep(pause_s)
+        yield

@@ -1,5 +1,7 @@
 import os
 import signal
+import time
+from itertools import islice
 
 import pytest
 
@@ -36,3 +38,36 @@ def test_who_sleeps_wakes_for_a_sigterm(caught):  # noqa: ARG001  the process's 
 
     with pytest.raises(errors.Interrupted):
         interruption.sleep(600)
+
+
+@pytest.mark.parametrize(("limit_s", "times"), [(0, 1), (600, 3)])
+def test_one_looks_once_at_least_and_again_while_there_is_time(limit_s, times):
+    seen = [number for number, _ in zip(range(3), interruption.looks(limit_s, 0), strict=False)]
+
+    assert len(seen) == times
+
+
+def test_the_time_for_looking_ends_and_is_slept_through():
+    began = time.monotonic()
+
+    seen = list(islice(interruption.looks(0.2, 0.05), 50))
+
+    assert time.monotonic() - began >= 0.2
+    assert 2 <= len(seen) <= 5
+
+
+def test_a_look_that_outlasts_the_time_is_the_last():
+    looks = interruption.looks(0.01, 0)
+    next(looks)
+    time.sleep(0.02)
+
+    assert next(looks, "over") == "over"
+
+
+def test_who_looks_again_and_again_wakes_for_a_sigterm(caught):  # noqa: ARG001  the process's own state
+    looks = interruption.looks(600, 600)
+    next(looks)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(errors.Interrupted):
+        next(looks)

@@ -43,6 +43,10 @@ class Place(NamedTuple):
     folder: str
     others: str
 
+    def folder_of(self, name: str) -> str:
+        """Where an object of this name lies."""
+        return self.folder if name in self.names else self.others
+
 
 # Of each kind of which a backup holds several objects.
 PLACES = {

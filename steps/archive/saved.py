@@ -14,7 +14,7 @@ from steps.archive.manifest import Digest, Quantity, misfits
 from steps.contract import values
 from steps.kubernetes import kinds
 
-_KINDS = {folder: kind.name for kind, place in layout.PLACES.items() for folder in place[1:]}
+_KINDS = {folder: kind.name for kind, place in layout.PLACES.items() for folder in (place.folder, place.others)}
 
 
 def kind_of(path: str) -> str:

@@ -1,7 +1,7 @@
 """The catalogue of backups: the claims of a namespace, each in the state that can be proved.
 
-A claim's labels are what a phase wrote once. A backup is complete when its seal has left the digest of its manifest on
-the claim; it is running while its workflow lives; else it has failed, whatever the label says. What carries our labels
+A claim's labels are what a phase wrote once. A backup is complete when its seal has left the digest of its manifest and
+the state `complete` on the claim; it is running while its workflow lives; else it has failed. What carries our labels
 and can't be ours is listed as `unknown`: it counts for nothing, and nobody deletes it. So is what says something that
 makes no sense, a time in the year 1 for instance: one claim spoils only itself.
 

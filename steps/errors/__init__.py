@@ -10,4 +10,5 @@ from steps.errors.kubernetes import *
 from steps.errors.parts import *
 from steps.errors.phases import *
 from steps.errors.plans import *
+from steps.errors.process import *
 from steps.errors.threescale import *

@@ -1,8 +1,8 @@
 """What all errors of phases have in common.
 
 A class is built from facts and composes its own sentence: what is wrong, where, and what the person can do. Its
-base says whether a try more can help: a phase exits with `exit_code`, and Argo's retry strategy reads it. A phase that
-knows of its last try (`Run.last_try`) raises a final error there.
+base says whether a try more can help: a phase exits with `exit_code`, and Argo's retry strategy reads it. Some
+phases raise a final error instead on their last try (`Run.last_try`).
 The facts are names, counts and paths, never the value of a Secret.
 """
 
@@ -81,6 +81,10 @@ class TryAgain(PhaseError):
     exit_code = TRY_AGAIN_EXIT
 
 
+class BadArgument(Final):
+    """The arguments themselves are wrong, whatever there is: whoever gave them can mend it at once."""
+
+
 @dataclass
 class Few:
     """The first ten of many names, and how many there are: as much as a sentence holds."""
@@ -124,18 +128,6 @@ def of_server(name: str) -> str:
     return f"; server {name}" if name else ""
 
 
-class Interrupted(TryAgain):
-    says = "asked to stop (SIGTERM); stopped at a safe point, another try goes on from there"
-
-
-class WorkerLost(TryAgain):
-    status: int
-    says = (
-        "a worker process was killed (exit code {status}), as the kernel does where memory is short; another "
-        "try goes on from there: give the phase more memory or fewer `--workers` if it happens again"
-    )
-
-
 class Unexpected(Final):
     kind: str
     place: str
@@ -152,7 +144,3 @@ def _plain(fact: Any) -> Any:
     if isinstance(fact, Few):
         return {"first": fact.first, "count": fact.count}
     return fact if isinstance(fact, str | int | float | None) else list(fact)
-
-
-class BadArgument(Final):
-    """The arguments themselves are wrong, whatever there is: whoever gave them can mend it at once."""

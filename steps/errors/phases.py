@@ -1,4 +1,4 @@
-"""What a phase is told, and can not do."""
+"""Backups that are overdue or other than asked for, drills that can not go on, and time that a phase lacks."""
 
 import json
 from collections.abc import Sequence

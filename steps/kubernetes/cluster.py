@@ -2,7 +2,8 @@
 
 Typed models of the official client drop the fields that they do not know, and a backup must keep them; so only the
 client's connection is used (configuration, tokens, TLS, exec), never its models nor its generated calls, which take
-0.7 s to import and which the image leaves out (`images/steps/unused.txt`). Nothing is retried in here, except by
+0.7 s to import and which the image leaves out (`images/steps/unused.txt`). `docs/decisions/kubernetes-client.md` has it
+beside other libraries. Nothing is retried in here, except by
 callers that wait anyway, and once with a token that was read again: Argo tries a phase again.
 
 An answer is believed only when it is one. A success holds the object that was asked for. There is no such object where

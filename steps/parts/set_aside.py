@@ -85,18 +85,17 @@ def save_objects(cluster: Cluster, kind: Kind, names: Iterable[str], root: Path)
 
     """
     versions = {}
-    known, own, other = layout.PLACES[kind]
     for name in names:
         interruption.point()
         found = cluster.get(kind, name)
         if found is None:
             raise errors.ChangedSincePlan(cluster.namespace, [f"{kind.name} {name} is gone"])
-        place = own if name in known else other
-        for part in (place.partition("/")[0], place):
+        folder = layout.PLACES[kind].folder_of(name)
+        for part in (folder.partition("/")[0], folder):
             writing.make_folder(root, part)
-        layout.write(root, f"{place}/{name}.json", layout.as_json(found))
+        layout.write(root, f"{folder}/{name}.json", layout.as_json(found))
         versions[name] = str(found["metadata"]["resourceVersion"])
-        log.info("%s %s: saved to %s/%s.json", kind.name, name, place, name)
+        log.info("%s %s: saved to %s/%s.json", kind.name, name, folder, name)
     return versions
 
 

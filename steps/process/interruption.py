@@ -1,8 +1,7 @@
-"""What belongs to the whole process: signals, and a stdout that takes nothing any more.
+"""Signals of the process, waits that wake for them, and a stdout that takes nothing any more.
 
-At a SIGTERM from Argo or the kubelet a phase stops at its next safe point and asks for another try. A signal belongs to
-the whole process, so this is the one place with state of its own. Nothing is torn down in the handler: what a phase
-writes is whole or absent at every moment, it only has to reach the next `point`.
+At a SIGTERM from Argo or the kubelet a phase stops at its next safe point and asks for another try. Nothing is torn
+down in the handler: what a phase writes is whole or absent at every moment, it only has to reach the next `point`.
 """
 
 import os

@@ -31,7 +31,7 @@ class _Template(string.Formatter):
             return of_server(value)
         if isinstance(value, str | int | float | None):
             return str(super().format_field(value, format_spec))
-        return str(len(value)) if format_spec == "count" else several(value, format_spec)
+        return str(len(value)) if format_spec == "count" else several(value, format_spec or ", ")
 
 
 @dataclass_transform(eq_default=False)
@@ -110,15 +110,14 @@ class Few:
         return self.count
 
     def __str__(self) -> str:
-        return several(self)
+        return several(self, "; ")
 
 
 _LIMIT = 10
 
 
-def several(names: Sequence[str] | Few, comma: str = "") -> str:
+def several(names: Sequence[str] | Few, comma: str = ", ") -> str:
     """Name the first ten, and how many more there are."""
-    comma = comma or ("; " if isinstance(names, Few) else ", ")
     shown = comma.join(names.first if isinstance(names, Few) else names[:_LIMIT])
     return shown if len(names) <= _LIMIT else f"{shown} and {len(names) - _LIMIT} more"
 

@@ -105,6 +105,15 @@ def test_the_facts_of_an_error_are_json_by_their_names(kind):
     assert json.loads(json.dumps(kind(**facts).facts)) == facts
 
 
+@pytest.mark.parametrize("kind", raised(), ids=lambda kind: kind.__name__)
+def test_few_of_many_names_are_told_as_all_of_them_would_be(kind):
+    facts = samples(kind)
+    few = {name: errors.Few.of(fact) if isinstance(fact, list) else fact for name, fact in facts.items()}
+    takes_few = "Few" in str(inspect.signature(kind))
+
+    assert not takes_few or str(kind(**few)) == str(kind(**facts))
+
+
 def test_many_names_are_told_as_the_first_of_them_and_their_count():
     few = errors.Few.of(f"name-{number}" for number in range(13))
 

@@ -14,11 +14,11 @@ _LABELLED = "".join(f"    {name}: {value}\n" for name, value in PART_OF.items())
 _DEEPEST = 100  # levels of a file that a person has; what reads an object walks it by recursion
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-# What some reader of YAML takes for a number, a boolean, a date or nothing, and PyYAML writes bare: 1e3, 0o7, y, .Inf.
+# What some reader of YAML takes for a number, a boolean, a date or nothing, and PyYAML writes bare: 1e3, 0o7, y, ._
 # kubectl reads YAML 1.1 by go-yaml, others 1.2, so a text is quoted where either might; too often does no harm.
 _MISREAD = re.compile(
     r"(?:[-+.]*[0-9][-+.:0-9_e]*|[-+]?0[box][0-9a-f_]*|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[t \t].*|[-+]?\.?(?:inf|nan)"
-    r"|y|n|yes|no|on|off|true|false|null|~)\Z",
+    r"|[-+]?\._[_0-9]*|y|n|yes|no|on|off|true|false|null|~)\Z",
     re.IGNORECASE,
 )
 

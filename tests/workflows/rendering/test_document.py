@@ -37,6 +37,7 @@ LIKE_NUMBERS = st.text("0123456789_.:+-eExXoObBTt ynYNinfa~", max_size=8)
 @example("0o7")
 @example("y")
 @example("2026-01-01")
+@example("._")
 def test_no_text_is_written_so_that_a_reader_takes_it_for_something_else(text: str) -> None:
     written = document.write({text: [text]})
 

@@ -164,17 +164,19 @@ def test_every_module_has_its_layer():
     assert rooms == set(DEPTHS)
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_imports_point_down_only(path):
-    package, module = room_of(path)
-    for other in modules(path) - {(package, "__version__")}:
-        if other[0] == package and other != (package, module):
-            assert DEPTHS[other] > DEPTHS[(package, module)], f"{name_of(path)} imports {'.'.join(other)}"
+def test_imports_point_down_only():
+    upward = [
+        (name_of(path), other)
+        for path in FILES
+        for other in modules(path) - {room_of(path), ("steps", "__version__"), ("workflows", "__version__")}
+        if other[0] == room_of(path)[0] and DEPTHS[other] <= DEPTHS[room_of(path)]
+    ]
+
+    assert upward == []
 
 
-@pytest.mark.parametrize("path", IN_STEPS, ids=name_of)
-def test_the_steps_know_nothing_of_workflows(path):
-    tops = {name.split(".")[0] for name in imports(path)}
+def test_the_steps_know_nothing_of_workflows():
+    tops = {name.split(".")[0] for path in IN_STEPS for name in imports(path)}
 
     assert not tops & {"workflows", "hera", "jinja2", "rich", "yaml"}
 
@@ -186,16 +188,19 @@ def test_each_module_of_the_steps_has_its_tests_in_a_file_of_its_name():
     assert lacking - {name_of(path) for path in at_once} == set(TESTED_ELSEWHERE)
 
 
-@pytest.mark.parametrize("path", IN_STEPS, ids=name_of)
-def test_a_docstring_names_what_is_there(path):
-    modules = {each.stem: each for each in IN_STEPS if room_of(each)[1] != "errors"}
-    del modules["workflow"]  # `workflow.x` is a tag of Argo
+def test_a_docstring_names_what_is_there():
+    texts = {each.stem: each.read_text() for each in IN_STEPS if room_of(each)[1] != "errors"}
+    del texts["workflow"]  # `workflow.x` is a tag of Argo
     kinds = (ast.FunctionDef, ast.ClassDef, ast.Module)
-    told = " ".join(ast.get_docstring(node) or "" for node in ast.walk(tree_of(path)) if isinstance(node, kinds))
-    named = [found for found in re.findall(r"`([a-z_]+)\.([A-Za-z_]+)`", told) if found[0] in modules]
+    nodes = [(path, node) for path in IN_STEPS for node in ast.walk(tree_of(path)) if isinstance(node, kinds)]
+    named = {
+        (name_of(path), *found)
+        for path, node in nodes
+        for found in re.findall(r"`([a-z_]+)\.([A-Za-z_]+)`", ast.get_docstring(node) or "")
+    }
 
     assert [
-        found for found in named if not re.search(rf"(?m)^(def |class )?{found[1]}\b", modules[found[0]].read_text())
+        each for each in named if each[1] in texts and not re.search(rf"(?m)^(def |class )?{each[2]}\b", texts[each[1]])
     ] == []
 
 
@@ -258,7 +263,7 @@ def test_below_their_command_the_workflows_know_names_of_the_steps_only():
         name.removeprefix("steps.")
         for path in FILES
         if path.parts[-2] not in {"rehearsal", "commands"} and not path.is_relative_to(ROOT / "steps")
-        for name in imported_modules(path)
+        for name in (*imported_modules(path), *({"steps.errors"} & {"steps." + room for room in rooms(path)}))
         if name.startswith("steps.")
     }
 
@@ -266,6 +271,7 @@ def test_below_their_command_the_workflows_know_names_of_the_steps_only():
         "contract.arguments",
         "contract.names",
         "contract.values",
+        "errors",
         "kubernetes.kinds",
         "threescale.installation",
     }
@@ -288,30 +294,39 @@ def test_every_folder_of_the_rehearsal_has_its_place():
     assert {part_of(path) for path in OF_REHEARSAL} == {"__init__", *REHEARSAL}
 
 
-@pytest.mark.parametrize("path", [path for path in OF_REHEARSAL if path.stem != "__init__"], ids=name_of)
-def test_the_folders_of_the_rehearsal_import_those_below_them_only(path):
-    others = {name.split(".")[2] for name in imports(path) if name.startswith("workflows.rehearsal.")}
+def test_the_folders_of_the_rehearsal_import_those_below_them_only():
+    upward = [
+        (name_of(path), name)
+        for path in OF_REHEARSAL
+        for name in imports(path)
+        if name.startswith("workflows.rehearsal.")
+        and name.split(".")[2] not in REHEARSAL[part_of(path)] | {part_of(path)}
+    ]
 
-    assert others <= REHEARSAL[part_of(path)] | {part_of(path)}
-
-
-@pytest.mark.parametrize("path", [path for path in FILES if path.name != "__main__.py"], ids=name_of)
-def test_only_the_two_commands_print(path):
-    calls = [node.func for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
-
-    assert not [call.lineno for call in calls if isinstance(call, ast.Name) and call.id == "print"]
+    assert upward == []
 
 
-@pytest.mark.parametrize("path", IN_STEPS, ids=name_of)
-def test_errors_that_a_phase_can_end_with_are_drawn_in_one_place(path):
-    bases = {
-        ast.unparse(base)
+def test_only_the_two_commands_print():
+    printing = [
+        (name_of(path), node.lineno)
+        for path in FILES
         for node in ast.walk(tree_of(path))
-        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
-        for base in node.bases
-    }
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
 
-    assert path in in_room("errors") or not {base for base in bases if "Error" in base or "Exception" in base}
+    assert [place for place in printing if not place[0].endswith("/__main__.py")] == []
+
+
+def test_errors_that_a_phase_can_end_with_are_drawn_in_one_place():
+    elsewhere = [
+        (name_of(path), node.name)
+        for path in IN_STEPS
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and path not in in_room("errors")
+        if any(word in ast.unparse(base) for base in node.bases for word in ("Error", "Exception"))
+    ]
+
+    assert elsewhere == []
 
 
 @pytest.mark.parametrize("command", [["workflows", "--help"], ["workflows", "rehearse", "--help"]], ids=" ".join)

@@ -5,7 +5,7 @@ APIManagerBackup. They have no owner, so that deleting a Workflow never touches 
 """
 
 import logging
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from steps import errors
@@ -133,7 +133,7 @@ def create_backup(cluster: Cluster, wanted: WantedClaim, apimanager: Object, wor
         installation.APIMANAGER_UID: apimanager["metadata"]["uid"],
         installation.BACKUP_NAME: wanted.name,
         installation.BACKUP_UID: workflow.uid,
-        marks.STARTED: times.utc(datetime.now(UTC)),
+        marks.STARTED: times.utc(times.now()),
     }
     created = cluster.create(CLAIM, claims.new(wanted.name, labels, annotations, wanted.spec))
     log.info("PersistentVolumeClaim %s: created, %s", wanted.name, wanted.storage_request)

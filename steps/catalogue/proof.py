@@ -7,7 +7,7 @@ when one was not, until every byte is right again. `proven` when it was restored
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 
 from steps import errors
@@ -121,7 +121,7 @@ def noting_damage(cluster: Cluster, claim: Object, workflow: Workflow) -> Iterat
 
 
 def _now() -> str:
-    return times.label_time(datetime.now(UTC))
+    return times.label_time(times.now())
 
 
 def _patch(

@@ -1,10 +1,13 @@
 """Words that phases and rendered manifests share: of labels, of outputs, and of objects with fixed names."""
 
+from typing import Literal
+
 TOOL = "threescale-backup"
 PART_OF = {"app.kubernetes.io/part-of": TOOL}
 PREFIX = f"{TOOL}/"  # of labels and annotations of ours
 KIND = PREFIX + "kind"  # of a workflow: backup, restore, watchdog ...
 
+Form = Literal["webhook", "slack"]  # of a notification
 EXTERNAL = "external"  # System's files are in S3, not in a claim
 
 # ConfigMaps: evidence of restores, drills and backups that failed; what a drill has made.

@@ -12,6 +12,11 @@ def withheld(reason: str, refuser: str) -> str:
     return f"{told}the server's message is withheld, because it may hold a Secret's data{by}"
 
 
+def _called(resource: str, name: str) -> str:
+    """An object by its kind and name, or the kind alone where all of it was asked for."""
+    return f"{resource} {name!r}" if name else resource
+
+
 class NotAllowed(Final):
     verb: str
     resource: str
@@ -21,9 +26,8 @@ class NotAllowed(Final):
     server: str = ""
 
     def compose(self) -> str:
-        what = f"{self.resource} {self.name!r}" if self.name else self.resource
         return (
-            f"not allowed to {self.verb} {what} in namespace {self.namespace} "
+            f"not allowed to {self.verb} {_called(self.resource, self.name)} in namespace {self.namespace} "
             f"(HTTP 403: {self.message or 'no message'}{of_server(self.server)}): "
             "apply the Roles that `threescale-backup manifests` renders"
         )
@@ -76,7 +80,7 @@ class NoAnswer(Unanswered):
     server: str = ""
 
     def compose(self) -> str:
-        what = f"{self.resource} {self.name!r}" if self.name else self.resource
+        what = _called(self.resource, self.name)
         return f"no usable answer from Kubernetes to {self.verb} {what} ({self.reason}{of_server(self.server)})"
 
 

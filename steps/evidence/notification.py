@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote_to_bytes, urlsplit
 from urllib.request import (
@@ -28,10 +28,10 @@ from urllib.request import (
 )
 
 from steps import errors
+from steps.contract.names import Form
 from steps.evidence import result
 from steps.evidence.result import Result
 
-Form = Literal["webhook", "slack"]
 TRIES = 3
 _LARGEST_URL_BYTES = 8 << 10  # what servers take for a line of a request, as a rule
 _PAUSE_S = 1.0  # doubled after each try

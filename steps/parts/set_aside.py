@@ -6,7 +6,6 @@ laid out as a backup's, but objects are whole, as the server gave them, so that 
 
 import logging
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,7 +69,7 @@ def create(cluster: Cluster, asked: SetAsideClaim, workflow: Workflow) -> str:
     except errors.ClaimTaken as error:
         raise errors.ReplacedClaimTaken(name, cluster.namespace) from error
     labels = {marks.REPLACED: "true", marks.WORKFLOW: workflow.name, marks.WORKFLOW_UID: workflow.uid}
-    annotations = {marks.STARTED: times.utc(datetime.now(UTC))}
+    annotations = {marks.STARTED: times.utc(times.now())}
     spec = claims.spec_of("ReadWriteOnce", asked.size, asked.storage_class)
     cluster.create(CLAIM, claims.new(name, labels, annotations, spec))
     log.info("PersistentVolumeClaim %s: created, %s, for what is replaced", name, asked.size)

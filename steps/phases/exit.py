@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import click
 
@@ -17,6 +17,7 @@ from steps import errors
 from steps.archive import marks
 from steps.catalogue import backup_claims
 from steps.contract import arguments, values
+from steps.contract.names import Form
 from steps.evidence import records, result
 from steps.evidence.result import Failure, Operation, Result
 from steps.kubernetes import events, fields, mounting, times
@@ -29,6 +30,12 @@ from steps.phases.run import Run
 from steps.process.command_line import Value
 
 log = logging.getLogger(__name__)
+
+REFUSED_ADVICE = "Nothing was done, and it counts as no failed run: submit it again with other arguments."
+_OF_OTHERS = ("child ", "No more retries left", "retryStrategy.expression evaluated to false")
+_FIELDS = ("templateName", "message", "podName", "finishedAt")  # of a node in workflow.failures
+_EXIT_CODE = "(exit code "  # in the message of a container that ran
+_SUCCEEDED = "Succeeded"  # as Argo calls it
 
 
 @click.command("report")
@@ -85,10 +92,6 @@ def _label_failed(run: Run, claim: str) -> bool:
     except errors.PhaseError as error:
         log.info("claim %s has not been labelled: %s", claim, error)
     return False
-
-
-Form = Literal["webhook", "slack"]
-_SUCCEEDED = "Succeeded"  # as Argo calls it
 
 
 @click.command("notify")
@@ -183,12 +186,6 @@ def _of_claim(run: Run, ended: Result) -> Result:
             "ended": moment(fields.annotation(claim, marks.ENDED)) or ended.ended,
         }
     )
-
-
-REFUSED_ADVICE = "Nothing was done, and it counts as no failed run: submit it again with other arguments."
-_OF_OTHERS = ("child ", "No more retries left", "retryStrategy.expression evaluated to false")
-_FIELDS = ("templateName", "message", "podName", "finishedAt")  # of a node in workflow.failures
-_EXIT_CODE = "(exit code "  # in the message of a container that ran
 
 
 class FailedNode(NamedTuple):

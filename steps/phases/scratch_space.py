@@ -11,7 +11,6 @@ ledger is written before anything else and says what may be where; so what a dri
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
 from steps import errors
@@ -206,7 +205,7 @@ def create_claim(cluster: Cluster, backup: Backup, ledger: Ledger, asked: AskedS
     size = system_storage.check_request(backup, asked.storage_request or _size(backup))
     storage_class = asked.storage_class or _class_of(cluster, ledger.claim)
     labels = {marks.WORKFLOW: ledger.workflow.name, **labels_of(cluster.namespace, ledger.workflow)}
-    claim = claims.new(name, labels, {marks.STARTED: times.utc(datetime.now(UTC))}, {})
+    claim = claims.new(name, labels, {marks.STARTED: times.utc(times.now())}, {})
     owner = {"apiVersion": CONFIGMAP.api_version, "kind": CONFIGMAP.name, "name": _LEDGER, "uid": ledger.uid}
     metadata = {**claim["metadata"], "ownerReferences": [owner]}
     spec = claims.spec_of("ReadWriteOnce", size, storage_class)

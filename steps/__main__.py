@@ -5,6 +5,7 @@ and to the termination log, the only text that Argo shows beside a failed node.
 """
 
 import gc
+import importlib
 import logging
 import os
 import sys
@@ -19,26 +20,42 @@ from steps import errors
 from steps.contract import values
 from steps.contract.arguments import Given
 from steps.kubernetes.workflow import Workflow
-from steps.phases import exit as exit_phase
-from steps.phases.backup import backup_phases
-from steps.phases.drill import drill_phases
-from steps.phases.exit import notify
-from steps.phases.options import FOLDER
-from steps.phases.prune import prune_phases
-from steps.phases.restore import restore_phases
+from steps.phases.command_line import FOLDER, Value
 from steps.phases.run import Run
-from steps.phases.verify import verify_phases
-from steps.phases.watchdog import watch
 from steps.process import interruption
-from steps.process.command_line import Value
 
 log = logging.getLogger("steps")
 
 _UMASK = 0o007  # all for the group, nothing for others
 
 
+_PHASES = {
+    "backup": "backup.backup_phases",
+    "restore": "restore.restore_phases",
+    "verify": "verify.verify_phases",
+    "drill": "drill.drill_phases",
+    "prune": "prune.prune_phases",
+    "watch": "watchdog.watch",
+    "report": "exit.report",
+    "notify": "exit.notify",
+}
+
+
 class Phases(click.Group):
-    """Commands whose help is shown without what every phase has to be told; a refusal of arguments is an output."""
+    """Commands whose help is shown without what every phase has to be told; a refusal of arguments is an output.
+
+    A phase starts sooner without the modules of the other workflows: each is imported when it is asked for.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  as the base class has it
+        return list(_PHASES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  as the base class has it
+        if cmd_name not in _PHASES:
+            return None
+        module, _, name = _PHASES[cmd_name].partition(".")
+        found: click.Command = getattr(importlib.import_module(f"steps.phases.{module}"), name)
+        return found
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.resilient_parsing = len(args) > 1 and args[-1] == "--help"
@@ -97,16 +114,6 @@ def cli(  # noqa: PLR0913  what every phase is told, in one place
     context.obj = Run(namespace, by, outputs, request_timeout_s, last_try, service_account, given=given)
     if known:
         given.check(known.split(","))
-
-
-cli.add_command(backup_phases)
-cli.add_command(restore_phases)
-cli.add_command(watch)
-cli.add_command(notify)
-cli.add_command(prune_phases)
-cli.add_command(verify_phases)
-cli.add_command(drill_phases)
-cli.add_command(exit_phase.report)
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ import pytest
 from kubernetes.config.config_exception import ConfigException
 from urllib3.exceptions import HTTPError
 
+from steps.contract.backup_contract import CLAIM
 from steps.kubernetes.cluster import Cluster
 from tests.embedded.argo import Engine
 from tests.embedded.kubernetes import Cluster as Kubernetes
@@ -27,7 +28,6 @@ from workflows.manifests import render
 from workflows.rehearsal.argo.engine import Workflow
 from workflows.rehearsal.rehearse import SETTINGS
 from workflows.rehearsal.threescale import installation as threescale
-from workflows.rendering.handover import CLAIM
 
 pytest.register_assert_rewrite("tests.builders")  # what they check, they say as a test does
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from steps.contract import values
+from steps.contract.prune_contract import PruneArguments
 from workflows import access
 from workflows.backup import backup
 from workflows.drill import drill
 from workflows.monitoring import alerts, dashboard
 from workflows.monitoring.alerts import Thresholds
-from workflows.parameters import PruneParameters
 from workflows.prune import prune
 from workflows.rendering.document import Manifest
 from workflows.rendering.references import BadReferenceError, check
@@ -26,7 +26,7 @@ def render(  # noqa: PLR0913  what is rendered only where it is asked for
     cron: str | None = None,
     timezone: str = "UTC",
     arguments: Mapping[str, str] = MappingProxyType({}),
-    rules: PruneParameters | None = None,
+    rules: PruneArguments | None = None,
     *,
     proofs: Sequence[Cron] = (),
     watch_cron: str | None = None,
@@ -45,7 +45,7 @@ def render(  # noqa: PLR0913  what is rendered only where it is asked for
         schedule.BadScheduleError
         BadReferenceError: never in a release; the tests render every combination.
     """
-    kept = rules or PruneParameters()
+    kept = rules or PruneArguments()
     built = [backup(settings, kept).to_dict(), prune(settings, kept).to_dict()]
     built += [build(settings).to_dict() for build in (restore, verify, drill)]
     nightly = [Cron("backup", cron, arguments)] if cron is not None else []

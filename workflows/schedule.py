@@ -14,18 +14,16 @@ from hera.workflows import CronWorkflow, Parameter
 from hera.workflows.models import WorkflowMetadata, WorkflowTemplateRef
 from pydantic import ValidationError
 
+from steps.contract.backup_contract import BackupArguments
+from steps.contract.declaration import Declared
+from steps.contract.drill_contract import DrillArguments
 from steps.contract.names import KIND, PART_OF
+from steps.contract.verify_contract import VerifyArguments
+from steps.contract.watchdog_contract import WatchdogArguments
 from workflows import backup, drill, verify, watchdog
-from workflows.parameters import (
-    BackupParameters,
-    DrillParameters,
-    Parameters,
-    VerifyParameters,
-    WatchdogParameters,
-    declare,
-)
 from workflows.rendering import cron as clock
 from workflows.rendering.labels import TITLE
+from workflows.rendering.parameters import declare
 from workflows.rendering.settings import Settings
 
 NAME = "threescale-backup-schedule"  # Argo allows 52 characters, it adds the time
@@ -45,7 +43,7 @@ class _Kind(NamedTuple):
     """What sets the CronWorkflow of an operation apart."""
 
     template: str
-    model: type[Parameters]
+    model: type[Declared]
     noun: str
     title: str
     refused: Mapping[str, str]
@@ -57,7 +55,7 @@ _NEXT = {"claim-name": "each night takes the backup that is next"}
 _KINDS = {
     "backup": _Kind(
         backup.NAME,
-        BackupParameters,
+        BackupArguments,
         "a backup",
         "Back up 3scale by schedule",
         {
@@ -68,10 +66,10 @@ _KINDS = {
         },
         {"schedule": NAME},
     ),
-    "verify": _Kind(verify.NAME, VerifyParameters, "a verification", "Verify the backups by schedule", _NEXT),
-    "drill": _Kind(drill.NAME, DrillParameters, "a drill", "Prove by schedule that backups restore", _NEXT),
+    "verify": _Kind(verify.NAME, VerifyArguments, "a verification", "Verify the backups by schedule", _NEXT),
+    "drill": _Kind(drill.NAME, DrillArguments, "a drill", "Prove by schedule that backups restore", _NEXT),
     "watchdog": _Kind(
-        watchdog.NAME, WatchdogParameters, "the watchdog", "See by schedule whether 3scale is backed up", {}, kept=3
+        watchdog.NAME, WatchdogArguments, "the watchdog", "See by schedule whether 3scale is backed up", {}, kept=3
     ),
 }
 
@@ -118,7 +116,7 @@ def schedule(
 
 def _check(kind: _Kind, arguments: Mapping[str, str]) -> None:
     """Refuse what Argo would hand on unread, night after night."""
-    known = {str(parameter.name): parameter.enum for parameter in declare(kind.model)}
+    known = {name: parameter.enum for name, parameter in declare(kind.model).items()}
     for name, reason in kind.refused.items():
         if name in arguments:
             raise BadScheduleError(f"argument {name}: {reason}")

@@ -12,6 +12,7 @@ from steps import errors
 from steps.archive import marks
 from steps.archive.manifest import Manifest
 from steps.contract import values
+from steps.contract.backup_contract import WantedBackup
 from steps.contract.names import EXTERNAL, PREFIX
 from steps.kubernetes import claims, fields, mounting, times, waiting
 from steps.kubernetes.cluster import Cluster
@@ -101,6 +102,12 @@ class WantedClaim(NamedTuple):
     volume_name: str
     external: bool = False
     schedule: str = ""
+
+    @classmethod
+    def of(cls, asked: WantedBackup, name: str, schedule: str = "") -> "WantedClaim":
+        """As a person asks for it."""
+        external = asked.file_storage == EXTERNAL
+        return cls(name, asked.storage_request, asked.storage_class, asked.volume_name, external, schedule)
 
     @property
     def spec(self) -> Object:

@@ -22,8 +22,10 @@ from zoneinfo import ZoneInfo
 
 from steps import errors
 from steps.catalogue.catalogue import OPERATORS, OURS, BackupEntry, BackupState
-from steps.catalogue.durations import Duration
+from steps.catalogue.durations import Duration, zone
 from steps.contract import values
+from steps.contract.prune_contract import RulesAsked
+from steps.contract.values import YES
 
 NO_RULE = "no rule keeps it"
 _OVER = "its run failed longer ago than failed-after"
@@ -53,10 +55,34 @@ class Rules:
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     failed_after: Duration | None = None  # when the claims of failed runs go; None: never
 
+    @classmethod
+    def of(cls, asked: RulesAsked) -> "Rules":
+        """Read what a person asks for.
+
+        Raises:
+            errors.BadDuration, errors.BadTimezone
+
+        """
+        return cls(
+            last=asked.keep_last,
+            periods={name: getattr(asked, f"keep_{name}") for name in PERIODS},
+            within=_duration(asked.keep_within, "keep-within"),
+            minimum_redundancy=asked.minimum_redundancy,
+            max_shrink=asked.max_shrink,
+            manual=asked.manual == YES,
+            operators=asked.operators == YES,
+            timezone=zone(asked.timezone),
+            failed_after=_duration(asked.failed_after, "failed-after"),
+        )
+
     @property
     def any(self) -> bool:
         """Whether there is a rule at all."""
         return bool(self.last or self.within or any(self.periods.values()))
+
+
+def _duration(text: str, name: str) -> Duration | None:
+    return Duration.read(text, name) if text else None
 
 
 @dataclass(frozen=True)

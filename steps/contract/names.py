@@ -7,6 +7,7 @@ PART_OF = {"app.kubernetes.io/part-of": TOOL}
 PREFIX = f"{TOOL}/"  # of labels and annotations of ours
 KIND = PREFIX + "kind"  # of a workflow: backup, restore, watchdog ...
 
+Operation = Literal["backup", "restore", "prune", "verify", "drill", "watchdog"]  # one workflow each
 Form = Literal["webhook", "slack"]  # of a notification
 EXTERNAL = "external"  # System's files are in S3, not in a claim
 

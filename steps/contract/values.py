@@ -1,13 +1,18 @@
 """What an argument may say: numbers, shares, durations, sizes and names of Kubernetes, each read in one place.
 
-The phases and the commands of people take these as types of options, and the rendering of a schedule as checks, so that
-what one refuses the others refuse too, where it is said. Nothing passes that a comparison can't order, such as `nan`.
+The fields of `steps.contract` are annotated with them: the commands take them as types of options, and pydantic as
+validators, so that what one refuses the other refuses too. Nothing passes that a comparison can't order, such as `nan`.
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
 
 _SHOWN = 60  # characters of what is refused; a sentence has little room
 _WHOLE = re.compile(r"[0-9]{1,10}")
@@ -25,9 +30,10 @@ _BINARY = {f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGT
 
 
 class ValueKind:
-    """A kind of value."""
+    """A kind of value; an annotation of a field too, whose texts pydantic then reads by it."""
 
     name = "text"
+    words: Sequence[str] = ()  # that a form offers
 
     def __init__(self, wanted: str) -> None:
         self.wanted = wanted  # ends the sentence "'x' is "
@@ -57,6 +63,13 @@ class ValueKind:
         self.read(text)
         return text
 
+    def __get_pydantic_core_schema__(self, source: Any, handler: "GetCoreSchemaHandler") -> "CoreSchema":
+        from pydantic_core import core_schema  # only who validates needs it
+
+        return core_schema.no_info_plain_validator_function(
+            lambda told: self.read(told) if isinstance(told, str) else told
+        )
+
     def _refusal(self, text: str) -> str:
         shown = repr(text[:_SHOWN]) + ("..." if len(text) > _SHOWN else "")
         return f"{shown} is {self.wanted}"
@@ -81,7 +94,7 @@ class Number(ValueKind):
         return float(super().read(text))
 
 
-class Count(ValueKind):
+class WholeNumber(ValueKind):
     """A whole number of a range."""
 
     name = "number"
@@ -189,6 +202,77 @@ class OrNothing(ValueKind):
         return not text or self._kind.fits(text)
 
 
+class Workers(ValueKind):
+    """A number of processes, or an empty text: None, as suits the processors and the volumes."""
+
+    name = "number"
+    words = ("", "1", "2", "4", "8", "16")
+
+    def __init__(self, most: int) -> None:
+        self._count = WholeNumber(1, most)
+        super().__init__(self._count.wanted)
+
+    def fits(self, text: str) -> bool:
+        return not text or self._count.fits(text)
+
+    def read(self, text: str) -> int | None:
+        return self._count.read(text) if text else None
+
+
+class NameList(ValueKind):
+    """Names as an earlier phase puts them out, with a comma between them; None where it did not run."""
+
+    name = "names"
+
+    def __init__(self) -> None:
+        super().__init__("no names")
+
+    def fits(self, text: str) -> bool:  # noqa: ARG002  whatever stands between commas is one
+        return True
+
+    def read(self, text: str) -> tuple[str, ...] | None:
+        return tuple(_listed(text)) if text else None
+
+
+class Versions(ValueKind):
+    """The resourceVersions of objects by name, as an earlier phase puts them out."""
+
+    name = "versions"
+
+    def __init__(self) -> None:
+        super().__init__("no NAME=VERSION,...")
+
+    def fits(self, text: str) -> bool:
+        return all("=" in pair for pair in _listed(text))
+
+    def read(self, text: str) -> dict[str, str]:
+        super().read(text)
+        return dict(pair.split("=", 1) for pair in _listed(text))
+
+    def told(self, versions: Mapping[str, str]) -> str:
+        """What `read` reads."""
+        return ",".join(f"{name}={version}" for name, version in versions.items()) or NOTHING
+
+
+class DigestText(ValueKind):
+    """A digest as a person copies it, or an empty text."""
+
+    name = "digest"
+
+    def __init__(self) -> None:
+        super().__init__("no digest")
+
+    def fits(self, text: str) -> bool:  # noqa: ARG002  whatever it is, it equals the backup's or does not
+        return True
+
+    def read(self, text: str) -> str:
+        return text.strip().lower()
+
+
+def _listed(text: str) -> list[str]:
+    return [each for each in text.split(",") if each not in {NOTHING, ""}]
+
+
 def _bytes(number: str, suffix: str | None) -> Decimal:
     suffix = suffix or ""
     if suffix[:1] in {"e", "E"} and len(suffix) > 1 and suffix not in _BINARY:
@@ -197,14 +281,15 @@ def _bytes(number: str, suffix: str | None) -> Decimal:
 
 
 YES, NO = "yes", "no"
+NOTHING = "-"  # what an output says that says nothing: an empty one is no argument to some versions of Argo
 MAX_AGE = "26h"  # of the newest backup: of a night, and two hours more
 MAX_SHRINK = 0.5  # of a backup against the one before
 QUANTITY = (  # as Kubernetes writes a size (apimachinery resource.Quantity), of a length that can be reckoned with
     rf"([0-9]+(\.[0-9]*)?|\.[0-9]+){_SUFFIX}"
 )
-COUNT = Count(0, 1_000_000)  # of backups, hours or days: what is more says nothing else
-GROUP = Count(0, (1 << 31) - 1)  # as Kubernetes takes one (IsValidGroupID)
-USER = Count(1, (1 << 31) - 1)  # but root
+COUNT = WholeNumber(0, 1_000_000)  # of backups, hours or days: what is more says nothing else
+GROUP = WholeNumber(0, (1 << 31) - 1)  # as Kubernetes takes one (IsValidGroupID)
+USER = WholeNumber(1, (1 << 31) - 1)  # but root
 FRACTION = Number(0, 1)
 MINUTES = Number(0, 120)
 PAUSE_S = Number(0, 3600)
@@ -229,3 +314,17 @@ ACCESS_MODES = ("", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")  # emp
 VERSION = Like(
     r"[0-9]{1,4}\.[0-9]{1,4}(\.[0-9A-Za-z.+-]{1,40})?", "no version: write 3scale's major.minor such as 2.16"
 )
+MOST_WORKERS = 16  # each takes memory, and a server has other clients
+WORKERS = Workers(MOST_WORKERS)
+NAMES = NameList()
+VERSIONS = Versions()
+DIGEST = DigestText()
+
+# Annotations of fields that several workflows have.
+DurationText = Annotated[str, DURATION]
+DurationOrNone = Annotated[str, OrNothing(DURATION)]
+ScheduleOrNone = Annotated[str, OrNothing(CRON_WORKFLOW)]
+SizeOrNone = Annotated[str, OrNothing(SIZE)]
+StorageClassOrNone = Annotated[str, OrNothing(STORAGE_CLASS)]
+ClaimOrNone = Annotated[str, OrNothing(CLAIM)]
+NamesTold = Annotated[tuple[str, ...] | None, NAMES]

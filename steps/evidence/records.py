@@ -18,9 +18,9 @@ from datetime import UTC, datetime
 
 from steps import errors
 from steps.contract import names
-from steps.contract.names import PART_OF
+from steps.contract.names import PART_OF, Operation
 from steps.evidence import result
-from steps.evidence.result import Operation, Result
+from steps.evidence.result import Result
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CONFIGMAP, Object
 

@@ -25,6 +25,7 @@ from pydantic import (
 from steps import errors
 from steps.archive import layout, saved
 from steps.archive.manifest import FileTree, Manifest, Report, misfits
+from steps.contract.names import Operation
 from steps.kubernetes import kinds, times
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -39,7 +40,6 @@ SUCCEEDED: Literal["succeeded"] = "succeeded"
 FAILED: Literal["failed"] = "failed"
 REFUSED: Literal["refused"] = "refused"
 
-Operation = Literal["backup", "restore", "prune", "verify", "drill", "watchdog"]
 Done = Literal["saved", "created", "kept", "replaced", "untouched", "tried"]
 Counts = Mapping[str, int]
 

@@ -14,6 +14,7 @@ from steps.archive import layout
 from steps.archive.contents import Backup
 from steps.archive.manifest import Report
 from steps.archive.marks import Mark
+from steps.contract.restore_contract import AskedDatabases
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import SECRET, Object
 from steps.parts import conflicts, objects, selection
@@ -68,16 +69,17 @@ class Databases(NamedTuple):
     overrides: str = ""  # name of a Secret with keys SECRET.KEY, whose values replace the backup's
 
     @classmethod
-    def asked(cls, database_secrets: str, overrides: str) -> "Databases":
-        """As a person says it: expect or restore, and the name of a Secret.
+    def of(cls, asked: AskedDatabases) -> "Databases":
+        """As a person asks for it.
 
         Raises:
             errors.OverridesWithoutRestore
 
         """
-        if overrides and database_secrets != "restore":
+        restored = asked.database_secrets == "restore"
+        if asked.database_overrides and not restored:
             raise errors.OverridesWithoutRestore
-        return cls(database_secrets == "restore", overrides)
+        return cls(restored, asked.database_overrides)
 
     def to_restore(self, cluster: Cluster, backup: Backup) -> list[Object]:
         """Those of the three that come from the backup, complete.

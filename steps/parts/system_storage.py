@@ -1,11 +1,11 @@
 """The claim of System FileStorage as a restore makes it, and the mark on it that says how far its files have come."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from steps import errors
 from steps.archive import marks
 from steps.archive.contents import Backup
+from steps.contract.restore_contract import AskedStorage
 from steps.kubernetes import claims, fields, mounting, waiting
 from steps.kubernetes.claims import quantity
 from steps.kubernetes.cluster import Cluster
@@ -14,24 +14,13 @@ from steps.kubernetes.workflow import Workflow
 from steps.threescale import installation
 
 
-class AskedStorage(NamedTuple):
-    """What a person may ask of the new system-storage; empty: as it was."""
-
-    storage_class: str
-    access_mode: str
-    storage_request: str
-
-
-AS_IT_WAS = AskedStorage("", "", "")
-
-
 def wanted(backup: Backup, asked: AskedStorage) -> Object:
     """The claim of System FileStorage as a restore creates it, with the mark and not yet begun.
 
     Size: the largest of the APIManager's request, the capacity it had, the data with a margin, and 100Mi.
 
     Raises:
-        errors.BadQuantity, errors.RequestTooSmall
+        errors.RequestTooSmall
 
     """
     chosen = fields.at(backup.apimanager, "spec", "system", "fileStorage", "persistentVolumeClaim") or {}
@@ -159,10 +148,10 @@ def check_request(backup: Backup, request: str) -> str:
     """See that a size that is asked for takes the backup's files, and return it.
 
     Raises:
-        errors.BadQuantity, errors.RequestTooSmall
+        errors.RequestTooSmall
 
     """
-    size = claims.check_size(request, "storage-request")
+    size = quantity(request)
     if size < (needed := backup.needed_bytes(size)):
         raise errors.RequestTooSmall(request, needed)
     return request

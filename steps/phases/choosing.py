@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Callable, Sequence
 
-from steps.archive import marks
 from steps.catalogue import backup_claims, proof
 from steps.catalogue.catalogue import BackupEntry
-from steps.kubernetes import fields, mounting
+from steps.kubernetes import mounting
 from steps.kubernetes.cluster import Cluster
-from steps.phases.run import NOTHING, Run
+from steps.kubernetes.kinds import Object
+from steps.phases.run import Run
 
 log = logging.getLogger(__name__)
 
@@ -21,10 +21,10 @@ def named_or(entries: Sequence[BackupEntry], name: str, choose: Callable[[Sequen
     return name
 
 
-def tell_chosen(run: Run, cluster: Cluster, name: str, claim_wait_s: float) -> None:
-    """Tell which backup it is, where its pods may run, and how far it is verified."""
+def tell_chosen(run: Run, cluster: Cluster, name: str, claim_wait_s: float) -> Object:
+    """Tell which backup it is and where its pods may run, and return its claim."""
     claim = backup_claims.check_mountable(cluster, name, run.workflow, claim_wait_s)
     placement = mounting.placement(cluster, claim, run.workflow)
-    begun = fields.annotation(claim, marks.VERIFYING)
-    run.output(claim_name=name, node_operator=placement.operator, node=placement.node, rotation=begun or NOTHING)
+    run.output(claim_name=name, node_operator=placement.operator, node=placement.node)
     log.info("chosen: claim %s", name)
+    return claim

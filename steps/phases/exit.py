@@ -8,26 +8,22 @@ in the namespace. A backup's own lies on its volume, which is not mounted for th
 import json
 import logging
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple, get_args
-
-import click
+from typing import Any, NamedTuple
 
 from steps import errors
 from steps.archive import marks
 from steps.catalogue import backup_claims
-from steps.contract import arguments, values
-from steps.contract.names import Form
+from steps.contract import arguments
+from steps.contract.exit_contract import ExitNotify, ExitReport
+from steps.contract.values import YES
 from steps.evidence import records, result
-from steps.evidence.result import Failure, Operation, Result
+from steps.evidence.result import Failure, Result
 from steps.kubernetes import events, fields, mounting, times
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CLAIM, POD, Object
 from steps.kubernetes.workflow import WORKFLOW_LABEL
-from steps.phases import options
-from steps.phases.options import FOLDER
+from steps.phases.command_line import PhaseCommand
 from steps.phases.run import Run
-from steps.process.command_line import Value
 
 log = logging.getLogger(__name__)
 
@@ -38,51 +34,31 @@ _EXIT_CODE = "(exit code "  # in the message of a container that ran
 _SUCCEEDED = "Succeeded"  # as Argo calls it
 
 
-@click.command("report")
-@click.option("--of", "operation", type=click.Choice(get_args(Operation)), required=True, help="What has failed.")
-@click.option("--claim", default="", help="Claim of the backup; empty: one that is made is called as the workflow.")
-@click.option("--began", default="", help="When the workflow was made.")
-@click.option("--failures", required=True, help="{{workflow.failures}} as Argo gives it.")
-@click.option("--advice", required=True, help="What to do next.")
-@click.option("--plan", default="", help="The workflow's; a mere plan leaves no evidence.")
-@options.refused
-@click.option("--pod", default="", help="The pod that runs this.")
-@click.pass_obj
-def report(  # noqa: PLR0913  what a workflow says of itself at its end
-    run: Run,
-    operation: Operation,
-    claim: str,
-    began: str,
-    failures: str,
-    advice: str,
-    plan: str,
-    refused: bool,
-    pod: str,
-) -> None:
-    """Say what failed and what to do next, here and in the evidence, where it leaves any; never fails itself."""
-    advice = REFUSED_ADVICE if refused else advice
+def _report(run: Run, told: ExitReport) -> None:
+    refused = told.refused == YES
+    advice = REFUSED_ADVICE if refused else told.advice
     failed: list[FailedNode] = []
     held_back: list[str] = []
     try:
-        failed = read_failures(failures)
-        held_back = waiting_pods(run.cluster(), run.workflow.name, failed, pod)
+        failed = read_failures(told.failures)
+        held_back = waiting_pods(run.cluster(), run.workflow.name, failed, told.pod)
         text = explain(run.workflow.name, failed, held_back, advice)
     except Exception as error:  # noqa: BLE001  whatever it is, the rest is said; its message may quote data
         text = f"workflow {run.workflow.name} did not succeed ({type(error).__name__} while asking why); {advice}"
     for line in text.split("\n"):
         log.info(line)
     run.output(report=text)
-    if arguments.is_plan(operation, plan) or operation not in records.NAMES:
+    if arguments.is_plan(told.of, told.plan) or told.of not in records.NAMES:
         return
-    if operation == "backup" and not refused and _label_failed(run, claim or run.workflow.name):
+    if told.of == "backup" and not refused and _label_failed(run, told.claim or run.workflow.name):
         return
 
     def fail(found: Result) -> Result:
         failures = [Failure(phase=item.phase, sentence=item.sentence) for item in failed]
         return found.failed(failures, held_back, advice, refused=refused)
 
-    called = claim or (run.workflow.name if operation == "backup" else "")
-    records.note(run.cluster, run.record(operation, called, since=began), fail)
+    called = told.claim or (run.workflow.name if told.of == "backup" else "")
+    records.note(run.cluster, run.record(told.of, called, since=told.began), fail)
 
 
 def _label_failed(run: Run, claim: str) -> bool:
@@ -94,47 +70,17 @@ def _label_failed(run: Run, claim: str) -> bool:
     return False
 
 
-@click.command("notify")
-@click.option("--of", "operation", type=click.Choice(get_args(Operation)), required=True, help="What has ended.")
-@click.option("--claim", default="", help="Claim of the backup; empty: called as the workflow.")
-@click.option("--began", default="", help="When the workflow was made.")
-@click.option("--status", required=True, help="{{workflow.status}} as Argo gives it.")
-@click.option("--failures", required=True, help="{{workflow.failures}} as Argo gives it.")
-@click.option("--plan", default="", help="The workflow's; a mere plan is told to nobody.")
-@options.refused
-@click.option("--advice", required=True, help="What to do next where it failed.")
-@click.option("--form", type=click.Choice(get_args(Form)), default="webhook", show_default=True, help="Who reads it.")
-@click.option("--secret", "folder", type=FOLDER, required=True, help="Where the Secret with `url` is mounted.")
-@click.option(
-    "--limit-s", type=Value(values.LIMIT_S), default=10.0, show_default=True, help="Limit of each of three tries."
-)
-@click.pass_obj
-def notify(  # noqa: PLR0913  what a workflow says of itself at its end
-    run: Run,
-    operation: Operation,
-    claim: str,
-    began: str,
-    status: str,
-    failures: str,
-    plan: str,
-    refused: bool,
-    advice: str,
-    form: Form,
-    folder: Path,
-    limit_s: float,
-) -> None:
-    """Post the result; what keeps it from being delivered is said here and nowhere else."""
+def _notify(run: Run, told: ExitNotify) -> None:
     from steps.evidence import notification  # here, for the other phases begin sooner without
 
-    if arguments.is_plan(operation, plan):
+    if arguments.is_plan(told.of, told.plan):
         log.info("a mere plan is told to nobody")
         return
-    advice = REFUSED_ADVICE if refused else advice
-    begun = run.record(operation, claim or (run.workflow.name if operation in records.NAMES else ""), since=began)
+    begun = run.record(told.of, told.claim or (run.workflow.name if told.of in records.NAMES else ""), since=told.began)
     try:
-        url = notification.read_url(folder / "url")
-        told = _told(run, _ended(begun, status, failures, advice, refused=refused))
-        notification.post(url, notification.body(told, form), authority=folder / "ca.crt", limit_s=limit_s)
+        url = notification.read_url(told.secret / "url")
+        content = notification.body(_told(run, _ended(begun, told)), told.form)
+        notification.post(url, content, authority=told.secret / "ca.crt", limit_s=told.limit_s)
         said = "sent"
     except errors.PhaseError as error:
         said = f"not sent: {error}"
@@ -144,15 +90,20 @@ def notify(  # noqa: PLR0913  what a workflow says of itself at its end
     run.output(notification=said)
 
 
-def _ended(begun: Result, status: str, failures: str, advice: str, *, refused: bool) -> Result:
+report = PhaseCommand(ExitReport, _report)
+notify = PhaseCommand(ExitNotify, _notify)
+
+
+def _ended(begun: Result, told: ExitNotify) -> Result:
     """What the workflow itself says."""
-    if status == _SUCCEEDED:
+    if told.status == _SUCCEEDED:
         return begun.model_copy(update={"outcome": result.SUCCEEDED, "ended": times.now()})
     try:
-        failed = [Failure(phase=item.phase, sentence=item.sentence) for item in read_failures(failures)]
+        failed = [Failure(phase=item.phase, sentence=item.sentence) for item in read_failures(told.failures)]
     except ValueError:
         failed = []
-    return begun.failed(failed, (), advice, refused=refused)
+    refused = told.refused == YES
+    return begun.failed(failed, (), REFUSED_ADVICE if refused else told.advice, refused=refused)
 
 
 def _told(run: Run, ended: Result) -> Result:

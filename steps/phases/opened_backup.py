@@ -9,16 +9,21 @@ from steps import errors
 from steps.archive import contents, marks
 from steps.archive.contents import Backup
 from steps.catalogue import backup_claims, verification
+from steps.contract.names import Operation
+from steps.contract.restore_contract import AskedBackup, RestoreWishes
 from steps.evidence import records
-from steps.evidence.result import Counts, Done, Line, Operation, Phase, Result
+from steps.evidence.result import Counts, Done, Line, Phase, Result
 from steps.files.tally import Tally
 from steps.kubernetes import fields
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import Object
 from steps.parts import apimanager
+from steps.parts.conflicts import REFUSE
 from steps.phases.run import Run
 
 log = logging.getLogger(__name__)
+
+OPERATOR = "operator"
 
 
 class Restoration(NamedTuple):
@@ -62,15 +67,7 @@ class Restoration(NamedTuple):
         records.note(self.run.cluster, self.run.record(self.operation, self.claim), change)
 
 
-class Told(NamedTuple):
-    """What a person says of a backup: the digest of its manifest, kept elsewhere, who made it, and what it may lack."""
-
-    manifest_sha256: str = ""
-    made_by_operator: bool = False
-    skips_damage: bool = False  # of files: these are left out
-
-
-def open_first(run: Run, root: Path, claim: str, told: Told, wildcard_domain: str = "") -> Restoration:
+def open_first(run: Run, root: Path, claim: str, asked: RestoreWishes) -> Restoration:
     """Open the backup that is to be restored, once it is the one that its claim and a person say that it is.
 
     Raises:
@@ -81,34 +78,35 @@ def open_first(run: Run, root: Path, claim: str, told: Told, wildcard_domain: st
     """
     cluster = run.cluster()
     found = backup_claims.find(cluster, claim)
-    if not told.skips_damage and (since := fields.label(found, marks.DAMAGED)):
+    if asked.file_storage_damage == REFUSE and (since := fields.label(found, marks.DAMAGED)):
         raise errors.MarkedDamaged(claim, since, fields.annotation(found, marks.DAMAGE))
-    opened = verification.open_at(root, found, told_sha256=told.manifest_sha256, made_by_operator=told.made_by_operator)
-    check_told(opened, claim, told)
+    made_by_operator = asked.made_by == OPERATOR
+    opened = verification.open_at(root, found, told_sha256=asked.manifest_sha256, made_by_operator=made_by_operator)
+    check_asked(opened, claim, asked)
     if opened.manifest is None:
-        if not (told.made_by_operator or backup_claims.is_backup(found)):
+        if not (made_by_operator or backup_claims.is_backup(found)):
             raise errors.NoManifest(claim)
         log.info("claim %s holds a backup that the operator made", claim)
     else:
         log.info("claim %s holds backup %s, its manifest has SHA-256 %s", claim, opened.name, opened.digest)
-    return Restoration(run, claim, as_asked(opened, told, wildcard_domain), cluster)
+    return Restoration(run, claim, as_asked(opened, asked), cluster)
 
 
-def as_asked(opened: Backup, told: Told, wildcard_domain: str) -> Backup:
+def as_asked(opened: Backup, asked: RestoreWishes) -> Backup:
     """The backup as it is restored; raises what `Backup.salvaged` and `Backup.under` do."""
-    return (opened.salvaged() if told.skips_damage else opened).under(wildcard_domain)
+    return (opened if asked.file_storage_damage == REFUSE else opened.salvaged()).under(asked.wildcard_domain)
 
 
-def check_told(opened: Backup, claim: str, told: Told) -> None:
+def check_asked(opened: Backup, claim: str, asked: AskedBackup) -> None:
     """See that a backup is the one of which a person speaks.
 
     Raises:
         errors.OtherManifest, errors.NotTheOperators
 
     """
-    if told.manifest_sha256 and (opened.manifest is None or opened.digest != told.manifest_sha256):
-        raise errors.OtherManifest(told.manifest_sha256, opened.digest if opened.manifest else "")
-    if told.made_by_operator and opened.manifest is not None:
+    if asked.manifest_sha256 and (opened.manifest is None or opened.digest != asked.manifest_sha256):
+        raise errors.OtherManifest(asked.manifest_sha256, opened.digest if opened.manifest else "")
+    if asked.made_by == OPERATOR and opened.manifest is not None:
         raise errors.NotTheOperators(claim)
 
 

@@ -4,17 +4,25 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Unpack
-
-import click
 
 from steps import errors
 from steps.archive import begin_marker, marks
 from steps.archive.contents import Backup
 from steps.catalogue import backup_claims
-from steps.contract import values
-from steps.contract.values import NO, YES
+from steps.contract import arguments, values
+from steps.contract.restore_contract import (
+    RestoreApiManager,
+    RestoreCheck,
+    RestoreConfigMaps,
+    RestoreFileStorage,
+    RestorePlanOnly,
+    RestorePrepare,
+    RestoreRoutes,
+    RestoreSecrets,
+    RestoreSetAsideFiles,
+    RestoreSetAsideObjects,
+)
+from steps.contract.values import NO, NOTHING, YES
 from steps.evidence import result
 from steps.evidence.result import Line
 from steps.files import durability, writing
@@ -22,22 +30,20 @@ from steps.files.tally import Tally
 from steps.kubernetes import fields, waiting
 from steps.kubernetes.kinds import CONFIGMAP, SECRET, Object
 from steps.parts import apimanager, configmaps, file_storage, readiness, secrets, set_aside, system_storage
-from steps.parts.conflicts import KEEP, REPLACE, ObjectState, OnConflict, Standing
+from steps.parts.conflicts import KEEP, REFUSE, REPLACE, ObjectState, OnConflict, Standing
 from steps.parts.readiness import Patience
 from steps.parts.secrets import Databases
-from steps.parts.system_storage import AskedStorage
-from steps.phases import opened_backup, options, restore_options
-from steps.phases.opened_backup import Restoration, Told
-from steps.phases.options import FOLDER
+from steps.phases import opened_backup
+from steps.phases.command_line import PhaseGroup
+from steps.phases.opened_backup import Restoration
 from steps.phases.progress import progress
-from steps.phases.restore_options import OPERATOR, SKIP, ConflictTold, PlanAsked
-from steps.phases.run import NOTHING, Run, told_phase
+from steps.phases.run import Run, told_phase
 from steps.plans import prerequisites, restore_plan
-from steps.plans.restore_plan import RestorePlan, Wishes
-from steps.process.command_line import Value, one_of
+from steps.plans.restore_plan import RestorePlan
 from steps.threescale import installation
 
 log = logging.getLogger(__name__)
+restore_phases = PhaseGroup("restore", help="Phases of a restore, in their order.")
 
 # So many at the best: less time than this is plainly too little.
 _BYTES_A_SECOND = 500 << 20
@@ -45,91 +51,44 @@ _ENTRIES_A_SECOND = 20_000
 _LOOKS, _READS_ALL = "15m", "6h"  # how long a plan may take, as Argo reads it
 
 
-@click.group("restore")
-def restore_phases() -> None:
-    """Phases of a restore, in their order."""
-
-
-def _plan(run: Run, asked: PlanAsked) -> tuple[Restoration, RestorePlan]:
-    told = Told(asked["manifest_sha256"], asked["made_by"] == OPERATOR, asked["file_storage_damage"] == SKIP)
-    restore = opened_backup.open_first(run, asked["root"], asked["claim"], told, asked["wildcard_domain"])
-    wishes = Wishes(
-        AskedStorage(asked["storage_class"], asked["access_mode"], asked["storage_request"]),
-        asked["threescale_version"],
-        Databases.asked(asked["database_secrets"], asked["database_overrides"]),
-        asked["ready"],
-        asked["wait_minutes"],
-        asked["on_conflict"],
-        asked["file_storage_conflict"],
-    )
-    planned = restore_plan.of(restore.cluster, restore.backup, wishes, last_try=run.last_try, workflow=run.workflow)
-    return restore, planned
-
-
-@restore_phases.command("check")
-@options.claim
-@restore_options.databases
-@restore_options.file_damage
-@options.plan("restore")
-@one_of("--approve", [NO, YES], "yes: a person approves of the plan.")
-@options.claim_wait
-@click.pass_obj
-def restore_check(  # noqa: PLR0913  one argument a workflow parameter
-    run: Run,
-    claim: str,
-    database_secrets: str,
-    database_overrides: str,
-    file_storage_damage: str,
-    plan_only: bool,
-    approve: str,
-    claim_wait_s: float,
-) -> None:
-    """Check what can be checked without the backup."""
+@restore_phases.phase(RestoreCheck)
+def _check(run: Run, told: RestoreCheck) -> None:
+    plan_only = arguments.is_plan("restore", told.plan)
     run.tell_plan(plan_only=plan_only)
-    run.output(approve=approve)
-    run.output(time_limit=_READS_ALL if file_storage_damage == SKIP else _LOOKS)
+    run.output(approve=told.approve)
+    run.output(time_limit=_LOOKS if told.file_storage_damage == REFUSE else _READS_ALL)
     cluster = run.cluster()
-    databases = Databases.asked(database_secrets, database_overrides)
+    databases = Databases.of(told)
     if plan_only:
-        backup_claims.check_mountable(cluster, claim, run.workflow, claim_wait_s)
-        log.info("checked: claim %s can be mounted", claim)
+        backup_claims.check_mountable(cluster, told.claim, run.workflow, told.claim_wait_s)
+        log.info("checked: claim %s can be mounted", told.claim)
         return
-    prerequisites.check_restore(cluster, claim, run.workflow, claim_wait_s, databases=databases, last_try=run.last_try)
+    prerequisites.check_restore(
+        cluster, told.claim, run.workflow, told.claim_wait_s, databases=databases, last_try=run.last_try
+    )
     run.tell_times("checked")
-    log.info("checked: claim %s can be mounted, nothing of 3scale stands in the way", claim)
+    log.info("checked: claim %s can be mounted, nothing of 3scale stands in the way", told.claim)
 
 
-@restore_phases.command("plan")
-@restore_options.planned
-@click.pass_obj
-def restore_plan_only(run: Run, **asked: Unpack[PlanAsked]) -> None:
-    """Say what the restore is going to do, and change nothing."""
-    _, planned = _plan(run, asked)
+@restore_phases.phase(RestorePlanOnly)
+def _plan_only(run: Run, told: RestorePlanOnly) -> None:
+    _, planned = _plan(run, told)
     run.output(left_out=planned.left_out or NOTHING)
     run.output(digest=planned.plan.digest, summary=planned.plan.summary, names=planned.plan.names)
     planned.plan.check()
 
 
-@restore_phases.command("prepare")
-@restore_options.planned
-@click.option("--plan-digest", default="", help="Go on only by this plan.")
-@click.option("--digest", default="", help="The digest of the plan that this workflow has shown.")
-@options.claim_wait
-@click.option("--checked", default="", help="When `check` began and ended, for the evidence.")
-@click.pass_obj
-def restore_prepare(
-    run: Run, plan_digest: str, digest: str, claim_wait_s: float, checked: str, **asked: Unpack[PlanAsked]
-) -> None:
-    """Plan the restore, refuse what speaks against it, then create system-storage."""
-    run.need("prepare", claim_wait_s)
-    restore, planned = _plan(run, asked)
+@restore_phases.phase(RestorePrepare)
+def _prepare(run: Run, told: RestorePrepare) -> None:
+    run.need("prepare", told.claim_wait_s)
+    restore, planned = _plan(run, told)
     opened, cluster = restore.backup, restore.cluster
-    made = restore_plan.prepare(cluster, planned, run.workflow, filter(None, (plan_digest, digest)))
+    made = restore_plan.prepare(cluster, planned, run.workflow, filter(None, (told.plan_digest, told.digest)))
     replaced_claim = set_aside.claim_name(run.workflow) if planned.wanted else ""
     if replaced_claim:
-        waiting.wait_for_volume(cluster, replaced_claim, claim_wait_s)
+        waiting.wait_for_volume(cluster, replaced_claim, told.claim_wait_s)
     if not opened.external:
-        waiting.wait_for_volume(cluster, installation.SYSTEM_STORAGE, claim_wait_s)
+        waiting.wait_for_volume(cluster, installation.SYSTEM_STORAGE, told.claim_wait_s)
     run.output(
         file_storage=marks.place(external=bool(opened.external)),
         kept_secrets=",".join(planned.kept_secrets) or NOTHING,
@@ -146,70 +105,30 @@ def restore_prepare(
         left_out_digest=opened.left_out.digest if opened.left_out else NOTHING,
     )
     log.info("prepared: backup %s is whole", opened.name)
-    restore.note("prepare", lambda: made, before=told_phase("check", checked))
+    restore.note("prepare", lambda: made, before=told_phase("check", told.checked))
 
 
-@restore_phases.command("set-aside-objects")
-@restore_options.opened
-@restore_options.replaced_claim
-@restore_options.replaced
-@click.option(
-    "--differing-secrets", callback=restore_options.read_names, required=True, metavar="NAMES", help="Secrets to save."
-)
-@click.option(
-    "--differing-configmaps",
-    callback=restore_options.read_names,
-    required=True,
-    metavar="NAMES",
-    help="ConfigMaps to save.",
-)
-@click.pass_obj
-def restore_set_aside_objects(  # noqa: PLR0913  one argument a workflow parameter
-    run: Run,
-    claim: str,
-    root: Path,
-    digest: str,
-    replaced_claim: str,
-    root_of_replaced: Path,
-    differing_secrets: list[str],
-    differing_configmaps: list[str],
-) -> None:
-    """Save the Secrets and ConfigMaps that will be replaced."""
-    restore = opened_backup.open_again(run, root, claim, digest)
+@restore_phases.phase(RestoreSetAsideObjects)
+def _set_aside_objects(run: Run, told: RestoreSetAsideObjects) -> None:
+    restore = opened_backup.open_again(run, told.backup, told.claim, told.backup_digest)
     run.need("set-aside-objects")
-    with durability.durable(root_of_replaced) as disk:
-        begin_marker.begin(disk, run.begin(replaced_claim))
-        saved = set_aside.save_objects(restore.cluster, SECRET, differing_secrets, root_of_replaced)
-        more = set_aside.save_objects(restore.cluster, CONFIGMAP, differing_configmaps, root_of_replaced)
-    run.output(saved_secrets=restore_options.as_versions(saved), saved_configmaps=restore_options.as_versions(more))
+    with durability.durable(told.replaced) as disk:
+        begin_marker.begin(disk, run.begin(told.replaced_claim))
+        saved = set_aside.save_objects(restore.cluster, SECRET, told.differing_secrets or (), told.replaced)
+        more = set_aside.save_objects(restore.cluster, CONFIGMAP, told.differing_configmaps or (), told.replaced)
+    run.output(saved_secrets=values.VERSIONS.told(saved), saved_configmaps=values.VERSIONS.told(more))
     counts = {"set_aside": len(saved) + len(more)}
     restore.note("set-aside-objects", counts=counts, notes=writing.mode_notes())
 
 
-@restore_phases.command("set-aside-files")
-@restore_options.opened
-@restore_options.replaced_claim
-@restore_options.replaced
-@click.option("--file-storage", "source", type=FOLDER, required=True, help="Where system-storage is mounted.")
-@options.workers()
-@click.pass_obj
-def restore_set_aside_files(  # noqa: PLR0913  one argument a workflow parameter
-    run: Run,
-    claim: str,
-    root: Path,
-    digest: str,
-    replaced_claim: str,
-    root_of_replaced: Path,
-    source: Path,
-    workers: int | None,
-) -> None:
-    """Save the files of system-storage that will be replaced."""
-    restore = opened_backup.open_again(run, root, claim, digest)
+@restore_phases.phase(RestoreSetAsideFiles)
+def _set_aside_files(run: Run, told: RestoreSetAsideFiles) -> None:
+    restore = opened_backup.open_again(run, told.backup, told.claim, told.backup_digest)
     run.need("set-aside-files")
-    with durability.durable(root_of_replaced) as disk:
-        begin_marker.begin(disk, run.begin(replaced_claim))
+    with durability.durable(told.replaced) as disk:
+        begin_marker.begin(disk, run.begin(told.replaced_claim))
     saved = set_aside.save_files(
-        restore.cluster, restore.backup, source, root_of_replaced, run.workflow, progress(), workers
+        restore.cluster, restore.backup, told.file_storage, told.replaced, run.workflow, progress(), told.workers
     )
     tree = saved.file_storage if saved else None
     run.output(files=tree.files if tree else 0, bytes=tree.size_bytes if tree else 0)
@@ -218,38 +137,21 @@ def restore_set_aside_files(  # noqa: PLR0913  one argument a workflow parameter
     restore.note("set-aside-files", counts=counts, notes=notes)
 
 
-@restore_phases.command("file-storage")
-@restore_options.opened
-@click.option("--tree-digest", default=NOTHING, help="What the tree of one that the operator made was then.")
-@restore_options.file_conflict
-@click.option(
-    "--left-out-digest", default=NOTHING, help="Of the files that the plan leaves out because they are damaged."
-)
-@click.option("--file-storage", "target", type=FOLDER, required=True, help="Where system-storage is mounted.")
-@options.workers()
-@click.pass_obj
-def restore_file_storage(  # noqa: PLR0913  one argument a workflow parameter
-    run: Run,
-    claim: str,
-    root: Path,
-    digest: str,
-    file_storage_conflict: str,
-    tree_digest: str,
-    left_out_digest: str,
-    target: Path,
-    workers: int | None,
-) -> None:
-    """Fill system-storage, every byte checked."""
-    restore = opened_backup.open_again(run, root, claim, digest)
-    salvages = left_out_digest not in {NOTHING, ""}
+@restore_phases.phase(RestoreFileStorage)
+def _file_storage(run: Run, told: RestoreFileStorage) -> None:
+    restore = opened_backup.open_again(run, told.backup, told.claim, told.backup_digest)
+    salvages = told.left_out_digest not in {NOTHING, ""}
     tally = None
     if is_new := not restore.is_done():
         run.need("file-storage", _least_s(restore.backup, readings=2 if salvages else 1))
-        restore = restore._replace(backup=restore.backup.bound("" if tree_digest == NOTHING else tree_digest))
+        tree_digest = "" if told.tree_digest == NOTHING else told.tree_digest
+        restore = restore._replace(backup=restore.backup.bound(tree_digest))
         if salvages:
-            restore = _as_planned(restore, left_out_digest, workers)
-        replacing = run.workflow if file_storage_conflict == REPLACE else None
-        tally = file_storage.restore(restore.cluster, restore.backup, target, progress(), workers, replacing=replacing)
+            restore = _as_planned(restore, told.left_out_digest, told.workers)
+        replacing = run.workflow if told.file_storage_conflict == REPLACE else None
+        tally = file_storage.restore(
+            restore.cluster, restore.backup, told.file_storage, progress(), told.workers, replacing=replacing
+        )
     filled = backup_claims.find(restore.cluster, installation.SYSTEM_STORAGE)
     lacking = system_storage.left_out(filled, restore.backup)
     run.output(left_out=lacking or NOTHING)
@@ -262,62 +164,28 @@ def restore_file_storage(  # noqa: PLR0913  one argument a workflow parameter
     )
 
 
-@restore_phases.command("secrets")
-@restore_options.opened
-@restore_options.domain
-@restore_options.databases
-@restore_options.kept
-@restore_options.conflicts
-@click.pass_obj
-def restore_secrets(  # noqa: PLR0913  one argument a workflow parameter
-    run: Run,
-    claim: str,
-    root: Path,
-    digest: str,
-    wildcard_domain: str,
-    database_secrets: str,
-    database_overrides: str,
-    kept: list[str] | None,
-    **told: Unpack[ConflictTold],
-) -> None:
-    """Create the Secrets; the three of the databases are the user's, unless told otherwise."""
-    databases = Databases.asked(database_secrets, database_overrides)
-    conflict = restore_options.conflict(told)
-    restore_all = partial(secrets.restore, databases=databases, planned=kept, conflict=conflict)
-    restore = opened_backup.open_again(run, root, claim, digest, wildcard_domain)
+@restore_phases.phase(RestoreSecrets)
+def _secrets(run: Run, told: RestoreSecrets) -> None:
+    conflict = OnConflict(told.on_conflict, told.differing_secrets or (), told.saved_secrets or {}, told.replaced_claim)
+    restore_all = partial(secrets.restore, databases=Databases.of(told), planned=told.kept_secrets, conflict=conflict)
+    restore = opened_backup.open_again(run, told.backup, told.claim, told.backup_digest, told.wildcard_domain)
     _restore_objects(restore, "secrets", secrets.to_restore, restore_all, conflict)
 
 
-@restore_phases.command("configmaps")
-@restore_options.opened
-@restore_options.domain
-@restore_options.kept
-@restore_options.conflicts
-@click.pass_obj
-def restore_configmaps(
-    run: Run,
-    claim: str,
-    root: Path,
-    digest: str,
-    wildcard_domain: str,
-    kept: list[str] | None,
-    **told: Unpack[ConflictTold],
-) -> None:
-    """Create the ConfigMaps."""
-    conflict = restore_options.conflict(told)
-    restore_all = partial(configmaps.restore, planned=kept, conflict=conflict)
-    restore = opened_backup.open_again(run, root, claim, digest, wildcard_domain)
+@restore_phases.phase(RestoreConfigMaps)
+def _configmaps(run: Run, told: RestoreConfigMaps) -> None:
+    conflict = OnConflict(
+        told.on_conflict, told.differing_configmaps or (), told.saved_configmaps or {}, told.replaced_claim
+    )
+    restore_all = partial(configmaps.restore, planned=told.kept_configmaps, conflict=conflict)
+    restore = opened_backup.open_again(run, told.backup, told.claim, told.backup_digest, told.wildcard_domain)
     _restore_objects(restore, "configmaps", configmaps.to_restore, restore_all, conflict)
 
 
-@restore_phases.command("apimanager")
-@restore_options.opened
-@restore_options.domain
-@click.pass_obj
-def restore_apimanager(run: Run, claim: str, root: Path, digest: str, wildcard_domain: str) -> None:
-    """Create the APIManager, the last of all objects."""
+@restore_phases.phase(RestoreApiManager)
+def _apimanager(run: Run, told: RestoreApiManager) -> None:
     run.need("apimanager")
-    restore = opened_backup.open_again(run, root, claim, digest, wildcard_domain)
+    restore = opened_backup.open_again(run, told.backup, told.claim, told.backup_digest, told.wildcard_domain)
     if apimanager.present(restore.cluster, restore.backup.mark) is None:
         system_storage.check_filled(restore.cluster, restore.backup)
         prerequisites.check_still_there(restore.cluster, restore.backup)
@@ -328,26 +196,23 @@ def restore_apimanager(run: Run, claim: str, root: Path, digest: str, wildcard_d
     restore.note("apimanager", lambda: [opened_backup.line(restore.backup.apimanager, done)])
 
 
-@restore_phases.command("routes")
-@restore_options.opened
-@restore_options.ready
-@restore_options.wait_minutes
-@restore_options.domain
-@click.option("--look-s", type=Value(values.PAUSE_S), default=5.0, show_default=True, help="Pause between two looks.")
-@click.pass_obj
-def restore_routes(  # noqa: PLR0913  one argument a workflow parameter
-    run: Run, claim: str, root: Path, digest: str, ready: str, wait_minutes: float, wildcard_domain: str, look_s: float
-) -> None:
-    """Have Zync make the Routes, and wait until 3scale is ready."""
+@restore_phases.phase(RestoreRoutes)
+def _routes(run: Run, told: RestoreRoutes) -> None:
     run.need("routes")
-    restore = opened_backup.open_again(run, root, claim, digest, wildcard_domain)
+    restore = opened_backup.open_again(run, told.backup, told.claim, told.backup_digest, told.wildcard_domain)
     opened, cluster = restore.backup, restore.cluster
-    patience = Patience(wait_minutes, look_s)
+    patience = Patience(told.wait_minutes, told.look_s)
     readiness.resync(cluster, opened, patience)
     if opened.move:
         log.info(opened.move.left_to_do)
-    readiness.wait(cluster, opened, ready, patience)
+    readiness.wait(cluster, opened, told.ready, patience)
     restore.note("routes", last=True)
+
+
+def _plan(run: Run, told: RestorePlanOnly | RestorePrepare) -> tuple[Restoration, RestorePlan]:
+    restore = opened_backup.open_first(run, told.backup, told.claim, told)
+    planned = restore_plan.of(restore.cluster, restore.backup, told, last_try=run.last_try, workflow=run.workflow)
+    return restore, planned
 
 
 def _restore_objects(

@@ -12,16 +12,16 @@ from steps import __version__, errors
 from steps.archive.begin_marker import Begin
 from steps.contract import arguments
 from steps.contract.arguments import Given
+from steps.contract.names import Operation
 from steps.contract.values import NO, YES
 from steps.evidence import result
-from steps.evidence.result import Counts, Operation, Phase, Result
+from steps.evidence.result import Counts, Phase, Result
 from steps.kubernetes import times
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.workflow import Workflow
 
 log = logging.getLogger(__name__)
 
-NOTHING = "-"  # what an output says that says nothing: an empty one is no argument to some versions of Argo
 _SPARE_S = 30.0  # for some requests and a sync
 
 
@@ -37,19 +37,22 @@ class Run:
     service_account: str = ""
     began: datetime = field(default_factory=times.now)
     given: Given = field(default_factory=Given)
+    gives: frozenset[str] | None = None  # names of the phase's outputs; None: no phase is known yet
 
     def cluster(self, namespace: str = "") -> Cluster:
         """The door to the own namespace, or to another one."""
         return Cluster.connect(namespace or self.namespace, self.request_timeout_s)
 
     def output(self, **values: object) -> None:
-        """Leave output parameters, a small file each: names and counts only."""
+        """Leave output parameters, a small file each: names and counts only; raises KeyError for an undeclared one."""
+        told = {name.replace("_", "-"): str(value) for name, value in values.items()}
+        if self.gives is not None and (strangers := told.keys() - self.gives):
+            raise KeyError(*strangers)
         if self.outputs is None:
             return
         self.outputs.mkdir(parents=True, exist_ok=True)
-        for name, value in values.items():
-            lines = map(errors.printable, str(value).split("\n"))
-            (self.outputs / name.replace("_", "-")).write_text("\n".join(lines))
+        for name, text in told.items():
+            (self.outputs / name).write_text("\n".join(map(errors.printable, text.split("\n"))))
 
     def tell_plan(self, *, plan_only: bool) -> None:
         """Leave whether it is a mere plan as an output, for the conditions of what follows."""

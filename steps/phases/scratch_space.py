@@ -19,6 +19,7 @@ from steps.archive.contents import Backup
 from steps.archive.marks import Mark
 from steps.catalogue import backup_claims, catalogue, proof
 from steps.catalogue.catalogue import BackupEntry
+from steps.contract.drill_contract import AskedScratch
 from steps.contract.names import DRILL_LEDGER, PART_OF
 from steps.kubernetes import claims, fields, times
 from steps.kubernetes.claims import quantity
@@ -74,13 +75,6 @@ class Ledger(NamedTuple):
         listed = {kind.resource: ",".join(names) for kind, names in self.names.items()}
         data = {"scratch-namespace": self.scratch, "claim": self.claim, "claim-uid": self.claim_uid, **listed}
         return {"apiVersion": CONFIGMAP.api_version, "kind": CONFIGMAP.name, "metadata": metadata, "data": data}
-
-
-class AskedScratch(NamedTuple):
-    """The scratch claim that a person may ask for; empty: of the backup's class, as large as the data need."""
-
-    storage_class: str
-    storage_request: str
 
 
 def labels_of(namespace: str, workflow: Workflow) -> dict[str, str]:
@@ -193,7 +187,7 @@ def create_claim(cluster: Cluster, backup: Backup, ledger: Ledger, asked: AskedS
     """Create the scratch claim, where a try before has not; return its name.
 
     Raises:
-        errors.BadQuantity, errors.RequestTooSmall, errors.ScratchClaimTaken, errors.QuotaExceeded, errors.AlreadyExists
+        errors.RequestTooSmall, errors.ScratchClaimTaken, errors.QuotaExceeded, errors.AlreadyExists
 
     """
     name = claim_name(ledger.workflow)

@@ -11,21 +11,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-import click
-
 from steps import errors
 from steps.catalogue import catalogue
 from steps.catalogue.catalogue import BackupEntry, BackupState
 from steps.catalogue.durations import Duration
-from steps.contract import values
+from steps.contract.watchdog_contract import Watch
 from steps.kubernetes import fields, times
 from steps.kubernetes.claims import quantity
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CRON_WORKFLOW
 from steps.kubernetes.times import now
+from steps.phases.command_line import PhaseCommand
 from steps.phases.run import Run
-from steps.process.command_line import Value, or_nothing
 
+log = logging.getLogger(__name__)
 NEVER = "0"
 UNKNOWN = "NaN"
 _DAYS_FROM_H = 72  # an age is told in hours up to here
@@ -182,21 +181,11 @@ def _scheduled(going: Going) -> str:
     return UNKNOWN if going is Going.NOT_ASKED else str(int(going is Going.ACTIVE))
 
 
-log = logging.getLogger(__name__)
-
-
-@click.command("watch")
-@click.option(
-    "--max-age",
-    type=Value(values.DURATION),
-    required=True,
-    help="How old the newest complete backup may be, for instance 26h.",
-)
-@or_nothing("--schedule", values.CRON_WORKFLOW, "The CronWorkflow that should make them; empty: none is looked at.")
-@click.pass_obj
-def watch(run: Run, max_age: str, schedule: str) -> None:
-    """See whether the newest backup is as young as it should be; the facts are told in either case."""
-    limit = Duration.read(max_age, "max-age")
-    seen = look(run.cluster(), schedule, now())
+def _watch(run: Run, told: Watch) -> None:
+    limit = Duration.read(told.max_age, "max-age")
+    seen = look(run.cluster(), told.schedule, now())
     run.output(**seen.facts())
-    log.info(seen.well(seen.check(limit, max_age)))
+    log.info(seen.well(seen.check(limit, told.max_age)))
+
+
+watch = PhaseCommand(Watch, _watch)

@@ -14,6 +14,7 @@ from steps import errors
 from steps.archive import marks
 from steps.archive.contents import Backup, LeftOut
 from steps.archive.marks import Mark
+from steps.contract.restore_contract import RestoreWishes
 from steps.evidence.result import CREATED, KEPT, UNTOUCHED, Done, Line
 from steps.files import volume
 from steps.kubernetes import claims, fields, mounting, waiting
@@ -31,11 +32,10 @@ from steps.parts import (
     set_aside,
     system_storage,
 )
-from steps.parts.conflicts import KEEP, REFUSE, REPLACE, ObjectState, Standing
+from steps.parts.conflicts import KEEP, REPLACE, ObjectState, Standing
 from steps.parts.objects import named
-from steps.parts.secrets import EXPECTED, Databases
+from steps.parts.secrets import Databases
 from steps.parts.set_aside import SetAsideClaim
-from steps.parts.system_storage import AS_IT_WAS, AskedStorage
 from steps.plans import prerequisites
 from steps.plans.plan import FILES, SAVED_FIRST, Does, Plan
 from steps.threescale import installation
@@ -45,18 +45,6 @@ log = logging.getLogger(__name__)
 
 _STORAGE = f"{CLAIM.name} {installation.SYSTEM_STORAGE}"
 _PUT_THERE = "what its storage puts there is saved to claim WORKFLOW-replaced first"
-
-
-class Wishes(NamedTuple):
-    """What a person asks of a restore."""
-
-    storage: AskedStorage = AS_IT_WAS
-    threescale_version: str = ""
-    databases: Databases = EXPECTED
-    ready: str = "as-before"
-    wait_minutes: float = 60
-    on_conflict: str = REFUSE
-    file_conflict: str = REFUSE
 
 
 class RestorePlan(NamedTuple):
@@ -76,13 +64,16 @@ class RestorePlan(NamedTuple):
     left_out: str = ""  # what of the files is not brought, or was not, in a sentence
 
 
-def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool, workflow: Workflow = NOBODY) -> RestorePlan:
+def of(
+    cluster: Cluster, backup: Backup, wishes: RestoreWishes, *, last_try: bool, workflow: Workflow = NOBODY
+) -> RestorePlan:
     """Plan a restore; what speaks against it is among the plan's objections.
 
     Raises:
         errors.BackupDamaged, errors.NotABackup: of such a backup nothing more can be said.
 
     """
+    databases = Databases.of(wishes)
     prerequisites.check_whole(cluster, backup)
     plan = Plan(backup.digest)
     plan.ask("3scale's version", lambda: prerequisites.check_version(cluster, backup, wishes.threescale_version))
@@ -99,9 +90,9 @@ def of(cluster: Cluster, backup: Backup, wishes: Wishes, *, last_try: bool, work
         plan.ask("3scale", lambda: prerequisites.check_nothing_left(cluster, last_try=last_try))
     alive = prerequisites.living(cluster)
     storage = _add_files(plan, cluster, backup, wishes, alive, workflow)
-    if not wishes.databases.restored:
+    if not databases.restored:
         _add_databases(plan, cluster, alive, last_try=last_try)
-    of_databases = plan.ask("database-overrides", lambda: wishes.databases.to_restore(cluster, backup)) or []
+    of_databases = plan.ask("database-overrides", lambda: databases.to_restore(cluster, backup)) or []
     wanted = [*secrets.to_restore(backup), *of_databases]
     plan.ask("what the APIManager names", lambda: _check_references(cluster, backup))
     found = plan.ask("", lambda: conflicts.compare(cluster, SECRET, wanted, alive, backup.mark)) or []
@@ -206,17 +197,19 @@ class _Storage(NamedTuple):
 
 
 def _add_files(
-    plan: Plan, cluster: Cluster, backup: Backup, wishes: Wishes, alive: set[str], workflow: Workflow
+    plan: Plan, cluster: Cluster, backup: Backup, wishes: RestoreWishes, alive: set[str], workflow: Workflow
 ) -> _Storage:
     """Plan the claim and its files."""
     if backup.external:
         plan.add(Does.YOURS, FILES, str(backup.external))
         return _Storage()
-    new = plan.ask(_STORAGE, lambda: system_storage.wanted(backup, wishes.storage))
+    new = plan.ask(_STORAGE, lambda: system_storage.wanted(backup, wishes))
     existing = cluster.get(CLAIM, installation.SYSTEM_STORAGE)
     if existing is not None:
-        return _add_existing(plan, cluster, backup, _There(existing, new, alive, wishes.file_conflict), workflow)
-    replaces = wishes.file_conflict == REPLACE
+        return _add_existing(
+            plan, cluster, backup, _There(existing, new, alive, wishes.file_storage_conflict), workflow
+        )
+    replaces = wishes.file_storage_conflict == REPLACE
     if new is not None:
         plan.add(Does.CREATE, _STORAGE, _told_new(new, replaces=replaces))
     _add_tree(plan, backup)
@@ -349,7 +342,7 @@ def _add_domains(plan: Plan, backup: Backup, databases: Sequence[Object], kept: 
     plan.add(Does.YOURS, "System's database", move.left_to_do)
 
 
-def _add_waits(plan: Plan, backup: Backup, wishes: Wishes) -> None:
+def _add_waits(plan: Plan, backup: Backup, wishes: RestoreWishes) -> None:
     for host in backup.ready.routes:
         plan.add(Does.EXPECTED, f"Route {host}")
     for what in readiness.waits(backup, wishes.ready):

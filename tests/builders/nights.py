@@ -4,14 +4,14 @@ from typing import Any
 
 from steps.archive import marks
 from steps.catalogue import catalogue
+from steps.contract.prune_contract import PruneArguments
 from tests.builders.claims import laid, sealed
 from tests.conftest import Stage
-from workflows.parameters import PruneParameters
 from workflows.rehearsal.argo.engine import Workflow
 
 RULES = {"keep-last": "2", "minimum-redundancy": "1", "failed-after": "0d"}
 
-KEEP = PruneParameters.model_validate(RULES)
+KEEP = PruneArguments.model_validate(RULES)
 
 
 def night(stage: Stage, number: int, **labels: str) -> None:

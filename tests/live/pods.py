@@ -14,7 +14,7 @@ from workflows.rehearsal.kubelet import endings
 from workflows.rehearsal.kubelet.endings import Ending, PodPhase
 from workflows.rehearsal.kubelet.limits import Limit
 from workflows.rehearsal.kubelet.pod import Order, manifest
-from workflows.rendering.handover import OUTPUTS_PATH
+from workflows.rendering.parameters import OUTPUTS_PATH
 
 POD_S: Final = 180.0  # for a pod to be scheduled, pulled, run
 OF_TESTS: Final = {"pod-security.kubernetes.io/enforce": "restricted", "threescale-backup-tests": "true"}

@@ -2,10 +2,10 @@
 
 import pytest
 
+from steps.contract.backup_contract import CLAIM
 from tests.live.installation import Operator
 from tests.live.stage import Stage
 from workflows.rehearsal import comparison
-from workflows.rendering.handover import CLAIM
 
 pytestmark = pytest.mark.cluster
 

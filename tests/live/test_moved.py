@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from steps.contract.backup_contract import CLAIM
 from tests.live import readme
 from tests.live.installation import Operator
 from tests.live.stage import Stage
 from workflows.rehearsal import comparison
-from workflows.rendering.handover import CLAIM
 
 pytestmark = pytest.mark.cluster
 

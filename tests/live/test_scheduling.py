@@ -12,6 +12,7 @@ import pytest
 
 from steps.catalogue import backup_claims
 from steps.catalogue.backup_claims import WantedClaim
+from steps.contract.backup_contract import APIMANAGER, CLAIM
 from steps.kubernetes import mounting, waiting
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.workflow import Workflow
@@ -25,7 +26,6 @@ from tests.live.second_node import FIRST, SECOND, SecondNode
 from tests.live.stage import Stage
 from workflows.rehearsal.kubelet.pod import Order
 from workflows.rehearsal.threescale import installation as threescale
-from workflows.rendering.handover import APIMANAGER, CLAIM, FILE_STORAGE
 
 pytestmark = pytest.mark.cluster
 
@@ -73,12 +73,12 @@ class Place:
             APIMANAGER: threescale.NAME,
             "node-operator": operator,
             "node": node,
-            FILE_STORAGE: "claim",
+            "file-storage": "claim",
         }
         return self.scheduler.orders("threescale-backup", {"prepare": told})
 
     def restore(self) -> dict[str, Order]:
-        told = {"check": {"time-limit": "15m"}, "prepare": {FILE_STORAGE: "claim"}}
+        told = {"check": {"time-limit": "15m"}, "prepare": {"file-storage": "claim"}}
         return self.scheduler.orders("threescale-restore", told, claim_name=BACKUP)
 
 

@@ -120,7 +120,7 @@ def test_the_help_of_each_phase_needs_no_other_argument(phase, monkeypatch, caps
     ("arguments", "sentence"),
     [
         (["backup", "prepare", "--bogus"], "No such option '--bogus'"),
-        (["backup", "prepare", "--name", "x"], "Missing option '--storage-request'"),
+        (["backup", "seal", "--backup", "x"], "Missing option '--claim'"),
         (["backup", "dance"], "No such command 'dance'"),
         (["backup", "prepare", "--workers", "17"], "'17' is no whole number from 1 to 16"),
         (["restore", "prepare", "--workers", "0"], "'0' is no whole number from 1 to 16"),
@@ -266,11 +266,13 @@ def first_phase(parameters, labels=None):
         ([("nam", "x"), ("plan", "only")], {}, "yes"),
         ([("nam", "x"), ("schedule", "nights")], {}, None),
         ([("nam", "x")], {"workflows.argoproj.io/cron-workflow": "nights"}, None),
-        ([("name", "x")], {}, "yes"),  # the size of the claim is missing
+        ([("name", "x")], {}, "yes"),  # the size of the claim is none
     ],
 )
 def test_a_refusal_is_an_output_where_a_person_gave_the_arguments(run, tmp_path, parameters, labels, refused):
-    assert run("backup", "prepare", "--name", "x", more=first_phase(parameters, labels)) == 1
+    told = ["--name", "x", "--storage-request", "much"]
+
+    assert run("backup", "prepare", *told, more=first_phase(parameters, labels)) == 1
     assert outputs(tmp_path).get("refused") == refused
     assert outputs(tmp_path)["plan"] == dict(parameters).get("plan", "no")
 

@@ -9,10 +9,9 @@ from click.testing import CliRunner
 
 from steps import errors
 from steps.archive import contents, layout
-from steps.parts.secrets import Databases
-from steps.phases.opened_backup import Told, as_asked
+from steps.contract.restore_contract import RestoreWishes
+from steps.phases.opened_backup import as_asked
 from steps.plans import restore_plan
-from steps.plans.restore_plan import Wishes
 from tests.builders import operators_backup
 from workflows.__main__ import main
 from workflows.rehearsal.threescale import installation as threescale
@@ -21,7 +20,7 @@ from workflows.rehearsal.threescale import objects as threescale_objects
 pytestmark = pytest.mark.thorough
 
 WRONG = (None, 0, "x", [], {"x": 1}, "\ud800")
-ALL = Wishes(databases=Databases(restored=True))
+ALL = RestoreWishes(made_by="operator", database_secrets="restore", wildcard_domain="new.example.com")
 PATHS = (layout.APIMANAGER, f"{layout.SECRETS}/backend-listener.json", f"{layout.CONFIGMAPS}/system-environment.json")
 FILLED = {
     "imagePullSecrets": [{"name": "more"}],
@@ -74,7 +73,7 @@ def put(obj, place, value):
 
 def plan(cluster, root):
     """Plan a restore to another domain, as its phases read the backup."""
-    opened = as_asked(contents.open_at(root, "claim"), Told(made_by_operator=True), "new.example.com")
+    opened = as_asked(contents.open_at(root, "claim"), ALL)
     planned = restore_plan.of(cluster, opened, ALL, last_try=True)
     return list(planned.plan.text())
 

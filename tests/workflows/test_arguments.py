@@ -8,6 +8,7 @@ import pytest
 
 from steps.catalogue import catalogue
 from steps.contract import names
+from steps.contract.backup_contract import CLAIM
 from tests.builders.nights import KEEP, backups, nights, prune
 from tests.builders.receiver import receiving
 from tests.conftest import Stage
@@ -16,7 +17,6 @@ from workflows.manifests import render
 from workflows.monitoring import metrics
 from workflows.rehearsal.argo.engine import Workflow
 from workflows.rehearsal.rehearse import SETTINGS
-from workflows.rendering.handover import CLAIM
 from workflows.schedule import schedule
 
 pytestmark = pytest.mark.thorough

@@ -8,12 +8,12 @@ import pytest
 from click.testing import CliRunner
 
 from steps.archive import layout
+from steps.contract.backup_contract import CLAIM
 from tests.builders.installations import CREDENTIALS
 from workflows.__main__ import main
 from workflows.manifests import render
 from workflows.rehearsal.rehearse import SETTINGS
 from workflows.rehearsal.threescale import installation as threescale
-from workflows.rendering.handover import CLAIM
 
 pytestmark = pytest.mark.thorough
 

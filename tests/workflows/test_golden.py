@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from steps.contract.prune_contract import PruneArguments
 from tests import documents
 from workflows.manifests import render
 from workflows.monitoring.alerts import Thresholds
-from workflows.parameters import PruneParameters
 from workflows.rendering.document import file_name, to_yaml
 from workflows.rendering.settings import Settings
 from workflows.schedule import Cron
@@ -19,7 +19,7 @@ IMAGE = "registry.example.com/threescale-backup@sha256:" + "0" * 64
 
 NOTIFIED = "backup-notification"
 
-RULES = PruneParameters.model_validate({"keep-daily": "7", "keep-weekly": "4", "timezone": "Europe/Madrid"})
+RULES = PruneArguments.model_validate({"keep-daily": "7", "keep-weekly": "4", "timezone": "Europe/Madrid"})
 WITH_RULES = render(Settings(image=IMAGE), rules=RULES)
 PROOFS = [
     Cron("verify", "0 4 * * *", {"sample": "10%"}),

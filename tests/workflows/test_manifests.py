@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
+from steps.contract.prune_contract import PruneArguments
 from workflows import backup, drill, prune, restore, verify
 from workflows.manifests import render
-from workflows.parameters import PruneParameters
 from workflows.rendering.settings import Settings
 
 IMAGE = "registry.example.com/steps:1"
-RULES = PruneParameters.model_validate({"keep-daily": "7"})
+RULES = PruneArguments.model_validate({"keep-daily": "7"})
 TEMPLATES = {m["metadata"]["name"]: m for m in render(Settings(image=IMAGE)) if m["kind"] == "WorkflowTemplate"}
 WITH_RULES = backup.backup(Settings(image=IMAGE), RULES).to_dict()
 CONTAINERS = [

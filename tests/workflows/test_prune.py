@@ -11,15 +11,15 @@ import pytest
 from steps.archive import begin_marker, layout, marks
 from steps.catalogue import catalogue
 from steps.catalogue.catalogue import BackupState
+from steps.contract.backup_contract import CLAIM
+from steps.contract.prune_contract import PruneArguments
 from tests.builders.claims import CLAIMS
 from tests.builders.nights import KEEP, backups, failed, nights, prune
 from tests.conftest import Sealed, Stage
 from workflows.backup import backup
 from workflows.monitoring import metrics
-from workflows.parameters import PruneParameters
 from workflows.rehearsal.argo.engine import Workflow
 from workflows.rehearsal.rehearse import SETTINGS
-from workflows.rendering.handover import CLAIM
 from workflows.schedule import schedule
 
 
@@ -140,7 +140,7 @@ def test_a_mistyped_rule_is_one_sentence_and_nothing_is_deleted(
     assert sentence in done.node("decide").log
 
 
-def with_rules(stage: Stage, rules: PruneParameters = KEEP) -> None:
+def with_rules(stage: Stage, rules: PruneArguments = KEEP) -> None:
     stage.engine.apply(backup(SETTINGS, rules).to_dict())
 
 
@@ -248,4 +248,4 @@ def test_without_rules_a_backup_has_no_such_end() -> None:
     tasks = [template for template in backup(SETTINGS).to_dict()["spec"]["templates"] if template["name"] == "prune"]
 
     assert tasks == []
-    assert backup(SETTINGS, PruneParameters()).to_dict() == backup(SETTINGS).to_dict()
+    assert backup(SETTINGS, PruneArguments()).to_dict() == backup(SETTINGS).to_dict()

@@ -162,5 +162,5 @@ def test_an_administrator_asks_from_outside_the_cluster(watched: Any) -> None:
     assert young == (0, "the newest complete backup, night-1, began 50 h ago\n", "")
     assert old[:2] == (1, "")
     assert old[2].startswith("Error: the newest complete backup in namespace threescale, night-1, began 50 h ago, more")
-    assert mistyped[0] == 1
-    assert "'26' is no duration for --max-age" in mistyped[2]
+    assert mistyped[0] == 2
+    assert "Invalid value for '--max-age': '26' is no duration" in mistyped[2]

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 import click
 
 from steps.contract import values
-from steps.process.command_line import Maybe, NamedPath, Value
-from workflows.commands.options import FOLDER, cluster_options, connect, output_option, refuse
+from steps.contract.watchdog_contract import WatchdogArguments
+from steps.phases.command_line import NamedPath, Value, told_by
+from workflows.commands.options import FOLDER, Where, at_cluster, output_option, refuse
 
 _OF_A_LIST = ("table", "wide", "json", "yaml", "name")
 Shown = TypeVar("Shown", bound=Mapping[str, Any] | None)
@@ -56,30 +57,23 @@ def verify(folder: Path, *, for_operator: bool) -> None:
 
 
 @click.command("list")
-@cluster_options
+@at_cluster
 @output_option(*_OF_A_LIST, about="wide: with the digests of the manifests.")
-def list_backups(namespace: str, kubeconfig: str | None, context: str, output: str) -> None:
+def list_backups(where: Where, output: str) -> None:
     """List the backups of a namespace, the newest first, each in the state that can be proved."""
     from steps.catalogue import catalogue
     from workflows.commands import listing
 
-    entries = catalogue.read(connect(namespace, kubeconfig, context))
-    click.echo(listing.of_all([_shown(entry.as_json(), output) for entry in entries], output, namespace), nl=False)
+    entries = catalogue.read(where.connect())
+    click.echo(
+        listing.of_all([_shown(entry.as_json(), output) for entry in entries], output, where.namespace), nl=False
+    )
 
 
 @click.command()
-@cluster_options
-@click.option(
-    "--max-age", default=values.MAX_AGE, show_default=True, metavar="DURATION", help="Of the newest complete backup."
-)
-@click.option(
-    "--schedule",
-    type=Maybe(values.CRON_WORKFLOW),
-    default="threescale-backup-schedule",
-    show_default=True,
-    help="CronWorkflow to look at.",
-)
-def check(namespace: str, kubeconfig: str | None, context: str, max_age: str, schedule: str) -> None:
+@at_cluster
+@told_by(WatchdogArguments)
+def check(where: Where, max_age: str, schedule: str) -> None:
     """See whether the newest backup is as young as it should be; exit code 1 where it is not."""
     from datetime import UTC, datetime
 
@@ -88,22 +82,22 @@ def check(namespace: str, kubeconfig: str | None, context: str, max_age: str, sc
     from steps.phases import watchdog
 
     limit = Duration.read(max_age, "--max-age")
-    seen = watchdog.look(connect(namespace, kubeconfig, context), schedule, datetime.now(UTC))
+    seen = watchdog.look(where.connect(), schedule, datetime.now(UTC))
     click.echo(errors.printable(seen.well(seen.check(limit, max_age))))
 
 
 @click.command()
 @click.argument("name", type=Value(values.CLAIM), metavar="NAME")
-@cluster_options
+@at_cluster
 @output_option("text", "json", "yaml")
-def describe(name: str, namespace: str, kubeconfig: str | None, context: str, output: str) -> None:
+def describe(name: str, where: Where, output: str) -> None:
     """Tell all about one backup, with its result record where it lies in the namespace."""
     from steps.catalogue import catalogue
     from steps.evidence import records
     from workflows.commands import listing
 
-    cluster = connect(namespace, kubeconfig, context)
-    entry = catalogue.find(catalogue.read(cluster), name, namespace)
+    cluster = where.connect()
+    entry = catalogue.find(catalogue.read(cluster), name, where.namespace)
     record = records.find(cluster, "backup", entry.workflow_uid)
     facts = record.model_dump(mode="json") if record else None
     click.echo(listing.of_one(_shown(entry.as_json(), output), _shown(facts, output), output), nl=False)
@@ -111,24 +105,24 @@ def describe(name: str, namespace: str, kubeconfig: str | None, context: str, ou
 
 @click.command()
 @click.argument("name", type=Value(values.CLAIM), metavar="NAME")
-@cluster_options
-def pin(name: str, namespace: str, kubeconfig: str | None, context: str) -> None:
+@at_cluster
+def pin(name: str, where: Where) -> None:
     """Keep a backup from retention."""
-    _pin(name, namespace, kubeconfig, context, pinned=True)
+    _pin(name, where, pinned=True)
 
 
 @click.command()
 @click.argument("name", type=Value(values.CLAIM), metavar="NAME")
-@cluster_options
-def unpin(name: str, namespace: str, kubeconfig: str | None, context: str) -> None:
+@at_cluster
+def unpin(name: str, where: Where) -> None:
     """Leave a backup to retention again."""
-    _pin(name, namespace, kubeconfig, context, pinned=False)
+    _pin(name, where, pinned=False)
 
 
-def _pin(name: str, namespace: str, kubeconfig: str | None, context: str, *, pinned: bool) -> None:
+def _pin(name: str, where: Where, *, pinned: bool) -> None:
     from steps.catalogue import catalogue
 
-    entry = catalogue.pin(connect(namespace, kubeconfig, context), name, pinned=pinned)
+    entry = catalogue.pin(where.connect(), name, pinned=pinned)
     click.echo(f"{entry.name}: {'pinned, retention leaves it' if entry.pinned else 'left to retention'}")
 
 

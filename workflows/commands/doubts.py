@@ -1,6 +1,6 @@
 """What is rendered as it was asked for, though one night it will not do what was meant: that is said on stderr."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from math import ceil
@@ -11,7 +11,7 @@ import click
 from workflows.rendering import cron
 
 if TYPE_CHECKING:
-    from workflows.parameters import PruneParameters
+    from steps.contract.prune_contract import PruneArguments
 
 _DAY_H = 24
 
@@ -41,7 +41,7 @@ def of_shares(verify: str, sample: str, limit: timedelta | None, kept: timedelta
         click.echo(f"{begin}, and the rules keep each for {told(kept)}: take a larger share, or keep more", err=True)
 
 
-def kept(rules: "PruneParameters", schedule: str | None) -> timedelta:
+def kept(rules: "PruneArguments", schedule: str | None) -> timedelta:
     """For how long every night's backup is kept; zero where no rule is for nights, or nothing is deleted by night."""
     from steps.catalogue.durations import Duration
 
@@ -49,7 +49,19 @@ def kept(rules: "PruneParameters", schedule: str | None) -> timedelta:
         return timedelta(0)
     pause, now = cron.pause(schedule) or timedelta(0), datetime.now(UTC)
     within = now - Duration.read(rules.keep_within, "").before(now) if rules.keep_within else timedelta(0)
-    return max(int(rules.keep_last) * pause, timedelta(days=int(rules.keep_daily)), within)
+    return max(rules.keep_last * pause, timedelta(days=rules.keep_daily), within)
+
+
+def of_rules(keeps: Sequence[str]) -> None:
+    """Say what each night deletes, or that nothing is deleted."""
+    if keeps:
+        click.echo(f"Each night ends with retention: {', '.join(keeps)}. What goes is deleted.", err=True)
+        return
+    click.echo(
+        "No rule says what to keep, so nothing is deleted and each night adds a claim: say --keep-daily 7, for "
+        "instance. See them: threescale-backup list -n NAMESPACE; delete one: kubectl delete pvc NAME",
+        err=True,
+    )
 
 
 def told(time: timedelta) -> str:

@@ -1,16 +1,21 @@
 """What a cluster is given: the manifests of an installation, or a Workflow for one of the operator's resources."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
 from steps.contract import values
-from steps.process.command_line import Value
+from steps.contract.prune_contract import PruneArguments, RulesAsked
+from steps.contract.values import NO
+from steps.phases.command_line import Value, read, told_by
 from workflows.commands import doubts, nights
-from workflows.commands.options import FOLDER, as_argument, named_values, read_rules, refuse, rules_options
+from workflows.commands.options import FOLDER, named_values, refuse
 from workflows.rendering import document
+
+if TYPE_CHECKING:
+    from workflows.rendering.settings import Settings
 
 Read = TypeVar("Read")
 _START = 4096  # characters of a file, in which its kind, its name and its labels are
@@ -23,9 +28,9 @@ _LARGEST = 4 << 20  # characters of a file; etcd takes 1.5 MB for a resource, an
 @click.option("--schedule", metavar="CRON", help='A CronWorkflow too, for instance "0 2 * * *".')
 @click.option("--timezone", default="UTC", show_default=True, help="Time zone of the schedule.")
 @named_values("--argument", "arguments", "Of each night's backup: storage-request=20Gi.")
-@click.option("--verify", "verify_cron", metavar="CRON", help="A CronWorkflow that verifies the backups.")
+@click.option("--verify", metavar="CRON", help="A CronWorkflow that verifies the backups.")
 @named_values("--verify-argument", "verify_arguments", "Of each verification: sample=25%.")
-@click.option("--drill", "drill_cron", metavar="CRON", help="One that proves that backups restore.")
+@click.option("--drill", metavar="CRON", help="One that proves that backups restore.")
 @named_values("--drill-argument", "drill_arguments", "Of each drill: storage-class=fast.")
 @click.option("--drill-namespace", metavar="NS", help="The scratch namespace of drills: their rights there too.")
 @click.option("--fs-group", type=Value(values.GROUP), metavar="N", help="Group of the volumes; not on OpenShift.")
@@ -53,73 +58,31 @@ _LARGEST = 4 << 20  # characters of a file; etcd takes 1.5 MB for a resource, an
 @click.option("--silent-for", default="3h", show_default=True, metavar="DURATION", help="The watchdog may be.")
 @click.option("--notify-secret", metavar="NAME", help="A Secret whose key `url` says where results are posted.")
 @click.option("--notify-form", type=click.Choice(["webhook", "slack"]), default="webhook", show_default=True)
-@rules_options
+@told_by(RulesAsked, without=("timezone",), flags=True)
 @click.option(
     "--output", type=FOLDER, metavar="DIR", help="One file a resource; else one stream for `kubectl apply -f -`."
 )
-def manifests(  # noqa: PLR0913  one argument an option
-    image: str,
-    namespace: str | None,
-    schedule: str | None,
-    timezone: str,
-    arguments: Sequence[str],
-    verify_cron: str | None,
-    verify_arguments: Sequence[str],
-    drill_cron: str | None,
-    drill_arguments: Sequence[str],
-    drill_namespace: str | None,
-    fs_group: int | None,
-    run_as_user: int | None,
-    sources: Sequence[TextIO],
-    secrets: Sequence[str],
-    configmaps: Sequence[str],
-    all_secrets: bool,
-    notify_secret: str | None,
-    notify_form: Literal["webhook", "slack"],
-    output: Path | None,
-    **told: Any,
-) -> None:
+def manifests(output: Path | None, **told: Any) -> None:
     """Render all YAML that a cluster with Argo Workflows needs."""
     from pydantic import ValidationError
 
-    from steps.kubernetes.kinds import CONFIGMAP, SECRET
-    from steps.threescale import references
-    from workflows.commands import operators_resources
+    from steps.catalogue.retention import Rules
     from workflows.manifests import render
-    from workflows.parameters import PruneParameters
-    from workflows.rendering.settings import Settings
-    from workflows.schedule import BadScheduleError, Cron
+    from workflows.schedule import BadScheduleError
 
-    nightly = nights.arguments("--argument", arguments, "--schedule", schedule)
-    proofs = nights.proofs(namespace, drill_namespace, (verify_cron, verify_arguments), (drill_cron, drill_arguments))
-    thresholds = nights.thresholds(namespace, told, {of for of, *_ in proofs})
-    kept = {name: value for name, value in told.items() if name in PruneParameters.model_fields}
-    read_rules(kept, timezone)  # else a phase would refuse them night after night
-    found = [apimanager for source in sources for apimanager in _read(source, operators_resources.apimanagers)]
-    named = [reference for apimanager in found for reference in references.of(apimanager)]
+    rules = read(PruneArguments, told | {"plan": NO})
+    Rules.of(rules)  # else a phase would refuse them night after night
+    nightly = nights.arguments("--argument", told["arguments"], "--schedule", told["schedule"])
+    proofs = nights.proofs(told)
+    thresholds = nights.thresholds(told, rules.max_shrink, {each.of for each in proofs})
     try:
-        settings = Settings(
-            image=image,
-            namespace=namespace,
-            fs_group=fs_group,
-            run_as_user=run_as_user,
-            secrets=(*secrets, *references.names(named, SECRET)),
-            configmaps=(*configmaps, *references.names(named, CONFIGMAP)),
-            all_secrets=all_secrets,
-            notify_secret=notify_secret,
-            notify_form=notify_form,
-            drill_namespace=drill_namespace,
-        )
-        rules = PruneParameters.model_validate(
-            {"timezone": timezone, **{name: as_argument(value) for name, value in kept.items()}}
-        )
         rendered = render(
-            settings,
-            schedule,
-            timezone,
+            _settings(told),
+            told["schedule"],
+            told["timezone"],
             nightly,
             rules,
-            proofs=[Cron(*proof) for proof in proofs],
+            proofs=proofs,
             watch_cron=told["watchdog"],
             max_age=told["expected_every"],
             thresholds=thresholds,
@@ -130,20 +93,31 @@ def manifests(  # noqa: PLR0913  one argument an option
         wrong = [f"--{_option(problem['loc'][0])} {problem['input']!r}" for problem in error.errors()]
         refuse(f"{' and '.join(wrong)}: an image is one word, a namespace a DNS-1123 label, an object a subdomain")
     _deliver(rendered, output)
-    crons = {"--schedule": schedule, "--verify": verify_cron, "--drill": drill_cron, "--watchdog": told["watchdog"]}
-    doubts.of_clocks(crons, timezone)
-    for of, when, given in proofs:
-        if of == "verify":
-            limit = thresholds.verified_every if thresholds else None
-            doubts.of_shares(when, given.get("sample", ""), limit, doubts.kept(rules, schedule))
-    if schedule is not None and rules.keeps:
-        click.echo(f"Each night ends with retention: {', '.join(rules.keeps)}. What goes is deleted.", err=True)
-    elif schedule is not None:
-        click.echo(
-            "No rule says what to keep, so nothing is deleted and each night adds a claim: say --keep-daily 7, for "
-            "instance. See them: threescale-backup list -n NAMESPACE; delete one: kubectl delete pvc NAME",
-            err=True,
-        )
+    doubts.of_clocks({f"--{of}": told[of] for of in ("schedule", "verify", "drill", "watchdog")}, told["timezone"])
+    limit = thresholds.verified_every if thresholds else None
+    for each in proofs:
+        if each.of == "verify":
+            kept = doubts.kept(rules, told["schedule"])
+            doubts.of_shares(each.cron, each.arguments.get("sample", ""), limit, kept)
+    if told["schedule"] is not None:
+        doubts.of_rules(rules.keeps)
+
+
+def _settings(told: Mapping[str, Any]) -> "Settings":
+    """What is fixed when rendering; raises ValidationError."""
+    from steps.kubernetes.kinds import CONFIGMAP, SECRET
+    from steps.threescale import references
+    from workflows.commands import operators_resources
+    from workflows.rendering.settings import Settings
+
+    found = [apimanager for source in told["sources"] for apimanager in _read(source, operators_resources.apimanagers)]
+    named = [reference for apimanager in found for reference in references.of(apimanager)]
+    given = {name: told[name] for name in Settings.model_fields if name in told}
+    names = {
+        "secrets": (*told["secrets"], *references.names(named, SECRET)),
+        "configmaps": (*told["configmaps"], *references.names(named, CONFIGMAP)),
+    }
+    return Settings.model_validate(given | names)
 
 
 def _deliver(rendered: Sequence[dict[str, Any]], output: Path | None) -> None:

@@ -10,14 +10,12 @@ from workflows.rendering import cron as clock
 
 if TYPE_CHECKING:
     from workflows.monitoring.alerts import Thresholds
-
-Asked = tuple[str | None, Sequence[str]]  # a schedule and its arguments
-Proof = tuple[str, str, dict[str, str]]  # of which, when, with which arguments
+    from workflows.schedule import Cron
 
 _LONGEST = timedelta(days=3650)  # of an alert; Prometheus counts nanoseconds in 64 bits
 
 
-def thresholds(namespace: str | None, told: Mapping[str, Any], by_night: Collection[str]) -> "Thresholds | None":
+def thresholds(told: Mapping[str, Any], max_shrink: float, by_night: Collection[str]) -> "Thresholds | None":
     """When alerts fire, where those are wanted; `by_night`: what proves backups then."""
     from workflows.monitoring.alerts import Thresholds
 
@@ -32,7 +30,7 @@ def thresholds(namespace: str | None, told: Mapping[str, Any], by_night: Collect
     )
     if not told["monitoring"]:
         return None
-    if namespace is None:
+    if told["namespace"] is None:
         refuse("--monitoring asks for the metrics of one installation: say its --namespace too")
     if told["watchdog"] is None:
         refuse('--monitoring asks for what a watchdog tells: say --watchdog too, for instance "17 * * * *"')
@@ -42,7 +40,7 @@ def thresholds(namespace: str | None, told: Mapping[str, Any], by_night: Collect
         verified_every=verified,
         proven_every=proven,
         silent_for=silent,
-        max_shrink=told["max_shrink"],
+        max_shrink=max_shrink,
     )
 
 
@@ -78,11 +76,14 @@ def arguments(option: str, words: Sequence[str], of: str, cron: str | None) -> d
     return read
 
 
-def proofs(namespace: str | None, scratch: str | None, verify: Asked, drill: Asked) -> list[Proof]:
+def proofs(told: Mapping[str, Any]) -> "list[Cron]":
     """The schedules of what proves backups."""
-    of_verify = arguments("--verify-argument", verify[1], "--verify", verify[0])
-    of_drill = arguments("--drill-argument", drill[1], "--drill", drill[0])
-    if drill[0] is not None and scratch is None:
+    from workflows.schedule import Cron
+
+    namespace, scratch, drill = told["namespace"], told["drill_namespace"], told["drill"]
+    of_verify = arguments("--verify-argument", told["verify_arguments"], "--verify", told["verify"])
+    of_drill = arguments("--drill-argument", told["drill_arguments"], "--drill", drill)
+    if drill is not None and scratch is None:
         refuse("--drill needs a namespace that was made for drills: say --drill-namespace too")
     if "scratch-namespace" in of_drill:
         refuse("--drill-argument scratch-namespace: say it by --drill-namespace, which gives the rights there too")
@@ -92,5 +93,8 @@ def proofs(namespace: str | None, scratch: str | None, verify: Asked, drill: Ask
         refuse(
             f"--drill-namespace {scratch} is that of the installation: make one for drills, which holds nothing else"
         )
-    found = [("verify", verify[0], of_verify), ("drill", drill[0], {"scratch-namespace": scratch or "", **of_drill})]
-    return [(of, cron, given) for of, cron, given in found if cron is not None]
+    found = [
+        ("verify", told["verify"], of_verify),
+        ("drill", drill, {"scratch-namespace": scratch or "", **of_drill}),
+    ]
+    return [Cron(of, cron, given) for of, cron, given in found if cron is not None]

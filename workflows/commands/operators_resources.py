@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from steps.contract.backup_contract import BackupArguments
+from steps.contract.declaration import Declared
+from steps.contract.restore_contract import RestoreArguments
 from steps.kubernetes.kinds import APIMANAGER
 from workflows import backup, restore
-from workflows.parameters import BackupParameters, Parameters, RestoreParameters
 from workflows.rendering import document
 from workflows.rendering.document import Manifest
-from workflows.rendering.handover import CLAIM_NAME
 from workflows.rendering.settings import Namespace
 
 _SHOWN = 60  # characters of what is not known
@@ -72,7 +73,7 @@ class ApiManagerBackup(_Strict):
             "volume-name": wanted.volume_name,
         }
         arguments = {key: value for key, value in given.items() if value}
-        return _workflow(self.metadata, backup.NAME, BackupParameters, arguments)
+        return _workflow(self.metadata, backup.NAME, BackupArguments, arguments)
 
 
 class _ClaimSource(_Strict):
@@ -103,8 +104,8 @@ class ApiManagerRestore(_Strict):
 
     def workflow(self) -> Manifest:
         """The Workflow that does the same."""
-        arguments = {CLAIM_NAME: self.spec.source.claim.claim_source.claim_name}
-        return _workflow(self.metadata, restore.NAME, RestoreParameters, arguments)
+        arguments = {"claim-name": self.spec.source.claim.claim_source.claim_name}
+        return _workflow(self.metadata, restore.NAME, RestoreArguments, arguments)
 
 
 def apimanagers(text: str) -> list[Manifest]:
@@ -171,7 +172,7 @@ def _sentence(problem: dict[str, Any]) -> str:
     return f"{place}{told.get(problem['type'], f'{sign} {said}')}"
 
 
-def _workflow(metadata: _Metadata, template: str, model: type[Parameters], arguments: dict[str, str]) -> Manifest:
+def _workflow(metadata: _Metadata, template: str, model: type[Declared], arguments: dict[str, str]) -> Manifest:
     model.model_validate(arguments)
     return {
         "apiVersion": "argoproj.io/v1alpha1",

@@ -1,5 +1,6 @@
-"""What the commands ask for and do alike: where the cluster is, what retention keeps, how one refuses and ends."""
+"""What the commands ask for and do alike: where the cluster is, in which form they print, how one refuses and ends."""
 
+import functools
 import json
 import os
 import signal
@@ -7,23 +8,19 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 import click
 
 from steps.contract import values
-from steps.process.command_line import Command, NamedPath, Value, all_of
+from steps.phases.command_line import Command, NamedPath, Value
 
 if TYPE_CHECKING:
-    from steps.catalogue.retention import Rules
     from steps.kubernetes.cluster import Cluster
 
 FOLDER = NamedPath(file_okay=False, path_type=Path)
 _TIMEOUT_S = 30.0
 _FORM = "threescale-backup.output"  # in what all contexts of a command share
-_COUNT = Value(values.COUNT)
-
-_DURATIONS = ("keep_within", "failed_after")
 
 
 def output_option(*forms: str, about: str = "In which form it is said.") -> Callable[[Command], Command]:
@@ -42,8 +39,23 @@ def named_values(option: str, name: str, about: str) -> Callable[[Command], Comm
     return click.option(option, name, multiple=True, metavar="NAME=VALUE", help=about)
 
 
-# Where the installation is: what `connect` is given.
-cluster_options = all_of(
+class Where(NamedTuple):
+    """Where the installation is."""
+
+    namespace: str
+    kubeconfig: str | None = None  # else where kubectl looks too
+    context: str = ""  # of the kubeconfig; empty: its current one
+
+    def connect(self) -> "Cluster":
+        """Connect by what was named, else where kubectl looks too, else with a pod's own account."""
+        from steps.kubernetes.cluster import Cluster
+
+        usual = Path.home() / ".kube/config"
+        path = self.kubeconfig or os.environ.get("KUBECONFIG") or (str(usual) if usual.exists() else "")
+        return Cluster.connect(self.namespace, _TIMEOUT_S, path, self.context)
+
+
+_WHERE = (
     click.option(
         "-n",
         "--namespace",
@@ -55,31 +67,18 @@ cluster_options = all_of(
     click.option("--kubeconfig", metavar="FILE", help="Else KUBECONFIG, or ~/.kube/config."),
     click.option("--context", default="", metavar="NAME", help="Of the kubeconfig; else its current one."),
 )
-# What retention keeps: what `read_rules` is given.
-rules_options = all_of(
-    click.option("--keep-last", type=_COUNT, default=0, metavar="N", help="Of retention: keep the newest N."),
-    click.option("--keep-hourly", type=_COUNT, default=0, metavar="N", help="The newest of each of the last N hours."),
-    click.option("--keep-daily", type=_COUNT, default=0, metavar="N", help="Of each of the last N days that have one."),
-    click.option("--keep-weekly", type=_COUNT, default=0, metavar="N", help="Weeks, from Monday."),
-    click.option("--keep-monthly", type=_COUNT, default=0, metavar="N", help="Months."),
-    click.option("--keep-yearly", type=_COUNT, default=0, metavar="N", help="Years."),
-    click.option("--keep-within", default="", metavar="DURATION", help="All so far back from the newest: 1y6m, 30d."),
-    click.option(
-        "--minimum-redundancy", type=_COUNT, default=3, show_default=True, help="Complete ones to keep in any case."
-    ),
-    click.option(
-        "--max-shrink",
-        type=Value(values.FRACTION),
-        default=values.MAX_SHRINK,
-        show_default=True,
-        help="Shrunk by more, all is kept.",
-    ),
-    click.option("--manual", is_flag=True, help="Those too that a person asked for."),
-    click.option("--operators", is_flag=True, help="Those too of APIManagerBackups."),
-    click.option(
-        "--failed-after", default="3d", show_default=True, metavar="DURATION", help="When claims of failed runs go."
-    ),
-)
+
+
+def at_cluster(function: Command) -> Command:
+    """Give a command the options that say where the installation is, as its argument `where`."""
+
+    @functools.wraps(function)
+    def told(*arguments: Any, namespace: str, kubeconfig: str | None, context: str, **more: Any) -> object:
+        return function(*arguments, where=Where(namespace, kubeconfig, context), **more)
+
+    for option in reversed(_WHERE):
+        told = option(told)
+    return cast("Command", told)
 
 
 def refuse(sentence: str) -> NoReturn:
@@ -88,45 +87,6 @@ def refuse(sentence: str) -> NoReturn:
 
     click.echo(errors.printable(f"Error: {sentence}"), err=True)
     sys.exit(1)
-
-
-def connect(namespace: str, kubeconfig: str | None, context: str) -> "Cluster":
-    """Connect by what was named, else where kubectl looks too, else with a pod's own account."""
-    from steps.kubernetes.cluster import Cluster
-
-    usual = Path.home() / ".kube/config"
-    path = kubeconfig or os.environ.get("KUBECONFIG") or (str(usual) if usual.exists() else "")
-    return Cluster.connect(namespace, _TIMEOUT_S, path, context)
-
-
-def read_rules(told: dict[str, Any], timezone: str) -> "Rules":
-    """Read the rules of `rules_options`.
-
-    Raises:
-        errors.BadDuration, errors.BadTimezone
-
-    """
-    from steps.catalogue import retention
-    from steps.catalogue.durations import Duration, zone
-    from steps.catalogue.retention import Rules
-
-    durations = {name: Duration.read(told[name], f"--{name.replace('_', '-')}") for name in _DURATIONS if told[name]}
-    return Rules(
-        last=told["keep_last"],
-        periods={name: told[f"keep_{name}"] for name in retention.PERIODS},
-        within=durations.get("keep_within"),
-        minimum_redundancy=told["minimum_redundancy"],
-        max_shrink=told["max_shrink"],
-        manual=told["manual"],
-        operators=told["operators"],
-        timezone=zone(timezone),
-        failed_after=durations.get("failed_after"),
-    )
-
-
-def as_argument(value: object) -> str:
-    """Write the value of an option as an argument of a workflow."""
-    return str(value) if not isinstance(value, bool) else "yes" if value else "no"
 
 
 class People(click.Group):

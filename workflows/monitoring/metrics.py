@@ -22,6 +22,7 @@ from hera.workflows import Counter, Gauge, Label
 
 from steps.contract.arguments import ONLY, PLAN, REFUSED
 from steps.contract.values import YES
+from steps.contract.watchdog_contract import STATES
 from workflows.rendering import conditions
 from workflows.rendering.phase import Metric
 
@@ -83,7 +84,6 @@ CATALOGUE: Mapping[str, str] = MappingProxyType(
         "scheduled": SCHEDULED,
     }
 )
-STATES = ("running", "complete", "failed", "unknown", "damaged")
 
 
 def exported(name: str) -> str:

@@ -8,9 +8,10 @@ from hera.expr import g
 from hera.workflows import Parameter, Task
 
 from steps.contract.arguments import REFUSED
+from steps.contract.exit_contract import ExitNotify
 from workflows.rendering.exit_handler import FAILURES_INPUT, REFUSED_INPUT, WHATEVER_COMES, Ended
-from workflows.rendering.handover import output, value, words
-from workflows.rendering.phase import phase
+from workflows.rendering.parameters import output, value, words
+from workflows.rendering.phase import Pod, Told, container
 from workflows.rendering.placement import anywhere
 from workflows.rendering.settings import Settings
 
@@ -19,21 +20,17 @@ def task(settings: Settings, ended: Ended, when: str) -> Task:
     """Build the task, inside of the exit handler's DAG."""
     named = [Parameter(name=name, value="", description="An argument of the workflow.") for name in ended.told]
     status = Parameter(name="status", description="How it ended, as Argo's workflow.status says it.")
-    notify = phase(
-        settings,
-        ["notify"],
-        inputs=[*named, status, FAILURES_INPUT, REFUSED_INPUT],
-        arguments=[
+    told = Told(
+        [*named, status, FAILURES_INPUT, REFUSED_INPUT],
+        [
             *ended.words,
             *("--status", value("status"), "--failures", value("failures"), "--advice", ended.advice),
             *("--form", settings.notify_form, *words([*ended.told, REFUSED])),
         ],
-        outputs=[output("notification", default="")],
-        secret=settings.notify_secret or "",
-        timeout="5m",
-        affinity=anywhere(),
-        retried=False,
+        [output(each) for each in ExitNotify.gives],
     )
+    pod = Pod(timeout="5m", affinity=anywhere(), secret=settings.notify_secret or "", retried=False)
+    notify = container(settings, ExitNotify.command, told, pod)
     return Task(
         name="notify",
         template=notify,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from steps.contract.backup_contract import CLAIM
 from workflows import backup, restore
 from workflows.manifests import render
 from workflows.rehearsal import comparison
@@ -19,7 +20,6 @@ from workflows.rehearsal.comparison import Row
 from workflows.rehearsal.kubernetes.cluster import Cluster
 from workflows.rehearsal.threescale import installation
 from workflows.rehearsal.threescale.objects import REFERENCED_SECRETS
-from workflows.rendering.handover import CLAIM, CLAIM_NAME
 from workflows.rendering.settings import Settings
 
 NAMESPACE = "threescale"
@@ -84,7 +84,7 @@ class _Stage:
         installation.lose(self._cluster, NAMESPACE, self._storage)
         installation.give_database_secrets(self._cluster, NAMESPACE)
         self._tell("the installation is lost; its administrator puts the three database Secrets back")
-        restored = self._run(restore.NAME, {CLAIM_NAME: saved.outputs[CLAIM]})
+        restored = self._run(restore.NAME, {"claim-name": saved.outputs[CLAIM]})
         if restored.phase != "Succeeded":
             return Result([saved, restored], [])
         after = comparison.look(self._cluster, NAMESPACE, self._storage)

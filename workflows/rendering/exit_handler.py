@@ -12,10 +12,11 @@ from hera.workflows import DAG, Container, Parameter, Task
 from hera.workflows.models import ContinueOn
 
 from steps.contract.arguments import ONLY, PLAN, REFUSED
+from steps.contract.exit_contract import ExitReport
 from steps.contract.values import NO
 from workflows.rendering import conditions
-from workflows.rendering.handover import output, value, words
-from workflows.rendering.phase import phase
+from workflows.rendering.parameters import output, value, words
+from workflows.rendering.phase import Pod, Told, container
 from workflows.rendering.placement import anywhere
 from workflows.rendering.settings import Settings
 
@@ -77,16 +78,13 @@ def _report(settings: Settings, ended: Ended) -> Container:
     claim = Parameter(name="claim", value="", description="Claim of the backup. Empty: called as the workflow.")
     plan = Parameter(name=PLAN, value=NO, description="only: it was a mere plan, which leaves no evidence.")
     known = {FAILURES_INPUT.name, REFUSED, *ended.told}
-    return phase(
-        settings,
-        ["report"],
-        inputs=[each for each in (claim, FAILURES_INPUT, plan, REFUSED_INPUT) if each.name in known],
-        arguments=[
+    told = Told(
+        [each for each in (claim, FAILURES_INPUT, plan, REFUSED_INPUT) if each.name in known],
+        [
             *ended.words,
             *("--failures", value("failures"), "--advice", ended.advice, "--pod", f"{g.pod.name:$}"),
             *words([*ended.told, REFUSED]),
         ],
-        outputs=[output("report", default="")],
-        affinity=anywhere(),
-        retried=False,
+        [output(each) for each in ExitReport.gives],
     )
+    return container(settings, ExitReport.command, told, Pod(affinity=anywhere(), retried=False))

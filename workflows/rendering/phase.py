@@ -1,6 +1,9 @@
 """How a phase becomes a container: the one place for image, command, retries, limits and security."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import NamedTuple
 
 from hera.expr import g
 from hera.workflows import Container, Counter, Gauge, Parameter, Resources, RetryPolicy, RetryStrategy
@@ -15,10 +18,13 @@ from hera.workflows.models import (
 )
 
 from steps.contract.arguments import REFUSED
+from steps.contract.declaration import DeclaredPhase, Output, fields_of, of_run
+from steps.contract.mounts import Mount
+from steps.contract.told import NODE
 from steps.errors import TRY_AGAIN_EXIT
 from workflows.rendering import mounts as mounting
-from workflows.rendering.handover import CLAIM_NAME, OUTPUTS_PATH, for_run, never_missing
-from workflows.rendering.mounts import Mount
+from workflows.rendering.parameters import OUTPUTS_PATH, declare, output, value
+from workflows.rendering.placement import together_in_place
 from workflows.rendering.settings import Settings
 
 TERMINATION_LOG = "/dev/termination-log"  # the kubelet's own default
@@ -36,56 +42,90 @@ _LOCKED = SecurityContext(
     allow_privilege_escalation=False, read_only_root_filesystem=True, capabilities=Capabilities(drop=["ALL"])
 )
 _SMALL = Resources(cpu_request="50m", memory_request="96Mi", memory_limit="256Mi")
-_SHORT = "15m"  # from the moment a node has the pod: a volume that can't be mounted ends here
 
 Metric = Counter | Gauge
 
 
-def phase(  # noqa: PLR0913  what may differ between two phases, nothing else
-    settings: Settings,
-    command: Sequence[str],
-    *,
-    inputs: Sequence[Parameter],
-    arguments: Sequence[str] = (),
-    outputs: Sequence[Parameter] = (),
-    mounts: Sequence[Mount] = (),
-    claim: str = CLAIM_NAME,
-    affinity: Affinity | None = None,
-    timeout: str = _SHORT,
-    metrics: Sequence[Metric] = (),
-    secret: str = "",
-    account: str | None = None,
-    retried: bool = True,
-    judges: Iterable[str] | None = None,
-) -> Container:
-    """Make a container template that runs one subcommand of the image; its last word is the template's name.
+@dataclass(frozen=True)
+class Pod:
+    """What sets the pod of one phase apart.
 
     `secret`: one whose keys the phase reads as files; it may be absent, that is for the phase to say. `account`:
-    another than the workflow's. Not `retried`: its timeout ends a pod too that no node can take. `judges`: it may
-    refuse the arguments of its workflow, and where it is the first, these are the names that they may have.
+    another than the workflow's. Not `retried`: its timeout ends a pod too that no node can take.
     """
+
+    timeout: str = "15m"  # from the moment a node has the pod: a volume that can't be mounted ends here
+    affinity: Affinity | None = None
+    metrics: Sequence[Metric] = ()
+    secret: str = ""
+    account: str | None = None
+    retried: bool = True
+
+
+class Told(NamedTuple):
+    """What a template is told and gives."""
+
+    inputs: Sequence[Parameter]
+    arguments: Sequence[str]
+    outputs: Sequence[Parameter]
+    mounts: Sequence[Mount] = ()
+    claim: str = ""  # the input that names the backup's
+    judged: Sequence[str] = ()  # all arguments of the workflow, for a phase that may refuse them
+
+
+USUAL = Pod()
+
+
+def phase(
+    settings: Settings,
+    declared: type[DeclaredPhase],
+    pod: Pod = USUAL,
+    *,
+    known: Iterable[str] | None = None,
+    fixed: Mapping[str, str] = MappingProxyType({}),
+    inputs: Mapping[str, Parameter] = MappingProxyType({}),
+) -> Container:
+    """Make the container template of a phase.
+
+    `known`: it judges the arguments of its workflow, and where it is the first, these are the names that they may have.
+    `fixed`: options that are no inputs, by their fields. `inputs`: parameters in the place of those declared.
+    """
+    fields = fields_of(declared)
+    mounted = {each.option: each.mount for each in fields if each.mount}
+    words = {each.option: value(each.told_as) for each in fields if each.is_input and each.is_option}
+    words |= {each.option: fixed[each.name] for each in fields if each.name in fixed}
+    words |= {option: mount.value.path for option, mount in mounted.items() if mount.value.path}
+    told = Told(
+        [inputs.get(name, own) for name, own in declare(declared).items()],
+        [part for word in words.items() for part in word],
+        [output(each) for each in _gives(declared, judges=known is not None)],
+        list(mounted.values()),
+        next((each.told_as for each in fields if each.name in {"claim", "claim_name"}), ""),
+        [] if known is None else _judged(known),
+    )
+    if pod.affinity is None and NODE in {each.name for each in fields}:
+        pod = replace(pod, affinity=together_in_place())
+    return container(settings, declared.command, told, pod)
+
+
+def container(settings: Settings, command: Sequence[str], told: Told, pod: Pod = USUAL) -> Container:
+    """Make a container template that runs one subcommand of the image; its last word is the template's name."""
     return Container(
         name=command[-1],
         image=settings.image,
         command=["python", "-m", "steps"],
-        args=[
-            *_common(retried=retried),
-            *(_judged(judges) if judges is not None else []),
-            *command,
-            *arguments,
-            *mounting.options(mounts, secret),
-        ],
-        inputs=list(inputs),
-        outputs=list(outputs) if judges is None else [*map(never_missing, outputs), for_run(REFUSED)],
-        volumes=mounting.volumes(mounts, claim, secret),
-        volume_mounts=mounting.volume_mounts(mounts, secret),
-        affinity=affinity,
-        timeout=timeout,
+        args=[*_common(retried=pod.retried), *told.judged, *command, *told.arguments, *mounting.of_secret(pod.secret)],
+        inputs=list(told.inputs),
+        outputs=list(told.outputs),
+        volumes=mounting.volumes(told.mounts, told.claim, pod.secret),
+        volume_mounts=mounting.volume_mounts(told.mounts, pod.secret),
+        affinity=pod.affinity,
+        timeout=pod.timeout,
         resources=_SMALL,
         security_context=_LOCKED,
-        retry_strategy=_RETRY if retried else None,
-        service_account_name=account,
-        metrics=list(metrics) or None,
+        retry_strategy=_RETRY if pod.retried else None,
+        service_account_name=pod.account,
+        metrics=list(pod.metrics) or None,
     )
 
 
@@ -119,3 +159,15 @@ def _judged(names: Iterable[str]) -> list[str]:
     known = ",".join(names)
     given = ["--arguments", f"{g.workflow.parameters:$}", "--labels", f"{g.workflow.labels.json:$}"]
     return [*given, *(["--known", known] if known else [])]
+
+
+def _gives(declared: type[DeclaredPhase], *, judges: bool) -> list[Output]:
+    """The outputs of a phase; of one that judges also whether it has refused, and those that it then has not left.
+
+    For an output that is missing Argo takes none at all. One that could judge, and here does not, runs inside of
+    another's workflow, and tells that nothing.
+    """
+    if not judges:
+        return [each._replace(of_run=each.of_run and not declared.judges) for each in declared.gives]
+    told = [each._replace(default=each.default or "") for each in declared.gives]
+    return [*told, of_run(REFUSED, "`yes` where a person's arguments were refused.")]

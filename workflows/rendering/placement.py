@@ -1,7 +1,6 @@
 """On which node a pod may run: the claim of a backup is ReadWriteOnce, and the one beside it may be on one node."""
 
 from hera.expr import g
-from hera.workflows import Parameter
 from hera.workflows.models import (
     Affinity,
     LabelSelector,
@@ -13,23 +12,8 @@ from hera.workflows.models import (
     PodAffinityTerm,
 )
 
-from workflows.rendering.handover import output, value
-
-NODE_OPERATOR, NODE = "node-operator", "node"
-PLACE = (NODE_OPERATOR, NODE)  # as a phase tells those after it
-
-
-def place_of(claim: str) -> list[Parameter]:
-    """Declare a place as inputs: where what they mount is mounted already."""
-    return [
-        Parameter(name=NODE_OPERATOR, value="NotIn", description="In: only that node; NotIn: any but that one."),
-        Parameter(name=NODE, value="no-node", description=f"The node that has a ReadWriteOnce {claim} mounted."),
-    ]
-
-
-def told_place() -> list[Parameter]:
-    """Declare a place as outputs."""
-    return [output(name) for name in PLACE]
+from steps.contract.told import NODE, NODE_OPERATOR
+from workflows.rendering.parameters import value
 
 
 def anywhere() -> Affinity:

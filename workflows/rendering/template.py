@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from hera.workflows import Parameter, WorkflowTemplate
 from hera.workflows.models import Mutex, PodGC, Synchronization, TTLStrategy, WorkflowMetadata
 
 from steps.contract.arguments import PLAN
+from steps.contract.declaration import Declared
 from steps.contract.names import KIND, PART_OF
 from workflows.rendering.exit_handler import Ended, Notification, exit_handler
 from workflows.rendering.labels import DESCRIPTION, TITLE
@@ -19,54 +21,78 @@ MUTEX = "threescale"
 _DAY_S = 24 * 3600
 
 
+class Watched(NamedTuple):
+    """What tells others of the runs of a workflow: metrics, and the task that sends a notification."""
+
+    metrics: Sequence[Metric]
+    notification: Notification
+
+
+@dataclass(frozen=True)
+class About:
+    """What sets one workflow apart.
+
+    `claim`: the argument that names the backup's, where there is one. Two workflows of a `mutex` never run at once.
+    `tell_success`: a notification is sent not only of failures. `first`: the templates that come before the others, as
+    they always have, so that a new rendering differs from an old one only in what is new.
+    """
+
+    name: str
+    asked: type[Declared]
+    title: str
+    description: str
+    advice: str
+    claim: str = ""
+    mutex: str = MUTEX
+    tell_success: bool = True
+    on_one_node: bool = True
+    deadline_s: int = 12 * 3600
+    first: Sequence[str] = ()
+
+    @property
+    def operation(self) -> str:
+        """What it does, in a word, which names its entrypoint too."""
+        return self.name.removeprefix("threescale-")
+
+
 @contextmanager
-def workflow_template(  # noqa: PLR0913  what may differ between two, nothing else
+def workflow_template(
     settings: Settings,
-    name: str,
-    *,
-    entrypoint: str,
-    title: str,
-    description: str,
-    arguments: Sequence[Parameter],
-    advice: str,
-    metrics: Sequence[Metric],
-    notification: Notification,
-    claim: str = "",
-    mutex: str = MUTEX,
-    tell_success: bool = True,
-    on_one_node: bool = True,
-    deadline_s: int = 12 * 3600,
+    about: About,
+    arguments: Mapping[str, Parameter],
+    told: Watched,
     at_the_end: Callable[[], Mapping[str, Any]] | None = None,
 ) -> Iterator[WorkflowTemplate]:
     """Open a WorkflowTemplate; at its end the exit handler is added.
 
-    `notification` makes the task that sends one. `claim`: the argument that names the backup's, where there is one. Two
-    workflows of a `mutex` never run at once. `tell_success`: a notification is sent not only of failures. `at_the_end`
-    makes the templates of one more task of the exit handler, and says what Task is to be given.
+    `at_the_end` makes the templates of one more task of the exit handler, and says what Task is to be given.
     """
     with WorkflowTemplate(
-        name=name,
+        name=about.name,
         namespace=settings.namespace,
         labels=PART_OF,
-        annotations={TITLE: title, DESCRIPTION: description},
-        workflow_metadata=WorkflowMetadata(labels={KIND: entrypoint}),
-        entrypoint=entrypoint,
+        annotations={TITLE: about.title, DESCRIPTION: about.description},
+        workflow_metadata=WorkflowMetadata(labels={KIND: about.operation}),
+        entrypoint=about.operation,
         on_exit="exit",
-        arguments=list(arguments),
-        service_account_name=name,
+        arguments=list(arguments.values()),
+        service_account_name=about.name,
         security_context=pod_security(settings),
-        affinity=together() if on_one_node else None,
-        synchronization=Synchronization(mutexes=[Mutex(name=mutex)]),
-        active_deadline_seconds=deadline_s,
+        affinity=together() if about.on_one_node else None,
+        synchronization=Synchronization(mutexes=[Mutex(name=about.mutex)]),
+        active_deadline_seconds=about.deadline_s,
         # A pod that has ended still keeps its claims from being deleted, System's too; so it goes. Not at once, for
         # those who want to read its log; its last sentence stays in the workflow.
         pod_gc=PodGC(strategy="OnPodCompletion", delete_delay_duration="10m"),
         ttl_strategy=TTLStrategy(seconds_after_success=7 * _DAY_S, seconds_after_failure=30 * _DAY_S),
-        metrics=list(metrics),
+        metrics=list(told.metrics),
     ) as template:
         yield template
-        told = {"claim": template.get_parameter(claim)} if claim else {}
-        if PLAN in {each.name for each in arguments}:
-            told[PLAN] = template.get_parameter(PLAN)
+        of_run = {"claim": template.get_parameter(about.claim)} if about.claim else {}
+        if PLAN in arguments:
+            of_run[PLAN] = template.get_parameter(PLAN)
+        ended = Ended(about.operation, of_run, about.advice)
         more = at_the_end() if at_the_end else {}
-        exit_handler(settings, Ended(entrypoint, told, advice), notification, tell_success=tell_success, more=more)
+        exit_handler(settings, ended, told.notification, tell_success=about.tell_success, more=more)
+    order = {name: place for place, name in enumerate(about.first)}
+    template.templates.sort(key=lambda each: order.get(str(each.name), len(order)))

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from steps.contract.backup_contract import CLAIM
+from steps.contract.prune_contract import PruneArguments
 from tests.live.argo.argo import NODE_S, Argo, Workflow
 from tests.live.kubernetes import until
 from tests.live.stage import Stage
 from workflows import schedule
-from workflows.parameters import PruneParameters
-from workflows.rendering.handover import CLAIM
 
 CLAIMS: Final = "persistentvolumeclaims"
 COMPLETE: Final = "complete"
 FAILED: Final = "failed"
 UNKNOWN: Final = "unknown"
 NEVER: Final = "0 0 1 1 *"  # for what is there, and fires in no test
-KEEP: Final = PruneParameters.model_validate({"keep-last": "2", "minimum-redundancy": "1", "failed-after": "0d"})
+KEEP: Final = PruneArguments.model_validate({"keep-last": "2", "minimum-redundancy": "1", "failed-after": "0d"})
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ import pytest
 
 from steps.catalogue import catalogue
 from steps.contract import names
+from steps.contract.backup_contract import CLAIM
 from tests.live.argo.argo import Argo
 from tests.live.argo.nights import KEEP
 from tests.live.stage import Stage
 from workflows import schedule
 from workflows.manifests import render
-from workflows.rendering.handover import CLAIM
 
 pytestmark = pytest.mark.cluster
 

@@ -6,6 +6,7 @@ from typing import Final
 import pytest
 
 from steps.archive import marks
+from steps.contract.prune_contract import PruneArguments
 from steps.kubernetes import fields
 from steps.kubernetes.times import now, utc
 from tests.live.argo.argo import NODE_S, Argo
@@ -14,11 +15,10 @@ from tests.live.kubernetes import Kubernetes, until
 from tests.live.stage import Stage
 from workflows import schedule
 from workflows.manifests import render
-from workflows.parameters import PruneParameters
 
 pytestmark = pytest.mark.cluster
 
-RULES: Final = PruneParameters.model_validate({"keep-last": "1", "minimum-redundancy": "1", "failed-after": "0d"})
+RULES: Final = PruneArguments.model_validate({"keep-last": "1", "minimum-redundancy": "1", "failed-after": "0d"})
 
 
 def left_over(stage: Stage, name: str) -> None:

@@ -2,11 +2,11 @@
 
 import pytest
 
+from steps.contract.backup_contract import CLAIM
 from tests.live.argo import saved
 from tests.live.argo.argo import Argo
 from tests.live.installation import Operator
 from tests.live.stage import Stage
-from workflows.rendering.handover import CLAIM
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("program")]
 

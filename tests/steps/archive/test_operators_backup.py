@@ -10,10 +10,10 @@ import pytest
 from steps import errors
 from steps.archive import contents, layout
 from steps.archive.manifest import Ready, SystemStorage
+from steps.contract.restore_contract import AskedStorage
 from steps.files import mtree, scanning, tally
 from steps.kubernetes import kinds
 from steps.parts import file_storage, secrets, system_storage
-from steps.parts.system_storage import AskedStorage
 from steps.threescale import installation
 from tests.builders import operators_backup
 from tests.builders.operators_backup import GENUINE
@@ -91,7 +91,7 @@ class TestOfTheOperator:
     def test_its_tree_comes_back(self, operators, empty, tmp_path):
         opened = contents.open_at(operators)
         door = empty.connect()
-        door.create(kinds.CLAIM, system_storage.wanted(opened, AskedStorage("", "", "")))
+        door.create(kinds.CLAIM, system_storage.wanted(opened, AskedStorage()))
         (tmp_path / "target").mkdir()
 
         file_storage.restore(door, opened, tmp_path / "target", lambda *_: None)

@@ -7,13 +7,13 @@ import pytest
 from steps import errors
 from steps.archive import contents, layout, seal
 from steps.archive.manifest import Digest
+from steps.contract.restore_contract import RestoreWishes
 from steps.kubernetes.kinds import SECRET
 from steps.parts import configmaps, secrets
 from steps.parts.conflicts import ObjectState
 from steps.parts.secrets import Databases
 from steps.plans import restore_plan
 from steps.plans.plan import Does
-from steps.plans.restore_plan import Wishes
 from steps.threescale import installation, references
 from tests.builders.installations import NINE, THIRTEEN, USERS
 from workflows.manifests import render
@@ -134,7 +134,7 @@ def test_a_secret_that_lets_somebody_sign_in_is_refused_by_name(lost, backup_vol
     listed_too(backup_volume, "referenced/secrets/my-tls.json", {**saved, "type": kind})
     opened = contents.open_at(backup_volume)
     door = lost.connect()
-    planned = restore_plan.of(door, opened, Wishes(), last_try=True).plan
+    planned = restore_plan.of(door, opened, RestoreWishes(), last_try=True).plan
     before = lost.exists("secrets")
 
     with pytest.raises(errors.TypesRefused, match="Secret my-tls"):

@@ -3,11 +3,11 @@ import pytest
 from steps import errors
 from steps.archive import contents, layout, marks
 from steps.archive.manifest import SystemStorage
+from steps.contract.restore_contract import AskedStorage
 from steps.kubernetes import fields
 from steps.parts import system_storage
-from steps.parts.system_storage import AskedStorage
 
-NOTHING_ASKED = AskedStorage("", "", "")
+NOTHING_ASKED = AskedStorage()
 
 
 def opened(root, *, size_bytes=0, request="", capacity="", chosen=None, **storage):
@@ -58,13 +58,13 @@ class TestSystemStorage:
     def test_a_size_that_is_asked_for_counts(self, backup_volume):
         found = opened(backup_volume, size_bytes=2**20, capacity="4Gi")
 
-        assert size_of(system_storage.wanted(found, AskedStorage("", "", "1Mi"))) == "1Mi"
+        assert size_of(system_storage.wanted(found, AskedStorage(storage_request="1Mi"))) == "1Mi"
 
     def test_a_size_that_is_too_small_is_refused(self, backup_volume):
         found = opened(backup_volume, size_bytes=2**20 + 1)
 
         with pytest.raises(errors.RequestTooSmall, match="1Mi is less than the 1048577 bytes"):
-            system_storage.wanted(found, AskedStorage("", "", "1Mi"))
+            system_storage.wanted(found, AskedStorage(storage_request="1Mi"))
 
     def test_of_a_backup_with_holes_it_has_the_size_that_was_recorded(self, backup_volume):
         found = with_hole(backup_volume, capacity="1Gi")
@@ -74,11 +74,7 @@ class TestSystemStorage:
     def test_a_size_that_is_asked_for_may_be_less_than_the_length_of_files_with_holes(self, backup_volume):
         found = with_hole(backup_volume)
 
-        assert size_of(system_storage.wanted(found, AskedStorage("", "", "1Gi"))) == "1Gi"
-
-    def test_a_size_that_is_none_is_refused(self, backup_volume):
-        with pytest.raises(errors.BadQuantity, match="storage-request"):
-            system_storage.wanted(opened(backup_volume), AskedStorage("", "", "much"))
+        assert size_of(system_storage.wanted(found, AskedStorage(storage_request="1Gi"))) == "1Gi"
 
     @pytest.mark.parametrize(
         ("facts", "asked", "expected"),
@@ -90,7 +86,7 @@ class TestSystemStorage:
         ],
     )
     def test_its_class_is_that_asked_for_or_chosen_or_as_it_was(self, backup_volume, facts, asked, expected):
-        spec = system_storage.wanted(opened(backup_volume, **facts), AskedStorage(asked, "", ""))["spec"]
+        spec = system_storage.wanted(opened(backup_volume, **facts), AskedStorage(storage_class=asked))["spec"]
 
         assert spec.get("storageClassName") == expected
 
@@ -105,7 +101,7 @@ class TestSystemStorage:
     def test_its_access_mode_is_that_asked_for_or_as_it_was(self, backup_volume, was, asked, expected):
         found = opened(backup_volume, access_modes=was)
 
-        assert system_storage.wanted(found, AskedStorage("", asked, ""))["spec"]["accessModes"] == [expected]
+        assert system_storage.wanted(found, AskedStorage(access_mode=asked))["spec"]["accessModes"] == [expected]
 
     def test_the_old_volume_is_never_asked_for(self, backup_volume):
         found = opened(backup_volume, chosen={"volumeName": "old-disk"})

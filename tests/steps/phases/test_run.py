@@ -75,3 +75,13 @@ def test_no_output_holds_a_sign_that_changes_a_terminal(tmp_path):
     run.output(names="create: a\nsave: b\x1b[2K")
 
     assert (tmp_path / "names").read_text() == "create: a\nsave: b\\x1b[2K"
+
+
+def test_a_phase_leaves_no_output_that_its_declaration_does_not_name(tmp_path):
+    run = Run("threescale", Workflow("w", "u"), tmp_path, 30.0, last_try=True, gives=frozenset({"file-storage"}))
+
+    run.output(file_storage="claim")
+    with pytest.raises(KeyError, match="files"):
+        run.output(files=1)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["file-storage"]

@@ -10,17 +10,15 @@ from hypothesis import strategies as st
 
 from steps import errors
 from steps.archive import contents, layout, marks
+from steps.contract.restore_contract import RestoreWishes
 from steps.files import volume
 from steps.kubernetes import fields
 from steps.kubernetes.kinds import CONFIGMAP, SECRET
 from steps.kubernetes.workflow import Workflow
 from steps.parts import apimanager, configmaps, conflicts, file_storage, objects, secrets, set_aside
 from steps.parts.conflicts import KEEP, REFUSE, REPLACE, OnConflict
-from steps.parts.secrets import Databases
-from steps.parts.system_storage import AS_IT_WAS, AskedStorage
 from steps.plans import restore_plan
 from steps.plans.plan import Does
-from steps.plans.restore_plan import Wishes
 from steps.threescale import installation
 from tests.builders.objects import patch, put_apimanager
 from tests.builders.operators_backup import operators_own
@@ -32,11 +30,11 @@ WORKFLOW = Workflow("threescale-restore-x6hfh", "e1")
 
 class TestPrepare:
     @staticmethod
-    def prepare(stage, root, *, asked=AS_IT_WAS, version="", approved=(), last_try=False):
+    def prepare(stage, root, *, approved=(), last_try=False, **wishes):
         opened = contents.open_at(root, root.name)
         door = stage.connect("threescale-restore")
-        wishes = Wishes(storage=asked, threescale_version=version)
-        restore_plan.prepare(door, restore_plan.of(door, opened, wishes, last_try=last_try), WORKFLOW, approved)
+        planned = restore_plan.of(door, opened, RestoreWishes(**wishes), last_try=last_try)
+        restore_plan.prepare(door, planned, WORKFLOW, approved)
         return opened
 
     def test_system_storage_is_made_with_the_mark_and_nothing_else(self, lost, backup_volume):
@@ -120,7 +118,7 @@ class TestPrepare:
         operators_own(backup_volume)
 
         match = r"Secret my-env \(spec\.apicast.*customEnvironments\[0\]\.secretRef\.name\), .*create it"
-        self.refuse(lost, backup_volume, errors.ReferencesMissing, match, version="2.16")
+        self.refuse(lost, backup_volume, errors.ReferencesMissing, match, threescale_version="2.16")
 
     def test_what_the_apimanager_names_may_be_there_already(self, lost, backup_volume):
         operators_own(backup_volume)
@@ -128,7 +126,7 @@ class TestPrepare:
             if secret["metadata"]["name"] in threescale_objects.REFERENCED_SECRETS:
                 lost.kubernetes.apply(secret)
 
-        self.prepare(lost, backup_volume, version="2.16")
+        self.prepare(lost, backup_volume, threescale_version="2.16")
 
         assert "system-storage" in lost.exists("persistentvolumeclaims")
 
@@ -168,7 +166,7 @@ class TestPrepare:
         self.refuse(lost, backup_volume, errors.ClaimOfAnotherRestore, "weekly")
 
     def test_a_request_that_is_too_small_is_refused(self, lost, backup_volume):
-        self.refuse(lost, backup_volume, errors.RequestTooSmall, "1Ki is less", asked=AskedStorage("", "", "1Ki"))
+        self.refuse(lost, backup_volume, errors.RequestTooSmall, "1Ki is less", storage_request="1Ki")
 
     def test_where_the_apimanager_is_made_only_the_routes_are_left(self, lost, backup_volume):
         opened = contents.open_at(backup_volume)
@@ -205,7 +203,7 @@ class TestPrepare:
 
 def of(stage, root, **wishes):
     door = stage.connect("threescale-restore")
-    return restore_plan.of(door, contents.open_at(root, root.name), Wishes(**wishes), last_try=True)
+    return restore_plan.of(door, contents.open_at(root, root.name), RestoreWishes(**wishes), last_try=True)
 
 
 def lines(planned):
@@ -303,7 +301,7 @@ class TestPlan:
         door = lost.connect("threescale-restore")
         opened = contents.open_at(backup_volume, backup_volume.name).under("new.example.com")
 
-        planned = restore_plan.of(door, opened, Wishes(on_conflict=KEEP), last_try=True)
+        planned = restore_plan.of(door, opened, RestoreWishes(on_conflict=KEEP), last_try=True)
 
         moved = [line.what for line in planned.plan.lines if line.does is Does.REWRITTEN]
         assert moved == [
@@ -357,8 +355,8 @@ class TestPlan:
     @pytest.mark.parametrize(
         "wishes",
         [
-            {"storage": AskedStorage("", "ReadWriteOnce", "")},
-            {"databases": Databases(restored=True)},
+            {"access_mode": "ReadWriteOnce"},
+            {"database_secrets": "restore"},
             {"ready": "available"},
             {"wait_minutes": 30},
         ],
@@ -371,7 +369,7 @@ class TestPlan:
         opened = contents.open_at(backup_volume).under("new.example.com")
         put_apimanager(lost, opened.mark.annotations())
 
-        planned = restore_plan.of(lost.connect("threescale-restore"), opened, Wishes(), last_try=True)
+        planned = restore_plan.of(lost.connect("threescale-restore"), opened, RestoreWishes(), last_try=True)
 
         assert planned.is_done
         with pytest.raises(errors.DomainDiffers, match=r"apps\.example\.test, and is now asked for new\.example\.com"):
@@ -380,14 +378,14 @@ class TestPlan:
     def test_a_restore_that_came_far_is_refused_where_the_claim_that_it_filled_is_gone(self, quiet, backup_volume):
         opened = contents.open_at(backup_volume)
         put_apimanager(quiet, opened.mark.annotations())
-        planned = restore_plan.of(quiet.connect("threescale-restore"), opened, Wishes(), last_try=True)
+        planned = restore_plan.of(quiet.connect("threescale-restore"), opened, RestoreWishes(), last_try=True)
 
         with pytest.raises(errors.ClaimGone, match="claim 'system-storage'"):
             planned.plan.refuse()
 
     def test_another_domain_is_shown_place_by_place(self, lost, backup_volume):
         opened = contents.open_at(backup_volume).under("new.example.com")
-        planned = restore_plan.of(lost.connect("threescale-restore"), opened, Wishes(), last_try=True)
+        planned = restore_plan.of(lost.connect("threescale-restore"), opened, RestoreWishes(), last_try=True)
 
         rewritten = [line.what for line in planned.plan.lines if line.does is Does.REWRITTEN]
         assert rewritten == [
@@ -466,7 +464,7 @@ def lay_storage(stage, opened, state):
 
 def act_by(door, opened, planned, folder, wishes, replaced):
     restore_plan.prepare(door, planned, WORKFLOW)
-    asked, replacing = wishes.on_conflict, WORKFLOW if wishes.file_conflict == REPLACE else None
+    asked, replacing = wishes.on_conflict, WORKFLOW if wishes.file_storage_conflict == REPLACE else None
     conflicts = []
     for kind, names in ((SECRET, planned.differing_secrets), (CONFIGMAP, planned.differing_configmaps)):
         versions = set_aside.save_objects(door, kind, names, replaced) if planned.saves_objects else {}
@@ -491,7 +489,7 @@ def quiet(empty):
 
 
 class TestReplacingWhatAStoragePutsIntoAFreshVolume:
-    WISHES = Wishes(file_conflict=REPLACE)
+    WISHES = RestoreWishes(file_storage_conflict=REPLACE)
 
     @pytest.fixture
     def act(self, quiet, backup_volume):
@@ -512,7 +510,7 @@ class TestReplacingWhatAStoragePutsIntoAFreshVolume:
         (act.folder / "README").write_text("put here by the storage")
         if is_refused_before:
             with pytest.raises(errors.TargetNotEmpty, match="say -p file-storage-conflict=replace"):
-                act.act(Wishes())
+                act.act(RestoreWishes())
 
         act.act()
 
@@ -588,7 +586,7 @@ class TestWhatAPlanSaysIsWhatHappens:
         @settings(max_examples=16, deadline=None)
         def check(states, odd, state, on_conflict, file_conflict, storage, domain):  # noqa: PLR0913  what is random
             opened = as_it_was.under(domain)
-            wishes = Wishes(on_conflict=on_conflict, file_conflict=file_conflict)
+            wishes = RestoreWishes(on_conflict=on_conflict, file_storage_conflict=file_conflict)
             clear(quiet, opened)
             for what, laid in {**states, odd: state}.items():
                 lay(quiet, opened, what, laid)

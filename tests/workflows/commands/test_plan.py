@@ -3,8 +3,8 @@
 import pytest
 
 from steps.contract import names
+from steps.contract.backup_contract import CLAIM
 from workflows.rehearsal.threescale import objects as threescale_objects
-from workflows.rendering.handover import CLAIM
 
 pytestmark = pytest.mark.thorough
 

@@ -11,20 +11,20 @@ import pytest
 from steps.archive import marks
 from steps.catalogue import catalogue
 from steps.catalogue.catalogue import BackupState
+from steps.contract.backup_contract import CLAIM
+from steps.contract.prune_contract import PruneArguments
 from steps.kubernetes import times
 from tests.builders.claims import CLAIMS, laid, sealed
 from tests.builders.nights import backups, failed
 from tests.conftest import Stage
 from workflows import schedule
 from workflows.backup import backup
-from workflows.parameters import PruneParameters
 from workflows.rehearsal.argo.engine import Workflow
 from workflows.rehearsal.rehearse import SETTINGS
-from workflows.rendering.handover import CLAIM
 
 pytestmark = pytest.mark.thorough
 
-KEEP = PruneParameters.model_validate({"keep-last": "2", "minimum-redundancy": "1", "failed-after": "0d"})
+KEEP = PruneArguments.model_validate({"keep-last": "2", "minimum-redundancy": "1", "failed-after": "0d"})
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from steps.archive import contents
+from steps.contract.restore_contract import RestoreWishes
 from steps.plans import restore_plan
-from steps.plans.restore_plan import RestorePlan, Wishes
+from steps.plans.restore_plan import RestorePlan
 from tests.conftest import Stage
 from workflows.rehearsal.threescale import installation as threescale
 
@@ -28,7 +29,7 @@ def planned() -> Callable[..., RestorePlan]:
 
     def of(stage: Stage, root: Path, **wishes: Any) -> RestorePlan:
         door = stage.connect("threescale-restore")
-        return restore_plan.of(door, contents.open_at(root, root.name), Wishes(**wishes), last_try=True)
+        return restore_plan.of(door, contents.open_at(root, root.name), RestoreWishes(**wishes), last_try=True)
 
     return of
 

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from steps.archive import contents, layout, marks
+from steps.contract.backup_contract import CLAIM
+from steps.contract.restore_contract import AskedStorage
 from steps.kubernetes import fields, waiting
 from steps.parts import system_storage
-from steps.parts.system_storage import AskedStorage
 from tests.builders import phases
 from tests.conftest import Stage
 from workflows.rehearsal.threescale import installation as threescale
-from workflows.rendering.handover import CLAIM
 
 pytestmark = pytest.mark.thorough
 
@@ -137,7 +137,7 @@ class TestAStaticVolume:
 
     @pytest.mark.xfail(strict=True, reason="no word says that a claim shall have no class")
     def test_no_class_can_be_asked_for(self, backup_volume):
-        spec = system_storage.wanted(contents.open_at(backup_volume), AskedStorage("none", "", ""))["spec"]
+        spec = system_storage.wanted(contents.open_at(backup_volume), AskedStorage(storage_class="none"))["spec"]
 
         assert spec["storageClassName"] == ""
 

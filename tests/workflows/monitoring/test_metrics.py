@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
+from steps.contract.prune_contract import PruneArguments
 from tests.builders.metrics import of_spec
 from workflows.manifests import render
 from workflows.monitoring import metrics
-from workflows.parameters import PruneParameters
 from workflows.rehearsal.rehearse import SETTINGS
 
-RENDERED = render(SETTINGS, rules=PruneParameters.model_validate({"keep-daily": "7"}), watch_cron="17 * * * *")
+RENDERED = render(SETTINGS, rules=PruneArguments.model_validate({"keep-daily": "7"}), watch_cron="17 * * * *")
 
 
 ASKED = [metric for manifest in RENDERED if manifest["kind"] == "WorkflowTemplate" for metric in of_spec(manifest)]

@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
+from steps.contract.prune_contract import PruneArguments
 from workflows.backup import NAME, backup
 from workflows.manifests import render
-from workflows.parameters import PruneParameters
 from workflows.rendering.references import check
 from workflows.rendering.settings import Settings
 
 SETTINGS = Settings(image="registry.example.com/steps:1")
 TEMPLATES = {m["metadata"]["name"]: m for m in render(SETTINGS) if m["kind"] == "WorkflowTemplate"}
-WITH_RULES = backup(SETTINGS, PruneParameters.model_validate({"keep-daily": "7"})).to_dict()
+WITH_RULES = backup(SETTINGS, PruneArguments.model_validate({"keep-daily": "7"})).to_dict()
 
 
 def _break(change: Callable[[dict[str, Any]], Any]) -> list[str]:

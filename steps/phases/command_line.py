@@ -1,0 +1,123 @@
+"""How a declaration becomes a command line: each field is an option, read by its kind of value."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from steps.contract.declaration import Declared, DeclaredField, DeclaredPhase, fields_of
+from steps.contract.values import NO, YES, ValueKind
+
+Command = TypeVar("Command", bound=Callable[..., object])
+Told = TypeVar("Told", bound=Declared)
+ToldPhase = TypeVar("ToldPhase", bound=DeclaredPhase)
+Act = Callable[[Any, ToldPhase], None]  # the first is the Run
+
+
+class Value(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """A value of one kind."""
+
+    def __init__(self, kind: ValueKind) -> None:
+        self.name, self._kind = kind.name, kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):  # a default
+            return value
+        try:
+            return self._kind.read(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class NamedPath(click.Path):
+    """A path that has to be named: an empty one, of a variable that is not set, would be the current folder."""
+
+    def convert(
+        self, value: str | PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | PathLike[str]:
+        if value == "":
+            self.fail("an empty path names nothing.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FOLDER = NamedPath(path_type=Path)  # what is wrong with it, the phase says better
+
+
+def options_of(model: type[Declared], *, without: Collection[str] = (), flags: bool = False) -> Iterator[click.Option]:
+    """The options that tell a model; with `flags` one that is yes or no is a flag."""
+    for each in fields_of(model):
+        if each.is_option and each.name not in without:
+            yield _option(each, is_flag=flags and each.words == [NO, YES])
+
+
+def told_by(
+    model: type[Declared], *, without: Collection[str] = (), flags: bool = False
+) -> Callable[[Command], Command]:
+    """Give a function the options that tell a model; `read` makes it of them."""
+
+    def decorate(function: Command) -> Command:
+        known = vars(function).setdefault("__click_params__", [])
+        known.extend(reversed(list(options_of(model, without=without, flags=flags))))
+        return function
+
+    return decorate
+
+
+def read(model: type[Told], told: dict[str, Any]) -> Told:
+    """Make a model of what click has read by its options, and take that out of `told`.
+
+    Click has read each value by its kind, so they are not looked at again.
+    """
+    return model.model_construct(**{name: told.pop(name) for name in model.model_fields if name in told})
+
+
+class PhaseCommand(click.Command):
+    """The command of a phase, which is given its Run and its model."""
+
+    def __init__(self, phase: type[ToldPhase], act: Act[ToldPhase]) -> None:
+        super().__init__(phase.command[-1], help=phase.__doc__)
+        self._phase, self._act = phase, act
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        if not self.params:
+            self.params = list(options_of(self._phase))
+        return super().get_params(ctx)
+
+    def invoke(self, ctx: click.Context) -> None:
+        names = frozenset(each.name for each in self._phase.gives)
+        self._act(replace(ctx.obj, gives=names), read(self._phase, dict(ctx.params)))
+
+
+class PhaseGroup(click.Group):
+    """The phases of a workflow, in their order."""
+
+    def phase(self, phase: type[ToldPhase]) -> Callable[[Act[ToldPhase]], PhaseCommand]:
+        """Make a function the command of a phase."""
+
+        def decorate(act: Act[ToldPhase]) -> PhaseCommand:
+            command = PhaseCommand(phase, act)
+            self.add_command(command)
+            return command
+
+        return decorate
+
+
+def _option(field: DeclaredField, *, is_flag: bool) -> click.Option:
+    words = [field.option, field.name]
+    if is_flag:
+        return click.Option(words, is_flag=True, flag_value=YES, default=NO, help=field.about)
+    if field.default is None:
+        return click.Option(words, type=_type(field), required=True, help=field.about)
+    is_shown = field.default != ""
+    return click.Option(words, type=_type(field), default=field.info.default, show_default=is_shown, help=field.about)
+
+
+def _type(field: DeclaredField) -> "click.ParamType[Any]":
+    if field.kind:
+        return Value(field.kind)
+    if field.words:
+        return click.Choice(field.words)
+    return FOLDER if field.info.annotation is Path else click.STRING

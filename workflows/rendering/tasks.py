@@ -1,0 +1,73 @@
+"""The wiring of a workflow: each phase is told what it needs by the phase before it that gives it, else by a person."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from hera.workflows import Parameter, Task, WorkflowTemplate
+
+from steps.contract.declaration import Declared, DeclaredPhase
+from workflows.rendering.parameters import declare
+from workflows.rendering.phase import USUAL, Pod, phase
+from workflows.rendering.settings import Settings
+
+
+class NotGivenError(ValueError):
+    """A phase needs what no phase before it gives and nobody is asked for."""
+
+
+class Tasks:
+    """Makes the tasks of a workflow in their order."""
+
+    def __init__(
+        self, settings: Settings, workflow: WorkflowTemplate, asked: type[Declared], *, about_told: str = ""
+    ) -> None:
+        """`about_told`: the description of all that a phase before has told, in place of its own."""
+        self._settings, self._about_told = settings, about_told
+        self._asked = list(declare(asked))
+        self._known: Sequence[str] = self._asked  # of which the first phase hears
+        self._given = {name: workflow.get_parameter(name) for name in self._asked}
+
+    def __call__(
+        self,
+        declared: type[DeclaredPhase],
+        pod: Pod = USUAL,
+        *,
+        when: str = "",
+        given: Mapping[str, str] = MappingProxyType({}),
+        fixed: Mapping[str, str] = MappingProxyType({}),
+        first: Sequence[str] = (),
+    ) -> Task:
+        """Make the next one; it is `given` these inputs by name, and its pod the `fixed` options by field.
+
+        `first`: the arguments that stand before the others, as they always have (`About.first`).
+
+        Raises:
+            NotGivenError
+
+        """
+        known, self._known = self._known, ()
+        judged = known if declared.judges else None
+        template = phase(self._settings, declared, pod, known=judged, fixed=fixed, inputs=self._described(declared))
+        name = declared.command[-1]
+        task = Task(
+            name=name, template=template, arguments=self._arguments(name, declared, given, first), when=when or None
+        )
+        self._given |= {each.name: task.get_parameter(each.name) for each in declared.gives}
+        return task
+
+    def _described(self, declared: type[DeclaredPhase]) -> Mapping[str, Parameter]:
+        told = {name: each for name, each in declare(declared).items() if self._about_told and name not in self._asked}
+        for each in told.values():
+            each.description = self._about_told
+        return told
+
+    def _arguments(
+        self, name: str, declared: type[DeclaredPhase], given: Mapping[str, str], first: Sequence[str]
+    ) -> dict[str, Parameter | str]:
+        known: dict[str, Parameter | str] = {**self._given, **given}
+        needed = dict.fromkeys([*first, *declare(declared)])
+        if lacking := [each for each in needed if each not in known]:
+            raise NotGivenError(
+                f"{name} needs {', '.join(lacking)}: no phase before it gives that, and nobody is asked"
+            )
+        return {each: known[each] for each in needed}

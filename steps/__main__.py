@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TextIO
@@ -64,11 +65,17 @@ class Phases(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except (click.UsageError, errors.BadArgument):
+        except Exception as error:
             if isinstance(ctx.obj, Run):
-                with suppress(OSError):  # the refusal is what counts
-                    ctx.obj.tell_refused(ctx.invoked_subcommand or "")
+                with suppress(OSError):  # the error itself is what counts
+                    self._tell(ctx.obj, error, ctx.invoked_subcommand or "")
             raise
+
+    def _tell(self, run: Run, error: Exception, operation: str) -> None:
+        """Leave an error as an output, and that it is one of a person's arguments where it is."""
+        if isinstance(error, click.UsageError | errors.BadArgument):
+            run.tell_refused(operation)
+        run.tell_failure(_as_ours(error))
 
 
 @click.group(cls=Phases, context_settings={"max_content_width": 120})
@@ -109,11 +116,12 @@ def cli(  # noqa: PLR0913  what every phase is told, in one place
     """Phases of the workflows of a 3scale installation."""
     if context.resilient_parsing:
         return
-    by, given = Workflow(workflow, workflow_uid), Given.read(parameters, labels) if parameters else Given()
-    last_try = try_number >= tries
-    context.obj = Run(namespace, by, outputs, request_timeout_s, last_try, service_account, given=given)
+    by, last_try = Workflow(workflow, workflow_uid), try_number >= tries
+    run = context.obj = Run(namespace, by, outputs, request_timeout_s, last_try, service_account)
+    if parameters:
+        context.obj = replace(run, given=Given.read(parameters, labels))
     if known:
-        given.check(known.split(","))
+        context.obj.given.check(known.split(","))
 
 
 def main() -> None:
@@ -127,12 +135,8 @@ def main() -> None:
             cli.invoke(context)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
-    except click.ClickException as error:
-        _fail(termination_log, _one_line(error.format_message()), errors.REFUSED_EXIT)
-    except errors.PhaseError as error:
-        _fail(termination_log, str(error), error.exit_code)
-    except Exception as error:  # noqa: BLE001  the last door: its message may quote data, so only its place is shown
-        _fail(termination_log, str(errors.Unexpected.at(error)), errors.REFUSED_EXIT)
+    except Exception as error:  # noqa: BLE001  the last door
+        _fail(termination_log, _as_ours(error))
 
 
 class _Printable(logging.Formatter):
@@ -171,14 +175,24 @@ def _one_line(text: str) -> str:
     return errors.printable(" ".join(text.split()))
 
 
-def _fail(termination_log: Path | None, sentence: str, exit_code: int) -> None:
+def _as_ours(error: Exception) -> errors.PhaseError:
+    """The error as a phase tells it; the message of one that nobody foresaw may quote data, so its place does."""
+    if isinstance(error, errors.PhaseError):
+        return error
+    if isinstance(error, click.ClickException):
+        return errors.WrongCommandLine(_one_line(error.format_message()))
+    return errors.Unexpected.at(error)
+
+
+def _fail(termination_log: Path | None, error: errors.PhaseError) -> None:
+    sentence = str(error)
     click.echo(sentence, err=True)
     if termination_log is not None:
         try:
             termination_log.write_text(sentence, errors="backslashreplace")
-        except OSError as error:
-            click.echo(f"no termination log: {error.strerror}", err=True)
-    sys.exit(exit_code)
+        except OSError as lost:
+            click.echo(f"no termination log: {lost.strerror}", err=True)
+    sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from steps.contract.values import NO, YES
 PLAN = "plan"
 ONLY = "only"
 REFUSED = "refused"  # an output of each first phase
+FAILURE = "failure"  # an output of every phase: its error for a program, where it has failed
 _SYNONYMS = {"prune": YES}  # the word that it had before
 _OF_SCHEDULE = "workflows.argoproj.io/cron-workflow"  # a label of what a CronWorkflow started
 _SHOWN = 100  # characters of an unknown name: difflib takes long for long ones, and a sentence has little room

@@ -51,7 +51,7 @@ class BackupPrepare(DeclaredPhase, WantedBackup, _Plan, WorkersAsked, _Schedule,
     command = ("backup", "prepare")
     judges = True
     gives = (
-        Output(CLAIM, "Claim that holds the backup.", of_run=True),
+        Output(CLAIM, "Claim that holds the backup.", of_run=CLAIM),
         Output(APIMANAGER, "Name of the APIManager."),
         *PLACE,
         Output("file-storage", "`external` where System's files are in S3."),

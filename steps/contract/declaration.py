@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, get_args, get_origin
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
+from steps.contract.arguments import FAILURE
 from steps.contract.mounts import Mount
 from steps.contract.values import ValueKind
 
@@ -39,12 +40,12 @@ class Declared(BaseModel):
 
 
 class Output(NamedTuple):
-    """An output of a phase; without a default the phase always leaves it. `of_run`: of the whole workflow too."""
+    """An output of a phase; without a default the phase always leaves it. `of_run`: its name in the whole workflow."""
 
     name: str
     about: str
     default: str | None = None
-    of_run: bool = False
+    of_run: str = ""
 
 
 def maybe(name: str, about: str) -> Output:
@@ -54,7 +55,16 @@ def maybe(name: str, about: str) -> Output:
 
 def of_run(name: str, about: str) -> Output:
     """An output for conditions and metrics of the whole workflow, empty where the phase has nothing to say."""
-    return Output(name, about, default="", of_run=True)
+    return Output(name, about, default="", of_run=name)
+
+
+def failure(template: str) -> Output:
+    """What every phase gives where it fails: its error as JSON. Each has a name of its own in the whole workflow.
+
+    It has no `-`, which an expression of Argo would take for a minus.
+    """
+    about = "The error of the phase as JSON: code, facts, message, exit code."
+    return Output(FAILURE, about, default="", of_run=f"{FAILURE}_{template.replace('-', '_')}")
 
 
 class DeclaredPhase(Declared):

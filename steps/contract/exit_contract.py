@@ -19,6 +19,8 @@ class Ended(DeclaredPhase):
     """When the workflow was made."""
     failures: str
     """{{workflow.failures}} as Argo gives it."""
+    errors: str = ""
+    """The outputs `failure` of its phases, one after the other."""
     advice: str
     """What to do next where it failed."""
     plan: str = ""

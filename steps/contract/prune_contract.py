@@ -67,7 +67,7 @@ class PruneDecide(DeclaredPhase, RulesAsked, _Plan):
         Output("failed", "JSON list of the claims of failed runs, whose volumes are read first."),
         Output("to-delete", "How many may go."),
         Output("kept", "How many stay."),
-        Output("plan", "`only` where nothing is to be deleted.", of_run=True),
+        Output("plan", "`only` where nothing is to be deleted.", of_run="plan"),
     )
 
 

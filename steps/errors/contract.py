@@ -12,6 +12,11 @@ class ArgumentsUnread(Final):
     )
 
 
+class WrongCommandLine(BadArgument):
+    said: str
+    says = "{said}"
+
+
 class UnknownArguments(BadArgument):
     """`nearest`: for each of the names the known one that it looks like, or none."""
 

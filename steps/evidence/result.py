@@ -17,6 +17,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    JsonValue,
     SerializerFunctionWrapHandler,
     ValidationError,
     model_serializer,
@@ -94,10 +95,18 @@ class Phase(_Model):
 
 
 class Failure(_Model):
-    """The last sentence of a phase that failed."""
+    """The last sentence of a phase that failed; its code and facts where the phase could leave them."""
 
     phase: str
     sentence: str
+    code: str = ""
+    facts: dict[str, JsonValue] = {}
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Leave out what is not known: tools of before read such records too."""
+        found: dict[str, object] = write(self)
+        return found if self.code else {"phase": self.phase, "sentence": self.sentence}
 
 
 class Result(_Model):

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 REFUSED_ADVICE = "Nothing was done, and it counts as no failed run: submit it again with other arguments."
 _OF_OTHERS = ("child ", "No more retries left", "retryStrategy.expression evaluated to false")
 _FIELDS = ("templateName", "message", "podName", "finishedAt")  # of a node in workflow.failures
+_COMPARED = 1000  # characters of a message; the kubelet cuts a long one
 _EXIT_CODE = "(exit code "  # in the message of a container that ran
 _SUCCEEDED = "Succeeded"  # as Argo calls it
 
@@ -40,7 +41,7 @@ def _report(run: Run, told: ExitReport) -> None:
     failed: list[FailedNode] = []
     held_back: list[str] = []
     try:
-        failed = read_failures(told.failures)
+        failed = read_failures(told.failures, told.errors)
         held_back = waiting_pods(run.cluster(), run.workflow.name, failed, told.pod)
         text = explain(run.workflow.name, failed, held_back, advice)
     except Exception as error:  # noqa: BLE001  whatever it is, the rest is said; its message may quote data
@@ -54,8 +55,7 @@ def _report(run: Run, told: ExitReport) -> None:
         return
 
     def fail(found: Result) -> Result:
-        failures = [Failure(phase=item.phase, sentence=item.sentence) for item in failed]
-        return found.failed(failures, held_back, advice, refused=refused)
+        return found.failed([item.failure for item in failed], held_back, advice, refused=refused)
 
     called = told.claim or (run.workflow.name if told.of == "backup" else "")
     records.note(run.cluster, run.record(told.of, called, since=told.began), fail)
@@ -99,7 +99,7 @@ def _ended(begun: Result, told: ExitNotify) -> Result:
     if told.status == _SUCCEEDED:
         return begun.model_copy(update={"outcome": result.SUCCEEDED, "ended": times.now()})
     try:
-        failed = [Failure(phase=item.phase, sentence=item.sentence) for item in read_failures(told.failures)]
+        failed = [item.failure for item in read_failures(told.failures, told.errors)]
     except ValueError:
         failed = []
     refused = told.refused == YES
@@ -145,6 +145,13 @@ class FailedNode(NamedTuple):
     phase: str
     message: str
     pod: str
+    code: str = ""
+    facts: Mapping[str, Any] = {}
+
+    @property
+    def failure(self) -> Failure:
+        """The same for the evidence."""
+        return Failure(phase=self.phase, sentence=self.sentence, code=self.code, facts=dict(self.facts))
 
     @property
     def sentence(self) -> str:
@@ -152,10 +159,11 @@ class FailedNode(NamedTuple):
         return self.message or "no message"
 
 
-def read_failures(text: str) -> list[FailedNode]:
+def read_failures(text: str, told: str = "") -> list[FailedNode]:
     """Read `{{workflow.failures}}`: JSON inside a quoted string; the last failure of each phase, without its parents'.
 
-    A node of another form is passed over: the others tell what failed all the same.
+    A node of another form is passed over: the others tell what failed all the same. `told`: the errors that the phases
+    have left, by whose messages a failure gets its code and its facts.
 
     Raises:
         ValueError: it is not of that form.
@@ -172,7 +180,33 @@ def read_failures(text: str) -> list[FailedNode]:
     nodes.sort(key=lambda node: node["finishedAt"])
     own = [node for node in nodes if node["message"] and not node["message"].startswith(_OF_OTHERS)]
     last = {node["templateName"]: node for node in own or nodes if node["templateName"]}
-    return [FailedNode(name, node["message"], node["podName"]) for name, node in last.items()]
+    left = _read_errors(told)
+    return [_failed(name, node["message"], node["podName"], left) for name, node in last.items()]
+
+
+def _failed(phase: str, message: str, pod: str, left: Iterable[Mapping[str, Any]]) -> FailedNode:
+    for error in left:
+        if error["message"][:_COMPARED] in message:
+            return FailedNode(phase, message, pod, error["code"], error["facts"])
+    return FailedNode(phase, message, pod)
+
+
+def _read_errors(text: str) -> list[Mapping[str, Any]]:
+    """The errors that phases have left, JSON objects one after the other; what is none ends them."""
+    decoder, found, place = json.JSONDecoder(), [], 0
+    while place < len(text) and (start := text.find("{", place)) >= 0:
+        try:
+            error, place = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            break
+        if _is_error(error):
+            found.append(error)
+    return found
+
+
+def _is_error(found: Any) -> bool:
+    kinds = {"code": str, "message": str, "facts": dict}
+    return isinstance(found, dict) and all(isinstance(found.get(name), kind) for name, kind in kinds.items())
 
 
 def _node(found: Mapping[str, Any]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What every phase is told, and the output parameters that it leaves for Argo."""
 
+import json
 import logging
 import math
 import os
@@ -22,6 +23,7 @@ from steps.kubernetes.workflow import Workflow
 
 log = logging.getLogger(__name__)
 
+_LARGEST = 8 << 10  # characters of an error; the Workflow holds that of each phase
 _SPARE_S = 30.0  # for some requests and a sync
 
 
@@ -64,6 +66,13 @@ class Run:
         by_schedule = self.given.by_schedule or (operation == "backup" and self.given.values.get("schedule"))
         if self.given.values and not by_schedule:
             self.output(refused=YES)
+
+    def tell_failure(self, error: errors.PhaseError) -> None:
+        """Leave the error as an output for a program; one that is long without its facts."""
+        told = json.dumps(error.told)
+        if len(told) > _LARGEST:
+            told = json.dumps({**error.told, "facts": {}})
+        self.output(failure=told.replace("{{", r"{\u007b"))  # else Argo takes what a name says for a tag
 
     def need(self, phase: str, seconds: float = 0.0) -> None:
         """See that so much time is left, and some to spare, before a phase changes anything.

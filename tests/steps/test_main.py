@@ -11,7 +11,9 @@ import pytest
 
 from steps import __main__, errors
 from steps.archive import contents, layout
+from steps.catalogue import catalogue
 from steps.evidence import result
+from steps.phases.run import Run
 from tests.builders.phase_commands import bare, entry, log, outputs
 from workflows.rehearsal.threescale import installation as threescale
 
@@ -284,8 +286,46 @@ def test_a_value_that_only_a_phase_can_judge_is_refused_as_an_argument(empty, ru
 
 def test_what_argo_does_not_say_in_a_form_of_its_own_is_no_refusal_of_arguments(run, tmp_path):
     assert run("watch", "--max-age", "1d", more=["--arguments", "[", "--labels", "{}", "--known", "max-age"]) == 1
-    assert not (tmp_path / "outputs").exists()
-    assert "Argo does not say the workflow's arguments" in (tmp_path / "log").read_text()
+    assert left(tmp_path)["code"] == "arguments-unread"
+    assert "refused" not in outputs(tmp_path)
+
+
+def left(folder):
+    """The error that a phase has left for a program."""
+    return json.loads(outputs(folder)["failure"])
+
+
+def test_a_phase_that_fails_leaves_its_error_with_its_facts(empty, run, tmp_path):
+    assert run("backup", "prepare", "--name", "nightly", stage=empty, account="threescale-backup") == 1
+    assert left(tmp_path) == {
+        "code": "no-api-manager",
+        "facts": {"namespace": "threescale"},
+        "message": log(tmp_path),
+        "exit_code": 1,
+    }
+
+
+def test_a_wrong_command_line_is_such_an_error_too(run, tmp_path):
+    assert run("backup", "prepare", "--bogus") == 1
+    assert (left(tmp_path)["code"], left(tmp_path)["message"]) == ("wrong-command-line", log(tmp_path))
+
+
+def test_of_an_error_that_nobody_foresaw_only_its_place_is_left(run, tmp_path, monkeypatch):
+    def fail(_cluster, *_more):
+        raise ZeroDivisionError("canary")
+
+    monkeypatch.setattr(catalogue, "read", fail)
+    monkeypatch.setattr(Run, "cluster", lambda _run: None)
+
+    assert run("watch") == 1
+    assert left(tmp_path)["code"] == "unexpected"
+    assert "canary" not in outputs(tmp_path)["failure"]
+
+
+def test_what_a_name_says_is_no_tag_of_argo_s(run, tmp_path):
+    assert run("backup", "seal", "--claim", "{{workflow.name}}", "--backup", "b") == 1
+    assert "{{" not in outputs(tmp_path)["failure"]
+    assert "{{workflow.name}}" in left(tmp_path)["message"]
 
 
 TOP = Path(__file__).parents[2]

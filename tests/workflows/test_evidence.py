@@ -104,8 +104,8 @@ def test_a_restore_that_fails_leaves_its_phase_its_sentence_and_the_advice(lost)
     record, text = entry(lost, workflow)
     (failure,) = record["failures"]
     assert (workflow.phase, record["outcome"]) == ("Failed", "failed")
-    assert failure["phase"] == "file-storage"
-    assert "has other bytes than the listing says" in failure["sentence"]
+    assert (failure["phase"], failure["code"]) == ("file-storage", "backup-damaged")
+    assert "acme/2026/terms and conditions.pdf" in failure["facts"]["findings"][0]
     assert "submitted again" in record["advice"]
     assert [phase["phase"] for phase in record["phases"]] == ["check", "prepare"]
     assert began_and_ended(text)
@@ -120,8 +120,11 @@ def test_a_refused_restore_leaves_an_entry_though_nothing_else_was_written(lost)
 
     record, text = entry(lost, workflow)
     assert (record["outcome"], record["claim"], record["backup"]) == ("failed", "mistyped", "")
-    assert record["failures"][0]["phase"] == "check"
-    assert "the backups here are nightly" in record["failures"][0]["sentence"]
+    assert {name: record["failures"][0][name] for name in ("phase", "code", "facts")} == {
+        "phase": "check",
+        "code": "claim-missing",
+        "facts": {"name": "mistyped", "namespace": "threescale", "others": ["nightly"]},
+    }
     assert began_and_ended(text)
     assert [request.name for request in lost.kubernetes.writes()] == [names.RESTORE_RESULTS]
 
@@ -134,7 +137,10 @@ def test_a_backup_that_fails_leaves_its_phase_its_sentence_and_the_advice(empty)
     assert (record["operation"], record["outcome"], record["claim"]) == ("backup", "failed", workflow.name)
     assert record["service_account"] == "threescale-backup"
     assert record["failures"][0]["phase"] == "prepare"
-    assert "there is no APIManager in namespace threescale" in record["failures"][0]["sentence"]
+    assert (record["failures"][0]["code"], record["failures"][0]["facts"]) == (
+        "no-api-manager",
+        {"namespace": "threescale"},
+    )
     assert record["advice"].startswith("No finished backup was made.")
     assert "What to do next" in check_page(text)
 

@@ -9,8 +9,8 @@ from hera.workflows import Parameter, Task
 
 from steps.contract.arguments import REFUSED
 from steps.contract.exit_contract import ExitNotify
-from workflows.rendering.exit_handler import FAILURES_INPUT, REFUSED_INPUT, WHATEVER_COMES, Ended
-from workflows.rendering.parameters import output, value, words
+from workflows.rendering.exit_handler import ERRORS_INPUT, FAILURES_INPUT, REFUSED_INPUT, WHATEVER_COMES, Ended
+from workflows.rendering.parameters import output, words
 from workflows.rendering.phase import Pod, Told, container
 from workflows.rendering.placement import anywhere
 from workflows.rendering.settings import Settings
@@ -21,11 +21,11 @@ def task(settings: Settings, ended: Ended, when: str) -> Task:
     named = [Parameter(name=name, value="", description="An argument of the workflow.") for name in ended.told]
     status = Parameter(name="status", description="How it ended, as Argo's workflow.status says it.")
     told = Told(
-        [*named, status, FAILURES_INPUT, REFUSED_INPUT],
+        [*named, status, FAILURES_INPUT, ERRORS_INPUT, REFUSED_INPUT],
         [
             *ended.words,
-            *("--status", value("status"), "--failures", value("failures"), "--advice", ended.advice),
-            *("--form", settings.notify_form, *words([*ended.told, REFUSED])),
+            *words(["status", "failures", "errors"]),
+            *("--advice", ended.advice, "--form", settings.notify_form, *words([*ended.told, REFUSED])),
         ],
         [output(each) for each in ExitNotify.gives],
     )

@@ -4,7 +4,7 @@ The workflow's deadline does not reach here and the lock is held, so each pod ma
 again: then `timeout` ends also a pod that no node can take.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hera.expr import g
@@ -15,7 +15,7 @@ from steps.contract.arguments import ONLY, PLAN, REFUSED
 from steps.contract.exit_contract import ExitReport
 from steps.contract.values import NO
 from workflows.rendering import conditions
-from workflows.rendering.parameters import output, value, words
+from workflows.rendering.parameters import output, words
 from workflows.rendering.phase import Pod, Told, container
 from workflows.rendering.placement import anywhere
 from workflows.rendering.settings import Settings
@@ -25,15 +25,20 @@ WHATEVER_COMES = ContinueOn(failed=True, error=True)
 FAILURES_INPUT = Parameter(
     name="failures", value="null", description="What failed, as Argo's workflow.failures says it."
 )
+ERRORS_INPUT = Parameter(name="errors", value="", description="The errors of the phases that failed, as JSON.")
 REFUSED_INPUT = Parameter(name=REFUSED, value="", description="yes: a person's arguments were refused.")
 
 
 class Ended(NamedTuple):
-    """A workflow that has ended: its operation, arguments that are told by option, what to do where it failed."""
+    """A workflow that has ended: its operation, arguments that are told by option, what to do where it failed.
+
+    `errors`: the names that the outputs `failure` of its phases have in the whole workflow.
+    """
 
     operation: str
     told: Mapping[str, Parameter]
     advice: str
+    errors: Sequence[str]
 
     @property
     def words(self) -> list[str]:
@@ -43,7 +48,8 @@ class Ended(NamedTuple):
     @property
     def arguments(self) -> dict[str, Any]:
         """What a task is given of it."""
-        return {"failures": f"{g.workflow.failures:$}", REFUSED: conditions.or_empty(REFUSED), **self.told}
+        told = {"failures": f"{g.workflow.failures:$}", "errors": " ".join(map(conditions.or_empty, self.errors))}
+        return {**told, REFUSED: conditions.or_empty(REFUSED), **self.told}
 
 
 Notification = Callable[[Settings, Ended, str], Task]  # the last string is the condition under which it is sent
@@ -77,12 +83,13 @@ def exit_handler(
 def _report(settings: Settings, ended: Ended) -> Container:
     claim = Parameter(name="claim", value="", description="Claim of the backup. Empty: called as the workflow.")
     plan = Parameter(name=PLAN, value=NO, description="only: it was a mere plan, which leaves no evidence.")
-    known = {FAILURES_INPUT.name, REFUSED, *ended.told}
+    known = {FAILURES_INPUT.name, ERRORS_INPUT.name, REFUSED, *ended.told}
     told = Told(
-        [each for each in (claim, FAILURES_INPUT, plan, REFUSED_INPUT) if each.name in known],
+        [each for each in (claim, FAILURES_INPUT, ERRORS_INPUT, plan, REFUSED_INPUT) if each.name in known],
         [
             *ended.words,
-            *("--failures", value("failures"), "--advice", ended.advice, "--pod", f"{g.pod.name:$}"),
+            *words(["failures", "errors"]),
+            *("--advice", ended.advice, "--pod", f"{g.pod.name:$}"),
             *words([*ended.told, REFUSED]),
         ],
         [output(each) for each in ExitReport.gives],

@@ -29,7 +29,7 @@ def declare(model: type[Declared], values: Declared | None = None) -> dict[str, 
 def output(told: Output) -> Parameter:
     """Declare a small file under the outputs folder as an output parameter."""
     source = ValueFrom(path=f"{OUTPUTS_PATH}/{told.name}", default=told.default)
-    return Parameter(name=told.name, value_from=source, global_name=told.name if told.of_run else None)
+    return Parameter(name=told.name, value_from=source, global_name=told.of_run or None)
 
 
 def _parameter(field: DeclaredField, values: Declared | None) -> Parameter:

@@ -18,7 +18,7 @@ from hera.workflows.models import (
 )
 
 from steps.contract.arguments import REFUSED
-from steps.contract.declaration import DeclaredPhase, Output, fields_of, of_run
+from steps.contract.declaration import DeclaredPhase, Output, failure, fields_of, of_run
 from steps.contract.mounts import Mount
 from steps.contract.told import NODE
 from steps.errors import TRY_AGAIN_EXIT
@@ -98,7 +98,7 @@ def phase(
     told = Told(
         [inputs.get(name, own) for name, own in declare(declared).items()],
         [part for word in words.items() for part in word],
-        [output(each) for each in _gives(declared, judges=known is not None)],
+        [output(each) for each in (*_gives(declared, judges=known is not None), failure(declared.command[-1]))],
         list(mounted.values()),
         next((each.told_as for each in fields if each.name in {"claim", "claim_name"}), ""),
         [] if known is None else _judged(known),
@@ -168,6 +168,6 @@ def _gives(declared: type[DeclaredPhase], *, judges: bool) -> list[Output]:
     another's workflow, and tells that nothing.
     """
     if not judges:
-        return [each._replace(of_run=each.of_run and not declared.judges) for each in declared.gives]
+        return [each._replace(of_run="" if declared.judges else each.of_run) for each in declared.gives]
     told = [each._replace(default=each.default or "") for each in declared.gives]
     return [*told, of_run(REFUSED, "`yes` where a person's arguments were refused.")]

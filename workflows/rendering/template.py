@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from hera.workflows import Parameter, WorkflowTemplate
+from hera.workflows import Container, Parameter, WorkflowTemplate
 from hera.workflows.models import Mutex, PodGC, Synchronization, TTLStrategy, WorkflowMetadata
 
 from steps.contract.arguments import PLAN
-from steps.contract.declaration import Declared
+from steps.contract.declaration import Declared, failure
 from steps.contract.names import KIND, PART_OF
 from workflows.rendering.exit_handler import Ended, Notification, exit_handler
 from workflows.rendering.labels import DESCRIPTION, TITLE
@@ -91,8 +91,14 @@ def workflow_template(
         of_run = {"claim": template.get_parameter(about.claim)} if about.claim else {}
         if PLAN in arguments:
             of_run[PLAN] = template.get_parameter(PLAN)
-        ended = Ended(about.operation, of_run, about.advice)
+        ended = Ended(about.operation, of_run, about.advice, _errors(template))
         more = at_the_end() if at_the_end else {}
         exit_handler(settings, ended, told.notification, tell_success=about.tell_success, more=more)
     order = {name: place for place, name in enumerate(about.first)}
     template.templates.sort(key=lambda each: order.get(str(each.name), len(order)))
+
+
+def _errors(template: WorkflowTemplate) -> list[str]:
+    """The names that the errors of its phases have in the whole workflow."""
+    names = [str(each.name) for each in template.templates if isinstance(each, Container)]
+    return [failure(name).of_run for name in names]

@@ -32,6 +32,27 @@ class TestFailures:
             FailedNode("prepare", "no APIManager (exit code 1)", "pod-1")
         ]
 
+    def test_a_failure_has_the_code_and_the_facts_that_its_phase_has_left(self):
+        text = argo(node("prepare", "no APIManager (exit code 1)"), node("secrets", "evicted"))
+        left = {"code": "no-api-manager", "facts": {"namespace": "x"}, "message": "no APIManager", "exit_code": 1}
+        other = {**left, "message": "something else"}
+
+        found = exit_phase.read_failures(text, f"{json.dumps(other)}  {json.dumps(left)} ")
+
+        assert [(item.phase, item.code, item.facts) for item in found] == [
+            ("prepare", "no-api-manager", {"namespace": "x"}),
+            ("secrets", "", {}),
+        ]
+
+    @pytest.mark.parametrize(
+        "odd",
+        ["{", '{"code": 1}', "[]", "x", "{}" * 3, '{"a":' * 100_000, '{"code": "x", "facts": [], "message": "m"}'],
+    )
+    def test_what_is_no_error_of_a_phase_is_passed_over(self, odd):
+        text = argo(node("prepare", "m (exit code 1)"))
+
+        assert exit_phase.read_failures(text, odd) == [FailedNode("prepare", "m (exit code 1)", "")]
+
     def test_the_last_failure_of_a_phase_counts_whatever_its_place(self):
         text = argo(
             node("prepare", "second", finished="2026-01-02T03:05:00Z"),

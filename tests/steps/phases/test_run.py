@@ -1,7 +1,9 @@
+import json
 import os
 
 import pytest
 
+from steps import errors
 from steps.archive import contents
 from steps.kubernetes.workflow import Workflow
 from steps.phases.run import Run
@@ -85,3 +87,13 @@ def test_a_phase_leaves_no_output_that_its_declaration_does_not_name(tmp_path):
         run.output(files=1)
 
     assert [path.name for path in tmp_path.iterdir()] == ["file-storage"]
+
+
+def test_a_long_error_is_left_without_its_facts(tmp_path):
+    run = Run("threescale", Workflow("w", "u"), tmp_path, 30.0, last_try=True)
+
+    run.tell_failure(errors.PlannedGone("Secret", [f"secret-{number}" for number in range(2000)], "threescale"))
+
+    told = json.loads((tmp_path / "failure").read_text())
+    assert (told["code"], told["facts"]) == ("planned-gone", {})
+    assert "and 1990 more" in told["message"]

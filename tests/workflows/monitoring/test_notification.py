@@ -54,7 +54,10 @@ def test_a_failure_and_a_success_are_told_and_the_url_is_kept_nowhere(told: Any,
     assert (failed.phase, good.phase) == ("Failed", "Succeeded")
     assert (failure["operation"], failure["outcome"], failure["workflow"]) == ("backup", "failed", failed.name)
     assert failure["failures"][0]["phase"] == "prepare"
-    assert "there is no APIManager" in failure["failures"][0]["sentence"]
+    assert (failure["failures"][0]["code"], failure["failures"][0]["facts"]) == (
+        "no-api-manager",
+        {"namespace": told.namespace},
+    )
     assert failure["advice"].startswith("No finished backup was made.")
     assert (success["outcome"], success["claim"], success["backup"]) == ("succeeded", "nightly", "nightly")
     assert success["counts"] == {

@@ -1,25 +1,15 @@
 """What both sides of a workflow read of a declaration; the phases themselves are declared in the modules beside it."""
 
-import importlib
 from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
 from pydantic import Field, ValidationError
 
-from steps import contract
 from steps.contract import values
 from steps.contract.declaration import Declared, DeclaredPhase, Marker, fields_of
 from steps.contract.mounts import Mount
-
-MODULES = sorted(path.stem for path in Path(contract.__path__[0]).glob("*_contract.py"))
-ALL = {
-    each
-    for module in map(importlib.import_module, [f"steps.contract.{name}" for name in MODULES])
-    for each in vars(module).values()
-    if isinstance(each, type) and issubclass(each, Declared)
-}
-PHASES = sorted((each for each in ALL if hasattr(each, "command")), key=lambda each: each.command)
+from tests.builders.declared import PHASES
 
 
 class Size(Declared):

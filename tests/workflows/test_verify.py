@@ -29,7 +29,7 @@ def test_the_newest_backup_is_verified_and_nothing_but_its_claim_is_written(kept
     told = described(kept)["verified"]
     assert workflow.phase == "Succeeded", workflow.message
     assert [node.name for node in workflow.nodes if node.attempts] == ["choose", "read"]
-    assert workflow.node("read").outputs == {"files": "43", "bytes": "190509", "verified": "yes"}
+    assert workflow.node("read").outputs == {"files": "43", "bytes": "190509", "verified": "yes", "failure": ""}
     assert state_of(kept.engine.volume("nightly")) == before
     assert told["workflow"] == workflow.name
     writes = {(request.verb, request.resource, request.name) for request in kept.kubernetes.writes()}

@@ -37,7 +37,7 @@ def test_retention_follows_neither_a_plan_nor_a_failure_nor_a_run_that_was_stopp
         live.kubernetes.apply(manifest)
     failed = argo.wait(argo.backup(schedule=CLOSES_THE_QUOTES))
     live.installation.install()
-    planned = argo.wait(argo.backup(schedule=CLOSES_THE_QUOTES, plan="only"))
+    planned = argo.wait(argo.backup(schedule=schedule.NAME, plan="only"))
     name = argo.backup(schedule=schedule.NAME)
     argo.wait_until(name, "its first phase", lambda found: found.phase_of("prepare") == "Succeeded")
     argo.stop(name)

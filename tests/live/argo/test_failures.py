@@ -1,10 +1,12 @@
 """A workflow that is refused ends as Failed, and says in `argo get` what is wrong; nothing is written."""
 
+import json
 import shutil
 
 import pytest
 
 from steps.archive import marks
+from steps.contract import names
 from tests.live.argo.argo import Argo, Workflow
 from tests.live.kubernetes import Object
 from tests.live.stage import Stage
@@ -25,6 +27,13 @@ def shown(argo: Argo, workflow: Workflow) -> str:
     return " ".join(text.split())
 
 
+def told(stage: Stage, configmap: str, workflow: Workflow) -> tuple[str, Object]:
+    """The code and the facts of what failed, in the evidence."""
+    found = stage.kubernetes.get("configmaps", stage.namespace, configmap)
+    (failure,) = json.loads(found["data"][f"{workflow.name}.json"])["failures"]
+    return failure["code"], failure["facts"]
+
+
 def test_a_backup_without_3scale_ends_with_the_reason_and_makes_no_claim(live: Stage, argo: Argo) -> None:
     workflow = argo.wait(argo.backup(name="nothing"))
 
@@ -36,6 +45,7 @@ def test_a_backup_without_3scale_ends_with_the_reason_and_makes_no_claim(live: S
     assert workflow.node("report").outputs["report"].startswith(f"prepare failed: main: Error (exit code 1): {reason}")
     assert "submit again with another name" in workflow.node("report").outputs["report"]
     assert live.kubernetes.list("persistentvolumeclaims", live.namespace) == []
+    assert told(live, names.BACKUP_RESULTS, workflow) == ("no-api-manager", {"namespace": live.namespace})
 
 
 def test_a_mistyped_claim_ends_a_restore_with_its_name_and_those_of_the_backups(live: Stage, argo: Argo) -> None:
@@ -52,3 +62,5 @@ def test_a_mistyped_claim_ends_a_restore_with_its_name_and_those_of_the_backups(
     assert [obj["metadata"]["name"] for obj in live.kubernetes.list("persistentvolumeclaims", live.namespace)] == [
         "nightly"
     ]
+    facts = {"name": "nihgtly", "namespace": live.namespace, "others": ["nightly"]}
+    assert told(live, names.RESTORE_RESULTS, workflow) == ("claim-missing", facts)

@@ -447,7 +447,7 @@ def test_the_same_value_is_kept(lost):
     workflow = lost.engine.submit(RESTORE, {"claim-name": "nightly"}, entrypoint="secrets")
 
     assert workflow.phase == "Succeeded"
-    assert workflow.nodes[0].outputs == {"created": "14", "kept": "1", "replaced": "0"}
+    assert workflow.nodes[0].outputs == {"created": "14", "kept": "1", "replaced": "0", "failure": ""}
     assert lost.get("secrets", "system-seed") == there
 
 

@@ -114,6 +114,7 @@ class Decision:
 
     def text(self) -> list[str]:
         """What becomes of each backup and why, a line each, and the sum."""
+        # aligned by hand: a pod logs it too, and its image has no rich; names of claims are ASCII
         width = max((len(each.entry.name) for each in self.verdicts), default=0)
         words = [("keep  " if each.keep else "delete", each.entry.name, each.why) for each in self.verdicts]
         lines = [errors.printable(f"{word}  {name:<{width}}  {why}") for word, name, why in words]

@@ -16,7 +16,6 @@ from tests.builders.claims import DIGEST, laid, sealed
 from tests.builders.commands import ask
 from workflows.commands import listing
 
-
 HEADS_AND_STATES = ("STATE", "complete", "complete")
 
 

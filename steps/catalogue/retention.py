@@ -11,6 +11,9 @@ against the newest, by whichever clock it is that, holds everything up; so does 
 
 The claim of a failed run goes after `failed_after`, whoever asked for that run: nothing was finished on it. But a label
 can be lost, so one that has a volume goes only once that was read and holds no manifest.
+
+By hand: GrandFatherSon keeps the oldest of each period and counts periods back from now, so that nothing is left once
+backups stop; rotate-backups and backups-rotate judge and remove files in folders. None knows what no rule overrides.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,8 @@
-"""Durations as restic writes them, and time zones."""
+"""Durations as restic writes them, and time zones.
+
+By hand: pytimeparse2 reads `m` as minutes and months as 30 days, isodate and isoduration read ISO 8601 alone, and
+dateutil's relativedelta reads no text, counts hours by the clock on the wall and raises before the year 1.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta

@@ -11,6 +11,9 @@ against the newest, by whichever clock it is that, holds everything up; so does 
 
 The claim of a failed run goes after `failed_after`, whoever asked for that run: nothing was finished on it. But a label
 can be lost, so one that has a volume goes only once that was read and holds no manifest.
+
+By hand: GrandFatherSon keeps the oldest of each period and counts periods back from now, so that nothing is left once
+backups stop; rotate-backups and backups-rotate judge and remove files in folders. None knows what no rule overrides.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -114,6 +117,7 @@ class Decision:
 
     def text(self) -> list[str]:
         """What becomes of each backup and why, a line each, and the sum."""
+        # aligned by hand: a pod logs it too, and its image has no rich; names of claims are ASCII
         width = max((len(each.entry.name) for each in self.verdicts), default=0)
         words = [("keep  " if each.keep else "delete", each.entry.name, each.why) for each in self.verdicts]
         lines = [errors.printable(f"{word}  {name:<{width}}  {why}") for word, name, why in words]

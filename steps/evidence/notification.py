@@ -3,7 +3,9 @@
 That URL is a credential, whoever has one of Slack's may write there: it is read from a file, and nothing that is kept
 holds it. A library or a server may quote it in what they say, so of a failure only its kind is told, in words of ours.
 No redirect is followed, so that the result goes nowhere but where it was sent; proxies are taken from the environment.
-By hand, because urllib3 2.8.0 is no plainer: it rewrites a URL before it sends it, and its warnings quote the URL.
+
+By hand: with urllib3 2.8.0, tried with the same tests, this module had 18 lines more. Its logger, which quotes the URL,
+had to be silenced, the proxy chosen, and a thread kept, as each address of a name gets the whole time of a try.
 """
 
 import base64

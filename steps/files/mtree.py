@@ -3,6 +3,9 @@ r"""The listing of a file tree as a BSD mtree specification, so that a tool of t
 Format: mtree(5) of NetBSD, one entry a line, its path from the root first. Bytes outside a plain set are written as
 `\ooo`, which every mtree reads back by unvis(3), so that no name is too odd: blanks, newlines, bytes
 that are no UTF-8.
+
+By hand: no package of PyPI for mtree was found but bindings of libarchive, which is not in the image. It writes no
+`tags`, and takes digests only from content that it is given to read again.
 """
 
 import functools

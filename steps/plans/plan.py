@@ -142,6 +142,7 @@ class Plan:
 
     def text(self) -> Iterator[str]:
         """The table, a line at a time, and what it comes to."""
+        # aligned by hand: a pod logs it too, and its image has no rich; names of objects are ASCII
         words = max((len(line.does.value) for line in self.lines), default=0)
         names = max((len(line.what) for line in self.lines), default=0)
         for does, what, how, done in self.lines:

@@ -4,12 +4,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from workflows.commands import tables
 from workflows.rendering import document
 
 Facts = Mapping[str, Any]
 
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
-_STEP = 1024
 _WIDE = "wide"
 _MORE_HEADS = ("MANIFEST-SHA256",)  # in a wide table
 _HEADS = ("NAME", "STATE", "STARTED", "FILES", "SIZE", "3SCALE", "BY", "VERIFIED", "PROVEN", "PINNED")
@@ -27,20 +26,16 @@ def of_all(entries: Sequence[Facts], output: str, namespace: str) -> str:
     if output == _WIDE:
         more = [_MORE_HEADS, *((entry["manifest_sha256"] or "-",) for entry in entries)]
         rows = [(*row, *rest) for row, rest in zip(rows, more, strict=True)]
-    # not rich's table: on 80 columns it cuts the names and times that a person copies, and a pipe would get its padding
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     notes = [f"{entry['name']}: {entry['why']}" for entry in entries if entry["why"]]
-    return "\n".join([*lines, *(["", *notes] if notes else []), ""])
+    return "\n".join([*tables.aligned(rows), *(["", *notes] if notes else []), ""])
 
 
 def of_one(entry: Facts, record: Facts | None, output: str) -> str:
     """One backup, and its result record, as `text`, `json` or `yaml`, with the newline at the end."""
     if output != "text":
         return _dumped({**entry, "result": record}, output)
-    facts = {name: fact for name, fact in _facts(entry).items() if fact}
-    width = max(map(len, facts))
-    return "\n".join([*(f"{name:<{width}}  {fact}" for name, fact in facts.items()), "", *_of(entry, record), ""])
+    facts = [(name, fact) for name, fact in _facts(entry).items() if fact]
+    return "\n".join([*tables.aligned(facts), "", *_of(entry, record), ""])
 
 
 def _row(entry: Facts) -> tuple[str, ...]:
@@ -49,7 +44,7 @@ def _row(entry: Facts) -> tuple[str, ...]:
         f"{entry['state']}{', damaged' if entry['damaged'] else ''}{', being deleted' if entry['going'] else ''}",
         entry["started"],
         "external" if entry["external"] else _or_dash(entry["files"]),
-        _size(entry["size_bytes"]),
+        "-" if entry["size_bytes"] is None else tables.size(entry["size_bytes"]),
         entry["threescale_version"] or "-",
         _asked_by(entry) or entry["maker"],
         (entry["verified"] or {"when": "-"})["when"],
@@ -105,16 +100,6 @@ def _dumped(content: Any, output: str) -> str:
     if output == "json":
         return json.dumps(content, indent=2) + "\n"
     return document.write(content)
-
-
-def _size(size_bytes: int | None) -> str:
-    if size_bytes is None:
-        return "-"
-    size, units = float(size_bytes), iter(_UNITS)
-    unit = next(units)
-    while size >= _STEP and unit != _UNITS[-1]:
-        size, unit = size / _STEP, next(units)
-    return f"{size:.0f} {unit}" if unit == _UNITS[0] else f"{size:.1f} {unit}"
 
 
 def _or_dash(number: int | None) -> str:

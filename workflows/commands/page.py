@@ -11,9 +11,10 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from workflows.commands import tables
+
 Record = Mapping[str, Any]  # a record as `steps.evidence.result` dumps it, times as such
 
-_UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 _MINUTE_S = 60
 
 
@@ -63,14 +64,9 @@ def _bars(phases: Sequence[Record]) -> Iterator[str]:
 
 
 def _counted(counts: Mapping[str, int]) -> str:
-    return ", ".join(_bytes(number) if what == "bytes" else f"{number:,} {what}" for what, number in counts.items())
-
-
-def _bytes(number: int) -> str:
-    for size, unit in _UNITS:
-        if number >= size:
-            return f"{number / size:.1f} {unit}"
-    return f"{number} bytes"
+    return ", ".join(
+        tables.size(number) if what == "bytes" else f"{number:,} {what}" for what, number in counts.items()
+    )
 
 
 def _moment(moment: datetime) -> str:

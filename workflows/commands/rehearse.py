@@ -48,8 +48,7 @@ def _show(rows: "Sequence[Row]") -> None:
     table = Table("", "compared", "differ")
     for row in rows:
         table.add_row(row.what, str(row.count), str(len(row.differences)))
-    console = Console()
-    console.print(table)
+    Console().print(table)
     for row in rows:
-        for difference in row.differences:
-            console.print(f"{row.what}: {difference}", markup=False, highlight=False)
+        for difference in row.differences:  # not by rich, which would wrap a long path
+            click.echo(f"{row.what}: {difference}")

@@ -1,8 +1,11 @@
 """A result is told as JSON to a URL that nothing else holds."""
 
 import base64
+import logging
 import socket
 import ssl
+import time
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -161,6 +164,56 @@ def test_a_server_that_never_ends_its_answer_is_given_up(receiver):
         notification.post(receiver.base, b"{}", limit_s=0.2)
 
     assert len(receiver.posted) == notification.TRIES
+
+
+@pytest.fixture
+def silent():
+    """A port at which each of several addresses takes no connection, and refuses none: their queues are full."""
+    with ExitStack() as held:
+        first = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        port = first.getsockname()[1]
+        hosts = [f"127.0.0.{number}" for number in range(1, 7)]
+        for host in hosts[1:]:
+            held.enter_context(socket.create_server((host, port), backlog=0))
+        for host in hosts * 2:
+            waiting = held.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex((host, port))
+        yield hosts, port
+
+
+def test_a_name_with_many_addresses_that_take_no_connection_has_the_time_of_one_try(silent, monkeypatch):
+    hosts, port = silent
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port)) for host in hosts]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    began = time.monotonic()
+
+    with pytest.raises(errors.NotDelivered, match="it did not answer in time"):
+        notification.post(f"http://hooks.example.com:{port}/", b"{}", limit_s=0.3)
+
+    assert time.monotonic() - began < 2 * notification.TRIES * 0.3
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_no_log_has_the_url_whatever_the_server_answers(receiver, caplog, status):
+    caplog.set_level(logging.DEBUG)
+    receiver.answer(status, **{"X-Odd\r\nno header at all\r\nX-More": "1"})
+
+    with suppress(errors.NotDelivered):
+        notification.post(f"{receiver.base}/{CANARY}", b"{}")
+
+    assert len(receiver.posted) == 1
+    assert CANARY not in caplog.text
+
+
+@pytest.mark.parametrize("proxy", ["http://[" + CANARY, f"http://me:{CANARY}@h:port/", "http://127.0.0.1:1/" + CANARY])
+def test_a_proxy_that_is_none_is_not_quoted(monkeypatch, proxy):
+    monkeypatch.setenv("http_proxy", proxy)
+
+    with pytest.raises(errors.NotDelivered) as caught:
+        notification.post("http://hooks.example.com/", b"{}", limit_s=2)
+
+    assert CANARY not in repr(caught.value)
 
 
 def test_a_proxy_of_the_environment_is_asked(receiver, monkeypatch):

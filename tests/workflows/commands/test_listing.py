@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from rich.cells import cell_len
 
 from steps.archive import marks
 from steps.contract.names import EXTERNAL
@@ -13,6 +14,9 @@ from steps.kubernetes import fields
 from steps.threescale import installation
 from tests.builders.claims import DIGEST, laid, sealed
 from tests.builders.commands import ask
+from workflows.commands import listing
+
+HEADS_AND_STATES = ("STATE", "complete", "complete")
 
 
 def test_a_table_has_a_line_for_each_backup_the_newest_first_and_says_why_one_has_failed(empty: Any) -> None:
@@ -42,6 +46,15 @@ def test_no_annotation_reaches_a_terminal_as_anything_but_a_text_on_one_line(emp
     assert code == 0
     assert [sign for sign in out if not sign.isprintable() and sign != "\n"] == []
     assert [line for line in out.splitlines() if line.startswith("nightly")] == []
+
+
+def test_a_name_in_wide_characters_leaves_the_columns_after_it_in_line(empty: Any) -> None:
+    laid(empty, "plain", started="2026-11-01T02:00:00Z", **sealed())
+    (entry,) = json.loads(ask(empty, "list", "-o", "json")[1])
+
+    lines = listing.of_all([entry, {**entry, "name": "夜間バックアップ"}], "table", empty.namespace).splitlines()
+
+    assert len({cell_len(line[: line.index(word)]) for line, word in zip(lines, HEADS_AND_STATES, strict=True)}) == 1
 
 
 def test_a_wide_table_has_the_digests_of_the_manifests(empty: Any) -> None:

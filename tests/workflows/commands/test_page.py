@@ -194,3 +194,7 @@ def test_a_file_larger_than_any_record_is_none_and_is_not_read(tmp_path):
 
     assert (made.exit_code, made.output.count("\n")) == (1, 1)
     assert "this is no result record: it is no JSON object" in made.output
+
+
+def test_a_page_and_a_list_say_sizes_in_the_same_units() -> None:
+    assert "2.0 TiB, 3 files" in Page(page_of(a_record(counts={"bytes": 2 << 40, "files": 3}))).text

@@ -3,6 +3,9 @@
 Argo hands them to three parsers: expr-lang (`retryStrategy.expression`, `{{=...}}`), govaluate (`when`, where a bare
 word is a string) and expr-lang again after some rewriting (`depends`, where a bare task means that it succeeded or was
 skipped). They share their operators, so one reader serves all three; what they do not share is what a name means.
+
+By hand: enchanter-golem, a wrapper of Go's expr-lang, takes no names in names such as `lastRetry.exitCode`; simpleeval
+and cel-python read other languages, the package expr-lang of PyPI holds no engine, and for govaluate none was found.
 """
 
 import re

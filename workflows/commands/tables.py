@@ -1,0 +1,34 @@
+"""Rows and sizes as a person reads them, by rich: plain text as wide as its cells, on a terminal and in a pipe alike.
+
+On a narrow terminal rich cuts the names and times that a person copies, so no terminal is asked how wide it is.
+"""
+
+import io
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.filesize import pick_unit_and_suffix
+from rich.table import Table
+from rich.text import Text
+
+_UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
+_STEP = 1024
+_GAP = 2  # cells between two columns
+_WIDEST = 1 << 20  # cells; a cell of what Kubernetes keeps in an annotation has 256 KiB at most
+
+
+def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
+    """One line for each row, with columns aligned by the cells of a terminal and no blanks at the end."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, _GAP, 0, 0))
+    for row in rows:
+        table.add_row(*(Text(cell, no_wrap=True, overflow="ignore") for cell in row))
+    console = Console(file=io.StringIO(), color_system=None, force_jupyter=False, width=_WIDEST)
+    with console.capture() as captured:
+        console.print(table)
+    return [line.rstrip() for line in captured.get().splitlines()]
+
+
+def size(size_bytes: int) -> str:
+    """Write a number of bytes in the largest binary unit that it has one of."""
+    unit_bytes, unit = pick_unit_and_suffix(size_bytes, _UNITS, _STEP)
+    return f"{size_bytes / unit_bytes:.{0 if unit_bytes == 1 else 1}f} {unit}"

@@ -31,7 +31,7 @@ from steps.parts import (
     set_aside,
     system_storage,
 )
-from steps.parts.conflicts import KEEP, REFUSE, REPLACE, ObjectState, Standing
+from steps.parts.conflicts import KEEP, REFUSE, REPLACE, ObjectState, Standing, Target
 from steps.parts.objects import named
 from steps.parts.secrets import Databases
 from steps.parts.set_aside import SetAsideClaim
@@ -88,7 +88,7 @@ def of(
         _add_databases(plan, cluster, alive, last_try=last_try)
     of_databases = plan.ask("database-overrides", lambda: databases.to_restore(cluster, backup)) or []
     plan.ask("what the APIManager names", lambda: _check_references(cluster, backup))
-    found = _compare(plan, cluster, backup, of_databases, alive)
+    found = _compare(plan, Target(cluster, alive, backup.mark), backup, of_databases)
     standings, asked = [each for of_kind in found.values() for each in of_kind], wishes.on_conflict
     plan.add_objects(standings, asked)
     all_found = [*standings, *storage.goes]
@@ -166,14 +166,12 @@ def _to_save_to(storage: "_Storage") -> SetAsideClaim:
     return set_aside.wanted(storage.existing or storage.new, files=files)
 
 
-def _compare(
-    plan: Plan, cluster: Cluster, backup: Backup, databases: Sequence[Object], alive: set[str]
-) -> dict[Kind, list[Standing]]:
+def _compare(plan: Plan, target: Target, backup: Backup, databases: Sequence[Object]) -> dict[Kind, list[Standing]]:
     """Hold the Secrets and ConfigMaps of the backup against the namespace."""
     wanted = {SECRET: [*secrets.to_restore(backup), *databases], CONFIGMAP: configmaps.to_restore(backup)}
-    compare = functools.partial(conflicts.compare, living=alive, mark=backup.mark)
     return {
-        kind: plan.ask("", functools.partial(compare, cluster, kind, saved)) or [] for kind, saved in wanted.items()
+        kind: plan.ask("", functools.partial(conflicts.compare, target, kind, saved)) or []
+        for kind, saved in wanted.items()
     }
 
 
@@ -196,7 +194,7 @@ def _check_references(cluster: Cluster, backup: Backup) -> None:
         raise errors.ReferencesMissing([str(each) for each in absent], cluster.namespace)
 
 
-class Decision(NamedTuple):
+class ClaimDecision(NamedTuple):
     """What a restore does with the claim of System FileStorage in one state."""
 
     does: Does | None  # None: the plan has no line for the claim
@@ -207,38 +205,30 @@ class Decision(NamedTuple):
     kept: str | None = ""  # how the evidence describes a claim that stays; None: the evidence has no line for it
 
 
-_MUST_BE_EMPTY = Decision(Does.SAME, "must be empty, which is seen once it is mounted")
-_MADE = Decision(Does.CREATE, done=True)
+_UNSAID = ClaimDecision(None)  # but that the claim goes
+_NEW = ClaimDecision(Does.CREATE, kept=None)
+_MUST_BE_EMPTY = ClaimDecision(Does.SAME, "must be empty, which is seen once it is mounted")
+_MADE = ClaimDecision(Does.CREATE, done=True)
 _FILLED = _MADE._replace(kept="its files: restored before")
-_REPLACED = Decision(Does.REPLACE, SAVED_FIRST, saves=True, kept=None)
-_STAYS = Decision(
+_REPLACED = ClaimDecision(Does.REPLACE, SAVED_FIRST, saves=True, kept=None)
+_STAYS = ClaimDecision(
     Does.KEEP,
     "a 3scale has written to it since a restore of this backup filled it",
     kept="its files: restored before, not looked at",
 )
 
 # By the state of the claim, and what a person asks for the files that are in it.
-DECISIONS: Mapping[tuple[ClaimState, str], Decision] = {
-    (ClaimState.ABSENT, REFUSE): Decision(Does.CREATE, kept=None),
-    (ClaimState.ABSENT, REPLACE): Decision(Does.CREATE, saves=True, kept=None),
-    (ClaimState.THEIRS, REFUSE): _MUST_BE_EMPTY,
-    (ClaimState.THEIRS, REPLACE): _REPLACED,
-    (ClaimState.THEIRS_GOING, REFUSE): Decision(None),
-    (ClaimState.THEIRS_GOING, REPLACE): Decision(None),
-    (ClaimState.FRESH, REFUSE): _MADE,
-    (ClaimState.FRESH, REPLACE): _MADE._replace(saves=True),
-    (ClaimState.SET_ASIDE, REFUSE): _MUST_BE_EMPTY,
-    (ClaimState.SET_ASIDE, REPLACE): _REPLACED._replace(done=True, saves=False, empties=True),
-    (ClaimState.SAVE_LOST, REFUSE): _MUST_BE_EMPTY,
-    (ClaimState.SAVE_LOST, REPLACE): _REPLACED,
-    (ClaimState.BEGUN, REFUSE): _MADE,
-    (ClaimState.BEGUN, REPLACE): _MADE,
-    (ClaimState.FILLED, REFUSE): _FILLED,
-    (ClaimState.FILLED, REPLACE): _FILLED,
-    (ClaimState.IN_USE, REFUSE): _STAYS,
-    (ClaimState.IN_USE, REPLACE): _REPLACED,
-    (ClaimState.IN_USE_GOING, REFUSE): _STAYS,
-    (ClaimState.IN_USE_GOING, REPLACE): _MADE,
+DECISIONS: Mapping[ClaimState, Mapping[str, ClaimDecision]] = {
+    ClaimState.ABSENT: {REFUSE: _NEW, REPLACE: _NEW._replace(saves=True)},
+    ClaimState.THEIRS: {REFUSE: _MUST_BE_EMPTY, REPLACE: _REPLACED},
+    ClaimState.THEIRS_GOING: {REFUSE: _UNSAID, REPLACE: _UNSAID},
+    ClaimState.FRESH: {REFUSE: _MADE, REPLACE: _MADE._replace(saves=True)},
+    ClaimState.SET_ASIDE: {REFUSE: _MUST_BE_EMPTY, REPLACE: _REPLACED._replace(done=True, saves=False, empties=True)},
+    ClaimState.SAVE_LOST: {REFUSE: _MUST_BE_EMPTY, REPLACE: _REPLACED},
+    ClaimState.BEGUN: {REFUSE: _MADE, REPLACE: _MADE},
+    ClaimState.FILLED: {REFUSE: _FILLED, REPLACE: _FILLED},
+    ClaimState.IN_USE: {REFUSE: _STAYS, REPLACE: _REPLACED},
+    ClaimState.IN_USE_GOING: {REFUSE: _STAYS, REPLACE: _MADE},
 }
 
 
@@ -279,18 +269,18 @@ def _add_files(
     return _Storage(None if claim else new, claim, is_saved, goes, kept, lacking)
 
 
-def _decide(state: ClaimState, asked: str, claim: Object | None, backup: Backup) -> Decision:
+def _decide(state: ClaimState, asked: str, claim: Object | None, backup: Backup) -> ClaimDecision:
     """Look up what is done with the claim; one that was replaced before is no longer described as created."""
-    decided = DECISIONS[state, asked]
+    decided = DECISIONS[state][asked]
     if claim and decided.does is Does.CREATE and system_storage.saved_to(claim, backup):
         return decided._replace(does=Does.REPLACE, how=SAVED_FIRST, kept=None)
     return decided
 
 
-def _add_claim(plan: Plan, decided: Decision, new: Object | None, claim: Object | None, *, is_going: bool) -> None:
+def _add_claim(plan: Plan, decided: ClaimDecision, new: Object | None, claim: Object | None, *, is_going: bool) -> None:
     """Plan the claim. The line for a new one is the same before it is made and before it is filled, for the digest."""
     if decided.does is Does.CREATE and new is None:  # that is refused already
-        decided = _MUST_BE_EMPTY if claim else Decision(None)
+        decided = _MUST_BE_EMPTY if claim else _UNSAID
     if decided.does is Does.CREATE and new:
         told = f"{claims.told(new)}; {_PUT_THERE}" if decided.saves else claims.told(new)
         plan.add(Does.CREATE, _STORAGE, told, done=decided.done)

@@ -25,7 +25,7 @@ from steps.parts import (
     set_aside,
     system_storage,
 )
-from steps.parts.conflicts import KEEP, REFUSE, REPLACE, OnConflict
+from steps.parts.conflicts import KEEP, REFUSE, REPLACE, OnConflict, Target
 from steps.parts.system_storage import ClaimState
 from steps.plans import restore_plan
 from steps.plans.plan import Does
@@ -340,8 +340,12 @@ class TestPlan:
         assert of(lost, backup_volume).plan.digest == planned.plan.digest
 
         file_storage.restore(door, opened, lost.engine.volume("system-storage"), lambda *_: None, 0)
-        secrets.restore(door, opened, (), opened.mark, planned=planned.kept_secrets, last_try=True)
-        configmaps.restore(door, opened, (), opened.mark, planned=planned.kept_configmaps, last_try=True)
+        secrets.restore(
+            Target(door, (), opened.mark), opened, conflict=OnConflict(planned=planned.kept_secrets), last_try=True
+        )
+        configmaps.restore(
+            Target(door, (), opened.mark), opened, conflict=OnConflict(planned=planned.kept_configmaps), last_try=True
+        )
         again = of(lost, backup_volume)
 
         assert again.plan.digest == planned.plan.digest
@@ -466,7 +470,7 @@ class TestTheClaimOfSystemFileStorage:
         assert system_storage.state(door, claim, opened, is_going=state in GOES) is state
         assert (told_of_storage(planned), planned.saves_files) == PLANNED[state][asked == REPLACE]
         assert [line.how for line in planned.kept] == [
-            how for how in [restore_plan.DECISIONS[state, asked].kept] if how is not None
+            how for how in [restore_plan.DECISIONS[state][asked].kept] if how is not None
         ]
         assert bool(planned.plan.objections) == (state in GOES)
 
@@ -480,7 +484,7 @@ class TestTheClaimOfSystemFileStorage:
         assert (told_of_storage(planned), planned.kept) == ("replace (done)", [])
 
     def test_what_a_plan_saves_is_what_the_phase_would_save(self):
-        saves = {state for (state, _), decided in restore_plan.DECISIONS.items() if decided.saves}
+        saves = {state for state, decided in restore_plan.DECISIONS.items() if decided[REPLACE].saves}
 
         assert saves - {ClaimState.ABSENT} == {*set_aside.UNSAVED}
 
@@ -554,17 +558,18 @@ def lay_storage(stage, opened, state):
 def act_by(door, opened, planned, folder, wishes, replaced):
     restore_plan.prepare(door, planned, WORKFLOW)
     asked, replacing = wishes.on_conflict, WORKFLOW if wishes.file_storage_conflict == REPLACE else None
-    conflicts = []
-    for kind, names in ((SECRET, planned.differing_secrets), (CONFIGMAP, planned.differing_configmaps)):
+    target, told = Target(door, (), opened.mark), []
+    for kind, names, kept in (
+        (SECRET, planned.differing_secrets, planned.kept_secrets),
+        (CONFIGMAP, planned.differing_configmaps, planned.kept_configmaps),
+    ):
         versions = set_aside.save_objects(door, kind, names, replaced) if planned.saves_objects else {}
-        conflicts.append(OnConflict(asked, names, versions, "replaced"))
+        told.append(OnConflict(asked, names, versions, "replaced", kept))
     if planned.saves_files:
         set_aside.save_files(door, opened, folder, replaced, WORKFLOW, lambda *_: None, 0)
     file_storage.restore(door, opened, folder, lambda *_: None, 0, replacing=replacing)
-    told = {"planned": planned.kept_secrets, "conflict": conflicts[0], "last_try": True}
-    secrets.restore(door, opened, (), opened.mark, **told)
-    told = {"planned": planned.kept_configmaps, "conflict": conflicts[1], "last_try": True}
-    configmaps.restore(door, opened, (), opened.mark, **told)
+    secrets.restore(target, opened, conflict=told[0], last_try=True)
+    configmaps.restore(target, opened, conflict=told[1], last_try=True)
     apimanager.restore(door, opened)
 
 

@@ -29,7 +29,7 @@ from steps.threescale import installation
 log = logging.getLogger(__name__)
 
 _SUFFIX = "-replaced"
-# A 3scale may have written to one in use, and the storage or somebody else may have put files into a fresh one.
+# Claims whose files must be saved before others take their place: a storage may put files into a fresh one.
 UNSAVED = (ClaimState.THEIRS, ClaimState.FRESH, ClaimState.SAVE_LOST, ClaimState.IN_USE)
 
 
@@ -119,10 +119,11 @@ def save_files(  # noqa: PLR0913  from where, to where, and who
 
     """
     claim = backup_claims.find(cluster, installation.SYSTEM_STORAGE)
-    if not is_to_save(cluster, claim, backup):
+    state = system_storage.state(cluster, claim, backup)
+    if state not in UNSAVED:
         log.info("PersistentVolumeClaim %s: nothing to save, this restore goes on", installation.SYSTEM_STORAGE)
         return None
-    if system_storage.is_fresh(claim, backup) and not volume.content(source):
+    if state is ClaimState.FRESH and not volume.content(source):
         log.info("PersistentVolumeClaim %s: nothing to save, it is empty", installation.SYSTEM_STORAGE)
         return None
     system_storage.check_unused(cluster, workflow)
@@ -139,8 +140,3 @@ def save_files(  # noqa: PLR0913  from where, to where, and who
         cluster, backup, marks.SET_ASIDE, {marks.SAVED_TO: claim_name(workflow), marks.NOT_SAVED: unsaved}
     )
     return saved
-
-
-def is_to_save(cluster: Cluster, claim: Object, backup: Backup) -> bool:
-    """Whether the files of a system-storage that is there must be saved before others take their place."""
-    return system_storage.state(cluster, claim, backup) in UNSAVED

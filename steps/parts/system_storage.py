@@ -31,7 +31,7 @@ class ClaimState(Enum):
 
 
 def state(cluster: Cluster, claim: Object | None, backup: Backup, *, is_going: bool = False) -> ClaimState:
-    """Find out how the claim stands to a restore of this backup; whether it `is_going` knows the caller."""
+    """Find out how the claim stands to a restore of this backup. The caller knows whether the claim `is_going`."""
     if claim is None:
         return ClaimState.ABSENT
     if not backup.mark.on(claim):
@@ -96,11 +96,6 @@ def saved_to(claim: Object, backup: Backup) -> str:
 def is_set_aside(claim: Object, backup: Backup) -> bool:
     """Whether what it holds is saved by a restore of this backup, and is to be removed."""
     return bool(saved_to(claim, backup)) and fields.annotation(claim, marks.RESTORE_STATE) == marks.SET_ASIDE
-
-
-def is_fresh(claim: Object, backup: Backup) -> bool:
-    """Whether a restore of this backup has made it and not begun to fill it: what it holds, others have put there."""
-    return backup.mark.on(claim) and not fields.annotation(claim, marks.RESTORE_STATE)
 
 
 def is_saved(cluster: Cluster, claim: Object) -> bool:

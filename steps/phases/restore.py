@@ -167,11 +167,7 @@ def _file_storage(run: Run, told: RestoreFileStorage) -> None:
 @restore_phases.phase(RestoreSecrets)
 def _secrets(run: Run, told: RestoreSecrets) -> None:
     conflict = OnConflict(
-        told.on_conflict,
-        told.differing_secrets or (),
-        told.saved_secrets or {},
-        told.replaced_claim,
-        told.kept_secrets,
+        told.on_conflict, told.differing_secrets or (), told.saved_secrets or {}, told.replaced_claim, told.kept_secrets
     )
     restore_all = partial(secrets.restore, databases=Databases.of(told))
     restore = opened_backup.open_again(run, told.backup, told.claim, told.backup_digest, told.wildcard_domain)

@@ -89,16 +89,17 @@ def of(
     of_databases = plan.ask("database-overrides", lambda: databases.to_restore(cluster, backup)) or []
     plan.ask("what the APIManager names", lambda: _check_references(cluster, backup))
     found = _compare(plan, Target(cluster, alive, backup.mark), backup, of_databases)
-    standings, asked = [each for of_kind in found.values() for each in of_kind], wishes.on_conflict
+    asked, standings = wishes.on_conflict, [*found[SECRET], *found[CONFIGMAP]]
     plan.add_objects(standings, asked)
-    all_found = [*standings, *storage.goes]
-    plan.ask("", lambda: conflicts.refuse(all_found, cluster.namespace, last_try=last_try, asked=asked))
+    held = [*standings, *storage.goes]
+    plan.ask("", lambda: conflicts.refuse(held, cluster.namespace, last_try=last_try, asked=asked))
     if asked == REPLACE:
         _try_replacing(plan, cluster, found, backup.mark)
     _add_what_stays(plan, backup)
     _add_apimanager(plan, backup)
     _add_passed_over(plan, backup)
-    _add_domains(plan, backup, of_databases, _differing(standings) if asked == KEEP else [])
+    kept = {str(each) for each in standings if each.state is ObjectState.DIFFERS and asked == KEEP}
+    _add_domains(plan, backup, of_databases, kept)
     _add_waits(plan, backup, wishes)
     return _planned(plan, storage, found, asked)
 
@@ -387,10 +388,6 @@ def _add_passed_over(plan: Plan, backup: Backup) -> None:
         log.info("folder %r at the root of the backup's volume shows %s", name, volume.shown(backup.root, name))
         how = "passed over at the root of the backup's volume: a storage shows its snapshots there"
         plan.add(Does.WARNING, f"folder {name}", how)  # without their number, which changes from hour to hour
-
-
-def _differing(standings: Iterable[Standing]) -> list[str]:
-    return [str(each) for each in standings if each.state is ObjectState.DIFFERS]
 
 
 def _names(standings: Iterable[Standing], state: ObjectState) -> list[str]:

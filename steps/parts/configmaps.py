@@ -4,17 +4,16 @@ Two are the operator's own backup's. Two more are made by the operator once and 
 the service discovery): its backup passes over them.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from steps.archive import layout
 from steps.archive.contents import Backup
 from steps.archive.manifest import Report
-from steps.archive.marks import Mark
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CONFIGMAP, Object
 from steps.parts import conflicts, selection
-from steps.parts.conflicts import REFUSED, OnConflict, Standing
+from steps.parts.conflicts import REFUSED, OnConflict, Standing, Target
 from steps.parts.selection import Selection
 from steps.threescale import installation
 from steps.threescale.references import Reference, names, of_kind
@@ -47,23 +46,11 @@ def to_restore(backup: Backup) -> list[Object]:
     return [*known, *backup.referenced(CONFIGMAP)]
 
 
-def restore(  # noqa: PLR0913  where to, what, and what may be there
-    cluster: Cluster,
-    backup: Backup,
-    living: Collection[str],
-    mark: Mark,
-    *,
-    last_try: bool,
-    planned: Collection[str] | None = None,
-    conflict: OnConflict = REFUSED,
-) -> list[Standing]:
+def restore(target: Target, backup: Backup, *, last_try: bool, conflict: OnConflict = REFUSED) -> list[Standing]:
     """Create them, keep those that say the same, do with others as asked.
 
     Raises:
         as `conflicts.restore`
 
     """
-    wanted = to_restore(backup)
-    return conflicts.restore(
-        cluster, CONFIGMAP, wanted, living, mark, planned=planned, conflict=conflict, last_try=last_try
-    )
+    return conflicts.restore(target, CONFIGMAP, to_restore(backup), conflict=conflict, last_try=last_try)

@@ -33,9 +33,18 @@ class OnConflict(NamedTuple):
     differing: Collection[str] = ()  # names of those that differed when it was planned
     versions: Mapping[str, str] = {}  # resourceVersions of those that were saved, by name
     saved_to: str = ""  # the claim that holds them
+    planned: Collection[str] | None = None  # names of those that were somebody else's then; None: nobody knows
 
 
 REFUSED = OnConflict()
+
+
+class Target(NamedTuple):
+    """Where objects are restored to: a namespace, the uids of the APIManagers in it, and the mark for what is made."""
+
+    cluster: Cluster
+    living: Collection[str]
+    mark: Mark
 
 
 class ObjectState(Enum):
@@ -81,27 +90,25 @@ class Standing(NamedTuple):
         return objects.named(self.obj)
 
 
-def compare(
-    cluster: Cluster, kind: Kind, saved: Iterable[Object], living: Collection[str], mark: Mark
-) -> list[Standing]:
-    """Hold saved objects against those in the namespace; `living` are the uids of the APIManagers that exist.
+def compare(target: Target, kind: Kind, saved: Iterable[Object]) -> list[Standing]:
+    """Hold saved objects against those in the namespace.
 
     Raises:
         errors.NamesNotAllowed: the Role lacks names, all of them are in the sentence.
 
     """
     saved, standings = list(saved), []
-    looked = objects.allowed(cluster, kind, [obj["metadata"]["name"] for obj in saved])
+    looked = objects.allowed(target.cluster, kind, [obj["metadata"]["name"] for obj in saved])
     for obj in saved:
         found = looked.found.get(obj["metadata"]["name"])
         also = gitops.owner(found or obj)
         if found is None:
             standings.append(Standing(obj, ObjectState.ABSENT, also=also))
-        elif reason := going(found, living):
+        elif reason := going(found, target.living):
             standings.append(Standing(obj, ObjectState.GOING, reason, also, found))
         elif keys := differing_keys(obj, found):
             standings.append(Standing(obj, ObjectState.DIFFERS, ", ".join(keys), also, found))
-        elif mark.on(found):
+        elif target.mark.on(found):
             standings.append(Standing(obj, ObjectState.MADE, fields.annotation(found, marks.REPLACED), also, found))
         else:
             standings.append(Standing(obj, ObjectState.SAME, also=also, found=found))
@@ -168,30 +175,20 @@ def _type(obj: Object) -> str:
     return str(obj.get("type", "Opaque"))
 
 
-def restore(  # noqa: PLR0913  where to, what, and what may be there
-    cluster: Cluster,
-    kind: Kind,
-    saved: Iterable[Object],
-    living: Collection[str],
-    mark: Mark,
-    *,
-    planned: Collection[str] | None = None,
-    conflict: OnConflict = REFUSED,
-    last_try: bool,
+def restore(
+    target: Target, kind: Kind, saved: Iterable[Object], *, conflict: OnConflict = REFUSED, last_try: bool
 ) -> list[Standing]:
     """Create what is absent, with the mark, once nothing speaks against it; keep what says the same.
 
     What says something else is kept or replaced where that was asked for: by the version that was saved, no other.
 
-    `planned` are the names of those that somebody else had made when the restore was planned; None: nobody knows.
-
     Raises:
         as `refuse`, before the first object is created; errors.ChangedSincePlan, errors.AlreadyExists
 
     """
-    standings = compare(cluster, kind, saved, living, mark)
+    cluster, standings = target.cluster, compare(target, kind, saved)
     refuse(standings, cluster.namespace, last_try=last_try, asked=conflict.asked)
-    changed = [] if planned is None else list(_changes(standings, planned, conflict))
+    changed = [] if conflict.planned is None else list(_changes(standings, conflict.planned, conflict))
     if conflict.asked == REPLACE:
         changed += _unsaved(standings, conflict.versions)
     if changed:
@@ -199,12 +196,12 @@ def restore(  # noqa: PLR0913  where to, what, and what may be there
     for each in standings:
         interruption.point()
         if each.state is ObjectState.ABSENT:
-            cluster.create(kind, objects.marked(each.obj, mark))
+            cluster.create(kind, objects.marked(each.obj, target.mark))
             log.info("%s: created", each)
         elif each.state is not ObjectState.DIFFERS:
             log.info("%s: kept, it says the same", each)
         elif conflict.asked == REPLACE:
-            cluster.replace(kind, _replacement(each, mark, conflict.saved_to))
+            cluster.replace(kind, _replacement(each, target.mark, conflict.saved_to))
             log.info("%s: replaced (%s), what was there is in claim %s", each, each.why, conflict.saved_to)
         else:
             log.info("%s: kept, though it differs (%s)", each, each.why)

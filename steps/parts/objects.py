@@ -6,9 +6,8 @@ The form on the volume is the operator's: one raw JSON object a file, so that a 
 import copy
 import hashlib
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from steps import errors
@@ -17,7 +16,6 @@ from steps.archive.manifest import Digest
 from steps.archive.marks import Mark
 from steps.contract import values
 from steps.contract.names import PREFIX
-from steps.files import writing
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import Kind, Object
 from steps.process import interruption
@@ -74,44 +72,6 @@ def save(root: Path, path: str, obj: Object) -> Digest:
     data = content(obj)
     layout.write(root, path, data)
     return Digest(size=len(data), sha256=hashlib.sha256(data).hexdigest())
-
-
-def save_all(  # noqa: PLR0913  what, from where, to where
-    cluster: Cluster,
-    kind: Kind,
-    names: Sequence[str],
-    root: Path,
-    folder: str,
-    *,
-    optional: Collection[str] = (),
-    known: Mapping[str, Object] = MappingProxyType({}),
-) -> dict[str, Digest]:
-    """Save the objects of these names as a folder that holds nothing else; those in `optional` may be absent.
-
-    Those in `known` were read already, by name.
-
-    Raises:
-        errors.ObjectsMissing: after all that is there was saved.
-
-    """
-    for part in (folder.partition("/")[0], folder):
-        writing.make_folder(root, part)
-    writing.clear(root, folder)
-    saved, missing = {}, []
-    for name in names:
-        interruption.point()
-        obj = known[name] if name in known else cluster.get(kind, name)
-        if obj is not None:
-            path = f"{folder}/{name}.json"
-            saved[path] = save(root, path, obj)
-            log.info("%s %s: saved, %d bytes", kind.name, name, saved[path].size)
-        elif name in optional:
-            log.info("%s %s: absent, as it may be", kind.name, name)
-        else:
-            missing.append(name)
-    if missing:
-        raise errors.ObjectsMissing(kind.name, missing, cluster.namespace)
-    return saved
 
 
 def absent(cluster: Cluster, references: Iterable[Reference]) -> list[Reference]:

@@ -13,12 +13,11 @@ from steps import errors
 from steps.archive import layout
 from steps.archive.contents import Backup
 from steps.archive.manifest import Report
-from steps.archive.marks import Mark
 from steps.contract.restore_contract import AskedDatabases
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import SECRET, Object
 from steps.parts import conflicts, objects, selection
-from steps.parts.conflicts import REFUSED, OnConflict, Standing
+from steps.parts.conflicts import REFUSED, OnConflict, Standing, Target
 from steps.parts.selection import Selection
 from steps.threescale import installation
 from steps.threescale.references import Reference, names, of_kind
@@ -117,16 +116,8 @@ class Databases(NamedTuple):
 EXPECTED = Databases()
 
 
-def restore(  # noqa: PLR0913  where to, what, and what may be there
-    cluster: Cluster,
-    backup: Backup,
-    living: Collection[str],
-    mark: Mark,
-    *,
-    last_try: bool,
-    planned: Collection[str] | None = None,
-    conflict: OnConflict = REFUSED,
-    databases: Databases = EXPECTED,
+def restore(
+    target: Target, backup: Backup, *, last_try: bool, conflict: OnConflict = REFUSED, databases: Databases = EXPECTED
 ) -> list[Standing]:
     """Create them, keep those that say the same, do with others as asked.
 
@@ -134,7 +125,5 @@ def restore(  # noqa: PLR0913  where to, what, and what may be there
         as `conflicts.restore`, `Databases.to_restore`
 
     """
-    wanted = [*to_restore(backup), *databases.to_restore(cluster, backup)]
-    return conflicts.restore(
-        cluster, SECRET, wanted, living, mark, planned=planned, conflict=conflict, last_try=last_try
-    )
+    wanted = [*to_restore(backup), *databases.to_restore(target.cluster, backup)]
+    return conflicts.restore(target, SECRET, wanted, conflict=conflict, last_try=last_try)

@@ -1,16 +1,21 @@
 """What a backup saves of one kind, by name: its plan looks for the same that its phases then save."""
 
-from collections.abc import Collection, Iterator, Sequence
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from steps import errors
 from steps.archive.manifest import Digest
+from steps.files import writing
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import Kind, Object
 from steps.parts import objects
 from steps.parts.objects import Looked
+from steps.process import interruption
 from steps.threescale.references import Reference
+
+log = logging.getLogger(__name__)
 
 _LONGEST_NAME = 255 - len(".json")  # file systems take names of 255 bytes, Kubernetes of 253 characters
 
@@ -27,6 +32,32 @@ class Selection(NamedTuple):
     def look(self, cluster: Cluster) -> Looked:
         """Read what is there of it."""
         return objects.look(cluster, self.kind, self.names)
+
+    def save(self, cluster: Cluster, root: Path, known: Mapping[str, Object] = {}) -> dict[str, Digest]:
+        """Save the objects as a folder that holds nothing else; those in `known` were read already, by name.
+
+        Raises:
+            errors.ObjectsMissing: after all that is there was saved.
+
+        """
+        for part in (self.folder.partition("/")[0], self.folder):
+            writing.make_folder(root, part)
+        writing.clear(root, self.folder)
+        saved, missing = {}, []
+        for name in self.names:
+            interruption.point()
+            obj = known[name] if name in known else cluster.get(self.kind, name)
+            if obj is not None:
+                path = f"{self.folder}/{name}.json"
+                saved[path] = objects.save(root, path, obj)
+                log.info("%s %s: saved, %d bytes", self.kind.name, name, saved[path].size)
+            elif name in self.optional:
+                log.info("%s %s: absent, as it may be", self.kind.name, name)
+            else:
+                missing.append(name)
+        if missing:
+            raise errors.ObjectsMissing(self.kind.name, missing, cluster.namespace)
+        return saved
 
     def objections(self, looked: Looked, cluster: Cluster) -> Iterator[errors.PhaseError]:
         """Say what keeps it from being saved."""
@@ -48,7 +79,7 @@ def save(selections: Sequence[Selection], cluster: Cluster, root: Path) -> dict[
 
     Raises:
         errors.ReferencesMissing, errors.NamesNotAllowed, errors.NamesTooLong: before the first is saved
-        as `objects.save_all`
+        as `Selection.save`
 
     """
     known: dict[Kind, dict[str, Object]] = {}
@@ -61,7 +92,5 @@ def save(selections: Sequence[Selection], cluster: Cluster, root: Path) -> dict[
     return {
         path: digest
         for each in selections
-        for path, digest in objects.save_all(
-            cluster, each.kind, each.names, root, each.folder, optional=each.optional, known=known.get(each.kind, {})
-        ).items()
+        for path, digest in each.save(cluster, root, known.get(each.kind, {})).items()
     }

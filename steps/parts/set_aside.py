@@ -15,19 +15,22 @@ from steps.archive.contents import Backup
 from steps.archive.manifest import Report
 from steps.catalogue import backup_claims
 from steps.files import comparison, durability, volume, writing
-from steps.kubernetes import claims, fields, times
+from steps.kubernetes import claims, times
 from steps.kubernetes.claims import quantity
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CLAIM, Kind, Object
 from steps.kubernetes.workflow import Workflow
 from steps.parts import file_storage, system_storage
 from steps.parts.file_storage import Progress
+from steps.parts.system_storage import ClaimState
 from steps.process import interruption
 from steps.threescale import installation
 
 log = logging.getLogger(__name__)
 
 _SUFFIX = "-replaced"
+# Claims whose files must be saved before others take their place: a storage may put files into a fresh one.
+UNSAVED = (ClaimState.THEIRS, ClaimState.FRESH, ClaimState.SAVE_LOST, ClaimState.IN_USE)
 
 
 class SetAsideClaim(NamedTuple):
@@ -116,10 +119,11 @@ def save_files(  # noqa: PLR0913  from where, to where, and who
 
     """
     claim = backup_claims.find(cluster, installation.SYSTEM_STORAGE)
-    if not is_to_save(cluster, claim, backup):
+    state = system_storage.state(cluster, claim, backup)
+    if state not in UNSAVED:
         log.info("PersistentVolumeClaim %s: nothing to save, this restore goes on", installation.SYSTEM_STORAGE)
         return None
-    if system_storage.is_fresh(claim, backup) and not volume.content(source):
+    if state is ClaimState.FRESH and not volume.content(source):
         log.info("PersistentVolumeClaim %s: nothing to save, it is empty", installation.SYSTEM_STORAGE)
         return None
     system_storage.check_unused(cluster, workflow)
@@ -136,16 +140,3 @@ def save_files(  # noqa: PLR0913  from where, to where, and who
         cluster, backup, marks.SET_ASIDE, {marks.SAVED_TO: claim_name(workflow), marks.NOT_SAVED: unsaved}
     )
     return saved
-
-
-def is_to_save(cluster: Cluster, claim: Object, backup: Backup) -> bool:
-    """Whether the files of a system-storage that is there must be saved before others take their place.
-
-    Of one that a restore of this backup has filled only those that a 3scale may have written since, and of one that it
-    has made and not begun those that the storage or somebody has put there.
-    """
-    if not backup.mark.on(claim) or system_storage.is_fresh(claim, backup):
-        return True
-    if fields.annotation(claim, marks.RESTORE_STATE) == marks.IN_USE:
-        return True
-    return system_storage.is_set_aside(claim, backup) and not system_storage.is_saved(cluster, claim)

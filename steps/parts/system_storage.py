@@ -1,6 +1,7 @@
 """The claim of System FileStorage as a restore makes it, and the mark on it that says how far its files have come."""
 
 from collections.abc import Mapping
+from enum import Enum
 
 from steps import errors
 from steps.archive import marks
@@ -12,6 +13,34 @@ from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CLAIM, Object
 from steps.kubernetes.workflow import Workflow
 from steps.threescale import installation
+
+
+class ClaimState(Enum):
+    """How the claim stands to a restore of a backup; "ours" is what a restore of that backup has made."""
+
+    ABSENT = "The claim does not exist."
+    THEIRS = "Somebody else made the claim, or a restore of another backup."
+    THEIRS_GOING = "The claim is somebody else's, and is about to be deleted."
+    FRESH = "The claim is ours. No file of the backup is in it yet."
+    SET_ASIDE = "The files that the claim held are saved. They may be removed."
+    SAVE_LOST = "The files that the claim held were saved, but the claim that holds them is gone."
+    BEGUN = "We have begun to fill the claim."
+    FILLED = "The claim holds the files of the backup."
+    IN_USE = "The claim held the files of the backup. Since then a 3scale writes to it."
+    IN_USE_GOING = "A 3scale has written to the claim since we filled it. The claim is about to be deleted."
+
+
+def state(cluster: Cluster, claim: Object | None, backup: Backup, *, is_going: bool = False) -> ClaimState:
+    """Find out how the claim stands to a restore of this backup. The caller knows whether the claim `is_going`."""
+    if claim is None:
+        return ClaimState.ABSENT
+    if not backup.mark.on(claim):
+        return ClaimState.THEIRS_GOING if is_going else ClaimState.THEIRS
+    if is_set_aside(claim, backup):
+        return ClaimState.SET_ASIDE if is_going or is_saved(cluster, claim) else ClaimState.SAVE_LOST
+    in_use = ClaimState.IN_USE_GOING if is_going else ClaimState.IN_USE
+    known = {"": ClaimState.FRESH, marks.COMPLETE: ClaimState.FILLED, marks.IN_USE: in_use}
+    return known.get(fields.annotation(claim, marks.RESTORE_STATE), ClaimState.BEGUN)
 
 
 def wanted(backup: Backup, asked: AskedStorage) -> Object:
@@ -67,11 +96,6 @@ def saved_to(claim: Object, backup: Backup) -> str:
 def is_set_aside(claim: Object, backup: Backup) -> bool:
     """Whether what it holds is saved by a restore of this backup, and is to be removed."""
     return bool(saved_to(claim, backup)) and fields.annotation(claim, marks.RESTORE_STATE) == marks.SET_ASIDE
-
-
-def is_fresh(claim: Object, backup: Backup) -> bool:
-    """Whether a restore of this backup has made it and not begun to fill it: what it holds, others have put there."""
-    return backup.mark.on(claim) and not fields.annotation(claim, marks.RESTORE_STATE)
 
 
 def is_saved(cluster: Cluster, claim: Object) -> bool:

@@ -30,7 +30,7 @@ from steps.files.tally import Tally
 from steps.kubernetes import fields, waiting
 from steps.kubernetes.kinds import CONFIGMAP, SECRET, Object
 from steps.parts import apimanager, configmaps, file_storage, readiness, secrets, set_aside, system_storage
-from steps.parts.conflicts import KEEP, REFUSE, REPLACE, ObjectState, OnConflict, Standing
+from steps.parts.conflicts import KEEP, REFUSE, REPLACE, ObjectState, OnConflict, Standing, Target
 from steps.parts.readiness import Patience
 from steps.parts.secrets import Databases
 from steps.phases import opened_backup
@@ -166,8 +166,10 @@ def _file_storage(run: Run, told: RestoreFileStorage) -> None:
 
 @restore_phases.phase(RestoreSecrets)
 def _secrets(run: Run, told: RestoreSecrets) -> None:
-    conflict = OnConflict(told.on_conflict, told.differing_secrets or (), told.saved_secrets or {}, told.replaced_claim)
-    restore_all = partial(secrets.restore, databases=Databases.of(told), planned=told.kept_secrets, conflict=conflict)
+    conflict = OnConflict(
+        told.on_conflict, told.differing_secrets or (), told.saved_secrets or {}, told.replaced_claim, told.kept_secrets
+    )
+    restore_all = partial(secrets.restore, databases=Databases.of(told))
     restore = opened_backup.open_again(run, told.backup, told.claim, told.backup_digest, told.wildcard_domain)
     _restore_objects(restore, "secrets", secrets.to_restore, restore_all, conflict)
 
@@ -175,11 +177,14 @@ def _secrets(run: Run, told: RestoreSecrets) -> None:
 @restore_phases.phase(RestoreConfigMaps)
 def _configmaps(run: Run, told: RestoreConfigMaps) -> None:
     conflict = OnConflict(
-        told.on_conflict, told.differing_configmaps or (), told.saved_configmaps or {}, told.replaced_claim
+        told.on_conflict,
+        told.differing_configmaps or (),
+        told.saved_configmaps or {},
+        told.replaced_claim,
+        told.kept_configmaps,
     )
-    restore_all = partial(configmaps.restore, planned=told.kept_configmaps, conflict=conflict)
     restore = opened_backup.open_again(run, told.backup, told.claim, told.backup_digest, told.wildcard_domain)
-    _restore_objects(restore, "configmaps", configmaps.to_restore, restore_all, conflict)
+    _restore_objects(restore, "configmaps", configmaps.to_restore, configmaps.restore, conflict)
 
 
 @restore_phases.phase(RestoreApiManager)
@@ -227,8 +232,8 @@ def _restore_objects(
         restore.note(phase, lambda: [opened_backup.line(obj, result.UNTOUCHED) for obj in saved(opened)])
         return
     restore.run.need(phase)
-    living = prerequisites.living(cluster)
-    found = restore_all(cluster, opened, living, opened.mark, last_try=restore.run.last_try)
+    target = Target(cluster, prerequisites.living(cluster), opened.mark)
+    found = restore_all(target, opened, last_try=restore.run.last_try, conflict=conflict)
     lines = [_became(each, conflict) for each in found]
     done = Counter(each.done for each in lines)
     restore.run.output(**{word: done[word] for word in (result.CREATED, result.KEPT, result.REPLACED)})

@@ -27,7 +27,7 @@ from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import APIMANAGER, CLAIM, CONFIGMAP, SECRET, Kind, Object
 from steps.kubernetes.workflow import Workflow
 from steps.parts import apimanager, configmaps, conflicts, objects, secrets, system_storage
-from steps.parts.conflicts import ObjectState, Standing
+from steps.parts.conflicts import ObjectState, OnConflict, Standing, Target
 from steps.parts.secrets import Databases
 from steps.process import interruption
 from steps.threescale import installation
@@ -42,6 +42,7 @@ _LEDGER = DRILL_LEDGER
 _SUFFIX = "-drill"
 _ENTRY_BYTES = 4096  # that a small file, or a folder, takes
 _LOOK_S = 0.5
+_NOTHING_THERE = OnConflict(planned=())
 _MADE = tuple(layout.PLACES)  # kinds, in the scratch namespace
 _OF_3SCALE = {
     SECRET: (*installation.RESTORED_SECRETS, *installation.DATABASE_SECRETS),
@@ -226,15 +227,15 @@ def try_objects(scratch: Cluster, backup: Backup, mark: Mark, *, last_try: bool)
         errors.DrillDiffers, errors.NotAllowedInScratch, errors.Rejected; as `conflicts.restore`
 
     """
-    made = []
+    made, target = [], Target(scratch, (), mark)
     with _needing(scratch, SECRET, ["create"]):
-        made += secrets.restore(scratch, backup, (), mark, planned=(), databases=DATABASES, last_try=last_try)
+        made += secrets.restore(target, backup, conflict=_NOTHING_THERE, databases=DATABASES, last_try=last_try)
     with _needing(scratch, CONFIGMAP, ["create"]):
-        made += configmaps.restore(scratch, backup, (), mark, planned=(), last_try=last_try)
+        made += configmaps.restore(target, backup, conflict=_NOTHING_THERE, last_try=last_try)
     found = [
         each
         for kind in _MADE
-        for each in conflicts.compare(scratch, kind, [it.obj for it in made if it.obj["kind"] == kind.name], (), mark)
+        for each in conflicts.compare(target, kind, [it.obj for it in made if it.obj["kind"] == kind.name])
     ]
     if wrong := [f"{each}: {each.why or each.state.value}" for each in found if each.state is not ObjectState.MADE]:
         raise errors.DrillDiffers(scratch.namespace, wrong)

@@ -11,13 +11,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from steps import errors
-from steps.archive import marks
 from steps.archive.contents import Backup, LeftOut
 from steps.archive.marks import Mark
 from steps.contract.restore_contract import RestoreWishes
 from steps.evidence.result import CREATED, KEPT, UNTOUCHED, Done, Line
 from steps.files import volume
-from steps.kubernetes import claims, fields, mounting, waiting
+from steps.kubernetes import claims, mounting, waiting
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CLAIM, CONFIGMAP, SECRET, Kind, Object
 from steps.kubernetes.workflow import NOBODY, Workflow
@@ -32,10 +31,11 @@ from steps.parts import (
     set_aside,
     system_storage,
 )
-from steps.parts.conflicts import KEEP, REPLACE, ObjectState, Standing
+from steps.parts.conflicts import KEEP, REFUSE, REPLACE, ObjectState, Standing, Target
 from steps.parts.objects import named
 from steps.parts.secrets import Databases
 from steps.parts.set_aside import SetAsideClaim
+from steps.parts.system_storage import ClaimState
 from steps.plans import prerequisites
 from steps.plans.plan import FILES, SAVED_FIRST, Does, Plan
 from steps.threescale import installation
@@ -79,13 +79,7 @@ def of(
     plan.ask("3scale's version", lambda: prerequisites.check_version(cluster, backup, wishes.threescale_version))
     there = plan.ask(named(backup.apimanager), lambda: apimanager.present(cluster, backup.mark))
     if there is not None:
-        plan.ask(named(there), lambda: _check_domain(there, backup))
-        plan.add(Does.CREATE, named(there), objects.size(backup.apimanager), done=True)
-        filled = None if backup.external else installation.SYSTEM_STORAGE
-        claim = plan.ask(_STORAGE, lambda: waiting.still_there(cluster, filled)) if filled else None
-        lacking = _add_left_out_before(plan, claim, backup) if claim else ""
-        _add_waits(plan, backup, wishes)
-        return RestorePlan(plan, kept=_became(UNTOUCHED) if claim else [], is_done=True, left_out=lacking)
+        return _of_routes(plan, cluster, backup, wishes, there)
     if not any(isinstance(each, errors.ApiManagerPresent) for each in plan.objections):
         plan.ask("3scale", lambda: prerequisites.check_nothing_left(cluster, last_try=last_try))
     alive = prerequisites.living(cluster)
@@ -93,42 +87,49 @@ def of(
     if not databases.restored:
         _add_databases(plan, cluster, alive, last_try=last_try)
     of_databases = plan.ask("database-overrides", lambda: databases.to_restore(cluster, backup)) or []
-    wanted = [*secrets.to_restore(backup), *of_databases]
     plan.ask("what the APIManager names", lambda: _check_references(cluster, backup))
-    found = plan.ask("", lambda: conflicts.compare(cluster, SECRET, wanted, alive, backup.mark)) or []
-    more = configmaps.to_restore(backup)
-    found_more = plan.ask("", lambda: conflicts.compare(cluster, CONFIGMAP, more, alive, backup.mark)) or []
-    standings = [*found, *found_more]
-    plan.add_objects(standings, wishes.on_conflict)
-    plan.ask(
-        "",
-        lambda: conflicts.refuse(
-            [*standings, *storage.goes], cluster.namespace, last_try=last_try, asked=wishes.on_conflict
-        ),
-    )
-    if wishes.on_conflict == REPLACE:
-        _try_replacing(plan, cluster, {SECRET: found, CONFIGMAP: found_more}, backup.mark)
+    found = _compare(plan, Target(cluster, alive, backup.mark), backup, of_databases)
+    asked, standings = wishes.on_conflict, [*found[SECRET], *found[CONFIGMAP]]
+    plan.add_objects(standings, asked)
+    held = [*standings, *storage.goes]
+    plan.ask("", lambda: conflicts.refuse(held, cluster.namespace, last_try=last_try, asked=asked))
+    if asked == REPLACE:
+        _try_replacing(plan, cluster, found, backup.mark)
     _add_what_stays(plan, backup)
-    plan.add(Does.CREATE, named(backup.apimanager), objects.size(backup.apimanager))
-    if controller := gitops.owner(backup.apimanager):
-        plan.add_warning(named(backup.apimanager), controller)
-    kept = {str(each) for each in standings if each.state is ObjectState.DIFFERS and wishes.on_conflict == KEEP}
+    _add_apimanager(plan, backup)
     _add_passed_over(plan, backup)
+    kept = {str(each) for each in standings if each.state is ObjectState.DIFFERS and asked == KEEP}
     _add_domains(plan, backup, of_databases, kept)
     _add_waits(plan, backup, wishes)
-    saves_objects = wishes.on_conflict == REPLACE and any(each.state is ObjectState.DIFFERS for each in standings)
-    saves = saves_objects or storage.is_saved
+    return _planned(plan, storage, found, asked)
+
+
+def _of_routes(plan: Plan, cluster: Cluster, backup: Backup, wishes: RestoreWishes, there: Object) -> RestorePlan:
+    """Plan what is left where a restore of this backup has made the APIManager."""
+    plan.ask(named(there), lambda: _check_domain(there, backup))
+    plan.add(Does.CREATE, named(there), objects.size(backup.apimanager), done=True)
+    filled = None if backup.external else installation.SYSTEM_STORAGE
+    claim = plan.ask(_STORAGE, lambda: waiting.still_there(cluster, filled)) if filled else None
+    lacking = _add_left_out_before(plan, claim, backup) if claim else ""
+    _add_waits(plan, backup, wishes)
+    return RestorePlan(plan, kept=_became(UNTOUCHED) if claim else [], is_done=True, left_out=lacking)
+
+
+def _planned(plan: Plan, storage: "_Storage", found: Mapping[Kind, Sequence[Standing]], asked: str) -> RestorePlan:
+    """Put together what the phases need, once all lines are there."""
+    differing = {kind: _names(standings, ObjectState.DIFFERS) for kind, standings in found.items()}
+    saves_objects = asked == REPLACE and any(differing.values())
     return RestorePlan(
         plan,
         storage.new,
         storage.kept,
-        _names(found, ObjectState.SAME),
-        _names(found_more, ObjectState.SAME),
-        differing_secrets=_names(found, ObjectState.DIFFERS),
-        differing_configmaps=_names(found_more, ObjectState.DIFFERS),
+        _names(found[SECRET], ObjectState.SAME),
+        _names(found[CONFIGMAP], ObjectState.SAME),
+        differing_secrets=differing[SECRET],
+        differing_configmaps=differing[CONFIGMAP],
         saves_objects=saves_objects,
         saves_files=storage.is_saved,
-        wanted=_to_save_to(storage) if saves else None,
+        wanted=_to_save_to(storage) if saves_objects or storage.is_saved else None,
         left_out=storage.left_out,
     )
 
@@ -166,6 +167,15 @@ def _to_save_to(storage: "_Storage") -> SetAsideClaim:
     return set_aside.wanted(storage.existing or storage.new, files=files)
 
 
+def _compare(plan: Plan, target: Target, backup: Backup, databases: Sequence[Object]) -> dict[Kind, list[Standing]]:
+    """Hold the Secrets and ConfigMaps of the backup against the namespace."""
+    wanted = {SECRET: [*secrets.to_restore(backup), *databases], CONFIGMAP: configmaps.to_restore(backup)}
+    return {
+        kind: plan.ask("", functools.partial(conflicts.compare, target, kind, saved)) or []
+        for kind, saved in wanted.items()
+    }
+
+
 def _try_replacing(plan: Plan, cluster: Cluster, found: Mapping[Kind, Sequence[Standing]], mark: Mark) -> None:
     for kind, standings in found.items():
         for each in standings:
@@ -183,6 +193,44 @@ def _check_references(cluster: Cluster, backup: Backup) -> None:
     lacking = [each for each in backup.named if not backup.holds(each)]  # the others are compared
     if absent := objects.absent(cluster, lacking):
         raise errors.ReferencesMissing([str(each) for each in absent], cluster.namespace)
+
+
+class ClaimDecision(NamedTuple):
+    """What a restore does with the claim of System FileStorage in one state."""
+
+    does: Does | None  # None: the plan has no line for the claim
+    how: str = ""  # a claim that is created is described by its size, access mode and class
+    done: bool = False  # before, by a restore of this backup
+    saves: bool = False  # its files, before others take their place
+    empties: bool = False  # without saving, because that was done
+    kept: str | None = ""  # how the evidence describes a claim that stays; None: the evidence has no line for it
+
+
+_UNSAID = ClaimDecision(None)  # but that the claim goes
+_NEW = ClaimDecision(Does.CREATE, kept=None)
+_MUST_BE_EMPTY = ClaimDecision(Does.SAME, "must be empty, which is seen once it is mounted")
+_MADE = ClaimDecision(Does.CREATE, done=True)
+_FILLED = _MADE._replace(kept="its files: restored before")
+_REPLACED = ClaimDecision(Does.REPLACE, SAVED_FIRST, saves=True, kept=None)
+_STAYS = ClaimDecision(
+    Does.KEEP,
+    "a 3scale has written to it since a restore of this backup filled it",
+    kept="its files: restored before, not looked at",
+)
+
+# By the state of the claim, and what a person asks for the files that are in it.
+DECISIONS: Mapping[ClaimState, Mapping[str, ClaimDecision]] = {
+    ClaimState.ABSENT: {REFUSE: _NEW, REPLACE: _NEW._replace(saves=True)},
+    ClaimState.THEIRS: {REFUSE: _MUST_BE_EMPTY, REPLACE: _REPLACED},
+    ClaimState.THEIRS_GOING: {REFUSE: _UNSAID, REPLACE: _UNSAID},
+    ClaimState.FRESH: {REFUSE: _MADE, REPLACE: _MADE._replace(saves=True)},
+    ClaimState.SET_ASIDE: {REFUSE: _MUST_BE_EMPTY, REPLACE: _REPLACED._replace(done=True, saves=False, empties=True)},
+    ClaimState.SAVE_LOST: {REFUSE: _MUST_BE_EMPTY, REPLACE: _REPLACED},
+    ClaimState.BEGUN: {REFUSE: _MADE, REPLACE: _MADE},
+    ClaimState.FILLED: {REFUSE: _FILLED, REPLACE: _FILLED},
+    ClaimState.IN_USE: {REFUSE: _STAYS, REPLACE: _REPLACED},
+    ClaimState.IN_USE_GOING: {REFUSE: _STAYS, REPLACE: _MADE},
+}
 
 
 class _Storage(NamedTuple):
@@ -204,71 +252,51 @@ def _add_files(
         plan.add(Does.YOURS, FILES, str(backup.external))
         return _Storage()
     new = plan.ask(_STORAGE, lambda: system_storage.wanted(backup, wishes))
-    existing = cluster.get(CLAIM, installation.SYSTEM_STORAGE)
-    if existing is not None:
-        return _add_existing(
-            plan, cluster, backup, _There(existing, new, alive, wishes.file_storage_conflict), workflow
-        )
-    replaces = wishes.file_storage_conflict == REPLACE
-    if new is not None:
-        plan.add(Does.CREATE, _STORAGE, _told_new(new, replaces=replaces))
-    _add_tree(plan, backup)
-    return _Storage(new, is_saved=replaces and new is not None, left_out=backup.lacking)
-
-
-def _told_new(new: Object, *, replaces: bool) -> str:
-    """A claim in words; the same before it is made and before it is filled, as the plan's digest is to stay."""
-    return f"{claims.told(new)}; {_PUT_THERE}" if replaces else claims.told(new)
-
-
-class _There(NamedTuple):
-    """A system-storage that is there, the one that would be made, who lives, and what is asked for its files."""
-
-    claim: Object
-    new: Object | None
-    alive: set[str]
-    asked: str
-
-
-def _add_existing(plan: Plan, cluster: Cluster, backup: Backup, there: _There, workflow: Workflow) -> _Storage:
-    """Plan a claim that is there: kept, filled, filled before, or its files replaced."""
-    claim, replaces = there.claim, there.asked == REPLACE
-    goes = _add_going(plan, cluster, backup, there)
-    state = fields.annotation(claim, marks.RESTORE_STATE) if backup.mark.on(claim) else ""
-    if state == marks.IN_USE and not replaces:
-        plan.add(Does.KEEP, _STORAGE, "a 3scale has written to it since a restore of this backup filled it")
+    claim = cluster.get(CLAIM, installation.SYSTEM_STORAGE)
+    asked = wishes.file_storage_conflict
+    goes = _add_going(plan, cluster, backup, claim, alive, asked) if claim else []
+    state = system_storage.state(cluster, claim, backup, is_going=bool(goes))
+    decided = _decide(state, asked, claim, backup)
+    is_saved = decided.saves and not goes and bool(claim or new)
+    if claim and (is_saved or decided.empties):
+        plan.ask(_STORAGE, lambda: system_storage.check_unused(cluster, workflow))
+    _add_claim(plan, decided, new, claim, is_going=bool(goes))
+    if claim and decided.does is Does.KEEP:
         plan.add(Does.KEEP, FILES, "not looked at")
         lacking = _add_left_out_before(plan, claim, backup)
-        kept = _became(KEPT, "its files: restored before, not looked at")
-        return _Storage(existing=claim, goes=goes, kept=kept, left_out=lacking)
-    is_saved = replaces and not goes and set_aside.is_to_save(cluster, claim, backup)
-    waits = system_storage.is_set_aside(claim, backup)
-    if replaces and (is_saved or waits):
-        plan.ask(_STORAGE, lambda: system_storage.check_unused(cluster, workflow))
-    is_fresh = system_storage.is_fresh(claim, backup)
-    is_replaced = (is_saved and not is_fresh) or bool(
-        system_storage.saved_to(claim, backup) and (replaces or not waits)
-    )
-    if is_replaced:
-        plan.add(Does.REPLACE, _STORAGE, SAVED_FIRST, done=backup.mark.on(claim) and not is_saved)
-    elif there.new is not None and backup.mark.on(claim) and not waits:
-        told = _told_new(there.new, replaces=replaces and is_fresh)
-        plan.add(Does.CREATE, _STORAGE, told, done=True)
-    elif not goes:
-        plan.add(Does.SAME, _STORAGE, "must be empty, which is seen once it is mounted")
-    is_filled = state == marks.COMPLETE
-    lacking = _add_tree(plan, backup, claim if is_filled else None)
-    kept = [] if is_replaced else _became(KEPT, "its files: restored before" if is_filled else "")
-    return _Storage(existing=claim, is_saved=is_saved, goes=goes, kept=kept, left_out=lacking)
+    else:
+        lacking = _add_tree(plan, backup, claim if state is ClaimState.FILLED else None)
+    kept = [] if decided.kept is None else _became(KEPT, decided.kept)
+    return _Storage(None if claim else new, claim, is_saved, goes, kept, lacking)
 
 
-def _add_going(plan: Plan, cluster: Cluster, backup: Backup, there: _There) -> list[Standing]:
+def _decide(state: ClaimState, asked: str, claim: Object | None, backup: Backup) -> ClaimDecision:
+    """Look up what is done with the claim; one that was replaced before is no longer described as created."""
+    decided = DECISIONS[state][asked]
+    if claim and decided.does is Does.CREATE and system_storage.saved_to(claim, backup):
+        return decided._replace(does=Does.REPLACE, how=SAVED_FIRST, kept=None)
+    return decided
+
+
+def _add_claim(plan: Plan, decided: ClaimDecision, new: Object | None, claim: Object | None, *, is_going: bool) -> None:
+    """Plan the claim. The line for a new one is the same before it is made and before it is filled, for the digest."""
+    if decided.does is Does.CREATE and new is None:  # that is refused already
+        decided = _MUST_BE_EMPTY if claim else _UNSAID
+    if decided.does is Does.CREATE and new:
+        told = f"{claims.told(new)}; {_PUT_THERE}" if decided.saves else claims.told(new)
+        plan.add(Does.CREATE, _STORAGE, told, done=decided.done)
+    elif decided.does and not (decided.does is Does.SAME and is_going):
+        plan.add(decided.does, _STORAGE, decided.how, done=decided.done)
+
+
+def _add_going(
+    plan: Plan, cluster: Cluster, backup: Backup, claim: Object, alive: set[str], asked: str
+) -> list[Standing]:
     """See whether the claim may take the files, and who else writes it; it stands here where it is about to go."""
-    claim = there.claim
     if controller := gitops.owner(claim):
         plan.add_warning(_STORAGE, controller)
-    if not (reason := conflicts.going(claim, there.alive)):
-        plan.ask(_STORAGE, lambda: system_storage.check(claim, backup, replaced=there.asked == REPLACE))
+    if not (reason := conflicts.going(claim, alive)):
+        plan.ask(_STORAGE, lambda: system_storage.check(claim, backup, replaced=asked == REPLACE))
         return []
     held = mounting.holders(cluster, installation.SYSTEM_STORAGE)
     by = f" (held by pod {', '.join(held)}, also one that has ended holds it)" if held else ""
@@ -340,6 +368,12 @@ def _add_domains(plan: Plan, backup: Backup, databases: Sequence[Object], kept: 
     for each in (place for obj in saved for place in move.others(obj)):
         plan.add(Does.STAYS, each, f"holds {move.old}")
     plan.add(Does.YOURS, "System's database", move.left_to_do)
+
+
+def _add_apimanager(plan: Plan, backup: Backup) -> None:
+    plan.add(Does.CREATE, named(backup.apimanager), objects.size(backup.apimanager))
+    if controller := gitops.owner(backup.apimanager):
+        plan.add_warning(named(backup.apimanager), controller)
 
 
 def _add_waits(plan: Plan, backup: Backup, wishes: RestoreWishes) -> None:

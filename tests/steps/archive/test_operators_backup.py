@@ -14,6 +14,7 @@ from steps.contract.restore_contract import AskedStorage
 from steps.files import mtree, scanning, tally
 from steps.kubernetes import kinds
 from steps.parts import file_storage, secrets, system_storage
+from steps.parts.conflicts import Target
 from steps.threescale import installation
 from tests.builders import operators_backup
 from tests.builders.operators_backup import GENUINE
@@ -81,7 +82,7 @@ class TestOfTheOperator:
     def test_its_objects_come_back_without_what_the_operator_left_in_them(self, operators, empty):
         opened = contents.open_at(operators)
 
-        secrets.restore(empty.connect(), opened, set(), opened.mark, last_try=False)
+        secrets.restore(Target(empty.connect(), set(), opened.mark), opened, last_try=False)
 
         created = empty.get("secrets", "zync")
         assert set(created["data"].values()) == {"dg=="}

@@ -3,7 +3,7 @@ import pytest
 from steps import errors
 from steps.archive import contents, layout
 from steps.parts import configmaps
-from steps.parts.conflicts import ObjectState
+from steps.parts.conflicts import ObjectState, Target
 from steps.threescale import references
 
 BOTH = ["apicast-environment", "system-environment"]
@@ -15,7 +15,7 @@ def test_what_was_saved_and_lost_is_restored_as_it_was(installed, backup_volume)
     installed.lose()
     opened = contents.open_at(backup_volume)
 
-    standings = configmaps.restore(installed.connect(), opened, set(), opened.mark, last_try=False)
+    standings = configmaps.restore(Target(installed.connect(), set(), opened.mark), opened, last_try=False)
 
     assert [each.state for each in standings] == [ObjectState.ABSENT] * 4
     assert {name: installed.get("configmaps", name)["data"] for name in before} == before

@@ -4,20 +4,21 @@ import pytest
 
 from steps import errors
 from steps.kubernetes.kinds import SECRET
-from steps.parts import conflicts, objects
-from steps.parts.conflicts import ObjectState
+from steps.parts import conflicts
+from steps.parts.conflicts import ObjectState, OnConflict, Target
+from steps.parts.selection import Selection
 from tests.builders.saved import MARK, config, owner, put, secret
 
 
 def test_what_was_saved_and_lost_is_restored_as_it_was(empty, tmp_path):
     door = empty.connect()
     put(empty, secret(type="kubernetes.io/tls", data={"tls.crt": "", "tls.key": ""}))
-    objects.save_all(door, SECRET, ["zync"], tmp_path, "secrets")
+    Selection(SECRET, "secrets", ["zync"]).save(door, tmp_path)
     before = door.get(SECRET, "zync")
     empty.kubernetes.delete("secrets", empty.namespace, "zync")
 
     saved = json.loads((tmp_path / "secrets/zync.json").read_bytes())
-    conflicts.restore(door, SECRET, [saved], set(), MARK, last_try=False)
+    conflicts.restore(Target(door, set(), MARK), SECRET, [saved], last_try=False)
 
     after = door.get(SECRET, "zync")
     assert (after["type"], after["data"]) == (before["type"], before["data"])
@@ -76,7 +77,7 @@ class TestRestore:
     def test_an_object_that_says_the_same_is_kept(self, empty):
         before = put(empty, secret())
 
-        (found,) = conflicts.restore(empty.connect(), SECRET, [secret()], set(), MARK, last_try=False)
+        (found,) = conflicts.restore(Target(empty.connect(), set(), MARK), SECRET, [secret()], last_try=False)
 
         assert (str(found), found.state) == ("Secret zync", ObjectState.SAME)
         assert empty.get("secrets", "zync") == before
@@ -85,7 +86,9 @@ class TestRestore:
         put(empty, secret("zync", {"KEY": "b3RoZXI="}))
 
         with pytest.raises(errors.ObjectsDiffer, match=r"\(Secret zync: KEY\)") as caught:
-            conflicts.restore(empty.connect(), SECRET, [secret("system-app"), secret()], set(), MARK, last_try=False)
+            conflicts.restore(
+                Target(empty.connect(), set(), MARK), SECRET, [secret("system-app"), secret()], last_try=False
+            )
 
         assert "b3RoZXI=" not in str(caught.value)
         assert secret()["data"]["KEY"] not in str(caught.value)
@@ -97,13 +100,13 @@ class TestRestore:
         put(empty, {**secret(), "metadata": {"name": "zync", "ownerReferences": [owner("dead")]}})
 
         with pytest.raises(kind, match="Secret zync belongs to APIManager example, which is gone"):
-            conflicts.restore(empty.connect(), SECRET, [secret()], set(), MARK, last_try=last_try)
+            conflicts.restore(Target(empty.connect(), set(), MARK), SECRET, [secret()], last_try=last_try)
 
     def test_one_with_a_living_owner_is_kept(self, empty):
         empty.kubernetes.gc_delay_s = float("inf")
         put(empty, {**secret(), "metadata": {"name": "zync", "ownerReferences": [owner("alive")]}})
 
-        (found,) = conflicts.restore(empty.connect(), SECRET, [secret()], {"alive"}, MARK, last_try=False)
+        (found,) = conflicts.restore(Target(empty.connect(), {"alive"}, MARK), SECRET, [secret()], last_try=False)
 
         assert found.state is ObjectState.SAME
 
@@ -111,9 +114,9 @@ class TestRestore:
         door = empty.connect()
         empty.kubernetes.lose_answer_of_next("create", "secrets")
         with pytest.raises(errors.NoAnswer):
-            conflicts.restore(door, SECRET, [secret()], set(), MARK, last_try=False)
+            conflicts.restore(Target(door, set(), MARK), SECRET, [secret()], last_try=False)
 
-        (found,) = conflicts.restore(door, SECRET, [secret()], set(), MARK, last_try=False)
+        (found,) = conflicts.restore(Target(door, set(), MARK), SECRET, [secret()], last_try=False)
 
         assert found.state is ObjectState.MADE
 
@@ -127,12 +130,10 @@ class TestRestore:
 
         with pytest.raises(errors.ChangedSincePlan, match=change):
             conflicts.restore(
-                empty.connect(),
+                Target(empty.connect(), set(), MARK),
                 SECRET,
                 [secret("system-app"), secret()],
-                set(),
-                MARK,
-                planned=planned,
+                conflict=OnConflict(planned=planned),
                 last_try=False,
             )
 
@@ -140,14 +141,22 @@ class TestRestore:
 
     def test_what_it_has_made_itself_is_no_change_since_the_plan(self, empty):
         for _ in range(2):
-            conflicts.restore(empty.connect(), SECRET, [secret()], set(), MARK, planned=[], last_try=False)
+            conflicts.restore(
+                Target(empty.connect(), set(), MARK),
+                SECRET,
+                [secret()],
+                conflict=OnConflict(planned=[]),
+                last_try=False,
+            )
 
         assert empty.exists("secrets") == ["zync"]
 
     def test_what_the_operator_left_in_an_object_is_not_created(self, empty):
         metadata = {"name": "zync", "namespace": "src", "resourceVersion": "1", "uid": "u", "managedFields": [{}]}
 
-        conflicts.restore(empty.connect(), SECRET, [{**secret(), "metadata": metadata}], set(), MARK, last_try=False)
+        conflicts.restore(
+            Target(empty.connect(), set(), MARK), SECRET, [{**secret(), "metadata": metadata}], last_try=False
+        )
 
         created = empty.get("secrets", "zync")["metadata"]
         assert created["namespace"] == empty.namespace

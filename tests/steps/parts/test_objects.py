@@ -10,6 +10,7 @@ from steps.archive import marks
 from steps.archive.marks import Mark
 from steps.kubernetes.kinds import APIMANAGER, CONFIGMAP, SECRET
 from steps.parts import objects
+from steps.parts.selection import Selection
 from tests.builders.saved import MARK, config, owner, put, secret
 
 # A file as the operator's own backup holds it, byte for byte.
@@ -35,7 +36,7 @@ OPERATORS_CONFIGMAP = b"""{
 def test_a_file_has_the_form_of_the_operator_s(empty, tmp_path):
     put(empty, json.loads(OPERATORS_CONFIGMAP))
 
-    objects.save_all(empty.connect(), CONFIGMAP, ["apicast-environment"], tmp_path, "configmaps")
+    Selection(CONFIGMAP, "configmaps", ["apicast-environment"]).save(empty.connect(), tmp_path)
 
     assert (tmp_path / "configmaps/apicast-environment.json").read_bytes() == OPERATORS_CONFIGMAP
 
@@ -129,7 +130,7 @@ class TestSaveAll:
         (tmp_path / "secrets").mkdir()
         (tmp_path / "secrets/old.json").write_bytes(b"{}")
 
-        saved = objects.save_all(empty.connect(), SECRET, ["zync"], tmp_path, "secrets")
+        saved = Selection(SECRET, "secrets", ["zync"]).save(empty.connect(), tmp_path)
 
         assert list(saved) == ["secrets/zync.json"]
         assert [path.name for path in (tmp_path / "secrets").iterdir()] == ["zync.json"]
@@ -138,14 +139,14 @@ class TestSaveAll:
         put(empty, secret("b"))
 
         with pytest.raises(errors.ObjectsMissing, match="Secret a, c missing in namespace threescale"):
-            objects.save_all(empty.connect(), SECRET, ["a", "b", "c"], tmp_path, "secrets")
+            Selection(SECRET, "secrets", ["a", "b", "c"]).save(empty.connect(), tmp_path)
 
         assert (tmp_path / "secrets/b.json").exists()
 
     def test_what_may_be_absent_may_be_absent(self, empty, tmp_path, caplog):
         caplog.set_level(logging.INFO)
 
-        assert objects.save_all(empty.connect(), SECRET, ["zync"], tmp_path, "secrets", optional=["zync"]) == {}
+        assert Selection(SECRET, "secrets", ["zync"], ["zync"]).save(empty.connect(), tmp_path) == {}
         assert "Secret zync: absent, as it may be" in caplog.text
 
 

@@ -10,7 +10,7 @@ from steps.archive.manifest import Digest
 from steps.contract.restore_contract import RestoreWishes
 from steps.kubernetes.kinds import SECRET
 from steps.parts import configmaps, secrets
-from steps.parts.conflicts import ObjectState
+from steps.parts.conflicts import ObjectState, Target
 from steps.parts.secrets import Databases
 from steps.plans import restore_plan
 from steps.plans.plan import Does
@@ -31,7 +31,7 @@ def test_what_was_saved_and_lost_is_restored_as_it_was(installed, backup_volume)
     installed.lose()
     opened = contents.open_at(backup_volume)
 
-    standings = secrets.restore(installed.connect(), opened, set(), opened.mark, last_try=False)
+    standings = secrets.restore(Target(installed.connect(), set(), opened.mark), opened, last_try=False)
 
     assert [each.state for each in standings] == [ObjectState.ABSENT] * 15
     assert values(installed, [*NINE, *NAMED]) == before
@@ -84,7 +84,7 @@ def test_a_reference_to_what_is_not_there_is_refused_with_its_path_before_anythi
 def test_nine_are_restored_and_the_databases_secrets_are_the_user_s(lost, backup_volume):
     opened = contents.open_at(backup_volume)
 
-    secrets.restore(lost.connect("threescale-restore"), opened, set(), opened.mark, last_try=False)
+    secrets.restore(Target(lost.connect("threescale-restore"), set(), opened.mark), opened, last_try=False)
 
     assert [name for name in THIRTEEN if name in lost.exists("secrets")] == sorted([*NINE, *USERS])
     created = lost.get("secrets", "zync")["metadata"]["annotations"]
@@ -140,7 +140,7 @@ def test_a_secret_that_lets_somebody_sign_in_is_refused_by_name(lost, backup_vol
     with pytest.raises(errors.TypesRefused, match="Secret my-tls"):
         planned.refuse()
     with pytest.raises(errors.TypesRefused, match="Secret my-tls"):
-        secrets.restore(door, opened, set(), opened.mark, last_try=True)
+        secrets.restore(Target(door, set(), opened.mark), opened, last_try=True)
 
     (line,) = [line for line in planned.lines if line.what == "Secret my-tls"]
     assert (line.does, kind in line.how) == (Does.REFUSED, True)

@@ -13,10 +13,20 @@ from steps.archive import contents, layout, marks
 from steps.contract.restore_contract import RestoreWishes
 from steps.files import volume
 from steps.kubernetes import fields
-from steps.kubernetes.kinds import CONFIGMAP, SECRET
+from steps.kubernetes.kinds import CLAIM, CONFIGMAP, SECRET
 from steps.kubernetes.workflow import Workflow
-from steps.parts import apimanager, configmaps, conflicts, file_storage, objects, secrets, set_aside
-from steps.parts.conflicts import KEEP, REFUSE, REPLACE, OnConflict
+from steps.parts import (
+    apimanager,
+    configmaps,
+    conflicts,
+    file_storage,
+    objects,
+    secrets,
+    set_aside,
+    system_storage,
+)
+from steps.parts.conflicts import KEEP, REFUSE, REPLACE, OnConflict, Target
+from steps.parts.system_storage import ClaimState
 from steps.plans import restore_plan
 from steps.plans.plan import Does
 from steps.threescale import installation
@@ -330,8 +340,12 @@ class TestPlan:
         assert of(lost, backup_volume).plan.digest == planned.plan.digest
 
         file_storage.restore(door, opened, lost.engine.volume("system-storage"), lambda *_: None, 0)
-        secrets.restore(door, opened, (), opened.mark, planned=planned.kept_secrets, last_try=True)
-        configmaps.restore(door, opened, (), opened.mark, planned=planned.kept_configmaps, last_try=True)
+        secrets.restore(
+            Target(door, (), opened.mark), opened, conflict=OnConflict(planned=planned.kept_secrets), last_try=True
+        )
+        configmaps.restore(
+            Target(door, (), opened.mark), opened, conflict=OnConflict(planned=planned.kept_configmaps), last_try=True
+        )
         again = of(lost, backup_volume)
 
         assert again.plan.digest == planned.plan.digest
@@ -394,6 +408,85 @@ class TestPlan:
             "ConfigMap system-environment: THREESCALE_SUPERDOMAIN",
         ]
         assert lines(planned)["System's database"].does is Does.YOURS
+
+
+HERE = {
+    ClaimState.ABSENT: None,
+    ClaimState.THEIRS: {},
+    ClaimState.THEIRS_GOING: {},
+    ClaimState.FRESH: {marks.RESTORE_STATE: ""},
+    ClaimState.SET_ASIDE: {marks.RESTORE_STATE: marks.SET_ASIDE, marks.SAVED_TO: "saved"},
+    ClaimState.SAVE_LOST: {marks.RESTORE_STATE: marks.SET_ASIDE, marks.SAVED_TO: "lost"},
+    ClaimState.BEGUN: {marks.RESTORE_STATE: marks.BEGUN},
+    ClaimState.FILLED: {marks.RESTORE_STATE: marks.COMPLETE},
+    ClaimState.IN_USE: {marks.RESTORE_STATE: marks.IN_USE},
+    ClaimState.IN_USE_GOING: {marks.RESTORE_STATE: marks.IN_USE},
+}
+# What a plan says of the claim for refuse and for replace, and whether it saves the files that are in the claim.
+PLANNED = {
+    ClaimState.ABSENT: (("create", False), ("create", True)),
+    ClaimState.THEIRS: (("same", False), ("replace", True)),
+    ClaimState.THEIRS_GOING: (("refused", False), ("refused", False)),
+    ClaimState.FRESH: (("create (done)", False), ("create (done)", True)),
+    ClaimState.SET_ASIDE: (("same", False), ("replace (done)", False)),
+    ClaimState.SAVE_LOST: (("same", False), ("replace", True)),
+    ClaimState.BEGUN: (("create (done)", False), ("create (done)", False)),
+    ClaimState.FILLED: (("create (done)", False), ("create (done)", False)),
+    ClaimState.IN_USE: (("keep", False), ("replace", True)),
+    ClaimState.IN_USE_GOING: (("refused, keep", False), ("refused, create (done)", False)),
+}
+GOES = (ClaimState.THEIRS_GOING, ClaimState.IN_USE_GOING)
+
+
+def told_of_storage(planned):
+    """What a plan says of the claim of System FileStorage, in words."""
+    found = [line for line in planned.plan.lines if line.what == "PersistentVolumeClaim system-storage"]
+    return ", ".join(f"{line.does.value} (done)" if line.done else line.does.value for line in found)
+
+
+class TestTheClaimOfSystemFileStorage:
+    @staticmethod
+    def lay(stage, opened, state, more=()):
+        if HERE[state] is None:
+            return
+        mine = {**opened.mark.annotations(), **HERE[state], **dict(more)} if HERE[state] else {}
+        metadata = {"annotations": mine, **({"finalizers": ["example/wait"]} if state in GOES else {})}
+        stage.claim(metadata=metadata)
+        if state is ClaimState.SET_ASIDE:
+            stage.claim("saved")
+        if state in GOES:
+            stage.kubernetes.delete("persistentvolumeclaims", stage.namespace, "system-storage")
+
+    @pytest.mark.parametrize("asked", [REFUSE, REPLACE])
+    @pytest.mark.parametrize("state", ClaimState)
+    def test_each_state_is_found_and_has_its_decision(self, quiet, backup_volume, state, asked):
+        opened = contents.open_at(backup_volume, backup_volume.name)
+        self.lay(quiet, opened, state)
+        door = quiet.connect("threescale-restore")
+        claim = door.get(CLAIM, "system-storage")
+
+        planned = of(quiet, backup_volume, file_storage_conflict=asked)
+
+        assert system_storage.state(door, claim, opened, is_going=state in GOES) is state
+        assert (told_of_storage(planned), planned.saves_files) == PLANNED[state][asked == REPLACE]
+        assert [line.how for line in planned.kept] == [
+            how for how in [restore_plan.DECISIONS[state][asked].kept] if how is not None
+        ]
+        assert bool(planned.plan.objections) == (state in GOES)
+
+    @pytest.mark.parametrize("state", [ClaimState.BEGUN, ClaimState.FILLED])
+    def test_one_whose_files_were_replaced_is_not_said_to_be_created(self, quiet, backup_volume, state):
+        opened = contents.open_at(backup_volume, backup_volume.name)
+        self.lay(quiet, opened, state, {marks.SAVED_TO: "saved"})
+
+        planned = of(quiet, backup_volume)
+
+        assert (told_of_storage(planned), planned.kept) == ("replace (done)", [])
+
+    def test_what_a_plan_saves_is_what_the_phase_would_save(self):
+        saves = {state for state, decided in restore_plan.DECISIONS.items() if decided[REPLACE].saves}
+
+        assert saves - {ClaimState.ABSENT} == {*set_aside.UNSAVED}
 
 
 SOME = ("Secret system-app", "Secret zync", "Secret my-policy", "ConfigMap system-environment", "ConfigMap system")
@@ -465,17 +558,18 @@ def lay_storage(stage, opened, state):
 def act_by(door, opened, planned, folder, wishes, replaced):
     restore_plan.prepare(door, planned, WORKFLOW)
     asked, replacing = wishes.on_conflict, WORKFLOW if wishes.file_storage_conflict == REPLACE else None
-    conflicts = []
-    for kind, names in ((SECRET, planned.differing_secrets), (CONFIGMAP, planned.differing_configmaps)):
+    target, told = Target(door, (), opened.mark), []
+    for kind, names, kept in (
+        (SECRET, planned.differing_secrets, planned.kept_secrets),
+        (CONFIGMAP, planned.differing_configmaps, planned.kept_configmaps),
+    ):
         versions = set_aside.save_objects(door, kind, names, replaced) if planned.saves_objects else {}
-        conflicts.append(OnConflict(asked, names, versions, "replaced"))
+        told.append(OnConflict(asked, names, versions, "replaced", kept))
     if planned.saves_files:
         set_aside.save_files(door, opened, folder, replaced, WORKFLOW, lambda *_: None, 0)
     file_storage.restore(door, opened, folder, lambda *_: None, 0, replacing=replacing)
-    told = {"planned": planned.kept_secrets, "conflict": conflicts[0], "last_try": True}
-    secrets.restore(door, opened, (), opened.mark, **told)
-    told = {"planned": planned.kept_configmaps, "conflict": conflicts[1], "last_try": True}
-    configmaps.restore(door, opened, (), opened.mark, **told)
+    secrets.restore(target, opened, conflict=told[0], last_try=True)
+    configmaps.restore(target, opened, conflict=told[1], last_try=True)
     apimanager.restore(door, opened)
 
 

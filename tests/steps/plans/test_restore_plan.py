@@ -22,6 +22,7 @@ from steps.plans.plan import Does
 from steps.threescale import installation
 from tests.builders.objects import patch, put_apimanager
 from tests.builders.operators_backup import operators_own
+from tests.builders.refusals import refused
 from workflows.rehearsal.threescale import installation as threescale
 from workflows.rehearsal.threescale import objects as threescale_objects
 
@@ -347,7 +348,7 @@ class TestPlan:
         now = of(lost, backup_volume).plan.digest
         door = lost.connect("threescale-restore")
 
-        with pytest.raises(errors.PlanDiffers, match=f"another one than {approved}: it is {now} now"):
+        with refused(errors.PlanDiffers, asked=approved, now=now):
             restore_plan.prepare(door, of(lost, backup_volume), WORKFLOW, [approved])
 
         assert "system-storage" not in lost.exists("persistentvolumeclaims")
@@ -372,7 +373,7 @@ class TestPlan:
         planned = restore_plan.of(lost.connect("threescale-restore"), opened, RestoreWishes(), last_try=True)
 
         assert planned.is_done
-        with pytest.raises(errors.DomainDiffers, match=r"apps\.example\.test, and is now asked for new\.example\.com"):
+        with refused(errors.DomainDiffers, found="apps.example.test", asked="new.example.com"):
             planned.plan.refuse()
 
     def test_a_restore_that_came_far_is_refused_where_the_claim_that_it_filled_is_gone(self, quiet, backup_volume):
@@ -380,7 +381,7 @@ class TestPlan:
         put_apimanager(quiet, opened.mark.annotations())
         planned = restore_plan.of(quiet.connect("threescale-restore"), opened, RestoreWishes(), last_try=True)
 
-        with pytest.raises(errors.ClaimGone, match="claim 'system-storage'"):
+        with refused(errors.ClaimGone, name="system-storage"):
             planned.plan.refuse()
 
     def test_another_domain_is_shown_place_by_place(self, lost, backup_volume):
@@ -509,7 +510,7 @@ class TestReplacingWhatAStoragePutsIntoAFreshVolume:
     def test_it_is_saved_and_then_removed(self, act, is_refused_before):
         (act.folder / "README").write_text("put here by the storage")
         if is_refused_before:
-            with pytest.raises(errors.TargetNotEmpty, match="say -p file-storage-conflict=replace"):
+            with refused(errors.TargetNotEmpty, entries=["README"]):
                 act.act(RestoreWishes())
 
         act.act()

@@ -5,6 +5,7 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.stream.ws_client import ERROR_CHANNEL, websocket_call
 
 from steps import errors
+from tests.builders.refusals import Holding, refused
 
 RUNNING = "running"
 TIMEOUT_S = 20.0
@@ -70,7 +71,7 @@ def test_a_command_gets_no_input(pod, execute):
 
 @pytest.mark.parametrize("command", ["/no/such/program", "/etc/passwd", "/tmp"])
 def test_a_command_that_cannot_be_started_has_no_exit_code(pod, execute, command):
-    with pytest.raises(errors.ResyncUnknown, match="the container runtime failed"):
+    with refused(errors.ResyncUnknown, reason="the container runtime failed"):
         execute(pod, "main", command)
 
 
@@ -80,7 +81,7 @@ def test_a_command_that_cannot_be_started_has_no_exit_code(pod, execute, command
 )
 @pytest.mark.usefixtures("pod")
 def test_where_nothing_can_run_there_is_no_connection(execute, name, container):
-    with pytest.raises(errors.ResyncUnknown, match="no connection"):
+    with refused(errors.ResyncUnknown, reason=Holding("no connection")):
         execute(name, container, "true")
 
 
@@ -89,14 +90,14 @@ def test_a_container_that_does_not_run_has_no_exit_code(cluster, execute, state)
     name = state.replace(" ", "-")
     cluster.pod(name, state)
 
-    with pytest.raises(errors.ResyncUnknown, match="the container runtime failed"):
+    with refused(errors.ResyncUnknown, reason="the container runtime failed"):
         execute(name, "main", "true")
 
 
 def test_a_pod_that_no_node_has_is_refused(cluster, execute):
     cluster.pod("unscheduled", "unscheduled")
 
-    with pytest.raises(errors.ResyncUnknown, match="no connection") as error:
+    with refused(errors.ResyncUnknown, reason=Holding("no connection")) as error:
         execute("unscheduled", "main", "true")
 
     assert "pod unscheduled does not have a host assigned" in str(error.value.__cause__)
@@ -104,7 +105,7 @@ def test_a_pod_that_no_node_has_is_refused(cluster, execute):
 
 @pytest.mark.parametrize("account", ["threescale-backup", "stranger"])
 def test_without_the_right_no_command_runs(cluster, pod, account):
-    with pytest.raises(errors.NotAllowed, match=f"exec into pods '{pod}'"):
+    with refused(errors.NotAllowed, verb="exec into", resource="pods", name=pod):
         cluster.connect(account).exec(pod, "main", ["true"], TIMEOUT_S)
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from steps import errors
 from steps.kubernetes.kinds import APIMANAGER, CLAIM, CONFIGMAP
+from tests.builders.refusals import Holding, refused
 
 SPEC = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
 
@@ -37,7 +38,7 @@ def test_one_more_than_a_quota_allows_is_refused_with_its_numbers(full, kind, sp
     qualified = f"{kind.resource}.{kind.group}" if kind.group else kind.resource
     assert (answer.status, answer.reason) == (403, "Forbidden")
     assert answer.message == f'{qualified} "more" is forbidden: exceeded quota: small, requested: {said}'
-    with pytest.raises(errors.QuotaExceeded, match="exceeded quota: small"):
+    with refused(errors.QuotaExceeded, message=Holding("exceeded quota: small")):
         full.connect("threescale-restore").create(kind, full.object(kind.name, "more", spec=spec))
 
 

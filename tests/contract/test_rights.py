@@ -23,6 +23,7 @@ from steps.kubernetes.kinds import (
 )
 from steps.threescale import installation
 from steps.threescale.installation import SYSTEM_STORAGE
+from tests.builders.refusals import Holding, refused
 from tests.contract.servers import STRANGER
 
 BACKUP, RESTORE, PRUNE = "threescale-backup", "threescale-restore", "threescale-prune"
@@ -155,7 +156,7 @@ def test_a_refusal_names_who_asked_for_what(cluster, method, path, said):
 
 
 def test_a_refusal_of_rights_never_quotes_what_was_sent(cluster):
-    with pytest.raises(errors.NotAllowed, match="cannot create resource") as error:
+    with refused(errors.NotAllowed, verb="create", message=Holding("cannot create resource")) as error:
         cluster.connect(STRANGER).create(SECRET, cluster.object("Secret", DRAWN, data={"k": "Y2FuYXJ5"}))
 
     assert "Y2FuYXJ5" not in str(error.value)
@@ -166,7 +167,7 @@ def test_a_refusal_of_rights_never_quotes_what_was_sent(cluster):
 def test_what_admission_refuses_is_no_missing_right(cluster):
     spec = {"containers": [{"name": "main", "image": "any"}]}
 
-    with pytest.raises(errors.Rejected, match='violates PodSecurity "restricted'):
+    with refused(errors.Rejected, message=Holding('violates PodSecurity "restricted')):
         cluster.connect().create(POD, cluster.object("Pod", "unlocked", spec=spec))
 
 
@@ -266,5 +267,5 @@ def test_a_forged_token_is_not_known_which_is_no_missing_right(cluster, tmp_path
     (tmp_path / "kubeconfig").write_text(json.dumps(kubeconfig))
     monkeypatch.setattr(cluster, "kubeconfig", lambda _account: tmp_path / "kubeconfig")
 
-    with pytest.raises(errors.NotKnown, match="HTTP 401"):
+    with pytest.raises(errors.NotKnown):
         cluster.connect(STRANGER).get(CONFIGMAP, "any")

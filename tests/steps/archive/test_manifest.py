@@ -6,6 +6,7 @@ from steps import errors
 from steps.archive import layout, manifest
 from steps.archive.manifest import Digest, Report
 from steps.files import durability
+from tests.builders.refusals import Holding, refused
 
 
 def test_what_a_phase_reports_is_read_back(tmp_path):
@@ -24,7 +25,7 @@ def test_a_phase_that_has_left_no_report_has_none(tmp_path):
 def test_a_damaged_report_is_told_by_its_place(tmp_path):
     layout.write(tmp_path, "reports/secrets.json", b'{"objects": {"canary": 1}}')
 
-    with pytest.raises(errors.BackupDamaged, match=r"reports/secrets\.json is no report") as error:
+    with refused(errors.BackupDamaged, findings=["reports/secrets.json is no report"]) as error:
         manifest.reported(tmp_path, "secrets")
 
     assert "canary" not in str(error.value)
@@ -44,22 +45,22 @@ def changed(backup_volume, **fields):
 
 
 def test_a_newer_schema_is_refused_by_its_number(backup_volume):
-    with pytest.raises(errors.NotABackup, match="schema version 2, this tool reads 1"):
+    with refused(errors.NotABackup, reason=Holding("schema version 2, this tool reads 1")):
         manifest.parse(changed(backup_volume, schema_version=2, new_field={}))
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff", b'"text"'])
 def test_what_is_no_json_object_is_a_damaged_manifest(data):
-    with pytest.raises(errors.NotABackup, match=r"manifest\.json is damaged"):
+    with refused(errors.NotABackup, reason=Holding("manifest.json is damaged")):
         manifest.parse(data)
 
 
 @pytest.mark.parametrize(
     ("fields", "named"),
-    [({"objects": 1}, "objects"), ({"extra": 1}, "extra"), ({"source": {}}, r"source\.apimanager")],
+    [({"objects": 1}, "objects"), ({"extra": 1}, "extra"), ({"source": {}}, "source.apimanager")],
 )
 def test_a_manifest_of_another_form_is_refused_by_the_fields_names(backup_volume, fields, named):
-    with pytest.raises(errors.NotABackup, match=rf"damaged \(.*{named}"):
+    with refused(errors.NotABackup, reason=Holding(named)):
         manifest.parse(changed(backup_volume, **fields))
 
 
@@ -101,13 +102,13 @@ OF_NOTHING = {"size": 0, "sha256": "0" * 64}
 
 @pytest.mark.parametrize("data", ["[" * 100_000, '{"a":' * 100_000, "9" * 5000])
 def test_a_manifest_that_no_reader_gets_through_is_damaged(data):
-    with pytest.raises(errors.NotABackup, match=r"its manifest\.json is damaged"):
+    with refused(errors.NotABackup, reason="its manifest.json is damaged"):
         manifest.parse(data.encode())
 
 
 @pytest.mark.parametrize("version", [[1], "1\n", {"a": 1}])
 def test_a_schema_version_that_is_no_number_is_none(version):
-    with pytest.raises(errors.NotABackup, match="has schema version None, this tool reads 1"):
+    with refused(errors.NotABackup, reason=Holding("has schema version None, this tool reads 1")):
         manifest.parse(json.dumps({"schema_version": version}).encode())
 
 
@@ -115,7 +116,7 @@ def test_a_schema_version_that_is_no_number_is_none(version):
     "path", ["/etc/shadow", "../x", "secrets/../x", "secrets/a\nb.json", "secrets/a\0.json", "secrets//x", "x", ""]
 )
 def test_an_object_s_path_that_leads_anywhere_else_is_damage(path):
-    with pytest.raises(errors.NotABackup, match=r"its manifest\.json is damaged \(objects"):
+    with refused(errors.NotABackup, reason=Holding("its manifest.json is damaged (objects")):
         manifest.parse(json.dumps({**FACTS, "objects": {path: OF_NOTHING}}).encode())
 
 
@@ -123,19 +124,19 @@ def test_an_object_s_path_that_leads_anywhere_else_is_damage(path):
 def test_numbers_that_no_file_system_has_are_damage(number):
     tree = {"files": 0, "folders": 0, "links": 0, "size_bytes": number, "listing": OF_NOTHING}
 
-    with pytest.raises(errors.NotABackup, match=r"its manifest\.json is damaged \(file_storage\.size_bytes\)"):
+    with refused(errors.NotABackup, reason="its manifest.json is damaged (file_storage.size_bytes)"):
         manifest.parse(json.dumps({**FACTS, "file_storage": tree}).encode())
 
 
 def test_a_capacity_that_is_no_quantity_is_damage():
     source = {**FACTS["source"], "system_storage": {"capacity": "1e99999999"}}
 
-    with pytest.raises(errors.NotABackup, match=r"damaged \(source\.system_storage\.capacity\)"):
+    with refused(errors.NotABackup, reason=Holding("damaged (source.system_storage.capacity)")):
         manifest.parse(json.dumps({**FACTS, "source": source}).encode())
 
 
 def test_an_unknown_field_is_told_by_the_start_of_its_name():
-    with pytest.raises(errors.NotABackup, match=rf"damaged \({'x' * 60}\)"):
+    with refused(errors.NotABackup, reason=Holding(f"({'x' * 60})")):
         manifest.parse(json.dumps({**FACTS, "x" * 9999: 1}).encode())
 
 
@@ -145,7 +146,7 @@ def test_what_is_nested_without_end_is_no_manifest_and_no_report(tmp_path, deep)
 
     with pytest.raises(errors.NotABackup):
         manifest.parse(deep.encode())
-    with pytest.raises(errors.BackupDamaged, match=r"reports/secrets\.json is no report"):
+    with refused(errors.BackupDamaged, findings=["reports/secrets.json is no report"]):
         manifest.reported(tmp_path, "secrets")
 
 
@@ -156,7 +157,7 @@ def test_a_path_that_leads_elsewhere_is_no_object_of_a_manifest(backup_volume, p
     found = json.loads((backup_volume / layout.MANIFEST).read_bytes())
     found["objects"][path] = next(iter(found["objects"].values()))
 
-    with pytest.raises(errors.NotABackup, match=r"its manifest\.json is damaged \(objects"):
+    with refused(errors.NotABackup, reason=Holding("its manifest.json is damaged (objects")):
         manifest.parse(json.dumps(found).encode())
 
 
@@ -164,5 +165,5 @@ def test_a_placeholder_has_one_name_so_that_it_hides_no_file_from_a_restore(back
     found = json.loads((backup_volume / layout.MANIFEST).read_bytes())
     found["file_storage"]["placeholder"] = "acme/logo.png"
 
-    with pytest.raises(errors.NotABackup, match=r"damaged \(file_storage\.placeholder\)"):
+    with refused(errors.NotABackup, reason=Holding("damaged (file_storage.placeholder)")):
         manifest.parse(json.dumps(found).encode())

@@ -19,6 +19,7 @@ from steps.catalogue import backup_claims
 from tests.builders import crd, phases
 from tests.builders.installations import NINE, USERS
 from tests.builders.operators_backup import operators_own
+from tests.builders.refusals import refused
 from workflows.__main__ import main
 from workflows.rehearsal import comparison
 from workflows.rehearsal.kubernetes import refusals
@@ -305,7 +306,7 @@ def test_a_tree_that_may_not_be_listed_is_told(backup_volume, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", refuse)
 
-    with pytest.raises(errors.ReadFailed, match="Permission denied"):
+    with refused(errors.ReadFailed, reason="Permission denied"):
         objections(backup_volume)
 
 

@@ -27,6 +27,7 @@ from tests.builders import phases
 from tests.builders.claims import CLAIMS, DIGEST, as_argo_labels, laid, sealed, without_label
 from tests.builders.nights import night, nights
 from tests.builders.pods import pod
+from tests.builders.refusals import refused
 from tests.conftest import Stage
 from tests.embedded.kubernetes import Cluster as Kubernetes
 
@@ -236,7 +237,7 @@ def test_where_the_operator_s_backup_can_not_be_read_nothing_is_said(week):
     week.claim("operators-claim", metadata={"annotations": annotations})
     week.kubernetes.refuse_next("get", "apimanagerbackups", status=403)
 
-    with pytest.raises(errors.NotAllowed, match="apimanagerbackups"):
+    with refused(errors.NotAllowed, resource="apimanagerbackups"):
         judged(week.connect(ACCOUNT))
 
 
@@ -244,7 +245,7 @@ def test_where_the_operator_s_backup_can_not_be_read_nothing_is_said(week):
 def test_the_accounts_of_backup_and_restore_can_delete_no_claim(week, account):
     claim = week.get(CLAIMS, "night-1")["metadata"]
 
-    with pytest.raises(errors.NotAllowed, match="delete persistentvolumeclaims"):
+    with refused(errors.NotAllowed, verb="delete", resource="persistentvolumeclaims"):
         week.connect(account).delete(kinds.CLAIM, "night-1", claim["uid"], claim["resourceVersion"])
 
 

@@ -10,6 +10,7 @@ from steps.catalogue.rotation import Rotation
 from steps.kubernetes.workflow import Workflow
 from tests.builders.claims import CLAIMS, DIGEST, laid, only, sealed
 from tests.builders.listings import NOW, backup, nights
+from tests.builders.refusals import refused
 
 ME = Workflow("verify-1", "uid-1")
 
@@ -143,14 +144,14 @@ def test_the_newest_that_nobody_has_looked_at_is_due_and_then_the_one_of_longest
     ],
 )
 def test_only_complete_ones_of_ours_that_stay_are_due(change):
-    with pytest.raises(errors.NothingToProve, match="no complete backup of this tool in namespace ns to verify"):
+    with refused(errors.NothingToProve, namespace="ns", what="verify"):
         proof.due([backup("night", NOW, **change)], lambda _entry: None, "ns", "verify")
 
 
 def test_one_that_is_still_being_made_is_refused_by_name():
     running = backup("night", NOW, state=BackupState.RUNNING)
 
-    with pytest.raises(errors.StillRunning, match="of-night"):
+    with refused(errors.StillRunning, by="of-night"):
         proof.check_ended([running], "night")
     proof.check_ended([running], "another")
 

@@ -10,6 +10,7 @@ import pytest
 from steps import errors
 from steps.archive import begin_marker, layout
 from steps.files import durability
+from tests.builders.refusals import Holding, refused
 from tests.builders.volumes import MINE, content, fail_sync
 
 
@@ -61,7 +62,7 @@ def commit(root):
 def test_no_record_stays_of_a_phase_whose_sync_fails(tmp_path, monkeypatch, number):
     fail_sync(monkeypatch, number)
 
-    with pytest.raises(errors.VolumeFailed, match=rf"{tmp_path} \(Input/output error\)"):
+    with refused(errors.VolumeFailed, path=str(tmp_path), reason="Input/output error"):
         commit(tmp_path)
 
     assert content(tmp_path) == {"data": b"1"}
@@ -79,12 +80,12 @@ def test_a_record_that_can_not_be_withdrawn_does_not_hide_the_failure(tmp_path, 
 
     monkeypatch.setattr(durability, "syncfs", sync)
 
-    with pytest.raises(errors.VolumeFailed, match="Input/output error"):
+    with refused(errors.VolumeFailed, reason="Input/output error"):
         commit(tmp_path)
 
 
 def test_a_volume_that_is_gone_can_not_be_synced(tmp_path):
-    with pytest.raises(errors.VolumeFailed, match="No such file"), durability.durable(tmp_path / "gone"):
+    with refused(errors.VolumeFailed, reason=Holding("No such file")), durability.durable(tmp_path / "gone"):
         pass
 
 

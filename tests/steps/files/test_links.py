@@ -15,6 +15,7 @@ from steps.archive.manifest import Digest
 from steps.files import durability, mtree, volume, writing
 from steps.files.beneath import closed
 from steps.parts import file_storage, objects
+from tests.builders.refusals import Holding, refused
 
 OWN_FILES = [layout.MANIFEST, layout.RESULT, layout.SUMS, layout.LISTING, "secrets/zync.json", layout.APIMANAGER]
 ROOTS = [folder for folder in layout.FOLDERS if folder != layout.REPORTS]  # which a sealed backup may lack
@@ -85,21 +86,21 @@ class TestAFileOfTheBackup:
         (backup_volume / layout.MANIFEST).unlink()
         (backup_volume / layout.MANIFEST).symlink_to("nowhere")
 
-        with pytest.raises(errors.NotABackup, match=r"its manifest\.json is not a regular file"):
+        with refused(errors.NotABackup, reason="its manifest.json is not a regular file"):
             contents.open_at(backup_volume)
 
     @pytest.mark.parametrize("harm", [fifo, lambda path: path.symlink_to("nowhere")], ids=["fifo", "link"])
     def test_a_marker_that_is_none_makes_the_volume_another_s(self, tmp_path, harm):
         harm(tmp_path / layout.BEGIN)
 
-        with pytest.raises(errors.VolumeTaken, match=r"begin\.json that can't be read"):
+        with refused(errors.VolumeTaken, holder=Holding("begin.json that can't be read")):
             begin_marker.marker(tmp_path)
 
     def test_a_report_that_is_a_fifo_is_damage(self, tmp_path):
         (tmp_path / layout.REPORTS).mkdir()
         fifo(tmp_path / "reports/secrets.json")
 
-        with pytest.raises(errors.BackupDamaged, match=r"reports/secrets\.json is not a regular file"):
+        with refused(errors.BackupDamaged, findings=["reports/secrets.json is not a regular file"]):
             manifest.reported(tmp_path, "secrets")
 
     def test_reports_behind_a_link_are_none(self, tmp_path):
@@ -108,7 +109,7 @@ class TestAFileOfTheBackup:
         made(root)
         (root / layout.REPORTS).symlink_to(elsewhere)
 
-        with pytest.raises(errors.BackupDamaged, match="reports is a link, not a folder"):
+        with refused(errors.BackupDamaged, findings=["reports is a link, not a folder"]):
             manifest.reported(root, "secrets")
 
     def test_a_listing_of_a_run_before_is_looked_up_in_no_fifo_and_through_no_link(self, tmp_path):
@@ -154,7 +155,7 @@ class TestAFolderOfTheBackup:
         opened = contents.open_at(backup_volume)
         link(backup_volume / layout.TREE, tmp_path / "elsewhere/folder")
 
-        with pytest.raises(errors.BackupDamaged, match=f"{layout.TREE} is a link, not a folder"):
+        with refused(errors.BackupDamaged, findings=Holding(f"{layout.TREE} is a link")):
             opened.check_listing()
 
     def test_a_link_to_a_tree_has_no_top_for_the_operator(self, operators, tmp_path):

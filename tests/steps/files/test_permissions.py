@@ -15,6 +15,7 @@ from steps.archive import layout, seal
 from steps.files import beneath, permissions, writing
 from steps.files.meter import Meter, Work
 from steps.parts import file_storage
+from tests.builders.refusals import Holding, refused
 
 USER, NAMED_USER, GROUP, MASK, OTHER = 1, 2, 4, 16, 32  # tags of acl(5), as linux/posix_acl.h numbers them
 NOBODY = 0xFFFFFFFF
@@ -36,7 +37,7 @@ def inherit(folder, entries):
         pytest.skip(f"no ACL can be set here: {error.strerror}")
 
 
-def refused(number):
+def refusing(number):
     def refuse(*_arguments, **_options):
         raise OSError(number, os.strerror(number))
 
@@ -126,20 +127,20 @@ class TestARefusedCall:
     """Mocks, because no file system of a test machine refuses these; the thorough tests have one that does."""
 
     def test_of_a_mode_is_told_as_such(self, tmp_path, monkeypatch, number):
-        monkeypatch.setattr(os, "fchmod", refused(number))
+        monkeypatch.setattr(os, "fchmod", refusing(number))
 
         with (tmp_path / "file").open("w") as stream:
             assert not permissions.give_mode(stream.fileno(), 0o640)
 
     def test_of_a_time_is_told_as_such(self, tmp_path, monkeypatch, number):
-        monkeypatch.setattr(os, "utime", refused(number))
+        monkeypatch.setattr(os, "utime", refusing(number))
 
         with (tmp_path / "file").open("w") as stream:
             assert not permissions.give_times(stream.fileno(), 0)
 
     def test_is_counted_once_an_entry_and_noted(self, source, root, monkeypatch, number, caplog):
         caplog.set_level("INFO")
-        monkeypatch.setattr(os, "utime", refused(number))
+        monkeypatch.setattr(os, "utime", refusing(number))
 
         report = save(source, root)
 
@@ -158,7 +159,7 @@ def test_a_mode_that_is_accepted_and_ignored_counts_as_refused(tmp_path, monkeyp
 
 
 def test_an_error_that_is_no_refusal_is_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "fchmod", refused(errno.EIO))
+    monkeypatch.setattr(os, "fchmod", refusing(errno.EIO))
 
     with (tmp_path / "file").open("w") as stream, pytest.raises(OSError, match="Input/output"):
         permissions.give_mode(stream.fileno(), 0o640)
@@ -228,7 +229,7 @@ class TestAnothersFile:
 
     def test_is_kept_where_a_fresh_file_is_refused_too(self, root, target, monkeypatch):
         before = {path: path.stat().st_ino for path in target.rglob("*") if path.is_file()}
-        monkeypatch.setattr(os, "utime", refused(errno.EPERM))
+        monkeypatch.setattr(os, "utime", refusing(errno.EPERM))
 
         _, findings, counts = restore(root, target, again=True)
 
@@ -241,7 +242,7 @@ def test_what_another_name_has_made_is_not_removed_in_a_first_run(source, root, 
     (tmp_path / "target").mkdir()
     (tmp_path / "target/first").write_bytes(b"made under another name")
 
-    with pytest.raises(errors.NameTaken, match=f"{Path('target/first')} is there already"):
+    with refused(errors.NameTaken, path=Holding("target/first")):
         restore(root, tmp_path / "target")
 
     assert (tmp_path / "target/first").read_bytes() == b"made under another name"
@@ -253,7 +254,7 @@ def test_a_large_file_takes_no_name_that_another_has_in_a_first_run(source, root
     (tmp_path / "target").mkdir()
     (tmp_path / "target/large").write_bytes(b"made under another name")
 
-    with pytest.raises(errors.NameTaken, match=r"target/large is there already"):
+    with refused(errors.NameTaken, path=Holding("target/large")):
         restore(root, tmp_path / "target")
 
     assert (tmp_path / "target/large").read_bytes() == b"made under another name"
@@ -273,7 +274,7 @@ def test_a_folder_that_takes_no_mode_is_not_another_s_where_a_fresh_one_takes_no
     (tmp_path / "target").mkdir()
     restore(root, tmp_path / "target")
     before = {path: path.stat().st_ino for path in (tmp_path / "target").rglob("*")}
-    monkeypatch.setattr(os, "chmod", refused(errno.EPERM))  # of folders; files take it
+    monkeypatch.setattr(os, "chmod", refusing(errno.EPERM))  # of folders; files take it
 
     _, findings, _ = restore(root, tmp_path / "target", again=True)
 
@@ -292,7 +293,7 @@ def test_a_copy_that_can_not_be_read_is_made_anew_in_a_repetition(source, root, 
         return read(descriptor, size)
 
     monkeypatch.setattr(os, "read", fail)
-    monkeypatch.setattr(os, "readv", refused(errno.EIO))
+    monkeypatch.setattr(os, "readv", refusing(errno.EIO))
 
     report = save(source, root)
 

@@ -9,6 +9,7 @@ import pytest
 
 from steps import errors
 from steps.files import volume
+from tests.builders.refusals import Holding, refused
 from tests.builders.trees import ROOT, ordinary_user
 from tests.builders.volumes import mounted
 
@@ -27,7 +28,7 @@ from tests.builders.volumes import mounted
     ids=errno.errorcode.get,
 )
 def test_the_system_s_errors_become_ours(tmp_path, number, kind):
-    with pytest.raises(kind, match="/some/place") as caught, volume.failures(tmp_path):
+    with refused(kind, path="/some/place") as caught, volume.failures(tmp_path):
         raise OSError(number, os.strerror(number), "/some/place")
 
     assert isinstance(caught.value.__cause__, OSError)
@@ -36,12 +37,12 @@ def test_the_system_s_errors_become_ours(tmp_path, number, kind):
 def test_a_full_volume_is_told_of_a_path_that_the_system_would_not_take(tmp_path):
     below = "/".join(["a" * 200] * 30)
 
-    with pytest.raises(errors.VolumeFull, match=r"no space for .*aaa: [1-9][0-9]* bytes are free"):
+    with refused(errors.VolumeFull, path=Holding("aaa"), needed_bytes=None):
         raise volume.failure(OSError(errno.ENOSPC, "full", "a"), tmp_path, below)
 
 
 def test_a_volume_that_can_not_be_listed_is_told(tmp_path):
-    with pytest.raises(errors.ReadFailed, match="No such file"):
+    with refused(errors.ReadFailed, reason=Holding("No such file")):
         volume.content(tmp_path / "gone")
 
 
@@ -52,7 +53,7 @@ def test_what_is_free_is_unknown_where_the_file_system_does_not_say_or_counts_no
 
 
 def test_a_full_volume_that_does_not_say_what_is_free_is_told_so():
-    with pytest.raises(errors.VolumeFull, match=r"no space for /proc/file: the volume does not say how many are free;"):
+    with refused(errors.VolumeFull, path="/proc/file", free_bytes=None):
         raise volume.failure(OSError(errno.ENOSPC, "full"), Path("/proc"), "file")
 
 

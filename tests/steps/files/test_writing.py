@@ -10,6 +10,7 @@ from steps import errors
 from steps.archive import layout
 from steps.archive.layout import BEGIN
 from steps.files import volume, writing
+from tests.builders.refusals import Holding, refused
 from tests.builders.threads import at_once
 from tests.builders.trees import ROOT, ordinary_user
 from tests.builders.volumes import begin, content, mounted
@@ -41,7 +42,7 @@ def test_phases_may_make_the_same_folder_at_once(tmp_path):
 def test_a_file_where_a_folder_belongs_is_told(tmp_path):
     (tmp_path / "reports").write_bytes(b"")
 
-    with pytest.raises(errors.VolumeFailed, match="File exists"):
+    with refused(errors.VolumeFailed, reason="File exists"):
         layout.write(tmp_path, "reports/secrets.json", b"{}")
 
 
@@ -74,7 +75,7 @@ def test_a_file_is_replaced_whole(tmp_path):
 def test_a_write_that_fails_leaves_what_was_there_and_no_temporary_file(tmp_path):
     (tmp_path / "file").mkdir()
 
-    with pytest.raises(errors.VolumeFailed, match="Is a directory"):
+    with refused(errors.VolumeFailed, reason="Is a directory"):
         layout.write(tmp_path, "file", b"data")
 
     assert content(tmp_path) == {"file": None}
@@ -82,7 +83,7 @@ def test_a_write_that_fails_leaves_what_was_there_and_no_temporary_file(tmp_path
 
 def test_a_full_volume_is_told_with_what_is_free_and_holds_no_half_file(tmp_path):
     with mounted(tmp_path, "size=64k"):
-        with pytest.raises(errors.VolumeFull, match=r"no space for .*/file: 65536 bytes are free"):
+        with refused(errors.VolumeFull, path=Holding("/file"), free_bytes=65536):
             layout.write(tmp_path, "file", bytes(1 << 20))
 
         assert volume.content(tmp_path) == []

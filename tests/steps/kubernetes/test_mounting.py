@@ -5,6 +5,7 @@ from steps.kubernetes import mounting
 from steps.kubernetes.mounting import ANYWHERE, Placement
 from steps.kubernetes.workflow import Workflow
 from tests.builders.pods import pod
+from tests.builders.refusals import refused
 
 ME = Workflow("backup-1", "uid-1")
 OTHER = Workflow("backup-0", "uid-0")
@@ -34,13 +35,13 @@ class TestPlacement:
         pod(empty, "one", "node-b")
         pod(empty, "two", "node-a")
 
-        with pytest.raises(errors.ClaimOnTwoNodes, match="node-a, node-b"):
+        with refused(errors.ClaimOnTwoNodes, nodes=["node-a", "node-b"]):
             mounting.placement(empty.connect(), empty.claim(), ME)
 
     def test_a_claim_for_one_pod_that_is_in_use_is_refused(self, empty):
         pod(empty, "system-app-1")
 
-        with pytest.raises(errors.ClaimInUse, match="ReadWriteOncePod and in use by pod system-app-1"):
+        with refused(errors.ClaimInUse, access_mode="ReadWriteOncePod", pods=["system-app-1"]):
             mounting.placement(empty.connect(), empty.claim(modes=["ReadWriteOncePod"]), ME)
 
     def test_a_claim_for_one_pod_that_nobody_uses_can_be_mounted_anywhere(self, empty):

@@ -8,6 +8,7 @@ import pytest
 
 from steps import errors
 from steps.process import interruption
+from tests.builders.refusals import Holding, refused
 from tests.builders.stored import PAGE
 from workflows.rehearsal.kubernetes import pod_exec
 from workflows.rehearsal.kubernetes.cluster import ExecResult
@@ -79,7 +80,7 @@ class TestExec:
         assert "canary" not in "".join(capfd.readouterr()) + caplog.text
 
     def test_a_dropped_connection_is_no_success(self, pod):
-        with pytest.raises(errors.ResyncUnknown, match=SIDEKIQ) as error:
+        with refused(errors.ResyncUnknown, pod=SIDEKIQ) as error:
             self.run(pod(stdout="half", dropped=True))
 
         assert error.value.exit_code == 75
@@ -87,7 +88,7 @@ class TestExec:
     def test_a_command_that_takes_too_long_is_no_success(self, pod):
         stage = pod(delay_s=60.0)
 
-        with pytest.raises(errors.ResyncUnknown, match="it still runs"):
+        with refused(errors.ResyncUnknown, reason="it still runs"):
             self.run(stage, timeout_s=0.01)
 
     def test_a_sigterm_ends_the_wait(self, pod):
@@ -100,7 +101,7 @@ class TestExec:
             interruption._asked.clear()
 
     def test_a_missing_right_is_final(self, pod):
-        with pytest.raises(errors.NotAllowed, match="exec into pods"):
+        with refused(errors.NotAllowed, verb="exec into", resource="pods"):
             self.run(pod(), account="threescale-backup")
 
     def test_the_restore_has_the_right(self, pod):
@@ -108,7 +109,7 @@ class TestExec:
 
     @pytest.mark.parametrize("name", [SIDEKIQ, "sidekiq-403"])
     def test_a_pod_that_is_gone_is_tried_again(self, empty, name):
-        with pytest.raises(errors.ResyncUnknown, match="no connection"):
+        with refused(errors.ResyncUnknown, reason=Holding("no connection")):
             empty.connect("threescale-restore").exec(name, "main", ["true"], 5.0)
 
     @pytest.mark.parametrize(
@@ -139,14 +140,14 @@ class TestExec:
 
         monkeypatch.setattr(pod_exec, "end", end)
 
-        with pytest.raises(errors.ResyncUnknown, match=rf"{reason}; server 127\.0\.0\.1:"):
+        with refused(errors.ResyncUnknown, reason=Holding(reason), server=Holding("127.0.0.1:")):
             self.run(pod())
 
     def test_half_a_frame_is_not_waited_for_longer_than_the_command(self, pod, monkeypatch):
         monkeypatch.setattr(pod_exec, "output", lambda _result: [b"\x82\x05ab"])
         stage, began = pod(delay_s=3.0), time.monotonic()
 
-        with pytest.raises(errors.ResyncUnknown, match="it still runs"):
+        with refused(errors.ResyncUnknown, reason="it still runs"):
             self.run(stage, timeout_s=0.2)
 
         assert time.monotonic() - began < 2.0
@@ -157,7 +158,7 @@ class TestExec:
     def test_a_server_that_does_not_open_is_not_waited_for_longer_than_for_an_answer(self, through, answer):
         door, began = through(timeout_s=0.3, **answer), time.monotonic()
 
-        with pytest.raises(errors.ResyncUnknown, match=r"no connection in time; server 127\.0\.0\.1:") as error:
+        with refused(errors.ResyncUnknown, reason="no connection in time", server=Holding("127.0.0.1:")) as error:
             door.exec(SIDEKIQ, "main", ["true"], 5.0)
 
         assert time.monotonic() - began < 1.0
@@ -180,7 +181,7 @@ class TestExec:
         elsewhere = config["clusters"][0]["cluster"]["server"].replace("http", "ws")
         door = through(status=302, more={"Location": elsewhere})
 
-        with pytest.raises(errors.ResyncUnknown, match="no connection"):
+        with refused(errors.ResyncUnknown, reason=Holding("no connection")):
             door.exec(SIDEKIQ, "main", ["true"], 5.0)
 
         assert not through.servers[0].asked.is_set()
@@ -196,12 +197,12 @@ class TestExec:
         authority = certificates[0].with_name(f"{trusted}.crt") if trusted else None
         door = through(status=403, tls=(certificates[0], authority))
 
-        with pytest.raises(errors.ResyncUnknown, match=f"no connection, {reason}"):
+        with refused(errors.ResyncUnknown, reason=Holding(reason)):
             door.exec(SIDEKIQ, "main", ["true"], 5.0)
 
     @pytest.mark.parametrize("text", [PAGE, b""])
     def test_a_page_is_no_missing_right(self, through, text):
-        with pytest.raises(errors.ResyncUnknown, match="no connection, HTTP 403"):
+        with refused(errors.ResyncUnknown, reason="no connection, HTTP 403"):
             through(status=403, text=text).exec(SIDEKIQ, "main", ["true"], 5.0)
 
     def test_who_is_not_known_and_has_no_token_any_more_is_tried_again(self, through, tmp_path):

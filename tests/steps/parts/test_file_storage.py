@@ -21,6 +21,7 @@ from steps.files.tally import Tally
 from steps.kubernetes import fields
 from steps.kubernetes.kinds import CLAIM
 from steps.parts import file_storage, system_storage
+from tests.builders.refusals import Holding, refused
 
 
 def no_progress(_done, _total):
@@ -174,13 +175,13 @@ class TestSave:
         assert "1 entries vanished while the tree was read: 'b'" in caplog.text
 
     def test_a_source_that_is_not_there_is_no_empty_tree(self, tmp_path):
-        with pytest.raises(errors.ReadFailed, match="1 could not be read"):
+        with refused(errors.ReadFailed, paths=[str(tmp_path / "gone")]):
             file_storage.save(tmp_path / "gone", tmp_path / "backup", no_progress)
 
     def test_a_file_that_never_rests_ends_the_phase(self):
         tally = Tally(changing=["log"])
 
-        with pytest.raises(errors.ChangedWhileRead, match="log"):
+        with refused(errors.ChangedWhileRead, paths=["log"]):
             file_storage._judge(tally)  # that such a file is noticed is shown where it is copied
 
     @pytest.mark.lesson(22)
@@ -189,7 +190,7 @@ class TestSave:
         (tmp_path / "source/file").write_bytes(b"1" * 4711)
         monkeypatch.setattr(volume, "free_bytes", lambda _: 4710)
 
-        with pytest.raises(errors.VolumeFull, match="4711 bytes are needed, 4710 bytes are free"):
+        with refused(errors.VolumeFull, needed_bytes=4711, free_bytes=4710):
             file_storage.save(tmp_path / "source", tmp_path / "backup", no_progress)
 
         assert names(tmp_path / "backup") == [layout.TREE]
@@ -205,7 +206,7 @@ class TestSave:
         monkeypatch.setattr(volume, "free_bytes", lambda _: None)
 
         with (
-            pytest.raises(errors.VolumeFull, match="10 bytes are needed, the volume does not say how many are free;"),
+            refused(errors.VolumeFull, needed_bytes=10, free_bytes=None),
             file_storage._room(tmp_path, 10),
         ):
             raise errors.VolumeFull(str(tmp_path / "file"), None, None)
@@ -219,7 +220,7 @@ class TestSave:
             half.truncate(HOLE_BYTES // 2)  # its length would be room for the file that is missing
         monkeypatch.setattr(volume, "free_bytes", lambda _: 4711)
 
-        with pytest.raises(errors.VolumeFull, match=f"{4712 + DATA_BYTES} bytes are needed, 4711 bytes are free"):
+        with refused(errors.VolumeFull, needed_bytes=4712 + DATA_BYTES, free_bytes=4711):
             file_storage.save(tmp_path / "source", tmp_path / "backup", no_progress)
 
 
@@ -293,7 +294,7 @@ class TestAHole:
     def test_needs_room_for_its_data_all_the_same(self, empty, target, backup_volume, saved_hole, monkeypatch):
         monkeypatch.setattr(volume, "free_bytes", lambda _: DATA_BYTES - 1)
 
-        with pytest.raises(errors.VolumeFull, match=f"{DATA_BYTES} bytes are needed, {DATA_BYTES - 1} bytes are free"):
+        with refused(errors.VolumeFull, needed_bytes=DATA_BYTES, free_bytes=DATA_BYTES - 1):
             file_storage.restore(empty.connect(), of_hole(backup_volume, saved_hole), target, no_progress)
 
         assert names(target) == ["lost+found"]
@@ -500,7 +501,7 @@ class TestRestore:
     def test_a_target_that_holds_anything_is_refused_and_not_marked(self, empty, target, backup_volume):
         (target / "precious").write_bytes(b"1")
 
-        with pytest.raises(errors.TargetNotEmpty, match="precious"):
+        with refused(errors.TargetNotEmpty, entries=["precious"]):
             file_storage.restore(empty.connect(), contents.open_at(backup_volume), target, no_progress)
 
         assert names(target) == ["lost+found", "precious"]
@@ -516,7 +517,7 @@ class TestRestore:
         (target / "half").mkdir()
         (target / "half/file").write_bytes(b"1")
 
-        with pytest.raises(errors.TargetDiffers, match="'half' is not listed"):
+        with refused(errors.TargetDiffers, findings=Holding("'half' is not listed")):
             file_storage.restore(door, opened, target, no_progress)
         whole = (target / ".hidden-top").stat().st_ino
         shutil.rmtree(target / "half")
@@ -541,7 +542,7 @@ class TestRestore:
         damaged = next(iter((backup_volume / layout.TREE / "acme/2026/11/03").iterdir()))
         damaged.write_bytes(bytes([damaged.read_bytes()[0] ^ 1]) + damaged.read_bytes()[1:])
 
-        with pytest.raises(errors.BackupDamaged, match=damaged.name):
+        with refused(errors.BackupDamaged, findings=Holding(damaged.name)):
             file_storage.restore(empty.connect(), contents.open_at(backup_volume), target, no_progress)
 
         assert state(empty) == "begun"
@@ -553,7 +554,7 @@ class TestRestore:
         listing = backup_volume / layout.LISTING
         listing.write_bytes(b"".join(listing.read_bytes().splitlines(keepends=True)[:-1]))
 
-        with pytest.raises(errors.BackupDamaged, match=r"system-filestorage\.mtree has \d+ bytes instead of"):
+        with refused(errors.BackupDamaged, findings=Holding("system-filestorage.mtree has ")):
             file_storage.restore(empty.connect(), contents.open_at(backup_volume), target, no_progress)
 
         assert names(target) == ["lost+found"]
@@ -574,7 +575,7 @@ class TestRestore:
             if done == total:
                 (target / ".hidden-top").unlink()
 
-        with pytest.raises(errors.TargetDiffers, match=r"'\.hidden-top' is missing"):
+        with refused(errors.TargetDiffers, findings=Holding("'.hidden-top' is missing")):
             file_storage.restore(empty.connect(), contents.open_at(backup_volume), target, lose)
 
         assert state(empty) == "begun"
@@ -594,7 +595,7 @@ class TestRestore:
 
         assert not (target / path).exists()
         assert path.name in system_storage.left_out(empty.get(CLAIM.resource, "system-storage"), opened)
-        with pytest.raises(errors.FilledWithout, match=path.name):
+        with refused(errors.FilledWithout, lacking=Holding(path.name)):
             file_storage.restore(door, opened, target, no_progress)
         assert file_storage.restore(door, opened.salvaged(), target, no_progress) is None
 
@@ -617,7 +618,7 @@ class TestRestore:
         annotations = marks.Mark("weekly", "other").annotations()
         empty.connect().patch(CLAIM, "system-storage", {"metadata": {"annotations": annotations}})
 
-        with pytest.raises(errors.ClaimOfAnotherRestore, match="weekly"):
+        with refused(errors.ClaimOfAnotherRestore, other="weekly"):
             file_storage.restore(empty.connect(), contents.open_at(backup_volume), target, no_progress)
 
         assert names(target) == ["lost+found"]
@@ -760,7 +761,7 @@ class TestSnapshots:
     def test_a_folder_that_only_has_the_name_is_refused_with_advice_that_can_work(self, empty, target, backup_volume):
         (target / ".snapshot").mkdir()
 
-        with pytest.raises(errors.TargetHoldsSnapshots, match="move it elsewhere yourself"):
+        with refused(errors.TargetHoldsSnapshots, entries=[".snapshot"]):
             file_storage.restore(empty.connect(), contents.open_at(backup_volume), target, no_progress, 0)
 
         assert names(target) == [".snapshot", "lost+found"]
@@ -805,7 +806,7 @@ def test_what_can_not_be_removed_is_named_with_the_reason(ordinary):
     (ordinary / "kept").mkdir()
     show_snapshots(ordinary / "kept", ".other")
 
-    with pytest.raises(errors.NotRemovable, match=r"can't remove \S+/kept/\.other/hourly/old \(Permission denied\)"):
+    with refused(errors.NotRemovable, path=Holding("/kept/.other/hourly/old"), reason="Permission denied"):
         removal.empty(ordinary / "kept")
 
     assert (ordinary / "kept/.other/hourly/old").exists()

@@ -6,6 +6,7 @@ from steps.archive.manifest import SystemStorage
 from steps.contract.restore_contract import AskedStorage
 from steps.kubernetes import fields
 from steps.parts import system_storage
+from tests.builders.refusals import refused
 
 NOTHING_ASKED = AskedStorage()
 
@@ -63,7 +64,7 @@ class TestSystemStorage:
     def test_a_size_that_is_too_small_is_refused(self, backup_volume):
         found = opened(backup_volume, size_bytes=2**20 + 1)
 
-        with pytest.raises(errors.RequestTooSmall, match="1Mi is less than the 1048577 bytes"):
+        with refused(errors.RequestTooSmall, request="1Mi", needed_bytes=1048577):
             system_storage.wanted(found, AskedStorage(storage_request="1Mi"))
 
     def test_of_a_backup_with_holes_it_has_the_size_that_was_recorded(self, backup_volume):
@@ -129,14 +130,14 @@ class TestCheckSystemStorage:
     def test_a_claim_with_the_mark_of_another_restore_is_refused(self, empty, backup_volume):
         marked = empty.claim(metadata={"annotations": marks.Mark("weekly", "another").annotations()})
 
-        with pytest.raises(errors.ClaimOfAnotherRestore, match="the mark of a restore of weekly"):
+        with refused(errors.ClaimOfAnotherRestore, other="weekly"):
             system_storage.check(marked, opened(backup_volume))
 
     def test_a_claim_that_is_too_small_is_refused(self, empty, backup_volume):
         empty.claim()
         bound = empty.get("persistentvolumeclaims", "system-storage")
 
-        with pytest.raises(errors.ClaimTooSmall, match="of 1Gi is too small for the 1073741825 bytes"):
+        with refused(errors.ClaimTooSmall, capacity="1Gi", needed_bytes=1073741825):
             system_storage.check(bound, opened(backup_volume, size_bytes=2**30 + 1))
 
     def test_a_claim_that_takes_the_data_may_be_less_than_the_length_of_files_with_holes(self, empty, backup_volume):
@@ -176,14 +177,14 @@ class TestBeforeAThreescaleBegins:
     def test_a_claim_that_was_made_anew_is_told(self, empty, backup_volume):
         empty.claim()
 
-        with pytest.raises(errors.RestoredGone, match="it lacks the mark of its restore"):
+        with refused(errors.RestoredGone, why="it lacks the mark of its restore"):
             self.check(empty, backup_volume)
 
     def test_a_claim_that_is_not_filled_to_the_end_is_told(self, empty, backup_volume):
         annotations = {**opened(backup_volume).mark.annotations(), marks.RESTORE_STATE: marks.BEGUN}
         empty.claim(metadata={"annotations": annotations})
 
-        with pytest.raises(errors.RestoredGone, match="it is begun"):
+        with refused(errors.RestoredGone, why="it is begun"):
             self.check(empty, backup_volume)
 
 

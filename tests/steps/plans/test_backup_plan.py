@@ -15,6 +15,7 @@ from steps.plans.plan import Does
 from steps.threescale import installation, references
 from tests.builders.objects import delete, going, patch
 from tests.builders.pods import pod
+from tests.builders.refusals import refused
 
 ME = Workflow("backup-1", "uid-1")
 WANTED = WantedClaim("nightly", "10Gi", "", "")
@@ -197,7 +198,7 @@ class TestPrepare:
     def test_a_missing_system_storage_is_refused(self, installed):
         without_files(installed)
 
-        with pytest.raises(errors.ClaimMissing, match="'system-storage'"):
+        with refused(errors.ClaimMissing, name="system-storage"):
             self.check(installed)
 
 

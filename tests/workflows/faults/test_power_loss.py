@@ -22,6 +22,7 @@ from steps.archive import contents, layout, marks
 from steps.files import durability, volume
 from steps.kubernetes import fields
 from tests.builders.conflicts import FILES, differing_secret, filled_storage
+from tests.builders.refusals import refused
 from workflows.rehearsal.threescale import installation as threescale
 
 pytestmark = pytest.mark.thorough
@@ -214,7 +215,7 @@ def test_a_phase_whose_sync_fails_leaves_nothing_that_others_believe(nightly, ro
     # A mock of the sync, because no disk fails when it is asked to.
     syncs = fail_sync(monkeypatch, number)
 
-    with pytest.raises(errors.VolumeFailed, match="Input/output error"):
+    with refused(errors.VolumeFailed, reason="Input/output error"):
         run(*words(nightly, "backup", phase, root))
 
     assert len(syncs) == number
@@ -254,7 +255,7 @@ def test_restored_files_that_can_not_be_synced_are_not_complete(lost, restoring,
     # A mock for the reason above.
     fail_sync(monkeypatch, 1)
 
-    with pytest.raises(errors.VolumeFailed, match="Input/output error"):
+    with refused(errors.VolumeFailed, reason="Input/output error"):
         run(*restoring[0])
 
     assert restore_state(lost) == marks.BEGUN
@@ -300,7 +301,7 @@ def test_files_whose_copy_can_not_be_synced_stay(lost, replacing, monkeypatch):
     # A mock of the sync, because no disk fails when it is asked to.
     syncs = fail_sync(monkeypatch, 4)
 
-    with pytest.raises(errors.VolumeFailed, match="Input/output error"):
+    with refused(errors.VolumeFailed, reason="Input/output error"):
         run(*replacing["set-aside-files"])
 
     assert len(syncs) == 4
@@ -315,7 +316,7 @@ def test_objects_whose_copies_can_not_be_synced_are_not_told_to_be_saved(replaci
     told = tmp_path / "outputs/saved-secrets"
     syncs = fail_sync(monkeypatch, 3)
 
-    with pytest.raises(errors.VolumeFailed, match="Input/output error"):
+    with refused(errors.VolumeFailed, reason="Input/output error"):
         run(*replacing["set-aside-objects"])
 
     assert len(syncs) == 3

@@ -103,8 +103,6 @@ class AskedReadiness(Declared):
     at backup time; `deployments` are those that were ready."""
     wait_minutes: Annotated[float, values.MINUTES] = 60
     """How many minutes each wait for 3scale may take."""
-    look_seconds: Annotated[float, values.PAUSE_S] = 5.0
-    """How many seconds pass between two looks at 3scale."""
 
 
 class RestoreArguments(

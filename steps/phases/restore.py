@@ -206,7 +206,7 @@ def _routes(run: Run, told: RestoreRoutes) -> None:
     run.need("routes")
     restore = opened_backup.open_again(run, told.backup, told.claim, told.backup_digest, told.wildcard_domain)
     opened, cluster = restore.backup, restore.cluster
-    patience = Patience(told.wait_minutes, told.look_seconds)
+    patience = Patience(told.wait_minutes, told.look_s)
     readiness.resync(cluster, opened, patience)
     if opened.move:
         log.info(opened.move.left_to_do)

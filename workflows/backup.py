@@ -11,34 +11,22 @@ from functools import partial
 from hera.workflows import DAG, Parameter, WorkflowTemplate
 from hera.workflows.models import ValueFrom
 
+from steps.contract import backup_contract as declared
 from steps.contract.arguments import ONLY, PLAN
-from steps.contract.backup_contract import (
-    CLAIM,
-    BackupApiManager,
-    BackupArguments,
-    BackupConfigMaps,
-    BackupExternal,
-    BackupFileStorage,
-    BackupPrepare,
-    BackupSeal,
-    BackupSecrets,
-    BackupSource,
-)
 from steps.contract.names import EXTERNAL
 from steps.contract.prune_contract import PruneArguments
 from workflows import prune
 from workflows.monitoring import metrics
-from workflows.monitoring.watched import watched
+from workflows.monitoring.template import About, workflow_template
 from workflows.rendering.conditions import both, differ, equal
 from workflows.rendering.phase import Pod
 from workflows.rendering.settings import Settings
 from workflows.rendering.tasks import Tasks
-from workflows.rendering.template import About
 
 NAME = "threescale-backup"
 _ABOUT = About(
     NAME,
-    BackupArguments,
+    declared.BackupArguments,
     title="Back up 3scale",
     description="Saves Secrets, ConfigMaps, the APIManager and System FileStorage of this namespace's 3scale to a "
     "claim of its own. The databases are external: back them up beside it.",
@@ -53,22 +41,26 @@ _ABOUT = About(
 def backup(settings: Settings, rules: PruneArguments | None = None) -> WorkflowTemplate:
     """Build the WorkflowTemplate `threescale-backup`; with rules that keep something a scheduled one ends with them."""
     at_the_end = partial(prune.at_the_end, settings, rules) if rules and rules.keeps else None
-    with watched(settings, _ABOUT, at_the_end) as built, DAG(name="backup", fail_fast=False) as dag:
-        task = Tasks(settings, built, BackupArguments)
-        prepare = task(BackupPrepare)
+    with workflow_template(settings, _ABOUT, at_the_end) as built, DAG(name="backup", fail_fast=False) as dag:
+        task = Tasks(settings, built, declared.BackupArguments)
+        prepare = task(declared.BackupPrepare)
         plan, files = (prepare.get_parameter(name).value for name in (PLAN, "file-storage"))
         acts, copied, external = differ(plan, ONLY), differ(files, EXTERNAL), equal(files, EXTERNAL)
         parts = [
-            task(BackupSecrets, when=both(acts, copied)),
-            task(BackupConfigMaps, when=both(acts, copied)),
-            task(BackupApiManager, when=both(acts, copied)),
-            task(BackupFileStorage, Pod(timeout="6h"), when=both(acts, copied)),
-            task(BackupExternal, when=both(acts, external)),  # instead of these
+            task(declared.BackupSecrets, when=both(acts, copied)),
+            task(declared.BackupConfigMaps, when=both(acts, copied)),
+            task(declared.BackupApiManager, when=both(acts, copied)),
+            task(declared.BackupFileStorage, Pod(timeout="6h"), when=both(acts, copied)),
+            task(declared.BackupExternal, when=both(acts, external)),  # instead of these
         ]
-        source = task(BackupSource, when=both(equal(plan, ONLY), copied))
-        seal = task(BackupSeal, Pod(timeout="4h", metrics=metrics.of_files("backup")), when=acts)
+        source = task(declared.BackupSource, when=both(equal(plan, ONLY), copied))
+        seal = task(declared.BackupSeal, Pod(timeout="4h", metrics=metrics.of_files("backup")), when=acts)
         for each in (source, *parts):
             prepare >> each
             each >> seal
-        dag.outputs = [Parameter(name=CLAIM, value_from=ValueFrom(parameter=str(prepare.get_parameter(CLAIM).value)))]
+        dag.outputs = [
+            Parameter(
+                name=declared.CLAIM, value_from=ValueFrom(parameter=str(prepare.get_parameter(declared.CLAIM).value))
+            )
+        ]
     return built

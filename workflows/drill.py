@@ -9,30 +9,22 @@ from typing import Any
 from hera.expr import g
 from hera.workflows import DAG, WorkflowTemplate
 
-from steps.contract.drill_contract import (
-    DrillArguments,
-    DrillChoose,
-    DrillFileStorage,
-    DrillObjects,
-    DrillPrepare,
-    DrillRemove,
-)
+from steps.contract import drill_contract as declared
 from steps.contract.names import EXTERNAL
 from steps.contract.told import NODE, NODE_OPERATOR
 from steps.contract.values import NO, YES
-from workflows.monitoring.watched import watched
+from workflows.monitoring.template import About, workflow_template
 from workflows.rendering import conditions
 from workflows.rendering.phase import Pod
 from workflows.rendering.settings import Settings
 from workflows.rendering.tasks import Tasks
-from workflows.rendering.template import About
 
 NAME = "threescale-drill"
 _CLAIM, _PROVEN, _REMOVE = "claim-name", "proven", "remove"
 _PLACED = (_CLAIM, NODE_OPERATOR, NODE)
 _ABOUT = About(
     NAME,
-    DrillArguments,
+    declared.DrillArguments,
     title="Prove that a backup restores",
     description="Restores a backup of this namespace for trial: its Secrets and ConfigMaps to a scratch namespace, its "
     "APIManager by a dry run of the server, System's files to a scratch claim. All is compared, then removed.",
@@ -46,16 +38,16 @@ _ABOUT = About(
 
 def drill(settings: Settings) -> WorkflowTemplate:
     """Build the WorkflowTemplate `threescale-drill`."""
-    with watched(settings, _ABOUT, _clean_up) as built, DAG(name="drill", fail_fast=False):
-        task = Tasks(settings, built, DrillArguments)
-        choose = task(DrillChoose)
-        prepare = task(DrillPrepare, first=_PLACED)
+    with workflow_template(settings, _ABOUT, _clean_up) as built, DAG(name="drill", fail_fast=False):
+        task = Tasks(settings, built, declared.DrillArguments)
+        choose = task(declared.DrillChoose)
+        prepare = task(declared.DrillPrepare, first=_PLACED)
         files = prepare.get_parameter("file-storage").value
         parts = [
-            task(DrillObjects, first=_PLACED),
-            task(DrillFileStorage, Pod(timeout="6h"), when=conditions.differ(files, EXTERNAL), first=_PLACED),
+            task(declared.DrillObjects, first=_PLACED),
+            task(declared.DrillFileStorage, Pod(timeout="6h"), when=conditions.differ(files, EXTERNAL), first=_PLACED),
         ]
-        remove = task(DrillRemove, given={_PROVEN: YES})
+        remove = task(declared.DrillRemove, given={_PROVEN: YES})
         choose >> prepare
         prepare >> parts
         for each in parts:

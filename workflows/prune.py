@@ -20,14 +20,13 @@ from steps.contract.declaration import DeclaredPhase
 from steps.contract.prune_contract import PruneArguments, PruneDecide, PruneDelete, PruneLook, PruneRemove
 from steps.contract.values import YES
 from workflows.monitoring import metrics
-from workflows.monitoring.watched import watched
+from workflows.monitoring.template import About, workflow_template
 from workflows.rendering import conditions
 from workflows.rendering.exit_handler import WHATEVER_COMES
 from workflows.rendering.parameters import declare, value
 from workflows.rendering.phase import Pod, phase
 from workflows.rendering.placement import anywhere
 from workflows.rendering.settings import Settings
-from workflows.rendering.template import About
 
 NAME = "threescale-prune"
 PRUNE = "prune"
@@ -50,7 +49,7 @@ _ABOUT = About(
 def prune(settings: Settings, rules: PruneArguments) -> WorkflowTemplate:
     """Build the WorkflowTemplate `threescale-prune`, with these rules unless others are asked for."""
     asked = declare(PruneArguments, rules)
-    with watched(settings, _ABOUT, arguments=asked) as built:
+    with workflow_template(settings, _ABOUT, asked=asked) as built:
         _retention(settings, asked, first=True)
     return built
 

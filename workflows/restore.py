@@ -2,35 +2,22 @@
 
 from hera.workflows import DAG, Suspend, Task, WorkflowTemplate
 
+from steps.contract import restore_contract as declared
 from steps.contract.arguments import ONLY, PLAN
 from steps.contract.names import EXTERNAL
-from steps.contract.restore_contract import (
-    RestoreApiManager,
-    RestoreArguments,
-    RestoreCheck,
-    RestoreConfigMaps,
-    RestoreFileStorage,
-    RestorePlanOnly,
-    RestorePrepare,
-    RestoreRoutes,
-    RestoreSecrets,
-    RestoreSetAsideFiles,
-    RestoreSetAsideObjects,
-)
 from steps.contract.values import YES
 from workflows.monitoring import metrics
-from workflows.monitoring.watched import watched
+from workflows.monitoring.template import About, workflow_template
 from workflows.rendering.conditions import both, differ, equal
 from workflows.rendering.parameters import value
 from workflows.rendering.phase import Pod
 from workflows.rendering.settings import Settings
 from workflows.rendering.tasks import Tasks
-from workflows.rendering.template import About
 
 NAME = "threescale-restore"
 _ABOUT = About(
     NAME,
-    RestoreArguments,
+    declared.RestoreArguments,
     title="Restore 3scale",
     description="Restores a backup's Secrets, ConfigMaps, System FileStorage and APIManager into this namespace, which "
     "must hold no 3scale. Before it: restore the databases, and the Secrets backend-redis, system-redis and "
@@ -45,27 +32,27 @@ _COPIES = Pod(timeout="6h")
 
 def restore(settings: Settings) -> WorkflowTemplate:
     """Build the WorkflowTemplate `threescale-restore`."""
-    with watched(settings, _ABOUT) as built, DAG(name="restore", fail_fast=False):
-        task = Tasks(settings, built, RestoreArguments, about_told="What a phase before this one has told.")
-        check = task(RestoreCheck)
+    with workflow_template(settings, _ABOUT) as built, DAG(name="restore", fail_fast=False):
+        task = Tasks(settings, built, declared.RestoreArguments, about_told="What a phase before this one has told.")
+        check = task(declared.RestoreCheck)
         only, approved = (check.get_parameter(name).value for name in (PLAN, "approve"))
         acts, asks = differ(only, ONLY), equal(approved, YES)
-        plan = task(RestorePlanOnly, _PLANS, when=f"{equal(only, ONLY)} || {asks}")
+        plan = task(declared.RestorePlanOnly, _PLANS, when=f"{equal(only, ONLY)} || {asks}")
         approve = Task(name="approve", template=Suspend(name="approve"), when=both(acts, asks))
-        prepare = task(RestorePrepare, _PLANS, when=acts)
+        prepare = task(declared.RestorePrepare, _PLANS, when=acts)
         objects, replaced, files = (
             prepare.get_parameter(name).value for name in ("set-aside-objects", "set-aside-files", "file-storage")
         )
         set_aside = [
-            task(RestoreSetAsideObjects, when=equal(objects, YES)),
-            task(RestoreSetAsideFiles, _COPIES, when=equal(replaced, YES)),
+            task(declared.RestoreSetAsideObjects, when=equal(objects, YES)),
+            task(declared.RestoreSetAsideFiles, _COPIES, when=equal(replaced, YES)),
         ]
         copies = Pod(timeout="6h", metrics=metrics.of_files("restore"))
-        file_storage = task(RestoreFileStorage, copies, when=differ(files, EXTERNAL))
-        secrets = task(RestoreSecrets)
-        configmaps = task(RestoreConfigMaps)
-        apimanager = task(RestoreApiManager)
-        routes = task(RestoreRoutes, Pod(timeout="5h"), fixed={"look_s": f"{settings.look_s:g}"})
+        file_storage = task(declared.RestoreFileStorage, copies, when=differ(files, EXTERNAL))
+        secrets = task(declared.RestoreSecrets)
+        configmaps = task(declared.RestoreConfigMaps)
+        apimanager = task(declared.RestoreApiManager)
+        routes = task(declared.RestoreRoutes, Pod(timeout="5h"), fixed={"look_s": f"{settings.look_s:g}"})
 
         check >> plan
         plan >> approve

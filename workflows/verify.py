@@ -7,11 +7,10 @@ from hera.workflows import DAG, WorkflowTemplate
 
 from steps.contract.told import NODE, NODE_OPERATOR
 from steps.contract.verify_contract import VerifyArguments, VerifyChoose, VerifyRead
-from workflows.monitoring.watched import watched
+from workflows.monitoring.template import About, workflow_template
 from workflows.rendering.phase import Pod
 from workflows.rendering.settings import Settings
 from workflows.rendering.tasks import Tasks
-from workflows.rendering.template import About
 
 NAME = "threescale-verify"
 _ABOUT = About(
@@ -30,7 +29,7 @@ _ABOUT = About(
 
 def verify(settings: Settings) -> WorkflowTemplate:
     """Build the WorkflowTemplate `threescale-verify`."""
-    with watched(settings, _ABOUT) as built, DAG(name="verify", fail_fast=False):
+    with workflow_template(settings, _ABOUT) as built, DAG(name="verify", fail_fast=False):
         task = Tasks(settings, built, VerifyArguments)
         choose = task(VerifyChoose)
         choose >> task(VerifyRead, Pod(timeout="6h"), first=("claim-name", "rotation", NODE_OPERATOR, NODE))

@@ -8,11 +8,10 @@ from hera.workflows import DAG, WorkflowTemplate
 
 from steps.contract.watchdog_contract import Watch, WatchdogArguments
 from workflows.monitoring import metrics
-from workflows.monitoring.watched import watched
+from workflows.monitoring.template import About, workflow_template
 from workflows.rendering.phase import Pod
 from workflows.rendering.settings import Settings
 from workflows.rendering.tasks import Tasks
-from workflows.rendering.template import About
 
 NAME = "threescale-watchdog"
 _ABOUT = About(
@@ -34,6 +33,6 @@ _ABOUT = About(
 
 def watchdog(settings: Settings) -> WorkflowTemplate:
     """Build the WorkflowTemplate `threescale-watchdog`."""
-    with watched(settings, _ABOUT) as built, DAG(name="watchdog"):
+    with workflow_template(settings, _ABOUT) as built, DAG(name="watchdog"):
         Tasks(settings, built, WatchdogArguments)(Watch, Pod(metrics=metrics.of_catalogue()))
     return built

@@ -35,7 +35,7 @@ class ValueKind:
     name = "text"
     words: Sequence[str] = ()  # that a form offers
 
-    def __init__(self, wanted: str) -> None:
+    def __init__(self, wanted: str = "") -> None:
         self.wanted = wanted  # ends the sentence "'x' is "
 
     def read(self, text: str) -> Any:
@@ -49,9 +49,9 @@ class ValueKind:
             raise ValueError(self._refusal(text))
         return text
 
-    def fits(self, text: str) -> bool:
+    def fits(self, text: str) -> bool:  # noqa: ARG002  any text, unless a kind says otherwise
         """Whether it is one."""
-        raise NotImplementedError
+        return True
 
     def check(self, text: str) -> str:
         """The same text, if it is one.
@@ -224,12 +224,6 @@ class NameList(ValueKind):
 
     name = "names"
 
-    def __init__(self) -> None:
-        super().__init__("no names")
-
-    def fits(self, text: str) -> bool:  # noqa: ARG002  whatever stands between commas is one
-        return True
-
     def read(self, text: str) -> tuple[str, ...] | None:
         return tuple(_listed(text)) if text else None
 
@@ -258,12 +252,6 @@ class DigestText(ValueKind):
     """A digest as a person copies it, or an empty text."""
 
     name = "digest"
-
-    def __init__(self) -> None:
-        super().__init__("no digest")
-
-    def fits(self, text: str) -> bool:  # noqa: ARG002  whatever it is, it equals the backup's or does not
-        return True
 
     def read(self, text: str) -> str:
         return text.strip().lower()

@@ -11,17 +11,7 @@ from steps.archive.manifest import FileTree, Manifest, Report
 from steps.catalogue import backup_claims, verification
 from steps.catalogue.backup_claims import WantedClaim
 from steps.contract import arguments
-from steps.contract.backup_contract import (
-    BackupApiManager,
-    BackupConfigMaps,
-    BackupExternal,
-    BackupFileStorage,
-    BackupPrepare,
-    BackupSeal,
-    BackupSecrets,
-    BackupSource,
-    SavePart,
-)
+from steps.contract import backup_contract as declared
 from steps.contract.values import NO, YES
 from steps.evidence import records, result
 from steps.files import durability, writing
@@ -42,8 +32,8 @@ log = logging.getLogger(__name__)
 backup_phases = PhaseGroup("backup", help="Phases of a backup, in their order.")
 
 
-@backup_phases.phase(BackupPrepare)
-def _prepare(run: Run, told: BackupPrepare) -> None:
+@backup_phases.phase(declared.BackupPrepare)
+def _prepare(run: Run, told: declared.BackupPrepare) -> None:
     plan_only = arguments.is_plan("backup", told.plan)
     run.tell_plan(plan_only=plan_only)
     run.output(scheduled=YES if told.schedule else NO)
@@ -71,24 +61,24 @@ def _prepare(run: Run, told: BackupPrepare) -> None:
     )
 
 
-@backup_phases.phase(BackupSecrets)
-def _save_secrets(run: Run, told: BackupSecrets) -> None:
+@backup_phases.phase(declared.BackupSecrets)
+def _save_secrets(run: Run, told: declared.BackupSecrets) -> None:
     _part(run, told, "secrets", lambda: _secrets(run.cluster(), told))
 
 
-@backup_phases.phase(BackupConfigMaps)
-def _save_configmaps(run: Run, told: BackupConfigMaps) -> None:
+@backup_phases.phase(declared.BackupConfigMaps)
+def _save_configmaps(run: Run, told: declared.BackupConfigMaps) -> None:
     _part(run, told, "configmaps", lambda: _configmaps(run.cluster(), told))
 
 
-@backup_phases.phase(BackupApiManager)
-def _save_apimanager(run: Run, told: BackupApiManager) -> None:
+@backup_phases.phase(declared.BackupApiManager)
+def _save_apimanager(run: Run, told: declared.BackupApiManager) -> None:
     save = partial(apimanager.save, planned_routes=told.planned_routes)
     _part(run, told, "apimanager", lambda: save(run.cluster(), told.backup, told.apimanager))
 
 
-@backup_phases.phase(BackupExternal)
-def _save_external(run: Run, told: BackupExternal) -> None:
+@backup_phases.phase(declared.BackupExternal)
+def _save_external(run: Run, told: declared.BackupExternal) -> None:
     cluster = run.cluster()
     save = partial(apimanager.save, is_external=True, planned_routes=told.planned_routes)
     parts = {
@@ -99,14 +89,14 @@ def _save_external(run: Run, told: BackupExternal) -> None:
     run.output(objects=sum(len(_save_part(run, told, part, save).objects) for part, save in parts.items()))
 
 
-@backup_phases.phase(BackupFileStorage)
-def _save_file_storage(run: Run, told: BackupFileStorage) -> None:
+@backup_phases.phase(declared.BackupFileStorage)
+def _save_file_storage(run: Run, told: declared.BackupFileStorage) -> None:
     save = partial(file_storage.save, told.file_storage, told.backup)
     _part(run, told, "file-storage", lambda: save(progress(), told.workers))
 
 
-@backup_phases.phase(BackupSource)
-def _look_at_source(run: Run, told: BackupSource) -> None:
+@backup_phases.phase(declared.BackupSource)
+def _look_at_source(run: Run, told: declared.BackupSource) -> None:
     plan = Plan(run.namespace)
     for name, shown in file_storage.snapshots(told.file_storage).items():
         how = f"passed over in {FILES}, with the {shown} that it shows: {file_storage.OF_SNAPSHOTS}"
@@ -118,8 +108,8 @@ def _look_at_source(run: Run, told: BackupSource) -> None:
     run.output(names=plan.names)
 
 
-@backup_phases.phase(BackupSeal)
-def _seal(run: Run, told: BackupSeal) -> None:
+@backup_phases.phase(declared.BackupSeal)
+def _seal(run: Run, told: declared.BackupSeal) -> None:
     run.need("seal")
     begin = run.begin(told.claim)
     cluster = run.cluster()
@@ -148,7 +138,7 @@ def _seal(run: Run, told: BackupSeal) -> None:
     run.output(sealed=YES)
 
 
-def _record(run: Run, told: BackupSeal, facts: Manifest, reports: Mapping[str, Report | None]) -> str:
+def _record(run: Run, told: declared.BackupSeal, facts: Manifest, reports: Mapping[str, Report | None]) -> str:
     """The evidence of a backup: its phases but the last have ended, and that one but for its seal."""
     begun = run.record("backup", told.claim)
     for phase in told_phase("prepare", told.prepared):
@@ -156,14 +146,14 @@ def _record(run: Run, told: BackupSeal, facts: Manifest, reports: Mapping[str, R
     return result.text(result.of_backup(begun, facts, reports).did(run.phase("seal"), last=True))
 
 
-def _secrets(cluster: Cluster, told: BackupSecrets | BackupExternal) -> Report:
+def _secrets(cluster: Cluster, told: declared.BackupSecrets | declared.BackupExternal) -> Report:
     found = apimanager.named(cluster, told.apimanager)
     optional = apimanager.optional_secrets(found)
     saved = secrets.save(cluster, told.backup, optional=optional, named=references.of(found))
     return _all_planned(saved, SECRET, told.planned_secrets or (), cluster.namespace)
 
 
-def _configmaps(cluster: Cluster, told: BackupConfigMaps | BackupExternal) -> Report:
+def _configmaps(cluster: Cluster, told: declared.BackupConfigMaps | declared.BackupExternal) -> Report:
     saved = configmaps.save(cluster, told.backup, references.of(apimanager.named(cluster, told.apimanager)))
     return _all_planned(saved, CONFIGMAP, told.planned_configmaps or (), cluster.namespace)
 
@@ -176,14 +166,14 @@ def _all_planned(saved: Report, kind: Kind, planned: Collection[str], namespace:
     return saved
 
 
-def _part(run: Run, told: SavePart, part: str, save: Callable[[], Report]) -> None:
+def _part(run: Run, told: declared.SavePart, part: str, save: Callable[[], Report]) -> None:
     """One part of a backup, and what it tells Argo."""
     found = _save_part(run, told, part, save)
     run.output(objects=len(found.objects))
     _output_files(run, found.file_storage)
 
 
-def _save_part(run: Run, told: SavePart, part: str, save: Callable[[], Report]) -> Report:
+def _save_part(run: Run, told: declared.SavePart, part: str, save: Callable[[], Report]) -> Report:
     """One part of a backup: its data, a sync, its report; a part that is done stays."""
     run.need(part)
     began = times.now()

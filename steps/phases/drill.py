@@ -8,7 +8,7 @@ from functools import partial
 from steps import errors
 from steps.archive import marks
 from steps.catalogue import backup_claims, catalogue, proof, verification
-from steps.contract.drill_contract import DrillChoose, DrillFileStorage, DrillObjects, DrillPrepare, DrillRemove
+from steps.contract import drill_contract as declared
 from steps.contract.values import NOTHING, YES
 from steps.evidence import records, result
 from steps.evidence.result import Phase
@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 drill_phases = PhaseGroup("drill", help="Phases of a drill, in their order.")
 
 
-@drill_phases.phase(DrillChoose)
-def _choose(run: Run, told: DrillChoose) -> None:
+@drill_phases.phase(declared.DrillChoose)
+def _choose(run: Run, told: declared.DrillChoose) -> None:
     cluster = run.cluster()
     scratch_space.check_scratch(run.cluster(told.scratch_namespace), cluster.namespace)
     scratch_space.clear_left(cluster, run.cluster, run.workflow)
@@ -38,8 +38,8 @@ def _choose(run: Run, told: DrillChoose) -> None:
     run.tell_times("chosen")
 
 
-@drill_phases.phase(DrillPrepare)
-def _prepare(run: Run, told: DrillPrepare) -> None:
+@drill_phases.phase(declared.DrillPrepare)
+def _prepare(run: Run, told: declared.DrillPrepare) -> None:
     run.need("prepare", told.claim_wait_s)
     scratch = run.cluster(told.scratch_namespace)
     with _drilled(run, told) as trial:
@@ -58,8 +58,8 @@ def _prepare(run: Run, told: DrillPrepare) -> None:
     trial.note("prepare", before=told_phase("choose", told.chosen))
 
 
-@drill_phases.phase(DrillObjects)
-def _objects(run: Run, told: DrillObjects) -> None:
+@drill_phases.phase(declared.DrillObjects)
+def _objects(run: Run, told: declared.DrillObjects) -> None:
     run.need("objects")
     with _drilled(run, told) as trial:
         scratch_space.going_on(trial.cluster, run.workflow)
@@ -71,8 +71,8 @@ def _objects(run: Run, told: DrillObjects) -> None:
     trial.note("objects", lambda: lines)
 
 
-@drill_phases.phase(DrillFileStorage)
-def _file_storage(run: Run, told: DrillFileStorage) -> None:
+@drill_phases.phase(declared.DrillFileStorage)
+def _file_storage(run: Run, told: declared.DrillFileStorage) -> None:
     run.need("file-storage")
     with _drilled(run, told) as trial:
         scratch_space.going_on(trial.cluster, run.workflow)
@@ -81,8 +81,8 @@ def _file_storage(run: Run, told: DrillFileStorage) -> None:
     trial.note("file-storage", counts=counts_of(tally), notes=tally.notes)
 
 
-@drill_phases.phase(DrillRemove)
-def _remove(run: Run, told: DrillRemove) -> None:
+@drill_phases.phase(declared.DrillRemove)
+def _remove(run: Run, told: declared.DrillRemove) -> None:
     cluster = run.cluster()
     ledger = scratch_space.own(cluster, run.workflow)
     if ledger:
@@ -96,7 +96,9 @@ def _remove(run: Run, told: DrillRemove) -> None:
 
 
 @contextmanager
-def _drilled(run: Run, told: DrillPrepare | DrillObjects | DrillFileStorage) -> Iterator[Restoration]:
+def _drilled(
+    run: Run, told: declared.DrillPrepare | declared.DrillObjects | declared.DrillFileStorage
+) -> Iterator[Restoration]:
     """Open the backup that is restored for trial; where that shows a damage, its claim says so."""
     cluster = run.cluster()
     found = backup_claims.find(cluster, told.claim)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from steps.catalogue import backup_claims, deletion
 from steps.catalogue.retention import Rules
 from steps.contract import arguments
-from steps.contract.prune_contract import PruneDecide, PruneDelete, PruneLook, PruneRemove
+from steps.contract import prune_contract as declared
 from steps.phases.command_line import PhaseGroup
 from steps.phases.run import Run
 
@@ -20,8 +20,8 @@ _DELETED_AT_MOST = 2000  # a phase has 15 minutes, and each takes four requests
 _READ_AT_MOST = 100  # each is three nodes of the Workflow, which etcd keeps up to some 1.5 MB
 
 
-@prune_phases.phase(PruneDecide)
-def _decide(run: Run, told: PruneDecide) -> None:
+@prune_phases.phase(declared.PruneDecide)
+def _decide(run: Run, told: declared.PruneDecide) -> None:
     plan_only = arguments.is_plan("prune", told.plan)
     run.tell_plan(plan_only=plan_only)
     cluster = run.cluster()
@@ -45,21 +45,21 @@ def _decide(run: Run, told: PruneDecide) -> None:
     )
 
 
-@prune_phases.phase(PruneDelete)
-def _delete_doomed(run: Run, told: PruneDelete) -> None:
+@prune_phases.phase(declared.PruneDelete)
+def _delete_doomed(run: Run, told: declared.PruneDelete) -> None:
     _delete(run, "delete", told.doomed or (), Rules.of(told))
 
 
-@prune_phases.phase(PruneLook)
-def _look(run: Run, told: PruneLook) -> None:
+@prune_phases.phase(declared.PruneLook)
+def _look(run: Run, told: declared.PruneLook) -> None:
     run.need("look")
     cluster = run.cluster()
     holds = deletion.look(cluster, told.backup, told.claim_name)
     run.output(holds=holds, uid=backup_claims.find(cluster, told.claim_name)["metadata"]["uid"])
 
 
-@prune_phases.phase(PruneRemove)
-def _remove(run: Run, told: PruneRemove) -> None:
+@prune_phases.phase(declared.PruneRemove)
+def _remove(run: Run, told: declared.PruneRemove) -> None:
     log.info("claim %s: its volume was read, and holds no manifest", told.claim_name)
     _delete(run, "remove", [told.uid], Rules.of(told), read=True)
 

@@ -10,18 +10,7 @@ from steps.archive import begin_marker, marks
 from steps.archive.contents import Backup
 from steps.catalogue import backup_claims
 from steps.contract import arguments, values
-from steps.contract.restore_contract import (
-    RestoreApiManager,
-    RestoreCheck,
-    RestoreConfigMaps,
-    RestoreFileStorage,
-    RestorePlanOnly,
-    RestorePrepare,
-    RestoreRoutes,
-    RestoreSecrets,
-    RestoreSetAsideFiles,
-    RestoreSetAsideObjects,
-)
+from steps.contract import restore_contract as declared
 from steps.contract.values import NO, NOTHING, YES
 from steps.evidence import result
 from steps.evidence.result import Line
@@ -51,8 +40,8 @@ _ENTRIES_A_SECOND = 20_000
 _LOOKS, _READS_ALL = "15m", "6h"  # how long a plan may take, as Argo reads it
 
 
-@restore_phases.phase(RestoreCheck)
-def _check(run: Run, told: RestoreCheck) -> None:
+@restore_phases.phase(declared.RestoreCheck)
+def _check(run: Run, told: declared.RestoreCheck) -> None:
     plan_only = arguments.is_plan("restore", told.plan)
     run.tell_plan(plan_only=plan_only)
     run.output(approve=told.approve)
@@ -70,16 +59,16 @@ def _check(run: Run, told: RestoreCheck) -> None:
     log.info("checked: claim %s can be mounted, nothing of 3scale stands in the way", told.claim)
 
 
-@restore_phases.phase(RestorePlanOnly)
-def _plan_only(run: Run, told: RestorePlanOnly) -> None:
+@restore_phases.phase(declared.RestorePlanOnly)
+def _plan_only(run: Run, told: declared.RestorePlanOnly) -> None:
     _, planned = _plan(run, told)
     run.output(left_out=planned.left_out or NOTHING)
     run.output(digest=planned.plan.digest, summary=planned.plan.summary, names=planned.plan.names)
     planned.plan.check()
 
 
-@restore_phases.phase(RestorePrepare)
-def _prepare(run: Run, told: RestorePrepare) -> None:
+@restore_phases.phase(declared.RestorePrepare)
+def _prepare(run: Run, told: declared.RestorePrepare) -> None:
     run.need("prepare", told.claim_wait_s)
     restore, planned = _plan(run, told)
     opened, cluster = restore.backup, restore.cluster
@@ -108,8 +97,8 @@ def _prepare(run: Run, told: RestorePrepare) -> None:
     restore.note("prepare", lambda: made, before=told_phase("check", told.checked))
 
 
-@restore_phases.phase(RestoreSetAsideObjects)
-def _set_aside_objects(run: Run, told: RestoreSetAsideObjects) -> None:
+@restore_phases.phase(declared.RestoreSetAsideObjects)
+def _set_aside_objects(run: Run, told: declared.RestoreSetAsideObjects) -> None:
     restore = opened_backup.open_again(run, told.backup, told.claim, told.backup_digest)
     run.need("set-aside-objects")
     with durability.durable(told.replaced) as disk:
@@ -121,8 +110,8 @@ def _set_aside_objects(run: Run, told: RestoreSetAsideObjects) -> None:
     restore.note("set-aside-objects", counts=counts, notes=writing.mode_notes())
 
 
-@restore_phases.phase(RestoreSetAsideFiles)
-def _set_aside_files(run: Run, told: RestoreSetAsideFiles) -> None:
+@restore_phases.phase(declared.RestoreSetAsideFiles)
+def _set_aside_files(run: Run, told: declared.RestoreSetAsideFiles) -> None:
     restore = opened_backup.open_again(run, told.backup, told.claim, told.backup_digest)
     run.need("set-aside-files")
     with durability.durable(told.replaced) as disk:
@@ -137,8 +126,8 @@ def _set_aside_files(run: Run, told: RestoreSetAsideFiles) -> None:
     restore.note("set-aside-files", counts=counts, notes=notes)
 
 
-@restore_phases.phase(RestoreFileStorage)
-def _file_storage(run: Run, told: RestoreFileStorage) -> None:
+@restore_phases.phase(declared.RestoreFileStorage)
+def _file_storage(run: Run, told: declared.RestoreFileStorage) -> None:
     restore = opened_backup.open_again(run, told.backup, told.claim, told.backup_digest)
     salvages = told.left_out_digest not in {NOTHING, ""}
     tally = None
@@ -164,8 +153,8 @@ def _file_storage(run: Run, told: RestoreFileStorage) -> None:
     )
 
 
-@restore_phases.phase(RestoreSecrets)
-def _secrets(run: Run, told: RestoreSecrets) -> None:
+@restore_phases.phase(declared.RestoreSecrets)
+def _secrets(run: Run, told: declared.RestoreSecrets) -> None:
     conflict = OnConflict(
         told.on_conflict, told.differing_secrets or (), told.saved_secrets or {}, told.replaced_claim, told.kept_secrets
     )
@@ -174,8 +163,8 @@ def _secrets(run: Run, told: RestoreSecrets) -> None:
     _restore_objects(restore, "secrets", secrets.to_restore, restore_all, conflict)
 
 
-@restore_phases.phase(RestoreConfigMaps)
-def _configmaps(run: Run, told: RestoreConfigMaps) -> None:
+@restore_phases.phase(declared.RestoreConfigMaps)
+def _configmaps(run: Run, told: declared.RestoreConfigMaps) -> None:
     conflict = OnConflict(
         told.on_conflict,
         told.differing_configmaps or (),
@@ -187,8 +176,8 @@ def _configmaps(run: Run, told: RestoreConfigMaps) -> None:
     _restore_objects(restore, "configmaps", configmaps.to_restore, configmaps.restore, conflict)
 
 
-@restore_phases.phase(RestoreApiManager)
-def _apimanager(run: Run, told: RestoreApiManager) -> None:
+@restore_phases.phase(declared.RestoreApiManager)
+def _apimanager(run: Run, told: declared.RestoreApiManager) -> None:
     run.need("apimanager")
     restore = opened_backup.open_again(run, told.backup, told.claim, told.backup_digest, told.wildcard_domain)
     if apimanager.present(restore.cluster, restore.backup.mark) is None:
@@ -201,8 +190,8 @@ def _apimanager(run: Run, told: RestoreApiManager) -> None:
     restore.note("apimanager", lambda: [opened_backup.line(restore.backup.apimanager, done)])
 
 
-@restore_phases.phase(RestoreRoutes)
-def _routes(run: Run, told: RestoreRoutes) -> None:
+@restore_phases.phase(declared.RestoreRoutes)
+def _routes(run: Run, told: declared.RestoreRoutes) -> None:
     run.need("routes")
     restore = opened_backup.open_again(run, told.backup, told.claim, told.backup_digest, told.wildcard_domain)
     opened, cluster = restore.backup, restore.cluster
@@ -214,7 +203,7 @@ def _routes(run: Run, told: RestoreRoutes) -> None:
     restore.note("routes", last=True)
 
 
-def _plan(run: Run, told: RestorePlanOnly | RestorePrepare) -> tuple[Restoration, RestorePlan]:
+def _plan(run: Run, told: declared.RestorePlanOnly | declared.RestorePrepare) -> tuple[Restoration, RestorePlan]:
     restore = opened_backup.open_first(run, told.backup, told.claim, told)
     planned = restore_plan.of(restore.cluster, restore.backup, told, last_try=run.last_try, workflow=run.workflow)
     return restore, planned

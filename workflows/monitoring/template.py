@@ -1,9 +1,9 @@
-"""What all WorkflowTemplates share: who runs them, one at a time, for how long, and what is said when they fail."""
+"""What all WorkflowTemplates share: who runs them, one at a time, for how long, and what they tell of their runs."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from hera.workflows import Container, Parameter, WorkflowTemplate
 from hera.workflows.models import Mutex, PodGC, Synchronization, TTLStrategy, WorkflowMetadata
@@ -11,21 +11,16 @@ from hera.workflows.models import Mutex, PodGC, Synchronization, TTLStrategy, Wo
 from steps.contract.arguments import PLAN
 from steps.contract.declaration import Declared, failure
 from steps.contract.names import KIND, PART_OF
-from workflows.rendering.exit_handler import Ended, Notification, exit_handler
+from workflows.monitoring import metrics, notification
+from workflows.rendering.exit_handler import Ended, exit_handler
 from workflows.rendering.labels import DESCRIPTION, TITLE
-from workflows.rendering.phase import Metric, pod_security
+from workflows.rendering.parameters import declare
+from workflows.rendering.phase import pod_security
 from workflows.rendering.placement import together
 from workflows.rendering.settings import Settings
 
 MUTEX = "threescale"
 _DAY_S = 24 * 3600
-
-
-class Watched(NamedTuple):
-    """What tells others of the runs of a workflow: metrics, and the task that sends a notification."""
-
-    metrics: Sequence[Metric]
-    notification: Notification
 
 
 @dataclass(frozen=True)
@@ -59,14 +54,15 @@ class About:
 def workflow_template(
     settings: Settings,
     about: About,
-    arguments: Mapping[str, Parameter],
-    told: Watched,
     at_the_end: Callable[[], Mapping[str, Any]] | None = None,
+    asked: Mapping[str, Parameter] | None = None,
 ) -> Iterator[WorkflowTemplate]:
     """Open a WorkflowTemplate; at its end the exit handler is added.
 
-    `at_the_end` makes the templates of one more task of the exit handler, and says what Task is to be given.
+    `at_the_end` makes the templates of one more task of the exit handler, and says what Task is to be given. `asked`:
+    its arguments, where they have other defaults than declared.
     """
+    arguments = asked or declare(about.asked)
     with WorkflowTemplate(
         name=about.name,
         namespace=settings.namespace,
@@ -85,7 +81,7 @@ def workflow_template(
         # those who want to read its log; its last sentence stays in the workflow.
         pod_gc=PodGC(strategy="OnPodCompletion", delete_delay_duration="10m"),
         ttl_strategy=TTLStrategy(seconds_after_success=7 * _DAY_S, seconds_after_failure=30 * _DAY_S),
-        metrics=list(told.metrics),
+        metrics=list(metrics.of_runs(about.operation, arguments)),
     ) as template:
         yield template
         of_run = {"claim": template.get_parameter(about.claim)} if about.claim else {}
@@ -93,7 +89,7 @@ def workflow_template(
             of_run[PLAN] = template.get_parameter(PLAN)
         ended = Ended(about.operation, of_run, about.advice, _errors(template))
         more = at_the_end() if at_the_end else {}
-        exit_handler(settings, ended, told.notification, tell_success=about.tell_success, more=more)
+        exit_handler(settings, ended, notification.task, tell_success=about.tell_success, more=more)
     order = {name: place for place, name in enumerate(about.first)}
     template.templates.sort(key=lambda each: order.get(str(each.name), len(order)))
 

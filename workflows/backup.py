@@ -58,9 +58,6 @@ def backup(settings: Settings, rules: PruneArguments | None = None) -> WorkflowT
         for each in (source, *parts):
             prepare >> each
             each >> seal
-        dag.outputs = [
-            Parameter(
-                name=declared.CLAIM, value_from=ValueFrom(parameter=str(prepare.get_parameter(declared.CLAIM).value))
-            )
-        ]
+        claim = ValueFrom(parameter=str(prepare.get_parameter(declared.CLAIM).value))
+        dag.outputs = [Parameter(name=declared.CLAIM, value_from=claim)]
     return built

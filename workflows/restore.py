@@ -33,7 +33,7 @@ _COPIES = Pod(timeout="6h")
 def restore(settings: Settings) -> WorkflowTemplate:
     """Build the WorkflowTemplate `threescale-restore`."""
     with workflow_template(settings, _ABOUT) as built, DAG(name="restore", fail_fast=False):
-        task = Tasks(settings, built, declared.RestoreArguments, about_told="What a phase before this one has told.")
+        task = Tasks(settings, built, declared.RestoreArguments)
         check = task(declared.RestoreCheck)
         only, approved = (check.get_parameter(name).value for name in (PLAN, "approve"))
         acts, asks = differ(only, ONLY), equal(approved, YES)

@@ -9,7 +9,7 @@ from steps.contract import values
 from steps.contract.arguments import PLAN
 from steps.contract.declaration import Declared, DeclaredPhase, Marker, Output, maybe, of_run
 from steps.contract.mounts import Mount
-from steps.contract.told import PLACE, ClaimWait, WorkersAsked
+from steps.contract.told import PLACE, ClaimWait, Placed, WorkersAsked
 
 CLAIM = "backupPersistentVolumeClaimName"  # the operator's spelling, in its status
 APIMANAGER = "apiManagerSourceName"
@@ -67,13 +67,6 @@ class BackupPrepare(DeclaredPhase, WantedBackup, _Plan, WorkersAsked, _Schedule,
     )
 
 
-class _OfPlace(Declared):
-    node_operator: Annotated[str, Marker.UNTOLD] = "NotIn"
-    """In: only that node; NotIn: any but that one."""
-    node: Annotated[str, Marker.UNTOLD] = "no-node"
-    """The node that has a ReadWriteOnce system-storage mounted."""
-
-
 class _OfClaim(Declared):
     claim: Annotated[str, values.CLAIM] = Field(alias="backupPersistentVolumeClaimName")
     """Claim that holds the backup."""
@@ -126,7 +119,7 @@ class SavePart(DeclaredPhase, _OfClaim):
     """Where the backup is mounted."""
 
 
-class _SaveObjects(SavePart, _OfApiManager, _OfPlace):
+class _SaveObjects(SavePart, _OfApiManager, Placed):
     """Objects, by the APIManager that names them."""
 
 
@@ -159,13 +152,13 @@ class _UnusedApiManager(Declared):
     """Name of the APIManager."""
 
 
-class BackupFileStorage(SavePart, _UnusedApiManager, _OfPlace, WorkersAsked, _FilesMounted):
+class BackupFileStorage(SavePart, _UnusedApiManager, Placed, WorkersAsked, _FilesMounted):
     """Copy the tree of System FileStorage, with a listing."""
 
     command = ("backup", "file-storage")
 
 
-class BackupSource(DeclaredPhase, _OfPlace, _FilesMounted):
+class BackupSource(DeclaredPhase, Placed, _FilesMounted):
     """Say what a plan can't see without the mounted claim: what of it would be passed over."""
 
     command = ("backup", "source")

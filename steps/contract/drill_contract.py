@@ -8,7 +8,7 @@ from pydantic import Field
 from steps.contract import values
 from steps.contract.declaration import Declared, DeclaredPhase, Output, maybe
 from steps.contract.mounts import Mount
-from steps.contract.told import PLACE, BackupMounted, ClaimWait, OfClaim, Placed
+from steps.contract.told import PLACE, ClaimWait, Placed, ReadBackup
 
 
 class ToProve(Declared):
@@ -51,7 +51,7 @@ class _Chosen(Declared):
     """When `choose` began and ended, for the evidence."""
 
 
-class DrillPrepare(DeclaredPhase, OfClaim, Scratch, AskedScratch, _Chosen, Placed, BackupMounted, ClaimWait):
+class DrillPrepare(ReadBackup, Scratch, AskedScratch, _Chosen, Placed, ClaimWait):
     """See that the backup is whole and that nothing stands in its way, then make the scratch claim."""
 
     command = ("drill", "prepare")
@@ -62,7 +62,7 @@ class DrillPrepare(DeclaredPhase, OfClaim, Scratch, AskedScratch, _Chosen, Place
     )
 
 
-class DrillObjects(DeclaredPhase, OfClaim, Scratch, Placed, BackupMounted):
+class DrillObjects(ReadBackup, Scratch, Placed):
     """Create the Secrets and ConfigMaps in the scratch namespace, and have the server try the APIManager."""
 
     command = ("drill", "objects")
@@ -74,7 +74,7 @@ class _ScratchClaim(Declared):
     """The scratch claim."""
 
 
-class DrillFileStorage(DeclaredPhase, OfClaim, _ScratchClaim, Placed, BackupMounted):
+class DrillFileStorage(ReadBackup, _ScratchClaim, Placed):
     """Restore the tree to the scratch claim, hold all that was written against the backup, and empty the claim."""
 
     command = ("drill", "file-storage")

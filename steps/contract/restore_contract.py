@@ -152,7 +152,11 @@ class RestoreCheck(DeclaredPhase, _OfClaim, AskedDatabases, _FileDamage, _Plan, 
     )
 
 
-class RestorePlanOnly(DeclaredPhase, _OfClaim, RestoreWishes, BackupMounted):
+class _ReadBackup(DeclaredPhase, _OfClaim, BackupMounted):
+    """A phase that reads the backup."""
+
+
+class RestorePlanOnly(_ReadBackup, RestoreWishes):
     """Say what the restore is going to do, and change nothing."""
 
     command = ("restore", "plan")
@@ -168,7 +172,7 @@ class RestorePlanOnly(DeclaredPhase, _OfClaim, RestoreWishes, BackupMounted):
     """How long the phase may take."""
 
 
-class RestorePrepare(DeclaredPhase, _OfClaim, RestoreWishes, _PlanDigest, BackupMounted, ClaimWait):
+class RestorePrepare(_ReadBackup, RestoreWishes, _PlanDigest, ClaimWait):
     """Plan the restore, refuse what speaks against it, then create system-storage."""
 
     command = ("restore", "prepare")
@@ -197,7 +201,7 @@ class RestorePrepare(DeclaredPhase, _OfClaim, RestoreWishes, _PlanDigest, Backup
     """The digest of the plan that this workflow has shown."""
 
 
-class _OfBackup(Declared):
+class _Digest(Declared):
     backup_digest: str = ""
     """The backup with which the restore began. Empty: as its claim says."""
 
@@ -212,7 +216,7 @@ class _ReplacedMounted(Declared):
     """Where that claim is mounted."""
 
 
-class RestoreSetAsideObjects(DeclaredPhase, _OfClaim, _OfBackup, _ReplacedClaim, BackupMounted, _ReplacedMounted):
+class RestoreSetAsideObjects(_ReadBackup, _Digest, _ReplacedClaim, _ReplacedMounted):
     """Save the Secrets and ConfigMaps that will be replaced."""
 
     command = ("restore", "set-aside-objects")
@@ -230,9 +234,7 @@ class RestoreSetAsideObjects(DeclaredPhase, _OfClaim, _OfBackup, _ReplacedClaim,
 _COPIED = (maybe("files", "Files that were copied."), maybe("bytes", "Bytes that were copied."))
 
 
-class RestoreSetAsideFiles(
-    DeclaredPhase, _OfClaim, WorkersAsked, _OfBackup, _ReplacedClaim, BackupMounted, _ReplacedMounted
-):
+class RestoreSetAsideFiles(_ReadBackup, WorkersAsked, _Digest, _ReplacedClaim, _ReplacedMounted):
     """Save the files of system-storage that will be replaced."""
 
     command = ("restore", "set-aside-files")
@@ -242,7 +244,7 @@ class RestoreSetAsideFiles(
     """Where system-storage is mounted."""
 
 
-class RestoreFileStorage(DeclaredPhase, _OfClaim, _FileConflict, WorkersAsked, _OfBackup, BackupMounted):
+class RestoreFileStorage(_ReadBackup, _FileConflict, WorkersAsked, _Digest):
     """Fill system-storage, every byte checked."""
 
     command = ("restore", "file-storage")
@@ -263,7 +265,7 @@ _CREATED = (
 )
 
 
-class RestoreSecrets(DeclaredPhase, _OfClaim, _Domain, AskedDatabases, _OnConflict, _OfBackup, BackupMounted):
+class RestoreSecrets(_ReadBackup, _Domain, AskedDatabases, _OnConflict, _Digest):
     """Create the Secrets; the three of the databases are the user's, unless told otherwise."""
 
     command = ("restore", "secrets")
@@ -279,7 +281,7 @@ class RestoreSecrets(DeclaredPhase, _OfClaim, _Domain, AskedDatabases, _OnConfli
     """Those that were saved, to be replaced."""
 
 
-class RestoreConfigMaps(DeclaredPhase, _OfClaim, _Domain, _OnConflict, _OfBackup, BackupMounted):
+class RestoreConfigMaps(_ReadBackup, _Domain, _OnConflict, _Digest):
     """Create the ConfigMaps."""
 
     command = ("restore", "configmaps")
@@ -295,14 +297,14 @@ class RestoreConfigMaps(DeclaredPhase, _OfClaim, _Domain, _OnConflict, _OfBackup
     """Those that were saved, to be replaced."""
 
 
-class RestoreApiManager(DeclaredPhase, _OfClaim, _Domain, _OfBackup, BackupMounted):
+class RestoreApiManager(_ReadBackup, _Domain, _Digest):
     """Create the APIManager, the last of all objects."""
 
     command = ("restore", "apimanager")
     gives = (maybe("created", "1 where it was created."),)
 
 
-class RestoreRoutes(DeclaredPhase, _OfClaim, AskedReadiness, _Domain, _OfBackup, BackupMounted):
+class RestoreRoutes(_ReadBackup, AskedReadiness, _Domain, _Digest):
     """Have Zync make the Routes, and wait until 3scale is ready."""
 
     command = ("restore", "routes")

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from steps.contract import values
-from steps.contract.declaration import Declared, Marker, Output
+from steps.contract.declaration import Declared, DeclaredPhase, Marker, Output
 from steps.contract.mounts import Mount
 
 
@@ -18,6 +18,10 @@ class OfClaim(Declared):
 class BackupMounted(Declared):
     backup: Annotated[Path, Mount.BACKUP_READ_ONLY]
     """Where the backup is mounted."""
+
+
+class ReadBackup(DeclaredPhase, OfClaim, BackupMounted):
+    """A phase that reads a backup."""
 
 
 class ClaimWait(Declared):

@@ -157,11 +157,6 @@ class Size(ValueKind):
         found = _SIZE.fullmatch(text)
         return found is not None and 0 < _bytes(*found.groups()) <= _LARGEST_SIZE
 
-    def bytes(self, text: str) -> Decimal:
-        """What it is in bytes; raises ValueError."""
-        found = _SIZE.fullmatch(self.read(text))
-        return _bytes(*found.groups()) if found else Decimal(0)
-
 
 class Share(ValueKind):
     """A part of the bytes in per cent."""

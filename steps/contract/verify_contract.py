@@ -4,7 +4,7 @@ from typing import Annotated
 
 from steps.contract import values
 from steps.contract.declaration import Declared, DeclaredPhase, Output, maybe
-from steps.contract.told import PLACE, BackupMounted, ClaimWait, OfClaim, Placed
+from steps.contract.told import PLACE, ClaimWait, Placed, ReadBackup
 
 
 class Sample(Declared):
@@ -39,7 +39,7 @@ class _Rotation(Declared):
     """How far the nights before have come."""
 
 
-class VerifyRead(DeclaredPhase, OfClaim, Sample, _Rotation, Placed, BackupMounted):
+class VerifyRead(ReadBackup, Sample, _Rotation, Placed):
     """Read the backup, hold it against its digests, and say on its claim what was found."""
 
     command = ("verify", "read")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from steps.errors.base import BadArgument, Final, TryAgain, of_server
+from steps.errors.base import Final, TryAgain, of_server
 
 
 def withheld(reason: str, refuser: str) -> str:
@@ -101,12 +101,6 @@ class Conflict(NoAnswer):
 class NoConnection(Final):
     reason: str
     says = "no way to reach Kubernetes: {reason}; run this in a pod with a service account, or set KUBECONFIG"
-
-
-class BadQuantity(BadArgument):
-    value: str
-    parameter: str
-    says = "{value!r} is no size for {parameter}: write a Kubernetes quantity above zero such as 10Gi"
 
 
 class ClaimGone(Final):

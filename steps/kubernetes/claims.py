@@ -6,7 +6,6 @@ from decimal import Decimal
 
 from kubernetes.utils.quantity import parse_quantity
 
-from steps import errors
 from steps.contract import values
 from steps.contract.values import LABEL_LENGTH
 from steps.kubernetes import fields
@@ -14,19 +13,6 @@ from steps.kubernetes.kinds import CLAIM, Object
 from steps.kubernetes.workflow import Workflow
 
 MARGIN = Decimal("1.2")  # over data, for what the file system itself needs
-
-
-def check_size(value: str, parameter: str) -> Decimal:
-    """A size in bytes.
-
-    Raises:
-        errors.BadQuantity
-
-    """
-    try:
-        return values.SIZE.bytes(value)
-    except ValueError as error:
-        raise errors.BadQuantity(value, parameter) from error
 
 
 def spec_of(access_mode: str, request: str, storage_class: str) -> Object:

@@ -9,6 +9,7 @@ from steps import errors
 from steps.archive import marks
 from steps.catalogue import backup_claims, catalogue, proof, verification
 from steps.contract import drill_contract as declared
+from steps.contract.told import ReadBackup
 from steps.contract.values import NOTHING, YES
 from steps.evidence import records, result
 from steps.evidence.result import Phase
@@ -96,9 +97,7 @@ def _remove(run: Run, told: declared.DrillRemove) -> None:
 
 
 @contextmanager
-def _drilled(
-    run: Run, told: declared.DrillPrepare | declared.DrillObjects | declared.DrillFileStorage
-) -> Iterator[Restoration]:
+def _drilled(run: Run, told: ReadBackup) -> Iterator[Restoration]:
     """Open the backup that is restored for trial; where that shows a damage, its claim says so."""
     cluster = run.cluster()
     found = backup_claims.find(cluster, told.claim)

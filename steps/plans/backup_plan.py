@@ -78,7 +78,6 @@ def _add_claim(plan: Plan, cluster: Cluster, wanted: WantedClaim, workflow: Work
     """Plan the claim of the backup; whether it is made already."""
     what = f"{CLAIM.name} {wanted.name or '(called as the workflow)'}"
     made = plan.ask(what, lambda: backup_claims.check_free(cluster, wanted.name, workflow)) if wanted.name else None
-    plan.ask(what, lambda: claims.check_size(wanted.storage_request, "storage-request"))
     if not plan.objections:
         plan.add(Does.CREATE, what, claims.told({"spec": wanted.spec}), done=made is not None)
     return made is not None

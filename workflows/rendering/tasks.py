@@ -18,14 +18,10 @@ class NotGivenError(ValueError):
 class Tasks:
     """Makes the tasks of a workflow in their order."""
 
-    def __init__(
-        self, settings: Settings, workflow: WorkflowTemplate, asked: type[Declared], *, about_told: str = ""
-    ) -> None:
-        """`about_told`: the description of all that a phase before has told, in place of its own."""
-        self._settings, self._about_told = settings, about_told
-        self._asked = list(declare(asked))
-        self._known: Sequence[str] = self._asked  # of which the first phase hears
-        self._given = {name: workflow.get_parameter(name) for name in self._asked}
+    def __init__(self, settings: Settings, workflow: WorkflowTemplate, asked: type[Declared]) -> None:
+        self._settings = settings
+        self._known: Sequence[str] = list(declare(asked))  # of which the first phase hears
+        self._given = {name: workflow.get_parameter(name) for name in self._known}
 
     def __call__(
         self,
@@ -47,19 +43,13 @@ class Tasks:
         """
         known, self._known = self._known, ()
         judged = known if declared.judges else None
-        template = phase(self._settings, declared, pod, known=judged, fixed=fixed, inputs=self._described(declared))
+        template = phase(self._settings, declared, pod, known=judged, fixed=fixed)
         name = declared.command[-1]
         task = Task(
             name=name, template=template, arguments=self._arguments(name, declared, given, first), when=when or None
         )
         self._given |= {each.name: task.get_parameter(each.name) for each in declared.gives}
         return task
-
-    def _described(self, declared: type[DeclaredPhase]) -> Mapping[str, Parameter]:
-        told = {name: each for name, each in declare(declared).items() if self._about_told and name not in self._asked}
-        for each in told.values():
-            each.description = self._about_told
-        return told
 
     def _arguments(
         self, name: str, declared: type[DeclaredPhase], given: Mapping[str, str], first: Sequence[str]

@@ -51,23 +51,10 @@ def test_what_lies_beyond_an_edge_or_has_another_form_is_refused(kind, texts):
 
 
 @pytest.mark.parametrize(
-    ("text", "size"),
-    [
-        ("1", 1),
-        ("1n", Fraction(1, 10**9)),
-        ("5m", Fraction(5, 1000)),
-        ("1k", 1000),
-        ("1e3", 1000),
-        ("1E3", 1000),
-        ("1E", 10**18),
-        (".5Ki", 512),
-        ("+1.5Gi", 3 * 2**29),
-        ("7Ei", 7 * 2**60),
-        ("9223372036854775807", 2**63 - 1),
-    ],
+    "text", ["1", "1n", "5m", "1k", "1e3", "1E3", "1E", ".5Ki", "+1.5Gi", "7Ei", "9223372036854775807"]
 )
-def test_a_size_is_so_many_bytes(text, size):
-    assert values.SIZE.bytes(text) == size
+def test_a_size_above_zero_that_the_server_does_not_cap_is_taken(text):
+    assert values.SIZE.read(text) == text
 
 
 @pytest.mark.parametrize(("text", "part"), [("0.001%", Fraction(1, 100_000)), ("12.5%", Fraction(1, 8)), ("100%", 1)])

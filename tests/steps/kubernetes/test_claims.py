@@ -2,21 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from steps import errors
-from steps.kubernetes import claims
 from steps.kubernetes.claims import quantity
-from tests.builders.refusals import refused
-
-
-class TestSizes:
-    @pytest.mark.parametrize(("value", "size"), [("10Gi", 10 * 2**30), ("100M", 10**8), ("1", 1), ("1e3", 1000)])
-    def test_a_quantity_above_zero_is_a_size(self, value, size):
-        assert claims.check_size(value, "storage-request") == size
-
-    @pytest.mark.parametrize("value", ["", "10 Gi", "-1Gi", "0", "0Gi", "10gi", "10GB", "ten", "٣Gi"])
-    def test_anything_else_is_refused(self, value):
-        with refused(errors.BadQuantity, parameter="storage-request"):
-            claims.check_size(value, "storage-request")
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,6 @@ class TestPrepare:
 
     REFUSALS = (
         ("no DNS label", lambda _: None, WANTED._replace(name="a.b"), errors.BadName),
-        ("no quantity", lambda _: None, WANTED._replace(storage_request="10gi"), errors.BadQuantity),
         ("no APIManager", lambda s: delete(s, "apimanagers", NAME), WANTED, errors.NoApiManager),
         (
             "several APIManagers",
@@ -268,10 +267,9 @@ class TestPlan:
         spec(installed, externalComponents=None, imagePullSecrets=[{"name": "mine"}, {"name": "his"}])
         going(installed, "persistentvolumeclaims", "system-storage")
 
-        planned = of(installed, WANTED._replace(storage_request="ten"))
+        planned = of(installed)
 
         assert [type(each) for each in planned.plan.objections] == [
-            errors.BadQuantity,
             errors.ObjectsMissing,
             errors.KeysMissing,
             errors.KeysMissing,
@@ -282,9 +280,8 @@ class TestPlan:
             errors.ClaimGoingAway,
         ]
         rule = '{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["his", "mine"], "verbs": ["get"]}'
-        assert f"add to the Role {rule}, or render" in str(planned.plan.objections[4])
+        assert f"add to the Role {rule}, or render" in str(planned.plan.objections[3])
         assert set(told(planned, Does.REFUSED)) == {
-            "PersistentVolumeClaim nightly",
             *(f"Secret {name}" for name in ("his", "mine", "my-policy", "system-app", "system-smtp", "zync")),
             "ConfigMap system-environment",
             "the databases",

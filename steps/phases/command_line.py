@@ -1,6 +1,6 @@
 """How a declaration becomes a command line: each field is an option, read by its kind of value."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -43,24 +43,25 @@ class NamedPath(click.Path):
         return super().convert(value, param, ctx)
 
 
+_FLAG: dict[str, Any] = {"is_flag": True, "flag_value": YES, "default": NO}
 FOLDER = NamedPath(path_type=Path)  # what is wrong with it, the phase says better
 
 
-def options_of(model: type[Declared], *, without: Collection[str] = (), flags: bool = False) -> Iterator[click.Option]:
-    """The options that tell a model; with `flags` one that is yes or no is a flag."""
-    for each in fields_of(model):
-        if each.is_option and each.name not in without:
-            yield _option(each, is_flag=flags and each.words == [NO, YES])
+def options_of(model: type[Declared]) -> list[click.Parameter]:
+    """The options that tell a model."""
+    return [click.Option([each.option, each.name], **_facts(each)) for each in fields_of(model) if each.is_option]
 
 
 def told_by(
     model: type[Declared], *, without: Collection[str] = (), flags: bool = False
 ) -> Callable[[Command], Command]:
-    """Give a function the options that tell a model; `read` makes it of them."""
+    """Give a command the options that tell a model; with `flags` one that is yes or no is a flag."""
 
     def decorate(function: Command) -> Command:
-        known = vars(function).setdefault("__click_params__", [])
-        known.extend(reversed(list(options_of(model, without=without, flags=flags))))
+        for each in reversed(fields_of(model)):
+            if each.is_option and each.name not in without:
+                facts = _FLAG | {"help": each.about} if flags and each.words == [NO, YES] else _facts(each)
+                function = click.option(each.option, each.name, **facts)(function)
         return function
 
     return decorate
@@ -83,7 +84,7 @@ class PhaseCommand(click.Command):
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         if not self.params:
-            self.params = list(options_of(self._phase))
+            self.params = options_of(self._phase)
         return super().get_params(ctx)
 
     def invoke(self, ctx: click.Context) -> None:
@@ -105,14 +106,12 @@ class PhaseGroup(click.Group):
         return decorate
 
 
-def _option(field: DeclaredField, *, is_flag: bool) -> click.Option:
-    words = [field.option, field.name]
-    if is_flag:
-        return click.Option(words, is_flag=True, flag_value=YES, default=NO, help=field.about)
+def _facts(field: DeclaredField) -> dict[str, Any]:
+    """What click is told of an option."""
+    told = {"type": _type(field), "help": field.about}
     if field.default is None:
-        return click.Option(words, type=_type(field), required=True, help=field.about)
-    is_shown = field.default != ""
-    return click.Option(words, type=_type(field), default=field.info.default, show_default=is_shown, help=field.about)
+        return {**told, "required": True}
+    return {**told, "default": field.info.default, "show_default": field.default != ""}
 
 
 def _type(field: DeclaredField) -> "click.ParamType[Any]":

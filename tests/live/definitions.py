@@ -52,13 +52,23 @@ def genuine(folder: str) -> list[Object]:
     return [document for path in files for document in documents.read(path.read_text(encoding="utf-8"))]
 
 
+def make(kubernetes: Kubernetes, definitions: list[Object]) -> list[str]:
+    """Make what is absent, and return the names of what was made."""
+    return [_name(definition) for definition in definitions if _create(kubernetes, definition)]
+
+
+def wait(kubernetes: Kubernetes, definitions: list[Object]) -> None:
+    """Wait until the objects of the kinds can be listed."""
+    for definition in definitions:
+        until(_name(definition), partial(_served, kubernetes, definition), 60)
+
+
 @contextmanager
 def present(kubernetes: Kubernetes, definitions: list[Object]) -> Iterator[list[str]]:
-    """Make what is absent; yields the names of what was made."""
-    made = [_name(definition) for definition in definitions if _create(kubernetes, definition)]
+    """Make what is absent, and remove that afterwards; yields the names of what was made."""
+    made = make(kubernetes, definitions)
     try:
-        for definition in definitions:
-            until(_name(definition), partial(_served, kubernetes, definition), 60)
+        wait(kubernetes, definitions)
         yield made
     finally:
         for name in made:

@@ -177,7 +177,7 @@ class Operator:
         self._kubernetes = kubernetes
         self._installation = installation
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="threescale-operator", daemon=True)
+        self._thread = threading.Thread(target=self.run, name="threescale-operator", daemon=True)
         self.failure: Exception | None = None
 
     def __enter__(self) -> Self:
@@ -192,7 +192,8 @@ class Operator:
         if self.failure and not error:
             raise self.failure
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Bring one APIManager up."""
         try:
             apimanager = self._wait_for(self._apimanager)
             if apimanager:

@@ -12,7 +12,7 @@ VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletec
 RESOURCES = [*(kind.resource for kind in KINDS if kind.namespaced), "pods/exec", "pods/log"]
 NOBODYS = "somebody-elses"
 
-# Whatever the name; each line here is one of the README's.
+# Whatever the name; each line here is one of docs/reference/permissions.md.
 ANY = {
     "threescale-backup": {
         "apimanagers": "get list",

@@ -1,4 +1,4 @@
-"""A backup is carried to another namespace by the commands of the README, and restored there by another user."""
+"""A backup is carried to another namespace by the commands of the page, and restored there by another user."""
 
 import shutil
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from steps.contract.backup_contract import CLAIM
-from tests.live import readme
+from tests.live import pages
 from tests.live.installation import Operator
 from tests.live.stage import Stage
 from workflows.rehearsal import comparison
@@ -19,7 +19,7 @@ def test_a_backup_moved_as_the_readme_tells_is_restored_in_a_second_namespace(
     new_stage: Callable[[], Stage], tmp_path: Path
 ) -> None:
     if not shutil.which("kubectl"):
-        pytest.skip("the README's commands need kubectl on the PATH")
+        pytest.skip("the page's commands need kubectl on the PATH")
     first, second = new_stage(), new_stage()
     first.installation.install()
     before = first.installation.look()
@@ -28,8 +28,9 @@ def test_a_backup_moved_as_the_readme_tells_is_restored_in_a_second_namespace(
     claim = first.get("persistentvolumeclaims", "moved")
     assert claim
 
-    script = readme.commands(
-        "**Carry a backup to another namespace",
+    script = pages.commands(
+        "how-to/back-up.md",
+        "## Carry a backup to another namespace",
         before=1,
         NAME="moved",
         OTHER=second.namespace,
@@ -37,7 +38,7 @@ def test_a_backup_moved_as_the_readme_tells_is_restored_in_a_second_namespace(
     )
     config = first.kubernetes.kubeconfig(tmp_path / "config", namespace=first.namespace)
     try:
-        readme.run(script, config)
+        pages.run(script, config)
     finally:  # the volume goes with the second namespace
         policy = {"spec": {"persistentVolumeReclaimPolicy": "Delete"}}
         first.kubernetes.patch("persistentvolumes", "", claim["spec"]["volumeName"], policy)

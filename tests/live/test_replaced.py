@@ -1,4 +1,4 @@
-"""What a restore replaces on a real cluster is saved first, and put back by the commands of the README."""
+"""What a restore replaces on a real cluster is saved first, and put back by the commands of the page."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from steps.threescale.installation import SYSTEM_STORAGE
-from tests.live import readme
+from tests.live import pages
 from tests.live.installation import Operator
 from tests.live.kubernetes import until
 from tests.live.pods import POD_S, hand_made
@@ -23,7 +23,7 @@ MAY_WRITE = {"file": 0o060, "dir": 0o070, "link": 0}  # by the group
 
 @contextmanager
 def a_pod_to_undo(stage: Stage, replaced: str) -> Iterator[None]:
-    """Have the pod of the README's commands."""
+    """Have the pod of the page's commands."""
     claims = {"/replaced": replaced, "/system-filestorage": SYSTEM_STORAGE}
     pod = hand_made(
         stage.namespace,
@@ -48,7 +48,7 @@ def a_pod_to_undo(stage: Stage, replaced: str) -> Iterator[None]:
 
 def test_what_was_replaced_is_put_back_as_the_readme_tells(live: Stage, tmp_path: Path) -> None:
     if missing := [program for program in ("kubectl", "jq") if not shutil.which(program)]:
-        pytest.skip(f"the README's commands need {' and '.join(missing)} on the PATH")
+        pytest.skip(f"the page's commands need {' and '.join(missing)} on the PATH")
     live.installation.install()
     before = live.installation.look()
     backup = live.backup(name="nightly")
@@ -65,9 +65,9 @@ def test_what_was_replaced_is_put_back_as_the_readme_tells(live: Stage, tmp_path
     rows = comparison.compare(before, live.installation.look())
     assert [row.differences for row in rows if row.differences] == []
 
-    script = readme.commands("To put something back")
+    script = pages.commands("how-to/restore.md", "To put something back")
     with a_pod_to_undo(live, f"{restored.name}-replaced"):
-        readme.run(script, live.kubernetes.kubeconfig(tmp_path / "config", namespace=live.namespace))
+        pages.run(script, live.kubernetes.kubeconfig(tmp_path / "config", namespace=live.namespace))
 
     there = live.get("secrets", secret["metadata"]["name"])
     assert there

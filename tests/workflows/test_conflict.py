@@ -151,7 +151,7 @@ def check_claim(stage, name, workflow):
 
 
 def put_back(stage, root):
-    """Do what the README says."""
+    """Do what the page on restores says."""
     obj = saved(root, "secrets/zync.json")
     obj["metadata"] = {key: obj["metadata"][key] for key in ("name", "namespace", "labels", "annotations")}
     stage.kubernetes.apply(obj)

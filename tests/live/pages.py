@@ -1,4 +1,4 @@
-"""The README's commands, run by a shell as a person would run them."""
+"""The commands of the pages, run by a shell as a person would run them."""
 
 import os
 import re
@@ -6,13 +6,13 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-README: Final = Path(__file__).parents[2] / "README.md"
+DOCS: Final = Path(__file__).parents[2] / "docs"
 _BLOCK: Final = r"(?m)^(?: {4}.*\n)+"
 
 
-def commands(title: str, *, before: int = 0, **words: str) -> str:
-    """Return the block of commands after some words of the README, and as many before them, placeholders replaced."""
-    above, found, below = README.read_text().partition(title)
+def commands(page: str, title: str, *, before: int = 0, **words: str) -> str:
+    """Return the block of commands after some words of a page, and as many before them, placeholders replaced."""
+    above, found, below = (DOCS / page).read_text().partition(title)
     assert found
     blocks = [*re.findall(_BLOCK, above)[len(re.findall(_BLOCK, above)) - before :], *re.findall(_BLOCK, below)[:1]]
     script = re.sub(r"(?m)^ {4}", "", "".join(blocks))

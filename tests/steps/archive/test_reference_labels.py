@@ -57,7 +57,7 @@ SAYS = {
         marks.PROVEN_BY: (ANNOTATION, "The workflow of this drill."),
         marks.PROVEN_COUNTS: (
             ANNOTATION,
-            "What this drill restored, and how long it took. For example "
+            "The counts of this drill, and its duration. For example "
             "`190509 bytes, 22 created, 43 files, 46 folders, 2 links, 1 tried; 41.5 s`.",
         ),
         marks.DAMAGED: (LABEL, f"The time at which the backup was found damaged. {UTC_BASIC}"),
@@ -102,9 +102,12 @@ SAYS = {
         marks.DRILL: (
             LABEL,
             "The namespace of the installation whose drill made the object. "
-            "A drill deletes only objects that have this label and the uid of its own workflow.",
+            "Only objects with this label and the uid of that drill are deleted at its end, or before the next drill.",
         ),
-        marks.WORKFLOW: (LABEL, "The workflow of the drill. Only the ConfigMap and the scratch claim have it."),
+        marks.WORKFLOW: (
+            LABEL,
+            "The workflow of the drill. Only ConfigMap `threescale-drill` and the scratch claim have this label.",
+        ),
         marks.WORKFLOW_UID: (LABEL, "The uid of this workflow."),
         marks.RESTORED_FROM: (ANNOTATION, "The name of the backup, on the objects in the scratch namespace."),
         marks.MANIFEST_DIGEST: (ANNOTATION, "The SHA-256 of the manifest, on the objects in the scratch namespace."),

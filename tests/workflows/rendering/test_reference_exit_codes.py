@@ -57,7 +57,7 @@ def page_of_exit_codes() -> Iterator[str]:
     yield "- `look`, which reads the volume of a failed run"
     yield from ("", "A step that fails prints its error as one sentence.")
     yield "Argo shows this sentence beside the step, in `argo get` and in its UI."
-    yield "[errors](errors.md) lists all errors."
+    yield "[errors](errors.md) lists all errors, and [faults](faults.md) says what they leave behind."
     yield "The step `report` of the exit handler says which steps failed, what held back a pod, and what to do next."
     yield "Pods are deleted ten minutes after they end. Use Argo's log archive to read their logs later."
     yield from ("", "## Errors with the exit code 75", "")

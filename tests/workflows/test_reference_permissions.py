@@ -16,7 +16,7 @@ USED_BY = {
     "threescale-prune": "Deletes the backups that retention no longer keeps. No other account may delete a claim.",
     "threescale-verify": "Verifies backups.",
     "threescale-drill": "Restores backups for trial. Its rights in the scratch namespace have a Role of their own.",
-    "threescale-drill-scratch": "The Role of `threescale-drill` in the scratch namespace. "
+    "threescale-drill-scratch": "The Role of `threescale-drill` in the scratch namespace.\n"
     "Use a namespace that holds nothing else. Then only the objects of a drill are at risk.",
     "threescale-watchdog": "Checks how old the newest backup is. It is rendered with `--watchdog`.",
 }

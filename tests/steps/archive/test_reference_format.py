@@ -34,7 +34,7 @@ LIES = {
 # Files that a backup of an installation in S3 lacks.
 OF_FILES = (layout.LISTING, f"{layout.TREE}/")
 LEFT_OUT = (
-    f"in the metadata: {', '.join(map(code, objects._DROPPED))}",
+    *(f"{code(f'metadata.{name}')}" for name in objects._DROPPED),
     f"the annotation {code(installation.LAST_APPLIED)}",
     f"labels whose name begins with {code(installation.WATCHED_SECRET_PREFIX)}",
     f"annotations whose name begins with {code(names.PREFIX)}",
@@ -50,7 +50,7 @@ def page_of_format():
     yield from ("# Format of a backup", "")
     yield "A backup is a claim with these files. A claim without `manifest.json` holds no finished backup."
     yield "The layout is the one of the operator's APIManagerBackup, so its APIManagerRestore can read the backup."
-    yield made_by("tests/steps/archive/test_reference_format.py tests/steps/evidence/test_reference_result.py")
+    yield made_by("tests/steps/archive/test_reference_format.py")
     yield from ("", "## Files", "")
     yield from table("Path", "Content", rows=((code(path), content) for path, content in LIES.items()))
     yield from ("", f"If System's files are in S3, {' and '.join(map(code, OF_FILES))} are missing.")

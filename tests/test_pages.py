@@ -1,0 +1,142 @@
+"""The pages: how long their sentences are, where their links lead, and whether their commands are there."""
+
+import ast
+import re
+import statistics
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from steps.contract.backup_contract import BackupArguments
+from steps.contract.declaration import Declared, fields_of
+from steps.contract.drill_contract import DrillArguments
+from steps.contract.prune_contract import PruneArguments
+from steps.contract.restore_contract import RestoreArguments
+from steps.contract.verify_contract import VerifyArguments
+from steps.contract.watchdog_contract import WatchdogArguments
+from workflows.__main__ import main
+
+ROOT = Path(__file__).parents[1]
+MEAN, MOST = 16, 28  # words: of a sentence on average, and below which nine of ten stay
+MADE = ROOT / "docs/reference"  # from the code, where the sentences are counted
+TEMPLATES: dict[str, type[Declared]] = {
+    "backup": BackupArguments,
+    "restore": RestoreArguments,
+    "verify": VerifyArguments,
+    "drill": DrillArguments,
+    "prune": PruneArguments,
+    "watchdog": WatchdogArguments,
+}
+
+
+def files(*patterns: str) -> list[Path]:
+    """What git keeps, or would: a venv or a build beside it is no part of the project."""
+    command = ["git", "ls-files", "-co", "--exclude-standard", *patterns]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603  git's own
+    return [path for line in told.stdout.splitlines() if (path := ROOT / line).is_file()]
+
+
+PAGES = files("*.md")
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def paragraphs(text: str) -> Iterator[str]:
+    """The prose of a page, without tables, code and headings; each item of a list stands for itself."""
+    found: list[str] = []
+    for line in [*re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL).splitlines(), ""]:
+        item = re.match(r" {0,3}([-*]|\d+\.) +", line)
+        is_prose = bool(line.strip()) and not line.startswith(("|", "    ", "#", "<"))
+        if found and (item or not is_prose):
+            yield " ".join(found)
+            found = []
+        if is_prose:
+            found.append(line[item.end() if item else 0 :].strip())
+
+
+def docstrings(text: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (said := ast.get_docstring(node)):
+            yield from (" ".join(part.split()) for part in said.split("\n\n"))
+
+
+def of_pages() -> list[str]:
+    return [each for page in PAGES if MADE not in page.parents for each in paragraphs(page.read_text())]
+
+
+def of_docstrings() -> list[str]:
+    return [each for path in files("steps/*.py", "workflows/*.py") for each in docstrings(path.read_text())]
+
+
+@pytest.mark.parametrize("prose", [of_pages, of_docstrings], ids=["pages", "docstrings"])
+def test_sentences_are_short(prose: Callable[[], list[str]]) -> None:
+    sentences = [sentence for each in prose() for sentence in re.split(r"(?<=[.!?])\s+", each)]
+    counts = sorted(count for sentence in sentences if (count := len(sentence.split())) > 2)
+
+    assert statistics.mean(counts) <= MEAN
+    assert counts[len(counts) * 9 // 10] < MOST
+
+
+def anchors(text: str) -> set[str]:
+    """The names of a page's headings, as a forge makes them."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).strip().replace(" ", "-") for each in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    astray = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        is_elsewhere = re.match(r"[a-z]+:", link) is not None
+        if not is_elsewhere and not (target.exists() and (not anchor or anchor in anchors(target.read_text()))):
+            astray.append(link)
+
+    assert astray == []
+
+
+def commands(text: str) -> list[str]:
+    """The lines of code of a page, those that go on in the next one put together."""
+    fenced = re.findall(r"^```\w*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    indented = re.findall(r"(?m)^ {4}(.*)$", text)
+    lines = "\n".join([*fenced, *indented]).replace("\\\n", " ").replace("|\n", "| ")
+    return lines.splitlines()
+
+
+def known_options(words: list[str]) -> tuple[str, set[str]]:
+    """The command that words name, and its options."""
+    command: click.Command = main
+    path = ["threescale-backup"]
+    while isinstance(command, click.Group) and words and (inner := command.commands.get(words[0])):
+        command = inner
+        path.append(words.pop(0))
+    return " ".join(path), {option for each in command.params for option in each.opts} | {"--help", "-h", "--version"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_command_has_the_options_that_a_page_gives_it(page: Path) -> None:
+    unknown = []
+    for line in commands(page.read_text()):
+        for said in re.findall(r"(?:^|[\s|/])threescale-backup ((?:[a-z]+ ?)+.*?)(?=\||$)", line):
+            path, known = known_options(said.split())
+            options = re.findall(r"(?:^|\s)(--?[a-z][a-z0-9-]*)", said)
+            unknown += [f"{path} {option}" for option in options if option not in known]
+
+    assert unknown == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_workflow_has_the_arguments_that_a_page_gives_it(page: Path) -> None:
+    unknown = []
+    for line in commands(page.read_text()):
+        for template, said in re.findall(r"workflowtemplate/threescale-(\w+)(.*)", line):
+            known = {each.told_as for each in fields_of(TEMPLATES[template])}
+            unknown += [f"{template} {name}" for name in re.findall(r"-p ([\w-]+)=", said) if name not in known]
+
+    assert unknown == []

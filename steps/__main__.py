@@ -80,23 +80,49 @@ class Phases(click.Group):
 
 @click.group(cls=Phases, context_settings={"max_content_width": 120})
 @click.option("--namespace", type=Value(values.NAMESPACE), required=True, help="Namespace of the 3scale installation.")
-@click.option("--workflow", required=True, help="Name of the workflow.")
-@click.option("--workflow-uid", required=True, help="Its uid: what it began, another one does not touch.")
-@click.option("--service-account", default="", help="Who runs it, for the evidence.")
-@click.option("--outputs", type=FOLDER, help="Folder for output parameters, a file each.")
-@click.option("--termination-log", type=click.Path(path_type=Path), help="File for the last sentence of a failure.")
+@click.option("--workflow", required=True, help="Name of the workflow that runs the phase.")
 @click.option(
-    "--request-timeout-s", type=Value(values.LIMIT_S), default=30.0, show_default=True, help="Limit of each request."
+    "--workflow-uid",
+    required=True,
+    help="Uid of the workflow that runs the phase. Workflows with another uid can't continue its work.",
+)
+@click.option("--service-account", default="", help="ServiceAccount that runs the phase, for the result record.")
+@click.option(
+    "--outputs", type=FOLDER, help="Folder for the output parameters. Each parameter is written to a file of its own."
 )
 @click.option(
-    "--try", "try_number", type=Value(values.COUNT), default=0, show_default=True, help="How often it was tried before."
+    "--termination-log", type=click.Path(path_type=Path), help="File for the error message if the phase fails."
 )
 @click.option(
-    "--tries", type=Value(values.COUNT), default=0, show_default=True, help="After so many no other try follows."
+    "--request-timeout-s",
+    type=Value(values.LIMIT_S),
+    default=30.0,
+    show_default=True,
+    help="Time limit in seconds for each request to the API server.",
 )
-@click.option("--arguments", "parameters", default="", help="{{workflow.parameters}} as Argo gives it.")
-@click.option("--labels", default="", help="{{workflow.labels.json}} as Argo gives it.")
-@click.option("--known", default="", metavar="NAMES", help="Arguments of the workflow, for its first phase.")
+@click.option(
+    "--try",
+    "try_number",
+    type=Value(values.COUNT),
+    default=0,
+    show_default=True,
+    help="Number of earlier attempts at this phase.",
+)
+@click.option(
+    "--tries",
+    type=Value(values.COUNT),
+    default=0,
+    show_default=True,
+    help="Number of retries that Argo may start after the first attempt.",
+)
+@click.option("--arguments", "parameters", default="", help="Value of Argo's tag {{workflow.parameters}}.")
+@click.option("--labels", default="", help="Value of Argo's tag {{workflow.labels.json}}.")
+@click.option(
+    "--known",
+    default="",
+    metavar="NAMES",
+    help="Names of the arguments that the workflow knows, separated by commas. Other names are refused.",
+)
 @click.pass_context
 def cli(  # noqa: PLR0913  what every phase is told, in one place
     context: click.Context,
@@ -113,7 +139,7 @@ def cli(  # noqa: PLR0913  what every phase is told, in one place
     labels: str,
     known: str,
 ) -> None:
-    """Phases of the workflows of a 3scale installation."""
+    """Run one phase of a workflow that backs up or restores a 3scale installation."""
     if context.resilient_parsing:
         return
     by, last_try = Workflow(workflow, workflow_uid), try_number >= tries

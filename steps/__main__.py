@@ -79,26 +79,37 @@ class Phases(click.Group):
 
 
 @click.group(cls=Phases, context_settings={"max_content_width": 120})
-@click.option("--namespace", type=Value(values.NAMESPACE), required=True, help="Namespace of the 3scale installation.")
-@click.option("--workflow", required=True, help="Name of the workflow that runs the phase.")
+@click.option(
+    "--namespace",
+    type=Value(values.NAMESPACE),
+    required=True,
+    help="Work in this namespace, that of the 3scale installation.",
+)
+@click.option("--workflow", required=True, help="Run the phase for the workflow of this name.")
 @click.option(
     "--workflow-uid",
     required=True,
-    help="Uid of the workflow that runs the phase. Workflows with another uid can't continue its work.",
-)
-@click.option("--service-account", default="", help="ServiceAccount that runs the phase, for the result record.")
-@click.option(
-    "--outputs", type=FOLDER, help="Folder for the output parameters. Each parameter is written to a file of its own."
+    help="Run the phase for the workflow of this uid. A workflow with another uid can't continue its work.",
 )
 @click.option(
-    "--termination-log", type=click.Path(path_type=Path), help="File for the error message if the phase fails."
+    "--service-account",
+    default="",
+    help="Write this ServiceAccount to the result record as the one that runs the phase.",
+)
+@click.option(
+    "--outputs", type=FOLDER, help="Write the output parameters to this folder, each parameter to a file of its own."
+)
+@click.option(
+    "--termination-log",
+    type=click.Path(path_type=Path),
+    help="Write the error message to this file if the phase fails.",
 )
 @click.option(
     "--request-timeout-s",
     type=Value(values.LIMIT_S),
     default=30.0,
     show_default=True,
-    help="Time limit in seconds for each request to the API server.",
+    help="End each request to the API server after this many seconds.",
 )
 @click.option(
     "--try",
@@ -106,22 +117,31 @@ class Phases(click.Group):
     type=Value(values.COUNT),
     default=0,
     show_default=True,
-    help="Number of earlier attempts at this phase.",
+    help="Count this many earlier attempts at the phase.",
 )
 @click.option(
     "--tries",
     type=Value(values.COUNT),
     default=0,
     show_default=True,
-    help="Number of retries that Argo may start after the first attempt.",
+    help="Expect at most this many retries of the phase after its first attempt.",
 )
-@click.option("--arguments", "parameters", default="", help="Value of Argo's tag {{workflow.parameters}}.")
-@click.option("--labels", default="", help="Value of Argo's tag {{workflow.labels.json}}.")
+@click.option(
+    "--arguments",
+    "parameters",
+    default="",
+    help="Read the arguments of the workflow from this JSON, the value of Argo's tag {{workflow.parameters}}.",
+)
+@click.option(
+    "--labels",
+    default="",
+    help="Read the labels of the workflow from this JSON, the value of Argo's tag {{workflow.labels.json}}.",
+)
 @click.option(
     "--known",
     default="",
     metavar="NAMES",
-    help="Names of the arguments that the workflow knows, separated by commas. Other names are refused.",
+    help="Refuse arguments of the workflow with other names than these, separated by commas.",
 )
 @click.pass_context
 def cli(  # noqa: PLR0913  what every phase is told, in one place

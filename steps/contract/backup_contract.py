@@ -19,15 +19,14 @@ class WantedBackup(Declared):
     """What can be planned."""
 
     name: Annotated[str, values.OrNothing(values.BACKUP)] = ""
-    """Name of the backup and of its claim, a DNS-1123 label. If empty, the name of the workflow is used."""
+    """Give the backup and its claim this name, a DNS-1123 label. If empty, the name of the workflow is used."""
     storage_request: Annotated[str, values.SIZE] = "10Gi"
-    """Size of the claim that is created for the backup."""
+    """Create the claim of the backup with this size."""
     storage_class: values.StorageClassOrNone = ""
-    """StorageClass of the claim that is created for the backup. If empty, the cluster's default StorageClass is
-    used."""
+    """Create the claim of the backup with this StorageClass. If empty, the cluster's default StorageClass is used."""
     volume_name: Annotated[str, values.OrNothing(values.VOLUME)] = ""
-    """Name of an existing, empty PersistentVolume that takes the backup. The claim then has the StorageClass in
-    `storage-class`, and none if that is empty."""
+    """Write the backup to this existing, empty PersistentVolume. The claim then has the StorageClass in
+    `storage-class`, or no StorageClass if `storage-class` is empty."""
     file_storage: Literal["", "external"] = ""
     """Choose `external` if System's files are in S3. The backup then saves the location and the Secret of the bucket,
     and you back up the bucket yourself. If empty, the files are copied from their claim, and an installation that uses
@@ -41,8 +40,8 @@ class _Plan(Declared):
 
 class _Schedule(Declared):
     schedule: values.ScheduleOrNone = ""
-    """Name of the CronWorkflow that starts the backup. The CronWorkflow sets this argument itself. If empty, a person
-    started the backup, and retention keeps the backup unless `manual` is `yes`."""
+    """Record that the backup was started by this CronWorkflow, which sets the argument itself. If empty, a person
+    started the backup. Retention keeps the backup of a person unless retention runs with `manual=yes`."""
 
 
 class BackupArguments(WantedBackup, _Plan, WorkersAsked, _Schedule):

@@ -13,24 +13,25 @@ from steps.contract.told import PLACE, ClaimWait, Placed, ReadBackup
 
 class ToProve(Declared):
     claim_name: values.ClaimOrNone = ""
-    """Name of the claim of the backup to restore for trial. If empty, the newest backup that was never proven is
-    chosen. If all were proven, the backup that was proven longest ago is chosen."""
+    """Restore the backup on the claim of this name for trial. If empty, the newest backup that is not proven is chosen.
+    If all backups are proven, the backup that was proven longest ago is chosen."""
 
 
 class Scratch(Declared):
     scratch_namespace: Annotated[str, values.NAMESPACE]
-    """Name of a namespace that exists for drills and holds nothing else. This argument is required."""
+    """Create the Secrets and ConfigMaps of the trial in this namespace. The namespace must exist for drills only and
+    hold nothing else. This argument is required."""
 
 
 class AskedScratch(Declared):
     """What a person may ask of the scratch claim."""
 
     storage_class: values.StorageClassOrNone = ""
-    """StorageClass of the scratch claim, to which a drill restores System's files. If empty, the StorageClass of the
-    backup's claim is used."""
+    """Restore System's files to a scratch claim of this StorageClass. If empty, the StorageClass of the backup's claim
+    is used."""
     storage_request: values.SizeOrNone = ""
-    """Size of the scratch claim, to which a drill restores System's files. If empty, the size is computed from the
-    data, with a margin."""
+    """Restore System's files to a scratch claim of this size. If empty, the size is computed from the data, with a
+    margin."""
 
 
 class DrillArguments(ToProve, Scratch, AskedScratch):
@@ -96,8 +97,8 @@ class DrillRemove(DeclaredPhase, ClaimWait):
     command = ("drill", "remove")
 
     claim: values.ClaimOrNone = Field(default="", alias="claim-name")
-    """Name of the claim of the backup to restore for trial. If empty, the newest backup that was never proven is
-    chosen. If all were proven, the backup that was proven longest ago is chosen."""
+    """Restore the backup on the claim of this name for trial. If empty, the newest backup that is not proven is chosen.
+    If all backups are proven, the backup that was proven longest ago is chosen."""
 
     proven: str = "no"
     """`yes` if the phases before this one found no difference, else `no`."""

@@ -40,11 +40,11 @@ class RulesAsked(Declared):
     operators: Literal["no", "yes"] = "no"
     """Apply the rules also to backups that the operator's APIManagerBackup made. By default these backups are kept."""
     failed_after: values.DurationOrNone = "3d"
-    """Delete the claim of a failed run that began longer ago than this, for instance 3d. The volume is read first, and
-    the claim is kept if the volume holds a manifest or files of others. If empty, claims of failed runs are never
-    deleted."""
+    """Delete the claim of a failed run that began longer ago than this, for instance 3d. The volume is read first. The
+    claim is kept if the volume holds a manifest, or files that the run did not write. If empty, claims of failed runs
+    are never deleted."""
     timezone: str = "UTC"
-    """Time zone in which the rules count hours, days, weeks, months and years, for instance Europe/Madrid."""
+    """Count the hours, days, weeks, months and years of the rules in this time zone, for instance Europe/Madrid."""
 
     @property
     def keeps(self) -> list[str]:

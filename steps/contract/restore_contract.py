@@ -15,7 +15,7 @@ from steps.contract.told import BackupMounted, ClaimWait, WorkersAsked
 
 class _OfClaim(Declared):
     claim: Annotated[str, values.CLAIM] = Field(alias="claim-name")
-    """Name of the claim of the backup to restore. The backup reports this name in its output
+    """Restore the backup on the claim of this name. A backup reports the name in its output
     `backupPersistentVolumeClaimName`. This argument is required."""
 
 
@@ -23,8 +23,8 @@ class AskedBackup(Declared):
     """What a person says of the backup."""
 
     manifest_sha256: Annotated[str, values.DIGEST] = ""
-    """SHA-256 digest of the backup's manifest, if you keep the digest outside the cluster. A backup with another
-    manifest is refused. If empty, the digest recorded on the claim is used."""
+    """Refuse the backup if its manifest has another SHA-256 digest than this one, which you have kept elsewhere. If
+    empty, the digest recorded on the claim is used."""
     made_by: Literal["", "operator"] = ""
     """Choose `operator` if the backup has no manifest and you know that the operator's APIManagerBackup made the
     backup. If empty, the labels and annotations of the claim decide."""
@@ -34,18 +34,20 @@ class AskedStorage(Declared):
     """What a person may ask of the new system-storage; empty: as it was."""
 
     storage_class: values.StorageClassOrNone = ""
-    """StorageClass of the new claim system-storage. If empty, the StorageClass at the time of the backup is used."""
+    """Create the claim system-storage with this StorageClass. If empty, the StorageClass at the time of the backup is
+    used."""
     access_mode: Literal["", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"] = ""
-    """Access mode of the new claim system-storage. If empty, the access mode at the time of the backup is used."""
+    """Create the claim system-storage with this access mode. If empty, the access mode at the time of the backup is
+    used."""
     storage_request: values.SizeOrNone = ""
-    """Size of the new claim system-storage. If empty, the size at the time of the backup is used, or the size that the
-    data need if that is larger."""
+    """Create the claim system-storage with this size. If empty, the size at the time of the backup is used, or the size
+    that the data need if that is larger."""
 
 
 class _Version(Declared):
     threescale_version: Annotated[str, values.OrNothing(values.VERSION)] = ""
-    """Version of 3scale as major.minor, for instance 2.16. This is only needed if the operator's version can't be read
-    in this namespace, or if the backup records no version."""
+    """Assume this version of 3scale, written as major.minor, for instance 2.16. Set the version only if the operator's
+    version can't be read in this namespace, or if the backup records no version."""
 
 
 class AskedDatabases(Declared):
@@ -55,34 +57,34 @@ class AskedDatabases(Declared):
     """Choose `expect` if you create the Secrets backend-redis, system-database and system-redis before the restore.
     Choose `restore` to restore these Secrets from the backup."""
     database_overrides: Annotated[str, values.OrNothing(values.SECRET)] = ""
-    """Name of a Secret that you created with other values for the databases' Secrets. A key such as
-    `system-database.URL` replaces the key `URL` of the Secret `system-database`. This needs
+    """Replace values in the databases' Secrets by values from a Secret of this name, which you create. Its key
+    `system-database.URL` replaces the key `URL` of the Secret `system-database`, for instance. This needs
     `database-secrets=restore`."""
 
 
 class _Domain(Declared):
     wildcard_domain: Annotated[str, values.OrNothing(values.DOMAIN)] = ""
-    """Wildcard domain of the restored 3scale if it differs from the backup's, for instance apps.example.com. The
-    tenants' own hosts are not changed. If empty, the backup's wildcard domain is used."""
+    """Restore 3scale under this wildcard domain instead of the backup's, for instance apps.example.com. The tenants'
+    own hosts are not changed. If empty, the backup's wildcard domain is used."""
 
 
 class _OnConflict(Declared):
     on_conflict: Literal["refuse", "keep", "replace"] = "refuse"
-    """Decides about existing Secrets and ConfigMaps that differ from the backup. Choose `refuse` to refuse the restore,
-    `keep` to leave the objects unchanged, or `replace` to replace the objects. They are first saved to a separate
+    """Choose `refuse` to refuse the restore if existing Secrets or ConfigMaps differ from the backup. Choose `keep` to
+    leave these objects unchanged, or `replace` to replace them. Replaced objects are first saved to a separate
     claim."""
 
 
 class _FileConflict(Declared):
     file_storage_conflict: Literal["refuse", "replace"] = "refuse"
-    """Decides about an existing claim system-storage that holds files. Choose `refuse` to refuse the restore, or
-    `replace` to replace the files. They are first saved to a separate claim."""
+    """Choose `refuse` to refuse the restore if an existing claim system-storage holds files. Choose `replace` to
+    replace these files. Replaced files are first saved to a separate claim."""
 
 
 class _FileDamage(Declared):
     file_storage_damage: Literal["refuse", "skip"] = "refuse"
-    """Decides about files of the backup that are damaged or missing. Choose `refuse` to refuse the restore, or `skip`
-    to restore all other files. With `skip`, each plan reads every byte of the backup."""
+    """Choose `refuse` to refuse the restore if files of the backup are damaged or missing. Choose `skip` to leave these
+    files out and restore all others. With `skip`, each plan reads every byte of the backup."""
 
 
 class _Plan(Declared):
@@ -92,8 +94,8 @@ class _Plan(Declared):
 
 class _PlanDigest(Declared):
     plan_digest: str = ""
-    """Digest of a plan that you have read. The restore is refused if its plan has another digest. If empty, any plan is
-    carried out."""
+    """Refuse the restore if its plan has another digest than this one, taken from a plan that you have read. If empty,
+    the digest of the plan is not checked."""
 
 
 class _Approve(Declared):
@@ -106,11 +108,11 @@ class AskedReadiness(Declared):
     """What the end of a restore waits for."""
 
     ready: Literal["as-before", "available", "deployments"] = "as-before"
-    """Decides when 3scale counts as ready at the end of the restore. Choose `available` to wait for the APIManager's
-    condition Available. Choose `deployments` to wait for the Deployments that were ready at the time of the backup.
-    Choose `as-before` to wait for Available, or until all that was ready at the time of the backup is ready again."""
+    """Choose `available` to end the restore when the APIManager has the condition Available. Choose `deployments` to
+    end when the Deployments that were ready at the time of the backup are ready again. Choose `as-before` to end when
+    3scale is Available, or when everything that was ready at the time of the backup is ready again."""
     wait_minutes: Annotated[float, values.MINUTES] = 60
-    """Time limit in minutes for each wait for 3scale."""
+    """Fail if one of the waits for 3scale takes longer than this many minutes."""
 
 
 class RestoreArguments(

@@ -26,12 +26,12 @@ class ReadBackup(DeclaredPhase, OfClaim, BackupMounted):
 
 class ClaimWait(Declared):
     claim_wait_s: Annotated[float, values.PAUSE_S, Marker.FIXED] = 30.0
-    """How many seconds to wait until a claim has its volume."""
+    """Wait this many seconds at most until a claim has its volume."""
 
 
 class WorkersAsked(Declared):
     workers: Annotated[int | None, values.WORKERS] = None
-    """Number of processes that copy System's files in parallel. If empty, the number depends on the processors and on
+    """Copy System's files with this many processes in parallel. If empty, the number depends on the processors and on
     the type of the volumes."""
 
 

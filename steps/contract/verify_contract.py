@@ -9,14 +9,14 @@ from steps.contract.told import PLACE, ClaimWait, Placed, ReadBackup
 
 class Sample(Declared):
     sample: Annotated[str, values.OrNothing(values.SHARE)] = ""
-    """Share of the backup's bytes to read in one run, for instance 25%. Each run continues where the last run stopped,
-    until all bytes are read. If empty, one run reads the whole backup."""
+    """Read this share of the backup's bytes in one run, for instance 25%. Each run continues where the last run
+    stopped, until all bytes are read. If empty, one run reads the whole backup."""
 
 
 class ToVerify(Declared):
     claim_name: values.ClaimOrNone = ""
-    """Name of the claim of the backup to verify. If empty, the newest backup that was never verified is verified. If
-    all were verified, the backup that was verified longest ago is verified."""
+    """Verify the backup on the claim of this name. If empty, the newest backup that is not verified is chosen. If all
+    backups are verified, the backup that was verified longest ago is chosen."""
 
 
 class VerifyArguments(ToVerify, Sample):

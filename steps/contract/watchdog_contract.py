@@ -15,8 +15,7 @@ class WatchdogArguments(Declared):
     """Fail if the newest complete backup began longer ago than this, for instance 26h or 8d. Write years, months,
     weeks, days and hours as y, m, w, d and h."""
     schedule: values.ScheduleOrNone = "threescale-backup-schedule"
-    """Name of the CronWorkflow that starts the backups. Its state is part of the report. If empty, no CronWorkflow is
-    checked."""
+    """Report also the state of this CronWorkflow, which starts the backups. If empty, no CronWorkflow is checked."""
 
 
 _or_nan = partial(Output, default="NaN")  # a number that nobody may know

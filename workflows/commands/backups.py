@@ -66,7 +66,7 @@ def verify(folder: Path, *, for_operator: bool) -> None:
 
 @click.command("list")
 @at_cluster
-@output_option(*_OF_A_LIST, about="Format of the list. `wide` adds the digests of the manifests to the table.")
+@output_option(*_OF_A_LIST, about="Print the list in this format. `wide` is a table with the digests of the manifests.")
 def list_backups(where: Where, output: str) -> None:
     """List the backups of a namespace with their state, the newest first."""
     from steps.catalogue import catalogue
@@ -82,7 +82,7 @@ def list_backups(where: Where, output: str) -> None:
 @at_cluster
 @told_by(WatchdogArguments)
 def check(where: Where, max_age: str, schedule: str) -> None:
-    """Check that the newest backup is not too old. Exit code 1 means that it is."""
+    """Check that the newest backup is not too old. Exit code 1 means that it is too old or missing."""
     from datetime import UTC, datetime
 
     from steps import errors
@@ -140,7 +140,7 @@ def _pin(name: str, where: Where, *, pinned: bool) -> None:
     "--output",
     type=NamedPath(path_type=Path),
     metavar="FILE",
-    help="File for the page. By default the page is printed.",
+    help="Write the page to this file. By default the page is printed.",
 )
 def report(file: Path, output: Path | None) -> None:
     """Write an HTML page about the result record in FILE. Use `-` to read the record from stdin."""

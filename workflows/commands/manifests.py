@@ -23,23 +23,23 @@ _LARGEST = 4 << 20  # characters of a file; etcd takes 1.5 MB for a resource, an
 
 
 @click.command()
-@click.option("--image", required=True, metavar="REF", help="Image that runs the phases. Name the image by its digest.")
+@click.option("--image", required=True, metavar="REF", help="Run the phases with this image, best named by its digest.")
 @click.option(
     "--namespace",
     metavar="NS",
-    help="Namespace of the 3scale installation, written into each resource. By default `kubectl apply` decides.",
+    help="Render the resources for this namespace of a 3scale installation. By default `kubectl apply` decides.",
 )
 @click.option("--schedule", metavar="CRON", help='Start a backup by this cron schedule, for instance "0 2 * * *".')
 @click.option(
     "--timezone",
     default="UTC",
     show_default=True,
-    help="Time zone of all schedules and of the retention rules, for instance Europe/Madrid.",
+    help="Use this time zone for all schedules and for the retention rules, for instance Europe/Madrid.",
 )
 @named_values(
     "--argument",
     "arguments",
-    "Argument for each scheduled backup, for instance storage-request=20Gi. Repeat the option for more arguments.",
+    "Give each scheduled backup this argument, for instance storage-request=20Gi. Repeat the option for others.",
 )
 @click.option(
     "--verify", metavar="CRON", help='Start a verification of a backup by this cron schedule, for instance "0 6 * * *".'
@@ -47,7 +47,7 @@ _LARGEST = 4 << 20  # characters of a file; etcd takes 1.5 MB for a resource, an
 @named_values(
     "--verify-argument",
     "verify_arguments",
-    "Argument for each scheduled verification, for instance sample=25%. Repeat the option for more arguments.",
+    "Give each scheduled verification this argument, for instance sample=25%. Repeat the option for others.",
 )
 @click.option(
     "--drill",
@@ -58,25 +58,25 @@ _LARGEST = 4 << 20  # characters of a file; etcd takes 1.5 MB for a resource, an
 @named_values(
     "--drill-argument",
     "drill_arguments",
-    "Argument for each scheduled drill, for instance storage-class=fast. Repeat the option for more arguments.",
+    "Give each scheduled drill this argument, for instance storage-class=fast. Repeat the option for others.",
 )
 @click.option(
     "--drill-namespace",
     metavar="NS",
-    help="Scratch namespace where drills create objects. The drills' account gets rights there. "
+    help="Give the drills' account rights in this scratch namespace, where drills create objects. "
     "This needs --namespace.",
 )
 @click.option(
     "--fs-group",
     type=Value(values.GROUP),
     metavar="N",
-    help="Group that owns the volumes. OpenShift assigns a group itself, so do not set this option there.",
+    help="Let this group own the volumes. OpenShift assigns a group itself, so do not set this option there.",
 )
 @click.option(
     "--run-as-user",
     type=Value(values.USER),
     metavar="N",
-    help="User that runs the phases. OpenShift assigns a user itself, so do not set this option there.",
+    help="Run the phases as this user. OpenShift assigns a user itself, so do not set this option there.",
 )
 @click.option(
     "--from-apimanager",
@@ -84,7 +84,7 @@ _LARGEST = 4 << 20  # characters of a file; etcd takes 1.5 MB for a resource, an
     type=click.File(),
     multiple=True,
     metavar="FILE",
-    help="File with an APIManager. The Roles allow access to the Secrets and ConfigMaps that the APIManager names. "
+    help="Allow access to the Secrets and ConfigMaps that the APIManager in this file names. "
     "Use `-` to read from stdin.",
 )
 @click.option(
@@ -92,14 +92,14 @@ _LARGEST = 4 << 20  # characters of a file; etcd takes 1.5 MB for a resource, an
     "secrets",
     multiple=True,
     metavar="NAME",
-    help="Name of one more Secret to which the Roles allow access. Repeat the option for more Secrets.",
+    help="Allow access to this Secret too. Repeat the option for others.",
 )
 @click.option(
     "--configmap",
     "configmaps",
     multiple=True,
     metavar="NAME",
-    help="Name of one more ConfigMap to which the Roles allow access. Repeat the option for more ConfigMaps.",
+    help="Allow access to this ConfigMap too. Repeat the option for others.",
 )
 @click.option(
     "--all-secrets",
@@ -146,14 +146,14 @@ _LARGEST = 4 << 20  # characters of a file; etcd takes 1.5 MB for a resource, an
 @click.option(
     "--notify-secret",
     metavar="NAME",
-    help="Name of a Secret whose key `url` holds the URL to which the result of each run is posted.",
+    help="Post the results of workflows to the URL in the key `url` of this Secret.",
 )
 @click.option(
     "--notify-form",
     type=click.Choice(["webhook", "slack"]),
     default="webhook",
     show_default=True,
-    help="Format of the posted results: `webhook` for a program, `slack` for Slack.",
+    help="Choose the format of the posted results: `webhook` for a program, `slack` for Slack.",
 )
 @told_by(RulesAsked, without=("timezone",), flags=True)
 @click.option(
@@ -266,7 +266,7 @@ def _option(field: object) -> str:
     type=click.File(),
     required=True,
     metavar="FILE",
-    help="File with an APIManagerBackup or APIManagerRestore. Use `-` to read from stdin.",
+    help="Read the APIManagerBackup or APIManagerRestore from this file. Use `-` to read from stdin.",
 )
 def workflow(source: TextIO) -> None:
     """Print a Workflow that replaces an APIManagerBackup or APIManagerRestore."""

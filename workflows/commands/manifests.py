@@ -32,6 +32,7 @@ _LARGEST = 4 << 20  # characters of a file; etcd takes 1.5 MB for a resource, an
 @click.option("--schedule", metavar="CRON", help='Start a backup by this cron schedule, for instance "0 2 * * *".')
 @click.option(
     "--timezone",
+    metavar="ZONE",
     default="UTC",
     show_default=True,
     help="Use this time zone for all schedules and for the retention rules, for instance Europe/Madrid.",

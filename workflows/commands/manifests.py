@@ -85,7 +85,7 @@ _LARGEST = 4 << 20  # characters of a file; etcd takes 1.5 MB for a resource, an
     type=click.File(),
     multiple=True,
     metavar="FILE",
-    help="Allow access to the Secrets and ConfigMaps that the APIManager in this file names. "
+    help="Allow the accounts to use the Secrets and ConfigMaps that the APIManager in this file names. "
     "Use `-` to read from stdin.",
 )
 @click.option(
@@ -93,14 +93,14 @@ _LARGEST = 4 << 20  # characters of a file; etcd takes 1.5 MB for a resource, an
     "secrets",
     multiple=True,
     metavar="NAME",
-    help="Allow access to this Secret too. Repeat the option for others.",
+    help="Allow the accounts to use this Secret too. Repeat the option for others.",
 )
 @click.option(
     "--configmap",
     "configmaps",
     multiple=True,
     metavar="NAME",
-    help="Allow access to this ConfigMap too. Repeat the option for others.",
+    help="Allow the accounts to use this ConfigMap too. Repeat the option for others.",
 )
 @click.option(
     "--all-secrets",
@@ -270,7 +270,7 @@ def _option(field: object) -> str:
     help="Read the APIManagerBackup or APIManagerRestore from this file. Use `-` to read from stdin.",
 )
 def workflow(source: TextIO) -> None:
-    """Print a Workflow that replaces an APIManagerBackup or APIManagerRestore."""
+    """Print a Workflow that does the work of an APIManagerBackup or APIManagerRestore."""
     from workflows.commands import operators_resources
 
     click.echo(document.to_yaml(_read(source, operators_resources.workflow)), nl=False)

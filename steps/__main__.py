@@ -79,24 +79,70 @@ class Phases(click.Group):
 
 
 @click.group(cls=Phases, context_settings={"max_content_width": 120})
-@click.option("--namespace", type=Value(values.NAMESPACE), required=True, help="Namespace of the 3scale installation.")
-@click.option("--workflow", required=True, help="Name of the workflow.")
-@click.option("--workflow-uid", required=True, help="Its uid: what it began, another one does not touch.")
-@click.option("--service-account", default="", help="Who runs it, for the evidence.")
-@click.option("--outputs", type=FOLDER, help="Folder for output parameters, a file each.")
-@click.option("--termination-log", type=click.Path(path_type=Path), help="File for the last sentence of a failure.")
 @click.option(
-    "--request-timeout-s", type=Value(values.LIMIT_S), default=30.0, show_default=True, help="Limit of each request."
+    "--namespace",
+    type=Value(values.NAMESPACE),
+    required=True,
+    help="Work in this namespace, that of the 3scale installation.",
+)
+@click.option("--workflow", required=True, help="Run the phase for the workflow of this name.")
+@click.option(
+    "--workflow-uid",
+    required=True,
+    help="Run the phase for the workflow of this uid. A workflow with another uid can't continue its work.",
 )
 @click.option(
-    "--try", "try_number", type=Value(values.COUNT), default=0, show_default=True, help="How often it was tried before."
+    "--service-account",
+    default="",
+    help="Write this ServiceAccount to the result record as the one that runs the phase.",
 )
 @click.option(
-    "--tries", type=Value(values.COUNT), default=0, show_default=True, help="After so many no other try follows."
+    "--outputs", type=FOLDER, help="Write the output parameters to this folder, each parameter to a file of its own."
 )
-@click.option("--arguments", "parameters", default="", help="{{workflow.parameters}} as Argo gives it.")
-@click.option("--labels", default="", help="{{workflow.labels.json}} as Argo gives it.")
-@click.option("--known", default="", metavar="NAMES", help="Arguments of the workflow, for its first phase.")
+@click.option(
+    "--termination-log",
+    type=click.Path(path_type=Path),
+    help="Write the error message to this file if the phase fails.",
+)
+@click.option(
+    "--request-timeout-s",
+    type=Value(values.LIMIT_S),
+    default=30.0,
+    show_default=True,
+    help="End each request to the API server after this many seconds.",
+)
+@click.option(
+    "--try",
+    "try_number",
+    type=Value(values.COUNT),
+    default=0,
+    show_default=True,
+    help="Count this many earlier attempts at the phase.",
+)
+@click.option(
+    "--tries",
+    type=Value(values.COUNT),
+    default=0,
+    show_default=True,
+    help="Expect at most this many retries of the phase after its first attempt.",
+)
+@click.option(
+    "--arguments",
+    "parameters",
+    default="",
+    help="Read the arguments of the workflow from this JSON, the value of Argo's tag {{workflow.parameters}}.",
+)
+@click.option(
+    "--labels",
+    default="",
+    help="Read the labels of the workflow from this JSON, the value of Argo's tag {{workflow.labels.json}}.",
+)
+@click.option(
+    "--known",
+    default="",
+    metavar="NAMES",
+    help="Refuse arguments of the workflow with other names than these, separated by commas.",
+)
 @click.pass_context
 def cli(  # noqa: PLR0913  what every phase is told, in one place
     context: click.Context,
@@ -113,7 +159,7 @@ def cli(  # noqa: PLR0913  what every phase is told, in one place
     labels: str,
     known: str,
 ) -> None:
-    """Phases of the workflows of a 3scale installation."""
+    """Run one phase of a workflow that backs up or restores a 3scale installation."""
     if context.resilient_parsing:
         return
     by, last_try = Workflow(workflow, workflow_uid), try_number >= tries

@@ -28,8 +28,8 @@ _ABOUT = About(
     NAME,
     declared.BackupArguments,
     title="Back up 3scale",
-    description="Saves Secrets, ConfigMaps, the APIManager and System FileStorage of this namespace's 3scale to a "
-    "claim of its own. The databases are external: back them up beside it.",
+    description="Saves the Secrets, the ConfigMaps, the APIManager and the files of System of the 3scale in this "
+    "namespace. Each backup has a claim of its own. The databases are not saved, so back up the databases separately.",
     advice="No finished backup was made. `argo retry WORKFLOW` tries the failed phases again (one that was stopped: "
     "with `--restart-successful --node-field-selector phase=Failed`); to start anew, submit again with another name. "
     "Claims of failed runs: `kubectl get pvc -l threescale-backup/state=failed`.",

@@ -26,8 +26,9 @@ _ABOUT = About(
     NAME,
     declared.DrillArguments,
     title="Prove that a backup restores",
-    description="Restores a backup of this namespace for trial: its Secrets and ConfigMaps to a scratch namespace, its "
-    "APIManager by a dry run of the server, System's files to a scratch claim. All is compared, then removed.",
+    description="Restores a backup of this namespace for trial. Secrets and ConfigMaps go to a scratch namespace, and "
+    "System's files go to a scratch claim. The APIManager is sent to the server as a dry run. Everything is compared "
+    "with the backup and then removed.",
     advice="The backup is not proven; what the drill had made is removed, and if not, the next drill does it. Mend "
     "what the sentence names, then submit a new drill: `argo retry` can't go on with one whose scratch claim is gone.",
     claim=_CLAIM,

@@ -38,8 +38,8 @@ _ABOUT = About(
     NAME,
     PruneArguments,
     title="Delete old backups of 3scale",
-    description="Deletes the claims of backups that no rule keeps, and those of runs that failed. plan=only says what "
-    "it would do, and does nothing.",
+    description="Deletes the claims of backups that no rule keeps, and the claims of failed runs. Nothing is deleted "
+    "without a keep-... rule. With plan=only, the run only prints what would be deleted.",
     advice="What was deleted is in the log of `delete` and `remove`, all else is as it was. Submitted again it judges "
     "anew; `-p plan=only` only says what it would do.",
     on_one_node=False,

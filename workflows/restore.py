@@ -19,9 +19,9 @@ _ABOUT = About(
     NAME,
     declared.RestoreArguments,
     title="Restore 3scale",
-    description="Restores a backup's Secrets, ConfigMaps, System FileStorage and APIManager into this namespace, which "
-    "must hold no 3scale. Before it: restore the databases, and the Secrets backend-redis, system-redis and "
-    "system-database unless database-secrets=restore.",
+    description="Restores the Secrets, the ConfigMaps, the files of System and the APIManager of a backup into this "
+    "namespace. The namespace must hold no 3scale. Restore the databases first. Also create the Secrets backend-redis, "
+    "system-redis and system-database first, unless database-secrets=restore.",
     advice="Mend what the sentence names. Then the same restore submitted again, or `argo retry WORKFLOW`, goes on "
     "from where this one ended: what it made carries the backup's mark and is kept.",
     claim="claim-name",

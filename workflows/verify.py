@@ -17,8 +17,9 @@ _ABOUT = About(
     NAME,
     VerifyArguments,
     title="Verify a backup",
-    description="Reads a backup of this namespace and holds every byte, or each night a share of them, against the "
-    "digests of its seal. The result goes to the claim's labels and annotations; the backup is mounted read-only.",
+    description="Reads a backup of this namespace, in full or a share in each run. Compares the bytes with the digests "
+    "of the backup's seal. The result is written to the labels and annotations of the claim. The backup is mounted "
+    "read-only.",
     advice="The backup that this is about is not verified. Where it is damaged, its claim says so and retention keeps "
     "it, but counts on it for nothing: make a new backup now, then look what has happened to the volume. Where it "
     "could not be looked at, mend what the sentence names and submit the same again.",

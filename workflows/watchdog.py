@@ -17,9 +17,9 @@ NAME = "threescale-watchdog"
 _ABOUT = About(
     NAME,
     WatchdogArguments,
-    title="See whether 3scale is backed up",
-    description="Reads the catalogue of this namespace's backups and fails when the newest is too old; what it sees "
-    "goes to Prometheus.",
+    title="Check that 3scale is backed up",
+    description="Reads the catalogue of this namespace's backups. Fails if the newest complete backup is too old. The "
+    "measured values go to Prometheus.",
     advice="See the backups with `threescale-backup list -n NAMESPACE`, or `kubectl get pvc -l "
     "threescale-backup/backup`, mend what the sentence names, and make one now: `argo submit --from "
     "workflowtemplate/threescale-backup`.",

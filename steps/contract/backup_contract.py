@@ -19,26 +19,29 @@ class WantedBackup(Declared):
     """What can be planned."""
 
     name: Annotated[str, values.OrNothing(values.BACKUP)] = ""
-    """Name of the backup and of its claim, a DNS-1123 label. Empty: the workflow's name."""
+    """Give the backup and its claim this name, a DNS-1123 label. If empty, the name of the workflow is used."""
     storage_request: Annotated[str, values.SIZE] = "10Gi"
-    """Size of the claim that holds the backup."""
+    """Create the claim of the backup with this size."""
     storage_class: values.StorageClassOrNone = ""
-    """StorageClass of that claim. Empty: the cluster's default."""
+    """Create the claim of the backup with this StorageClass. If empty, the cluster's default StorageClass is used."""
     volume_name: Annotated[str, values.OrNothing(values.VOLUME)] = ""
-    """An existing, empty PersistentVolume to use. The claim's class is then `storage-class`, or none."""
+    """Write the backup to this existing, empty PersistentVolume. The claim then has the StorageClass in
+    `storage-class`, or no StorageClass if `storage-class` is empty."""
     file_storage: Literal["", "external"] = ""
-    """`external`: System's files lie in S3 and are yours to back up; where, and the Secret for it, are saved. Empty:
-    they are copied, and S3 is refused."""
+    """Choose `external` if System's files are in S3. The backup then saves the location and the Secret of the bucket,
+    and you back up the bucket yourself. If empty, the files are copied from their claim, and an installation that uses
+    S3 is refused."""
 
 
 class _Plan(Declared):
     plan: Literal["no", "only"] = "no"
-    """`only`: say what the backup would do, and make nothing."""
+    """Choose `only` to print what the backup would do. A plan creates nothing."""
 
 
 class _Schedule(Declared):
     schedule: values.ScheduleOrNone = ""
-    """The CronWorkflow that asks for it, which says so itself. Empty: a person, and no retention touches it."""
+    """Record that the backup was started by this CronWorkflow, which sets the argument itself. If empty, a person
+    started the backup. Retention keeps the backup of a person unless retention runs with `manual=yes`."""
 
 
 class BackupArguments(WantedBackup, _Plan, WorkersAsked, _Schedule):
@@ -46,50 +49,50 @@ class BackupArguments(WantedBackup, _Plan, WorkersAsked, _Schedule):
 
 
 class BackupPrepare(DeclaredPhase, WantedBackup, _Plan, WorkersAsked, _Schedule, ClaimWait):
-    """Plan the backup, refuse what speaks against it, then create the claim."""
+    """Plan the backup, check that nothing prevents the backup, and create the claim."""
 
     command = ("backup", "prepare")
     judges = True
     gives = (
-        Output(CLAIM, "Claim that holds the backup.", of_run=CLAIM),
-        Output(APIMANAGER, "Name of the APIManager."),
+        Output(CLAIM, "Name of the claim that holds the backup.", of_run=CLAIM),
+        Output(APIMANAGER, "Name of the APIManager of the installation."),
         *PLACE,
-        Output("file-storage", "`external` where System's files are in S3."),
-        maybe("planned-secrets", "The Secrets of the plan."),
-        maybe("planned-configmaps", "The ConfigMaps of the plan."),
-        Output("planned-routes", "How many hosts of Routes the plan saw.", default="0"),
-        maybe("prepared", "When `prepare` began and ended, for the evidence."),
+        Output("file-storage", "`external` if System's files are in S3, `claim` if they are in a claim."),
+        maybe("planned-secrets", "Names of the Secrets that the plan saves."),
+        maybe("planned-configmaps", "Names of the ConfigMaps that the plan saves."),
+        Output("planned-routes", "Number of Route hosts that existed when the backup was planned.", default="0"),
+        maybe("prepared", "Time when `prepare` began and ended, for the result record."),
         maybe("digest", "Digest of the plan."),
-        maybe("summary", "The plan in numbers."),
-        maybe("names", "The lines of the plan."),
-        of_run(PLAN, "`only` where nothing is to be made."),
-        of_run("scheduled", "`yes` where a CronWorkflow asked for it."),
+        maybe("summary", "Summary of the plan in numbers."),
+        maybe("names", "Lines of the plan, with the names of the objects."),
+        of_run(PLAN, "`only` if the run is a plan and creates nothing, else `no`."),
+        of_run("scheduled", "`yes` if a CronWorkflow started the backup, else `no`."),
     )
 
 
 class _OfClaim(Declared):
     claim: Annotated[str, values.CLAIM] = Field(alias="backupPersistentVolumeClaimName")
-    """Claim that holds the backup."""
+    """Name of the claim that holds the backup."""
 
 
 class _OfApiManager(Declared):
     apimanager: Annotated[str, values.OBJECT] = Field(alias="apiManagerSourceName")
-    """Name of the APIManager."""
+    """Name of the APIManager of the installation."""
 
 
 class _PlannedSecrets(Declared):
     planned_secrets: values.NamesTold = None
-    """The secrets of the plan."""
+    """Names of the Secrets that the plan saves."""
 
 
 class _PlannedConfigMaps(Declared):
     planned_configmaps: values.NamesTold = None
-    """The configmaps of the plan."""
+    """Names of the ConfigMaps that the plan saves."""
 
 
 class _PlannedRoutes(Declared):
     planned_routes: Annotated[int, values.COUNT] = 0
-    """How many hosts of Routes the plan saw."""
+    """Number of Route hosts that existed when the backup was planned."""
 
 
 class _BesideFiles(Declared):
@@ -100,13 +103,13 @@ class _BesideFiles(Declared):
 
 class _FilesMounted(Declared):
     file_storage: Annotated[Path, Mount.SOURCE]
-    """Where system-storage is mounted."""
+    """Folder where system-storage is mounted."""
 
 
 _SAVED = (
-    maybe("objects", "Objects that were saved."),
-    maybe("files", "Files that were copied."),
-    maybe("bytes", "Bytes that were copied."),
+    maybe("objects", "Number of objects that were saved."),
+    maybe("files", "Number of files that were copied."),
+    maybe("bytes", "Number of bytes that were copied."),
 )
 
 
@@ -116,7 +119,7 @@ class SavePart(DeclaredPhase, _OfClaim):
     gives = _SAVED
 
     backup: Annotated[Path, Mount.BACKUP]
-    """Where the backup is mounted."""
+    """Folder where the backup is mounted."""
 
 
 class _SaveObjects(SavePart, _OfApiManager, Placed):
@@ -124,54 +127,54 @@ class _SaveObjects(SavePart, _OfApiManager, Placed):
 
 
 class BackupSecrets(_SaveObjects, _PlannedSecrets, _BesideFiles):
-    """Save the Secrets."""
+    """Save the Secrets of the installation."""
 
     command = ("backup", "secrets")
 
 
 class BackupConfigMaps(_SaveObjects, _PlannedConfigMaps, _BesideFiles):
-    """Save the ConfigMaps."""
+    """Save the ConfigMaps of the installation."""
 
     command = ("backup", "configmaps")
 
 
 class BackupApiManager(_SaveObjects, _PlannedRoutes, _BesideFiles):
-    """Save the APIManager, and what is ready now."""
+    """Save the APIManager, and record which conditions, Deployments and Routes are ready now."""
 
     command = ("backup", "apimanager")
 
 
 class BackupExternal(_SaveObjects, _PlannedSecrets, _PlannedConfigMaps, _PlannedRoutes):
-    """Save all objects of an installation whose files are external: no claim but the backup's is mounted."""
+    """Save all objects of an installation whose files are in S3. Only the backup's claim is mounted."""
 
     command = ("backup", "external")
 
 
 class _UnusedApiManager(Declared):
     apimanager: Annotated[str, values.OBJECT, Marker.UNTOLD] = Field(alias="apiManagerSourceName")
-    """Name of the APIManager."""
+    """Name of the APIManager of the installation."""
 
 
 class BackupFileStorage(SavePart, _UnusedApiManager, Placed, WorkersAsked, _FilesMounted):
-    """Copy the tree of System FileStorage, with a listing."""
+    """Copy the files of System FileStorage, and write a listing of the files with their digests."""
 
     command = ("backup", "file-storage")
 
 
 class BackupSource(DeclaredPhase, Placed, _FilesMounted):
-    """Say what a plan can't see without the mounted claim: what of it would be passed over."""
+    """Warn in a plan of each folder of System FileStorage that a backup would skip."""
 
     command = ("backup", "source")
-    gives = (maybe("names", "The lines of the plan."),)
+    gives = (maybe("names", "Lines of the plan, with the names of the objects."),)
 
 
 class BackupSeal(DeclaredPhase, _OfClaim):
-    """Compare the volume with the phases' reports, write the manifest, mark the claim complete."""
+    """Compare the volume with the reports of the phases, write the manifest, and mark the claim as complete."""
 
     command = ("backup", "seal")
-    gives = (*_SAVED, of_run("sealed", "`yes` once the backup is complete."))
+    gives = (*_SAVED, of_run("sealed", "`yes` if the backup is sealed and its claim is marked as complete."))
 
     prepared: str = ""
-    """When `prepare` began and ended, for the evidence."""
+    """Time when `prepare` began and ended, for the result record."""
     backup: Annotated[Path, Mount.BACKUP]
-    """Where the backup is mounted."""
+    """Folder where the backup is mounted."""

@@ -13,21 +13,25 @@ from steps.contract.told import PLACE, ClaimWait, Placed, ReadBackup
 
 class ToProve(Declared):
     claim_name: values.ClaimOrNone = ""
-    """Claim of the backup to restore for trial. Empty: the newest that is not proven, or the one proven longest ago."""
+    """Restore the backup on the claim of this name for trial. If empty, the newest backup that is not proven is chosen.
+    If all backups are proven, the backup that was proven longest ago is chosen."""
 
 
 class Scratch(Declared):
     scratch_namespace: Annotated[str, values.NAMESPACE]
-    """Namespace that was made for drills and holds nothing else. Required."""
+    """Create the Secrets and ConfigMaps of the trial in this namespace. The namespace must exist for drills only and
+    hold nothing else. This argument is required."""
 
 
 class AskedScratch(Declared):
     """What a person may ask of the scratch claim."""
 
     storage_class: values.StorageClassOrNone = ""
-    """StorageClass of the scratch claim. Empty: that of the backup's claim."""
+    """Restore System's files to a scratch claim of this StorageClass. If empty, the StorageClass of the backup's claim
+    is used."""
     storage_request: values.SizeOrNone = ""
-    """Size of the scratch claim. Empty: what the data need, with a margin."""
+    """Restore System's files to a scratch claim of this size. If empty, the size is computed from the data, with a
+    margin."""
 
 
 class DrillArguments(ToProve, Scratch, AskedScratch):
@@ -35,62 +39,66 @@ class DrillArguments(ToProve, Scratch, AskedScratch):
 
 
 class DrillChoose(DeclaredPhase, ToProve, Scratch, ClaimWait):
-    """See that the namespace is one of drills, choose the backup, remove what a drill that died has left."""
+    """Check the scratch namespace, remove the remains of an interrupted drill, and choose the backup."""
 
     command = ("drill", "choose")
     judges = True
     gives = (
-        Output("claim-name", "Claim of the backup."),
+        Output("claim-name", "Name of the claim that holds the backup."),
         *PLACE,
-        maybe("chosen", "When `choose` began and ended, for the evidence."),
+        maybe("chosen", "Time when `choose` began and ended, for the result record."),
     )
 
 
 class _Chosen(Declared):
     chosen: str = ""
-    """When `choose` began and ended, for the evidence."""
+    """Time when `choose` began and ended, for the result record."""
 
 
 class DrillPrepare(ReadBackup, Scratch, AskedScratch, _Chosen, Placed, ClaimWait):
-    """See that the backup is whole and that nothing stands in its way, then make the scratch claim."""
+    """Check that the backup is complete and the scratch namespace is free, then create the scratch claim."""
 
     command = ("drill", "prepare")
     judges = True
     gives = (
-        Output("scratch-claim", "The scratch claim."),
-        Output("file-storage", "`external` where System's files are in S3."),
+        Output("scratch-claim", "Name of the scratch claim, to which the drill restores System's files."),
+        Output("file-storage", "`external` if System's files are in S3, `claim` if they are in a claim."),
     )
 
 
 class DrillObjects(ReadBackup, Scratch, Placed):
-    """Create the Secrets and ConfigMaps in the scratch namespace, and have the server try the APIManager."""
+    """Create the Secrets and ConfigMaps in the scratch namespace, and try the APIManager in a dry run."""
 
     command = ("drill", "objects")
-    gives = (maybe("created", "Objects that were created."),)
+    gives = (maybe("created", "Number of objects that were created."),)
 
 
 class _ScratchClaim(Declared):
     scratch_claim: Annotated[str, values.CLAIM]
-    """The scratch claim."""
+    """Name of the scratch claim, to which the drill restores System's files."""
 
 
 class DrillFileStorage(ReadBackup, _ScratchClaim, Placed):
-    """Restore the tree to the scratch claim, hold all that was written against the backup, and empty the claim."""
+    """Restore System's files to the scratch claim, compare the restored files with the backup, and empty the claim."""
 
     command = ("drill", "file-storage")
-    gives = (maybe("files", "Files that were restored."), maybe("bytes", "Bytes that were restored."))
+    gives = (
+        maybe("files", "Number of files that were restored."),
+        maybe("bytes", "Number of bytes that were restored."),
+    )
 
     scratch: Annotated[Path, Mount.SCRATCH]
-    """Where the scratch claim is mounted."""
+    """Folder where the scratch claim is mounted."""
 
 
 class DrillRemove(DeclaredPhase, ClaimWait):
-    """Remove all that the drill has made; then say on the backup's claim that it is proven, where it is."""
+    """Remove everything that the drill created, then mark the backup's claim as proven if the drill succeeded."""
 
     command = ("drill", "remove")
 
     claim: values.ClaimOrNone = Field(default="", alias="claim-name")
-    """Claim of the backup to restore for trial. Empty: the newest that is not proven, or the one proven longest ago."""
+    """Restore the backup on the claim of this name for trial. If empty, the newest backup that is not proven is chosen.
+    If all backups are proven, the backup that was proven longest ago is chosen."""
 
     proven: str = "no"
-    """yes: all before this was equal."""
+    """`yes` if the phases before this one found no difference, else `no`."""

@@ -12,44 +12,44 @@ class Ended(DeclaredPhase):
     """A workflow that has ended."""
 
     of: Operation
-    """What has ended."""
+    """Operation of the workflow that has ended."""
     claim: str = ""
-    """Claim of the backup. Empty: called as the workflow."""
+    """Name of the claim that holds the backup. If empty, the claim has the name of the workflow."""
     began: str = ""
-    """When the workflow was made."""
+    """Time when the workflow was created."""
     failures: str
-    """{{workflow.failures}} as Argo gives it."""
+    """Value of Argo's tag {{workflow.failures}}."""
     errors: str = ""
-    """The outputs `failure` of its phases, one after the other."""
+    """Outputs `failure` of all phases of the workflow, separated by a space."""
     advice: str
-    """What to do next where it failed."""
+    """Advice that is reported if the workflow failed."""
     plan: str = ""
-    """The workflow's; a mere plan leaves no evidence and is told to nobody."""
+    """Argument `plan` of the workflow. A run that is only a plan leaves no result record and sends no notification."""
     refused: str = ""
-    """yes: a person's arguments were refused, so it is no failure."""
+    """`yes` if the arguments that a person gave were refused. Such a run does not count as failed."""
 
 
 class ExitReport(Ended):
-    """Say what failed and what to do next, here and in the evidence, where it leaves any; never fails itself."""
+    """Report what failed and what to do next, in the log and in the result record. This phase never fails."""
 
     command = ("report",)
-    gives = (maybe("report", "What failed, and what to do next."),)
+    gives = (maybe("report", "Report of what failed and what to do next."),)
 
     pod: str = ""
-    """The pod that runs this."""
+    """Name of the pod that runs this phase."""
 
 
 class ExitNotify(Ended):
-    """Post the result; what keeps it from being delivered is said here and nowhere else."""
+    """Post the result of the workflow to a URL. A failed delivery is reported in the log only."""
 
     command = ("notify",)
-    gives = (maybe("notification", "Whether it was sent."),)
+    gives = (maybe("notification", "Whether the notification was sent, and the reason if it was not."),)
 
     status: str
-    """{{workflow.status}} as Argo gives it."""
+    """Value of Argo's tag {{workflow.status}}."""
     form: Form = "webhook"
-    """Who reads it."""
+    """Format of the notification: `webhook` for a program, `slack` for Slack."""
     secret: Path
-    """Where the Secret with `url` is mounted."""
+    """Folder where the Secret with the key `url` is mounted."""
     limit_s: Annotated[float, values.LIMIT_S, Marker.FIXED] = 10.0
-    """Limit of each of three tries, in seconds."""
+    """Time limit of each of the three attempts to send the notification, in seconds."""

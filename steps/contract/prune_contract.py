@@ -11,32 +11,40 @@ class RulesAsked(Declared):
     """The rules of retention; without a `keep-...` nothing is deleted."""
 
     keep_last: Annotated[int, values.COUNT] = 0
-    """Keep the newest so many backups."""
+    """Keep this many of the newest complete backups. 0 turns this rule off."""
     keep_hourly: Annotated[int, values.COUNT] = 0
-    """Keep the newest of each of the last so many hours that have one."""
+    """Keep the newest backup of each hour, for this many hours. Hours without a backup do not count. 0 turns this rule
+    off."""
     keep_daily: Annotated[int, values.COUNT] = 0
-    """Of each of the last so many days that have one."""
+    """Keep the newest backup of each day, for this many days. Days without a backup do not count. 0 turns this rule
+    off."""
     keep_weekly: Annotated[int, values.COUNT] = 0
-    """Of so many weeks, which begin on Monday."""
+    """Keep the newest backup of each week, for this many weeks. Weeks without a backup do not count, and a week begins
+    on Monday. 0 turns this rule off."""
     keep_monthly: Annotated[int, values.COUNT] = 0
-    """Of so many months."""
+    """Keep the newest backup of each month, for this many months. Months without a backup do not count. 0 turns this
+    rule off."""
     keep_yearly: Annotated[int, values.COUNT] = 0
-    """Of so many years."""
+    """Keep the newest backup of each year, for this many years. Years without a backup do not count. 0 turns this rule
+    off."""
     keep_within: values.DurationOrNone = ""
-    """Keep all that are no older than the newest by more than this, such as 1y6m or 30d. Empty: no such rule."""
+    """Keep every backup that began within this time before the newest backup, for instance 1y6m or 30d. If empty, this
+    rule is off."""
     minimum_redundancy: Annotated[int, values.COUNT] = 3
-    """So many complete backups are kept in any case."""
+    """Keep at least this many complete backups, whatever the rules say."""
     max_shrink: Annotated[float, values.FRACTION] = values.MAX_SHRINK
-    """Delete nothing when the newest backup has fewer files or bytes than the one before by more than this part."""
+    """If the newest backup has lost more than this fraction of the files or bytes of the backup before, delete
+    nothing."""
     manual: Literal["no", "yes"] = "no"
-    """`yes`: the rules are for backups too that a person asked for."""
+    """Apply the rules also to backups that a person started. By default these backups are kept."""
     operators: Literal["no", "yes"] = "no"
-    """`yes`: and for those that the operator's APIManagerBackup made."""
+    """Apply the rules also to backups that the operator's APIManagerBackup made. By default these backups are kept."""
     failed_after: values.DurationOrNone = "3d"
-    """Delete the claims of failed runs that began so long ago, once their volume was read and holds no manifest. Empty:
-    never."""
+    """Delete the claim of a failed run that began longer ago than this, for instance 3d. The volume is read first. The
+    claim is kept if the volume holds a manifest, or files that the run did not write. If empty, claims of failed runs
+    are never deleted."""
     timezone: str = "UTC"
-    """Whose hours, days, weeks, months and years, for instance Europe/Madrid."""
+    """Count the hours, days, weeks, months and years of the rules in this time zone, for instance Europe/Madrid."""
 
     @property
     def keeps(self) -> list[str]:
@@ -47,57 +55,66 @@ class RulesAsked(Declared):
 
 class _Plan(Declared):
     plan: Literal["no", "only", "yes"] = "no"
-    """`only`: say of each backup whether it stays or goes and by which rule, and delete nothing. `yes` is the same."""
+    """Choose `only` to print for each backup whether it is kept or deleted, and by which rule. A plan deletes nothing.
+    `yes` means the same as `only`."""
 
 
 class PruneArguments(RulesAsked, _Plan):
     """Arguments of `threescale-prune`; without a `keep-...` nothing is deleted."""
 
 
-_COUNTED = (maybe("deleted", "Claims that were deleted."), maybe("spared", "Claims that had to stay after all."))
+_COUNTED = (
+    maybe("deleted", "Number of claims that were deleted."),
+    maybe("spared", "Number of claims that were kept because they could no longer be deleted safely."),
+)
 
 
 class PruneDecide(DeclaredPhase, RulesAsked, _Plan):
-    """Say of each backup whether it stays or goes, and by which rule."""
+    """Decide for each backup whether it is kept or deleted, and log the rule."""
 
     command = ("prune", "decide")
     judges = True
     gives = (
-        Output("doomed", "Those that may go, by the starts of their uids."),
-        Output("failed", "JSON list of the claims of failed runs, whose volumes are read first."),
-        Output("to-delete", "How many may go."),
-        Output("kept", "How many stay."),
-        Output("plan", "`only` where nothing is to be deleted.", of_run="plan"),
+        Output("doomed", "Backups that may be deleted, listed by the first characters of their claims' uids."),
+        Output(
+            "failed", "JSON list of the claims of failed runs. Their volumes are read before any of them is deleted."
+        ),
+        Output("to-delete", "Number of backups that may be deleted."),
+        Output("kept", "Number of claims that are kept."),
+        Output("plan", "`only` if the run is a plan and deletes nothing, else `no`.", of_run="plan"),
     )
 
 
 class PruneDelete(DeclaredPhase, RulesAsked):
-    """Delete them one by one, the oldest first, each only if it may still go."""
+    """Delete the backups one by one, the oldest first. Each backup is checked again just before its deletion."""
 
     command = ("prune", "delete")
     gives = _COUNTED
 
     doomed: Annotated[tuple[str, ...] | None, values.NAMES]
-    """Those that may go, by the starts of their uids."""
+    """Backups that may be deleted, listed by the first characters of their claims' uids."""
 
 
 class _FailedRun(Declared):
     claim_name: Annotated[str, values.CLAIM]
-    """Claim of a run that failed."""
+    """Name of the claim of a failed run."""
 
 
 class PruneLook(DeclaredPhase, _FailedRun, BackupMounted):
-    """Say what the volume of a failed run holds; mend the label of one that is a backup."""
+    """Report what the volume of a failed run holds. If the volume holds a complete backup, repair the claim's label."""
 
     command = ("prune", "look")
-    gives = (Output("holds", "What the volume holds: nothing, a backup ..."), Output("uid", "Uid of the claim."))
+    gives = (
+        Output("holds", "Content of the volume: `nothing`, `backup` or `other`."),
+        Output("uid", "Uid that the claim had when its volume was read."),
+    )
 
 
 class PruneRemove(DeclaredPhase, RulesAsked, _FailedRun):
-    """Delete the claim of a failed run whose volume was read and holds no manifest."""
+    """Delete the claim of a failed run after its volume was read and no manifest was found."""
 
     command = ("prune", "remove")
     gives = _COUNTED
 
     uid: str
-    """Its uid when its volume was read."""
+    """Uid that the claim had when its volume was read."""

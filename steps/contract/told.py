@@ -12,12 +12,12 @@ from steps.contract.mounts import Mount
 
 class OfClaim(Declared):
     claim: Annotated[str, values.CLAIM] = Field(alias="claim-name")
-    """Claim of the backup."""
+    """Name of the claim that holds the backup."""
 
 
 class BackupMounted(Declared):
     backup: Annotated[Path, Mount.BACKUP_READ_ONLY]
-    """Where the backup is mounted."""
+    """Folder where the backup is mounted."""
 
 
 class ReadBackup(DeclaredPhase, OfClaim, BackupMounted):
@@ -26,25 +26,26 @@ class ReadBackup(DeclaredPhase, OfClaim, BackupMounted):
 
 class ClaimWait(Declared):
     claim_wait_s: Annotated[float, values.PAUSE_S, Marker.FIXED] = 30.0
-    """How many seconds a claim may take for its volume."""
+    """Wait this many seconds at most until a claim has its volume."""
 
 
 class WorkersAsked(Declared):
     workers: Annotated[int | None, values.WORKERS] = None
-    """How many processes copy System's files side by side. Empty: as suits the processors and the volumes."""
+    """Copy System's files with this many processes in parallel. If empty, the number depends on the processors and on
+    the type of the volumes."""
 
 
 class Placed(Declared):
     """A phase whose pod runs where the claims that it mounts are mounted already."""
 
     node_operator: Annotated[str, Marker.UNTOLD] = "NotIn"
-    """In: only that node; NotIn: any but that one."""
+    """`In` runs the pod on the named node only. `NotIn` runs the pod on any other node."""
     node: Annotated[str, Marker.UNTOLD] = "no-node"
-    """The node that has a ReadWriteOnce claim mounted."""
+    """Name of the node where a ReadWriteOnce claim is mounted."""
 
 
 NODE_OPERATOR, NODE = "node-operator", "node"
 PLACE = (
-    Output(NODE_OPERATOR, "`In` where the next pods must run on that node, `NotIn` where any node will do."),
-    Output(NODE, "The node that has a ReadWriteOnce claim mounted."),
+    Output(NODE_OPERATOR, "`In` if the next pods must run on the named node, `NotIn` if any node will do."),
+    Output(NODE, "Name of the node where a ReadWriteOnce claim is mounted."),
 )

@@ -9,13 +9,14 @@ from steps.contract.told import PLACE, ClaimWait, Placed, ReadBackup
 
 class Sample(Declared):
     sample: Annotated[str, values.OrNothing(values.SHARE)] = ""
-    """A share of the bytes to read, for instance 25%: each run reads on from where the last one stopped, until all is
-    read. Empty: all of it at once."""
+    """Read this share of the backup's bytes in one run, for instance 25%. Each run continues where the last run
+    stopped, until all bytes are read. If empty, one run reads the whole backup."""
 
 
 class ToVerify(Declared):
     claim_name: values.ClaimOrNone = ""
-    """Claim of the backup to verify. Empty: the newest that is not verified, or the one verified longest ago."""
+    """Verify the backup on the claim of this name. If empty, the newest backup that is not verified is chosen. If all
+    backups are verified, the backup that was verified longest ago is chosen."""
 
 
 class VerifyArguments(ToVerify, Sample):
@@ -23,28 +24,28 @@ class VerifyArguments(ToVerify, Sample):
 
 
 class VerifyChoose(DeclaredPhase, ToVerify, Sample, ClaimWait):
-    """Choose the backup, and see that it can be mounted."""
+    """Choose the backup, and check that its claim can be mounted."""
 
     command = ("verify", "choose")
     judges = True
     gives = (
-        Output("claim-name", "Claim of the backup."),
+        Output("claim-name", "Name of the claim that holds the backup."),
         *PLACE,
-        Output("rotation", "How far the nights before have come."),
+        Output("rotation", "Position that earlier runs have reached when the backup is verified in shares."),
     )
 
 
 class _Rotation(Declared):
     rotation: str = ""
-    """How far the nights before have come."""
+    """Position that earlier runs have reached when the backup is verified in shares."""
 
 
 class VerifyRead(ReadBackup, Sample, _Rotation, Placed):
-    """Read the backup, hold it against its digests, and say on its claim what was found."""
+    """Read the backup, compare its files and objects with their digests, and record the result on its claim."""
 
     command = ("verify", "read")
     gives = (
-        maybe("files", "Files that were read."),
-        maybe("bytes", "Bytes that were read."),
-        maybe("verified", "`yes` where all of a sealed backup is read and right."),
+        maybe("files", "Number of files that were read."),
+        maybe("bytes", "Number of bytes that were read."),
+        maybe("verified", "`yes` if every byte of a sealed backup was read and is correct."),
     )

@@ -12,29 +12,30 @@ class WatchdogArguments(Declared):
     """Arguments of `threescale-watchdog`."""
 
     max_age: values.DurationText = values.MAX_AGE
-    """How old the newest complete backup may be, in years, months, weeks, days and hours, for instance 26h or 8d."""
+    """Fail if the newest complete backup began longer ago than this, for instance 26h or 8d. Write years, months,
+    weeks, days and hours as y, m, w, d and h."""
     schedule: values.ScheduleOrNone = "threescale-backup-schedule"
-    """The CronWorkflow that should make the backups, to tell what became of it. Empty: none is looked at."""
+    """Report also the state of this CronWorkflow, which starts the backups. If empty, no CronWorkflow is checked."""
 
 
 _or_nan = partial(Output, default="NaN")  # a number that nobody may know
 
 
 class Watch(DeclaredPhase, WatchdogArguments):
-    """See whether the newest backup is as young as it should be; the facts are told in either case."""
+    """Report the state of the backups, and fail if the newest backup is too old."""
 
     command = ("watch",)
     judges = True
     gives = (
-        maybe("watched", "When the catalogue was read, in Unix time as all moments here."),
-        _or_nan("newest", "When the newest complete backup began; 0 where there is none."),
-        _or_nan("verified", "When every byte of a backup was last found right; 0 is never."),
-        _or_nan("proven", "When a backup was last restored for trial; 0 is never."),
-        _or_nan("newest-files", "Files of the newest complete backup."),
-        _or_nan("newest-bytes", "Bytes of those files."),
-        _or_nan("newest-capacity", "Bytes that its claim has."),
-        _or_nan("before-files", "Files of the complete backup before it."),
-        _or_nan("before-bytes", "Bytes of those files."),
-        _or_nan("scheduled", "1 where the schedule is there and not suspended, else 0."),
-        *(_or_nan(state, f"Backups that are {state}.") for state in STATES),
+        maybe("watched", "Unix time when the catalogue was read."),
+        _or_nan("newest", "Unix time when the newest complete backup began, 0 if there is none."),
+        _or_nan("verified", "Unix time when a backup was last verified in full and found correct, 0 if never."),
+        _or_nan("proven", "Unix time when a backup was last restored for trial, 0 if never."),
+        _or_nan("newest-files", "Number of files in the newest complete backup."),
+        _or_nan("newest-bytes", "Number of bytes in the files of the newest complete backup."),
+        _or_nan("newest-capacity", "Capacity in bytes of the claim of the newest complete backup."),
+        _or_nan("before-files", "Number of files in the complete backup before the newest one."),
+        _or_nan("before-bytes", "Number of bytes in the files of the complete backup before the newest one."),
+        _or_nan("scheduled", "1 if the CronWorkflow of the backups exists and is not suspended, else 0."),
+        *(_or_nan(state, f"Number of backups in the state {state}.") for state in STATES),
     )

@@ -20,9 +20,17 @@ _LARGEST_BYTES = 16 << 20  # of a record; of what is larger the start is read, w
 
 @click.command()
 @click.argument("folder", type=FOLDER, metavar="DIR")
-@click.option("--for-operator", is_flag=True, help="Say too whether the operator's APIManagerRestore could take it.")
+@click.option(
+    "--for-operator",
+    is_flag=True,
+    help="Check also whether the operator's APIManagerRestore could restore this backup. "
+    "If it could not, the exit code is 1.",
+)
 def verify(folder: Path, *, for_operator: bool) -> None:
-    """Check a backup on a mounted or copied volume, every byte of it."""
+    """Check every byte of the backup in the folder DIR, a mounted or copied volume.
+
+    Exit code 1 means that the backup is damaged, incomplete or can't be read.
+    """
     from steps import errors
     from steps.archive import contents, operators_restore
 
@@ -58,9 +66,9 @@ def verify(folder: Path, *, for_operator: bool) -> None:
 
 @click.command("list")
 @at_cluster
-@output_option(*_OF_A_LIST, about="wide: with the digests of the manifests.")
+@output_option(*_OF_A_LIST, about="Print the list in this format. `wide` is a table with the digests of the manifests.")
 def list_backups(where: Where, output: str) -> None:
-    """List the backups of a namespace, the newest first, each in the state that can be proved."""
+    """List the backups of a namespace with their state, the newest first."""
     from steps.catalogue import catalogue
     from workflows.commands import listing
 
@@ -74,7 +82,7 @@ def list_backups(where: Where, output: str) -> None:
 @at_cluster
 @told_by(WatchdogArguments)
 def check(where: Where, max_age: str, schedule: str) -> None:
-    """See whether the newest backup is as young as it should be; exit code 1 where it is not."""
+    """Check that the newest backup is not too old. Exit code 1 means that it is too old or missing."""
     from datetime import UTC, datetime
 
     from steps import errors
@@ -91,7 +99,7 @@ def check(where: Where, max_age: str, schedule: str) -> None:
 @at_cluster
 @output_option("text", "json", "yaml")
 def describe(name: str, where: Where, output: str) -> None:
-    """Tell all about one backup, with its result record where it lies in the namespace."""
+    """Show all facts about the backup NAME, and its result record if the namespace holds one."""
     from steps.catalogue import catalogue
     from steps.evidence import records
     from workflows.commands import listing
@@ -107,7 +115,7 @@ def describe(name: str, where: Where, output: str) -> None:
 @click.argument("name", type=Value(values.CLAIM), metavar="NAME")
 @at_cluster
 def pin(name: str, where: Where) -> None:
-    """Keep a backup from retention."""
+    """Protect the backup NAME from deletion by retention."""
     _pin(name, where, pinned=True)
 
 
@@ -115,7 +123,7 @@ def pin(name: str, where: Where) -> None:
 @click.argument("name", type=Value(values.CLAIM), metavar="NAME")
 @at_cluster
 def unpin(name: str, where: Where) -> None:
-    """Leave a backup to retention again."""
+    """Allow retention to delete the backup NAME again."""
     _pin(name, where, pinned=False)
 
 
@@ -128,9 +136,14 @@ def _pin(name: str, where: Where, *, pinned: bool) -> None:
 
 @click.command()
 @click.argument("file", type=NamedPath(path_type=Path, allow_dash=True))
-@click.option("--output", type=NamedPath(path_type=Path), metavar="FILE", help="The page; else it is printed.")
+@click.option(
+    "--output",
+    type=NamedPath(path_type=Path),
+    metavar="FILE",
+    help="Write the page to this file. By default the page is printed.",
+)
 def report(file: Path, output: Path | None) -> None:
-    """Make an HTML page of the result record of a backup or a restore, `-` for stdin."""
+    """Write an HTML page about the result record in FILE. Use `-` to read the record from stdin."""
     from steps import errors
     from steps.evidence import result
     from workflows.commands import page

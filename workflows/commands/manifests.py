@@ -23,47 +23,148 @@ _LARGEST = 4 << 20  # characters of a file; etcd takes 1.5 MB for a resource, an
 
 
 @click.command()
-@click.option("--image", required=True, metavar="REF", help="The image of the phases, best by digest.")
-@click.option("--namespace", metavar="NS", help="Namespace of the 3scale installation; else that of `kubectl apply`.")
-@click.option("--schedule", metavar="CRON", help='A CronWorkflow too, for instance "0 2 * * *".')
-@click.option("--timezone", default="UTC", show_default=True, help="Time zone of the schedule.")
-@named_values("--argument", "arguments", "Of each night's backup: storage-request=20Gi.")
-@click.option("--verify", metavar="CRON", help="A CronWorkflow that verifies the backups.")
-@named_values("--verify-argument", "verify_arguments", "Of each verification: sample=25%.")
-@click.option("--drill", metavar="CRON", help="One that proves that backups restore.")
-@named_values("--drill-argument", "drill_arguments", "Of each drill: storage-class=fast.")
-@click.option("--drill-namespace", metavar="NS", help="The scratch namespace of drills: their rights there too.")
-@click.option("--fs-group", type=Value(values.GROUP), metavar="N", help="Group of the volumes; not on OpenShift.")
-@click.option("--run-as-user", type=Value(values.USER), metavar="N", help="User of the phases; not on OpenShift.")
+@click.option("--image", required=True, metavar="REF", help="Run the phases with this image, best named by its digest.")
+@click.option(
+    "--namespace",
+    metavar="NS",
+    help="Render the resources for this namespace of a 3scale installation. By default `kubectl apply` decides.",
+)
+@click.option("--schedule", metavar="CRON", help='Start a backup by this cron schedule, for instance "0 2 * * *".')
+@click.option(
+    "--timezone",
+    metavar="ZONE",
+    default="UTC",
+    show_default=True,
+    help="Use this time zone for all schedules and for the retention rules, for instance Europe/Madrid.",
+)
+@named_values(
+    "--argument",
+    "arguments",
+    "Give each scheduled backup this argument, for instance storage-request=20Gi. Repeat the option for others.",
+)
+@click.option(
+    "--verify", metavar="CRON", help='Start a verification of a backup by this cron schedule, for instance "0 6 * * *".'
+)
+@named_values(
+    "--verify-argument",
+    "verify_arguments",
+    "Give each scheduled verification this argument, for instance sample=25%. Repeat the option for others.",
+)
+@click.option(
+    "--drill",
+    metavar="CRON",
+    help='Start a trial restore of a backup by this cron schedule, for instance "0 7 * * 0". '
+    "This needs --drill-namespace.",
+)
+@named_values(
+    "--drill-argument",
+    "drill_arguments",
+    "Give each scheduled drill this argument, for instance storage-class=fast. Repeat the option for others.",
+)
+@click.option(
+    "--drill-namespace",
+    metavar="NS",
+    help="Give the drills' account rights in this scratch namespace, where drills create objects. "
+    "This needs --namespace.",
+)
+@click.option(
+    "--fs-group",
+    type=Value(values.GROUP),
+    metavar="N",
+    help="Let this group own the volumes. OpenShift assigns a group itself, so do not set this option there.",
+)
+@click.option(
+    "--run-as-user",
+    type=Value(values.USER),
+    metavar="N",
+    help="Run the phases as this user. OpenShift assigns a user itself, so do not set this option there.",
+)
 @click.option(
     "--from-apimanager",
     "sources",
     type=click.File(),
     multiple=True,
     metavar="FILE",
-    help="An APIManager, `-` for stdin: the Roles name the Secrets that it names.",
+    help="Allow the accounts to use the Secrets and ConfigMaps that the APIManager in this file names. "
+    "Use `-` to read from stdin.",
 )
-@click.option("--secret", "secrets", multiple=True, metavar="NAME", help="A Secret more that the Roles name.")
-@click.option("--configmap", "configmaps", multiple=True, metavar="NAME", help="A ConfigMap more that the Roles name.")
-@click.option("--all-secrets", is_flag=True, help="Let the accounts read every Secret of the namespace instead.")
-@click.option("--watchdog", metavar="CRON", help='A watchdog that sees if the newest backup is too old: "17 * * * *".')
 @click.option(
-    "--expected-every", default=values.MAX_AGE, show_default=True, metavar="DURATION", help="How old, since it began."
+    "--secret",
+    "secrets",
+    multiple=True,
+    metavar="NAME",
+    help="Allow the accounts to use this Secret too. Repeat the option for others.",
 )
-@click.option("--monitoring", is_flag=True, help="A PrometheusRule and a dashboard for Grafana too.")
 @click.option(
-    "--verified-every", show_default="8d with --verify", metavar="DURATION", help="Else an alert; empty: none."
+    "--configmap",
+    "configmaps",
+    multiple=True,
+    metavar="NAME",
+    help="Allow the accounts to use this ConfigMap too. Repeat the option for others.",
 )
-@click.option("--proven-every", show_default="35d with --drill", metavar="DURATION", help="Else an alert; empty: none.")
-@click.option("--silent-for", default="3h", show_default=True, metavar="DURATION", help="The watchdog may be.")
-@click.option("--notify-secret", metavar="NAME", help="A Secret whose key `url` says where results are posted.")
-@click.option("--notify-form", type=click.Choice(["webhook", "slack"]), default="webhook", show_default=True)
+@click.option(
+    "--all-secrets",
+    is_flag=True,
+    help="Allow the accounts to read every Secret of the namespace, and restores to replace every Secret. "
+    "By default the Roles list the Secrets by name.",
+)
+@click.option(
+    "--watchdog",
+    metavar="CRON",
+    help='Check by this cron schedule whether the newest backup is too old, for instance "17 * * * *".',
+)
+@click.option(
+    "--expected-every",
+    default=values.MAX_AGE,
+    show_default=True,
+    metavar="DURATION",
+    help="Report and alert when the newest complete backup began longer ago than this.",
+)
+@click.option(
+    "--monitoring",
+    is_flag=True,
+    help="Render a PrometheusRule with alerts and a Grafana dashboard too. This needs --watchdog and --namespace.",
+)
+@click.option(
+    "--verified-every",
+    show_default="8d with --verify",
+    metavar="DURATION",
+    help="Alert when no backup was verified in full for this long. An empty value turns the alert off.",
+)
+@click.option(
+    "--proven-every",
+    show_default="35d with --drill",
+    metavar="DURATION",
+    help="Alert when no backup was restored for trial for this long. An empty value turns the alert off.",
+)
+@click.option(
+    "--silent-for",
+    default="3h",
+    show_default=True,
+    metavar="DURATION",
+    help="Alert when the watchdog has reported nothing for this long.",
+)
+@click.option(
+    "--notify-secret",
+    metavar="NAME",
+    help="Post the results of workflows to the URL in the key `url` of this Secret.",
+)
+@click.option(
+    "--notify-form",
+    type=click.Choice(["webhook", "slack"]),
+    default="webhook",
+    show_default=True,
+    help="Choose the format of the posted results: `webhook` for a program, `slack` for Slack.",
+)
 @told_by(RulesAsked, without=("timezone",), flags=True)
 @click.option(
-    "--output", type=FOLDER, metavar="DIR", help="One file a resource; else one stream for `kubectl apply -f -`."
+    "--output",
+    type=FOLDER,
+    metavar="DIR",
+    help="Write one file for each resource to this folder. By default one stream for `kubectl apply -f -` is printed.",
 )
 def manifests(output: Path | None, **told: Any) -> None:
-    """Render all YAML that a cluster with Argo Workflows needs."""
+    """Render the YAML manifests for a cluster with Argo Workflows."""
     from pydantic import ValidationError
 
     from steps.catalogue.retention import Rules
@@ -160,10 +261,16 @@ def _option(field: object) -> str:
 
 @click.command()
 @click.option(
-    "-f", "--file", "source", type=click.File(), required=True, metavar="FILE", help="The resource, `-` for stdin."
+    "-f",
+    "--file",
+    "source",
+    type=click.File(),
+    required=True,
+    metavar="FILE",
+    help="Read the APIManagerBackup or APIManagerRestore from this file. Use `-` to read from stdin.",
 )
 def workflow(source: TextIO) -> None:
-    """Print the Workflow that does what an APIManagerBackup or APIManagerRestore would do."""
+    """Print a Workflow that does the work of an APIManagerBackup or APIManagerRestore."""
     from workflows.commands import operators_resources
 
     click.echo(document.to_yaml(_read(source, operators_resources.workflow)), nl=False)

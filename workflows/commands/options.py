@@ -23,7 +23,7 @@ _TIMEOUT_S = 30.0
 _FORM = "threescale-backup.output"  # in what all contexts of a command share
 
 
-def output_option(*forms: str, about: str = "In which form it is said.") -> Callable[[Command], Command]:
+def output_option(*forms: str, about: str = "Print the result in this format.") -> Callable[[Command], Command]:
     """The form of what a command prints, of which the first is for people."""
 
     def note(context: click.Context, _option: click.Parameter, form: str) -> str:
@@ -62,10 +62,19 @@ _WHERE = (
         type=Value(values.NAMESPACE),
         required=True,
         metavar="NS",
-        help="Namespace of the 3scale installation, or for it.",
+        help="Work in this namespace, which holds the 3scale installation or will hold it.",
     ),
-    click.option("--kubeconfig", metavar="FILE", help="Else KUBECONFIG, or ~/.kube/config."),
-    click.option("--context", default="", metavar="NAME", help="Of the kubeconfig; else its current one."),
+    click.option(
+        "--kubeconfig",
+        metavar="FILE",
+        help="Use this kubeconfig. By default KUBECONFIG is used, then ~/.kube/config, then the account of the pod.",
+    ),
+    click.option(
+        "--context",
+        default="",
+        metavar="NAME",
+        help="Use this context of the kubeconfig. By default the current context is used.",
+    ),
 )
 
 

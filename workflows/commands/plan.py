@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def plan() -> None:
-    """Say what is going to be done, and change nothing."""
+    """Show what a backup, a restore or retention would do. Nothing is changed."""
 
 
 _output_option = output_option("text", "json")
@@ -29,7 +29,7 @@ _output_option = output_option("text", "json")
 @told_by(WantedBackup)
 @_output_option
 def plan_backup(where: Where, output: str, **told: Any) -> None:
-    """Plan the backup of an installation, with your rights."""
+    """Show what a backup would do. The plan is made with your own rights."""
     from steps.catalogue.backup_claims import WantedClaim
     from steps.kubernetes.workflow import NOBODY
     from steps.plans import backup_plan
@@ -44,7 +44,10 @@ def plan_backup(where: Where, output: str, **told: Any) -> None:
 @told_by(RestoreWishes, without=("workers",))
 @_output_option
 def plan_restore(folder: Path, where: Where, output: str, **told: Any) -> None:
-    """Plan the restore of a backup on a mounted or copied volume; its digest is that of `-p plan-digest=`."""
+    """Show what a restore of the backup in DIR would do. DIR is a mounted or copied volume.
+
+    Give the digest of this plan to a restore as its argument plan-digest. The restore then follows this plan or stops.
+    """
     from steps import errors
     from steps.archive import contents
     from steps.phases import opened_backup
@@ -65,7 +68,7 @@ def plan_restore(folder: Path, where: Where, output: str, **told: Any) -> None:
 @at_cluster
 @told_by(RulesAsked, flags=True)
 def plan_prune(where: Where, **told: Any) -> None:
-    """Say which backups retention would keep and which it would delete, and why; nothing is deleted."""
+    """Show which backups retention would keep or delete, and why. Nothing is deleted."""
     from steps.catalogue import deletion
     from steps.catalogue.retention import Rules
 

@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--keep", type=FOLDER, metavar="DIR", help="Leave the volumes in this new or empty folder.")
+@click.option(
+    "--keep",
+    type=FOLDER,
+    metavar="DIR",
+    help="Keep the volumes of the rehearsal in this new or empty folder. By default they are removed.",
+)
 def rehearse(keep: Path | None) -> None:
-    """Back up a sample installation, lose it, restore it and compare: here, without a cluster."""
+    """Rehearse a backup and a restore with a sample installation. No cluster is needed."""
     from workflows.rehearsal import rehearse as rehearsal
 
     if keep is not None and not rehearsal.empty(keep):

@@ -130,7 +130,7 @@ def test_a_person_s_word_makes_it_one_of_the_operator(lost):
 def test_a_backup_with_a_manifest_is_none_of_the_operator_whatever_a_person_says(lost):
     said = refusal(lost, lost.restore("nightly", made_by="operator"), "prepare")
 
-    assert "claim nightly holds a manifest.json" in said
+    assert "laim nightly holds a manifest.json" in said
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_where_the_claim_has_lost_its_labels_a_digest_that_was_kept_elsewhere_bi
     said = refusal(lost, other, "prepare")
     same = lost.restore("nightly", manifest_sha256=kept.upper())
 
-    assert f"asks for the backup {'0' * 64}, and this volume holds {kept}" in said
+    assert f"asks for the backup {'0' * 64}, but this volume holds {kept}" in said
     assert same.phase == "Succeeded", same.message
 
 
@@ -177,7 +177,7 @@ def test_a_digest_that_was_kept_elsewhere_refuses_a_backup_without_manifest(lost
 
     said = refusal(lost, lost.restore("nightly", manifest_sha256="0" * 64, made_by="operator"), "prepare")
 
-    assert "this volume holds one without manifest.json" in said
+    assert "this volume holds a backup without manifest.json" in said
 
 
 def test_a_backup_that_is_marked_damaged_is_refused_with_the_way_out(lost):

@@ -265,7 +265,7 @@ DAMAGES = {
         lambda path: (path.rmdir(), path.symlink_to("acme")),
         "'empty-dir' is a link, listed as dir",
     ),
-    "no manifest": ("manifest.json", lambda path: path.unlink(), "it was begun and never sealed"),
+    "no manifest": ("manifest.json", lambda path: path.unlink(), "was begun and never sealed"),
 }
 
 

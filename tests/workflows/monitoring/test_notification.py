@@ -96,7 +96,7 @@ def test_a_secret_that_is_not_there_is_said_and_turns_no_good_run_red(told: Any)
 
     assert workflow.phase == "Succeeded"
     assert "not sent: There is no URL to send the notification to" in workflow.node("notify").outputs["notification"]
-    assert "the Secret that `--notify-secret` named is not there" in workflow.node("notify").log
+    assert "The Secret that `--notify-secret` named is missing" in workflow.node("notify").log
 
 
 def broken(stage: Any, task: str, script: str) -> None:

@@ -89,7 +89,7 @@ def confirmed(root: Path, *, begin: Begin, started: datetime, now: datetime) -> 
     except OSError as error:
         raise errors.BackupDamaged([f"{layout.MANIFEST} {layout.unread(error)}"]) from error
     except errors.NotABackup as error:
-        raise errors.BackupDamaged([str(error)]) from error
+        raise errors.BackupDamaged([error.reason]) from error
     own = {"tool_version": found.tool_version, "result": found.result}
     if found != _by_reports(_reports(root), begin, started, found.ended).model_copy(update=own):
         raise errors.BackupDamaged([f"{layout.MANIFEST} says something else than the phases have reported"])

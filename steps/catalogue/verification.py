@@ -59,7 +59,7 @@ def open_at(root: Path, claim: Object, *, told_sha256: str = "", made_by_operato
         found = contents.open_at(root, str(claim["metadata"]["name"]))
     except errors.NotABackup as error:
         if sealed:
-            raise errors.BackupDamaged([str(error)]) from error
+            raise errors.BackupDamaged([error.reason]) from error
         raise
     check_sealed(claim, found.digest)
     if not backup_claims.is_ours(claim):

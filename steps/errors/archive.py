@@ -1,4 +1,4 @@
-"""Volumes of backups: taken, not sealed, damaged, or of another backup."""
+"""Backup volumes that are in use, not sealed, damaged, or of another backup."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,8 @@ from steps.errors.base import Few, Final
 class VolumeTaken(Final):
     holder: str
     says = (
-        "the backup volume is not this workflow's own: it holds {holder}; nothing was changed, back up to another claim"
+        "The backup volume does not belong to this workflow. It holds {holder}. "
+        "Nothing was changed. Back up to another claim."
     )
 
 
@@ -17,37 +18,37 @@ class FileTooLarge(Final):
     size_bytes: int
     largest_bytes: int
     says = (
-        "{path} of the backup would have {size_bytes} bytes, and no restore reads more than {largest_bytes}: make "
-        "what it comes from smaller, then back up again"
+        "The backup's file {path} would have {size_bytes} bytes, but a restore reads at most {largest_bytes}. "
+        "Make the source of this file smaller, then back up again."
     )
 
 
 class NotABackup(Final):
     reason: str
-    says = "this is no finished backup: {reason}"
+    says = "This is not a finished backup. {reason:sentence} Use another backup."
 
 
 class BackupDamaged(Final):
     findings: Sequence[str] | Few
-    says = "the backup is not whole, {findings:count} finding(s): {findings:; }"
+    says = "The backup is damaged, {findings:count} finding(s): {findings:; }. Use another backup or make a new one."
 
 
 class NoDigests(Final):
     name: str
     says = (
-        "backup {name} has no digests, so nothing tells which of its files are damaged; submit without "
-        "file-storage-damage=skip"
+        "Backup {name} has no digests, so damaged files can't be told from whole ones. "
+        "Leave out -p file-storage-damage=skip and submit again."
     )
 
 
 class TreeChanged(Final):
     name: str
     says = (
-        "the files of backup {name} have other names, sizes or times than when this restore began; see who writes "
-        "to its volume, then submit again"
+        "The files of backup {name} have changed since this restore began: names, sizes or times differ. "
+        "Find out who writes to its volume, then submit again."
     )
 
 
 class PhasesMissing(Final):
     phases: Sequence[str]
-    says = "can't seal: no report of {phases} on the volume; run these phases first"
+    says = "Can't seal the backup: the volume has no report of {phases}. Run these phases first."

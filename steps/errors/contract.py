@@ -1,4 +1,4 @@
-"""Arguments that are wrong whatever there is."""
+"""Arguments that are invalid by themselves."""
 
 from collections.abc import Sequence
 
@@ -7,8 +7,8 @@ from steps.errors.base import BadArgument, Final, several
 
 class ArgumentsUnread(Final):
     says = (
-        "Argo does not say the workflow's arguments in a form that this tool reads: nothing was done; run it with "
-        "Argo Workflows 4.0 or 4.1"
+        "This tool can't read the workflow's arguments in the form that Argo gives them. Nothing was done. "
+        "Run the workflow with Argo Workflows 4.0 or 4.1."
     )
 
 
@@ -18,7 +18,7 @@ class WrongCommandLine(BadArgument):
 
 
 class UnknownArguments(BadArgument):
-    """`nearest`: for each of the names the known one that it looks like, or none."""
+    """`nearest` has for each name the most similar known name, or an empty text."""
 
     names: Sequence[str]
     nearest: Sequence[str]
@@ -28,6 +28,6 @@ class UnknownArguments(BadArgument):
         pairs = zip(self.names, self.nearest, strict=True)
         meant = [f"{name!r} ({known_one}?)" if known_one else repr(name) for name, known_one in pairs]
         return (
-            f"this workflow has no argument {several(meant)}: nothing was done; submit it again with names among "
-            f"{', '.join(self.known)}"
+            f"This workflow has no argument {several(meant)}. Nothing was done. "
+            f"Correct the name and submit again. The known names are: {', '.join(self.known)}."
         )

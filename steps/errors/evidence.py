@@ -1,22 +1,31 @@
-"""Records and notifications that could not be kept, read or told."""
+"""Records that can't be read, and notifications that can't be sent."""
 
 from steps.errors.base import Final
 
 
 class UrlMissing(Final):
-    says = "there is no URL to send it to: the Secret that `--notify-secret` named is not there, or has no key `url`"
+    says = (
+        "There is no URL to send the notification to. "
+        "The Secret that `--notify-secret` named is missing, or has no key `url`. Create the Secret with this key."
+    )
 
 
 class BadUrl(Final):
-    says = "key `url` of the Secret holds no URL that begins with https:// or http:// and a host"
+    says = "Key `url` of the Secret is invalid. Write a URL that begins with https:// or http:// and names a host."
 
 
 class NotDelivered(Final):
     kind: str
     tries: int
-    says = "{kind} (tries: {tries}): see whether the URL in the Secret is right and can be reached from here"
+    says = (
+        "The notification was not delivered to the server (tries: {tries}). {kind:sentence} "
+        "Check that the URL in the Secret is right and can be reached from here."
+    )
 
 
 class NoResult(Final):
     reason: str
-    says = "this is no result record: {reason}; a backup's is its result.json, a restore's one entry of its ConfigMap"
+    says = (
+        "This is not a result record. {reason:sentence} "
+        "A backup's record is its result.json. A restore's record is one entry of its ConfigMap."
+    )

@@ -1,9 +1,9 @@
-"""Backups that are overdue or other than asked for, drills that can not go on, and time that a phase lacks."""
+"""Backups that are overdue or not the expected one, drills that cannot continue, and phases that lack time."""
 
 import json
 from collections.abc import Sequence
 
-from steps.errors.base import Final, TryAgain, of_server, several
+from steps.errors.base import Final, TryAgain, as_sentence, of_server, several
 
 
 class NoBackup(Final):
@@ -11,7 +11,9 @@ class NoBackup(Final):
     why: Sequence[str]
 
     def compose(self) -> str:
-        return "; ".join([f"there is no complete backup in namespace {self.namespace}", *self.why])
+        missing = f"Namespace {self.namespace} has no complete backup."
+        advice = "Check the schedule and the last backup workflow there. Make a backup if none is running."
+        return " ".join([missing, *map(as_sentence, self.why), advice])
 
 
 class BackupOverdue(Final):
@@ -22,23 +24,25 @@ class BackupOverdue(Final):
     why: Sequence[str]
 
     def compose(self) -> str:
-        newest = f"the newest complete backup in namespace {self.namespace}, {self.name},"
-        seen = f"{newest} began {self.age} ago, more than {self.limit}"
-        return "; ".join([seen, *self.why])
+        newest = f"The newest complete backup in namespace {self.namespace} is {self.name}."
+        began = f"It began {self.age} ago, more than {self.limit}."
+        advice = "Check the schedule and the last backup workflow there. Make a backup if none is running."
+        return " ".join([newest, began, *map(as_sentence, self.why), advice])
 
 
 class NoManifest(Final):
     claim: str
     says = (
-        "claim {claim} holds a backup without manifest.json, and does not say that the operator made it; restore "
-        "another backup, or say -p made-by=operator if you know that it did"
+        "Claim {claim} holds a backup without manifest.json. The claim does not say that the operator made the backup. "
+        "Restore another backup, or use -p made-by=operator if you know that the operator made this one."
     )
 
 
 class NotTheOperators(Final):
     claim: str
     says = (
-        "claim {claim} holds a manifest.json, so the operator did not make this backup; submit without made-by=operator"
+        "Claim {claim} holds a manifest.json, so the operator did not make this backup. "
+        "Leave out -p made-by=operator and submit again."
     )
 
 
@@ -48,8 +52,8 @@ class OtherManifest(Final):
 
     def compose(self) -> str:
         return (
-            f"manifest-sha256 asks for the backup {self.asked}, and this volume holds "
-            f"{self.found or 'one without manifest.json'}; nothing was changed; see whether the claim is the right one"
+            f"The argument manifest-sha256 asks for the backup {self.asked}, but this volume holds "
+            f"{self.found or 'a backup without manifest.json'}. Nothing was changed. Check the name of the claim."
         )
 
 
@@ -59,10 +63,11 @@ class MarkedDamaged(Final):
     damage: str
 
     def compose(self) -> str:
+        found = f"The reason is: {self.damage.removesuffix('.')}." if self.damage else "No reason is recorded."
         return (
-            f"claim {self.claim} is marked as damaged since {self.when}: {self.damage or 'nobody wrote down why'}; "
-            "if it was mended, have threescale-verify read all of it again, which takes the mark away; else "
-            "-p file-storage-damage=skip restores all files that are whole"
+            f"Claim {self.claim} is marked as damaged since {self.when}. {found} "
+            "If the backup was repaired, read all of it again with threescale-verify, which removes the mark. "
+            "Otherwise use -p file-storage-damage=skip to restore all files that are whole."
         )
 
 
@@ -71,16 +76,16 @@ class BackupChanged(Final):
     planned: str
     found: str
     says = (
-        "backup {name} is another one than this restore began with: its digest was {planned} and is {found}; see "
-        "who writes to its volume, then submit again, which plans anew"
+        "Backup {name} is not the one that this restore began with. Its digest was {planned} and is {found} now. "
+        "Find out who writes to its volume, then submit again to make a new plan."
     )
 
 
 class MoreDamaged(Final):
     left_out: str
     says = (
-        "the plan is another one now, for other files are damaged than it said: {left_out}; no file was restored; "
-        "plan again, and submit again if that is what you want"
+        "Other files are damaged than the plan said: {left_out}. No file was restored. "
+        "Plan again, then submit again if you want the new plan."
     )
 
 
@@ -89,16 +94,16 @@ class TooLittleTime(Final):
     needed_s: int
     left_s: int
     says = (
-        "{phase} needs {needed_s} s at the least and has {left_s} s left until the deadline: not begun; submit "
-        "again, what this workflow made is kept"
+        "Phase {phase} needs at least {needed_s} s, but only {left_s} s are left until the deadline. "
+        "It was not started. Submit again. The results of this workflow so far are kept."
     )
 
 
 class ScratchIsOwn(Final):
     namespace: str
     says = (
-        "scratch-namespace {namespace!r} is the namespace of the backup itself: name one that was made for drills "
-        "and holds nothing else"
+        "The argument scratch-namespace is {namespace!r}, the namespace of the backup itself. "
+        "Name a namespace that was made for drills and holds nothing else."
     )
 
 
@@ -106,8 +111,8 @@ class ScratchTaken(Final):
     namespace: str
     what: Sequence[str]
     says = (
-        "namespace {namespace} is no scratch namespace, it holds {what}, which no drill of this namespace has "
-        "made: nothing was changed there; name one that was made for drills"
+        "Namespace {namespace} is not a scratch namespace. It holds {what}, which no drill of this namespace created. "
+        "Nothing was changed there. Name a namespace that was made for drills."
     )
 
 
@@ -116,9 +121,9 @@ class ScratchNotCleared(Final):
     what: Sequence[str]
     namespace: str
     says = (
-        "scratch namespace {scratch} still holds {what}, which an earlier drill of namespace {namespace} has made, "
-        "and whose ledger is gone: remove it with `kubectl delete secrets,configmaps -n {scratch} -l "
-        "threescale-backup/drill={namespace}`"
+        "Scratch namespace {scratch} still holds {what}. An earlier drill of namespace {namespace} created this, "
+        "and the ledger of that drill is gone. Remove the objects with "
+        "`kubectl delete secrets,configmaps -n {scratch} -l threescale-backup/drill={namespace}`."
     )
 
 
@@ -135,31 +140,31 @@ class NotAllowedInScratch(Final):
         whole = json.dumps({**rule, "resourceNames": list(self.names)} if self.names else rule)
         names = f" {several(self.names)}" if self.names else ""
         return (
-            f"not allowed to {' and '.join(self.verbs)} {self.resource}{names} "
-            f"in scratch namespace {self.namespace} (HTTP 403{of_server(self.server)}): "
-            f"add to the Role `threescale-drill-scratch` there {whole}, "
-            f"or render it and its RoleBinding by `threescale-backup manifests --drill-namespace {self.namespace}` "
-            "(and --from-apimanager FILE, --secret NAME, --configmap NAME)"
+            f"Not allowed to {' and '.join(self.verbs)} {self.resource}{names} "
+            f"in scratch namespace {self.namespace} (HTTP 403{of_server(self.server)}). "
+            f"Add the rule {whole} to the Role `threescale-drill-scratch` there. "
+            f"Or render this Role and its RoleBinding with `threescale-backup manifests --drill-namespace "
+            f"{self.namespace}` (and --from-apimanager FILE, --secret NAME, --configmap NAME)."
         )
 
 
 class DrillRuns(Final):
     workflow: str
-    says = "a drill of this namespace is under way, workflow {workflow}: wait until that has ended"
+    says = "Workflow {workflow} runs a drill of this namespace. Wait until that workflow has ended."
 
 
 class LedgerTaken(Final):
     name: str
     namespace: str
     says = (
-        "ConfigMap {name} in namespace {namespace} was not written by a drill, it lacks the labels of one: nothing "
-        "was changed; drills need this name, so rename yours, or delete it if nobody needs it"
+        "ConfigMap {name} in namespace {namespace} was not written by a drill: it lacks the labels of a drill. "
+        "Nothing was changed. Drills need this name. Rename your ConfigMap, or delete it if nobody needs it."
     )
 
 
 class DrillOver(Final):
     workflow: str
-    says = "what the drill {workflow} had made is removed already: submit a new one, a drill is not gone on with"
+    says = "The objects of drill {workflow} are removed already, and a drill can't be resumed. Submit a new drill."
 
 
 class LeftByDrill(Final):
@@ -168,9 +173,9 @@ class LeftByDrill(Final):
     scratch: str
     reason: str
     says = (
-        "what the drill {workflow} has left in namespace {scratch} can't be removed ({reason}): remove it with "
-        "`kubectl delete secrets,configmaps -n {scratch} -l threescale-backup/drill={namespace}`, then `kubectl "
-        "delete configmap threescale-drill -n {namespace}`"
+        "Drill {workflow} left objects in namespace {scratch} that can't be removed. {reason:sentence} "
+        "Remove them with `kubectl delete secrets,configmaps -n {scratch} -l threescale-backup/drill={namespace}`, "
+        "then run `kubectl delete configmap threescale-drill -n {namespace}`."
     )
 
 
@@ -178,8 +183,8 @@ class ScratchClaimTaken(Final):
     name: str
     namespace: str
     says = (
-        "a claim {name!r} exists already in namespace {namespace} and is not of this drill: submit it under "
-        "another name"
+        "Claim {name!r} already exists in namespace {namespace} and does not belong to this drill. "
+        "Submit the drill under another name."
     )
 
 
@@ -187,12 +192,16 @@ class DrillDiffers(Final):
     namespace: str
     differing: Sequence[str]
     says = (
-        "what was created in scratch namespace {namespace} is not what the backup holds ({differing}): something "
-        "on the cluster changes or removes such objects, a restore would meet it too"
+        "The objects created in scratch namespace {namespace} differ from the backup ({differing}). "
+        "Something on the cluster changes or removes such objects, and a restore would meet the same problem. "
+        "Find out what does that, then submit a new drill."
     )
 
 
 class NotRemoved(TryAgain):
     namespace: str
     left: Sequence[str]
-    says = "scratch namespace {namespace} still holds {left}, which this drill has made and deleted; looking again"
+    says = (
+        "Scratch namespace {namespace} still holds {left}, which this drill created and deleted. "
+        "The next try looks again."
+    )

@@ -1,4 +1,4 @@
-"""What must be true before a backup or a restore."""
+"""Conditions of a backup or a restore that are not met."""
 
 from collections.abc import Sequence
 
@@ -9,15 +9,17 @@ class InstallationLeft(Final):
     namespace: str
     what: Sequence[str]
     says = (
-        "namespace {namespace} still holds parts of a 3scale installation ({what}): delete it, or restore into "
-        "another namespace"
+        "Namespace {namespace} still holds parts of a 3scale installation ({what}). "
+        "Delete that installation, or restore into another namespace."
     )
 
 
 class InstallationGoing(TryAgain):
     namespace: str
     what: Sequence[str]
-    says = "namespace {namespace} still holds {what}, perhaps on the way out; looking again"
+    says = (
+        "Namespace {namespace} still holds {what}. Perhaps these objects are being deleted. The next try looks again."
+    )
 
 
 class DomainDiffers(Final):
@@ -25,8 +27,9 @@ class DomainDiffers(Final):
     found: str
     asked: str
     says = (
-        "this backup's restore made APIManager {apimanager!r} for wildcard domain {found}, and is now asked for "
-        "{asked}: say -p wildcard-domain={found} to go on with it, or delete it to restore under {asked}"
+        "This backup's restore created APIManager {apimanager!r} for wildcard domain {found}. "
+        "Now it is asked for {asked}. Use -p wildcard-domain={found} to resume that restore. "
+        "Or delete the APIManager to restore under {asked}."
     )
 
 
@@ -35,27 +38,31 @@ class VersionDiffers(Final):
     other: str
     where: str
     says = (
-        "the backup is of 3scale {backup}, {where} says {other}: another minor would be treated as an upgrade of "
-        "the restored database; install the operator of {backup}"
+        "The backup is of 3scale {backup}, but {where} says {other}. "
+        "The operator would treat another minor version as an upgrade of the restored database. "
+        "Install the operator of {backup}."
     )
 
 
 class VersionUnknown(Final):
     backup: str
     says = (
-        "the 3scale version of the operator can't be read in this namespace; make sure that it is {backup} and say "
-        "so with -p threescale-version={backup}"
+        "The 3scale version of the operator can't be read in this namespace. Check that the version is {backup}, "
+        "then use -p threescale-version={backup} to confirm it."
     )
 
 
 class BackupVersionUnknown(Final):
-    says = "the backup's APIManager does not record its 3scale version; say it with -p threescale-version=MAJOR.MINOR"
+    says = (
+        "The backup's APIManager does not record its 3scale version. "
+        "Use -p threescale-version=MAJOR.MINOR to name the version."
+    )
 
 
 class PlanDiffers(Final):
     asked: str
     now: str
     says = (
-        "the plan is another one than {asked}: it is {now} now, its lines are in the log of this phase; nothing "
-        "was changed; submit again with this digest if it is what you want"
+        "The plan is no longer {asked}. It is {now} now, and its lines are in the log of this phase. "
+        "Nothing was changed. Use -p plan-digest={now} to submit again if you want the new plan."
     )

@@ -1,15 +1,15 @@
-"""A process that was asked to stop, or lost a worker."""
+"""Processes that were asked to stop or have lost a worker."""
 
 from steps.errors.base import TryAgain
 
 
 class Interrupted(TryAgain):
-    says = "asked to stop (SIGTERM); stopped at a safe point, another try goes on from there"
+    says = "The process was asked to stop (SIGTERM) and stopped at a safe point. The next try resumes from there."
 
 
 class WorkerLost(TryAgain):
     status: int
     says = (
-        "a worker process was killed (exit code {status}), as the kernel does where memory is short; another "
-        "try goes on from there: give the phase more memory or fewer `--workers` if it happens again"
+        "A worker process was killed (exit code {status}). The kernel does this when memory is short. "
+        "The next try resumes the work. If this happens again, give the phase more memory or fewer `--workers`."
     )

@@ -198,7 +198,7 @@ def test_an_unexpected_exception_ends_1_and_quotes_nothing(empty, run, tmp_path,
     assert run("restore", "apimanager", *told, stage=empty) == 1
     said = capsys.readouterr()
     assert "canary" not in said.out + said.err + log(tmp_path)
-    assert log(tmp_path).startswith("unexpected RuntimeError at test_main.py:")
+    assert log(tmp_path).startswith("Unexpected RuntimeError at test_main.py:")
 
 
 def test_no_way_to_kubernetes_is_told(run, tmp_path, monkeypatch):

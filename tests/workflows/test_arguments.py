@@ -64,7 +64,7 @@ def test_an_argument_with_a_mistyped_name_is_refused_before_anything_is_done(wat
     failed = [node.name for node in done.nodes if node.attempts and node.phase == "Failed"]
     assert (done.phase, len(failed)) == ("Failed", 1)
     assert sentence in done.failures[-1]["message"] + done.node(failed[0]).log
-    assert "nothing was done" in done.node("report").log
+    assert "Nothing was done" in done.node("report").log
     assert written == []
     assert value(watched, operation, metrics.RUNS, status="refused") == 1
     assert value(watched, operation, metrics.RUNS, status="Failed") is None
@@ -144,7 +144,7 @@ def test_a_refusal_is_told_as_one_and_a_plan_to_nobody(installed: Stage) -> None
     (told,) = receiver.posted
     assert told.json["outcome"] == "refused"
     assert " refused: prepare: " in told.json["sentence"]
-    assert "this workflow has no argument 'storage-reques' (storage-request?)" in told.json["sentence"]
+    assert "This workflow has no argument 'storage-reques' (storage-request?)" in told.json["sentence"]
 
 
 # --- what retention at the end follows ---

@@ -98,7 +98,7 @@ def test_a_namespace_with_an_installation_is_refused_and_nothing_is_written_ther
     workflow = ready.drill(SCRATCH)
 
     assert workflow.phase == "Failed"
-    assert "it holds APIManager theirs" in workflow.node("choose").attempts[0].message
+    assert "It holds APIManager theirs" in workflow.node("choose").attempts[0].message
     assert [request.resource for request in ready.kubernetes.writes() if request.namespace == SCRATCH] == []
     assert {request.name for request in ready.kubernetes.writes()} == {names.DRILL_RESULTS}
 

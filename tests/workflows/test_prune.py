@@ -126,7 +126,7 @@ def test_without_a_rule_nothing_is_deleted(mixed: Stage) -> None:
     ("rule", "sentence"),
     [
         ({"keep-within": "7"}, "'--keep-within': '7' is no duration"),
-        ({"timezone": "Madrid"}, "'Madrid' is no time zone"),
+        ({"timezone": "Madrid"}, "'Madrid' is not a time zone"),
         ({"keep-daily": "-1"}, "'--keep-daily': '-1' is no whole number"),
     ],
 )

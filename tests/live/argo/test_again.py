@@ -27,7 +27,7 @@ def state(stage: Stage, name: str) -> str:
 
 
 def taken(holder: str, workflow: Workflow) -> str:
-    return f"the backup volume is not this workflow's own: it holds {holder} of workflow {workflow.name}"
+    return f"The backup volume does not belong to this workflow. It holds {holder} of workflow {workflow.name}"
 
 
 def test_only_a_retry_completes_what_a_backup_has_begun(live: Stage, argo: Argo) -> None:

@@ -53,7 +53,7 @@ def test_a_mistyped_claim_ends_a_restore_with_its_name_and_those_of_the_backups(
 
     workflow = argo.wait(argo.restore("nihgtly"))
 
-    reason = f"there is no claim 'nihgtly' in namespace {live.namespace}; the backups here are nightly: check the name"
+    reason = f"Namespace {live.namespace} has no claim 'nihgtly'. The backups here are: nightly. Check the name."
     assert workflow.phase == "Failed"
     assert workflow.exit_codes("check") == [1]
     assert reason in workflow.node("check(0)").message

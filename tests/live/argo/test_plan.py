@@ -61,7 +61,7 @@ def test_what_was_planned_and_approved_is_done_and_nothing_before(live: Stage, a
 
     other = argo.wait(argo.restore("nightly", plan_digest="0" * 64))
 
-    assert f"the plan is another one than {'0' * 64}: it is {digest} now" in other.node("prepare(0)").message
+    assert f"The plan is no longer {'0' * 64}. It is {digest} now" in other.node("prepare(0)").message
     assert there(live) == before
 
     name = argo.restore("nightly", approve="yes", plan_digest=digest)

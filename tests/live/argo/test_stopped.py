@@ -14,7 +14,7 @@ from workflows.rehearsal import comparison
 pytestmark = pytest.mark.cluster
 
 STOPPED = "Stopped with strategy 'Stop'"
-INTERRUPTED = "main: Error (exit code 75): asked to stop (SIGTERM)"
+INTERRUPTED = "main: Error (exit code 75): The process was asked to stop (SIGTERM)"
 
 
 def state(stage: Stage, name: str) -> str:

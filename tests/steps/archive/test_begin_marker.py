@@ -181,7 +181,7 @@ def test_of_two_workflows_that_come_at_once_one_has_the_volume(tmp_path):
         failures = at_once(lambda who, root=root: begin(root, who), [MINE, FOREIGN])
 
         assert len(failures) == 1
-        assert "is not this workflow's own" in failures[0]
+        assert "does not belong to this workflow" in failures[0]
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])

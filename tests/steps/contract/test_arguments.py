@@ -25,7 +25,7 @@ def test_known_names_pass_whatever_their_values():
     [
         ("storge-request", "'storge-request' (storage-request?)"),
         ("Name", "'Name' (name?)"),
-        ("x", "no argument 'x': nothing"),
+        ("x", "no argument 'x'. Nothing"),
         ("storage-request\n\x1b[2J", r"'storage-request\n\x1b[2J' (storage-request?)"),
         ("s" * 1_000_000, "sss"),
     ],
@@ -35,7 +35,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_known_one(name, sentence):
         given({"name": "a", name: "20Gi"}).check(KNOWN)
 
     assert sentence in str(caught.value)
-    assert "nothing was done" in str(caught.value)
+    assert "Nothing was done" in str(caught.value)
     assert len(str(caught.value)) < 4096
 
 

@@ -115,9 +115,9 @@ def test_a_server_that_is_busy_is_asked_again(receiver):
 @pytest.mark.parametrize(
     ("status", "headers", "tries", "said"),
     [
-        (500, {}, 3, "it answered HTTP 500 (tries: 3)"),
-        (404, {}, 1, "it answered HTTP 404 (tries: 1)"),
-        (403, {}, 1, "it answered HTTP 403 (tries: 1)"),
+        (500, {}, 3, "it answered HTTP 500"),
+        (404, {}, 1, "it answered HTTP 404"),
+        (403, {}, 1, "it answered HTTP 403"),
         (302, {"Location": f"ftp://127.0.0.1/{CANARY}"}, 1, "it answered HTTP 302, a redirect, which is not followed"),
         (302, {"Location": f"/{CANARY}"}, 1, "it answered HTTP 302, a redirect, which is not followed"),
         (307, {"Location": f"/{CANARY}"}, 1, "it answered HTTP 307, a redirect, which is not followed"),
@@ -129,7 +129,7 @@ def test_an_answer_that_is_none_is_told_by_its_number_alone(receiver, status, he
     with pytest.raises(errors.NotDelivered) as caught:
         notification.post(f"{receiver.base}/{CANARY}", b"{}")
 
-    assert str(caught.value).startswith(said)
+    assert (caught.value.kind, caught.value.tries) == (said, tries)
     assert len(receiver.posted) == tries
     assert CANARY not in repr(caught.value)
 
@@ -154,7 +154,7 @@ def test_what_can_not_be_reached_is_told_without_the_url(receiver, url, said):
     with pytest.raises(errors.NotDelivered) as caught:
         notification.post(there, b"{}", limit_s=5)
 
-    assert str(caught.value).startswith(said)
+    assert caught.value.kind.startswith(said)
     assert CANARY not in repr(caught.value)
 
 
@@ -189,7 +189,7 @@ def test_a_name_with_many_addresses_that_take_no_connection_has_the_time_of_one_
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     began = time.monotonic()
 
-    with pytest.raises(errors.NotDelivered, match="it did not answer in time"):
+    with pytest.raises(errors.NotDelivered, match="t did not answer in time"):
         notification.post(f"http://hooks.example.com:{port}/", b"{}", limit_s=0.3)
 
     assert time.monotonic() - began < 2 * notification.TRIES * 0.3

@@ -101,7 +101,7 @@ def test_a_defect_of_its_own_fails_nothing_and_quotes_nothing(connect, said):
 
     records.note(connect, begun(1), stumble)
 
-    assert "unexpected RuntimeError at test_records.py:" in said.text
+    assert "Unexpected RuntimeError at test_records.py:" in said.text
     assert "canary" not in said.text
 
 

@@ -60,7 +60,7 @@ def test_a_manifest_that_somebody_put_there_ends_the_phases_that_have_not_report
     (root / layout.MANIFEST).write_text("{}")
 
     assert run("backup", "configmaps", *volume_of, "--apimanager", "example-apimanager", **account) == 1
-    assert "it holds a manifest.json, though configmaps has not reported" in log(tmp_path)
+    assert "It holds a manifest.json, though configmaps has not reported" in log(tmp_path)
     assert run("backup", "seal", *volume_of, **account) == 1
     assert "its manifest has schema version None" in log(tmp_path)
     assert not marks.sealed(empty.get("persistentvolumeclaims", "nightly"))

@@ -14,6 +14,7 @@ from tests.builders.claims import CLAIMS, laid, sealed
 
 NOW = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
 SCHEDULE = "threescale-backup-schedule"
+ADVICE = "Check the schedule and the last backup workflow there. Make a backup if none is running."
 
 
 def scheduled(stage, *, last="2026-11-03T02:00:00Z", **spec):
@@ -62,7 +63,7 @@ def test_a_backup_that_is_young_enough_is_well(empty):
 @pytest.mark.lesson(15)
 def test_one_that_is_too_old_is_told_in_one_sentence(old):
     assert refusal(old) == (
-        "the newest complete backup in namespace threescale, night-1, began 55 h ago, more than 26h"
+        "The newest complete backup in namespace threescale is night-1. It began 55 h ago, more than 26h. " + ADVICE
     )
 
 
@@ -70,17 +71,17 @@ def test_one_that_is_too_old_is_told_in_one_sentence(old):
 def test_a_schedule_that_was_suspended_is_seen(old):
     scheduled(old, suspend=True)
 
-    assert refusal(old).endswith(
-        "; CronWorkflow threescale-backup-schedule is suspended: `argo cron resume threescale-backup-schedule` lets it "
-        "go on"
-    )
+    said = refusal(old)
+
+    assert "CronWorkflow threescale-backup-schedule is suspended" in said
+    assert "`argo cron resume threescale-backup-schedule`" in said
 
 
 @pytest.mark.lesson(15)
 def test_a_schedule_that_was_deleted_is_seen(old):
     old.kubernetes.delete("cronworkflows", old.namespace, SCHEDULE)
 
-    assert "; there is no CronWorkflow threescale-backup-schedule: apply what" in refusal(old)
+    assert " There is no CronWorkflow threescale-backup-schedule" in refusal(old)
 
 
 @pytest.mark.lesson(15)
@@ -88,7 +89,7 @@ def test_a_schedule_that_was_deleted_is_seen(old):
 def test_a_controller_that_was_down_is_seen(old, last, since):
     scheduled(old, last=last)
 
-    assert f"; CronWorkflow {SCHEDULE} has started nothing {since}: see whether Argo's controller runs" in refusal(old)
+    assert f" CronWorkflow {SCHEDULE} has started nothing {since}" in refusal(old)
 
 
 def test_a_suspended_schedule_is_told_of_before_it_is_too_late(empty):
@@ -102,36 +103,39 @@ def test_a_suspended_schedule_is_told_of_before_it_is_too_late(empty):
 def test_a_schedule_that_nobody_asked_for_is_not_missed(empty):
     old_night(empty)
 
-    assert refusal(empty, schedule="").endswith("more than 26h")
+    assert refusal(empty, schedule="").endswith(f"more than 26h. {ADVICE}")
 
 
 def test_a_newer_one_that_has_failed_is_told_with_its_reason(old):
     laid(old, "night-2", started="2026-11-03T02:00:00Z", phase="Failed")
 
-    assert refusal(old).endswith(
-        "; the last try, night-2, has failed: workflow of-night-2 ended as Failed and has not sealed it"
-    )
+    said = refusal(old)
+
+    assert "he last try, night-2, has failed: " in said
+    assert "workflow of-night-2 ended as Failed" in said
 
 
 def test_one_that_runs_is_told_and_does_not_count(old):
     laid(old, "night-2", started="2026-11-03T02:00:00Z", phase="Running")
 
-    assert refusal(old).endswith("; workflow of-night-2 makes one since 2026-11-03T02:00:00Z")
+    assert "orkflow of-night-2 makes one since 2026-11-03T02:00:00Z" in refusal(old)
 
 
 def test_a_run_that_failed_before_it_made_a_claim_is_told(old):
     failed = old.backup(name="night-2")
 
-    assert refusal(old).endswith(f"; workflow {failed.name} has failed before it made a claim")
+    assert f"orkflow {failed.name} has failed before it made a claim" in refusal(old)
 
 
 def test_where_there_is_none_at_all_that_is_said(empty):
     scheduled(empty, last="")
 
-    assert refusal(empty, errors.NoBackup) == (
-        "there is no complete backup in namespace threescale; CronWorkflow threescale-backup-schedule has started "
-        "nothing yet: see whether Argo's controller runs, and its log"
+    said = refusal(empty, errors.NoBackup)
+
+    assert said.startswith(
+        "Namespace threescale has no complete backup. CronWorkflow threescale-backup-schedule has started nothing yet"
     )
+    assert said.endswith(ADVICE)
 
 
 def test_a_damaged_backup_and_one_that_is_deleted_do_not_count(old):
@@ -141,14 +145,14 @@ def test_a_damaged_backup_and_one_that_is_deleted_do_not_count(old):
     old.kubernetes.patch(CLAIMS, old.namespace, "night-3", held)
     old.kubernetes.delete(CLAIMS, old.namespace, "night-3")
 
-    assert "night-1, began 55 h ago" in refusal(old)
+    assert "night-1. It began 55 h ago" in refusal(old)
 
 
 def test_a_pod_whose_clock_was_ahead_hides_no_silence(empty):
     laid(empty, "night-1", started="2031-01-01T00:00:00Z", **sealed())
     made = datetime.fromisoformat(empty.get(CLAIMS, "night-1")["metadata"]["creationTimestamp"])
 
-    assert "night-1, began 48 h ago" in refusal(empty, now=made + timedelta(hours=48))
+    assert "night-1. It began 48 h ago" in refusal(empty, now=made + timedelta(hours=48))
 
 
 @pytest.mark.lesson(15)

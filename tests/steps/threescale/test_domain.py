@@ -166,7 +166,7 @@ def test_a_restore_under_another_domain_says_what_it_changes_and_goes_on_under_n
 
     again = lost.engine.submit("threescale-restore", {"claim-name": "nightly"}, entrypoint="prepare")
     said = again.nodes[0].attempts[-1].message
-    assert f"made APIManager 'example-apimanager' for wildcard domain {NEW}, and is now asked for {OLD}" in said
+    assert f"created APIManager 'example-apimanager' for wildcard domain {NEW}. Now it is asked for {OLD}" in said
 
 
 @pytest.mark.thorough

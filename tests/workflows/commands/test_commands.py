@@ -272,7 +272,7 @@ def test_each_night_s_backup_has_the_arguments_that_were_given() -> None:
             ["--schedule", "0 2 * * *", "--argument", "storage-request="],
             "argument storage-request: '' is no size",
         ),
-        (["--timezone", "Madrid"], "'Madrid' is no time zone"),
+        (["--timezone", "Madrid"], "'Madrid' is not a time zone"),
         (["--schedule", "0 2 * * *", "--timezone", "Mars/Olympus"], "Mars/Olympus"),
     ],
 )
@@ -384,7 +384,7 @@ def test_an_empty_folder_is_no_backup(tmp_path: Path) -> None:
     code, out, err = run("verify", str(tmp_path))
 
     assert (code, out) == (1, "")
-    assert "no finished backup" in err
+    assert "not a finished backup" in err
 
 
 def plan(stage: Any, folder: Path, *arguments: str) -> tuple[int, str, str]:

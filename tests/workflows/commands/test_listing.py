@@ -82,7 +82,7 @@ def test_a_program_reads_a_refusal_as_a_person_does(empty: Any, form: str) -> No
     code, out, err = ask(empty, "describe", "no-such", "-o", form)
 
     assert code == 1
-    assert "there is no claim" in err
+    assert "has no claim" in err
     if form == "json":
         assert json.loads(out)["error"]["code"] == "claim-missing"
         assert json.loads(out)["error"]["message"] in err
@@ -221,7 +221,7 @@ def test_a_time_zone_that_is_none_is_one_sentence(empty: Any) -> None:
     code, lines, err = prune(empty, "--timezone", "Madrid")
 
     assert (code, lines) == (1, [])
-    assert "'Madrid' is no time zone of the IANA database" in err
+    assert "'Madrid' is not a time zone of the IANA database" in err
     assert err.count("\n") == 1
 
 

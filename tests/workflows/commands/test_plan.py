@@ -127,7 +127,7 @@ def test_by_another_digest_nothing_is_done(lost):
     workflow = lost.restore("nightly", plan_digest="0" * 64)
 
     assert workflow.phase == "Failed"
-    assert f"the plan is another one than {'0' * 64}" in workflow.node("prepare").attempts[-1].message
+    assert f"The plan is no longer {'0' * 64}" in workflow.node("prepare").attempts[-1].message
     assert created(lost) == []
 
 
@@ -164,7 +164,7 @@ def test_a_target_that_has_changed_behind_the_gate_is_left_alone(lost):
 
     assert workflow.phase == "Failed"
     digest = workflow.node("plan").outputs["digest"]
-    assert f"the plan is another one than {digest}" in workflow.node("prepare").attempts[-1].message
+    assert f"The plan is no longer {digest}" in workflow.node("prepare").attempts[-1].message
     assert created(lost) == []
 
 

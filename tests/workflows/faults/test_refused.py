@@ -130,7 +130,7 @@ NOT_TO_BACK_UP = {
     ),
     "no system-storage": (
         lambda stage: (delete(stage, "pods"), stage.lose_claim("system-storage")),
-        "there is no claim 'system-storage'",
+        "no claim 'system-storage'",
     ),
 }
 
@@ -174,7 +174,7 @@ def test_a_claim_of_the_same_name_is_never_written_over(installed, metadata, hol
     outcome, sentence = run(installed, BACKUP, "prepare", name="nightly")
 
     assert outcome == REFUSED
-    assert f"a claim 'nightly' exists already in namespace threescale ({holder})" in sentence
+    assert f"Claim 'nightly' already exists in namespace threescale ({holder})" in sentence
 
 
 def test_a_claim_that_this_very_workflow_made_is_its_own(installed):
@@ -265,7 +265,7 @@ DAMAGES = {
         lambda path: (path.rmdir(), path.symlink_to("acme")),
         "'empty-dir' is a link, listed as dir",
     ),
-    "no manifest": ("manifest.json", lambda path: path.unlink(), "it was begun and never sealed"),
+    "no manifest": ("manifest.json", lambda path: path.unlink(), "was begun and never sealed"),
 }
 
 
@@ -288,7 +288,7 @@ def test_a_mistyped_claim_is_answered_with_the_backups_that_there_are(lost):
     outcome, sentence = run(lost, RESTORE, "check", claim_name="nigthly")
 
     assert outcome == REFUSED
-    assert "there is no claim 'nigthly' in namespace threescale; the backups here are nightly" in sentence
+    assert "Namespace threescale has no claim 'nigthly'. The backups here are: nightly" in sentence
 
 
 def test_an_argument_that_only_the_last_phase_needs_is_refused_before_anything_is_made(lost):

@@ -272,10 +272,10 @@ def test_nothing_that_is_started_again_spoils_a_sealed_backup(installed, unlabel
 
     assert str(volume / "manifest.json") in sealed
     assert everything(volume) == sealed
-    assert "a claim 'nightly' exists already" in anew.node("prepare").attempts[0].message
+    assert "Claim 'nightly' already exists" in anew.node("prepare").attempts[0].message
     for refused in (memoized.node("seal"), *(workflow.nodes[0] for workflow in by_hand)):
         assert refused.exit_code == 1
-        assert f"it holds a finished backup of workflow {unlabelled.name}" in refused.attempts[0].message
+        assert f"It holds a finished backup of workflow {unlabelled.name}" in refused.attempts[0].message
     assert labelled == marks.RUNNING
     assert (retried.phase, exit_codes(retried, ["seal"])) == ("Succeeded", {"seal": [0]})
     assert state(installed, "nightly") == marks.COMPLETE

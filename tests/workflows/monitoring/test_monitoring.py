@@ -152,7 +152,7 @@ def test_a_watchdog_that_looks_once_a_day_may_be_silent_for_longer() -> None:
         (["--monitoring", "--watchdog", "17 * * * *"], "say its --namespace too"),
         (["--monitoring", "--namespace", "api"], "say --watchdog too"),
         (["--watchdog", "17 * * *"], "five fields"),
-        (["--expected-every", "26"], "'26' is no duration for --expected-every"),
+        (["--expected-every", "26"], "'26' is an invalid duration for --expected-every"),
         (["--expected-every", "1m"], "--expected-every '1m': write weeks, days and hours"),
         (["--silent-for", "0h"], "--silent-for '0h': write weeks, days and hours"),
         (

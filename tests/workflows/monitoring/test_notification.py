@@ -95,8 +95,8 @@ def test_a_secret_that_is_not_there_is_said_and_turns_no_good_run_red(told: Any)
     workflow = told.engine.submit("threescale-backup", {"name": "nightly"}, entrypoint="prepare")
 
     assert workflow.phase == "Succeeded"
-    assert "not sent: there is no URL to send it to" in workflow.node("notify").outputs["notification"]
-    assert "the Secret that `--notify-secret` named is not there" in workflow.node("notify").log
+    assert "not sent: There is no URL to send the notification to" in workflow.node("notify").outputs["notification"]
+    assert "The Secret that `--notify-secret` named is missing" in workflow.node("notify").log
 
 
 def broken(stage: Any, task: str, script: str) -> None:

@@ -263,7 +263,7 @@ class _Task:
 
     @property
     def where(self) -> str:
-        return f"template {self.around.template}: task {self.name}"
+        return f"task {self.name} of template {self.around.template}"
 
 
 def _room(template: Mapping[str, Any]) -> AbstractContextManager[object]:

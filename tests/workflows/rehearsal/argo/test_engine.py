@@ -251,7 +251,7 @@ def test_any_template_can_be_the_entrypoint(argo):
 
 
 def test_an_unknown_field_is_an_error_that_names_it(argo):
-    with pytest.raises(errors.UnknownField, match=r"template main: .* spec.templates.container.lifecycle"):
+    with pytest.raises(errors.UnknownField, match=r"template main .* spec.templates.container.lifecycle"):
         argo.apply(workflow(phase("main", container={"lifecycle": {}})))
 
 
@@ -277,7 +277,7 @@ def test_a_container_without_a_command_is_an_error(argo):
 
 
 def test_an_unknown_tag_ends_the_rehearsal(argo):
-    with pytest.raises(errors.UnknownTag, match=r"template part: .*workflow.parameters.typo"):
+    with pytest.raises(errors.UnknownTag, match=r"template part .*workflow.parameters.typo"):
         run(argo, dag("main", task("part")), phase("part", args=["{{workflow.parameters.typo}}"]))
 
 
@@ -611,7 +611,7 @@ def test_each_try_gets_an_empty_directory_of_its_own(argo):
 
 @pytest.mark.parametrize("strategy", [{"limit": 2, "retryPolicy": "OnError"}, {"limit": 2}])
 def test_a_policy_of_retries_other_than_always_is_not_played(argo, strategy):
-    with pytest.raises(errors.UnknownField, match=r"template main: .*retryPolicy Always"):
+    with pytest.raises(errors.UnknownField, match=r"template main .*retryPolicy Always"):
         argo.apply(workflow(phase("main", FAIL, retryStrategy=strategy)))
 
 

@@ -17,7 +17,7 @@ def test_a_value_can_not_break_out_of_its_string():
 
 
 def test_a_tag_that_nobody_knows_is_an_error_with_its_place():
-    with pytest.raises(errors.UnknownTag, match=r"here: .*\{\{workflow.typo\}\}"):
+    with pytest.raises(errors.UnknownTag, match=r"here .*\{\{workflow.typo\}\}"):
         tags.substitute("{{workflow.typo}}", VALUES, "here")
 
 
@@ -33,7 +33,7 @@ def test_an_absent_output_is_not_an_empty_one():
 
 
 def test_an_expression_tag_that_can_not_be_read_is_an_error_with_its_place():
-    with pytest.raises(errors.UnknownExpression, match=r"here: can't evaluate 'sprig\.upper"):
+    with pytest.raises(errors.UnknownExpression, match=r"here the expression 'sprig\.upper"):
         tags.substitute("{{=sprig.upper(workflow.name)}}", VALUES, "here")
 
 

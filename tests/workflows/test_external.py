@@ -34,7 +34,7 @@ def test_without_the_word_it_is_refused_and_nothing_is_written(in_s3):
     workflow = in_s3.backup(name="nightly")
 
     assert workflow.phase == "Failed"
-    assert "say so with -p file-storage=external" in workflow.node("prepare").attempts[-1].message
+    assert "Submit with -p file-storage=external" in workflow.node("prepare").attempts[-1].message
     assert "nightly" not in in_s3.exists("persistentvolumeclaims")
 
 

@@ -294,4 +294,4 @@ def test_overrides_without_a_restore_of_them_are_refused(without_databases):
     restored = without_databases.restore("nightly", database_overrides="mine")
 
     assert restored.phase == "Failed"
-    assert "say -p database-secrets=restore too" in restored.node("check").attempts[-1].message
+    assert "Add -p database-secrets=restore" in restored.node("check").attempts[-1].message

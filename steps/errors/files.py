@@ -1,4 +1,4 @@
-"""What a volume refuses, and trees that change or can not be read."""
+"""Operations that a volume refuses, and files that can't be read."""
 
 from collections.abc import Sequence
 
@@ -6,19 +6,19 @@ from steps.errors.base import Few, Final, TryAgain
 
 
 def _free(needed_bytes: int | None, free_bytes: int | None) -> str:
-    """Say what is free, and what else is short where that would do."""
+    """Report the free space, and what else is used up where that space would be enough."""
     if free_bytes is None:
-        return "the volume does not say how many are free"
+        return "The volume does not report its free space."
     why = "" if needed_bytes is None or needed_bytes > free_bytes else ", so inodes or a quota ran out"
-    return f"{free_bytes} bytes are free{why}"
+    return f"The volume has {free_bytes} bytes free{why}."
 
 
 class NotWritable(Final):
     path: str
     reason: str
     says = (
-        "can't write {path} ({reason}): a fresh volume often belongs to root, and then needs a group; render with "
-        "`threescale-backup manifests --fs-group N` (on OpenShift the namespace gives one)"
+        "Can't write {path} ({reason}). A new volume often belongs to root, and then the pods need a group. Render "
+        "the manifests with `threescale-backup manifests --fs-group N` (on OpenShift the namespace gives a group)."
     )
 
 
@@ -28,35 +28,39 @@ class ModeNotKept(Final):
     wanted: str
     use: str
     says = (
-        "the volume keeps no mode: {path} has {found} instead of {wanted}, so it could not be {use}; mount the "
-        "volume with modes that the group may use (file_mode and dir_mode of SMB), or use another class"
+        "The volume does not keep file modes. {path} has mode {found} instead of {wanted}, so it could not be {use}. "
+        "Mount the volume with modes that the group may use (file_mode and dir_mode of SMB), or use another storage "
+        "class."
     )
 
 
 class LinksNotKept(Final):
     path: str
-    says = "the volume keeps no symbolic links, {path!r} is one; use a volume of another class"
+    says = "The volume does not keep symbolic links, and {path!r} is one. Use a volume of another storage class."
 
 
 class NameTaken(Final):
     path: str
     says = (
-        "{path} is there already, made from another name: the volume does not tell them apart, by case or by the "
-        "form of a letter; use a volume that does"
+        "The path {path} already exists, created from another name. The volume does not tell the two names apart, by "
+        "case or by the Unicode form of a letter. Use a volume that does."
     )
 
 
 class VolumeReadOnly(Final):
     path: str
-    says = "can't write {path}: the volume is mounted read-only or its file system has turned so"
+    says = (
+        "Can't write {path}. The volume is mounted read-only, or its file system has become read-only. Check the "
+        "volume, then submit again."
+    )
 
 
 class NotRemovable(Final):
     path: str
     reason: str
     says = (
-        "can't remove {path} ({reason}): remove it by hand, or use another volume; if the storage made it, have "
-        "the storage hide it"
+        "Can't remove {path} ({reason}). Remove it by hand, or use another volume. If the storage created it, "
+        "configure the storage to hide it."
     )
 
 
@@ -66,22 +70,26 @@ class VolumeFull(Final):
     free_bytes: int | None
 
     def compose(self) -> str:
-        needed = "" if self.needed_bytes is None else f"{self.needed_bytes} bytes are needed, "
-        return f"no space for {self.path}: {needed}{_free(self.needed_bytes, self.free_bytes)}; use a larger claim"
+        needed = "" if self.needed_bytes is None else f", {self.needed_bytes} bytes are needed"
+        free = _free(self.needed_bytes, self.free_bytes)
+        return f"There is not enough space for {self.path}{needed}. {free} Use a larger claim."
 
 
 class ReadFailed(Final):
     paths: Sequence[str] | Few
     reason: str
-    says = "{paths:count} could not be read ({reason}): {paths}"
+    says = (
+        "{paths:count} path(s) could not be read ({reason}): {paths}. Check the volume and the permissions, then "
+        "submit again."
+    )
 
 
 class VolumeFailed(Final):
     path: str
     reason: str
-    says = "the file system failed at {path} ({reason})"
+    says = "The file system failed at {path} ({reason}). Check the volume, then submit again."
 
 
 class VolumeStale(TryAgain):
     path: str
-    says = "the volume's server lost its handle of {path} (ESTALE)"
+    says = "The volume's server lost its handle of {path} (ESTALE). Another try opens the path again."

@@ -1,4 +1,4 @@
-"""What Kubernetes refuses, and what is no answer of it."""
+"""Requests that Kubernetes refuses, and answers that are missing or unusable."""
 
 from collections.abc import Sequence
 
@@ -6,14 +6,14 @@ from steps.errors.base import Final, TryAgain, of_server
 
 
 def withheld(reason: str, refuser: str) -> str:
-    """Say in the place of a server's message that it is not shown, and who wrote it where that is known."""
-    told = f"{reason}: " if reason else ""
+    """Replace a server's message that may hold a Secret's data, and name who refused where that is known."""
+    told = f"{reason}, " if reason else ""
     by = f", {refuser} refused it" if refuser else ""
-    return f"{told}the server's message is withheld, because it may hold a Secret's data{by}"
+    return f"{told}the server's message is withheld because it may hold a Secret's data{by}"
 
 
 def _called(resource: str, name: str) -> str:
-    """An object by its kind and name, or the kind alone where all of it was asked for."""
+    """An object by its kind and name, or the kind alone where all its objects were requested."""
     return f"{resource} {name!r}" if name else resource
 
 
@@ -27,9 +27,9 @@ class NotAllowed(Final):
 
     def compose(self) -> str:
         return (
-            f"not allowed to {self.verb} {_called(self.resource, self.name)} in namespace {self.namespace} "
-            f"(HTTP 403: {self.message or 'no message'}{of_server(self.server)}): "
-            "apply the Roles that `threescale-backup manifests` renders"
+            f"This account is not allowed to {self.verb} {_called(self.resource, self.name)} in namespace "
+            f"{self.namespace} (HTTP 403: {self.message or 'no message'}{of_server(self.server)}). "
+            "Apply the Roles that `threescale-backup manifests` renders."
         )
 
 
@@ -40,8 +40,8 @@ class QuotaExceeded(Final):
     message: str
     server: str = ""
     says = (
-        "a quota of namespace {namespace} leaves no room for {resource} {name!r} ({message}{server:server}): raise "
-        "the quota, delete old backup claims, or ask for less storage"
+        "A quota of namespace {namespace} leaves no room for {resource} {name!r} ({message}{server:server}). Raise "
+        "the quota, delete old backup claims, or request less storage."
     )
 
 
@@ -52,24 +52,36 @@ class Rejected(Final):
     status: int
     message: str
     server: str = ""
-    says = "Kubernetes rejected to {verb} {resource} {name!r} (HTTP {status}: {message}{server:server})"
+    says = (
+        "Kubernetes rejected the request to {verb} {resource} {name!r} (HTTP {status}: {message}{server:server}). "
+        "Correct the cause, then submit again."
+    )
 
 
 class UnknownResource(Final):
     resource: str
     server: str = ""
-    says = "the cluster knows no {resource}{server:server}"
+
+    def compose(self) -> str:
+        where = f"server {self.server}" if self.server else "this cluster"
+        return (
+            f"The API of {where} has no resource {self.resource}. "
+            "Check that this is the right cluster and that the operator of this resource is installed."
+        )
 
 
 class AlreadyExists(TryAgain):
     resource: str
     name: str
     server: str = ""
-    says = "{resource} {name!r} appeared while it was being created (HTTP 409{server:server}); the next try looks at it"
+    says = (
+        "Object {resource} {name!r} appeared while it was being created (HTTP 409{server:server}). Another try checks "
+        "the object."
+    )
 
 
 class Unanswered(TryAgain):
-    """Whether it was done is not known."""
+    """It is not known whether Kubernetes did what was requested."""
 
 
 class NoAnswer(Unanswered):
@@ -80,41 +92,48 @@ class NoAnswer(Unanswered):
     server: str = ""
 
     def compose(self) -> str:
-        what = _called(self.resource, self.name)
-        return f"no usable answer from Kubernetes to {self.verb} {what} ({self.reason}{of_server(self.server)})"
+        return (
+            f"Kubernetes gave no usable answer to the request to {self.verb} {_called(self.resource, self.name)} "
+            f"({self.reason}{of_server(self.server)}). Try again, and check the API server if this repeats."
+        )
 
 
 class NotKnown(Unanswered):
-    """Who asks is not known, or no longer; what they may do was not even looked at."""
+    """The API server does not know the account, or no longer. It has not checked the account's rights."""
 
     server: str
     says = (
-        "Kubernetes does not know who asks (HTTP 401{server:server}), also after the token was read again: the "
-        "token has expired, its ServiceAccount is gone, or it belongs to another cluster"
+        "Kubernetes does not know this account (HTTP 401{server:server}), even after the token was read again. The "
+        "token has expired, its ServiceAccount is gone, or it belongs to another cluster. Check the token and the "
+        "ServiceAccount."
     )
 
 
 class Conflict(NoAnswer):
-    """Somebody else has changed it since it was read, or writes it at this moment."""
+    """Somebody else has changed the object since it was read, or writes it at this moment."""
+
+    def compose(self) -> str:
+        return (
+            f"Another change got in the way of the request to {self.verb} {_called(self.resource, self.name)} "
+            f"({self.reason}{of_server(self.server)}). Try again, and find out who changes the object if this repeats."
+        )
 
 
 class NoConnection(Final):
     reason: str
-    says = "no way to reach Kubernetes: {reason}; run this in a pod with a service account, or set KUBECONFIG"
+    says = "Kubernetes can't be reached ({reason}). Run this in a pod with a service account, or set KUBECONFIG."
 
 
 class ClaimGone(Final):
     name: str
     namespace: str
-    says = (
-        "claim {name!r} was in namespace {namespace} and is gone: find out who deletes claims there, then submit again"
-    )
+    says = "Claim {name!r} is gone from namespace {namespace}. Find out who deletes claims there, then submit again."
 
 
 class ClaimGoingAway(Final):
     name: str
     namespace: str
-    says = "claim {name!r} in namespace {namespace} is being deleted: wait until it is gone"
+    says = "Claim {name!r} in namespace {namespace} is being deleted. Wait until the claim is gone, then submit again."
 
 
 class ClaimInUse(Final):
@@ -122,8 +141,8 @@ class ClaimInUse(Final):
     access_mode: str
     pods: Sequence[str]
     says = (
-        "claim {name!r} is {access_mode} and in use by pod {pods}: no second pod can mount it; stop that pod or "
-        "move the data to a claim that several pods can mount"
+        "Claim {name!r} is {access_mode} and in use by pod {pods}. No second pod can mount it. Stop that pod, or move "
+        "the data to a claim that several pods can mount."
     )
 
 
@@ -131,19 +150,22 @@ class ClaimOnTwoNodes(Final):
     name: str
     nodes: Sequence[str]
     says = (
-        "claim {name!r} is ReadWriteOnce and its pods run on nodes {nodes}: no pod can be placed beside all of "
-        "them; bring them to one node"
+        "Claim {name!r} is ReadWriteOnce, and its pods run on several nodes: {nodes}. No pod can be placed beside all "
+        "of them. Move the pods to one node."
     )
 
 
 class ClaimWithoutVolume(TryAgain):
     name: str
     event: str
-    says = "claim {name!r} gets no volume ({event}): check its class, its volume and its size"
+    says = "Claim {name!r} gets no volume ({event}). Check the claim's storage class, its volume and its size."
 
 
 class ResyncUnknown(TryAgain):
     pod: str
     reason: str
     server: str = ""
-    says = "no word of how zync:resync:domains ended in pod {pod} ({reason}{server:server})"
+    says = (
+        "It is not known how zync:resync:domains ended in pod {pod} ({reason}{server:server}). Another try runs the "
+        "command again."
+    )

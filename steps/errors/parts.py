@@ -1,4 +1,4 @@
-"""Things of an installation that are missing, in the way, or other than they should be."""
+"""Parts of an installation that are missing, in the way, or different from the backup."""
 
 import json
 from collections.abc import Sequence
@@ -8,15 +8,15 @@ from steps.errors.base import BadArgument, Few, Final, TryAgain, of_server, seve
 
 class NoApiManager(Final):
     namespace: str
-    says = "there is no APIManager in namespace {namespace}: run the backup where the 3scale installation is"
+    says = "Namespace {namespace} has no APIManager. Run the backup in the namespace of the 3scale installation."
 
 
 class SeveralApiManagers(Final):
     namespace: str
     names: Sequence[str]
     says = (
-        "namespace {namespace} holds {names:count} APIManagers ({names}) where 3scale supports one: delete those "
-        "that are not the installation"
+        "Namespace {namespace} has {names:count} APIManagers, and 3scale supports only one. The APIManagers here are: "
+        "{names}. Delete those that are not the installation."
     )
 
 
@@ -24,23 +24,24 @@ class DatabasesNotExternal(Final):
     apimanager: str
     databases: Sequence[str]
     says = (
-        "APIManager {apimanager} runs {databases} inside the cluster: only installations with external databases "
-        "can be backed up (spec.externalComponents)"
+        "APIManager {apimanager} runs these databases inside the cluster: {databases}. Only installations with "
+        "external databases (spec.externalComponents) can be backed up."
     )
 
 
 class FileStorageInS3(Final):
     apimanager: str
     says = (
-        "APIManager {apimanager} keeps System's FileStorage in S3, which is yours to back up: say so with -p "
-        "file-storage=external, and the rest is backed up"
+        "APIManager {apimanager} keeps System's FileStorage in S3, which you back up yourself. Submit with -p "
+        "file-storage=external to back up the rest."
     )
 
 
 class FileStorageInClaim(Final):
     apimanager: str
     says = (
-        "APIManager {apimanager} keeps System's FileStorage in a claim, not in S3: leave out -p file-storage=external"
+        "APIManager {apimanager} keeps System's FileStorage in a claim, not in S3. Leave out -p file-storage=external "
+        "and submit again."
     )
 
 
@@ -48,7 +49,10 @@ class ObjectsMissing(Final):
     kind: str
     names: Sequence[str]
     namespace: str
-    says = "{kind} {names} missing in namespace {namespace}: 3scale can't be restored without"
+    says = (
+        "Objects are missing in namespace {namespace}: {kind} {names}. 3scale can't be restored without them. Create "
+        "them, then submit again."
+    )
 
 
 class PlannedGone(Final):
@@ -56,8 +60,8 @@ class PlannedGone(Final):
     names: Sequence[str]
     namespace: str
     says = (
-        "{kind} {names} was in namespace {namespace} when the backup was planned, and is not now: find out who "
-        "changes the installation, then start a new backup"
+        "Objects are gone from namespace {namespace} since the backup was planned: {kind} {names}. Find out who "
+        "changes the installation, then start a new backup."
     )
 
 
@@ -66,8 +70,8 @@ class RoutesGone(Final):
     found: int
     namespace: str
     says = (
-        "namespace {namespace} had Routes of {planned} hosts when the backup was planned, and has {found} now: "
-        "find out who changes the installation, then start a new backup"
+        "Namespace {namespace} had Routes of {planned} hosts when the backup was planned, and has Routes of {found} "
+        "now. Find out who changes the installation, then start a new backup."
     )
 
 
@@ -75,7 +79,8 @@ class ReferencesMissing(Final):
     references: Sequence[str]
     namespace: str
     says = (
-        "the APIManager names what is not in namespace {namespace}: {references}; create it, or take the reference out"
+        "The APIManager refers to objects that are missing in namespace {namespace}: {references}. Create the "
+        "objects, or remove the references."
     )
 
 
@@ -84,8 +89,8 @@ class NamesTooLong(Final):
     names: Sequence[str]
     longest: int
     says = (
-        "a backup keeps each {kind} in a file of its name, which may have {longest} characters at most: {names}; "
-        "give it a shorter name, and name that in the APIManager"
+        "Names of a {kind} are too long: {names}. A backup saves each {kind} to a file of its name, which may have at "
+        "most {longest} characters. Recreate the {kind} with a shorter name, and use that name in the APIManager."
     )
 
 
@@ -98,15 +103,18 @@ class NamesNotAllowed(Final):
     def compose(self) -> str:
         rule = {"apiGroups": [""], "resources": [self.resource], "resourceNames": list(self.names), "verbs": ["get"]}
         return (
-            f"not allowed to get {self.resource} {several(self.names)} in namespace {self.namespace} "
-            f"(HTTP 403{of_server(self.server)}): add to the Role {json.dumps(rule)}, "
+            f"This account is not allowed to get {self.resource} {several(self.names)} in namespace {self.namespace} "
+            f"(HTTP 403{of_server(self.server)}). Add the rule {json.dumps(rule)} to the Role, "
             "or render the Roles with `threescale-backup manifests --from-apimanager FILE` "
-            "(or --secret NAME, --configmap NAME)"
+            "(or --secret NAME, --configmap NAME)."
         )
 
 
 class OverridesWithoutRestore(BadArgument):
-    says = "database-overrides replace keys of restored Secrets: say -p database-secrets=restore too"
+    says = (
+        "The parameter database-overrides replaces keys of restored Secrets, but database Secrets are not restored. "
+        "Add -p database-secrets=restore and submit again."
+    )
 
 
 class BadOverride(Final):
@@ -114,8 +122,8 @@ class BadOverride(Final):
     key: str
     names: Sequence[str]
     says = (
-        "Secret {secret} has a key {key!r} that replaces nothing: write SECRET.KEY, for instance "
-        "system-database.URL, with one of {names}"
+        "The key {key!r} of Secret {secret} replaces nothing. Write each key as SECRET.KEY, for example "
+        "system-database.URL. SECRET is one of: {names}."
     )
 
 
@@ -125,8 +133,8 @@ class KeysMissing(Final):
     keys: Sequence[str]
     namespace: str
     says = (
-        "{kind} {name} in namespace {namespace} has no value under {keys}: complete it, 3scale can't be restored "
-        "without"
+        "{kind} {name} in namespace {namespace} has no value under these keys: {keys}. 3scale can't be restored "
+        "without them. Add the values, then submit again."
     )
 
 
@@ -135,14 +143,18 @@ class ApiManagerReplaced(Final):
     expected_uid: str
     found_uid: str
     says = (
-        "APIManager {name} was replaced during the backup (uid {expected_uid} became {found_uid}): start a new backup"
+        "APIManager {name} was replaced during the backup. Its uid was {expected_uid} and is now {found_uid}. Start a "
+        "new backup."
     )
 
 
 class ClaimOfAnotherRestore(Final):
     name: str
     other: str
-    says = "claim {name!r} carries the mark of a restore of {other}: delete the claim if its content is not needed"
+    says = (
+        "Claim {name!r} carries the mark of a restore of {other}. Delete the claim if its content is not needed, then "
+        "submit again."
+    )
 
 
 class ClaimTooSmall(Final):
@@ -150,29 +162,35 @@ class ClaimTooSmall(Final):
     capacity: str
     needed_bytes: int
     says = (
-        "claim {name!r} of {capacity} is too small for the {needed_bytes} bytes of the backup: make it larger, or "
-        "delete it and let the restore create it"
+        "Claim {name!r} has {capacity}, and the backup needs {needed_bytes} bytes. Enlarge the claim, or delete the "
+        "claim and let the restore create it."
     )
 
 
 class RequestTooSmall(Final):
     request: str
     needed_bytes: int
-    says = "storage-request {request} is less than the {needed_bytes} bytes of the backup: ask for more"
+    says = (
+        "The storage-request is {request}, and the backup needs {needed_bytes} bytes. Submit again with a larger "
+        "storage-request."
+    )
 
 
 class ChangedWhileRead(Final):
     paths: Sequence[str] | Few
-    says = "{paths:count} changed during each of several reads: {paths}; back up when it rests"
+    says = (
+        "{paths:count} path(s) changed during each of several reads: {paths}. Start a new backup when nothing writes "
+        "to them."
+    )
 
 
 class FilledWithout(Final):
     claim: str
     lacking: str
     says = (
-        "claim {claim} was filled by a restore of this backup that left files out: {lacking}; say -p "
-        "file-storage-damage=skip to go on without them, or delete the claim if its files are not needed, and "
-        "restore all of them"
+        "Claim {claim} was filled by a restore of this backup that left files out ({lacking}). Submit with -p "
+        "file-storage-damage=skip to continue without them. To restore all files, delete the claim if its files are "
+        "not needed, then submit again."
     )
 
 
@@ -180,8 +198,8 @@ class ApiManagerPresent(Final):
     name: str
     namespace: str
     says = (
-        "APIManager {name!r} exists in namespace {namespace} and was not made by a restore of this backup: nothing "
-        "is restored over an installation; delete it or restore into another namespace"
+        "APIManager {name!r} exists in namespace {namespace} and was not created by a restore of this backup. A "
+        "restore never overwrites an installation. Delete the APIManager, or restore into another namespace."
     )
 
 
@@ -189,8 +207,9 @@ class ObjectsDiffer(Final):
     namespace: str
     differing: Sequence[str]
     says = (
-        "namespace {namespace} holds other values than the backup ({differing}): delete these objects if the "
-        "backup's shall count, or say -p on-conflict=keep or on-conflict=replace"
+        "Objects in namespace {namespace} differ from the backup ({differing}). Delete these objects to restore the "
+        "backup's values. To keep or replace them, add -p on-conflict=keep or -p on-conflict=replace and submit "
+        "again."
     )
 
 
@@ -198,8 +217,8 @@ class TypesRefused(Final):
     namespace: str
     secrets: Sequence[str]
     says = (
-        "the backup holds Secrets that would let somebody sign in to the cluster of namespace {namespace}: "
-        "{secrets}; a restore creates none of these types, create them yourself if they are needed"
+        "The backup holds Secrets that would let somebody sign in to the cluster of namespace {namespace}: {secrets}. "
+        "A restore creates no Secret of these types. Create the Secrets yourself if they are needed."
     )
 
 
@@ -207,8 +226,8 @@ class NotReplaceable(Final):
     namespace: str
     objects: Sequence[str]
     says = (
-        "Kubernetes changes no such object in place ({objects}, in namespace {namespace}): save and delete it "
-        "yourself, or say -p on-conflict=keep"
+        "Kubernetes can't replace these objects in place in namespace {namespace}: {objects}. Save and delete them "
+        "yourself, or submit with -p on-conflict=keep instead."
     )
 
 
@@ -216,22 +235,22 @@ class ChangedSincePlan(Final):
     namespace: str
     changes: Sequence[str]
     says = (
-        "namespace {namespace} has changed since the plan ({changes}): nothing more is created or replaced; plan again"
+        "Namespace {namespace} has changed since the plan: {changes}. Nothing more is created or replaced. Plan again."
     )
 
 
 class ObjectsGoing(TryAgain):
     namespace: str
     names: Sequence[str]
-    says = "in namespace {namespace} {names}: about to be deleted; looking again"
+    says = "Objects in namespace {namespace} are about to be deleted ({names}). Another try checks the objects again."
 
 
 class ObjectsGoingStill(Final):
     namespace: str
     names: Sequence[str]
     says = (
-        "in namespace {namespace} {names}: the garbage collector is about to take it; wait until it is gone, or "
-        "remove the owner reference"
+        "Objects in namespace {namespace} are about to be deleted by the garbage collector ({names}). Wait until they "
+        "are gone, or remove the owner references."
     )
 
 
@@ -239,17 +258,18 @@ class TargetNotEmpty(Final):
     claim: str
     entries: Sequence[str]
     says = (
-        "claim {claim!r} already holds files ({entries}): nothing is restored over them; empty the claim, or say "
-        "-p file-storage-conflict=replace"
+        "Claim {claim!r} already holds files ({entries}). A restore does not overwrite them. Empty the claim, or "
+        "submit with -p file-storage-conflict=replace to replace the files."
     )
 
 
 class TargetHoldsSnapshots(TargetNotEmpty):
-    """The advice of the other one would not work: what may be a snapshot is neither saved nor removed."""
+    """The files may be snapshots. A restore neither saves nor removes snapshots, so it can't replace these files."""
 
     says = (
-        "claim {claim!r} already holds files ({entries}) in a folder with the name of a storage's snapshots, but files "
-        "can be made in it: it is neither saved nor removed; move it elsewhere yourself, then submit the restore again"
+        "Claim {claim!r} already holds files in a folder that has the name of a storage's snapshots but is writable "
+        "({entries}). The restore neither saves nor removes such a folder. Move the folder elsewhere yourself, then "
+        "submit the restore again."
     )
 
 
@@ -257,7 +277,8 @@ class TargetInUse(Final):
     claim: str
     pods: Sequence[str]
     says = (
-        "claim {claim!r} is in use by pod {pods}: its files are replaced only while nobody else has them; stop that pod"
+        "Claim {claim!r} is in use by pod {pods}. Its files are replaced only while no other pod uses the claim. Stop "
+        "that pod, then submit the restore again."
     )
 
 
@@ -265,8 +286,8 @@ class SavedGone(Final):
     claim: str
     saved_to: str
     says = (
-        "claim {saved_to!r} is gone, to which the files of claim {claim!r} were saved: nothing is removed; submit "
-        "the restore again, it saves them once more"
+        "Claim {saved_to!r} is gone, and the files of claim {claim!r} were saved to it. Nothing is removed. Submit "
+        "the restore again to save the files once more."
     )
 
 
@@ -275,8 +296,9 @@ class RestoredGone(Final):
     namespace: str
     why: str
     says = (
-        "claim {claim!r} in namespace {namespace} does not hold the files of this backup ({why}): no APIManager is "
-        "created, for 3scale would come up without them; find out who changes it, then submit the restore again"
+        "Claim {claim!r} in namespace {namespace} does not hold the files of this backup ({why}). No APIManager is "
+        "created, because 3scale would start without the files. Find out who changes the claim, then submit the "
+        "restore again."
     )
 
 
@@ -284,8 +306,8 @@ class SavedDiffers(Final):
     claim: str
     findings: Sequence[str] | Few
     says = (
-        "what was saved is not what claim {claim!r} holds, {findings:count} finding(s): {findings:; }; nothing is "
-        "removed, submit the restore again"
+        "The saved copy of claim {claim!r} differs from the claim, {findings:count} finding(s): {findings:; }. "
+        "Nothing is removed. Submit the restore again."
     )
 
 
@@ -293,15 +315,18 @@ class ReplacedClaimTaken(Final):
     name: str
     namespace: str
     says = (
-        "a claim {name!r} exists already in namespace {namespace} and is not of this workflow: what is replaced is "
-        "saved to a claim of its own; submit the restore under another name"
+        "Claim {name!r} already exists in namespace {namespace} and does not belong to this workflow. The restore "
+        "needs this name for a claim of its own, to save what it replaces. Submit the restore under another name."
     )
 
 
 class TargetDiffers(Final):
     claim: str
     findings: Sequence[str] | Few
-    says = "the restored tree on claim {claim!r} is not the backup's: {findings}"
+    says = (
+        "The restored files on claim {claim!r} differ from the backup: {findings}. Check the volume and who writes to "
+        "it, then submit again."
+    )
 
 
 class WaitedInVain(Final):
@@ -311,8 +336,9 @@ class WaitedInVain(Final):
 
     def compose(self) -> str:
         return (
-            f"{self.what} did not come within {self.wait_minutes:g} minutes; last seen: {self.last}; "
-            "all is restored, submit the restore again to go on waiting"
+            f"The restore waited {self.wait_minutes:g} minutes for {self.what}, without success. "
+            f"The last state was: {self.last.removesuffix('.')}. "
+            "Everything is restored. Submit the restore again to resume the wait."
         )
 
 
@@ -320,8 +346,8 @@ class ApiManagerGone(Final):
     name: str
     namespace: str
     says = (
-        "APIManager {name}, which this restore has made, is gone from namespace {namespace}: find out who has "
-        "deleted it, then submit the restore again"
+        "APIManager {name}, which this restore created, is gone from namespace {namespace}. Find out who deleted it, "
+        "then submit the restore again."
     )
 
 
@@ -329,6 +355,6 @@ class ResyncFailed(Final):
     pod: str
     status: int
     says = (
-        "zync:resync:domains failed in pod {pod} (exit code {status}): look at the pod, then submit the restore "
-        "again; it goes on from there"
+        "The command zync:resync:domains failed in pod {pod} with exit code {status}. Check the pod, then submit the "
+        "restore again. The restore resumes with this command."
     )

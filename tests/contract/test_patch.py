@@ -122,7 +122,7 @@ def test_the_refusal_of_a_patch_quotes_the_secret_and_the_door_does_not(cluster)
         cluster.connect().patch(SECRET, "quoted", {"data": {"other": 7}})
 
     assert "Y2FuYXJ5" in answer.message
-    assert "HTTP 422: Invalid: the server's message is withheld" in str(error.value)
+    assert "HTTP 422: Invalid, the server's message is withheld" in str(error.value)
     assert "Y2FuYXJ5" not in str(error.value)
 
 

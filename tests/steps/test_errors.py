@@ -163,7 +163,7 @@ def test_of_many_names_ten_are_told_and_the_rest_is_counted():
 
     sentence = str(errors.ObjectsMissing("Secret", names, "here"))
 
-    assert "name-09 and 3 more missing" in sentence
+    assert "name-09 and 3 more" in sentence
     assert "name-10" not in sentence
 
 

@@ -175,7 +175,7 @@ def test_what_may_do_later_ends_75(installed, run, tmp_path):
     arguments = ["backup", "prepare", "--name", "nightly", "--storage-request", "1Gi"]
 
     assert run(*arguments, stage=installed, account="threescale-backup") == 75
-    assert log(tmp_path).startswith("no usable answer from Kubernetes")
+    assert log(tmp_path).startswith("Kubernetes gave no usable answer")
 
 
 @pytest.mark.parametrize(("number", "code"), [("0", 75), ("2", 75), ("3", 1)])

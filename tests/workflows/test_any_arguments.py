@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from steps import __main__, errors
 from workflows.__main__ import main
 
-NO_CLUSTER = "no way to reach Kubernetes"
+NO_CLUSTER = "Kubernetes can't be reached"
 IMAGE = "registry.example.com/steps:1"
 DIGITS = "9" * 400
 ODD_NUMBERS = [

@@ -280,7 +280,7 @@ def test_what_was_left_out_once_is_named_again_or_refused(lost):
 
     assert again.phase == "Succeeded", again.message
     assert [again.node(phase).outputs["left-out"] for phase in ("prepare", "file-storage")] == [first, first]
-    assert f"left files out: {first}; say -p file-storage-damage=skip to go on without them" in said
+    assert f"left files out ({first}). Submit with -p file-storage-damage=skip" in said
 
 
 def test_what_is_damaged_since_a_try_before_has_brought_it_is_left_out_too(lost):

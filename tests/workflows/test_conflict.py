@@ -48,7 +48,7 @@ def test_what_differs_is_refused_by_default_and_nothing_is_made(lost):
 
     assert workflow.phase == "Failed"
     assert "Secret zync: DATABASE_URL, MORE" in workflow.node("prepare").attempts[-1].message
-    assert "or say -p on-conflict=keep or on-conflict=replace" in workflow.node("prepare").attempts[-1].message
+    assert "add -p on-conflict=keep or -p on-conflict=replace" in workflow.node("prepare").attempts[-1].message
     assert (lost.get("secrets", "zync"), lost.exists(CLAIMS)) == before
 
 

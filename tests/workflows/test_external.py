@@ -34,7 +34,7 @@ def test_without_the_word_it_is_refused_and_nothing_is_written(in_s3):
     workflow = in_s3.backup(name="nightly")
 
     assert workflow.phase == "Failed"
-    assert "say so with -p file-storage=external" in workflow.node("prepare").attempts[-1].message
+    assert "Submit with -p file-storage=external" in workflow.node("prepare").attempts[-1].message
     assert "nightly" not in in_s3.exists("persistentvolumeclaims")
 
 
@@ -50,7 +50,7 @@ def test_a_plan_says_where_the_files_lie_and_asks_for_no_claim_of_theirs(in_s3):
     assert said == ["left to you"]
     assert "external, in S3 bucket tenants of eu-south-2 at s3.example.test" in asked.stdout
     assert unasked.exit_code == 1
-    assert unasked.stderr.count("say so with -p file-storage=external") == 1
+    assert unasked.stderr.count("Submit with -p file-storage=external") == 1
     assert "system-storage" not in unasked.stdout
 
 
@@ -58,7 +58,7 @@ def test_the_word_for_an_installation_that_has_a_claim_is_refused(installed):
     workflow = installed.backup(name="nightly", file_storage="external")
 
     assert workflow.phase == "Failed"
-    assert "in a claim, not in S3: leave out -p file-storage=external" in workflow.node("prepare").attempts[-1].message
+    assert "in a claim, not in S3. Leave out -p file-storage=external" in workflow.node("prepare").attempts[-1].message
     assert "nightly" not in installed.exists("persistentvolumeclaims")
 
 
@@ -68,7 +68,7 @@ def test_a_secret_that_names_no_bucket_is_refused(in_s3):
     workflow = in_s3.backup(name="nightly", file_storage="external")
 
     assert (
-        "Secret my-s3 in namespace threescale has no value under AWS_BUCKET"
+        "Secret my-s3 in namespace threescale has no value under these keys: AWS_BUCKET"
         in workflow.node("prepare").attempts[-1].message
     )
 

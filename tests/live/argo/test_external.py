@@ -29,7 +29,7 @@ def test_files_in_s3_are_recorded_and_no_claim_for_them_is_asked_for(live: Stage
     refused = argo.wait(argo.backup(name="refused"))
     backup = argo.wait(argo.backup(name="nightly", file_storage="external"))
 
-    assert "say so with -p file-storage=external" in refused.node("prepare(0)").message
+    assert "Submit with -p file-storage=external" in refused.node("prepare(0)").message
     assert backup.phase == "Succeeded", backup.failures()
     assert {part: backup.phase_of(part) for part in PARTS} == dict.fromkeys(PARTS, "Skipped")
     found = saved.look(live.installation, "nightly")

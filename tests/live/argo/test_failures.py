@@ -37,7 +37,9 @@ def told(stage: Stage, configmap: str, workflow: Workflow) -> tuple[str, Object]
 def test_a_backup_without_3scale_ends_with_the_reason_and_makes_no_claim(live: Stage, argo: Argo) -> None:
     workflow = argo.wait(argo.backup(name="nothing"))
 
-    reason = f"there is no APIManager in namespace {live.namespace}: run the backup where the 3scale installation is"
+    reason = (
+        f"Namespace {live.namespace} has no APIManager. Run the backup in the namespace of the 3scale installation."
+    )
     assert workflow.phase == "Failed"
     assert workflow.exit_codes("prepare") == [1]
     assert reason in workflow.node("prepare(0)").message

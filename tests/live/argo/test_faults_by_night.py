@@ -109,7 +109,7 @@ def test_a_volume_that_is_full_costs_that_night_and_no_other(nights: Nights, ful
     lost = nights.night(name="full", volume_name=full)
 
     assert lost.phase == "Failed"
-    assert "no space for" in lost.node("report").outputs["report"]
+    assert "not enough space for" in lost.node("report").outputs["report"]
     assert nights.states() == {"full": FAILED, before: COMPLETE}
 
     after = nights.good()

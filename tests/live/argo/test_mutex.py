@@ -30,7 +30,7 @@ def test_a_restore_waits_until_the_backup_has_ended(live: Stage, argo: Argo) -> 
     assert first.phase == "Succeeded", first.failures()
     assert second.node("check").started >= first.status["finishedAt"]
     assert second.phase == "Failed"
-    assert "nothing is restored over an installation" in second.node("check(0)").message
+    assert "A restore never overwrites an installation" in second.node("check(0)").message
 
 
 @pytest.mark.lesson(12)

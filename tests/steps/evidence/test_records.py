@@ -79,7 +79,7 @@ def test_two_phases_at_once_both_have_their_place(empty, connect, verb):
 @pytest.mark.parametrize(
     ("harm", "reason"),
     [
-        (lambda api: api.drop_next("get", "configmaps"), "no usable answer from Kubernetes to GET configmaps"),
+        (lambda api: api.drop_next("get", "configmaps"), "no usable answer to the request to GET configmaps"),
         (lambda api: api.refuse_next("create", "configmaps", status=403), "not allowed to create configmaps"),
         (lambda api: [api.refuse_next("create", "configmaps", status=409) for _ in range(10)], "HTTP 409 Conflict"),
     ],
@@ -142,7 +142,10 @@ def test_an_entry_that_can_not_be_removed_is_said_in_the_log_and_fails_nothing(e
 
     records.forget(connect, "restore", "uid-1")
 
-    assert "the record of a try before stays in ConfigMap threescale-restore-results: not allowed to" in said.text
+    assert (
+        "the record of a try before stays in ConfigMap threescale-restore-results: This account is not allowed to"
+        in said.text
+    )
 
 
 def all_of(*records, **more):

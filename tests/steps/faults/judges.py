@@ -6,7 +6,8 @@ from steps.archive import layout
 from steps.files import comparison, mtree, scanning
 
 FULL = (  # the sentence of a volume that fills up amid the work: that of one that was refused before
-    r"no space for \S+/{}: \d+ bytes are needed, \d+ bytes are free, so inodes or a quota ran out; use a larger claim"
+    r"There is not enough space for \S+/{}, \d+ bytes are needed\. "
+    r"The volume has \d+ bytes free, so inodes or a quota ran out\. Use a larger claim\."
 )
 
 

@@ -62,7 +62,7 @@ def test_what_may_hold_a_secrets_data_is_withheld_and_who_refused_is_said(empty,
 def test_a_withheld_message_is_said_to_be_withheld(empty):
     empty.kubernetes.refuse_next("create", "secrets", status=403, message='admission webhook "a.b" denied the request')
 
-    with refused(errors.Rejected, message=Holding("message is withheld, because it may hold a Secret's data")):
+    with refused(errors.Rejected, message=Holding("message is withheld because it may hold a Secret's data")):
         empty.connect().create(SECRET, SECRET_OBJECT)
 
 

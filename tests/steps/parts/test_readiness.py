@@ -204,7 +204,7 @@ class TestAvailable:
     def test_one_that_fails_to_the_end_is_told(self, empty, backup_volume):
         empty.kubernetes.refuse_next("get", "apimanagers", times=99)
 
-        with refused(errors.WaitedInVain, last=Holding("no usable answer from Kubernetes")):
+        with refused(errors.WaitedInVain, last=Holding("no usable answer")):
             wait(empty, backup_volume, "available")
 
 

@@ -74,10 +74,10 @@ def test_a_reference_to_what_is_not_there_is_refused_with_its_path_before_anythi
         secrets.save(installed.connect("threescale-backup"), tmp_path, optional=(), named=named)
 
     assert str(error.value) == (
-        "the APIManager names what is not in namespace threescale: "
+        "The APIManager refers to objects that are missing in namespace threescale: "
         "Secret my-policy (spec.apicast.productionSpec.customPolicies[0].secretRef.name), "
         "Secret my-policy (spec.apicast.stagingSpec.customPolicies[0].secretRef.name), "
-        "Secret my-registry (spec.imagePullSecrets[0].name); create it, or take the reference out"
+        "Secret my-registry (spec.imagePullSecrets[0].name). Create the objects, or remove the references."
     )
     assert not list(tmp_path.rglob("*.json"))
 
@@ -271,7 +271,7 @@ def test_a_restore_that_expects_them_is_refused_without(without_databases):
     restored = without_databases.restore("nightly")
 
     assert restored.phase == "Failed"
-    assert "Secret backend-redis, system-database, system-redis missing" in restored.node("check").attempts[-1].message
+    assert "Secret backend-redis, system-database, system-redis." in restored.node("check").attempts[-1].message
 
 
 @pytest.mark.thorough
@@ -294,4 +294,4 @@ def test_overrides_without_a_restore_of_them_are_refused(without_databases):
     restored = without_databases.restore("nightly", database_overrides="mine")
 
     assert restored.phase == "Failed"
-    assert "say -p database-secrets=restore too" in restored.node("check").attempts[-1].message
+    assert "Add -p database-secrets=restore" in restored.node("check").attempts[-1].message

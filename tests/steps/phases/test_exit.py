@@ -192,7 +192,9 @@ class TestExplain:
 
         text = explain(empty, FailedNode("prepare", "no APIManager", ""))
 
-        assert text.startswith("prepare failed: no APIManager\nno events to show: not allowed to list pods")
+        assert text.startswith(
+            "prepare failed: no APIManager\nno events to show: This account is not allowed to list pods"
+        )
         assert text.endswith("do this next")
 
 

@@ -21,7 +21,7 @@ def test_no_3scale_is_made_where_its_restored_files_are_gone(lost, run, backup_v
 
     assert run("restore", "apimanager", *volume_of, stage=lost, account="threescale-restore") == 1
 
-    assert "claim 'system-storage'" in log(tmp_path)
+    assert "Claim 'system-storage'" in log(tmp_path)
     assert lost.exists("apimanagers") == []
 
 

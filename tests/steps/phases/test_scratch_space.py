@@ -347,7 +347,10 @@ def test_a_scratch_volume_that_can_not_be_emptied_is_told_and_proves_the_backup_
     with caplog.at_level(logging.INFO):
         files(begun, backup_volume, tmp_path / "scratch")
 
-    assert f"PersistentVolumeClaim {NAME}: files of the backup are left on its volume: the file system" in caplog.text
+    assert (
+        f"PersistentVolumeClaim {NAME}: files of the backup are left on its volume: The file system failed"
+        in caplog.text
+    )
 
 
 def test_what_becomes_of_the_scratch_volume_is_told(begun, caplog):

@@ -280,7 +280,7 @@ class TestPlan:
             errors.ClaimGoingAway,
         ]
         rule = '{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["his", "mine"], "verbs": ["get"]}'
-        assert f"add to the Role {rule}, or render" in str(planned.plan.objections[3])
+        assert f"Add the rule {rule} to the Role, or render" in str(planned.plan.objections[3])
         assert set(told(planned, Does.REFUSED)) == {
             *(f"Secret {name}" for name in ("his", "mine", "my-policy", "system-app", "system-smtp", "zync")),
             "ConfigMap system-environment",
@@ -319,7 +319,8 @@ class TestWhichAreChecked:
 
         (objection,) = of(installed).plan.objections
 
-        assert str(objection).startswith(f"{kind} {', '.join(names[:10])}")
+        assert (type(objection), objection.facts["kind"]) == (errors.ObjectsMissing, kind)
+        assert f"{kind} {', '.join(names[:10])}" in str(objection)
 
     def test_other_keys_may_be_empty(self, installed):
         for name, keys in (("system-smtp", ["address", "password"]), ("system-redis", ["SENTINEL_HOSTS"])):

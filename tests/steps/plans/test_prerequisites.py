@@ -75,7 +75,7 @@ class TestCheckRestore:
                 self.check(lost)
 
             missing = ", ".join(installation.DATABASE_SECRETS[:count])
-            assert str(error.value).startswith(f"Secret {missing} missing in namespace threescale")
+            assert f"missing in namespace threescale: Secret {missing}." in str(error.value)
 
     def test_a_database_secret_without_an_address_is_refused(self, lost):
         patch(lost, "secrets", "backend-redis", {"data": {"REDIS_QUEUES_URL": None}})

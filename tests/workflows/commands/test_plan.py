@@ -53,7 +53,7 @@ def test_a_backup_s_plan_that_would_be_refused_fails_and_is_no_evidence_of_a_bac
 
     assert workflow.phase == "Failed"
     attempt = workflow.node("prepare").attempts[-1]
-    assert "names what is not in namespace threescale: Secret my-policy" in attempt.message
+    assert "are missing in namespace threescale: Secret my-policy" in attempt.message
     assert "record " in attempt.log
     assert attempt.message in workflow.node("report").outputs["report"]
     assert installed.kubernetes.writes() == []
@@ -104,7 +104,7 @@ def test_a_plan_that_would_be_refused_fails_with_that_sentence_after_all_its_lin
 
     assert workflow.phase == "Failed"
     attempt = workflow.node("plan").attempts[-1]
-    assert "holds other values than the backup (Secret zync: DATABASE_URL)" in attempt.message
+    assert "differ from the backup (Secret zync: DATABASE_URL)" in attempt.message
     assert "wait " in attempt.log
     assert lost.get("configmaps", names.RESTORE_RESULTS) is None
 
@@ -116,7 +116,7 @@ def test_a_plan_is_made_of_what_would_be_refused_before_the_backup_is_mounted_to
 
     assert workflow.node("check").phase == "Succeeded"
     attempt = workflow.node("plan").attempts[-1]
-    assert "Secret system-redis missing" in attempt.message
+    assert "missing in namespace threescale: Secret system-redis." in attempt.message
     assert "create" in attempt.log
 
 

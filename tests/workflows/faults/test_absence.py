@@ -86,4 +86,4 @@ def test_a_404_that_is_no_not_found_does_not_lift_the_brake_of_retention(empty: 
     done = empty.engine.submit("threescale-prune", {"keep-last": "1", "minimum-redundancy": "1"})
 
     assert backups(empty) == before
-    assert re.search("no usable answer from Kubernetes to list workflows", done.node("decide").log)
+    assert re.search("no usable answer to the request to list workflows", done.node("decide").log)

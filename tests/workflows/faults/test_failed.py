@@ -82,7 +82,7 @@ def test_a_flipped_byte_in_the_tree_stops_the_restore_and_once_mended_it_goes_on
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [("nr_inodes=20", "no space for"), ("ro", "the volume is mounted read-only")],
+    [("nr_inodes=20", "not enough space for"), ("ro", "The volume is mounted read-only")],
     ids=["that is full before it looks full", "that is read-only"],
 )
 def test_a_volume_stops_the_restore(prepared, sealed, mount, options, said):
@@ -103,7 +103,10 @@ def test_a_volume_that_is_too_small_is_refused_before_the_first_byte(prepared, m
     workflow = fill(prepared)
 
     assert (workflow.phase, workflow.nodes[0].exit_code) == ("Failed", 1)
-    assert "bytes are needed, 65536 bytes are free; use a larger claim" in workflow.nodes[0].attempts[0].message
+    assert (
+        "bytes are needed. The volume has 65536 bytes free. Use a larger claim."
+        in workflow.nodes[0].attempts[0].message
+    )
     assert written(prepared) == set()
     assert list(prepared.storage.iterdir()) == []
 
@@ -114,7 +117,7 @@ def test_a_volume_that_is_too_small_is_refused_before_the_first_byte(prepared, m
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     ("options", "said"),
-    [("nr_inodes=20", "no space for"), ("ro", "the volume is mounted read-only")],
+    [("nr_inodes=20", "not enough space for"), ("ro", "The volume is mounted read-only")],
     ids=["that is full before it looks full", "that is read-only"],
 )
 def test_a_volume_stops_the_backup(installed, mount, options, said):

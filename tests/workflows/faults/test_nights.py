@@ -64,7 +64,7 @@ def test_a_volume_that_is_full_costs_that_night_and_no_other(by_night: Stage, mo
     lost = by_night.backup(name="full", schedule=schedule.NAME)
 
     assert lost.phase == "Failed"
-    assert "no space for" in lost.node("report").outputs["report"]
+    assert "not enough space for" in lost.node("report").outputs["report"]
     assert states(by_night) == {"before": BackupState.COMPLETE, "full": BackupState.FAILED}
 
     assert is_good(by_night, night(by_night))
@@ -76,7 +76,7 @@ def test_a_quota_on_claims_costs_that_night_and_no_other(by_night: Stage) -> Non
     lost = night(by_night)
 
     assert lost.phase == "Failed"
-    assert "a quota of namespace threescale leaves no room" in lost.node("report").outputs["report"]
+    assert "A quota of namespace threescale leaves no room" in lost.node("report").outputs["report"]
     assert states(by_night) == {"before": BackupState.COMPLETE}
 
     by_night.kubernetes.quota(CLAIMS, by_night.namespace, limit=99)

@@ -94,31 +94,31 @@ def of_a_secret(stage, name, data) -> None:
 NOT_TO_BACK_UP = {
     "no APIManager": (
         lambda stage: delete(stage, "apimanagers", APIMANAGER),
-        "there is no APIManager in namespace threescale",
+        "Namespace threescale has no APIManager",
     ),
     "two APIManagers": (
         lambda stage: add_apimanager(stage, "other"),
-        "holds 2 APIManagers (example-apimanager, other)",
+        "The APIManagers here are: example-apimanager, other.",
     ),
     "an internal database, said by externalComponents": (
         lambda stage: patch_apimanager(stage, {"externalComponents": {"system": {"database": None}}}),
-        "runs system database inside the cluster",
+        "inside the cluster: system database.",
     ),
     "internal databases, said by highAvailability": (
         lambda stage: patch_apimanager(stage, {"externalComponents": None, "highAvailability": {"enabled": False}}),
-        "runs system database, system redis, backend redis inside the cluster",
+        "inside the cluster: system database, system redis, backend redis.",
     ),
     "no Secret system-seed": (
         lambda stage: delete(stage, "secrets", "system-seed"),
-        "Secret system-seed missing",
+        "missing in namespace threescale: Secret system-seed.",
     ),
     "no ConfigMap system-environment": (
         lambda stage: delete(stage, "configmaps", "system-environment"),
-        "ConfigMap system-environment missing",
+        "missing in namespace threescale: ConfigMap system-environment.",
     ),
     "a required key that is empty": (
         lambda stage: of_a_secret(stage, "system-database", {"URL": ""}),
-        "Secret system-database in namespace threescale has no value under URL",
+        "Secret system-database in namespace threescale has no value under these keys: URL.",
     ),
     "files in S3": (
         lambda stage: patch_apimanager(stage, {"system": {"fileStorage": {"simpleStorageService": {}}}}),
@@ -126,7 +126,7 @@ NOT_TO_BACK_UP = {
     ),
     "a system-storage that is being deleted": (
         lambda stage: delete(stage, "persistentvolumeclaims", "system-storage"),
-        "claim 'system-storage' in namespace threescale is being deleted",
+        "Claim 'system-storage' in namespace threescale is being deleted",
     ),
     "no system-storage": (
         lambda stage: (delete(stage, "pods"), stage.lose_claim("system-storage")),
@@ -198,7 +198,7 @@ def test_an_exceeded_quota_is_told_apart_from_missing_rights(installed):
 
     assert outcome._replace(writes=[]) == REFUSED
     assert [(request.verb, request.status) for request in outcome.writes] == [("create", 403)]
-    assert "a quota of namespace threescale leaves no room for persistentvolumeclaims" in sentence
+    assert "A quota of namespace threescale leaves no room for persistentvolumeclaims" in sentence
 
 
 def test_a_missing_right_to_write_names_the_roles_to_apply(installed):
@@ -310,7 +310,7 @@ def test_nothing_is_restored_over_an_apimanager(lost, name, annotations):
     outcome, sentence = run(lost, RESTORE, "check", claim_name="nightly")
 
     assert outcome == REFUSED
-    assert "exists in namespace threescale and was not made by a restore of this backup" in sentence
+    assert "exists in namespace threescale and was not created by a restore of this backup" in sentence
 
 
 def test_a_second_apimanager_is_refused_beside_the_restored_one(lost, sealed):
@@ -331,7 +331,7 @@ def test_a_missing_database_secret_is_refused(lost, name):
     outcome, sentence = run(lost, RESTORE, "check", claim_name="nightly")
 
     assert outcome == REFUSED
-    assert f"Secret {name} missing in namespace threescale" in sentence
+    assert f"missing in namespace threescale: Secret {name}." in sentence
 
 
 def test_a_database_secret_without_its_address_is_refused(lost):
@@ -340,7 +340,7 @@ def test_a_database_secret_without_its_address_is_refused(lost):
     outcome, sentence = run(lost, RESTORE, "check", claim_name="nightly")
 
     assert outcome == REFUSED
-    assert "Secret backend-redis in namespace threescale has no value under REDIS_QUEUES_URL" in sentence
+    assert "Secret backend-redis in namespace threescale has no value under these keys: REDIS_QUEUES_URL" in sentence
 
 
 @pytest.mark.parametrize(

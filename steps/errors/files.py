@@ -79,7 +79,7 @@ class ReadFailed(Final):
     paths: Sequence[str] | Few
     reason: str
     says = (
-        "{paths:count} path(s) could not be read ({reason}): {paths}. Check the volume and the permissions, then "
+        "{paths:count} path(s) could not be read ({reason}: {paths}). Check the volume and the permissions, then "
         "submit again."
     )
 

@@ -179,7 +179,7 @@ class RequestTooSmall(Final):
 class ChangedWhileRead(Final):
     paths: Sequence[str] | Few
     says = (
-        "{paths:count} path(s) changed during each of several reads: {paths}. Start a new backup when nothing writes "
+        "{paths:count} path(s) changed during each of several reads ({paths}). Start a new backup when nothing writes "
         "to them."
     )
 

@@ -341,4 +341,4 @@ def test_in_the_image_no_module_is_taken_from_the_folder_where_a_phase_begins(tm
     command = [sys.executable, "-m", "steps", "--help"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  our own interpreter
 
-    assert (done.returncode, "Phases of the workflows" in done.stdout) == (0, True)
+    assert (done.returncode, "Run one phase of a workflow" in done.stdout) == (0, True)

@@ -31,7 +31,7 @@ ERRNOS = [
 ]
 CALLS = {FILE: ("open", "stat", "read"), FOLDER: ("open", "stat", "readdir"), LINK: ("stat", "readlink")}
 EVER = 1 << 30
-ROOT = r"(?<!\S)'?\.'?(?![^,;\s])|/(source|target|system-filestorage-pvc)(?![/\w])"  # as a sentence names one
+ROOT = r"(?<![^\s(])'?\.'?(?![^,;\s)])|/(source|target|system-filestorage-pvc)(?![/\w])"  # as a sentence names one
 SIZES = [0, 1, 3000, reading.BLOCK - 1, reading.BLOCK, reading.BLOCK + 1, 300 << 10]
 ODD = ["", "a b ", "two\nlines", "-rf", ".hidden", "caf\udce9", "back\\slash", "a, b", "it's", '"', "*", ".."]
 

@@ -79,7 +79,7 @@ def test_a_file_of_the_backup_that_can_not_be_read_is_named_and_not_restored(sma
     ended = restore(small.backup, fault)
 
     assert (ended.error, ended.exit_code) == ("ReadFailed", 1)
-    assert ended.sentence.startswith(f"1 path(s) could not be read ({reason}): c/03.")
+    assert ended.sentence.startswith(f"1 path(s) could not be read ({reason}: c/03).")
     assert "c/03" not in contents(target)
     assert contents(target).items() < contents(small.source).items()
     assert ends_as_undisturbed(restore, small, target)

@@ -110,7 +110,7 @@ def test_a_file_that_can_not_be_read_is_named_after_all_else_was_copied(small, s
     ended = save(small.source, fault)
 
     assert (ended.error, ended.exit_code) == ("ReadFailed", 1)
-    assert ended.sentence.startswith("1 path(s) could not be read (from System FileStorage): c/03.")
+    assert ended.sentence.startswith("1 path(s) could not be read (from System FileStorage: c/03).")
     assert contents(copy) == without("c/03", small.source)
     assert ends_as_undisturbed(save, small, root)
 
@@ -119,7 +119,7 @@ def test_of_many_files_that_can_not_be_read_the_first_ten_are_named_and_all_are_
     ended = save(small.source, Fault(Call.READ, "*/source/c/*", errno.EIO))
 
     first = ", ".join(f"c/{number:02}" for number in range(10))
-    assert ended.sentence.startswith(f"14 path(s) could not be read (from System FileStorage): {first} and 4 more.")
+    assert ended.sentence.startswith(f"14 path(s) could not be read (from System FileStorage: {first} and 4 more).")
     assert contents(copy) == without("c", small.source)
     assert ends_as_undisturbed(save, small, root)
 
@@ -127,7 +127,7 @@ def test_of_many_files_that_can_not_be_read_the_first_ten_are_named_and_all_are_
 def test_a_folder_that_may_not_be_opened_is_named_after_all_else_was_copied(small, save, root, copy):
     ended = save(small.source, Fault(Call.OPEN, "*/source/b", errno.EACCES))
 
-    assert ended.sentence.startswith("1 path(s) could not be read (from System FileStorage): b.")
+    assert ended.sentence.startswith("1 path(s) could not be read (from System FileStorage: b).")
     assert contents(copy) == without("b", small.source)
     assert ends_as_undisturbed(save, small, root)
 

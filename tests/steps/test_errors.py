@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,7 @@ REFERENCE = [
     "`RECORD_GOLDEN=1 .venv/bin/python -m pytest tests/steps/test_errors.py`.",
     "",
 ]
+LONGEST = 32  # words of a sentence, with its facts
 AGAIN = {
     "AlreadyExists",
     "ClaimWithoutVolume",
@@ -73,6 +75,23 @@ def test_an_error_says_its_facts_on_one_line(kind):
     for fact in facts.values():
         for part in fact if isinstance(fact, list) else [fact]:
             assert str(part).lower() in sentence.lower()
+
+
+OTHERS = {"WrongCommandLine"}  # whose words are click's
+
+
+@pytest.mark.parametrize("kind", raised(), ids=lambda kind: kind.__name__)
+def test_an_error_is_whole_sentences_of_few_words(kind):
+    if kind.__name__ in OTHERS:
+        return
+    facts = samples(kind)
+    text = str(kind(**facts))
+    words = re.sub(r"\{.*\}|`[^`]*`", "CODE", text)
+    counts = [len(sentence.split()) for sentence in re.split(r"(?<=[.!?])\s+", words)]
+
+    assert text[0] == text[0].upper() or text.startswith(tuple(map(str, facts.values())))
+    assert text.endswith(".")
+    assert max(counts) <= LONGEST
 
 
 @pytest.mark.parametrize("kind", raised(), ids=lambda kind: kind.__name__)

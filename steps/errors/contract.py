@@ -8,7 +8,7 @@ from steps.errors.base import BadArgument, Final, several
 class ArgumentsUnread(Final):
     says = (
         "This tool can't read the workflow's arguments in the form that Argo gives them. Nothing was done. "
-        "Run the workflow with Argo Workflows 4.0 or 4.1."
+        "Run the workflow with Argo Workflows 4.0.10 or later of 4.0, or 4.1.2 or later."
     )
 
 

@@ -184,7 +184,7 @@ class ScratchClaimTaken(Final):
     namespace: str
     says = (
         "Claim {name!r} already exists in namespace {namespace} and does not belong to this drill. "
-        "Submit the drill under another name."
+        "Submit the drill again: its new workflow has another name."
     )
 
 

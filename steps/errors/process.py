@@ -11,5 +11,5 @@ class WorkerLost(TryAgain):
     status: int
     says = (
         "A worker process was killed (exit code {status}). The kernel does this when memory is short. "
-        "The next try resumes the work. If this happens again, give the phase more memory or fewer `--workers`."
+        "The next try resumes the work. If this happens again, submit with a smaller -p workers= than before."
     )

@@ -139,8 +139,8 @@ def _of_sizes(seen: _Catalogue, thresholds: Thresholds) -> Iterator[Alert]:
         "5m",
         "warning",
         f"The newest backup of 3scale {_HERE} is much smaller than the one before",
-        "See what is missing in system-storage; the next backup ends the alert also where something is, but retention "
-        "keeps the newest one from before the shrink until somebody deletes it by hand: kubectl delete pvc NAME",
+        "Pin the larger backup: threescale-backup pin NAME -n NAMESPACE. Then find out which files are missing in "
+        "system-storage. The next backup ends this alert even if files are missing.",
     )
     yield Alert(
         "ThreescaleBackupOutgrowsClaim",
@@ -165,7 +165,7 @@ def _of_proofs(seen: _Catalogue, thresholds: Thresholds) -> Iterator[Alert]:
     )
     for name, metric, limit, how in (
         ("Verified", metrics.VERIFIED, thresholds.verified_every, "verify"),
-        ("Proven", metrics.PROVEN, thresholds.proven_every, "drill"),
+        ("Proven", metrics.PROVEN, thresholds.proven_every, "drill -p scratch-namespace=NAMESPACE"),
     ):
         if limit is not None:
             yield Alert(

@@ -316,7 +316,8 @@ class ReplacedClaimTaken(Final):
     namespace: str
     says = (
         "Claim {name!r} already exists in namespace {namespace} and does not belong to this workflow. The restore "
-        "needs this name for a claim of its own, to save what it replaces. Submit the restore again: its new workflow has another name."
+        "needs this name for a claim of its own, to save what it replaces. Submit the restore again: its new workflow "
+        "has another name."
     )
 
 

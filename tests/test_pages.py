@@ -140,3 +140,17 @@ def test_a_workflow_has_the_arguments_that_a_page_gives_it(page: Path) -> None:
             unknown += [f"{template} {name}" for name in re.findall(r"-p ([\w-]+)=", said) if name not in known]
 
     assert unknown == []
+
+
+def messages(text: str) -> dict[str, str]:
+    """The message under each heading of the page of errors."""
+    return dict(re.findall(r"^## (\S+)\n(?:(?!## |> ).*\n)*> (.+)$", text, re.MULTILINE))
+
+
+def test_a_link_to_an_error_quotes_its_message() -> None:
+    said = messages((MADE / "errors.md").read_text())
+    page = (ROOT / "docs/how-to/troubleshoot.md").read_text()
+    links = re.findall(r"\[([^\]]+)\]\(\.\./reference/errors\.md#([\w-]+)\)", page)
+    assert links
+
+    assert [f"{code}: {words}" for words, code in links if words.lower() not in said[code].lower()] == []

@@ -51,6 +51,8 @@ def page_of_exit_codes() -> Iterator[str]:
     yield from ("", "Argo also tries again if the step ends in the state `Error`.")
     yield f"It tries up to {_TRIES.limit} times more, after {pauses()}."
     yield "A few errors end with 75 first, and with 1 on the last try."
+    yield "If the last try ends with 75, mend what the sentence names."
+    yield "Then use `argo retry WORKFLOW`, or submit the same restore again (the plan's digest stays valid)."
     yield from ("", "These steps run once only, so that they do not hold the lock of the workflow for long:", "")
     yield "- `report` and `notify` of the exit handler, which have 15 and 5 minutes"
     yield "- the steps of retention at the end of a scheduled backup"

@@ -308,7 +308,7 @@ class TestRefused:
         operators_backup.change_apimanager(root, {"zync": None})  # as before 3scale 2.16
         (root / ZYNC).unlink()
 
-        assert self.refuse(waiting, root, errors.BackupDamaged).endswith(f"{ZYNC} is missing")
+        assert f": {ZYNC} is missing." in self.refuse(waiting, root, errors.BackupDamaged)
 
         give(waiting, "zync")
         brought = waiting.get("secrets", "zync")
@@ -321,7 +321,7 @@ class TestRefused:
         (root / ZYNC).write_bytes(b"")
         give(waiting, "zync")
 
-        assert self.refuse(waiting, root, errors.BackupDamaged).endswith("the backup was aborted")
+        assert "the backup was aborted." in self.refuse(waiting, root, errors.BackupDamaged)
 
     def test_what_its_apimanager_names_is_neither_in_it_nor_there(self, waiting, root):
         waiting.kubernetes.delete("secrets", waiting.namespace, "my-tls")
@@ -333,7 +333,7 @@ class TestRefused:
     def test_a_domain_that_is_none(self, waiting, root):
         waiting.kubernetes.clear_requests()
 
-        with pytest.raises(click.BadParameter, match="is not a valid domain"):
+        with pytest.raises(click.BadParameter, match="is no domain"):
             phases.restore(waiting, root, domain=("--wildcard-domain", "*.new"))
 
         assert written(waiting) == []

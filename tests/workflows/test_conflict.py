@@ -194,5 +194,5 @@ def test_what_can_not_be_replaced_in_place_is_refused(lost, change, said):
     )
 
     assert workflow.phase == "Failed"
-    assert f"(Secret zync: {said}, in namespace" in workflow.nodes[0].attempts[-1].message
+    assert f": Secret zync: {said}." in workflow.nodes[0].attempts[-1].message
     assert [name for name in lost.exists(CLAIMS) if name.endswith("-replaced")] == []

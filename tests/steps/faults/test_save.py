@@ -179,7 +179,7 @@ def test_a_folder_that_is_there_and_never_opens_is_a_failure_that_names_it(small
     ended = save(small.source, Fault(Call.OPEN, "*/source/b", number))
 
     assert (ended.error, ended.exit_code) == ("ReadFailed", 1)
-    assert ended.sentence.endswith(": b")
+    assert "(from System FileStorage: b)" in ended.sentence
     assert contents(copy) == without("b", small.source)
     assert is_as_listed(root)
 

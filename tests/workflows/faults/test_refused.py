@@ -209,7 +209,7 @@ def test_a_missing_right_to_write_names_the_roles_to_apply(installed):
     assert outcome._replace(writes=[]) == REFUSED
     assert [(request.verb, request.status) for request in outcome.writes] == [("create", 403)]
     assert "not allowed to create persistentvolumeclaims" in sentence
-    assert "apply the Roles that `threescale-backup manifests` renders" in sentence
+    assert "Apply the Roles that `threescale-backup manifests` renders" in sentence
 
 
 @pytest.mark.parametrize(
@@ -369,7 +369,7 @@ def test_an_operator_of_another_version_is_refused(lost):
     outcome, sentence = run(lost, RESTORE, "prepare", claim_name="nightly")
 
     assert outcome == REFUSED
-    assert "the backup is of 3scale 2.16, the operator in the namespace says 2.15" in sentence
+    assert "The backup is of 3scale 2.16, but the operator in the namespace says 2.15." in sentence
 
 
 def test_an_operator_of_another_version_is_not_outvoted(lost):
@@ -383,8 +383,8 @@ def test_an_operator_of_another_version_is_not_outvoted(lost):
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
-        ({}, "make sure that it is 2.16 and say so with -p threescale-version=2.16"),
-        ({"threescale_version": "2.15"}, "the backup is of 3scale 2.16, threescale-version says 2.15"),
+        ({}, "Check that the version is 2.16, then use -p threescale-version=2.16"),
+        ({"threescale_version": "2.15"}, "The backup is of 3scale 2.16, but threescale-version says 2.15."),
     ],
 )
 def test_an_operator_that_tells_no_version_is_refused(lost, parameters, said):

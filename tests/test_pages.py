@@ -3,7 +3,6 @@
 import ast
 import re
 import statistics
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,14 +31,8 @@ TEMPLATES: dict[str, type[Declared]] = {
 }
 
 
-def files(*patterns: str) -> list[Path]:
-    """What git keeps, or would: a venv or a build beside it is no part of the project."""
-    command = ["git", "ls-files", "-co", "--exclude-standard", *patterns]
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603  git's own
-    return [path for line in told.stdout.splitlines() if (path := ROOT / line).is_file()]
-
-
-PAGES = files("*.md")
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "tests").rglob("*.md")])
+CODE = sorted([*(ROOT / "steps").rglob("*.py"), *(ROOT / "workflows").rglob("*.py")])
 
 
 def name_of(path: Path) -> str:
@@ -70,7 +63,7 @@ def of_pages() -> list[str]:
 
 
 def of_docstrings() -> list[str]:
-    return [each for path in files("steps/*.py", "workflows/*.py") for each in docstrings(path.read_text())]
+    return [each for path in CODE for each in docstrings(path.read_text())]
 
 
 @pytest.mark.parametrize("prose", [of_pages, of_docstrings], ids=["pages", "docstrings"])

@@ -174,7 +174,10 @@ def reference_of(kind):
     told = {name: [fact, "..."] if isinstance(samples(kind)[name], list) else fact for name, fact in told.items()}
     facts = ", ".join(f"`{name}`" for name in told) or "none"
     again = "75, another try may help" if kind.exit_code == errors.TRY_AGAIN_EXIT else "1"
-    return [f"## {kind.code}", "", f"Exit code {again}. Facts: {facts}.", "", f"> {kind(**told)}", ""]
+    sentence = str(kind(**told))
+    for name, number in told.items():
+        sentence = sentence.replace(str(number), name.upper()) if isinstance(number, int | float) else sentence
+    return [f"## {kind.code}", "", f"Exit code {again}. Facts: {facts}.", "", f"> {sentence}", ""]
 
 
 def test_of_many_names_ten_are_told_and_the_rest_is_counted():

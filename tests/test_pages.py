@@ -109,7 +109,8 @@ def known_options(words: list[str]) -> tuple[str, set[str]]:
     while isinstance(command, click.Group) and words and (inner := command.commands.get(words[0])):
         command = inner
         path.append(words.pop(0))
-    return " ".join(path), {option for each in command.params for option in each.opts} | {"--help", "-h", "--version"}
+    parameters = command.get_params(click.Context(command))
+    return " ".join(path), {option for each in parameters for option in each.opts} | {"--help", "-h", "--version"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -4,16 +4,18 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from steps.contract.declaration import Declared, DeclaredField, DeclaredPhase, fields_of
 from steps.contract.values import NO, YES, ValueKind
 
+if TYPE_CHECKING:
+    from steps.contract.declaration import Declared, DeclaredField, DeclaredPhase
+
 Command = TypeVar("Command", bound=Callable[..., object])
-Told = TypeVar("Told", bound=Declared)
-ToldPhase = TypeVar("ToldPhase", bound=DeclaredPhase)
+Told = TypeVar("Told", bound="Declared")
+ToldPhase = TypeVar("ToldPhase", bound="DeclaredPhase")
 Act = Callable[[Any, ToldPhase], None]  # the first is the Run
 
 
@@ -47,24 +49,12 @@ _FLAG: dict[str, Any] = {"is_flag": True, "flag_value": YES, "default": NO}
 FOLDER = NamedPath(path_type=Path)  # what is wrong with it, the phase says better
 
 
-def options_of(model: type[Declared]) -> list[click.Parameter]:
-    """The options that tell a model."""
-    return [click.Option([each.option, each.name], **_facts(each)) for each in fields_of(model) if each.is_option]
+def options_of(model: "type[Declared]", *, without: Collection[str] = (), flags: bool = False) -> list[click.Parameter]:
+    """The options that tell a model; with `flags` one that is yes or no is a flag."""
+    from steps.contract.declaration import fields_of  # pydantic, without which a person's `--help` comes sooner
 
-
-def told_by(
-    model: type[Declared], *, without: Collection[str] = (), flags: bool = False
-) -> Callable[[Command], Command]:
-    """Give a command the options that tell a model; with `flags` one that is yes or no is a flag."""
-
-    def decorate(function: Command) -> Command:
-        for each in reversed(fields_of(model)):
-            if each.is_option and each.name not in without:
-                facts = _FLAG | {"help": each.about} if flags and each.words == [NO, YES] else _facts(each)
-                function = click.option(each.option, each.name, **facts)(function)
-        return function
-
-    return decorate
+    told = [each for each in fields_of(model) if each.is_option and each.name not in without]
+    return [click.Option([each.option, each.name], **_facts(each, flags=flags)) for each in told]
 
 
 def read(model: type[Told], told: dict[str, Any]) -> Told:
@@ -106,15 +96,17 @@ class PhaseGroup(click.Group):
         return decorate
 
 
-def _facts(field: DeclaredField) -> dict[str, Any]:
+def _facts(field: "DeclaredField", *, flags: bool) -> dict[str, Any]:
     """What click is told of an option."""
+    if flags and field.words == [NO, YES]:
+        return {**_FLAG, "help": field.about}
     told = {"type": _type(field), "help": field.about}
     if field.default is None:
         return {**told, "required": True}
     return {**told, "default": field.info.default, "show_default": field.default != ""}
 
 
-def _type(field: DeclaredField) -> "click.ParamType[Any]":
+def _type(field: "DeclaredField") -> "click.ParamType[Any]":
     if field.kind:
         return Value(field.kind)
     if field.words:

@@ -9,9 +9,8 @@ from typing import Any, TypeVar
 import click
 
 from steps.contract import values
-from steps.contract.watchdog_contract import WatchdogArguments
-from steps.phases.command_line import NamedPath, Value, told_by
-from workflows.commands.options import FOLDER, Where, at_cluster, output_option, refuse
+from steps.phases.command_line import NamedPath, Value
+from workflows.commands.options import FOLDER, DeclaredCommand, Where, at_cluster, output_option, refuse
 
 _OF_A_LIST = ("table", "wide", "json", "yaml", "name")
 Shown = TypeVar("Shown", bound=Mapping[str, Any] | None)
@@ -78,9 +77,8 @@ def list_backups(where: Where, output: str) -> None:
     )
 
 
-@click.command()
+@click.command(cls=DeclaredCommand, declared="watchdog_contract.WatchdogArguments")
 @at_cluster
-@told_by(WatchdogArguments)
 def check(where: Where, max_age: str, schedule: str) -> None:
     """Check that the newest backup is not too old. Exit code 1 means that it is too old or missing."""
     from datetime import UTC, datetime

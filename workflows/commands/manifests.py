@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 import click
 
 from steps.contract import values
-from steps.contract.prune_contract import PruneArguments, RulesAsked
 from steps.contract.values import NO
-from steps.phases.command_line import Value, read, told_by
+from steps.phases.command_line import Value, read
 from workflows.commands import doubts, nights
-from workflows.commands.options import FOLDER, named_values, refuse
+from workflows.commands.options import FOLDER, DeclaredCommand, named_values, refuse
 from workflows.rendering import document
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ _START = 4096  # characters of a file, in which its kind, its name and its label
 _LARGEST = 4 << 20  # characters of a file; etcd takes 1.5 MB for a resource, and a List has some
 
 
-@click.command()
+@click.command(cls=DeclaredCommand, declared="prune_contract.RulesAsked", without=("timezone",), flags=True)
 @click.option("--image", required=True, metavar="REF", help="Run the phases with this image, best named by its digest.")
 @click.option(
     "--namespace",
@@ -156,7 +155,6 @@ _LARGEST = 4 << 20  # characters of a file; etcd takes 1.5 MB for a resource, an
     show_default=True,
     help="Choose the format of the posted results: `webhook` for a program, `slack` for Slack.",
 )
-@told_by(RulesAsked, without=("timezone",), flags=True)
 @click.option(
     "--output",
     type=FOLDER,
@@ -168,6 +166,7 @@ def manifests(output: Path | None, **told: Any) -> None:
     from pydantic import ValidationError
 
     from steps.catalogue.retention import Rules
+    from steps.contract.prune_contract import PruneArguments
     from workflows.manifests import render
     from workflows.schedule import BadScheduleError
 

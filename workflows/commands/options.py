@@ -1,11 +1,12 @@
 """What the commands ask for and do alike: where the cluster is, in which form they print, how one refuses and ends."""
 
 import functools
+import importlib
 import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 import click
 
 from steps.contract import values
-from steps.phases.command_line import Command, NamedPath, Value
+from steps.phases.command_line import Command, NamedPath, Value, options_of
 
 if TYPE_CHECKING:
     from steps.kubernetes.cluster import Cluster
@@ -76,6 +77,29 @@ _WHERE = (
         help="Use this context of the kubeconfig. By default the current context is used.",
     ),
 )
+
+
+class DeclaredCommand(click.Command):
+    """A command with the options of a declaration of `steps.contract`, before its own `--output`.
+
+    The declaration is imported when the command itself is asked for, so that a list of commands comes at once.
+    """
+
+    def __init__(
+        self, *arguments: Any, declared: str, without: Collection[str] = (), flags: bool = False, **more: Any
+    ) -> None:
+        super().__init__(*arguments, **more)
+        self._declared, self._without, self._flags = declared, without, flags
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        if self._declared:
+            module, _, name = self._declared.partition(".")
+            model = getattr(importlib.import_module(f"steps.contract.{module}"), name)
+            last = [each for each in self.params if each.name == "output"]
+            first = [each for each in self.params if each not in last]
+            self.params = [*first, *options_of(model, without=self._without, flags=self._flags), *last]
+            self._declared = ""
+        return super().get_params(ctx)
 
 
 def at_cluster(function: Command) -> Command:

@@ -6,11 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from steps.contract.backup_contract import WantedBackup
-from steps.contract.prune_contract import RulesAsked
-from steps.contract.restore_contract import RestoreWishes
-from steps.phases.command_line import read, told_by
-from workflows.commands.options import FOLDER, Where, at_cluster, output_option, refuse
+from steps.phases.command_line import read
+from workflows.commands.options import FOLDER, DeclaredCommand, Where, at_cluster, output_option, refuse
 
 if TYPE_CHECKING:
     from steps.plans.plan import Plan
@@ -24,13 +21,13 @@ def plan() -> None:
 _output_option = output_option("text", "json")
 
 
-@plan.command("backup")
+@plan.command("backup", cls=DeclaredCommand, declared="backup_contract.WantedBackup")
 @at_cluster
-@told_by(WantedBackup)
 @_output_option
 def plan_backup(where: Where, output: str, **told: Any) -> None:
     """Show what a backup would do. The plan is made with your own rights."""
     from steps.catalogue.backup_claims import WantedClaim
+    from steps.contract.backup_contract import WantedBackup
     from steps.kubernetes.workflow import NOBODY
     from steps.plans import backup_plan
 
@@ -38,10 +35,9 @@ def plan_backup(where: Where, output: str, **told: Any) -> None:
     _say(backup_plan.of(where.connect(), WantedClaim.of(asked, asked.name), NOBODY).plan, output)
 
 
-@plan.command("restore")
+@plan.command("restore", cls=DeclaredCommand, declared="restore_contract.RestoreWishes", without=("workers",))
 @click.argument("folder", type=FOLDER, metavar="DIR")
 @at_cluster
-@told_by(RestoreWishes, without=("workers",))
 @_output_option
 def plan_restore(folder: Path, where: Where, output: str, **told: Any) -> None:
     """Show what a restore of the backup in DIR would do. DIR is a mounted or copied volume.
@@ -50,6 +46,7 @@ def plan_restore(folder: Path, where: Where, output: str, **told: Any) -> None:
     """
     from steps import errors
     from steps.archive import contents
+    from steps.contract.restore_contract import RestoreWishes
     from steps.phases import opened_backup
     from steps.plans import restore_plan
 
@@ -64,13 +61,13 @@ def plan_restore(folder: Path, where: Where, output: str, **told: Any) -> None:
     _say(planned, output, backup=opened.name, backup_digest=opened.digest)
 
 
-@plan.command("prune")
+@plan.command("prune", cls=DeclaredCommand, declared="prune_contract.RulesAsked", flags=True)
 @at_cluster
-@told_by(RulesAsked, flags=True)
 def plan_prune(where: Where, **told: Any) -> None:
     """Show which backups retention would keep or delete, and why. Nothing is deleted."""
     from steps.catalogue import deletion
     from steps.catalogue.retention import Rules
+    from steps.contract.prune_contract import RulesAsked
 
     rules, cluster = Rules.of(read(RulesAsked, told)), where.connect()
     decision = deletion.judge(cluster, rules)

@@ -7,7 +7,7 @@ import pytest
 from steps.contract import values
 from steps.contract.declaration import Declared
 from steps.contract.mounts import Mount
-from steps.phases.command_line import read, told_by
+from steps.phases.command_line import options_of, read
 
 
 class Backup(Declared):
@@ -27,10 +27,11 @@ class Both(Backup, Asked):
     """Whether a person approves."""
 
 
-@click.command()
-@told_by(Both)
-def command(**told):
+def told_all(**told):
     return read(Both, told).model_dump()
+
+
+command = click.Command("both", params=options_of(Both), callback=told_all)
 
 
 def told(*words):
@@ -63,10 +64,8 @@ def test_what_is_told_is_read_by_its_kind():
 
 
 def test_to_people_yes_or_no_is_a_flag():
-    @click.command()
-    @told_by(Both, without=("folder", "count", "size"), flags=True)
-    def flagged(approve):
-        return approve
+    options = options_of(Both, without=("folder", "count", "size"), flags=True)
+    flagged = click.Command("flagged", params=options, callback=lambda approve: approve)
 
     assert [flagged.main(words, standalone_mode=False) for words in ([], ["--approve"])] == ["no", "yes"]
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 
@@ -430,7 +431,9 @@ def test_a_backup_of_a_cluster_that_is_not_there_is_refused_in_one_sentence(inst
 
 
 def test_a_plan_and_a_workflow_ask_for_a_claim_of_the_same_size() -> None:
-    (asked,) = (option for option in plan_backup.params if option.name == "storage_request")
+    (asked,) = (
+        option for option in plan_backup.get_params(click.Context(plan_backup)) if option.name == "storage_request"
+    )
 
     assert asked.default == BackupArguments().storage_request
 
@@ -497,7 +500,9 @@ def test_a_plan_that_can_not_be_made_is_refused_in_one_sentence(
 
 
 def test_help_comes_without_hera_and_kubernetes() -> None:
-    script = "import sys, workflows.__main__; print([m for m in ('hera', 'kubernetes') if m in sys.modules])"
+    script = (
+        "import sys, workflows.__main__; print([m for m in ('hera', 'kubernetes', 'pydantic') if m in sys.modules])"
+    )
 
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603  our own interpreter
 

@@ -28,12 +28,13 @@ def page_of_commands() -> Iterator[str]:
         if isinstance(command, click.Group):
             told = ((code(name), each.get_short_help_str(500)) for name, each in sorted(command.commands.items()))
             yield from ("", *table("Command", "What it does", rows=told))
-        if arguments := [each for each in command.params if isinstance(each, click.Argument)]:
+        parameters = [each for each in command.get_params(context) if "--help" not in each.opts]
+        if arguments := [each for each in parameters if isinstance(each, click.Argument)]:
             told = (
                 (code(each.make_metavar(context)), ARGUMENTS[str(each.make_metavar(context))]) for each in arguments
             )
             yield from ("", *table("Argument", "Meaning", rows=told))
-        if options := [each for each in command.params if isinstance(each, click.Option)]:
+        if options := [each for each in parameters if isinstance(each, click.Option)]:
             told_of = (cells(option, context) for option in options)
             yield from ("", *table("Option", "What it does", "Default", rows=told_of))
     yield from ("", "## Exit codes", "")

@@ -3,6 +3,8 @@
 from enum import Enum
 from typing import Literal, NamedTuple
 
+from steps.contract.names import SYSTEM_STORAGE
+
 
 class Way(NamedTuple):
     """How a volume is mounted."""
@@ -15,7 +17,7 @@ class Way(NamedTuple):
 
 
 _BACKUP = Way("backup", "/backup")
-_SYSTEM = Way("system-storage", "/system-filestorage")
+_SYSTEM = Way(SYSTEM_STORAGE, "/system-filestorage")
 
 
 class Mount(Enum):

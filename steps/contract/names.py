@@ -9,6 +9,7 @@ KIND = PREFIX + "kind"  # of a workflow: backup, restore, watchdog ...
 
 Operation = Literal["backup", "restore", "prune", "verify", "drill", "watchdog"]  # one workflow each
 Form = Literal["webhook", "slack"]  # of a notification
+SYSTEM_STORAGE = "system-storage"  # the claim of System FileStorage, always of this name (operator, system.go)
 EXTERNAL = "external"  # System's files are in S3, not in a claim
 
 # ConfigMaps: evidence of restores, drills and backups that failed; what a drill has made.

@@ -3,6 +3,8 @@
 "operator" is 3scale-operator, branches 3scale-2.9-stable to 3scale-2.16-stable: the lists are the same in all of them.
 """
 
+from steps.contract import names
+
 # Saved by the operator, pkg/backup/apimanager_backup.go.
 DATABASE_SECRETS = ("backend-redis", "system-database", "system-redis")
 RESTORED_SECRETS = (
@@ -38,7 +40,7 @@ REQUIRED_KEYS = {
     "zync": ("SECRET_KEY_BASE", "DATABASE_URL", "ZYNC_DATABASE_PASSWORD", "ZYNC_AUTHENTICATION_TOKEN"),
 }
 
-SYSTEM_STORAGE = "system-storage"  # the claim of System FileStorage, always of this name (operator, system.go)
+SYSTEM_STORAGE = names.SYSTEM_STORAGE
 SYSTEM_STORAGE_FLOOR = "100Mi"  # what the operator itself gives it (operator, pkg/restore)
 SYSTEM_STORAGE_ACCESS_MODE = "ReadWriteMany"
 

@@ -4,6 +4,7 @@ import pytest
 
 from steps.contract import values
 from steps.contract.values import OrNothing
+from steps.files import medium
 
 
 @pytest.mark.parametrize(
@@ -111,3 +112,7 @@ def test_nothing_is_let_through_only_where_it_may_be():
     assert (kind.name, kind.read(""), kind.read("1Gi")) == ("quantity", "", "1Gi")
     with pytest.raises(ValueError, match="'0' is no size"):
         kind.read("0")
+
+
+def test_no_more_workers_may_be_asked_for_than_a_medium_gets_by_itself():
+    assert values.MOST_WORKERS == medium.MOST

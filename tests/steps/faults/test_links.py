@@ -259,7 +259,10 @@ def swapping(tree_root, links):
 
 
 def raced(tmp_path, seconds):
-    """Save a tree again and again while its folders are swapped; what leaked comes back, and how many copies differ."""
+    """Save a tree again and again while its folders are swapped; return what leaked, and how many saves met a swap.
+
+    On a slow machine one save can take all the seconds: it counts when it was refused or lacks files.
+    """
     source, links, outside = (tmp_path / name for name in ("source", "links", "outside"))
     for number in range(SWAPPED):
         (source / f"{number:03}/inner").mkdir(parents=True)
@@ -269,22 +272,23 @@ def raced(tmp_path, seconds):
     (outside / "inner/token").write_bytes(SECRET)
     for number in range(SWAPPED):
         (links / f"{number:03}").symlink_to(outside)
-    found, counts = [], set()
+    found, disturbed = [], 0
     with swapping(source, links) as process:
         until = time.monotonic() + seconds
         for number in count():
             root = tmp_path / f"volume-{number}"
             root.mkdir()
             try:
-                counts.add(file_storage.save(source, root, lambda _done, _all: None, 2).file_storage.files)
+                saved = file_storage.save(source, root, lambda _done, _all: None, 2)
+                disturbed += saved.file_storage.files != SWAPPED
             except errors.PhaseError:
-                counts.add(-number)
+                disturbed += 1
             found += leaked(root)
             removal.empty(root)
             if time.monotonic() > until:
                 break
         assert process.poll() is None
-    return found, counts
+    return found, disturbed
 
 
 @pytest.fixture
@@ -299,16 +303,16 @@ def exchange(monkeypatch):
 @pytest.mark.usefixtures("exchange")
 @pytest.mark.thorough
 def test_folders_that_are_swapped_with_links_during_saves_bring_nothing_of_outside(tmp_path):
-    found, counts = raced(tmp_path, 1)
+    found, disturbed = raced(tmp_path, 1)
 
     assert found == []
-    assert len(counts) > 1  # the swaps were seen
+    assert disturbed
 
 
 @pytest.mark.thorough
 @pytest.mark.usefixtures("exchange")
 def test_folders_that_are_swapped_with_links_for_a_minute_bring_nothing_of_outside(tmp_path):
-    found, counts = raced(tmp_path, 60)
+    found, disturbed = raced(tmp_path, 60)
 
     assert found == []
-    assert len(counts) > 1
+    assert disturbed

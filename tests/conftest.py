@@ -219,7 +219,7 @@ def backup_volume(sealed: Sealed, tmp_path: Path) -> Path:
     return Path(shutil.copytree(sealed.folder, tmp_path / "backup", symlinks=True))
 
 
-def _bring(stage: Stage, sealed: Sealed) -> None:
+def bring(stage: Stage, sealed: Sealed) -> None:
     """Put a sealed backup into a namespace: its claim, and a copy of its volume."""
     metadata = {"name": sealed.name, "labels": sealed.claim["metadata"]["labels"]}
     metadata |= {"namespace": stage.namespace, "annotations": sealed.claim["metadata"]["annotations"]}
@@ -231,7 +231,7 @@ def _bring(stage: Stage, sealed: Sealed) -> None:
 @pytest.fixture
 def kept(empty: Stage, sealed: Sealed) -> Stage:
     """A namespace with a backup, and without the installation that it is of."""
-    _bring(empty, sealed)
+    bring(empty, sealed)
     return empty
 
 
@@ -241,6 +241,6 @@ def lost(empty: Stage, sealed: Sealed) -> Iterator[Stage]:
     empty.install()
     empty.lose()
     threescale.give_database_secrets(empty.kubernetes, empty.namespace)
-    _bring(empty, sealed)
+    bring(empty, sealed)
     with threescale.Operator(empty.kubernetes):
         yield empty

@@ -1,0 +1,118 @@
+"""The commands of the pages run, each on an installation that a page supposes.
+
+`kubectl` and `argo` do not run: an APIManager stands for what `kubectl get` gives, the rehearsal plays `argo submit`.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from steps.archive import layout, marks
+from tests.builders import commands
+from tests.builders.installations import move_to_s3
+from tests.builders.scratch import SCRATCH
+from tests.conftest import Sealed, Stage, bring
+from tests.test_pages import MADE, PAGES, name_of
+from tests.test_pages import commands as lines_of
+from workflows.manifests import render
+from workflows.rehearsal.rehearse import SETTINGS
+
+IN_PART = re.compile(r" \.\.\.( |$)|<<|localhost/")  # words are left to the reader, or a document follows
+ELSEWHERE = (
+    "threescale-backup rehearse",  # .ci/run
+    "threescale-backup check",  # needs a schedule and its watchdog: workflows/test_watchdog.py
+    "approve=yes",  # waits for a person: workflows/test_plan.py
+    "made-by=operator",  # needs a backup of the operator: workflows/test_bound.py
+    "database-overrides=mine",  # needs a Secret of a person: steps/faults
+)
+PEOPLE = "threescale-backup "
+ARGO = "argo submit "
+OPERATORS_BACKUP = {
+    "apiVersion": "apps.3scale.net/v1alpha1",
+    "kind": "APIManagerBackup",
+    "metadata": {"name": "my-backup"},
+    "spec": {"backupDestination": {"persistentVolumeClaim": {"resources": {"requests": "10Gi"}}}},
+}
+
+
+def lines(tool: str) -> Iterator[Any]:
+    """Each whole command of the pages that begins with a tool's name, or has it after a pipe, once."""
+    seen = set()
+    for page in (each for each in PAGES if MADE not in each.parents):
+        for line in lines_of(page.read_text()):
+            words = " ".join(line.partition("  #")[0].split()).replace(".venv/bin/", "")
+            is_ours = words.startswith(tool) or f"| {tool}" in words
+            if is_ours and words not in seen and not IN_PART.search(words) and not any(map(words.count, ELSEWHERE)):
+                seen.add(words)
+                yield pytest.param(words, id=f"{name_of(page)}: {words}")
+
+
+def test_pages_have_commands() -> None:
+    assert len(list(lines(PEOPLE))) > 15
+    assert len(list(lines(ARGO))) > 20
+
+
+@pytest.mark.parametrize("line", list(lines(PEOPLE)))
+def test_a_command_of_a_page_ends_well(
+    line: str,
+    request: pytest.FixtureRequest,
+    sealed: Sealed,
+    backup_volume: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage: Stage = request.getfixturevalue("lost" if "plan restore" in line else "installed")
+    if "plan" not in line:
+        bring(stage, sealed)
+    stage.connect()
+    monkeypatch.chdir(stage.folder)
+    monkeypatch.setenv("KUBECONFIG", str(stage.folder / "kubeconfig-None"))
+    apimanager = (backup_volume / layout.APIMANAGER).read_text()
+    Path("apimanager.yaml").write_text(apimanager)
+    Path("my-apimanagerbackup.yaml").write_text(yaml.safe_dump(OPERATORS_BACKUP))
+    Path("restore.json").write_text((backup_volume / layout.RESULT).read_text())
+    before, _, told = line.partition(PEOPLE)
+    command, _, after = told.partition(" | ")
+    here = {"NAMESPACE": stage.namespace, "api": stage.namespace, "OTHER": "other", "IMAGE": commands.IMAGE}
+    for placeholder, word in {**here, "NAME": sealed.name, "DIR": str(backup_volume)}.items():
+        command = re.sub(rf"(?<=[ =]){placeholder}\b", word, command)
+
+    code, out, err = commands.run(*shlex.split(command), stdin=apimanager if before else None)
+
+    assert code == 0, err
+    assert not after or all(each["kind"] for each in yaml.safe_load_all(out))
+
+
+def submitted(stage: Stage, line: str, meant: dict[str, str]) -> Any:
+    """Submit what a command line of Argo's says; a plan's digest is read from the plan with the same arguments."""
+    words = shlex.split(line)
+    template = words[words.index("--from") + 1].removeprefix("workflowtemplate/")
+    told = dict(words[place + 1].split("=", 1) for place, word in enumerate(words) if word == "-p")
+    told = {name: meant.get(value, value) for name, value in told.items()}
+    if "plan-digest" in told:
+        del told["plan-digest"]
+        told["plan-digest"] = stage.engine.submit(template, {**told, "plan": "only"}).node("plan").outputs["digest"]
+    return stage.engine.submit(template, told)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("line", list(lines(ARGO)))
+def test_a_workflow_of_a_page_ends_well(line: str, request: pytest.FixtureRequest, sealed: Sealed) -> None:
+    of_restore = "threescale-restore" in line
+    stage: Stage = request.getfixturevalue("lost" if of_restore else "installed")
+    if not of_restore and "threescale-backup" not in line:
+        bring(stage, sealed)
+    for manifest in render(SETTINGS.model_copy(update={"drill_namespace": SCRATCH})):
+        stage.engine.apply(manifest)
+    if "file-storage=external" in line:
+        move_to_s3(stage)
+    meant = dict.fromkeys(("NAME", "first", "before-upgrade"), sealed.name) if "claim-name" in line else {}
+    digest = sealed.claim["metadata"]["annotations"][marks.MANIFEST_DIGEST]
+
+    workflow = submitted(stage, line, {**meant, "MANIFEST": digest, "DIGEST": digest, "threescale-drills": SCRATCH})
+
+    assert workflow.phase == "Succeeded", workflow.message

@@ -33,6 +33,7 @@ def test_a_backup_moved_as_the_readme_tells_is_restored_in_a_second_namespace(
         "## Carry a backup to another namespace",
         before=1,
         NAME="moved",
+        api=first.namespace,
         OTHER=second.namespace,
         CLASS=claim["spec"]["storageClassName"],
     )

@@ -12,12 +12,14 @@ from steps.kubernetes.kinds import (
     APIMANAGER,
     APIMANAGER_BACKUP,
     CLAIM,
+    CLUSTER_QUOTA,
     CONFIGMAP,
     CRON_WORKFLOW,
     DEPLOYMENT,
     DEPLOYMENT_CONFIG,
     EVENT,
     POD,
+    QUOTA,
     ROUTE,
     SECRET,
     WORKFLOW,
@@ -79,6 +81,8 @@ def _restore_rules(settings: Settings) -> list[Manifest]:
         _rule(DEPLOYMENT, ["list"]),
         _rule(DEPLOYMENT, ["get"], installation.OPERATOR_DEPLOYMENTS),  # the operator's version
         _rule(DEPLOYMENT_CONFIG, ["list"]),
+        _rule(QUOTA, ["list"]),  # whether there is room for all that is created
+        _rule(CLUSTER_QUOTA, ["list"]),
         _rule(POD, ["list"]),
         _rule(POD, ["get", "create"], subresource="exec"),  # get: how the Python client opens it; create: from 1.35
         _rule(ROUTE, ["list"]),

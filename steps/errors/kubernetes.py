@@ -45,6 +45,16 @@ class QuotaExceeded(Final):
     )
 
 
+class NoDryRun(Final):
+    resource: str
+    name: str
+    webhook: str
+    says = (
+        "Admission webhook {webhook!r} does not support dry runs, so it can't be asked about {resource} {name!r}. "
+        "Ask the webhook's owner to declare `sideEffects: None`."
+    )
+
+
 class Rejected(Final):
     verb: str
     resource: str

@@ -22,6 +22,15 @@ class InstallationGoing(TryAgain):
     )
 
 
+class QuotaTooSmall(Final):
+    namespace: str
+    quotas: Sequence[str]
+    says = (
+        "Quotas of namespace {namespace} leave too little room for all that the restore creates: {quotas}. "
+        "Raise the quotas, or delete objects that are no longer needed."
+    )
+
+
 class DomainDiffers(Final):
     apimanager: str
     found: str

@@ -59,6 +59,7 @@ _REFUSERS = tuple(
         (rf'policy "{_REFUSER}" denied request:', "admission policy"),
     )
 )
+_NOT_ASKED = re.compile(rf'admission webhook "{_REFUSER}" does not support dry run')
 _SERVERS_OWN = ("uid", "resourceVersion", "creationTimestamp")  # what each object has that is stored
 _TEXTS = ("data", "binaryData")  # of Secrets and ConfigMaps
 _MAPS = ("spec", "status")
@@ -100,6 +101,12 @@ class Answer(NamedTuple):
         if kind != SECRET or not message or any(form.fullmatch(message) for form in _SAFE):
             return message
         return errors.withheld(self.reason, _refuser(self.refusal))
+
+    @property
+    def not_asked(self) -> str:
+        """The admission webhook that answers no dry run, empty where there is none."""
+        found = _NOT_ASKED.fullmatch(str(self.refusal.get("message", "")))
+        return found["who"] if found else ""
 
     @property
     def names_something(self) -> bool:

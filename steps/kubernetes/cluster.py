@@ -114,7 +114,7 @@ class Cluster:
         A dry run asks whether that would be done, by schema and admission, and creates nothing.
 
         Raises:
-            errors.AlreadyExists, errors.QuotaExceeded; else as `get`.
+            errors.AlreadyExists, errors.QuotaExceeded; errors.NoDryRun by a dry run. Else as `get`.
 
         """
         name = obj["metadata"]["name"]
@@ -138,7 +138,7 @@ class Cluster:
         """Put an object in the place of the one of its name and version; a dry run asks whether that would be done.
 
         Raises:
-            errors.Conflict: another version is there. Else as `get`.
+            errors.Conflict: another version is there. errors.NoDryRun by a dry run. Else as `get`.
 
         """
         name = obj["metadata"]["name"]
@@ -394,6 +394,8 @@ class Cluster:
             return errors.QuotaExceeded(kind.resource, name, self.namespace, message, self.server)
         if status == 403 and (not message or BY_RIGHTS.match(message)):
             return errors.NotAllowed(verb, kind.resource, name, self.namespace, message, self.server)
+        if answer.not_asked:
+            return errors.NoDryRun(kind.resource, name, answer.not_asked)
         if status in _AGAIN:
             again = errors.Conflict if status == 409 else errors.NoAnswer
             return again(verb, kind.resource, name, answer.why, self.server)

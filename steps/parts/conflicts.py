@@ -137,14 +137,14 @@ def refuse(standings: Iterable[Standing], namespace: str, *, last_try: bool, ask
         raise (errors.ObjectsGoingStill if last_try else errors.ObjectsGoing)(namespace, leaving)
 
 
-def try_replacing(cluster: Cluster, kind: Kind, each: Standing, mark: Mark) -> None:
+def try_replacing(cluster: Cluster, kind: Kind, each: Standing, mark: Mark) -> Object:
     """Ask the server whether it would replace an object, before anything is saved or emptied for it.
 
     Raises:
-        errors.NotAllowed, errors.Rejected: the Role lacks `update`, or admission refuses.
+        errors.NotAllowed, errors.Rejected: the Role lacks `update`, or admission refuses. errors.NoDryRun
 
     """
-    cluster.replace(kind, _replacement(each, mark, ""), dry_run=True)
+    return cluster.replace(kind, _replacement(each, mark, ""), dry_run=True)
 
 
 def going(obj: Object, living: Collection[str]) -> str:

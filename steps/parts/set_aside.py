@@ -19,7 +19,7 @@ from steps.kubernetes import claims, times
 from steps.kubernetes.claims import quantity
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CLAIM, Kind, Object
-from steps.kubernetes.workflow import Workflow
+from steps.kubernetes.workflow import NOBODY, Workflow
 from steps.parts import file_storage, system_storage
 from steps.parts.file_storage import Progress
 from steps.parts.system_storage import ClaimState
@@ -29,6 +29,7 @@ from steps.threescale import installation
 log = logging.getLogger(__name__)
 
 _SUFFIX = "-replaced"
+_TO_COME = Workflow("threescale-restore-to-come", "to-come")
 # Claims whose files must be saved before others take their place: a storage may put files into a fresh one.
 UNSAVED = (ClaimState.THEIRS, ClaimState.FRESH, ClaimState.SAVE_LOST, ClaimState.IN_USE)
 
@@ -58,25 +59,39 @@ def claim_name(workflow: Workflow) -> str:
     return claims.own_name(workflow, _SUFFIX)
 
 
-def create(cluster: Cluster, asked: SetAsideClaim, workflow: Workflow) -> str:
-    """Create the claim of this workflow, where a try before has not; return its name.
+def new(cluster: Cluster, asked: SetAsideClaim, workflow: Workflow) -> Object | None:
+    """The claim of this workflow, to be created; None where a try before has created it.
+
+    For a plan of a person it is that of a workflow to come.
 
     Raises:
-        errors.ReplacedClaimTaken, errors.ClaimGoingAway, errors.QuotaExceeded, errors.AlreadyExists
+        errors.ReplacedClaimTaken, errors.ClaimGoingAway
 
     """
+    workflow = _TO_COME if workflow == NOBODY else workflow
     name = claim_name(workflow)
     try:
         if backup_claims.check_free(cluster, name, workflow):
-            return name
+            return None
     except errors.ClaimTaken as error:
         raise errors.ReplacedClaimTaken(name, cluster.namespace) from error
     labels = {marks.REPLACED: "true", marks.WORKFLOW: workflow.name, marks.WORKFLOW_UID: workflow.uid}
     annotations = {marks.STARTED: times.utc(times.now())}
     spec = claims.spec_of("ReadWriteOnce", asked.size, asked.storage_class)
-    cluster.create(CLAIM, claims.new(name, labels, annotations, spec))
-    log.info("PersistentVolumeClaim %s: created, %s, for what is replaced", name, asked.size)
-    return name
+    return claims.new(name, labels, annotations, spec)
+
+
+def create(cluster: Cluster, asked: SetAsideClaim, workflow: Workflow) -> str:
+    """Create the claim of this workflow, where a try before has not; return its name.
+
+    Raises:
+        as `new`; errors.QuotaExceeded, errors.AlreadyExists
+
+    """
+    if claim := new(cluster, asked, workflow):
+        cluster.create(CLAIM, claim)
+        log.info("PersistentVolumeClaim %s: created, %s, for what is replaced", claim["metadata"]["name"], asked.size)
+    return claim_name(workflow)
 
 
 def save_objects(cluster: Cluster, kind: Kind, names: Iterable[str], root: Path) -> dict[str, str]:

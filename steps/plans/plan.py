@@ -43,6 +43,8 @@ class Does(Enum):
     WAIT = "wait"
     EXPECTED = "expected"
     WARNING = "warning"
+    UNSEEN = "unseen"
+    NOT_ASKED = "not asked"
 
 
 _OF_STATES = {
@@ -64,6 +66,7 @@ class PlanLine(NamedTuple):
     what: str
     how: str = ""
     done: bool = False  # before, by the same
+    is_bound: bool = True  # part of the plan's digest
 
 
 @dataclass
@@ -75,9 +78,9 @@ class Plan:
     objections: list[errors.PhaseError] = field(default_factory=list)
     maker: str = "a restore of this backup"  # of what is done
 
-    def add(self, does: Does, what: str, how: str = "", *, done: bool = False) -> None:
-        """Put a line at the end."""
-        self.lines.append(PlanLine(does, what, how, done))
+    def add(self, does: Does, what: str, how: str = "", *, done: bool = False, is_bound: bool = True) -> None:
+        """Put a line at the end; one that is not bound may come and go without another digest."""
+        self.lines.append(PlanLine(does, what, how, done, is_bound))
 
     def add_objects(self, standings: Iterable[Standing], asked: str = REFUSE) -> None:
         """Put a line for each object of a backup at the end; what is `asked` becomes of those that differ."""
@@ -122,7 +125,7 @@ class Plan:
     @property
     def digest(self) -> str:
         """SHA-256 of what it is of and of all lines, in hexadecimal digits."""
-        told = [self.of, *([line.does.value, line.what, line.how] for line in self.lines)]
+        told = [self.of, *([line.does.value, line.what, line.how] for line in self.lines if line.is_bound)]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
     @property
@@ -145,7 +148,7 @@ class Plan:
         # aligned by hand: a pod logs it too, and its image has no rich; names of objects are ASCII
         words = max((len(line.does.value) for line in self.lines), default=0)
         names = max((len(line.what) for line in self.lines), default=0)
-        for does, what, how, done in self.lines:
+        for does, what, how, done, _ in self.lines:
             said = f"{how} ({self.maker} made it)".strip() if done else how
             yield errors.printable(f"{does.value:<{words}}  {what:<{names}}  {said}".rstrip())
         yield f"plan {self.digest}: {self.summary}"

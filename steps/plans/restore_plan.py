@@ -4,10 +4,10 @@ All that can be known with the backup mounted is asked for here, before anything
 claim of System FileStorage first, because the next pod mounts it.
 """
 
-import functools
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from steps import errors
@@ -18,7 +18,7 @@ from steps.evidence.result import CREATED, UNTOUCHED, Line
 from steps.files import volume
 from steps.kubernetes import waiting
 from steps.kubernetes.cluster import Cluster
-from steps.kubernetes.kinds import CLAIM, CONFIGMAP, SECRET, Kind, Object
+from steps.kubernetes.kinds import APIMANAGER, CLAIM, CONFIGMAP, SECRET, Kind, Object
 from steps.kubernetes.workflow import NOBODY, Workflow
 from steps.parts import (
     apimanager,
@@ -34,7 +34,7 @@ from steps.parts.conflicts import KEEP, REPLACE, ObjectState, Standing, Target
 from steps.parts.objects import named
 from steps.parts.secrets import Databases
 from steps.parts.set_aside import SetAsideClaim
-from steps.plans import prerequisites, storage_plan
+from steps.plans import admission, prerequisites, storage_plan
 from steps.plans.plan import Does, Plan
 from steps.plans.storage_plan import PlannedStorage
 from steps.threescale import installation
@@ -92,11 +92,13 @@ def of(
         _try_replacing(plan, cluster, found, backup.mark)
     _add_what_stays(plan, backup)
     _add_apimanager(plan, backup)
+    planned = _planned(plan, storage, found, asked)
+    admission.add_new(plan, cluster, _created(cluster, backup, planned, found, workflow))
     _add_passed_over(plan, backup)
     kept = {str(each) for each in standings if each.state is ObjectState.DIFFERS and asked == KEEP}
     _add_domains(plan, backup, of_databases, kept)
     _add_waits(plan, backup, wishes)
-    return _planned(plan, storage, found, asked)
+    return planned
 
 
 def _of_routes(plan: Plan, cluster: Cluster, backup: Backup, wishes: RestoreWishes, there: Object) -> RestorePlan:
@@ -159,17 +161,34 @@ def prepare(cluster: Cluster, planned: RestorePlan, workflow: Workflow, approved
 def _compare(plan: Plan, target: Target, backup: Backup, databases: Sequence[Object]) -> dict[Kind, list[Standing]]:
     """Hold the Secrets and ConfigMaps of the backup against the namespace."""
     wanted = {SECRET: [*secrets.to_restore(backup), *databases], CONFIGMAP: configmaps.to_restore(backup)}
-    return {
-        kind: plan.ask("", functools.partial(conflicts.compare, target, kind, saved)) or []
-        for kind, saved in wanted.items()
-    }
+    return {kind: plan.ask("", partial(conflicts.compare, target, kind, saved)) or [] for kind, saved in wanted.items()}
+
+
+def _created(
+    cluster: Cluster,
+    backup: Backup,
+    planned: RestorePlan,
+    found: Mapping[Kind, Sequence[Standing]],
+    workflow: Workflow,
+) -> Iterator[tuple[Kind, Object]]:
+    """All that the restore will create, as it will create it."""
+    if planned.claim:
+        yield CLAIM, planned.claim
+    if planned.wanted:
+        claim = planned.plan.ask("", partial(set_aside.new, cluster, planned.wanted, workflow))
+        yield from [(CLAIM, claim)] if claim else []
+    for kind, standings in found.items():
+        for each in standings:
+            if each.state is ObjectState.ABSENT:
+                yield kind, objects.marked(each.obj, backup.mark)
+    yield APIMANAGER, apimanager.to_restore(backup, backup.mark)
 
 
 def _try_replacing(plan: Plan, cluster: Cluster, found: Mapping[Kind, Sequence[Standing]], mark: Mark) -> None:
     for kind, standings in found.items():
         for each in standings:
             if each.state is ObjectState.DIFFERS and not each.fixed:
-                plan.ask(str(each), functools.partial(conflicts.try_replacing, cluster, kind, each, mark))
+                admission.ask(plan, str(each), partial(conflicts.try_replacing, cluster, kind, each, mark))
 
 
 def _check_domain(there: Object, backup: Backup) -> None:

@@ -116,10 +116,21 @@ class Limited(store.Store):
     def _check_room(self, kind: Kind, obj: Object) -> None:
         namespace, name = obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
         quota, limit = self.quotas.get((kind.resource, namespace), ("", 0))
-        used = sum(key[:2] == (kind.resource, namespace) for key in self._objects)
+        used = self._used(kind.resource, namespace)
         if quota and used >= limit:
             raise _exceeded(kind, name, quota, used, limit)
         super()._check_room(kind, obj)
+
+    def _used(self, resource: str, namespace: str) -> int:
+        return sum(key[:2] == (resource, namespace) for key in self._objects)
+
+    def list(self, kind: Kind, namespace: str = "", labels: str = "", fields: str = "") -> list[Object]:
+        """Count what quotas show before they are listed, as their controller does after each change."""
+        for (resource, place), (name, limit) in self.quotas.items() if kind.name == "ResourceQuota" else ():
+            counted = _counted(kinds.named(resource))
+            status = {"hard": {counted: str(limit)}, "used": {counted: str(self._used(resource, place))}}
+            self.change(kind, place, name, lambda quota, status=status: {**quota, "status": status})
+        return super().list(kind, namespace, labels, fields)
 
 
 class Cluster(cluster.Cluster):
@@ -161,8 +172,8 @@ class Cluster(cluster.Cluster):
         self._record.clear()
 
     def writes(self) -> list[Asked]:
-        """The requests that change an object."""
-        return [request for request in self.requests if request.verb in WRITES]
+        """The requests that change an object; a dry run changes none."""
+        return [request for request in self.requests if request.verb in WRITES and not request.dry_run]
 
     # --- a cluster of another kind ---
 
@@ -187,7 +198,11 @@ class Cluster(cluster.Cluster):
 
     def quota(self, resource: str, namespace: str, *, limit: int, name: str = "objects") -> None:
         """Refuse to create more objects of a resource than the limit."""
-        self._limited.quotas[kinds.named(resource).resource, namespace] = (name, limit)
+        kind = kinds.named(resource)
+        self._limited.quotas[kind.resource, namespace] = (name, limit)
+        spec = {"hard": {_counted(kind): str(limit)}}
+        metadata = {"name": name, "namespace": namespace}
+        self.apply({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": spec})
 
     def compact(self) -> None:
         """Compact the storage: lists that were begun page by page can't be read to their end any more."""
@@ -248,8 +263,13 @@ def _usual(code: int, reason: str | None, message: str | None, retry_after_s: in
     return Refused(code, usual_reason if reason is None else reason, message or usual_message, details)
 
 
+def _counted(kind: Kind) -> str:
+    """How a quota calls the objects of a kind."""
+    return kind.resource if not kind.group else f"count/{kind.qualified}"
+
+
 def _exceeded(kind: Kind, name: str, quota: str, used: int, limit: int) -> Refused:
-    counted = kind.resource if not kind.group else f"count/{kind.qualified}"
+    counted = _counted(kind)
     counts = f"requested: {counted}=1, used: {counted}={used}, limited: {counted}={limit}"
     message = f'{kind.qualified} "{name}" is forbidden: exceeded quota: {quota}, {counts}'
     details = {"name": name, **({"group": kind.group} if kind.group else {}), "kind": kind.resource}

@@ -41,7 +41,6 @@ def restored(stage: Stage) -> list[str]:
 
 
 @pytest.mark.parametrize("resource", list(REFUSED))
-@pytest.mark.xfail(strict=True, reason="the plan does not try what it will create")
 def test_what_admission_refuses_of_a_restore_is_in_its_plan_in_its_own_words(quiet, backup_volume, planned, resource):
     words = refuse(quiet, resource)
     if resource == "secrets":  # of which the words may hold a value
@@ -52,7 +51,6 @@ def test_what_admission_refuses_of_a_restore_is_in_its_plan_in_its_own_words(qui
     assert words in "\n".join(str(each) for each in plan.objections)
 
 
-@pytest.mark.xfail(strict=True, reason="the plan does not count what a quota leaves room for")
 def test_a_quota_that_all_secrets_together_exceed_is_in_the_plan(quiet, backup_volume, planned):
     almost_full(quiet)
 
@@ -62,7 +60,6 @@ def test_a_quota_that_all_secrets_together_exceed_is_in_the_plan(quiet, backup_v
 
 
 @pytest.mark.parametrize("trouble", ["apimanagers", "secrets", "persistentvolumeclaims", "quota"])
-@pytest.mark.xfail(strict=True, reason="what admission refuses is learned when it is created, not when it is planned")
 def test_a_restore_that_admission_refuses_fails_when_planned_and_writes_nothing(lost, trouble):
     if trouble == "quota":
         almost_full(lost)

@@ -243,7 +243,8 @@ def _request(user: str, path: Path, call: Call) -> Request:
     verb = routing.verb(call.method, path.name)
     if verb == "create" and not path.subresource:
         name = _name_in(call.body)
-    return Request(user, verb, path.group, path.resource, path.subresource, path.namespace, name)
+    dry_run = "dryRun" in call.query
+    return Request(user, verb, path.group, path.resource, path.subresource, path.namespace, name, dry_run)
 
 
 def _name_in(body: bytes) -> str:

@@ -61,6 +61,7 @@ KINDS = (
     Kind("", "v1", "persistentvolumes", "PersistentVolume", namespaced=False, has_status=True),
     Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", has_status=True),
     Kind("", "v1", "pods", "Pod", has_status=True),
+    Kind("", "v1", "resourcequotas", "ResourceQuota", has_status=True),
     Kind("", "v1", "secrets", "Secret"),
     Kind("", "v1", "serviceaccounts", "ServiceAccount"),
     Kind("apps", "v1", "deployments", "Deployment", has_status=True),

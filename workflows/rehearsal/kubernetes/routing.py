@@ -21,6 +21,7 @@ class Request:
     subresource: str
     namespace: str
     name: str
+    dry_run: bool = False
 
     @property
     def target(self) -> str:

@@ -210,4 +210,4 @@ def is_ours(claim: Object) -> bool:
 def _holder(claim: Object) -> str:
     if workflow := fields.label(claim, marks.WORKFLOW):
         return f"made by workflow {workflow}"
-    return "a backup of the operator" if is_backup(claim) else "no backup of ours"
+    return "a backup of the operator" if is_backup(claim) else "not a backup of this tool"

@@ -294,15 +294,18 @@ def _ours(claim: Object, workflows: Workflows) -> tuple[BackupState, str]:
     labelled, workflow = fields.label(claim, marks.BACKUP), fields.label(claim, marks.WORKFLOW)
     name = labelled or fields.annotation(claim, installation.BACKUP_NAME)
     if name != claim["metadata"]["name"]:
-        return BackupState.UNKNOWN, f"its labels are those of backup {name}"
+        return BackupState.UNKNOWN, f"its labels name another backup, {name}"
     if times.moment(fields.annotation(claim, marks.STARTED)) is None or not workflow:
-        return BackupState.UNKNOWN, "it is marked as ours, and says neither when nor by which workflow it was made"
+        return (
+            BackupState.UNKNOWN,
+            "it has labels of this tool, but its start time or its workflow is missing or invalid",
+        )
     if senseless := next(_senseless(claim), ""):
         return BackupState.UNKNOWN, senseless
     if marks.sealed(claim):
         return (
             BackupState.COMPLETE,
-            "" if labelled else f"it has lost its label {marks.BACKUP}, which retention gives back",
+            "" if labelled else f"its label {marks.BACKUP} is missing, and retention restores it",
         )
     uid = fields.label(claim, marks.WORKFLOW_UID)
     if uid in workflows.living:
@@ -310,7 +313,7 @@ def _ours(claim: Object, workflows: Workflows) -> tuple[BackupState, str]:
     phase = workflows.ended.get(uid)
     return (
         BackupState.FAILED,
-        f"workflow {workflow} {f'ended as {phase}' if phase else 'is gone'} and has not sealed it",
+        f"workflow {workflow} {f'ended as {phase}' if phase else 'is gone'} and did not complete the backup",
     )
 
 
@@ -319,21 +322,21 @@ def _senseless(claim: Object) -> Iterator[str]:
     labels = {name: fields.label(claim, name) for name in (*_TIMES, *_COUNTS, marks.PINNED)}
     annotations = {name: fields.annotation(claim, name) for name in (marks.ENDED, marks.VERIFYING)}
     for name in (name for name in _TIMES if labels[name] and times.moment(labels[name]) is None):
-        yield f"its label {name} is no time: {labels[name]}"
+        yield f"its label {name} is not a time: {labels[name]}"
     for name in (name for name in _COUNTS if labels[name] and _number(labels[name]) is None):
-        yield f"its label {name} is no count: {labels[name][:_SHOWN]}"
+        yield f"its label {name} is not a count: {labels[name][:_SHOWN]}"
     if labels[marks.PINNED] not in {"", "true", "false"}:
         yield f"its label {marks.PINNED} is neither true nor false: {labels[marks.PINNED]}"
     if annotations[marks.ENDED] and times.moment(annotations[marks.ENDED]) is None:
-        yield f"its annotation {marks.ENDED} is no time: {annotations[marks.ENDED][:_SHOWN]}"
+        yield f"its annotation {marks.ENDED} is not a time: {annotations[marks.ENDED][:_SHOWN]}"
     if annotations[marks.VERIFYING] and not Rotation.is_one(annotations[marks.VERIFYING]):
-        yield f"its annotation {marks.VERIFYING} can't be read: {annotations[marks.VERIFYING][:_SHOWN]}"
+        yield f"its annotation {marks.VERIFYING} is invalid: {annotations[marks.VERIFYING][:_SHOWN]}"
 
 
 def _operators(cluster: Cluster, claim: Object, *, whole: bool) -> tuple[BackupState, str]:
     name = fields.annotation(claim, installation.BACKUP_NAME)
     if not values.OBJECT.fits(name):
-        return BackupState.UNKNOWN, f"no APIManagerBackup can be called as its annotation says: {name[:_SHOWN]}"
+        return BackupState.UNKNOWN, f"its annotation {installation.BACKUP_NAME} is not a valid name: {name[:_SHOWN]}"
     if senseless := next(_senseless(claim), ""):
         return BackupState.UNKNOWN, senseless
     try:
@@ -341,12 +344,12 @@ def _operators(cluster: Cluster, claim: Object, *, whole: bool) -> tuple[BackupS
     except errors.NotAllowed:
         if whole:
             raise
-        return BackupState.UNKNOWN, f"you may not read APIManagerBackup {name}"
+        return BackupState.UNKNOWN, f"you have no permission to read APIManagerBackup {name}"
     if found is None or found["metadata"]["uid"] != fields.annotation(claim, installation.BACKUP_UID):
         return BackupState.UNKNOWN, f"APIManagerBackup {name} is gone"
     if fields.at(found, "status", "completed"):
         return BackupState.COMPLETE, ""
-    return BackupState.RUNNING, f"APIManagerBackup {name} has not completed it"  # it has no failure state
+    return BackupState.RUNNING, f"APIManagerBackup {name} has not completed the backup"  # it has no failure state
 
 
 def _proof(claim: Object, when: str, by: str) -> Proof | None:

@@ -26,8 +26,8 @@ from steps.process import interruption
 log = logging.getLogger(__name__)
 
 RECLAIM = (
-    "A claim's data go with it where its volume has the reclaim policy Delete; with Retain they stay on the "
-    "PersistentVolume, Released, until an administrator deletes that"
+    "With reclaim policy Delete, a claim's data are deleted with the claim. With Retain, the data stay on the "
+    "PersistentVolume in phase Released until an administrator deletes the volume"
 )
 # What the volume of a failed run holds.
 NOTHING, BACKUP, OTHER = "nothing", "backup", "other"
@@ -66,7 +66,7 @@ def mend(cluster: Cluster, decision: Decision) -> None:
     for entry in (each.entry for each in decision.verdicts):
         if not entry.labelled and entry.state is not BackupState.UNKNOWN:
             catalogue.label(cluster, entry, {marks.BACKUP: entry.name})
-            log.info("%s: it has its label %s again", entry.name, marks.BACKUP)
+            log.info("%s: label %s restored", entry.name, marks.BACKUP)
 
 
 def delete(cluster: Cluster, doomed: Sequence[str], rules: Rules, *, read: bool = False) -> int:
@@ -82,7 +82,7 @@ def delete(cluster: Cluster, doomed: Sequence[str], rules: Rules, *, read: bool 
     for start in range(0, len(doomed), BATCH):
         decision = judge(cluster, rules)
         if decision.frozen:
-            log.info("%d of %d are kept: nothing may be deleted: %s", len(doomed) - start, len(doomed), decision.frozen)
+            log.info("kept %d of %d backups, nothing is deleted: %s", len(doomed) - start, len(doomed), decision.frozen)
             break
         gone += _delete_batch(cluster, doomed[start : start + BATCH], decision, read=read)
     return gone
@@ -104,7 +104,11 @@ def _gone_before(cluster: Cluster, doomed: AbstractSet[str]) -> int:
     names = {short(head["uid"]): head["name"] for head in heads}
     for uid in sorted(doomed):
         is_there = short(uid) in names
-        log.info("%s: %s", names.get(short(uid), uid), "kept: it is no backup any more" if is_there else "gone already")
+        log.info(
+            "%s: %s",
+            names.get(short(uid), uid),
+            "kept: the claim is no longer a backup" if is_there else "already deleted",
+        )
     return sum(short(uid) not in names for uid in doomed)
 
 
@@ -121,9 +125,9 @@ def _delete(cluster: Cluster, verdict: Verdict, *, read: bool) -> bool:
         if not cluster.delete(CLAIM, entry.name, entry.uid, entry.version):
             return _is_gone(entry.name)
     except errors.Conflict:
-        log.info("%s: kept: it has changed while it was judged", entry.name)
+        log.info("%s: kept: the claim has changed since it was checked", entry.name)
         return False
-    log.info("%s: deleted: %s; %s", entry.name, verdict.why, _of_volume(entry.volume))
+    log.info("%s: deleted: %s. %s", entry.name, verdict.why, _of_volume(entry.volume))
     return True
 
 
@@ -139,7 +143,7 @@ def look(cluster: Cluster, root: Path, name: str) -> str:
     claim = backup_claims.find(cluster, name)
     entry = catalogue.find(catalogue.read(cluster, whole=True), name, cluster.namespace)
     if entry.state is not BackupState.FAILED:
-        return _left(name, f"it is {entry.state} now")
+        return _left(name, f"the backup is {entry.state} now")
     names = volume.content(root)
     try:
         if layout.MANIFEST not in names:
@@ -148,13 +152,16 @@ def look(cluster: Cluster, root: Path, name: str) -> str:
             return _left(name, reason) if reason else NOTHING
         begin = begin_marker.marker(root)
         if begin is None or begin.backup != name:
-            return _left(name, f"its volume holds a {layout.MANIFEST} of {begin.backup if begin else 'no run'}")
+            return _left(
+                name,
+                f"its volume holds a {layout.MANIFEST} of {f'backup {begin.backup}' if begin else 'an unknown run'}",
+            )
         sealed = seal.confirmed(root, begin=begin, started=backup_claims.started(claim), now=times.now())
         verification.check_sealed(claim, sealed.digest)
     except (errors.BackupDamaged, errors.PhasesMissing, errors.NotABackup, errors.VolumeTaken) as error:
         return _left(name, str(error))
     backup_claims.complete(cluster, claim, sealed.manifest, sealed.digest)
-    log.info("%s: its volume holds a manifest, so it is a backup: its label says so again", name)
+    log.info("%s: complete: its volume holds a valid manifest, and the labels of its claim are restored", name)
     return BACKUP
 
 
@@ -169,15 +176,15 @@ def reclaimed(cluster: Cluster, decision: Decision) -> list[str]:
         return [RECLAIM]
     found = {policy: [name for name in policies if policies[name] == policy] for policy in sorted({*policies.values()})}
     return [
-        f"reclaim policy {policy}: {_MEANING.get(policy, _UNKNOWN)}: {', '.join(found[policy])}" for policy in found
+        f"reclaim policy {policy}, {_MEANING.get(policy, _UNKNOWN)}: {', '.join(found[policy])}" for policy in found
     ]
 
 
 _MEANING = {
-    "Delete": "the data go with the claim",
-    "Retain": "the data stay on the PersistentVolume, Released, until an administrator deletes that",
+    "Delete": "the data are deleted with the claim",
+    "Retain": "the data stay on the PersistentVolume in phase Released until an administrator deletes the volume",
 }
-_UNKNOWN = "what becomes of the data can't be said"
+_UNKNOWN = "it is not known whether the data are deleted"
 
 
 def _policies(cluster: Cluster, entries: Sequence[BackupEntry]) -> dict[str, str]:
@@ -197,7 +204,7 @@ def _reprieves(cluster: Cluster, verdict: Verdict, *, read: bool) -> Iterator[st
     if verdict.keep:
         yield verdict.why
     if verdict.unread and not read:
-        yield "its volume was not read"
+        yield "its volume was not checked for a manifest"
     if entry.workflow_uid in catalogue.living(cluster):
         yield f"workflow {entry.workflow} has not ended"
     if pods := mounting.users(cluster, entry.name, workflow.NOBODY):
@@ -213,9 +220,9 @@ def _foreign(cluster: Cluster, root: Path, name: str, names: Sequence[str]) -> s
     except errors.VolumeTaken as error:
         return str(error)
     if found is None or found.backup != name:
-        return f"its volume holds what no backup of this name began, {names[0]!r} for instance"
+        return f"its volume holds files that no backup of this name wrote, for example {names[0]!r}"
     if found.workflow_uid in catalogue.living(cluster):
-        return f"workflow {found.workflow}, which writes to it, has not ended"
+        return f"workflow {found.workflow} writes to its volume and has not ended"
     with volume.failures(root):  # a link may lead to what another one keeps here
         return next(layout.folder_findings(root, {*layout.FOLDERS, *_links(root, names)}), "")
 
@@ -226,7 +233,7 @@ def _links(root: Path, names: Sequence[str]) -> Iterator[str]:
 
 
 def _is_gone(name: str) -> bool:
-    log.info("%s: gone already", name)
+    log.info("%s: already deleted", name)
     return True
 
 
@@ -236,4 +243,8 @@ def _left(name: str, reason: str) -> str:
 
 
 def _of_volume(name: str) -> str:
-    return f"the data of volume {name} go too, unless its reclaim policy is Retain" if name else "it had no volume"
+    return (
+        f"The data on volume {name} are deleted too, unless its reclaim policy is Retain"
+        if name
+        else "It had no volume"
+    )

@@ -87,7 +87,7 @@ def set_out(cluster: Cluster, claim: Object, workflow: Workflow) -> None:
 def begin_anew(cluster: Cluster, entry: BackupEntry) -> None:
     """Forget how far a verification by shares has come, which could not be gone on with; raises as `verified`."""
     log.info(
-        "%s: workflow %s set out to read on and did not: its verification begins anew, when it is next",
+        "%s: its verification starts again from the beginning, because workflow %s did not finish its share",
         entry.name,
         entry.verifying_by,
     )

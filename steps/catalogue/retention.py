@@ -100,7 +100,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Decision:
-    """All verdicts, the newest backup first; `frozen` says why nothing may be deleted, empty where it may."""
+    """All verdicts, the newest backup first; `frozen` says why nothing is deleted, empty where it may."""
 
     verdicts: Sequence[Verdict]
     frozen: str
@@ -122,8 +122,8 @@ class Decision:
         words = [("keep  " if each.keep else "delete", each.entry.name, each.why) for each in self.verdicts]
         lines = [errors.printable(f"{word}  {name:<{width}}  {why}") for word, name, why in words]
         if self.frozen:
-            return [*lines, errors.printable(f"nothing may be deleted: {self.frozen}")]
-        unread = f", {len(self.to_read)} of them once their volume was read" if self.to_read else ""
+            return [*lines, errors.printable(f"nothing is deleted: {self.frozen}")]
+        unread = f", {len(self.to_read)} of them only after their volume is read" if self.to_read else ""
         going = len(self._going)
         return [*lines, f"{len(self.verdicts) - going} to keep, {going} to delete{unread}"]
 
@@ -143,7 +143,7 @@ def decide(entries: Iterable[BackupEntry], rules: Rules, now: datetime, failed_r
     kept = [entry for entry in good if reasons[entry.uid]]
     for entry in good:  # the newest first
         if len(kept) < rules.minimum_redundancy and not reasons[entry.uid]:
-            reasons[entry.uid].append(f"one of at least {rules.minimum_redundancy}")
+            reasons[entry.uid].append(f"needed for minimum-redundancy {rules.minimum_redundancy}")
             kept.append(entry)
     verdicts = [_verdict(entry, reasons[entry.uid], over=entry.uid in over) for entry in ordered]
     return Decision(verdicts, _frozen(ordered, rules, now, failed_run))
@@ -174,7 +174,7 @@ def _verdict(entry: BackupEntry, reasons: Sequence[str], *, over: bool) -> Verdi
         return Verdict(entry, bool(reasons), ", ".join(reasons) or NO_RULE)
     if entry.volume:
         return Verdict(entry, keep=False, why=f"{_OVER}, unless its volume holds a manifest", unread=True)
-    return Verdict(entry, keep=False, why=f"{_OVER} and never had a volume")
+    return Verdict(entry, keep=False, why=f"{_OVER} and its claim never had a volume")
 
 
 def _is_over(entry: BackupEntry, rules: Rules, now: datetime) -> bool:
@@ -188,17 +188,17 @@ def _is_over(entry: BackupEntry, rules: Rules, now: datetime) -> bool:
 def _standing(entry: BackupEntry, rules: Rules, *, over: bool) -> Iterator[str]:
     """Why it is not for the rules to say; `over`: it is the claim of a run that failed."""
     if entry.going:
-        yield "somebody has deleted it"
+        yield "its claim is being deleted"
     elif over and entry.volume and not entry.capacity:
-        yield f"failed, and not bound to the volume that it names, {entry.volume}"
+        yield f"failed, and its claim is not bound to volume {entry.volume}"
     elif entry.state is not BackupState.COMPLETE and not over:
         yield f"{entry.state}{f': {entry.why}' if entry.why else ''}"
     elif entry.damaged:
-        yield "damaged, yours to look at"
+        yield "damaged, delete it by hand if you don't need it"
     if entry.pinned:
         yield "pinned"
     if entry.verifying:
-        yield f"its verification is under way, at {entry.verifying.position} of {entry.verifying.total} bytes"
+        yield f"verification in progress, {entry.verifying.position} of {entry.verifying.total} bytes read"
     if over:
         return
     if entry.maker == OPERATORS:
@@ -229,16 +229,16 @@ def _protected(good: Sequence[BackupEntry]) -> Iterator[tuple[BackupEntry, str]]
     if not good:
         return
     yield good[0], "the newest"
-    yield max(good, key=lambda entry: entry.created), "the newest to the API server"
+    yield max(good, key=lambda entry: entry.created), "the newest by the API server's clock"
     if (newest := max(good, key=lambda entry: entry.started)) is not good[0]:
-        yield newest, "the newest to the clock of its pod"
+        yield newest, "the newest by its pod's clock"
     yield from ((entry, "the newest verified") for entry in [each for each in good if each.verified][:1])
     yield from ((entry, "the newest proven") for entry in [each for each in good if each.proven][:1])
 
 
 def _frozen(ordered: Sequence[BackupEntry], rules: Rules, now: datetime, failed_run: str) -> str:
     if not rules.any:
-        return "no rule says what to keep"
+        return "no retention rule is set"
     if failed_run:
         return f"the newest run failed: workflow {failed_run}"
     return next(filter(None, (_held_up(every, rules) for every in _by_each_clock(ordered, now))), "")
@@ -258,7 +258,7 @@ def _shrunk(good: Sequence[BackupEntry], most: float) -> str:
     """Say if the newest backup is much smaller than the one before it."""
     counted = _counted(good)
     if len(good) > 1 and not good[0].external and counted and good[0] is not counted[0]:
-        return f"nobody has counted what is in {good[0].name}"
+        return f"the size of {good[0].name} is not known"
     for newer, older in pairwise(counted[:2]):
         if lost := _lost(_size(newer), _size(older), most):
             return f"{newer.name} has {lost.now} {lost.what}, {older.name} before it had {lost.before}"
@@ -285,11 +285,11 @@ def _before_shrinks(good: Sequence[BackupEntry], most: float) -> Iterator[tuple[
 
 def _shown(counted: Sequence[BackupEntry], older: BackupEntry, most: float) -> Iterator[tuple[BackupEntry, str]]:
     newer, lost = next((each, lost) for each in counted if (lost := _lost(_size(each), _size(older), most)))
-    yield newer, f"shows the shrink since {older.name}"
+    yield newer, f"shows that the backups shrank after {older.name}"
     yield (
         older,
-        f"from before a shrink: {newer.name} has {lost.now} {lost.what} and this {lost.before}; where the smaller is "
-        f"right, a person deletes this one (kubectl delete pvc {older.name})",
+        f"from before a shrink: {newer.name} has {lost.now} {lost.what}, this backup has {lost.before}. If the smaller "
+        f"size is right, delete this backup by hand (kubectl delete pvc {older.name})",
     )
 
 

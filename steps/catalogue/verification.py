@@ -79,7 +79,9 @@ def check_sealed(claim: Object, digest: str) -> None:
 
     """
     if (sealed := fields.annotation(claim, marks.MANIFEST_DIGEST)) and digest != sealed:
-        raise errors.BackupDamaged([f"{layout.MANIFEST} is not the one that was sealed, by its digest on the claim"])
+        raise errors.BackupDamaged(
+            [f"{layout.MANIFEST} is not the sealed one, its digest differs from the one on the claim"]
+        )
 
 
 class Read(NamedTuple):

@@ -161,14 +161,14 @@ def _kind(error: BaseException) -> tuple[str, bool]:
     """What went wrong in words of ours, and whether another try may help."""
     if isinstance(error, HTTPError):
         error.close()
-        redirect = ", a redirect, which is not followed" if 300 <= error.code < 400 else ""
-        return f"it answered HTTP {error.code}{redirect}", error.code in _AGAIN
+        redirect = ", a redirect, and redirects are not followed" if 300 <= error.code < 400 else ""
+        return f"the server answered HTTP {error.code}{redirect}", error.code in _AGAIN
     cause = error.reason if isinstance(error, URLError) and isinstance(error.reason, BaseException) else error
     kinds: dict[type[BaseException], str] = {
-        ssl.SSLCertVerificationError: "its certificate can't be trusted",
-        ssl.SSLError: "no TLS connection could be made",
-        socket.gaierror: "its name can't be resolved",
-        TimeoutError: "it did not answer in time",
+        ssl.SSLCertVerificationError: "the server's certificate is not trusted",
+        ssl.SSLError: "the TLS connection failed",
+        socket.gaierror: "the server's name can't be resolved",
+        TimeoutError: "the server did not answer in time",
         ConnectionRefusedError: "the connection was refused",
     }
     said = next((words for kind, words in kinds.items() if isinstance(cause, kind)), type(cause).__name__)

@@ -46,7 +46,7 @@ def note(connect: Callable[[], Cluster], begun: Result, change: Callable[[Result
     try:
         _write(connect(), name, begun, change)
     except Exception as error:  # noqa: BLE001  whatever it is, the phase has done its work; only ours may be quoted
-        log.info("no evidence of this in ConfigMap %s, the work itself is done: %s", name, _reason(error))
+        log.info("ConfigMap %s: record not written, the work itself is done: %s", name, _reason(error))
 
 
 def _write(cluster: Cluster, name: str, begun: Result, change: Callable[[Result], Result]) -> None:
@@ -68,7 +68,7 @@ def forget(connect: Callable[[], Cluster], operation: Operation, workflow_uid: s
     try:
         _remove(connect(), name, workflow_uid)
     except Exception as error:  # noqa: BLE001  as in `note`
-        log.info("the record of a try before stays in ConfigMap %s: %s", name, _reason(error))
+        log.info("ConfigMap %s: record of an earlier try not removed: %s", name, _reason(error))
 
 
 def _remove(cluster: Cluster, name: str, workflow_uid: str) -> None:

@@ -245,11 +245,11 @@ def parse(data: str | bytes) -> Result:
     try:
         version = json.loads(data).get("schema_version")
     except (ValueError, AttributeError, RecursionError) as error:
-        raise errors.NoResult("it is no JSON object") from error
+        raise errors.NoResult("the text is not a JSON object") from error
     version = version if isinstance(version, int) else None
     if version != SCHEMA_VERSION:
-        raise errors.NoResult(f"it has schema version {version}, this tool reads {SCHEMA_VERSION}")
+        raise errors.NoResult(f"the record has schema version {version}, this tool reads {SCHEMA_VERSION}")
     try:
         return Result.model_validate_json(data)
     except ValidationError as error:
-        raise errors.NoResult(f"its form is another one ({misfits(error)})") from error
+        raise errors.NoResult(f"these fields are invalid or missing ({misfits(error)})") from error

@@ -168,7 +168,7 @@ class Cluster:
         if not answers.is_deleted(content, kind, name, uid) and not (
             answers.is_object(content, kind, self.namespace, name) and content["metadata"]["uid"] == uid
         ):
-            raise self._no_answer("delete", kind, name, f"HTTP {answer.status} that does not say it was deleted")
+            raise self._no_answer("delete", kind, name, f"HTTP {answer.status} that does not confirm the deletion")
         return True
 
     def exec(self, pod: str, container: str, command: Sequence[str], timeout_s: float) -> int:
@@ -188,7 +188,7 @@ class Cluster:
             running = self._open_exec(pod, query)
         try:
             if not remote_command.within(timeout_s, running.over):
-                raise errors.ResyncUnknown(pod, "it still runs", self.server)
+                raise errors.ResyncUnknown(pod, "the command is still running", self.server)
         finally:
             running.end()
         ended = running.ended()
@@ -295,18 +295,18 @@ class Cluster:
             content = self._page(kind, {key: value for key, value in asked.items() if value}, accept)
             items, metadata = content.get("items"), content.get("metadata") or {}
             if content.get("kind") != called or not isinstance(items, list):
-                raise self._no_answer("list", kind, "", "a success without a list of them")
+                raise self._no_answer("list", kind, "", f"a success that is not a {called}")
             if not isinstance(metadata, dict):
-                raise self._no_answer("list", kind, "", "a list of another form")
+                raise self._no_answer("list", kind, "", f"a {called} with invalid metadata")
             found = [{**head, **item} if isinstance(item, dict) else {} for item in items]
             if not all(answers.is_object(each, of, self.namespace) for each in found):
-                raise self._no_answer("list", kind, "", "what is none of them in the list")
+                raise self._no_answer("list", kind, "", "a list with an item of another kind or form")
             yield from found
             asked["continue"] = metadata.get("continue") or ""
             if not asked["continue"]:
                 return
             if not isinstance(asked["continue"], str) or asked["continue"] in seen:
-                raise self._no_answer("list", kind, "", "a list that does not come to its end")
+                raise self._no_answer("list", kind, "", "a list whose continue token is invalid or repeats")
             seen.add(asked["continue"])
 
     def _page(self, kind: Kind, query: Mapping[str, str], accept: str) -> Object:
@@ -339,16 +339,16 @@ class Cluster:
         if kind.group:
             groups = self._discovered("/apis", "APIGroupList", "groups", kind)
             if _EVERYWHERE not in [each["name"] for each in groups]:
-                raise self._no_answer("discover", kind, "", "HTTP 200 to /apis that is no whole list")
+                raise self._no_answer("discover", kind, "", "an incomplete list at /apis")
             versions = [each.get("versions") for each in groups if each["name"] == kind.group]
             if not all(isinstance(each, list) and each and all(map(answers.is_version, each)) for each in versions):
-                raise self._no_answer("discover", kind, "", "a group without versions")
+                raise self._no_answer("discover", kind, "", f"API group {kind.group} without versions")
             if kind.api_version not in [one["groupVersion"] for each in versions for one in each or ()]:
                 return True
         resources = self._discovered(f"/{kind.api}", "APIResourceList", "resources", kind)
         names = {each["name"] for each in resources}
         if not kind.group and not names >= _CORE:
-            raise self._no_answer("discover", kind, "", f"HTTP 200 to /{kind.api} that is no whole list")
+            raise self._no_answer("discover", kind, "", f"an incomplete list at /{kind.api}")
         return kind.resource not in names
 
     def _discovered(self, path: str, called: str, part: str, kind: Kind) -> Sequence[Object]:
@@ -362,7 +362,7 @@ class Cluster:
         named = isinstance(found, list) and all(isinstance(each, dict) and answers.is_named(each) for each in found)
         of_it = part == "groups" or content.get("groupVersion") == kind.api_version
         if answer.status != 200 or content.get("kind") != called or not named or not of_it:
-            raise self._no_answer("discover", kind, "", f"HTTP {answer.status} to {path} that is no {called}")
+            raise self._no_answer("discover", kind, "", f"HTTP {answer.status} without a valid {called} at {path}")
         return found or ()
 
     def _no_answer(self, verb: str, kind: Kind, name: str, reason: str) -> errors.NoAnswer:

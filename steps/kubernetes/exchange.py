@@ -35,7 +35,7 @@ def sign_in(path: str, load: Callable[[], object]) -> None:
         what = f"kubeconfig {path}" if path else "the service account's token"
         raise errors.NoConnection(f"{what} can't be read ({error.strerror})") from error
     except Exception as error:  # what the client makes of any file; its words may hold a line of it, a token
-        raise errors.NoConnection(f"{path} is no kubeconfig") from error
+        raise errors.NoConnection(f"{path} is not a kubeconfig") from error
 
 
 class _Timed(io.RawIOBase):

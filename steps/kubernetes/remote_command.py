@@ -91,7 +91,7 @@ class RemoteCommand(threading.Thread):
         except (ValueError, RecursionError) as error:
             return type(error).__name__
         if not isinstance(verdict, dict):
-            return "words of another form"
+            return "the answer has an invalid form"
         if verdict.get("status") == "Success":
             return 0
         code = _exit_code(verdict)

@@ -47,4 +47,4 @@ def wait_for_volume(cluster: Cluster, name: str, patience_s: float) -> None:
         if event and event.reason == _FIRST_CONSUMER:
             return
     if volume := claim["spec"].get("volumeName"):  # Kubernetes says nothing about that
-        raise errors.ClaimWithoutVolume(name, f"volume {volume} is not there, or not for this claim")
+        raise errors.ClaimWithoutVolume(name, f"volume {volume} is missing or does not fit the claim")

@@ -88,7 +88,7 @@ class Look:
     def well(self, newest: BackupEntry) -> str:
         """What is said when it is young enough, and what will end that."""
         age = told(self.now - newest.began)
-        return "; ".join([f"the newest complete backup, {newest.name}, began {age} ago", *self._off()])
+        return ". ".join([f"the newest complete backup, {newest.name}, began {age} ago", *self._off()])
 
     def facts(self) -> Mapping[str, str]:
         """The same in numbers, by names of output parameters; moments are Unix times."""
@@ -115,24 +115,25 @@ class Look:
         good = self.good
         newer = [entry for entry in self.entries if not good or entry.began > good[0].began]
         if running := [entry for entry in newer if entry.state is BackupState.RUNNING]:
-            yield f"workflow {running[0].workflow or running[0].name} makes one since {times.utc(running[0].started)}"
+            maker, since = running[0].workflow or running[0].name, times.utc(running[0].started)
+            yield f"workflow {maker} has been making a backup since {since}"
         elif failed := [entry for entry in newer if entry.state is BackupState.FAILED]:
-            yield f"the last try, {failed[0].name}, has failed: {failed[0].why}"
+            yield f"the last backup, {failed[0].name}, failed: {failed[0].why}"
         elif self.failed_run:
-            yield f"workflow {self.failed_run} has failed before it made a claim"
+            yield f"workflow {self.failed_run} failed before it created a claim"
 
     def _off(self) -> Iterator[str]:
         name = self.schedule.name
         if self.schedule.going is Going.GONE:
-            yield f"there is no CronWorkflow {name}: apply what `threescale-backup manifests --schedule` renders"
+            yield f"CronWorkflow {name} does not exist. Apply the output of `threescale-backup manifests --schedule`"
         elif self.schedule.going is Going.SUSPENDED:
-            yield f"CronWorkflow {name} is suspended: `argo cron resume {name}` lets it go on"
+            yield f"CronWorkflow {name} is suspended. Run `argo cron resume {name}` to resume it"
 
     def _silent(self, oldest: datetime) -> Iterator[str]:
         name, last = self.schedule.name, self.schedule.last
         if self.schedule.going is Going.ACTIVE and (last is None or last < oldest):
             since = f"since {times.utc(last)}" if last else "yet"
-            yield f"CronWorkflow {name} has started nothing {since}: see whether Argo's controller runs, and its log"
+            yield f"CronWorkflow {name} has started no workflow {since}. Check Argo's controller and its log"
 
 
 def look(cluster: Cluster, schedule: str, now: datetime) -> Look:

@@ -41,8 +41,8 @@ class Move:
     def left_to_do(self) -> str:
         """What only 3scale can change: porta makes the Routes from its database, whatever the APIManager says."""
         return (
-            f"left to you: System's database calls the tenants and the products' endpoints by hosts under {self.old} "
-            f"(accounts: domain, self_domain; proxies: endpoint, sandbox_endpoint); change them to {self.new} there, "
+            f"left to you: System's database keeps hosts under {self.old} (accounts: domain, self_domain; proxies: "
+            f"endpoint, sandbox_endpoint). Change them to {self.new} in the database, "
             "then run `bundle exec rake zync:resync:domains` in a pod of system-sidekiq"
         )
 

@@ -1,9 +1,9 @@
-"""Deleting backups: a claim at a time, and only while everything that spoke for it still does.
+"""Delete backups: one claim at a time, and only while the reasons to delete it still hold.
 
-What was judged a minute ago may be pinned, mounted or made anew by now. So what one pod has doomed another one judges
-again, a batch at a time, for to read the whole catalogue before each deletion would take the square of its size. Then
-before each deletion the claim is read, who lives and who mounts; and it is deleted by the uid and in the version that
-were judged. Where somebody has changed it since, it stays, and the next run judges it anew.
+A claim that was judged a minute ago may be pinned, mounted or recreated by now. So a second pod judges the chosen
+claims again, a batch at a time: reading the whole catalogue before each deletion would take quadratic time.
+Before each deletion the claim, the running workflows and the pods that mount the claim are read again. The claim is
+deleted by the uid and the version that were judged. If somebody has changed it since, it stays until the next run.
 """
 
 import logging
@@ -29,27 +29,28 @@ RECLAIM = (
     "With reclaim policy Delete, a claim's data are deleted with the claim. With Retain, the data stay on the "
     "PersistentVolume in phase Released until an administrator deletes the volume"
 )
-# What the volume of a failed run holds.
+# The contents of a failed run's volume.
 NOTHING, BACKUP, OTHER = "nothing", "backup", "other"
 
 
-BATCH = 200  # that are deleted by one judgement
-_SHORT = 8  # signs of a uid
+BATCH = 200  # claims that are deleted after one reading of the catalogue
+_SHORT = 8  # characters of a uid
 
 
 def short(uid: str) -> str:
-    """A uid as one phase tells it the next: its first signs, with which thousands fit into one argument.
+    """Return the start of a uid, so that thousands of them fit into one argument of the next phase.
 
-    It is judged again by all of it, so a sign too few dooms nothing that the rules keep.
+    The next phase judges every matching claim again, so two uids with the same start delete nothing that the rules
+    keep.
     """
     return uid[:_SHORT]
 
 
 def judge(cluster: Cluster, rules: Rules) -> Decision:
-    """Read the catalogue, all of it, and say what becomes of each backup.
+    """Read the whole catalogue, and decide which backups are kept and which are deleted.
 
     Raises:
-        errors.NotAllowed, errors.NoAnswer: it can't be read whole, so nothing is said.
+        errors.NotAllowed, errors.NoAnswer: the catalogue can't be read completely, so nothing is decided.
 
     """
     entries = catalogue.read(cluster, whole=True)
@@ -57,10 +58,10 @@ def judge(cluster: Cluster, rules: Rules) -> Decision:
 
 
 def mend(cluster: Cluster, decision: Decision) -> None:
-    """Give backups that lost it the label by which people select them; the annotations tell that they are ours.
+    """Restore the label by which people select backups, if it is missing. The annotations show whose backup it is.
 
     Raises:
-        errors.Rejected: the claim was made anew in between. Else as `Cluster.patch`.
+        errors.Rejected: the claim was recreated in the meantime. Otherwise as `Cluster.patch`.
 
     """
     for entry in (each.entry for each in decision.verdicts):
@@ -70,12 +71,12 @@ def mend(cluster: Cluster, decision: Decision) -> None:
 
 
 def delete(cluster: Cluster, doomed: Sequence[str], rules: Rules, *, read: bool = False) -> int:
-    """Delete the claims of these uids, or the starts of them, that may still go; tell how many are gone.
+    """Delete the claims with these uids or starts of uids, if the rules still allow it. Return how many are gone.
 
-    `read`: their volumes were, and hold no manifest.
+    `read`: their volumes were read and hold no manifest.
 
     Raises:
-        errors.NotAllowed, errors.NoAnswer, errors.Rejected: it is not known, or not allowed; what is there stays.
+        errors.NotAllowed, errors.NoAnswer, errors.Rejected: the remaining claims stay.
 
     """
     gone = 0
@@ -99,7 +100,7 @@ def _delete_batch(cluster: Cluster, doomed: Sequence[str], decision: Decision, *
 
 
 def _gone_before(cluster: Cluster, doomed: AbstractSet[str]) -> int:
-    """How many of those are gone that are no backups: a claim that is there, and is none any more, stays."""
+    """Count the uids that have no claim any more. A claim that exists and is no longer a backup stays."""
     heads = [head["metadata"] for head in cluster.heads(CLAIM)] if doomed else []
     names = {short(head["uid"]): head["name"] for head in heads}
     for uid in sorted(doomed):
@@ -113,7 +114,7 @@ def _gone_before(cluster: Cluster, doomed: AbstractSet[str]) -> int:
 
 
 def _delete(cluster: Cluster, verdict: Verdict, *, read: bool) -> bool:
-    """Delete a claim if it may still go, and tell whether it is gone."""
+    """Delete a claim if nothing speaks against it. Return whether the claim is gone."""
     entry = verdict.entry
     if reason := next(_reprieves(cluster, verdict, read=read), ""):
         log.info("%s: kept: %s", entry.name, reason)
@@ -132,12 +133,13 @@ def _delete(cluster: Cluster, verdict: Verdict, *, read: bool) -> bool:
 
 
 def look(cluster: Cluster, root: Path, name: str) -> str:
-    """Say what the volume of a failed run holds; a manifest that is right makes it a backup, and its claim is told so.
+    """Return the contents of a failed run's volume. If its manifest is valid, the claim is labelled complete.
 
-    A claim that has lost its state and says which manifest was sealed is held to that: another one, or none, is left.
+    If the claim has lost its state and has the digest of a sealed manifest, the manifest must match it. Otherwise the
+    claim is kept as it is.
 
     Raises:
-        errors.ClaimMissing, errors.ClaimGoingAway; errors.ReadFailed: the volume can't be looked at.
+        errors.ClaimMissing, errors.ClaimGoingAway; errors.ReadFailed: the volume can't be read.
 
     """
     claim = backup_claims.find(cluster, name)
@@ -166,7 +168,7 @@ def look(cluster: Cluster, root: Path, name: str) -> str:
 
 
 def reclaimed(cluster: Cluster, decision: Decision) -> list[str]:
-    """What becomes of the data of those that would go, by name where their volumes may be read, else in general."""
+    """Say whether the data are deleted with the claims: by name, or in general if volumes may not be read."""
     going = [entry for entry in (*decision.to_delete, *decision.to_read) if entry.volume]
     if not going:
         return []
@@ -188,7 +190,7 @@ _UNKNOWN = "it is not known whether the data are deleted"
 
 
 def _policies(cluster: Cluster, entries: Sequence[BackupEntry]) -> dict[str, str]:
-    """The reclaim policies of their volumes, by the names of the backups; one list tells all."""
+    """Return the reclaim policies of the volumes by backup name. One list of all volumes is enough."""
     wanted = {entry.volume for entry in entries}
     found = {
         volume["metadata"]["name"]: str(fields.at(volume, "spec", "persistentVolumeReclaimPolicy") or "unknown")
@@ -199,7 +201,7 @@ def _policies(cluster: Cluster, entries: Sequence[BackupEntry]) -> dict[str, str
 
 
 def _reprieves(cluster: Cluster, verdict: Verdict, *, read: bool) -> Iterator[str]:
-    """Say why a claim may not go, if there is a reason."""
+    """Yield the reasons to keep a claim."""
     entry = verdict.entry
     if verdict.keep:
         yield verdict.why
@@ -212,7 +214,7 @@ def _reprieves(cluster: Cluster, verdict: Verdict, *, read: bool) -> Iterator[st
 
 
 def _foreign(cluster: Cluster, root: Path, name: str, names: Sequence[str]) -> str:
-    """Say why what lies on a volume without a manifest is not for us to delete, empty where it is the failed run's."""
+    """Say why a volume without a manifest must not be deleted. Empty if its files are those of the failed run."""
     if not names:
         return ""
     try:
@@ -223,7 +225,7 @@ def _foreign(cluster: Cluster, root: Path, name: str, names: Sequence[str]) -> s
         return f"its volume holds files that no backup of this name wrote, for example {names[0]!r}"
     if found.workflow_uid in catalogue.living(cluster):
         return f"workflow {found.workflow} writes to its volume and has not ended"
-    with volume.failures(root):  # a link may lead to what another one keeps here
+    with volume.failures(root):  # a link may lead to files of another owner
         return next(layout.folder_findings(root, {*layout.FOLDERS, *_links(root, names)}), "")
 
 

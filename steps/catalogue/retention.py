@@ -61,10 +61,10 @@ class Rules:
     within: Duration | None = None
     minimum_redundancy: int = 3
     max_shrink: float = values.MAX_SHRINK  # of files or bytes, against the backup before
-    manual: bool = False  # those that a person asked for, too
-    operators: bool = False  # those of APIManagerBackups, too
+    manual: bool = False  # also backups that a person asked for
+    operators: bool = False  # also backups of the operator
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
-    failed_after: Duration | None = None  # when the claims of failed runs go; None: never
+    failed_after: Duration | None = None  # age at which claims of failed runs are deleted; None: never
 
     @classmethod
     def of(cls, asked: RulesAsked) -> "Rules":
@@ -227,7 +227,7 @@ def _by_rules(good: Sequence[BackupEntry], rules: Rules, now: datetime) -> Itera
         if good and len(newest_of) < count and good[-1] not in newest_of.values():
             yield good[-1], f"oldest {name}"
     if rules.within and good:
-        newest = min(good[0].began, now).astimezone(rules.timezone)  # both clocks may have been ahead
+        newest = min(good[0].began, now).astimezone(rules.timezone)  # both clocks may have been ahead of now
         since = rules.within.before(newest)
         yield from ((entry, "within") for entry in good if entry.began >= since)
 

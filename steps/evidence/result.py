@@ -110,7 +110,7 @@ class Failure(_Model):
 
 
 class Result(_Model):
-    """The record. Times are in UTC. `ended` is None in a run. `cut`: how many object lines were left out for size.
+    """The record. Times are in UTC. `ended` is None while it runs. `cut`: the number of object lines cut for size.
 
     `refused`: the arguments were refused before anything was done, so nothing failed.
     """

@@ -3,8 +3,8 @@
 The typed models of the official client drop unknown fields, and a backup must keep them. So only the client's
 connection is used (configuration, tokens, TLS, exec), never its models or generated calls. These take 0.7 s to import,
 and the image leaves them out (`images/steps/unused.txt`). `docs/decisions/kubernetes-client.md` compares the client
-with other libraries. Nothing is retried here, except once with a token that was read again, because Argo tries a phase again.
-Callers that wait anyway retry by themselves.
+with other libraries. Nothing is retried here, except once with a token that was read again, because Argo tries a phase
+again. Callers that wait anyway retry by themselves.
 
 An answer is checked before it is used. A success must hold the requested object. An object is missing only if a Status
 says so about that object. A kind is missing only if the server's own lists lack it. The reasons: proxies stand between

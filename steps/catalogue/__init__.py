@@ -1,1 +1,1 @@
-"""Which backups a namespace has, which of them may go, and what was proved of them."""
+"""The backups of a namespace: which exist, which of them retention deletes, and what was proved of them."""

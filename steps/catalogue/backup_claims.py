@@ -1,7 +1,7 @@
-"""The claim of a backup: found, made before anything is written, and told what became of it.
+"""The claim of a backup: find it, create it before anything is written, and label it with the result.
 
-The backup claims are the catalogue: labels say whose and in which state, annotations are those of the operator's
-APIManagerBackup. They have no owner, so that deleting a Workflow never touches a backup.
+The backup claims are the catalogue. Labels hold the owner and the state. Annotations are those of the operator's
+APIManagerBackup. The claims have no owner reference, so deleting a Workflow never deletes a backup.
 """
 
 import logging
@@ -26,7 +26,7 @@ _OF_ANY_BACKUP = frozenset({marks.PINNED, marks.PROVEN, marks.PROVEN_BY, marks.P
 
 
 def check_name(name: str) -> None:
-    """See that a backup can be called so.
+    """Check the name of a new backup.
 
     Raises:
         errors.BadName
@@ -37,10 +37,11 @@ def check_name(name: str) -> None:
 
 
 def find(cluster: Cluster, name: str) -> Object:
-    """A claim that stays.
+    """Return a claim that is not being deleted.
 
     Raises:
-        errors.ClaimMissing: the sentence names the backups that are there; errors.ClaimGoingAway
+        errors.ClaimMissing: the message lists the existing backups.
+        errors.ClaimGoingAway
 
     """
     claim = cluster.get(CLAIM, name)
@@ -53,11 +54,11 @@ def find(cluster: Cluster, name: str) -> Object:
 
 
 def check_mountable(cluster: Cluster, name: str, workflow: Workflow, patience_s: float) -> Object:
-    """The claim of a backup, when a pod can mount it and there is something to mount.
+    """Return the claim of a backup if a pod can mount it and it is bound to a volume.
 
     Raises:
-        errors.ClaimMissing and its like, errors.ClaimUnbound, errors.ClaimInUse
-        errors.ClaimWithoutVolume: the volume that it names was not bound to it in this time.
+        errors.ClaimMissing, errors.ClaimGoingAway, errors.ClaimGone, errors.ClaimUnbound, errors.ClaimInUse
+        errors.ClaimWithoutVolume: the volume that the claim names was not bound within `patience_s` seconds.
 
     """
     claim = find(cluster, name)
@@ -73,7 +74,7 @@ def check_mountable(cluster: Cluster, name: str, workflow: Workflow, patience_s:
 
 
 def check_free(cluster: Cluster, name: str, workflow: Workflow) -> Object | None:
-    """None where the name is free, the claim where this very workflow made it.
+    """Return None if the name is free, or the claim if this workflow created it.
 
     Raises:
         errors.BadName, errors.ClaimTaken, errors.ClaimGoingAway
@@ -91,9 +92,9 @@ def check_free(cluster: Cluster, name: str, workflow: Workflow) -> Object | None
 
 
 class WantedClaim(NamedTuple):
-    """The claim of a new backup; an empty class means the cluster's default, `external` that it holds no files.
+    """The claim of a new backup. An empty class means the cluster's default. `external`: the backup holds no files.
 
-    In a plan an empty name is that of the workflow to come. An empty schedule means that a person asked for it.
+    In a plan, an empty name stands for the name of the future workflow. An empty schedule means a manual backup.
     """
 
     name: str
@@ -105,7 +106,7 @@ class WantedClaim(NamedTuple):
 
     @classmethod
     def of(cls, asked: WantedBackup, name: str, schedule: str = "") -> "WantedClaim":
-        """As a person asks for it."""
+        """Return the claim that the arguments ask for."""
         external = asked.file_storage == EXTERNAL
         return cls(name, asked.storage_request, asked.storage_class, asked.volume_name, external, schedule)
 
@@ -148,9 +149,9 @@ def create_backup(cluster: Cluster, wanted: WantedClaim, apimanager: Object, wor
 
 
 def complete(cluster: Cluster, claim: Object, manifest: Manifest, digest: str) -> None:
-    """Say on its claim that a backup is complete, and whose it is, where it does not say so yet.
+    """Label the claim of a backup as complete, with its workflow, unless the claim is labelled so already.
 
-    A workflow resubmitted in memoized mode finishes on the claim of the one before, which had written nothing.
+    A workflow resubmitted in memoized mode finishes on the claim of the previous workflow, which had written nothing.
     """
     if marks.sealed(claim):
         return
@@ -164,10 +165,10 @@ def complete(cluster: Cluster, claim: Object, manifest: Manifest, digest: str) -
 
 
 def give_up(cluster: Cluster, name: str, workflow: Workflow) -> bool:
-    """Say on the claim of a backup that the run which made it has failed, where it is that run's and not complete.
+    """Label the claim of a backup as failed, if this workflow created it and the backup is not complete.
 
-    Tell whether it is that run's and complete all the same. A label for those who read it; whether a backup has failed
-    is proved otherwise (`steps/catalogue/catalogue.py`).
+    Return True if this workflow created it and the backup is complete. The label is for people only. The tool itself
+    finds out in another way whether a backup has failed (`steps/catalogue/catalogue.py`).
     """
     claim = cluster.get(CLAIM, name)
     if not claim or fields.label(claim, marks.WORKFLOW_UID) != workflow.uid:
@@ -180,10 +181,10 @@ def give_up(cluster: Cluster, name: str, workflow: Workflow) -> bool:
 
 
 def started(claim: Object) -> datetime:
-    """When the backup of this claim began, by the clock of the pod that made it.
+    """Return the time at which the backup began, by the clock of the pod that made it.
 
     Raises:
-        errors.NotABackup: the claim was not made by a backup.
+        errors.NotABackup: the claim has no valid start time, so no backup created it.
 
     """
     try:
@@ -193,14 +194,14 @@ def started(claim: Object) -> datetime:
 
 
 def is_backup(claim: Object) -> bool:
-    """Whether a claim says that it holds a backup, ours or the operator's."""
+    """Return whether a claim is marked as a backup of this tool or of the operator."""
     return bool(fields.label(claim, marks.BACKUP) or fields.annotation(claim, installation.BACKUP_NAME))
 
 
 def is_ours(claim: Object) -> bool:
-    """Whether this tool made it: one label or annotation that it puts on its own claims tells, if all others are lost.
+    """Return whether this tool created the claim. One of its own labels or annotations is enough, others may be lost.
 
-    A backup of the operator may carry what a person or a drill says of any backup.
+    Marks that a person or a drill puts on any backup do not count: a backup of the operator may carry them too.
     """
     metadata = claim["metadata"]
     names = {*(metadata.get("labels") or {}), *(metadata.get("annotations") or {})} - _OF_ANY_BACKUP
@@ -210,4 +211,4 @@ def is_ours(claim: Object) -> bool:
 def _holder(claim: Object) -> str:
     if workflow := fields.label(claim, marks.WORKFLOW):
         return f"made by workflow {workflow}"
-    return "a backup of the operator" if is_backup(claim) else "no backup of ours"
+    return "a backup of the operator" if is_backup(claim) else "not a backup of this tool"

@@ -1,12 +1,12 @@
 """The catalogue of backups: the claims of a namespace, each in the state that can be proved.
 
-A claim's labels are what a phase wrote once. A backup is complete when its seal has left the digest of its manifest and
-the state `complete` on the claim; it is running while its workflow lives; else it has failed. What carries our labels
-and can't be ours is listed as `unknown`: it counts for nothing, and nobody deletes it. So is what says something that
-makes no sense, a time in the year 1 for instance: one claim spoils only itself.
+A phase writes a claim's labels once. A backup is complete when its seal has left the digest of its manifest and
+the state `complete` on the claim. It is running while its workflow has not ended. Otherwise it has failed.
+A claim with this tool's labels that another backup must own is listed as `unknown`. It counts for no rule and is never
+deleted. A claim with an invalid value, such as a time in the year 1, is `unknown` too, and affects no other claim.
 
-There may be thousands of claims, and of a Workflow a hundred kilobytes are stored. So claims are read page by page, of
-Workflows only the metadata, and whole ones one at a time.
+There may be thousands of claims, and a stored Workflow takes about a hundred kilobytes. So claims are read page by
+page, and Workflows as metadata only. Whole Workflows are read one at a time.
 """
 
 import re
@@ -41,7 +41,7 @@ _PHASES_OF_AN_END = frozenset({"Succeeded", "Failed", "Error"})
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMES = (marks.VERIFIED, marks.PROVEN, marks.DAMAGED)
 _COUNTS = (marks.FILES, marks.BYTES)
-_SHOWN = 64  # signs of what a claim says wrongly
+_SHOWN = 64  # characters of an invalid value
 _COUNT = re.compile(r"[0-9]{1,18}")  # more bytes than any volume has
 
 
@@ -56,7 +56,7 @@ class BackupState(StrEnum):
 
 @dataclass(frozen=True)
 class Proof:
-    """When something was shown of a backup, and by which workflow."""
+    """When a workflow found a fact about a backup, and the name of that workflow."""
 
     when: datetime
     workflow: str
@@ -64,9 +64,9 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class BackupEntry:
-    """One backup; times in UTC, sizes in bytes, None where nobody wrote it down.
+    """One backup. Times are in UTC, sizes in bytes. None means that the value was not recorded.
 
-    `schedule` is empty for a backup that a person asked for; `why` says what speaks against a state one would expect.
+    `schedule` is empty for a backup that a person asked for. `why` is the reason for an unexpected state.
     """
 
     name: str
@@ -75,7 +75,7 @@ class BackupEntry:
     state: BackupState
     why: str
     created: datetime  # by the API server's clock
-    started: datetime  # by the clock of the pod that made it; as `created` where that is not known
+    started: datetime  # by the clock of the pod that made it; equal to `created` if that is not known
     ended: datetime | None = None
     threescale_version: str = ""
     apimanager: str = ""
@@ -89,37 +89,37 @@ class BackupEntry:
     pinned: bool = False
     verified: Proof | None = None
     proven: Proof | None = None
-    proven_counts: str = ""  # what was restored then, and how long that took
+    proven_counts: str = ""  # what the drill restored, and how long it took
     damaged: Proof | None = None
-    damage: str = ""  # what was found then
+    damage: str = ""  # the findings
     verifying: Rotation | None = None  # how far a verification by shares has come
-    verifying_by: str = ""  # who set out to read on, and has not yet
+    verifying_by: str = ""  # the workflow that resumed it and has not finished
     workflow: str = ""
     workflow_uid: str = ""
     manifest_sha256: str = ""
-    going: bool = False  # somebody has deleted the claim
+    going: bool = False  # the claim is being deleted
     labelled: bool = True  # as a backup of this tool
-    version: str = ""  # of the claim, by which the API server tells whether it has changed since
+    version: str = ""  # resourceVersion of the claim: the API server refuses a change of another one
 
     @property
     def began(self) -> datetime:
-        """By the clock that says the earlier: one of the two may have been put forward."""
+        """The earlier of the two times: one of the clocks may have been ahead."""
         return min(self.started, self.created)
 
     def as_json(self) -> dict[str, Any]:
-        """The same for a program; times as Kubernetes writes them."""
+        """Return the entry as JSON values. Times have Kubernetes' format."""
         return {key: _plain(value) for key, value in asdict(self).items() if key != "version"}
 
 
 class Workflows:
-    """Which workflows live and which have ended, by uid; each is asked for once, when it is first needed."""
+    """The workflows that run and those that have ended, by uid. Each list is read once, when it is first needed."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
     @cached_property
     def living(self) -> set[str]:
-        """Uids of those that have not ended; none where Argo itself is not."""
+        """The uids of the workflows that have not ended. Empty if Argo is not installed."""
         try:
             return living(self._cluster)
         except errors.UnknownResource:
@@ -127,7 +127,7 @@ class Workflows:
 
     @cached_property
     def ended(self) -> Mapping[str, str]:
-        """Phases of those that have ended, by uid; none where Argo itself is not."""
+        """The phases of the workflows that have ended, by uid. Empty if Argo is not installed."""
         try:
             found = self._cluster.heads(WORKFLOW, _ENDED)
             return {item["metadata"]["uid"]: fields.label(item, _PHASE) or "unknown" for item in found}
@@ -136,10 +136,10 @@ class Workflows:
 
 
 def read(cluster: Cluster, *, whole: bool = False) -> list[BackupEntry]:
-    """All backups of a namespace, the newest first; `whole`: not to be allowed to read an APIManagerBackup is an error.
+    """Return all backups of a namespace, the newest first. `whole`: raise if an APIManagerBackup may not be read.
 
     Raises:
-        errors.NotAllowed, errors.NoAnswer: it can't be read whole, so nothing is said.
+        errors.NotAllowed, errors.NoAnswer: the catalogue can't be read completely, so nothing is returned.
 
     """
     workflows = Workflows(cluster)
@@ -152,10 +152,10 @@ def read(cluster: Cluster, *, whole: bool = False) -> list[BackupEntry]:
 
 
 def find(entries: Iterable[BackupEntry], name: str, namespace: str) -> BackupEntry:
-    """The backup of a name.
+    """Return the backup of this name.
 
     Raises:
-        errors.ClaimMissing: there is none; the sentence names those that are there.
+        errors.ClaimMissing: it does not exist. The message lists the existing backups.
 
     """
     by_name = {entry.name: entry for entry in entries}
@@ -165,9 +165,9 @@ def find(entries: Iterable[BackupEntry], name: str, namespace: str) -> BackupEnt
 
 
 def failed_run(cluster: Cluster, entries: Iterable[BackupEntry]) -> str:
-    """The newest backup's workflow that has ended, where it failed and none of the entries was sealed since; or empty.
+    """Return the newest ended backup workflow, if it failed and no entry began later and is complete. Otherwise "".
 
-    One that failed before it made a claim is seen only here. A plan is no run, nor is one whose arguments were refused.
+    A run that failed before it created a claim shows only here. Plans and runs with refused arguments do not count.
 
     Raises:
         errors.NotAllowed, errors.NoAnswer
@@ -181,9 +181,9 @@ def failed_run(cluster: Cluster, entries: Iterable[BackupEntry]) -> str:
 
 
 def _newest_run(cluster: Cluster) -> Object | None:
-    """The newest backup's workflow that has ended and was a run: each is read alone, the newest first.
+    """Return the newest ended backup workflow that was a run. Workflows are read one at a time, the newest first.
 
-    Its status says whether it has ended: a label can be lost, and few live.
+    The status tells whether a workflow has ended, because a label can be lost and few workflows run at once.
     """
     try:
         heads = list(cluster.heads(WORKFLOW, f"{KIND}=backup"))
@@ -198,20 +198,20 @@ def _newest_run(cluster: Cluster) -> Object | None:
 
 
 def living(cluster: Cluster) -> set[str]:
-    """Uids of the workflows that have not ended.
+    """Return the uids of the workflows that have not ended.
 
     Raises:
-        errors.NotAllowed, errors.NoAnswer; errors.UnknownResource: there is no Argo.
+        errors.NotAllowed, errors.NoAnswer; errors.UnknownResource: Argo is not installed.
 
     """
     return {item["metadata"]["uid"] for item in cluster.heads(WORKFLOW, _LIVING)}
 
 
 def pin(cluster: Cluster, name: str, *, pinned: bool) -> BackupEntry:
-    """Keep a backup from retention, or leave it to it again.
+    """Pin a backup, so that retention never deletes it, or unpin it.
 
     Raises:
-        errors.ClaimMissing; errors.Rejected: the claim was made anew in between.
+        errors.ClaimMissing; errors.Rejected: the claim was recreated in the meantime.
 
     """
     entry = find(read(cluster), name, cluster.namespace)
@@ -220,19 +220,19 @@ def pin(cluster: Cluster, name: str, *, pinned: bool) -> BackupEntry:
 
 
 def label(cluster: Cluster, entry: BackupEntry, labels: Mapping[str, str | None]) -> None:
-    """Set labels of its claim, or take them away.
+    """Set labels of its claim. None removes a label.
 
     Raises:
-        errors.Rejected: the claim was made anew in between. Else as `Cluster.patch`.
+        errors.Rejected: the claim was recreated in the meantime. Otherwise as `Cluster.patch`.
 
     """
     cluster.patch(CLAIM, entry.name, {"metadata": {"uid": entry.uid, "labels": dict(labels)}})
 
 
 def is_run(workflow: Object) -> bool:
-    """Whether the Workflow of a backup was more than a plan, and its arguments were not refused to a person.
+    """Return whether a backup's Workflow was a run: not a plan, and its arguments were not refused.
 
-    What a phase that failed has put out lies on its node at last, and is not always one of the workflow's outputs.
+    The outputs of a failed phase are on its node, and not always among the workflow's outputs. So both are searched.
     """
     given = (workflow["spec"].get("arguments") or {}).get("parameters") or []
     words = [str(each.get("value")) for each in given if each["name"] == arguments.PLAN]
@@ -290,19 +290,22 @@ def _entry(cluster: Cluster, claim: Object, workflows: Workflows, *, whole: bool
 
 
 def _ours(claim: Object, workflows: Workflows) -> tuple[BackupState, str]:
-    """Its state, and why it is not another."""
+    """Return the state, and the reason for it."""
     labelled, workflow = fields.label(claim, marks.BACKUP), fields.label(claim, marks.WORKFLOW)
     name = labelled or fields.annotation(claim, installation.BACKUP_NAME)
     if name != claim["metadata"]["name"]:
-        return BackupState.UNKNOWN, f"its labels are those of backup {name}"
+        return BackupState.UNKNOWN, f"its labels name another backup, {name}"
     if times.moment(fields.annotation(claim, marks.STARTED)) is None or not workflow:
-        return BackupState.UNKNOWN, "it is marked as ours, and says neither when nor by which workflow it was made"
+        return (
+            BackupState.UNKNOWN,
+            "it has labels of this tool, but its start time or its workflow is missing or invalid",
+        )
     if senseless := next(_senseless(claim), ""):
         return BackupState.UNKNOWN, senseless
     if marks.sealed(claim):
         return (
             BackupState.COMPLETE,
-            "" if labelled else f"it has lost its label {marks.BACKUP}, which retention gives back",
+            "" if labelled else f"its label {marks.BACKUP} is missing, and retention restores it",
         )
     uid = fields.label(claim, marks.WORKFLOW_UID)
     if uid in workflows.living:
@@ -310,30 +313,30 @@ def _ours(claim: Object, workflows: Workflows) -> tuple[BackupState, str]:
     phase = workflows.ended.get(uid)
     return (
         BackupState.FAILED,
-        f"workflow {workflow} {f'ended as {phase}' if phase else 'is gone'} and has not sealed it",
+        f"workflow {workflow} {f'ended as {phase}' if phase else 'is gone'} and did not complete the backup",
     )
 
 
 def _senseless(claim: Object) -> Iterator[str]:
-    """Say what a claim says that can't be so: to overlook it could cost a backup that somebody pinned or found bad."""
+    """Yield the invalid values of a claim. If they were ignored, a pinned or a damaged backup could be deleted."""
     labels = {name: fields.label(claim, name) for name in (*_TIMES, *_COUNTS, marks.PINNED)}
     annotations = {name: fields.annotation(claim, name) for name in (marks.ENDED, marks.VERIFYING)}
     for name in (name for name in _TIMES if labels[name] and times.moment(labels[name]) is None):
-        yield f"its label {name} is no time: {labels[name]}"
+        yield f"its label {name} is not a time: {labels[name]}"
     for name in (name for name in _COUNTS if labels[name] and _number(labels[name]) is None):
-        yield f"its label {name} is no count: {labels[name][:_SHOWN]}"
+        yield f"its label {name} is not a count: {labels[name][:_SHOWN]}"
     if labels[marks.PINNED] not in {"", "true", "false"}:
         yield f"its label {marks.PINNED} is neither true nor false: {labels[marks.PINNED]}"
     if annotations[marks.ENDED] and times.moment(annotations[marks.ENDED]) is None:
-        yield f"its annotation {marks.ENDED} is no time: {annotations[marks.ENDED][:_SHOWN]}"
+        yield f"its annotation {marks.ENDED} is not a time: {annotations[marks.ENDED][:_SHOWN]}"
     if annotations[marks.VERIFYING] and not Rotation.is_one(annotations[marks.VERIFYING]):
-        yield f"its annotation {marks.VERIFYING} can't be read: {annotations[marks.VERIFYING][:_SHOWN]}"
+        yield f"its annotation {marks.VERIFYING} is invalid: {annotations[marks.VERIFYING][:_SHOWN]}"
 
 
 def _operators(cluster: Cluster, claim: Object, *, whole: bool) -> tuple[BackupState, str]:
     name = fields.annotation(claim, installation.BACKUP_NAME)
     if not values.OBJECT.fits(name):
-        return BackupState.UNKNOWN, f"no APIManagerBackup can be called as its annotation says: {name[:_SHOWN]}"
+        return BackupState.UNKNOWN, f"its annotation {installation.BACKUP_NAME} is not a valid name: {name[:_SHOWN]}"
     if senseless := next(_senseless(claim), ""):
         return BackupState.UNKNOWN, senseless
     try:
@@ -341,12 +344,12 @@ def _operators(cluster: Cluster, claim: Object, *, whole: bool) -> tuple[BackupS
     except errors.NotAllowed:
         if whole:
             raise
-        return BackupState.UNKNOWN, f"you may not read APIManagerBackup {name}"
+        return BackupState.UNKNOWN, f"you have no permission to read APIManagerBackup {name}"
     if found is None or found["metadata"]["uid"] != fields.annotation(claim, installation.BACKUP_UID):
         return BackupState.UNKNOWN, f"APIManagerBackup {name} is gone"
     if fields.at(found, "status", "completed"):
         return BackupState.COMPLETE, ""
-    return BackupState.RUNNING, f"APIManagerBackup {name} has not completed it"  # it has no failure state
+    return BackupState.RUNNING, f"APIManagerBackup {name} has not completed the backup"  # it has no failure state
 
 
 def _proof(claim: Object, when: str, by: str) -> Proof | None:

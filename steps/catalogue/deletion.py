@@ -1,9 +1,9 @@
-"""Deleting backups: a claim at a time, and only while everything that spoke for it still does.
+"""Delete backups: one claim at a time, and only while the reasons to delete it still hold.
 
-What was judged a minute ago may be pinned, mounted or made anew by now. So what one pod has doomed another one judges
-again, a batch at a time, for to read the whole catalogue before each deletion would take the square of its size. Then
-before each deletion the claim is read, who lives and who mounts; and it is deleted by the uid and in the version that
-were judged. Where somebody has changed it since, it stays, and the next run judges it anew.
+A claim that was judged a minute ago may be pinned, mounted or recreated by now. So a second pod judges the chosen
+claims again, a batch at a time: reading the whole catalogue before each deletion would take quadratic time.
+Before each deletion the claim, the running workflows and the pods that mount the claim are read again. The claim is
+deleted by the uid and the version that were judged. If somebody has changed it since, it stays until the next run.
 """
 
 import logging
@@ -26,30 +26,31 @@ from steps.process import interruption
 log = logging.getLogger(__name__)
 
 RECLAIM = (
-    "A claim's data go with it where its volume has the reclaim policy Delete; with Retain they stay on the "
-    "PersistentVolume, Released, until an administrator deletes that"
+    "With reclaim policy Delete, a claim's data are deleted with the claim. With Retain, the data stay on the "
+    "PersistentVolume in phase Released until an administrator deletes the volume"
 )
-# What the volume of a failed run holds.
+# The contents of a failed run's volume.
 NOTHING, BACKUP, OTHER = "nothing", "backup", "other"
 
 
-BATCH = 200  # that are deleted by one judgement
-_SHORT = 8  # signs of a uid
+BATCH = 200  # claims that are deleted after one reading of the catalogue
+_SHORT = 8  # characters of a uid
 
 
 def short(uid: str) -> str:
-    """A uid as one phase tells it the next: its first signs, with which thousands fit into one argument.
+    """Return the start of a uid, so that thousands of them fit into one argument of the next phase.
 
-    It is judged again by all of it, so a sign too few dooms nothing that the rules keep.
+    The next phase judges every matching claim again, so two uids with the same start delete nothing that the rules
+    keep.
     """
     return uid[:_SHORT]
 
 
 def judge(cluster: Cluster, rules: Rules) -> Decision:
-    """Read the catalogue, all of it, and say what becomes of each backup.
+    """Read the whole catalogue, and decide which backups are kept and which are deleted.
 
     Raises:
-        errors.NotAllowed, errors.NoAnswer: it can't be read whole, so nothing is said.
+        errors.NotAllowed, errors.NoAnswer: the catalogue can't be read completely, so nothing is decided.
 
     """
     entries = catalogue.read(cluster, whole=True)
@@ -57,32 +58,32 @@ def judge(cluster: Cluster, rules: Rules) -> Decision:
 
 
 def mend(cluster: Cluster, decision: Decision) -> None:
-    """Give backups that lost it the label by which people select them; the annotations tell that they are ours.
+    """Restore the label by which people select backups, if it is missing. The annotations show whose backup it is.
 
     Raises:
-        errors.Rejected: the claim was made anew in between. Else as `Cluster.patch`.
+        errors.Rejected: the claim was recreated in the meantime. Otherwise as `Cluster.patch`.
 
     """
     for entry in (each.entry for each in decision.verdicts):
         if not entry.labelled and entry.state is not BackupState.UNKNOWN:
             catalogue.label(cluster, entry, {marks.BACKUP: entry.name})
-            log.info("%s: it has its label %s again", entry.name, marks.BACKUP)
+            log.info("%s: label %s restored", entry.name, marks.BACKUP)
 
 
 def delete(cluster: Cluster, doomed: Sequence[str], rules: Rules, *, read: bool = False) -> int:
-    """Delete the claims of these uids, or the starts of them, that may still go; tell how many are gone.
+    """Delete the claims with these uids or starts of uids, if the rules still allow it. Return how many are gone.
 
-    `read`: their volumes were, and hold no manifest.
+    `read`: their volumes were read and hold no manifest.
 
     Raises:
-        errors.NotAllowed, errors.NoAnswer, errors.Rejected: it is not known, or not allowed; what is there stays.
+        errors.NotAllowed, errors.NoAnswer, errors.Rejected: the remaining claims stay.
 
     """
     gone = 0
     for start in range(0, len(doomed), BATCH):
         decision = judge(cluster, rules)
         if decision.frozen:
-            log.info("%d of %d are kept: nothing may be deleted: %s", len(doomed) - start, len(doomed), decision.frozen)
+            log.info("kept %d of %d backups, nothing is deleted: %s", len(doomed) - start, len(doomed), decision.frozen)
             break
         gone += _delete_batch(cluster, doomed[start : start + BATCH], decision, read=read)
     return gone
@@ -99,17 +100,21 @@ def _delete_batch(cluster: Cluster, doomed: Sequence[str], decision: Decision, *
 
 
 def _gone_before(cluster: Cluster, doomed: AbstractSet[str]) -> int:
-    """How many of those are gone that are no backups: a claim that is there, and is none any more, stays."""
+    """Count the uids that have no claim any more. A claim that exists and is no longer a backup stays."""
     heads = [head["metadata"] for head in cluster.heads(CLAIM)] if doomed else []
     names = {short(head["uid"]): head["name"] for head in heads}
     for uid in sorted(doomed):
         is_there = short(uid) in names
-        log.info("%s: %s", names.get(short(uid), uid), "kept: it is no backup any more" if is_there else "gone already")
+        log.info(
+            "%s: %s",
+            names.get(short(uid), uid),
+            "kept: the claim is no longer a backup" if is_there else "already deleted",
+        )
     return sum(short(uid) not in names for uid in doomed)
 
 
 def _delete(cluster: Cluster, verdict: Verdict, *, read: bool) -> bool:
-    """Delete a claim if it may still go, and tell whether it is gone."""
+    """Delete a claim if nothing speaks against it. Return whether the claim is gone."""
     entry = verdict.entry
     if reason := next(_reprieves(cluster, verdict, read=read), ""):
         log.info("%s: kept: %s", entry.name, reason)
@@ -121,25 +126,26 @@ def _delete(cluster: Cluster, verdict: Verdict, *, read: bool) -> bool:
         if not cluster.delete(CLAIM, entry.name, entry.uid, entry.version):
             return _is_gone(entry.name)
     except errors.Conflict:
-        log.info("%s: kept: it has changed while it was judged", entry.name)
+        log.info("%s: kept: the claim has changed since it was checked", entry.name)
         return False
-    log.info("%s: deleted: %s; %s", entry.name, verdict.why, _of_volume(entry.volume))
+    log.info("%s: deleted: %s. %s", entry.name, verdict.why, _of_volume(entry.volume))
     return True
 
 
 def look(cluster: Cluster, root: Path, name: str) -> str:
-    """Say what the volume of a failed run holds; a manifest that is right makes it a backup, and its claim is told so.
+    """Return the contents of a failed run's volume. If its manifest is valid, the claim is labelled complete.
 
-    A claim that has lost its state and says which manifest was sealed is held to that: another one, or none, is left.
+    If the claim has lost its state and has the digest of a sealed manifest, the manifest must match it. Otherwise the
+    claim is kept as it is.
 
     Raises:
-        errors.ClaimMissing, errors.ClaimGoingAway; errors.ReadFailed: the volume can't be looked at.
+        errors.ClaimMissing, errors.ClaimGoingAway; errors.ReadFailed: the volume can't be read.
 
     """
     claim = backup_claims.find(cluster, name)
     entry = catalogue.find(catalogue.read(cluster, whole=True), name, cluster.namespace)
     if entry.state is not BackupState.FAILED:
-        return _left(name, f"it is {entry.state} now")
+        return _left(name, f"the backup is {entry.state} now")
     names = volume.content(root)
     try:
         if layout.MANIFEST not in names:
@@ -148,18 +154,21 @@ def look(cluster: Cluster, root: Path, name: str) -> str:
             return _left(name, reason) if reason else NOTHING
         begin = begin_marker.marker(root)
         if begin is None or begin.backup != name:
-            return _left(name, f"its volume holds a {layout.MANIFEST} of {begin.backup if begin else 'no run'}")
+            return _left(
+                name,
+                f"its volume holds a {layout.MANIFEST} of {f'backup {begin.backup}' if begin else 'an unknown run'}",
+            )
         sealed = seal.confirmed(root, begin=begin, started=backup_claims.started(claim), now=times.now())
         verification.check_sealed(claim, sealed.digest)
     except (errors.BackupDamaged, errors.PhasesMissing, errors.NotABackup, errors.VolumeTaken) as error:
         return _left(name, str(error))
     backup_claims.complete(cluster, claim, sealed.manifest, sealed.digest)
-    log.info("%s: its volume holds a manifest, so it is a backup: its label says so again", name)
+    log.info("%s: complete: its volume holds a valid manifest, and the labels of its claim are restored", name)
     return BACKUP
 
 
 def reclaimed(cluster: Cluster, decision: Decision) -> list[str]:
-    """What becomes of the data of those that would go, by name where their volumes may be read, else in general."""
+    """Say whether the data are deleted with the claims: by name, or in general if volumes may not be read."""
     going = [entry for entry in (*decision.to_delete, *decision.to_read) if entry.volume]
     if not going:
         return []
@@ -169,19 +178,19 @@ def reclaimed(cluster: Cluster, decision: Decision) -> list[str]:
         return [RECLAIM]
     found = {policy: [name for name in policies if policies[name] == policy] for policy in sorted({*policies.values()})}
     return [
-        f"reclaim policy {policy}: {_MEANING.get(policy, _UNKNOWN)}: {', '.join(found[policy])}" for policy in found
+        f"reclaim policy {policy}, {_MEANING.get(policy, _UNKNOWN)}: {', '.join(found[policy])}" for policy in found
     ]
 
 
 _MEANING = {
-    "Delete": "the data go with the claim",
-    "Retain": "the data stay on the PersistentVolume, Released, until an administrator deletes that",
+    "Delete": "the data are deleted with the claim",
+    "Retain": "the data stay on the PersistentVolume in phase Released until an administrator deletes the volume",
 }
-_UNKNOWN = "what becomes of the data can't be said"
+_UNKNOWN = "it is not known whether the data are deleted"
 
 
 def _policies(cluster: Cluster, entries: Sequence[BackupEntry]) -> dict[str, str]:
-    """The reclaim policies of their volumes, by the names of the backups; one list tells all."""
+    """Return the reclaim policies of the volumes by backup name. One list of all volumes is enough."""
     wanted = {entry.volume for entry in entries}
     found = {
         volume["metadata"]["name"]: str(fields.at(volume, "spec", "persistentVolumeReclaimPolicy") or "unknown")
@@ -192,12 +201,12 @@ def _policies(cluster: Cluster, entries: Sequence[BackupEntry]) -> dict[str, str
 
 
 def _reprieves(cluster: Cluster, verdict: Verdict, *, read: bool) -> Iterator[str]:
-    """Say why a claim may not go, if there is a reason."""
+    """Yield the reasons to keep a claim."""
     entry = verdict.entry
     if verdict.keep:
         yield verdict.why
     if verdict.unread and not read:
-        yield "its volume was not read"
+        yield "its volume was not checked for a manifest"
     if entry.workflow_uid in catalogue.living(cluster):
         yield f"workflow {entry.workflow} has not ended"
     if pods := mounting.users(cluster, entry.name, workflow.NOBODY):
@@ -205,7 +214,7 @@ def _reprieves(cluster: Cluster, verdict: Verdict, *, read: bool) -> Iterator[st
 
 
 def _foreign(cluster: Cluster, root: Path, name: str, names: Sequence[str]) -> str:
-    """Say why what lies on a volume without a manifest is not for us to delete, empty where it is the failed run's."""
+    """Say why a volume without a manifest must not be deleted. Empty if its files are those of the failed run."""
     if not names:
         return ""
     try:
@@ -213,10 +222,10 @@ def _foreign(cluster: Cluster, root: Path, name: str, names: Sequence[str]) -> s
     except errors.VolumeTaken as error:
         return str(error)
     if found is None or found.backup != name:
-        return f"its volume holds what no backup of this name began, {names[0]!r} for instance"
+        return f"its volume holds files that no backup of this name wrote, for example {names[0]!r}"
     if found.workflow_uid in catalogue.living(cluster):
-        return f"workflow {found.workflow}, which writes to it, has not ended"
-    with volume.failures(root):  # a link may lead to what another one keeps here
+        return f"workflow {found.workflow} writes to its volume and has not ended"
+    with volume.failures(root):  # a link may lead to files of another owner
         return next(layout.folder_findings(root, {*layout.FOLDERS, *_links(root, names)}), "")
 
 
@@ -226,7 +235,7 @@ def _links(root: Path, names: Sequence[str]) -> Iterator[str]:
 
 
 def _is_gone(name: str) -> bool:
-    log.info("%s: gone already", name)
+    log.info("%s: already deleted", name)
     return True
 
 
@@ -236,4 +245,8 @@ def _left(name: str, reason: str) -> str:
 
 
 def _of_volume(name: str) -> str:
-    return f"the data of volume {name} go too, unless its reclaim policy is Retain" if name else "it had no volume"
+    return (
+        f"The data on volume {name} are deleted too, unless its reclaim policy is Retain"
+        if name
+        else "It had no volume"
+    )

@@ -16,7 +16,10 @@ _MONTHS = 12
 
 @dataclass(frozen=True)
 class Duration:
-    """As restic writes it: years, months, weeks, days and hours, such as 1y6m or 30d. An hour is one of any clock."""
+    """A duration as restic writes it: years, months, weeks, days and hours, such as 1y6m or 30d.
+
+    Hours are elapsed time, the other units are of the calendar.
+    """
 
     months: int
     days: timedelta
@@ -24,7 +27,7 @@ class Duration:
 
     @classmethod
     def read(cls, text: str, argument: str) -> "Duration":
-        """Read one.
+        """Parse a duration. `argument` is the name of the argument that the error message names.
 
         Raises:
             errors.BadDuration
@@ -38,13 +41,13 @@ class Duration:
 
     @property
     def rest(self) -> timedelta:
-        """What it is beside its months, a day taken for 24 hours."""
+        """The duration without its months. A day counts as 24 hours."""
         return self.days + self.hours
 
     def before(self, moment: datetime) -> datetime:
-        """The moment that lies so far back by the calendar, and then so many hours that passed before it.
+        """Return the moment that is this long before `moment`: first by the calendar, then by elapsed hours.
 
-        The end of a shorter month stands for a day that it lacks.
+        If the month has no such day, its last day is taken.
         """
         months = moment.year * _MONTHS + moment.month - 1 - self.months
         if months < _MONTHS:
@@ -59,7 +62,7 @@ class Duration:
 
 
 def zone(name: str) -> ZoneInfo:
-    """A time zone by its name.
+    """Return a time zone by its name.
 
     Raises:
         errors.BadTimezone

@@ -1,7 +1,7 @@
-"""What has been proved of a backup, written on its claim: the backup itself is written once, and mounted read-only.
+"""Results of verifications and drills, written on the claim. The backup itself is written once and mounted read-only.
 
-Only a claim that a seal has marked carries what a verification found: `verified` when every byte was right, `damaged`
-when one was not, until every byte is right again. `proven` when it was restored for trial.
+Only a sealed claim gets them. `verified`: every byte was right. `damaged`: a byte was wrong; this mark stays until a
+verification finds every byte right. `proven`: a drill restored the backup.
 """
 
 import logging
@@ -22,17 +22,17 @@ from steps.kubernetes.workflow import Workflow
 
 log = logging.getLogger(__name__)
 
-_LENGTH = 2000  # of what is told of a damage; an object's annotations have 256 KiB together
+_LENGTH = 2000  # characters of the findings; all annotations of an object together have 256 KiB
 _NOT_BEGUN: Mapping[str, str | None] = MappingProxyType({marks.VERIFYING: None, marks.VERIFYING_BY: None})  # by shares
 
 Sight = Callable[[BackupEntry], datetime | None]
 
 
 def due(entries: Iterable[BackupEntry], looked: Sight, namespace: str, what: str) -> BackupEntry:
-    """The newest backup of ours that nobody has looked at, else the one that was looked at longest ago.
+    """Return the newest backup of this tool that was never checked, or else the one whose last check is the oldest.
 
     Raises:
-        errors.NothingToProve: there is no complete one.
+        errors.NothingToProve: there is no complete backup.
 
     """
     ours = [each for each in entries if each.maker == OURS and each.state is BackupState.COMPLETE and not each.going]
@@ -45,7 +45,7 @@ def due(entries: Iterable[BackupEntry], looked: Sight, namespace: str, what: str
 
 
 def check_ended(entries: Iterable[BackupEntry], name: str) -> None:
-    """See that a backup that a person names is not still being made.
+    """Check that the named backup is not still running.
 
     Raises:
         errors.StillRunning
@@ -57,15 +57,15 @@ def check_ended(entries: Iterable[BackupEntry], name: str) -> None:
 
 
 def is_sealed(claim: Object) -> bool:
-    """Whether a seal has left the digest of the manifest on a claim."""
+    """Return whether the claim has the digest of a sealed manifest."""
     return bool(fields.annotation(claim, marks.MANIFEST_DIGEST)) and backup_claims.is_backup(claim)
 
 
 def verified(cluster: Cluster, claim: Object, workflow: Workflow) -> None:
-    """Say that every byte was found right; a damage of before is mended then.
+    """Mark a backup as verified: every byte is right. This removes an earlier mark of damage.
 
     Raises:
-        errors.Rejected: the claim was made anew in between. Else as `Cluster.patch`.
+        errors.Rejected: the claim was recreated in the meantime. Otherwise as `Cluster.patch`.
 
     """
     gone = {marks.DAMAGED_BY: None, marks.DAMAGE: None, **_NOT_BEGUN}
@@ -74,20 +74,20 @@ def verified(cluster: Cluster, claim: Object, workflow: Workflow) -> None:
 
 
 def advanced(cluster: Cluster, claim: Object, rotation: Rotation) -> None:
-    """Say how far a verification by shares has come, all of it right; raises as `verified`."""
+    """Record the progress of a verification by shares that has found no damage so far. Raises as `verified`."""
     _patch(cluster, claim, {}, {marks.VERIFYING: str(rotation), marks.VERIFYING_BY: None})
 
 
 def set_out(cluster: Cluster, claim: Object, workflow: Workflow) -> None:
-    """Say who is about to read on in a backup that was begun: where that comes to nothing, the next run sees it."""
+    """Record the workflow that resumes a verification by shares, so that the next run sees if it did not finish."""
     if fields.annotation(claim, marks.VERIFYING):
         _patch(cluster, claim, {}, {marks.VERIFYING_BY: workflow.name})
 
 
 def begin_anew(cluster: Cluster, entry: BackupEntry) -> None:
-    """Forget how far a verification by shares has come, which could not be gone on with; raises as `verified`."""
+    """Discard the progress of a verification by shares that could not be resumed. Raises as `verified`."""
     log.info(
-        "%s: workflow %s set out to read on and did not: its verification begins anew, when it is next",
+        "%s: its verification starts again from the beginning, because workflow %s did not finish its share",
         entry.name,
         entry.verifying_by,
     )
@@ -96,7 +96,7 @@ def begin_anew(cluster: Cluster, entry: BackupEntry) -> None:
 
 
 def proven(cluster: Cluster, claim: Object, workflow: Workflow, counts: str) -> None:
-    """Say that it was restored for trial, and equal; `counts`: what, and how long that took. Raises as `verified`."""
+    """Mark a backup as restored by a drill and equal. `counts`: what was restored, how long. Raises as `verified`."""
     _patch(
         cluster, claim, {marks.PROVEN: _now()}, {marks.PROVEN_BY: workflow.name, marks.PROVEN_COUNTS: counts or None}
     )
@@ -104,10 +104,10 @@ def proven(cluster: Cluster, claim: Object, workflow: Workflow, counts: str) -> 
 
 @contextmanager
 def noting_damage(cluster: Cluster, claim: Object, workflow: Workflow) -> Iterator[None]:
-    """Say on the claim that its backup is damaged, where that is what it ends with.
+    """Mark the claim as damaged if the block raises `errors.BackupDamaged`.
 
     Raises:
-        whatever it ends with; or, the damage is in the log by then, as `verified`
+        what the block raises; as `verified` if the mark can't be written, and the damage is in the log by then
 
     """
     try:
@@ -127,6 +127,6 @@ def _now() -> str:
 def _patch(
     cluster: Cluster, claim: Object, labels: Mapping[str, str | None], annotations: Mapping[str, str | None]
 ) -> None:
-    metadata = claim["metadata"]  # its uid too: one that was made anew is another backup
+    metadata = claim["metadata"]  # its uid too: a recreated claim is another backup
     body = {"metadata": {"uid": metadata["uid"], "labels": dict(labels), "annotations": dict(annotations)}}
     cluster.patch(CLAIM, metadata["name"], body)

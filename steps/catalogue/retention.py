@@ -1,19 +1,27 @@
-"""Which backups may go: restic's rules, and what no rule overrides. Deleting can't be undone, so doubt keeps.
+"""Which backups are deleted: restic's rules, and protections that override them. In doubt a backup is kept.
 
-A rule such as `daily: 7` keeps the newest backup of each of the last seven days that have one, by the clock of a time
-zone; where there are fewer it keeps the oldest too. `within` counts back from the newest backup (restic-forget(1)).
-What no rule keeps may go, except the newest complete backup, the newest that is verified or proven, the newest from
-before a shrink, one that is being verified by shares, pinned ones, those that nobody asked to touch, and as many as
-leave `minimum_redundancy` complete ones. Only a complete backup without damage counts for anything.
+A rule such as `daily: 7` keeps the newest backup of each of the last seven days that have one, in a time zone. If there
+are fewer days, it also keeps the oldest backup. `within` counts back from the newest backup (restic-forget(1)).
 
-A backup has two moments, by the API server's clock and by that of its pod, and began at the earlier. What speaks
-against the newest, by whichever clock it is that, holds everything up; so does doubt about which that is.
+These backups are kept without a rule:
 
-The claim of a failed run goes after `failed_after`, whoever asked for that run: nothing was finished on it. But a label
-can be lost, so one that has a volume goes only once that was read and holds no manifest.
+- the newest complete backup by each clock, the newest verified one and the newest proven one;
+- the newest from before a shrink, and the smaller one that shows the shrink;
+- a backup whose verification by shares is in progress;
+- pinned backups, and manual ones or those of the operator unless an option includes them;
+- as many as `minimum_redundancy` needs.
 
-By hand: GrandFatherSon keeps the oldest of each period and counts periods back from now, so that nothing is left once
-backups stop; rotate-backups and backups-rotate judge and remove files in folders. None knows what no rule overrides.
+Only complete backups without damage count for the rules.
+
+Each backup has two timestamps, the API server's and its pod's, and began at the earlier one. If the newest backup by
+either clock failed, is damaged or shrank, nothing is deleted.
+
+The claim of a failed run is deleted after `failed_after`, whoever asked for that run, because it holds no finished
+backup. But a label can be lost. So a claim with a volume is deleted only after the volume was read and holds no
+manifest.
+
+By hand: GrandFatherSon keeps the oldest backup of each period and counts periods back from now, so nothing is left
+when backups stop. rotate-backups and backups-rotate remove files in folders. None has such protections.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -41,26 +49,26 @@ PERIODS: Periods = {
     "weekly": lambda moment: moment.isocalendar()[:2],
     "monthly": lambda moment: (moment.year, moment.month),
     "yearly": lambda moment: moment.year,
-}  # in the order in which they are told
+}  # in the order of the verdicts
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What is kept; a number of zero, or no duration, is no rule."""
+    """What is kept. Zero, or no duration, means that there is no such rule."""
 
     last: int = 0
     periods: Mapping[str, int] = field(default_factory=dict)  # by names of PERIODS
     within: Duration | None = None
     minimum_redundancy: int = 3
     max_shrink: float = values.MAX_SHRINK  # of files or bytes, against the backup before
-    manual: bool = False  # those that a person asked for, too
-    operators: bool = False  # those of APIManagerBackups, too
+    manual: bool = False  # also backups that a person asked for
+    operators: bool = False  # also backups of the operator
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
-    failed_after: Duration | None = None  # when the claims of failed runs go; None: never
+    failed_after: Duration | None = None  # age at which claims of failed runs are deleted; None: never
 
     @classmethod
     def of(cls, asked: RulesAsked) -> "Rules":
-        """Read what a person asks for.
+        """Parse the arguments.
 
         Raises:
             errors.BadDuration, errors.BadTimezone
@@ -80,7 +88,7 @@ class Rules:
 
     @property
     def any(self) -> bool:
-        """Whether there is a rule at all."""
+        """Whether any rule is set."""
         return bool(self.last or self.within or any(self.periods.values()))
 
 
@@ -90,7 +98,7 @@ def _duration(text: str, name: str) -> Duration | None:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What becomes of a backup, and the rules that say so; `unread`: it goes only if its volume holds no manifest."""
+    """Whether a backup is kept, and why. `unread`: it is deleted only if its volume holds no manifest."""
 
     entry: BackupEntry
     keep: bool
@@ -100,30 +108,30 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Decision:
-    """All verdicts, the newest backup first; `frozen` says why nothing may be deleted, empty where it may."""
+    """All verdicts, the newest backup first. `frozen` says why nothing is deleted, and is empty otherwise."""
 
     verdicts: Sequence[Verdict]
     frozen: str
 
     @property
     def to_delete(self) -> list[BackupEntry]:
-        """Those that go, the oldest first, so that an interruption leaves the newest."""
+        """The backups to delete, the oldest first, so that an interruption leaves the newest."""
         return [each.entry for each in self._going if not each.unread]
 
     @property
     def to_read(self) -> list[BackupEntry]:
-        """Those of failed runs whose volume is to be read first, the oldest first."""
+        """The claims of failed runs whose volume must be read before they are deleted, the oldest first."""
         return [each.entry for each in self._going if each.unread]
 
     def text(self) -> list[str]:
-        """What becomes of each backup and why, a line each, and the sum."""
+        """Return one line with the verdict and the reason for each backup, and a line with the totals."""
         # aligned by hand: a pod logs it too, and its image has no rich; names of claims are ASCII
         width = max((len(each.entry.name) for each in self.verdicts), default=0)
         words = [("keep  " if each.keep else "delete", each.entry.name, each.why) for each in self.verdicts]
         lines = [errors.printable(f"{word}  {name:<{width}}  {why}") for word, name, why in words]
         if self.frozen:
-            return [*lines, errors.printable(f"nothing may be deleted: {self.frozen}")]
-        unread = f", {len(self.to_read)} of them once their volume was read" if self.to_read else ""
+            return [*lines, errors.printable(f"nothing is deleted: {self.frozen}")]
+        unread = f", {len(self.to_read)} of them only after their volume is read" if self.to_read else ""
         going = len(self._going)
         return [*lines, f"{len(self.verdicts) - going} to keep, {going} to delete{unread}"]
 
@@ -133,7 +141,7 @@ class Decision:
 
 
 def decide(entries: Iterable[BackupEntry], rules: Rules, now: datetime, failed_run: str = "") -> Decision:
-    """Judge all backups of a catalogue. `failed_run`: a workflow whose failure left no claim and is the newest run."""
+    """Judge all backups of a catalogue. `failed_run`: the newest run's workflow, if it failed and left no claim."""
     ordered = sorted(entries, key=_age, reverse=True)
     good = [entry for entry in ordered if _counts(entry)]
     over = {entry.uid for entry in ordered if _is_over(entry, rules, now)}
@@ -143,7 +151,7 @@ def decide(entries: Iterable[BackupEntry], rules: Rules, now: datetime, failed_r
     kept = [entry for entry in good if reasons[entry.uid]]
     for entry in good:  # the newest first
         if len(kept) < rules.minimum_redundancy and not reasons[entry.uid]:
-            reasons[entry.uid].append(f"one of at least {rules.minimum_redundancy}")
+            reasons[entry.uid].append(f"needed for minimum-redundancy {rules.minimum_redundancy}")
             kept.append(entry)
     verdicts = [_verdict(entry, reasons[entry.uid], over=entry.uid in over) for entry in ordered]
     return Decision(verdicts, _frozen(ordered, rules, now, failed_run))
@@ -161,7 +169,7 @@ def _by_each_clock(entries: Sequence[BackupEntry], now: datetime) -> Iterator[li
 
 
 def _past(entry: BackupEntry, moment: datetime, now: datetime) -> datetime:
-    """One of its moments, unless that is yet to come: then a clock was ahead."""
+    """One of its two timestamps, or the earlier of both if this one is in the future: then the clock was ahead."""
     return moment if moment <= now else entry.began
 
 
@@ -174,11 +182,11 @@ def _verdict(entry: BackupEntry, reasons: Sequence[str], *, over: bool) -> Verdi
         return Verdict(entry, bool(reasons), ", ".join(reasons) or NO_RULE)
     if entry.volume:
         return Verdict(entry, keep=False, why=f"{_OVER}, unless its volume holds a manifest", unread=True)
-    return Verdict(entry, keep=False, why=f"{_OVER} and never had a volume")
+    return Verdict(entry, keep=False, why=f"{_OVER} and its claim never had a volume")
 
 
 def _is_over(entry: BackupEntry, rules: Rules, now: datetime) -> bool:
-    """Whether it is the claim of a run that failed, long enough ago by each clock that was not ahead."""
+    """Whether the claim is of a run that failed before `failed_after`, by each clock that was not ahead."""
     if entry.state is not BackupState.FAILED or entry.maker != OURS or rules.failed_after is None:
         return False
     newest = max(_past(entry, moment, now) for moment in (entry.started, entry.created))
@@ -186,19 +194,19 @@ def _is_over(entry: BackupEntry, rules: Rules, now: datetime) -> bool:
 
 
 def _standing(entry: BackupEntry, rules: Rules, *, over: bool) -> Iterator[str]:
-    """Why it is not for the rules to say; `over`: it is the claim of a run that failed."""
+    """Yield the reasons to keep a backup whatever the rules are. `over`: the claim of an old failed run."""
     if entry.going:
-        yield "somebody has deleted it"
+        yield "its claim is being deleted"
     elif over and entry.volume and not entry.capacity:
-        yield f"failed, and not bound to the volume that it names, {entry.volume}"
+        yield f"failed, and its claim is not bound to volume {entry.volume}"
     elif entry.state is not BackupState.COMPLETE and not over:
         yield f"{entry.state}{f': {entry.why}' if entry.why else ''}"
     elif entry.damaged:
-        yield "damaged, yours to look at"
+        yield "damaged, delete it by hand if you don't need it"
     if entry.pinned:
         yield "pinned"
     if entry.verifying:
-        yield f"its verification is under way, at {entry.verifying.position} of {entry.verifying.total} bytes"
+        yield f"verification in progress, {entry.verifying.position} of {entry.verifying.total} bytes read"
     if over:
         return
     if entry.maker == OPERATORS:
@@ -219,33 +227,33 @@ def _by_rules(good: Sequence[BackupEntry], rules: Rules, now: datetime) -> Itera
         if good and len(newest_of) < count and good[-1] not in newest_of.values():
             yield good[-1], f"oldest {name}"
     if rules.within and good:
-        newest = min(good[0].began, now).astimezone(rules.timezone)  # both clocks may have been ahead
+        newest = min(good[0].began, now).astimezone(rules.timezone)  # both clocks may have been ahead of now
         since = rules.within.before(newest)
         yield from ((entry, "within") for entry in good if entry.began >= since)
 
 
 def _protected(good: Sequence[BackupEntry]) -> Iterator[tuple[BackupEntry, str]]:
-    """The newest, by each clock: one of them may have been put forward, or back."""
+    """The newest by each clock: one of the clocks may have been ahead or behind."""
     if not good:
         return
     yield good[0], "the newest"
-    yield max(good, key=lambda entry: entry.created), "the newest to the API server"
+    yield max(good, key=lambda entry: entry.created), "the newest by the API server's clock"
     if (newest := max(good, key=lambda entry: entry.started)) is not good[0]:
-        yield newest, "the newest to the clock of its pod"
+        yield newest, "the newest by its pod's clock"
     yield from ((entry, "the newest verified") for entry in [each for each in good if each.verified][:1])
     yield from ((entry, "the newest proven") for entry in [each for each in good if each.proven][:1])
 
 
 def _frozen(ordered: Sequence[BackupEntry], rules: Rules, now: datetime, failed_run: str) -> str:
     if not rules.any:
-        return "no rule says what to keep"
+        return "no retention rule is set"
     if failed_run:
         return f"the newest run failed: workflow {failed_run}"
     return next(filter(None, (_held_up(every, rules) for every in _by_each_clock(ordered, now))), "")
 
 
 def _held_up(ordered: Sequence[BackupEntry], rules: Rules) -> str:
-    """Say what speaks against the newest of them."""
+    """Return the reason to delete nothing that the newest backup gives, or an empty text."""
     newest = next((entry for entry in ordered if entry.state in {BackupState.COMPLETE, BackupState.FAILED}), None)
     if newest and newest.state is BackupState.FAILED:
         return f"the newest run failed: {newest.name}"
@@ -255,10 +263,10 @@ def _held_up(ordered: Sequence[BackupEntry], rules: Rules) -> str:
 
 
 def _shrunk(good: Sequence[BackupEntry], most: float) -> str:
-    """Say if the newest backup is much smaller than the one before it."""
+    """Return how the newest backup is much smaller than the one before it, or an empty text."""
     counted = _counted(good)
     if len(good) > 1 and not good[0].external and counted and good[0] is not counted[0]:
-        return f"nobody has counted what is in {good[0].name}"
+        return f"the size of {good[0].name} is not known"
     for newer, older in pairwise(counted[:2]):
         if lost := _lost(_size(newer), _size(older), most):
             return f"{newer.name} has {lost.now} {lost.what}, {older.name} before it had {lost.before}"
@@ -266,10 +274,10 @@ def _shrunk(good: Sequence[BackupEntry], most: float) -> str:
 
 
 def _before_shrinks(good: Sequence[BackupEntry], most: float) -> Iterator[tuple[BackupEntry, str]]:
-    """The newest that a later one is much smaller than, and any that all later ones are; and what shows it.
+    """Yield backups from before a shrink: the newest with a much smaller later one, and any with only such later ones.
 
-    So a file that comes and goes in an emptied tree doesn't stand for the one before it was emptied. What shows it is
-    kept too, so that a second run finds the same.
+    So a file that comes and goes in an emptied tree does not replace the backup from before it was emptied. The
+    smaller backup that shows the shrink is kept too, so that a second run finds the same.
     """
     counted = _counted(good)
     smallest = largest = _size(counted[0]) if counted else (0, 0)
@@ -285,11 +293,11 @@ def _before_shrinks(good: Sequence[BackupEntry], most: float) -> Iterator[tuple[
 
 def _shown(counted: Sequence[BackupEntry], older: BackupEntry, most: float) -> Iterator[tuple[BackupEntry, str]]:
     newer, lost = next((each, lost) for each in counted if (lost := _lost(_size(each), _size(older), most)))
-    yield newer, f"shows the shrink since {older.name}"
+    yield newer, f"shows that the backups shrank after {older.name}"
     yield (
         older,
-        f"from before a shrink: {newer.name} has {lost.now} {lost.what} and this {lost.before}; where the smaller is "
-        f"right, a person deletes this one (kubectl delete pvc {older.name})",
+        f"from before a shrink: {newer.name} has {lost.now} {lost.what}, this backup has {lost.before}. If the smaller "
+        f"size is right, delete this backup by hand (kubectl delete pvc {older.name})",
     )
 
 
@@ -300,7 +308,7 @@ class _Lost(NamedTuple):
 
 
 def _lost(now: _Size, before: _Size, most: float) -> _Lost | None:
-    """What has become fewer by more than that part."""
+    """Return the count that shrank by more than the fraction `most`."""
     each = map(_Lost, ("files", "bytes"), now, before)
     return next((lost for lost in each if lost.now < lost.before * (1 - most)), None)
 

@@ -1,8 +1,9 @@
-"""A verification by shares: each night reads on in the listing where the last one stopped, until all of it is read.
+"""A verification by shares: each night continues in the listing where the last night stopped, until all is read.
 
-Where a night begins is a position: the bytes of all files that stand before it in the listing's one order. So its cut
-depends on nothing but the listing, the position and the share, and a night that is tried again reads the same files.
-A file is read whole, because its digest is. A night reads no less than its share, so that of 10 % are ten at most.
+A night begins at a position: the number of bytes of all files before it, in the listing's fixed order. So a night
+depends only on the listing, the position and the share, and another try of the night reads the same files.
+Files are read whole, because a digest is of a whole file. A night reads at least its share, so 10 % needs at most ten
+nights.
 """
 
 import re
@@ -20,7 +21,7 @@ _TEXT = re.compile(r"(\d{1,20}) of (\d{1,20}) bytes, manifest ([0-9a-f]{64})", r
 
 
 def share(sample: str) -> Fraction:
-    """What part of the bytes a night shall read, as a person says it: `10%`; empty: all.
+    """Parse the share of the bytes that a night reads, such as `10%`. Empty means all.
 
     Raises:
         errors.BadSample
@@ -34,7 +35,7 @@ def share(sample: str) -> Fraction:
 
 @dataclass(frozen=True)
 class Rotation:
-    """How far it has come: the position of the next night, of so many bytes, in the backup of this manifest."""
+    """The progress: the position of the next night and the total, in bytes, in the backup with this manifest."""
 
     position: int
     total: int
@@ -42,14 +43,14 @@ class Rotation:
 
     @classmethod
     def read(cls, text: str) -> "Rotation | None":
-        """Read one as `str` writes it; None where it is none, or says that nothing is left."""
+        """Parse the text that `str` writes. None if the text is invalid or nothing is left to read."""
         found = _TEXT.fullmatch(text)
         read = cls(int(found[1]), int(found[2]), found[3]) if found else None
         return read if read and read.position < read.total else None
 
     @staticmethod
     def is_one(text: str) -> bool:
-        """Whether it is as `str` writes one, also one that says that nothing is left."""
+        """Return whether the text has the form that `str` writes, even if nothing is left to read."""
         return bool(_TEXT.fullmatch(text))
 
     def __str__(self) -> str:
@@ -57,7 +58,7 @@ class Rotation:
 
 
 class Night:
-    """The files of one night, in the listing's order; `end` is the position of the next, once they are taken."""
+    """The files of one night, in the listing's order. After the iteration, `end` is the position of the next night."""
 
     def __init__(self, entries: Iterable[Entry], position: int, total: int, part: Fraction) -> None:
         self._entries = entries

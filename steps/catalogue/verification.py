@@ -1,7 +1,7 @@
-"""Whether a backup is still what was sealed: every digest, or each night a share of the bytes, in rotation.
+"""Check that a backup is unchanged since its seal: all digests, or each night a share of the bytes, in rotation.
 
-Names, kinds and sizes of the tree, all objects, the listing and the manifest are looked at each time; a share is one of
-the files' bytes. What can't be read is damage too: a restore has no more rights than this.
+Names, kinds and sizes of the tree, all objects, the listing and the manifest are checked each time. A share is a share
+of the files' bytes. A file that can't be read counts as damage, because a restore has the same rights.
 """
 
 from collections.abc import Iterable
@@ -22,9 +22,9 @@ from steps.kubernetes.kinds import Object
 
 
 def choose(entries: Iterable[BackupEntry], namespace: str, *, by_shares: bool, workflow: str) -> BackupEntry:
-    """The backup that is next: by shares the one that most is read of, else the newest that nobody has verified.
+    """Return the next backup to verify: by shares the one with the most progress, else the newest unverified one.
 
-    One that a run of another name set out to read on, and did not, has no precedence: it may never be read again.
+    A backup that another workflow resumed and did not finish has no precedence, because it may never be readable again.
 
     Raises:
         errors.NothingToProve
@@ -38,19 +38,19 @@ def choose(entries: Iterable[BackupEntry], namespace: str, *, by_shares: bool, w
 
 
 def is_stuck(entry: BackupEntry, workflow: str) -> bool:
-    """Whether a run before this one set out to read on in it and did not come to that."""
+    """Return whether an earlier workflow resumed the verification of this backup and did not finish its share."""
     return bool(entry.verifying) and entry.verifying_by not in {"", workflow}
 
 
 def open_at(root: Path, claim: Object, *, told_sha256: str = "", made_by_operator: bool = False) -> Backup:
-    """Open the backup that a claim says that it holds.
+    """Open the backup on a claim.
 
-    On a claim that this tool made, a manifest that no seal has noted there is nobody's, unless a person has told its
-    digest. One without a manifest is no backup of the operator then, unless a person says that it is
-    `made_by_operator`: without that a lost seal would look like one.
+    If this tool created the claim, a manifest without a seal on the claim is refused, unless a person gives its digest
+    (`told_sha256`). A volume without a manifest is refused too, unless a person says `made_by_operator`. Otherwise a
+    backup that lost its seal would pass for one of the operator.
 
     Raises:
-        errors.BackupDamaged: the claim says that it was sealed, and there is no manifest, or another one.
+        errors.BackupDamaged: the claim is sealed, and the manifest is missing or another one.
         errors.NotSealed, errors.SealLost, errors.NotABackup, errors.ReadFailed
 
     """
@@ -72,18 +72,20 @@ def open_at(root: Path, claim: Object, *, told_sha256: str = "", made_by_operato
 
 
 def check_sealed(claim: Object, digest: str) -> None:
-    """See that a manifest is the one that a claim says was sealed, where it says so.
+    """Check that a manifest is the sealed one, if the claim has the digest of a sealed manifest.
 
     Raises:
         errors.BackupDamaged
 
     """
     if (sealed := fields.annotation(claim, marks.MANIFEST_DIGEST)) and digest != sealed:
-        raise errors.BackupDamaged([f"{layout.MANIFEST} is not the one that was sealed, by its digest on the claim"])
+        raise errors.BackupDamaged(
+            [f"{layout.MANIFEST} is not the sealed one, its digest differs from the one on the claim"]
+        )
 
 
 class Read(NamedTuple):
-    """What was read of the tree, all of it right; `rotation` says how far that has come, None: every byte is read."""
+    """The files and bytes that were read, all of them right. `rotation` is the progress, None after the last byte."""
 
     files: int
     size_bytes: int
@@ -91,7 +93,7 @@ class Read(NamedTuple):
 
 
 def check(opened: Backup, part: Fraction, begun: Rotation | None, workers: int | None = None) -> Read:
-    """See that a backup is whole, by all its bytes or a part of them, from where a rotation of it has come to.
+    """Check a backup by all its bytes or by a part of them. A part begins where the rotation `begun` stopped.
 
     Raises:
         errors.BackupDamaged: the first ten findings are named.
@@ -113,7 +115,7 @@ def check(opened: Backup, part: Fraction, begun: Rotation | None, workers: int |
 
 
 def check_shape(opened: Backup) -> None:
-    """See that nothing of a backup is missing or differs, but for the bytes of the tree's files.
+    """Check that nothing of a backup is missing or differs, except for the bytes of the tree's files.
 
     Raises:
         errors.BackupDamaged
@@ -128,7 +130,7 @@ def _judge(findings: Iterable[str]) -> None:
 
 
 def _looked(entry: BackupEntry) -> datetime | None:
-    """When it was last judged, one way or the other: one that is damaged must not keep the others waiting."""
+    """When it was last checked, with either result. A damaged backup must not keep the others waiting."""
     return max((each.when for each in (entry.verified, entry.damaged) if each), default=None)
 
 

@@ -1,1 +1,1 @@
-"""The record of a run, where it is kept, and to whom it is told."""
+"""The record of a run, where it is kept, and how it is sent as a notification."""

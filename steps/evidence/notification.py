@@ -1,11 +1,12 @@
-"""The result of a run as whoever waits for it elsewhere reads it, and its way there: one POST to a URL of the user's.
+"""The notification of a run's result: its content, and one POST to a URL that the user gives.
 
-That URL is a credential, whoever has one of Slack's may write there: it is read from a file, and nothing that is kept
-holds it. A library or a server may quote it in what they say, so of a failure only its kind is told, in words of ours.
-No redirect is followed, so that the result goes nowhere but where it was sent; proxies are taken from the environment.
+The URL is a credential: anybody who has a URL of Slack can write there. It is read from a file and stored nowhere.
+A library or a server may quote the URL in a message, so only the kind of a failure is reported, in this tool's words.
+No redirect is followed, so the result goes to no other address. Proxies are taken from the environment.
 
-By hand: with urllib3 2.8.0, tried with the same tests, this module had 18 lines more. Its logger, which quotes the URL,
-had to be silenced, the proxy chosen, and a thread kept, as each address of a name gets the whole time of a try.
+By hand: with urllib3 2.8.0, tried with the same tests, this module had 18 lines more. Its logger quotes the URL and had
+to be silenced, and the proxy had to be chosen. The thread stayed, because each address of a name gets the whole time of
+a try.
 """
 
 import base64
@@ -35,20 +36,20 @@ from steps.evidence import result
 from steps.evidence.result import Result
 
 TRIES = 3
-_LARGEST_URL_BYTES = 8 << 10  # what servers take for a line of a request, as a rule
-_PAUSE_S = 1.0  # doubled after each try
+_LARGEST_URL_BYTES = 8 << 10  # the usual limit of servers for a request line
+_PAUSE_S = 1.0  # seconds, doubled after each try
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
-_LEFT_OUT = {"phases", "objects", "cut"}  # a record holds them; a message would be long
+_LEFT_OUT = {"phases", "objects", "cut"}  # the record has them, a message would be too long
 _SLACK_TEXT = 2900  # characters; Slack takes 3000 in a section
 _SIGNS = {result.SUCCEEDED: ":white_check_mark:", result.REFUSED: ":warning:"}
 _UNITS = {"files": "files", "bytes": "bytes", "saved": "objects saved", "created": "objects created"}
 
 
 def read_url(path: Path) -> str:
-    """The URL that a file holds.
+    """Read the URL from a file.
 
     Raises:
-        errors.UrlMissing, errors.BadUrl: neither says what is in the file.
+        errors.UrlMissing, errors.BadUrl: neither quotes the file.
 
     """
     try:
@@ -67,13 +68,13 @@ def read_url(path: Path) -> str:
 
 
 def body(record: Result, form: Form) -> bytes:
-    """What is sent: the fields of the record and a sentence, or what Slack shows of them."""
+    """Return the content of the notification: a sentence and the record's fields, or a message for Slack."""
     content = _slack(record) if form == "slack" else _webhook(record)
     return json.dumps(content, ensure_ascii=False).encode()
 
 
 def sentence(record: Result) -> str:
-    """One line for people."""
+    """Return the result in one line for people."""
     what = f"{record.operation} {record.backup or record.claim}" if record.claim else record.operation
     head = f"{what} in namespace {record.namespace} {record.outcome}"
     if record.failures:
@@ -85,9 +86,10 @@ def sentence(record: Result) -> str:
 
 
 def post(url: str, content: bytes, *, authority: Path | None = None, limit_s: float = 10.0) -> None:
-    """Send it, three times at most; `authority` is a file with a certificate to trust too, `limit_s` that of a try.
+    """Send the notification, with three tries at most.
 
-    A user and a password in the URL go as Basic authentication (RFC 7617).
+    `authority` is a file with an additional trusted certificate. `limit_s` is the time limit of each try in seconds.
+    A user and a password in the URL are sent as Basic authentication (RFC 7617).
 
     Raises:
         errors.NotDelivered
@@ -100,7 +102,7 @@ def post(url: str, content: bytes, *, authority: Path | None = None, limit_s: fl
     for number in range(TRIES):
         try:
             _within(limit_s, lambda: opener.open(request, timeout=limit_s).close())
-        except Exception as error:  # noqa: BLE001  whatever it says may quote the URL; only its kind goes on
+        except Exception as error:  # noqa: BLE001  the message may quote the URL, so only the kind is reported
             kind, again = _kind(error)
             if not again or number + 1 == TRIES:
                 raise errors.NotDelivered(kind, number + 1) from None
@@ -110,7 +112,7 @@ def post(url: str, content: bytes, *, authority: Path | None = None, limit_s: fl
 
 
 def _without_user(url: str) -> tuple[str, dict[str, str]]:
-    """A URL without the user and the password that it may carry, and the header that says them instead."""
+    """Return the URL without its user and password, and the header that replaces them."""
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
     if not at:
@@ -121,7 +123,7 @@ def _without_user(url: str) -> tuple[str, dict[str, str]]:
 
 
 def _opener(authority: Path | None) -> OpenerDirector:
-    """HTTP, HTTPS with its certificate checked, and proxies: no file, no FTP, no redirect, no cookie."""
+    """Return an opener for HTTP, HTTPS with a checked certificate, and proxies: no file, FTP, redirect or cookie."""
     trust = ssl.create_default_context()
     if authority is not None and authority.exists():
         try:
@@ -136,13 +138,13 @@ def _opener(authority: Path | None) -> OpenerDirector:
 
 
 def _within(limit_s: float, act: Callable[[], object]) -> None:
-    """Act, and wait so long: a server that sends a byte now and then keeps a socket's own limit from ever passing."""
+    """Run `act` with a time limit: a socket's own limit starts again with each byte that a slow server sends."""
     ended: list[BaseException | None] = []
 
     def run() -> None:
         try:
             act()
-        except BaseException as error:  # noqa: BLE001  it is raised where it is waited for
+        except BaseException as error:  # noqa: BLE001  raised again in the waiting thread
             ended.append(error)
         else:
             ended.append(None)
@@ -158,17 +160,17 @@ def _within(limit_s: float, act: Callable[[], object]) -> None:
 
 
 def _kind(error: BaseException) -> tuple[str, bool]:
-    """What went wrong in words of ours, and whether another try may help."""
+    """Return the kind of the failure in this tool's words, and whether another try may help."""
     if isinstance(error, HTTPError):
         error.close()
-        redirect = ", a redirect, which is not followed" if 300 <= error.code < 400 else ""
-        return f"it answered HTTP {error.code}{redirect}", error.code in _AGAIN
+        redirect = ", a redirect, and redirects are not followed" if 300 <= error.code < 400 else ""
+        return f"the server answered HTTP {error.code}{redirect}", error.code in _AGAIN
     cause = error.reason if isinstance(error, URLError) and isinstance(error.reason, BaseException) else error
     kinds: dict[type[BaseException], str] = {
-        ssl.SSLCertVerificationError: "its certificate can't be trusted",
-        ssl.SSLError: "no TLS connection could be made",
-        socket.gaierror: "its name can't be resolved",
-        TimeoutError: "it did not answer in time",
+        ssl.SSLCertVerificationError: "the server's certificate is not trusted",
+        ssl.SSLError: "the TLS connection failed",
+        socket.gaierror: "the server's name can't be resolved",
+        TimeoutError: "the server did not answer in time",
         ConnectionRefusedError: "the connection was refused",
     }
     said = next((words for kind, words in kinds.items() if isinstance(cause, kind)), type(cause).__name__)
@@ -180,7 +182,7 @@ def _webhook(record: Result) -> Mapping[str, Any]:
 
 
 def _slack(record: Result) -> Mapping[str, Any]:
-    """Text for notices, and blocks (Slack's Block Kit, reference of the section block)."""
+    """Return the text for previews, and the blocks (Slack's Block Kit, reference of the section block)."""
     sign = _SIGNS.get(record.outcome, ":x:")
     facts: dict[str, str] = {
         "workflow": record.workflow,
@@ -208,5 +210,5 @@ def _section(text: str) -> Mapping[str, Any]:
 
 
 def _plain(text: str) -> str:
-    """A text in which Slack sees no sign of its own (its three escapes)."""
+    """Escape the three characters that Slack gives a meaning."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

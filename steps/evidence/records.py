@@ -1,12 +1,13 @@
-"""Where the evidence lies that has no backup to lie in: a ConfigMap for restores, for drills, for backups that failed.
+"""Records that have no backup to be stored in: one ConfigMap each for restores, drills and failed backups.
 
-An entry is a workflow's, under its name, and each phase that wrote something adds to it; so it tells how far a workflow
-came that nobody could ask any more. The ten newest stay. Names are fixed, so that a Role needs neither list nor delete.
-What this version can't read may be another version's or a person's: it stays as long as there is room, and counts for
-none of the ten.
+Each workflow has an entry under its name, and each phase that wrote something adds to it. So the entry shows how far a
+workflow came, even if the workflow was deleted. The ten newest entries stay. The names of the ConfigMaps are fixed, so
+a Role needs neither list nor delete. An entry that this version can't read may be of another version or of a person. It
+stays while there is room and is not one of the ten.
 
-Two phases may write at once: each change is of the version that it has read, and the loser of a conflict looks again.
-Evidence that can't be written is said in the log; it never fails a phase, whose work is done by then.
+Two phases may write at once. Each change names the version that it was made from, and after a conflict the phase reads
+and writes again. A record that can't be written is reported in the log. It never fails a phase: the work is done by
+then.
 """
 
 import hashlib
@@ -41,12 +42,12 @@ Entries = dict[str, str]
 
 
 def note(connect: Callable[[], Cluster], begun: Result, change: Callable[[Result], Result]) -> None:
-    """Change the entry of a workflow, `begun` where it has none; what keeps it from being written goes to the log."""
+    """Change the entry of a workflow, or `begun` if it has none. An error is logged and not raised."""
     name = NAMES[begun.operation]
     try:
         _write(connect(), name, begun, change)
-    except Exception as error:  # noqa: BLE001  whatever it is, the phase has done its work; only ours may be quoted
-        log.info("no evidence of this in ConfigMap %s, the work itself is done: %s", name, _reason(error))
+    except Exception as error:  # noqa: BLE001  the phase has done its work, whatever the error is
+        log.info("ConfigMap %s: record not written, the work itself is done: %s", name, _reason(error))
 
 
 def _write(cluster: Cluster, name: str, begun: Result, change: Callable[[Result], Result]) -> None:
@@ -63,12 +64,12 @@ def _write(cluster: Cluster, name: str, begun: Result, change: Callable[[Result]
 
 
 def forget(connect: Callable[[], Cluster], operation: Operation, workflow_uid: str) -> None:
-    """Remove the entry of a workflow whose work was done after all; what keeps it from that goes to the log."""
+    """Remove the entry of a workflow that succeeded after all. An error is logged and not raised."""
     name = NAMES[operation]
     try:
         _remove(connect(), name, workflow_uid)
     except Exception as error:  # noqa: BLE001  as in `note`
-        log.info("the record of a try before stays in ConfigMap %s: %s", name, _reason(error))
+        log.info("ConfigMap %s: record of an earlier try not removed: %s", name, _reason(error))
 
 
 def _remove(cluster: Cluster, name: str, workflow_uid: str) -> None:
@@ -83,7 +84,7 @@ def _remove(cluster: Cluster, name: str, workflow_uid: str) -> None:
 
 
 def _again(change: Callable[[], None]) -> None:
-    """Change what is there; the loser of a conflict looks again."""
+    """Run `change`, and again after each conflict with another writer."""
     for looks in range(1, _LOOKS + 1):
         try:
             change()
@@ -96,7 +97,7 @@ def _again(change: Callable[[], None]) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """What is said of it: only ours may be quoted."""
+    """Return the text for the log. The message of a foreign error may hold data and is not quoted."""
     return str(error) if isinstance(error, errors.PhaseError) else str(errors.Unexpected.at(error))
 
 
@@ -106,7 +107,7 @@ def _is_of(text: str, workflow_uid: str) -> bool:
 
 
 def find(cluster: Cluster, operation: Operation, workflow_uid: str) -> Result | None:
-    """The record of a workflow, where its ConfigMap has one.
+    """Return the record of a workflow, None if its ConfigMap has none.
 
     Raises:
         errors.NotAllowed, errors.NoAnswer
@@ -122,14 +123,14 @@ def _entries(found: Object | None) -> Entries:
 
 
 def _binary(found: Object | None) -> Entries:
-    """What takes room beside the entries, and a key each."""
+    """Return the binary entries: they take room, and their keys are taken."""
     return {key: text for key, text in ((found or {}).get("binaryData") or {}).items() if isinstance(text, str)}
 
 
 def with_entry(
     entries: Entries, begun: Result, change: Callable[[Result], Result], beside: Mapping[str, str] = {}
 ) -> Entries:
-    """The entries with that of one workflow changed, and as few and as small as they must be, with what is `beside`."""
+    """Return the entries with that of one workflow changed, cut to the size limit. `beside`: entries that take room."""
     key = f"{begun.workflow}.json"
     if key in beside:
         key = f"{begun.workflow}.{begun.workflow_uid}.json"
@@ -142,7 +143,7 @@ def with_entry(
 
 
 def _another_key(workflow: str, text: str, found: Result | None) -> str:
-    """The key of what has the key of a workflow and is another one's of this name, or is no record."""
+    """Return a new key for an entry that has the workflow's key and is of another workflow, or is not a record."""
     key = f"{workflow}.{found.workflow_uid if found else ''}.json"
     if found and found.workflow_uid and _KEY.fullmatch(key):
         return key
@@ -150,7 +151,7 @@ def _another_key(workflow: str, text: str, found: Result | None) -> str:
 
 
 def _fitting(entries: Entries, room_bytes: int) -> Entries:
-    """The ten newest that have room: what can't be read goes first, then lines of objects, then the oldest entries."""
+    """Return the ten newest records that fit. Cut first: unreadable entries, then object lines, then oldest records."""
     strange = [key for key in entries if _read(entries[key]) is None]
     records = entries.keys() - set(strange)
     newest = sorted(records, key=lambda key: _age(entries[key]))[-_NEWEST:]
@@ -163,7 +164,7 @@ def _fitting(entries: Entries, room_bytes: int) -> Entries:
 
 
 def _smaller(entries: Entries, strange: list[str], oldest_first: list[str]) -> Iterator[Entries]:
-    """Ever smaller ones; the newest is never left out."""
+    """Yield smaller and smaller entries. The newest record is never removed."""
     for key in strange:
         entries = {name: text for name, text in entries.items() if name != key}
         yield entries
@@ -181,7 +182,7 @@ def _size_bytes(entries: Mapping[str, str]) -> int:
 
 
 def _age(text: str) -> datetime:
-    """When it was last heard of a workflow; what can't be read is older than all."""
+    """The last known activity of a workflow. An unreadable entry is older than all."""
     found = _read(text)
     return found.last_seen if found else datetime.min.replace(tzinfo=UTC)
 

@@ -1,7 +1,7 @@
-"""What a run leaves as evidence of itself: who did what, when, to which object, and how it ended.
+"""The record of a run: who did what, when, to which object, and how the run ended.
 
-It names objects and says nothing of what is in them: a digest of a Secret whose value is short would let it be guessed,
-so it holds no digest of an object. The one digest, that of the backup's manifest, tells two backups of a name apart.
+It names objects and holds nothing of their contents, not even digests: a short value of a Secret could be guessed from
+its digest. The only digest is that of the backup's manifest. It tells two backups of the same name apart.
 """
 
 import json
@@ -49,7 +49,7 @@ def _in_utc(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC)
     except OverflowError as error:
-        raise ValueError("it has no time in UTC") from error
+        raise ValueError("the time can't be converted to UTC") from error
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
@@ -66,8 +66,8 @@ class _Model(BaseModel):
 class Line(_Model):
     """One object.
 
-    `untouched`: not looked at, because this backup's restore had made the APIManager already. `tried`: by a dry run.
-    `how`: the keys in which one that was kept differs, or where what was replaced is saved.
+    `untouched`: not compared, because this backup's restore had already created the APIManager. `tried`: by a dry run.
+    `how`: the keys in which a kept object differs, or where a replaced object is saved.
     """
 
     kind: str
@@ -77,7 +77,7 @@ class Line(_Model):
 
 
 class Phase(_Model):
-    """One phase, in the try that ended well: when its process began, how long it took, what it counted."""
+    """One phase, in its successful try: when its process began, how long it took, and its counts."""
 
     phase: str
     began: Moment
@@ -87,7 +87,7 @@ class Phase(_Model):
 
     @model_serializer(mode="wrap")
     def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Leave out notes where there are none: tools of before read such records too."""
+        """Leave out empty notes, so that older versions of this tool can read the record."""
         found: dict[str, object] = write(self)
         if not self.notes:
             del found["notes"]
@@ -95,7 +95,7 @@ class Phase(_Model):
 
 
 class Failure(_Model):
-    """The last sentence of a phase that failed; its code and facts where the phase could leave them."""
+    """The message of a failed phase, with its code and facts if the phase could write them."""
 
     phase: str
     sentence: str
@@ -104,15 +104,15 @@ class Failure(_Model):
 
     @model_serializer(mode="wrap")
     def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Leave out what is not known: tools of before read such records too."""
+        """Leave out unknown fields, so that older versions of this tool can read the record."""
         found: dict[str, object] = write(self)
         return found if self.code else {"phase": self.phase, "sentence": self.sentence}
 
 
 class Result(_Model):
-    """The record; times in UTC. `ended` is None while it runs; `cut`: how many object lines were left out for size.
+    """The record. Times are in UTC. `ended` is None while it runs. `cut`: the number of object lines cut for size.
 
-    `refused`: a person's arguments were, before anything was done, so nothing has failed.
+    `refused`: the arguments were refused before anything was done, so nothing failed.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -141,13 +141,13 @@ class Result(_Model):
     advice: str = ""
 
     def did(self, phase: Phase, lines: Iterable[Line] = (), *, last: bool = False) -> "Result":
-        """The record once a phase has ended well; what this workflow made stays so when it is looked at again."""
+        """Return the record after a successful phase. An object that this workflow created or replaced stays so."""
         before = {(line.kind, line.name): line for line in self.objects}
         mine = {(line.kind, line.name): line for line in lines}
         mine.update((key, line) for key, line in before.items() if key in mine and line.done in _MADE)
         done = {each.phase: each for each in self.phases}
         counts: dict[str, int] = {**Counter[str](line.done for line in mine.values()), **phase.counts}
-        if not counts and phase.phase in done:  # a later try that found all done
+        if not counts and phase.phase in done:  # a later try found everything done
             counts = done[phase.phase].counts
         notes = phase.notes or (done[phase.phase].notes if phase.phase in done else ())
         done[phase.phase] = phase.model_copy(update={"counts": counts, "notes": notes})
@@ -156,17 +156,17 @@ class Result(_Model):
     def failed(
         self, failures: Iterable[Failure], held_back: Iterable[str], advice: str, *, refused: bool = False
     ) -> "Result":
-        """The record of a workflow that did not succeed."""
+        """Return the record of a workflow that did not succeed."""
         told = {"failures": tuple(failures), "held_back": tuple(held_back), "advice": advice}
         return self.model_copy(update={**told, "outcome": REFUSED if refused else FAILED, "ended": times.now()})
 
     @property
     def last_seen(self) -> datetime:
-        """When it was last heard of this workflow."""
+        """The last known activity of this workflow."""
         return self.ended or max([self.began, *(phase.began for phase in self.phases)])
 
     def without_objects(self) -> "Result":
-        """The record without its object lines, where they take more room than there is."""
+        """Return the record without its object lines, to save room."""
         return self.model_copy(update={"objects": (), "cut": self.cut + len(self.objects)})
 
     def _with(self, phases: list[Phase], objects: Iterable[Line], *, last: bool) -> "Result":
@@ -183,19 +183,19 @@ class Result(_Model):
                 "objects": tuple(sorted(objects, key=lambda line: (line.kind, line.name))),
                 "failures": (),
                 "held_back": (),
-                "advice": "",  # of a try before
+                "advice": "",  # of an earlier try
             }
         )
 
 
 def lasted(phase: str, began: datetime, ended: datetime, counts: Counts | None = None) -> Phase:
-    """A phase between two moments."""
+    """Return a phase that lasted from `began` to `ended`."""
     duration_s = max(round((ended - began).total_seconds(), 3), 0.0)
     return Phase(phase=phase, began=began, duration_s=duration_s, counts=dict(counts or {}))
 
 
 def of_file_tree(facts: FileTree | None) -> dict[str, int]:
-    """System's files in counts."""
+    """Return the counts of System's files."""
     if facts is None:
         return {}
     found = {"files": facts.files - bool(facts.placeholder), "folders": facts.folders, "links": facts.links}
@@ -204,7 +204,7 @@ def of_file_tree(facts: FileTree | None) -> dict[str, int]:
 
 
 def of_backup(begun: Result, manifest: Manifest, reports: Mapping[str, Report | None]) -> Result:
-    """The record of a backup before its seal, from what its phases left; `begun` says who, and of those before."""
+    """Return the record of a backup before its seal, from its phases' reports. `begun`: the record so far."""
     found = begun.model_copy(
         update={
             "backup": manifest.backup,
@@ -219,37 +219,37 @@ def of_backup(begun: Result, manifest: Manifest, reports: Mapping[str, Report | 
         if report and report.began and report.ended:
             timed = lasted(phase, report.began, report.ended, of_file_tree(report.file_storage))
             found = found.did(timed.model_copy(update={"notes": report.notes}), lines)
-        else:  # a phase of another version of this tool, or none: its objects are told all the same
+        else:  # no report, or one of another version of this tool: its objects are listed anyway
             found = found.model_copy(update={"objects": (*found.objects, *lines)})
     return found
 
 
 def _line(path: str, apimanager: str) -> Line:
     kind = saved.kind_of(path)
-    is_apimanager = kind == kinds.APIMANAGER.name  # which has one file name whatever it is called
+    is_apimanager = kind == kinds.APIMANAGER.name  # its file name does not depend on its name
     return Line(kind=kind, name=apimanager if is_apimanager else PurePath(path).stem, done=SAVED)
 
 
 def text(result: Result) -> str:
-    """Write a record as it lies on the volume and in a ConfigMap."""
+    """Return the text of a record, as it is stored on the volume and in a ConfigMap."""
     return layout.as_json(result.model_dump(mode="json")).decode()
 
 
 def parse(data: str | bytes) -> Result:
-    """Read a record.
+    """Parse a record.
 
     Raises:
-        errors.NoResult: it is none, or of another form than this tool reads.
+        errors.NoResult: the data are not a record that this version can read.
 
     """
     try:
         version = json.loads(data).get("schema_version")
     except (ValueError, AttributeError, RecursionError) as error:
-        raise errors.NoResult("it is no JSON object") from error
+        raise errors.NoResult("the text is not a JSON object") from error
     version = version if isinstance(version, int) else None
     if version != SCHEMA_VERSION:
-        raise errors.NoResult(f"it has schema version {version}, this tool reads {SCHEMA_VERSION}")
+        raise errors.NoResult(f"the record has schema version {version}, this tool reads {SCHEMA_VERSION}")
     try:
         return Result.model_validate_json(data)
     except ValidationError as error:
-        raise errors.NoResult(f"its form is another one ({misfits(error)})") from error
+        raise errors.NoResult(f"these fields are invalid or missing ({misfits(error)})") from error

@@ -1,1 +1,1 @@
-"""The one door to Kubernetes; it knows no file."""
+"""All access to Kubernetes. No module here reads or writes files of a backup."""

@@ -1,7 +1,8 @@
-"""What the API server said, and when it is believed: only when it is an answer.
+"""Answers of the API server, and the checks that they are answers.
 
-A success holds the object that was asked for. There is no such object where a Status says so of that very one. Between
-here and the server stand proxies: what has another form is no answer. What may hold a Secret's data is not repeated.
+A success must hold the requested object. An object is missing only if a Status says so about that object. Proxies stand
+between here and the server, so an answer of another form is not accepted. A text that may hold a Secret's data is not
+repeated.
 """
 
 import json
@@ -12,11 +13,11 @@ from steps import errors
 from steps.kubernetes.kinds import SECRET, Kind, Object
 
 _NAME = r'"[-a-z0-9.:]*"'
-# The refusal of the authorizer, which knows no more than names; a webhook's begins with its own words.
+# The refusal of the authorizer, which knows only names. A webhook's refusal begins with other words.
 BY_RIGHTS = re.compile(rf'([-a-z0-9.]+ ({_NAME} )?is )?forbidden: User "[^"]*" cannot ')
 BY_QUOTA = re.compile(rf"[-a-z0-9.]+ {_NAME} is forbidden: exceeded quota: ")
 _COUNTS = r"[-a-z0-9./]+=[0-9]+[a-zA-Z]{0,2}(,[-a-z0-9./]+=[0-9]+[a-zA-Z]{0,2})*"
-# What the API server itself says of a Secret, whole, in words that can't hold a value of it: names and counts only.
+# Complete messages of the API server about a Secret that can't hold its values: they have names and counts only.
 _SAFE = tuple(
     re.compile(form)
     for form in (
@@ -43,7 +44,7 @@ _REFUSER = r"(?P<who>[-a-z0-9.]{1,253})"
 _FORBIDDEN = rf"[-a-z0-9.]+ {_NAME} is forbidden: "
 _INTERNAL = "Internal error occurred: "
 # apiserver pkg/admission/plugin: webhook/errors, webhook/mutating, policy/validating; policy/generic for a
-# MutatingAdmissionPolicy, whose kind it does not say
+# MutatingAdmissionPolicy, whose kind the message does not name
 _REFUSERS = tuple(
     (re.compile(form), word)
     for form, word in (
@@ -60,10 +61,10 @@ _REFUSERS = tuple(
     )
 )
 _NOT_ASKED = re.compile(rf'admission webhook "{_REFUSER}" does not support dry run')
-_SERVERS_OWN = ("uid", "resourceVersion", "creationTimestamp")  # what each object has that is stored
+_SERVERS_OWN = ("uid", "resourceVersion", "creationTimestamp")  # of each stored object
 _TEXTS = ("data", "binaryData")  # of Secrets and ConfigMaps
 _MAPS = ("spec", "status")
-# of the API server, where another object has the name: seen in the record before, or only in its storage
+# of the API server, if another object has the name: found before the deletion, or only in the storage
 PRECONDITION = re.compile(
     rf"Operation cannot be fulfilled on [-A-Za-z0-9.]+ {_NAME}: "  # the kind, or from its storage the resource
     r"(the UID in the precondition |(StorageError: invalid object, .*)?Precondition failed: UID in precondition: )"
@@ -71,32 +72,32 @@ PRECONDITION = re.compile(
 
 
 class Answer(NamedTuple):
-    """What the server said; None where its body is no JSON object."""
+    """An answer of the server. `content` is None if the body is not a JSON object."""
 
     status: int
     content: Object | None
 
     @property
     def refusal(self) -> Object:
-        """The Status of an answer that is no success, empty where a proxy or another path said no."""
+        """The Status of a refusal. Empty if a proxy or another path refused."""
         found = self.content or {}
         is_one = found.get("kind") == "Status" and found.get("status", "Failure") == "Failure"
         return found if is_one and found.get("code", self.status) == self.status else {}
 
     @property
     def reason(self) -> str:
-        """The reason of the Status, if it is one of Kubernetes' own words."""
+        """The reason of the Status, if Kubernetes defines it."""
         reason = str(self.refusal.get("reason", ""))
         return reason if _REASONS.fullmatch(reason) else ""
 
     @property
     def why(self) -> str:
-        """What may be said of a refusal by anybody: its status, its reason, and whose it is."""
+        """The HTTP status, the reason and the refuser. They hold no data of an object."""
         refuser = _refuser(self.refusal)
         return f"HTTP {self.status} {self.reason}".strip() + (f", {refuser}" if refuser else "")
 
     def message(self, kind: Kind) -> str:
-        """The server's message; one that may hold a Secret's data only in a form that can't."""
+        """Return the server's message. A message that may hold a Secret's data is replaced."""
         message = str(self.refusal.get("message", ""))
         if kind != SECRET or not message or any(form.fullmatch(message) for form in _SAFE):
             return message
@@ -110,11 +111,11 @@ class Answer(NamedTuple):
 
     @property
     def names_something(self) -> bool:
-        """Whether a refusal is of one object, and none of the kind or the path."""
+        """Whether the refusal is about one object, not about the kind or the path."""
         return bool(self.reason and self.refusal.get("details"))
 
     def is_not_found(self, kind: Kind, name: str) -> bool:
-        """Whether it says that there is no object of this name, which a server does by name.
+        """Return whether the answer says that the object of this name does not exist. A server names the object.
 
         Source: apimachinery, api/errors, NewNotFound.
         """
@@ -124,7 +125,7 @@ class Answer(NamedTuple):
 
 
 def _refuser(refusal: Object) -> str:
-    """Who of the admission refused, as a word and a name; empty where nobody says so in the server's own form."""
+    """Return the kind and the name of the admission control that refused. Empty if the message has another form."""
     message = str(refusal.get("message", ""))
     for form, word in _REFUSERS:
         if found := form.match(message):
@@ -133,7 +134,7 @@ def _refuser(refusal: Object) -> str:
 
 
 def content(data: bytes | None) -> Object | None:
-    """The object in an answer, None where it is plain text or a proxy's page, or cut off."""
+    """Return the object in an answer, None if the answer is plain text, a proxy's page, or cut off."""
     try:
         content = json.loads(data or b"")
     except (ValueError, RecursionError):
@@ -142,9 +143,9 @@ def content(data: bytes | None) -> Object | None:
 
 
 def is_object(content: Object, kind: Kind, namespace: str, name: str = "", *, tried: bool = False) -> bool:
-    """Whether this is an object of a kind and namespace, in the shape of any object; of this name, where one is given.
+    """Return whether this is a valid object of the kind and namespace, and of the name if one is given.
 
-    One that was only tried to be created has no version yet. Source: apimachinery meta/v1, ObjectMeta.
+    An object of a dry run has no version yet (`tried`). Source: apimachinery meta/v1, ObjectMeta.
     """
     metadata = content.get("metadata")
     if (content.get("apiVersion"), content.get("kind")) != (kind.api_version, kind.name):
@@ -163,7 +164,7 @@ def is_object(content: Object, kind: Kind, namespace: str, name: str = "", *, tr
 
 
 def _has_shape(content: Object, metadata: Object) -> bool:
-    """Whether what we read of an object has the types that each object has."""
+    """Return whether the fields that this tool reads have the right types."""
     texts = [metadata.get("labels"), metadata.get("annotations"), *(content.get(key) for key in _TEXTS)]
     owners = metadata.get("ownerReferences") or []
     return (
@@ -175,25 +176,25 @@ def _has_shape(content: Object, metadata: Object) -> bool:
 
 
 def is_named(part: Object) -> bool:
-    """Whether it has a name."""
+    """Return whether it has a name."""
     return isinstance(part.get("name"), str) and part["name"] != ""
 
 
 def is_version(part: object) -> bool:
-    """Whether it is a version of a group of kinds."""
+    """Return whether it is a version of an API group."""
     return isinstance(part, dict) and isinstance(part.get("groupVersion"), str)
 
 
 def is_deleted(content: Object, kind: Kind, name: str, uid: str) -> bool:
-    """Whether a Status says that the object of this name and uid was deleted."""
+    """Return whether a Status says that the object of this name and uid was deleted."""
     if (content.get("kind"), content.get("status")) != ("Status", "Success"):
         return False
-    details = content.get("details") or {"name": name}  # a success without them is one all the same
+    details = content.get("details") or {"name": name}  # a success may lack details
     return _names(details, kind, name) and details.get("uid", uid) == uid
 
 
 def _names(details: Any, kind: Kind, name: str) -> bool:
-    """Whether the details of a Status are of this object."""
+    """Return whether the details of a Status are of this object."""
     if not isinstance(details, dict) or details.get("name") != name:
         return False
     given = {"kind": (kind.resource, kind.name), "group": (kind.group,)}

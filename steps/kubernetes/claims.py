@@ -1,4 +1,4 @@
-"""A claim to be made: its size, its spec, its name; and one in words."""
+"""A new claim: its size, its spec and its name. Also the description of a claim in words."""
 
 import hashlib
 import re
@@ -12,22 +12,22 @@ from steps.kubernetes import fields
 from steps.kubernetes.kinds import CLAIM, Object
 from steps.kubernetes.workflow import Workflow
 
-MARGIN = Decimal("1.2")  # over data, for what the file system itself needs
+MARGIN = Decimal("1.2")  # times the data, because the file system needs room too
 
 
 def spec_of(access_mode: str, request: str, storage_class: str) -> Object:
-    """The spec of a new claim; an empty class means the cluster's default."""
+    """Return the spec of a new claim. An empty class means the cluster's default."""
     spec: Object = {"accessModes": [access_mode], "resources": {"requests": {"storage": request}}}
     return {**spec, "storageClassName": storage_class} if storage_class else spec
 
 
 def capacity(claim: Object) -> str:
-    """How large its volume is, as the claim says it; empty where it has none yet."""
+    """Return the size of the claim's volume, as the claim says it. Empty if it has no volume yet."""
     return str(fields.at(claim, "status", "capacity", "storage") or "")
 
 
 def told(claim: Object) -> str:
-    """A claim in words: its size, what it was asked for where it has none yet, how it can be mounted, its class."""
+    """Describe a claim: its size, or the requested size if it has no volume yet, its access modes and its class."""
     spec = claim["spec"]
     name = spec.get("storageClassName")
     of_class = {None: "of the default class", "": "of no class"}.get(name, f"of class {name}")
@@ -38,7 +38,7 @@ def told(claim: Object) -> str:
 
 
 def own_name(workflow: Workflow, suffix: str) -> str:
-    """What a claim of a workflow is called: as that, cut where that is too long, and then told apart."""
+    """Return the name of a workflow's claim. A name that is too long is cut and gets a hash to make it unique."""
     name = workflow.name.replace(".", "-")
     if len(name) + len(suffix) <= LABEL_LENGTH:
         return f"{name}{suffix}"
@@ -47,7 +47,7 @@ def own_name(workflow: Workflow, suffix: str) -> str:
 
 
 def new(name: str, labels: dict[str, str], annotations: dict[str, str], spec: Object) -> Object:
-    """A claim to create."""
+    """Return a claim to create."""
     metadata = {"name": name, "labels": labels, "annotations": annotations}
     return {"apiVersion": CLAIM.api_version, "kind": CLAIM.name, "metadata": metadata, "spec": spec}
 
@@ -56,10 +56,10 @@ _QUANTITY = re.compile(f"[+-]?{values.QUANTITY}")
 
 
 def quantity(text: str) -> Decimal:
-    """A Kubernetes quantity as a number, bytes where it is a size.
+    """Return a Kubernetes quantity as a number. A size is in bytes.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not a quantity.
 
     """
     if not _QUANTITY.fullmatch(text):

@@ -1,14 +1,14 @@
-"""The one door to Kubernetes: raw dictionaries in and out, our errors, a time limit on each request.
+"""All requests to Kubernetes: raw dictionaries in and out, this tool's errors, a time limit on each request.
 
-Typed models of the official client drop the fields that they do not know, and a backup must keep them; so only the
-client's connection is used (configuration, tokens, TLS, exec), never its models nor its generated calls, which take
-0.7 s to import and which the image leaves out (`images/steps/unused.txt`). `docs/decisions/kubernetes-client.md` has it
-beside other libraries. Nothing is retried in here, except by
-callers that wait anyway, and once with a token that was read again: Argo tries a phase again.
+The typed models of the official client drop unknown fields, and a backup must keep them. So only the client's
+connection is used (configuration, tokens, TLS, exec), never its models or generated calls. These take 0.7 s to import,
+and the image leaves them out (`images/steps/unused.txt`). `docs/decisions/kubernetes-client.md` compares the client
+with other libraries. Nothing is retried here, except once with a token that was read again, because Argo tries a phase
+again. Callers that wait anyway retry by themselves.
 
-An answer is believed only when it is one. A success holds the object that was asked for. There is no such object where
-a Status says so of that very one, and no such kind where the server's own lists lack it: between here and the server
-stand proxies, and a server that starts knows less than it will. Anything else is no answer.
+An answer is checked before it is used. A success must hold the requested object. An object is missing only if a Status
+says so about that object. A kind is missing only if the server's own lists lack it. The reasons: proxies stand between
+here and the server, and a starting server does not know all kinds yet. Anything else counts as no answer.
 """
 
 import os
@@ -31,11 +31,11 @@ from steps.kubernetes.kinds import POD, Kind, Object
 from steps.kubernetes.remote_command import RemoteCommand
 from steps.process import interruption
 
-_CORE = frozenset({"configmaps", "persistentvolumeclaims", "pods", "secrets"})  # which every API server has
+_CORE = frozenset({"configmaps", "persistentvolumeclaims", "pods", "secrets"})  # every API server has them
 _EVERYWHERE = "authorization.k8s.io"  # a group that every API server has
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-_PAGE = 500  # objects at once, as kubectl asks for them
-# How metadata alone is asked for: kubernetes.io/docs/reference/using-api/api-concepts, "Fetching metadata"
+_PAGE = 500  # objects, as kubectl requests them
+# How to request metadata only: kubernetes.io/docs/reference/using-api/api-concepts, "Fetching metadata"
 _META, _PARTIAL = "meta.k8s.io/v1", "PartialObjectMetadata"
 _WHOLE = "application/json"
 _HEADS = f"application/json;as={_PARTIAL}List;g=meta.k8s.io;v=v1"
@@ -53,14 +53,14 @@ class Cluster:
 
     @classmethod
     def connect(cls, namespace: str, request_timeout_s: float, kubeconfig: str = "", context: str = "") -> Self:
-        """Connect as `kubeconfig` or KUBECONFIG says where one is set, else as the pod's service account.
+        """Connect with `kubeconfig` or KUBECONFIG if one is set, otherwise as the pod's service account.
 
         Raises:
-            errors.NoConnection: neither is there, or it is none.
+            errors.NoConnection: there is no valid configuration.
 
         """
         configuration = Configuration()
-        # said by name: the client looks at the variable only once, when imported
+        # passed by name: the client reads the variable only once, when it is imported
         path = kubeconfig or os.environ.get("KUBECONFIG", "")
         load = config.load_kube_config if path else config.load_incluster_config
         told = {"config_file": path, "context": context or None} if path else {}
@@ -72,7 +72,7 @@ class Cluster:
         return cls(api, namespace, request_timeout_s, sign_in)
 
     def get(self, kind: Kind, name: str) -> Object | None:
-        """Read one object, None where there is none, or no such kind.
+        """Read one object. None if the object or its kind does not exist.
 
         Raises:
             errors.NotAllowed, errors.NoAnswer, errors.Rejected
@@ -84,37 +84,37 @@ class Cluster:
         return self._object("get", kind, name, answer)
 
     def list(self, kind: Kind, selector: str = "", fields: str = "") -> list[Object]:
-        """Read all objects of a kind, or those that a label and a field selector choose.
+        """Read all objects of a kind, or those that a label selector and a field selector choose.
 
         Raises:
-            errors.UnknownResource: the cluster has no such kind; else as `get`.
+            errors.UnknownResource: the cluster has no such kind. Otherwise as `get`.
 
         """
         return [*self._pages(kind, selector, f"{kind.name}List", kind, _WHOLE, fields)]
 
     def each(self, kind: Kind, selector: str = "") -> Iterator[Object]:
-        """Read all objects of a kind, or those of a label selector, page by page, so that never all are in memory.
+        """Read all objects of a kind, or those of a label selector, page by page, to save memory.
 
-        All pages show the moment of the first; who gives up before the end has seen a part of the list.
+        All pages show the state at the time of the first page. A caller that stops early has seen a part of the list.
 
         Raises:
-            errors.NoAnswer: also where the server no longer knows that moment. Else as `list`.
+            errors.NoAnswer: also if the server no longer has that state. Otherwise as `list`.
 
         """
         return self._pages(kind, selector, f"{kind.name}List", kind, _WHOLE)
 
     def heads(self, kind: Kind, selector: str = "") -> Iterator[Object]:
-        """Read nothing but the metadata of all objects of a kind, or those of a label selector; raises as `each`."""
+        """Read only the metadata of all objects of a kind, or those of a label selector. Raises as `each`."""
         partial_kind = kind._replace(api=f"apis/{_META}", name=_PARTIAL, has_spec=False)
         return self._pages(kind, selector, f"{_PARTIAL}List", partial_kind, _HEADS)
 
     def create(self, kind: Kind, obj: Object, *, dry_run: bool = False) -> Object:
-        """Create an object; its answer may be lost, so a name that exists already is for the next try to judge.
+        """Create an object. The answer may be lost, so the next try must check an object that already exists.
 
-        A dry run asks whether that would be done, by schema and admission, and creates nothing.
+        A dry run checks schema and admission and creates nothing.
 
         Raises:
-            errors.AlreadyExists, errors.QuotaExceeded; errors.NoDryRun by a dry run. Else as `get`.
+            errors.AlreadyExists, errors.QuotaExceeded. errors.NoDryRun by a dry run. Otherwise as `get`.
 
         """
         name = obj["metadata"]["name"]
@@ -128,17 +128,17 @@ class Cluster:
         """Merge `body` into an object (RFC 7386).
 
         Raises:
-            errors.Rejected: there is no such object. errors.Conflict: it is not of the version that `body` names.
-            Else as `get`.
+            errors.Rejected: the object does not exist. errors.Conflict: its version is not the one in `body`.
+            Otherwise as `get`.
 
         """
         return self._object("patch", kind, name, self._request("PATCH", kind, name, body=body))
 
     def replace(self, kind: Kind, obj: Object, *, dry_run: bool = False) -> Object:
-        """Put an object in the place of the one of its name and version; a dry run asks whether that would be done.
+        """Replace the object of the same name and version. A dry run checks the request and changes nothing.
 
         Raises:
-            errors.Conflict: another version is there. errors.NoDryRun by a dry run. Else as `get`.
+            errors.Conflict: the object has another version. errors.NoDryRun by a dry run. Otherwise as `get`.
 
         """
         name = obj["metadata"]["name"]
@@ -146,14 +146,15 @@ class Cluster:
         return self._object("update", kind, name, self._request("PUT", kind, name, query, obj))
 
     def delete(self, kind: Kind, name: str, uid: str, version: str = "") -> bool:
-        """Delete the object of this name and uid; one that is gone, or was made anew since, is left alone: False.
+        """Delete the object of this name and uid. Return False if it is gone or another object has the name.
 
-        Done is what a Status of success says, or the object of this uid. A server answers with the object where a
-        finalizer holds it, and for claims and pods always; what was deleted at once has no deletionTimestamp then.
+        The deletion is confirmed by a Status of success, or by the object with this uid. A server answers with the
+        object if a finalizer holds it, and always for claims and pods. An object that was deleted at once has no
+        deletionTimestamp in that answer.
         Source: apiserver pkg/registry/generic/registry, Store.Delete and ReturnDeletedObject.
 
         Raises:
-            errors.Conflict: it is not of this version, where one is given. Else as `get`.
+            errors.Conflict: the object does not have the version that is given. Otherwise as `get`.
 
         """
         wanted = {"uid": uid, "resourceVersion": version}
@@ -168,15 +169,15 @@ class Cluster:
         if not answers.is_deleted(content, kind, name, uid) and not (
             answers.is_object(content, kind, self.namespace, name) and content["metadata"]["uid"] == uid
         ):
-            raise self._no_answer("delete", kind, name, f"HTTP {answer.status} that does not say it was deleted")
+            raise self._no_answer("delete", kind, name, f"HTTP {answer.status} that does not confirm the deletion")
         return True
 
     def exec(self, pod: str, container: str, command: Sequence[str], timeout_s: float) -> int:
-        """Run a command in a container, drop its output, return its exit code.
+        """Run a command in a container, discard its output, and return its exit code.
 
         Raises:
-            errors.ResyncUnknown: the connection ended, or the time was over, before the exit code was known.
-            errors.NotAllowed: the service account may not.
+            errors.ResyncUnknown: the connection or the time ended before the exit code was known.
+            errors.NotAllowed: the service account has no right to do this.
 
         """
         query = [("container", container), ("stdout", "true"), ("stderr", "true")]
@@ -188,7 +189,7 @@ class Cluster:
             running = self._open_exec(pod, query)
         try:
             if not remote_command.within(timeout_s, running.over):
-                raise errors.ResyncUnknown(pod, "it still runs", self.server)
+                raise errors.ResyncUnknown(pod, "the command is still running", self.server)
         finally:
             running.end()
         ended = running.ended()
@@ -197,7 +198,7 @@ class Cluster:
         return ended
 
     def _open_exec(self, pod: str, query: Sequence[tuple[str, str]]) -> "RemoteCommand":
-        """Open a connection to a command; one that was refused has started none."""
+        """Open a connection that runs a command. A refused connection has not started the command."""
         path = f"/{POD.api}/namespaces/{{namespace}}/{POD.resource}/{{name}}/exec"
         _, url, headers, *_ = self._serialized("GET", path, pod, query_params=list(query))
         running = RemoteCommand(self._api.configuration, url, headers, self._timeout_s)
@@ -215,7 +216,7 @@ class Cluster:
         return running
 
     def _refused(self, pod: str, error: Exception | None) -> errors.PhaseError:
-        """Why there is no connection; only a Status tells that there is no right to one."""
+        """Return the error for a refused connection. Only a Status proves that a right is missing."""
         if isinstance(error, TimeoutError | WebSocketTimeoutException):
             return errors.ResyncUnknown(pod, "no connection in time", self.server)
         if not isinstance(error, WebSocketBadStatusException):
@@ -248,10 +249,10 @@ class Cluster:
             raise self._no_answer(method, kind, name, exchange.reason(error)) from error
 
     def _send(self, method: str, path: str, name: str = "", **more: Any) -> Answer:
-        """Send a request; who is not known gets a second try with the token as it is now, which the kubelet renews.
+        """Send a request. After HTTP 401, send it once more with the token read again: the kubelet renews the token.
 
         Raises:
-            errors.NotKnown, and what the client raises
+            errors.NotKnown, and the client's own errors
 
         """
         answer = self._send_once(method, path, name, **more)
@@ -263,10 +264,10 @@ class Cluster:
         return answer
 
     def _sign_in_again(self) -> None:
-        """Read the token again, which the kubelet renews.
+        """Read the token again, because the kubelet renews it.
 
         Raises:
-            errors.NotKnown: there is none any more.
+            errors.NotKnown: there is no token any more.
 
         """
         try:
@@ -286,7 +287,7 @@ class Cluster:
     def _pages(
         self, kind: Kind, selector: str, called: str, of: Kind, accept: str, fields: str = ""
     ) -> Iterator[Object]:
-        """The items of a list that is `called` so, each of the kind `of`."""
+        """Yield the items of a list. `called` is the kind of the list, `of` the kind of its items."""
         asked = {"limit": str(_PAGE), "labelSelector": selector, "fieldSelector": fields, "continue": ""}
         seen = set()
         head = {"apiVersion": of.api_version, "kind": of.name}
@@ -295,34 +296,34 @@ class Cluster:
             content = self._page(kind, {key: value for key, value in asked.items() if value}, accept)
             items, metadata = content.get("items"), content.get("metadata") or {}
             if content.get("kind") != called or not isinstance(items, list):
-                raise self._no_answer("list", kind, "", "a success without a list of them")
+                raise self._no_answer("list", kind, "", f"a success that is not a {called}")
             if not isinstance(metadata, dict):
-                raise self._no_answer("list", kind, "", "a list of another form")
+                raise self._no_answer("list", kind, "", f"a {called} with invalid metadata")
             found = [{**head, **item} if isinstance(item, dict) else {} for item in items]
             if not all(answers.is_object(each, of, self.namespace) for each in found):
-                raise self._no_answer("list", kind, "", "what is none of them in the list")
+                raise self._no_answer("list", kind, "", "a list with an item of another kind or form")
             yield from found
             asked["continue"] = metadata.get("continue") or ""
             if not asked["continue"]:
                 return
             if not isinstance(asked["continue"], str) or asked["continue"] in seen:
-                raise self._no_answer("list", kind, "", "a list that does not come to its end")
+                raise self._no_answer("list", kind, "", "a list whose continue token is invalid or repeats")
             seen.add(asked["continue"])
 
     def _page(self, kind: Kind, query: Mapping[str, str], accept: str) -> Object:
-        """One page of a list, as the server gives it."""
+        """Return one page of a list."""
         answer = self._request("GET", kind, query=query, accept=accept)
         if answer.status == 404 and self._lacks(kind):
             raise errors.UnknownResource(kind.resource, self.server)
-        if answer.status in {404, 410}:  # 410: the moment that the first page has shown is too long ago
+        if answer.status in {404, 410}:  # 410: the state of the first page is too old
             raise self._no_answer("list", kind, "", answer.why)
         return self._judge("list", kind, "", answer)
 
     def _is_absent(self, verb: str, kind: Kind, name: str, answer: Answer) -> bool:
-        """Whether a 404 says that there is no such object, or the server's lists that there is no such kind.
+        """Return whether a 404 says that the object does not exist, or the server's lists lack the kind.
 
         Raises:
-            errors.NoAnswer: neither does.
+            errors.NoAnswer: neither is the case.
 
         """
         if answer.is_not_found(kind, name) or (not answer.names_something and self._lacks(kind)):
@@ -330,29 +331,29 @@ class Cluster:
         raise self._no_answer(verb, kind, name, answer.why)
 
     def _lacks(self, kind: Kind) -> bool:
-        """Whether the server's own lists say that it has no such kind.
+        """Return whether the server's own lists lack the kind.
 
         Raises:
-            errors.NoAnswer: they say nothing, or it is there.
+            errors.NoAnswer: the lists can't be read or are incomplete.
 
         """
         if kind.group:
             groups = self._discovered("/apis", "APIGroupList", "groups", kind)
             if _EVERYWHERE not in [each["name"] for each in groups]:
-                raise self._no_answer("discover", kind, "", "HTTP 200 to /apis that is no whole list")
+                raise self._no_answer("discover", kind, "", "an incomplete list at /apis")
             versions = [each.get("versions") for each in groups if each["name"] == kind.group]
             if not all(isinstance(each, list) and each and all(map(answers.is_version, each)) for each in versions):
-                raise self._no_answer("discover", kind, "", "a group without versions")
+                raise self._no_answer("discover", kind, "", f"API group {kind.group} without versions")
             if kind.api_version not in [one["groupVersion"] for each in versions for one in each or ()]:
                 return True
         resources = self._discovered(f"/{kind.api}", "APIResourceList", "resources", kind)
         names = {each["name"] for each in resources}
         if not kind.group and not names >= _CORE:
-            raise self._no_answer("discover", kind, "", f"HTTP 200 to /{kind.api} that is no whole list")
+            raise self._no_answer("discover", kind, "", f"an incomplete list at /{kind.api}")
         return kind.resource not in names
 
     def _discovered(self, path: str, called: str, part: str, kind: Kind) -> Sequence[Object]:
-        """One of the lists of what the server has."""
+        """Return one of the server's discovery lists."""
         try:
             answer = self._send("GET", path, header_params={"Accept": _WHOLE})
         except (urllib3.exceptions.HTTPError, ApiException, ConfigException, OSError, ValueError) as error:
@@ -362,21 +363,21 @@ class Cluster:
         named = isinstance(found, list) and all(isinstance(each, dict) and answers.is_named(each) for each in found)
         of_it = part == "groups" or content.get("groupVersion") == kind.api_version
         if answer.status != 200 or content.get("kind") != called or not named or not of_it:
-            raise self._no_answer("discover", kind, "", f"HTTP {answer.status} to {path} that is no {called}")
+            raise self._no_answer("discover", kind, "", f"HTTP {answer.status} without a valid {called} at {path}")
         return found or ()
 
     def _no_answer(self, verb: str, kind: Kind, name: str, reason: str) -> errors.NoAnswer:
         return errors.NoAnswer(verb, kind.resource, name, reason, self.server)
 
     def _object(self, verb: str, kind: Kind, name: str, answer: Answer, *, tried: bool = False) -> Object:
-        """The object that was asked for; a success without it is none, and the next try looks what is there."""
+        """Return the requested object. A success without it counts as no answer, and the next try checks again."""
         content = self._judge(verb, kind, name, answer)
         if not answers.is_object(content, kind, self.namespace, name, tried=tried):
             raise self._no_answer(verb, kind, name, f"HTTP {answer.status} without the object")
         return content
 
     def _judge(self, verb: str, kind: Kind, name: str, answer: Answer) -> Object:
-        """What a success holds."""
+        """Return the content of a success, or raise the error of a refusal."""
         status = answer.status
         if status < 400:
             if answer.content is None or not 200 <= status < 300:
@@ -388,7 +389,7 @@ class Cluster:
         raise self._refusal(verb, kind, name, answer)
 
     def _refusal(self, verb: str, kind: Kind, name: str, answer: Answer) -> errors.PhaseError:
-        """What a refusal in the server's own words says."""
+        """Return the error for a refusal of the server."""
         status, message = answer.status, answer.message(kind)
         if status == 403 and BY_QUOTA.match(message):
             return errors.QuotaExceeded(kind.resource, name, self.namespace, message, self.server)

@@ -1,4 +1,4 @@
-"""What Kubernetes says of an object that makes no progress: its last event."""
+"""Events of Kubernetes: the last event of an object that makes no progress."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from steps.kubernetes.kinds import EVENT, Object
 
 
 class Event(NamedTuple):
-    """One event, in its own words."""
+    """One event of Kubernetes."""
 
     type: str  # "Normal" or "Warning"
     reason: str
@@ -18,9 +18,9 @@ class Event(NamedTuple):
 
 
 def last(cluster: Cluster, kind: str, name: str, uid: str = "") -> Event | None:
-    """The newest warning about an object, else its newest event, None where there is none.
+    """Return the newest warning about an object, otherwise its newest event, or None.
 
-    Where its uid is known, an object of the same name that was there before does not count.
+    If `uid` is given, events of an earlier object with the same name do not count.
     """
     of_this = f",involvedObject.uid={uid}" if uid else ""
     found = cluster.list(EVENT, fields=f"involvedObject.kind={kind},involvedObject.name={name}{of_this}")

@@ -1,4 +1,4 @@
-"""The client's connection: who asks, and an answer that is limited in time and in size as a whole."""
+"""The client's connection: its sign-in, and limits of time and size for a whole answer."""
 
 import http.client
 import io
@@ -13,7 +13,7 @@ from kubernetes.config.config_exception import ConfigException
 
 from steps import errors
 
-# Bytes of an answer: a list of 10,000 claims has a third of it, and a pod has memory for little more.
+# Bytes of an answer: a list of 10,000 claims takes a third of this, and a pod's memory holds little more.
 _LARGEST = 64 * 2**20
 PIECE = 2**20
 _TOO_LARGE = f"an answer of more than {_LARGEST // 2**20} MiB"
@@ -21,7 +21,7 @@ _PACKED = "a compressed answer, which was not asked for"
 
 
 def sign_in(path: str, load: Callable[[], object]) -> None:
-    """Read who asks, and whom, into the client's configuration.
+    """Load the account and the server into the client's configuration.
 
     Raises:
         errors.NoConnection
@@ -34,12 +34,12 @@ def sign_in(path: str, load: Callable[[], object]) -> None:
     except OSError as error:
         what = f"kubeconfig {path}" if path else "the service account's token"
         raise errors.NoConnection(f"{what} can't be read ({error.strerror})") from error
-    except Exception as error:  # what the client makes of any file; its words may hold a line of it, a token
-        raise errors.NoConnection(f"{path} is no kubeconfig") from error
+    except Exception as error:  # the file is invalid; the client's message may quote a line of it, a token
+        raise errors.NoConnection(f"{path} is not a kubeconfig") from error
 
 
 class _Timed(io.RawIOBase):
-    """What is read from a server until a moment, however slowly it comes: a socket's own limit begins at each byte."""
+    """A stream with a time limit for the whole answer: a socket's own limit starts again at each byte."""
 
     def __init__(self, connection: socket.socket, inner: io.BufferedReader) -> None:
         self._connection = connection
@@ -64,7 +64,7 @@ class _Timed(io.RawIOBase):
 
 
 class _TimedResponse(http.client.HTTPResponse):
-    """An answer whose head and body together have the time of the request."""
+    """An answer whose head and body together must arrive within the time limit of the request."""
 
     def __init__(self, sock: socket.socket, *arguments: Any, **more: Any) -> None:
         super().__init__(sock, *arguments, **more)
@@ -72,29 +72,29 @@ class _TimedResponse(http.client.HTTPResponse):
 
 
 def limit_answers(manager: urllib3.PoolManager) -> None:
-    """Have each connection of a client read answers with a limit for the whole."""
+    """Give each connection of a client a time limit for whole answers."""
     manager.pool_classes_by_scheme = {scheme: _timed(pool) for scheme, pool in manager.pool_classes_by_scheme.items()}
 
 
 def _timed(pool: Any) -> Any:
-    """The same class of connections, whose answers have a limit."""
+    """Return the same class of connections with limited answers."""
     connection = type("TimedConnection", (pool.ConnectionCls,), {"response_class": _TimedResponse})
     return type("TimedPool", (pool,), {"ConnectionCls": connection})
 
 
 def host(url: str) -> str:
-    """A server's address without what else a URL may carry."""
+    """Return the host and the port of a URL, without user, password and path."""
     parts = urlsplit(url)
     return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
 
 
 def reason(error: Exception) -> str:
-    """Why there is no answer; the words of other errors may hold what was sent."""
+    """Return why there is no answer. Messages of other errors may quote the request, so only their class is named."""
     return str(error) if type(error) is urllib3.exceptions.HTTPError else type(error).__name__
 
 
 def read(response: urllib3.BaseHTTPResponse) -> bytes:
-    """A whole answer, as it is; nobody has asked for a compressed one, and a small one can unpack to any size.
+    """Read a whole answer. A compressed answer was not requested and could unpack to any size, so it is refused.
 
     Raises:
         urllib3.exceptions.HTTPError
@@ -110,5 +110,5 @@ def read(response: urllib3.BaseHTTPResponse) -> bytes:
                 raise urllib3.exceptions.HTTPError(_TOO_LARGE)
             pieces.append(piece)
     finally:
-        response.close()  # a connection whose answer was read to the end is in the pool again by now
+        response.close()  # after a complete answer the connection is already back in the pool
     return b"".join(pieces)

@@ -1,38 +1,38 @@
-"""What is read of an object: its labels and annotations, what lies at a path of keys, all that lies in it."""
+"""Fields of an object: labels, annotations, the value at a path of keys, and all values in it."""
 
 from collections.abc import Iterator
 from typing import Any
 
 
 def annotation(obj: dict[str, Any], name: str) -> str:
-    """An annotation's value, empty where it is absent."""
+    """Return an annotation's value, empty if it is missing."""
     return str((obj["metadata"].get("annotations") or {}).get(name, ""))
 
 
 def label(obj: dict[str, Any], name: str) -> str:
-    """A label's value, empty where it is absent."""
+    """Return a label's value, empty if it is missing."""
     return str((obj["metadata"].get("labels") or {}).get(name, ""))
 
 
 def at(value: Any, *path: str) -> Any:
-    """The value at a path of keys, None where one is missing."""
+    """Return the value at a path of keys, None if a key is missing."""
     for key in path:
         value = (value or {}).get(key)
     return value
 
 
 def phase(obj: dict[str, Any]) -> str:
-    """What its status calls its phase, empty where the server has not said yet."""
+    """Return the phase in its status, empty if the server has not set it yet."""
     return str(at(obj, "status", "phase") or "")
 
 
 def is_going(obj: dict[str, Any]) -> bool:
-    """Whether somebody has deleted it, and something holds it still."""
+    """Return whether the object is being deleted, and a finalizer or a grace period still keeps it."""
     return bool(obj["metadata"].get("deletionTimestamp"))
 
 
 def walk(value: Any, path: str, key: str = "") -> Iterator[tuple[str, str, Any]]:
-    """Yield a value and all that lies in it, the outer first: path, key and value; what lies in a list has no key."""
+    """Yield a value and all values in it, the outer first, as path, key and value. Items of a list have no key."""
     yield path, key, value
     if isinstance(value, list):
         for number, item in enumerate(value):

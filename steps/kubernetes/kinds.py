@@ -12,16 +12,16 @@ class Kind(NamedTuple):
     resource: str
     name: str
     namespaced: bool = True
-    has_spec: bool = True  # on every server, and it is nothing without
+    has_spec: bool = True  # on every server; an object without a spec is not valid
 
     @property
     def api_version(self) -> str:
-        """As an object carries it: `v1`, `GROUP/VERSION`."""
+        """The apiVersion of an object: `v1`, `GROUP/VERSION`."""
         return self.api.partition("/")[2]
 
     @property
     def group(self) -> str:
-        """As a Role names it; the core group is empty."""
+        """The API group, as a Role names it. The core group is empty."""
         return self.api_version.partition("/")[0] if "/" in self.api_version else ""
 
 

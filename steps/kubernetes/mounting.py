@@ -1,4 +1,4 @@
-"""Which pods mount a claim, and where another one can beside them."""
+"""The pods that mount a claim, and the nodes where another pod can mount it too."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -24,30 +24,30 @@ ANYWHERE = Placement("NotIn", "no-node")
 
 
 def users(cluster: Cluster, name: str, workflow: Workflow) -> list[Object]:
-    """The pods of others that mount a claim and have not ended."""
+    """Return the pods of other workflows that mount a claim and have not ended."""
     return [
         pod for pod in _mounting(cluster, name) if not ended(pod) and fields.label(pod, WORKFLOW_LABEL) != workflow.name
     ]
 
 
 def ended(pod: Object) -> bool:
-    """Whether a pod has run to its end, well or not."""
+    """Return whether a pod has ended, with success or not."""
     return fields.phase(pod) in {"Succeeded", "Failed"}
 
 
 def claims_of(pod: Object) -> list[str]:
-    """The claims that a pod mounts."""
+    """Return the names of the claims that a pod mounts."""
     volumes = pod["spec"].get("volumes") or []
     return [item["persistentVolumeClaim"]["claimName"] for item in volumes if item.get("persistentVolumeClaim")]
 
 
 def holders(cluster: Cluster, name: str) -> list[str]:
-    """The pods that keep a claim from being deleted: as long as they exist, whether they have ended or not."""
+    """Return the pods that keep a claim from being deleted, by name. Ended pods do so too, until they are deleted."""
     return sorted(pod["metadata"]["name"] for pod in _mounting(cluster, name))
 
 
 def placement(cluster: Cluster, claim: Object, workflow: Workflow) -> Placement:
-    """Where a pod can run that mounts this claim beside those that have it mounted now.
+    """Return where a pod can run that mounts this claim beside the pods that mount it now.
 
     Raises:
         errors.ClaimInUse, errors.ClaimOnTwoNodes
@@ -65,7 +65,7 @@ def placement(cluster: Cluster, claim: Object, workflow: Workflow) -> Placement:
 
 
 def check_once_pod(claim: Object, pods: Sequence[Object]) -> None:
-    """See that a claim for one pod only has none.
+    """Check that no pod uses a claim for one pod only.
 
     Raises:
         errors.ClaimInUse

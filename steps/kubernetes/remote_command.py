@@ -28,10 +28,10 @@ _EXIT_CODE = re.compile("[1-9][0-9]{0,2}")
 
 
 class RemoteCommand(threading.Thread):
-    """A command in a container, over a WebSocket; only the error channel tells how it ended, its output is dropped.
+    """A command in a container, over a WebSocket. Only the error channel is read, which has the result.
 
-    A thread of its own talks to the server: one that accepts and says nothing, or drips, or stops within a frame, holds
-    up nobody who looks at the clock and at a SIGTERM meanwhile. A redirect is not followed: it would take the token.
+    A separate thread talks to the server. So a server that is silent, slow or stops within a frame does not block the
+    caller, who watches the time limit and SIGTERM. A redirect is not followed, because it would get the token.
     """
 
     def __init__(self, configuration: Configuration, url: str, headers: Mapping[str, str], timeout_s: float) -> None:
@@ -57,7 +57,7 @@ class RemoteCommand(threading.Thread):
             self._socket.settimeout(None)
             while self.is_open and not self._is_ended():
                 pass
-        except Exception as error:  # noqa: BLE001  whatever a server brings about is no exit code
+        except Exception as error:  # noqa: BLE001  any error of the connection means that there is no exit code
             self.error = error
         finally:
             self._socket.shutdown()  # type: ignore[no-untyped-call]  # as above
@@ -72,7 +72,7 @@ class RemoteCommand(threading.Thread):
         return bool(code == ABNF.OPCODE_CLOSE) or len(self._said) > PIECE
 
     def end(self) -> None:
-        """Close the connection, also one that is about to open."""
+        """Close the connection, even if it is about to open."""
         self._is_abandoned = True
         connection = self._socket.sock
         if connection is not None:
@@ -80,9 +80,9 @@ class RemoteCommand(threading.Thread):
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     def ended(self) -> int | str:
-        """The exit code, or why there is none.
+        """Return the exit code, or the reason why there is none.
 
-        Source: apimachinery remotecommand, NonZeroExitCodeReason; a runtime that could not start it tells no code.
+        Source: apimachinery remotecommand, NonZeroExitCodeReason. A runtime that could not start it reports no code.
         """
         if not self._said:
             return "the connection was dropped" if self.error is None else type(self.error).__name__
@@ -91,7 +91,7 @@ class RemoteCommand(threading.Thread):
         except (ValueError, RecursionError) as error:
             return type(error).__name__
         if not isinstance(verdict, dict):
-            return "words of another form"
+            return "the answer has an invalid form"
         if verdict.get("status") == "Success":
             return 0
         code = _exit_code(verdict)
@@ -99,7 +99,7 @@ class RemoteCommand(threading.Thread):
 
 
 def _exit_code(verdict: Object) -> int | None:
-    """The exit code in the Status of a command that failed."""
+    """Return the exit code in the Status of a failed command."""
     details = verdict.get("details")
     causes = details.get("causes") if isinstance(details, dict) else None
     if verdict.get("status") != "Failure" or not isinstance(causes, list):
@@ -110,7 +110,7 @@ def _exit_code(verdict: Object) -> int | None:
 
 
 def _tls(configuration: Configuration) -> dict[str, Any]:
-    """The client's own way to trust a server and to be known to it, as options of a WebSocket."""
+    """Return the client's TLS settings as options of a WebSocket."""
     told: dict[str, Any] = {
         "ca_certs": configuration.ssl_ca_cert,
         "certfile": configuration.cert_file,
@@ -125,5 +125,5 @@ def _tls(configuration: Configuration) -> dict[str, Any]:
 
 
 def within(limit_s: float, event: threading.Event) -> bool:
-    """Wait for an event, and wake for a SIGTERM."""
+    """Wait for an event, at most `limit_s` seconds. Raises `errors.Interrupted` at a SIGTERM."""
     return any(event.wait(_EXEC_SLICE_S) for _ in interruption.looks(limit_s, 0))

@@ -1,12 +1,12 @@
-"""Moments as Kubernetes writes and reads them."""
+"""Times in the formats of Kubernetes."""
 
 from datetime import UTC, datetime
 
-_YEARS = range(1970, 9999)  # which every time zone, and a Unix time, can say
+_YEARS = range(1970, 9999)  # valid in every time zone and as a Unix time
 
 
 def moment(text: str) -> datetime | None:
-    """Read a time of a claim; None where it is absent, or none, or of a year that makes no sense."""
+    """Parse a time. None if it is missing, invalid, without a time zone, or of a year outside 1970 to 9998."""
     try:
         found = datetime.fromisoformat(text)
         if found.tzinfo is None:
@@ -18,15 +18,15 @@ def moment(text: str) -> datetime | None:
 
 
 def label_time(moment: datetime) -> str:
-    """A time as a label can hold it, ISO 8601 in its basic format."""
+    """Return a time as a label can hold it, in the basic format of ISO 8601."""
     return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def utc(moment: datetime) -> str:
-    """A time as Kubernetes writes it."""
+    """Return a time as Kubernetes writes it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def now() -> datetime:
-    """The time."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)

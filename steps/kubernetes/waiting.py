@@ -1,4 +1,4 @@
-"""Claims that wait for a volume, and claims that must not go."""
+"""Wait for a claim's volume, and check that a claim still exists."""
 
 from steps import errors
 from steps.kubernetes import events, fields
@@ -6,13 +6,13 @@ from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CLAIM, Object
 from steps.process import interruption
 
-_FIRST_CONSUMER = "WaitForFirstConsumer"  # reason of an event: normal, a pod will bring the volume
-_NO_VOLUME = "FailedBinding"  # a Normal event, though nothing comes of itself: no class is set, and no volume fits
+_FIRST_CONSUMER = "WaitForFirstConsumer"  # reason of a Normal event: the first pod gets the volume
+_NO_VOLUME = "FailedBinding"  # a Normal event too, but no volume will come: no class is set, and no volume fits
 _LOOK_S = 1.0
 
 
 def still_there(cluster: Cluster, name: str) -> Object:
-    """A claim that was made or seen before, and stays.
+    """Return a claim that existed before and is not being deleted.
 
     Raises:
         errors.ClaimGone, errors.ClaimGoingAway
@@ -27,15 +27,15 @@ def still_there(cluster: Cluster, name: str) -> Object:
 
 
 def wait_for_volume(cluster: Cluster, name: str, patience_s: float) -> None:
-    """See that a new claim gets its volume now, or will with its first pod.
+    """Check that a new claim gets its volume now, or will get it with its first pod.
 
-    A pod whose claim gets none stays Pending until the workflow's own deadline: Argo's `timeout` does not reach a pod
-    that no node has and that has a retry strategy (workflow/controller/operator.go of 4.1.2), so it is asked here.
+    A pod whose claim gets no volume stays Pending until the workflow's deadline. Argo's `timeout` does not end a pod
+    without a node that has a retry strategy (workflow/controller/operator.go of 4.1.2). So the check is made here.
 
     Raises:
-        errors.ClaimWithoutVolume: an event says why, or the volume that the claim names does not come; the next tries
-            see whether it was only slow.
-        errors.ClaimGone, errors.ClaimGoingAway: somebody has deleted it since it was made or seen.
+        errors.ClaimWithoutVolume: an event gives the reason, or the volume that the claim names does not come. Another
+            try may find that it was only slow.
+        errors.ClaimGone, errors.ClaimGoingAway: somebody deleted the claim in the meantime.
 
     """
     for _ in interruption.looks(patience_s, _LOOK_S):
@@ -46,5 +46,5 @@ def wait_for_volume(cluster: Cluster, name: str, patience_s: float) -> None:
             raise errors.ClaimWithoutVolume(name, str(event))
         if event and event.reason == _FIRST_CONSUMER:
             return
-    if volume := claim["spec"].get("volumeName"):  # Kubernetes says nothing about that
-        raise errors.ClaimWithoutVolume(name, f"volume {volume} is not there, or not for this claim")
+    if volume := claim["spec"].get("volumeName"):  # Kubernetes reports no event about that
+        raise errors.ClaimWithoutVolume(name, f"volume {volume} is missing or does not fit the claim")

@@ -1,4 +1,4 @@
-"""The Argo workflow that asks."""
+"""The Argo workflow that a phase belongs to."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ WORKFLOW_LABEL = "workflows.argoproj.io/workflow"  # Argo puts it on the pods of
 
 
 class Workflow(NamedTuple):
-    """Who asks."""
+    """The name and the uid of a workflow."""
 
     name: str
     uid: str

@@ -1,1 +1,1 @@
-"""What belongs to a whole process: its signals, and the options of its command line."""
+"""The signals of a process."""

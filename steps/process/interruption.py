@@ -1,7 +1,7 @@
-"""Signals of the process, waits that wake for them, and a stdout that takes nothing any more.
+"""Signals of the process, waits that end at a SIGTERM, and a stdout that can't be written any more.
 
-At a SIGTERM from Argo or the kubelet a phase stops at its next safe point and asks for another try. Nothing is torn
-down in the handler: what a phase writes is whole or absent at every moment, it only has to reach the next `point`.
+At a SIGTERM from Argo or the kubelet, a phase stops at its next safe point and asks for another try. The handler cleans
+up nothing: every file that a phase writes is whole or absent at any moment, so the phase only has to reach `point`.
 """
 
 import os
@@ -19,7 +19,7 @@ _asked = threading.Event()
 
 
 def catch() -> None:
-    """From now on note a SIGTERM instead of dying of it."""
+    """Record a SIGTERM from now on, instead of ending the process."""
 
     def note(_signal: int, _frame: FrameType | None) -> None:
         _asked.set()
@@ -29,7 +29,7 @@ def catch() -> None:
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Let no signal that ends a process come in between; those that came then come after it."""
+    """Block SIGINT and SIGTERM inside the block. Signals that arrive meanwhile are delivered after it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
@@ -38,26 +38,26 @@ def held_back() -> Iterator[None]:
 
 
 def forget_stdout() -> None:
-    """Have what waits for a stdout that is full or closed go nowhere: else the interpreter fails by it at its end."""
+    """Discard the output that a full or closed stdout did not take. Otherwise the interpreter fails when it exits."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
 
 
 def point() -> None:
-    """A safe point: raise `errors.Interrupted` if a SIGTERM has come."""
+    """Raise `errors.Interrupted` at this safe point if a SIGTERM has arrived."""
     if _asked.is_set():
         raise errors.Interrupted
 
 
 def sleep(seconds: float) -> None:
-    """Sleep, and wake for a SIGTERM."""
+    """Sleep, and raise `errors.Interrupted` at a SIGTERM."""
     _asked.wait(seconds)
     point()
 
 
 def looks(limit_s: float, pause_s: float) -> Iterator[None]:
-    """Let one look again and again until the time is over, once at least; sleep in between, and wake for a SIGTERM."""
+    """Yield at least once, then after each pause until the time is over. Raises `errors.Interrupted` at a SIGTERM."""
     until = time.monotonic() + limit_s
     yield
     while time.monotonic() < until:

@@ -1,7 +1,7 @@
-"""Another wildcard domain for a restored installation: what is rewritten, exactly three places, and what is only named.
+"""A restore with another wildcard domain: rewrite the domain in exactly three places, and list all other places.
 
-The old domain may stand anywhere else, in the address of a mail server or a database that stays where it is; and what
-the tenants are called by lies in System's database, which only 3scale can change.
+The old domain may also be in the address of a mail server or a database that does not move. The tenants' hosts are in
+System's database, which only 3scale can change.
 """
 
 import base64
@@ -25,7 +25,7 @@ class Move:
 
     @classmethod
     def to(cls, old: str, new: str) -> "Move | None":
-        """The move to a domain that was asked for; None where nothing changes.
+        """Return the move to the requested domain, None if nothing changes.
 
         Raises:
             errors.BadDomain
@@ -39,15 +39,15 @@ class Move:
 
     @property
     def left_to_do(self) -> str:
-        """What only 3scale can change: porta makes the Routes from its database, whatever the APIManager says."""
+        """The part that only 3scale can change: porta creates the Routes from its database, not from the APIManager."""
         return (
-            f"left to you: System's database calls the tenants and the products' endpoints by hosts under {self.old} "
-            f"(accounts: domain, self_domain; proxies: endpoint, sandbox_endpoint); change them to {self.new} there, "
+            f"left to you: System's database keeps hosts under {self.old} (accounts: domain, self_domain; proxies: "
+            f"endpoint, sandbox_endpoint). Change them to {self.new} in the database, "
             "then run `bundle exec rake zync:resync:domains` in a pod of system-sidekiq"
         )
 
     def rewritten(self, obj: Object) -> Object:
-        """An object of a backup with the new domain where 3scale's own is."""
+        """Return an object of a backup with 3scale's own domain replaced by the new one."""
         changed = copy.deepcopy(obj)
         data = changed.get("data") or {}
         match obj["kind"], obj["metadata"]["name"]:
@@ -60,23 +60,23 @@ class Move:
         return changed
 
     def rewrites(self, obj: Object) -> Iterator[str]:
-        """Name what is rewritten of an object, as `Kind name: key`."""
+        """Yield the places that are rewritten in an object, as `Kind name: key`."""
         after = _texts(self.rewritten(obj))
         yield from (f"{_name(obj)}: {key}" for key, text in _texts(obj).items() if text != after[key])
 
     def others(self, obj: Object) -> Iterator[str]:
-        """Name where else the old domain stands, and stays."""
+        """Yield the other places with the old domain, which stay as they are."""
         word = re.compile(rf"(?<![-A-Za-z0-9]){re.escape(self.old)}(?![-A-Za-z0-9]|\.[A-Za-z0-9])", re.IGNORECASE)
         after = _texts(self.rewritten(obj))
         stays = {key: text for key, text in _texts(obj).items() if text == after[key]}
         yield from (f"{_name(obj)}: {key}" for key, text in stays.items() if word.search(text))
 
     def stays(self, host: str) -> bool:
-        """Whether a host does not lie under the old domain."""
+        """Return whether a host is outside the old domain."""
         return host != self.old and not host.endswith(f".{self.old}")
 
     def _moved(self, url: str) -> str:
-        """An address whose host lies under the old domain, under the new one."""
+        """Return an address with its host moved from the old domain to the new one."""
         return re.sub(rf"^([a-z]+://(?:[^/:]*\.)?){re.escape(self.old)}(?=[:/]|$)", rf"\g<1>{self.new}", url)
 
 
@@ -85,7 +85,7 @@ def _name(obj: Object) -> str:
 
 
 def _texts(obj: Object) -> dict[str, str]:
-    """All text of an object by key or path: the values of a Secret or ConfigMap, the fields of a spec."""
+    """Return all texts of an object by key or path: the values of a Secret or ConfigMap, the fields of a spec."""
     if obj["kind"] == "Secret":
         return {key: _decoded(value) for key, value in (obj.get("data") or {}).items()}
     if obj["kind"] == "ConfigMap":
@@ -99,8 +99,8 @@ def _encoded(text: str) -> str:
 
 
 def _decoded(value: str | None) -> str:
-    """A Secret's value as text; what is none holds no domain."""
+    """Return a Secret's value as text. A value that is not text holds no domain, so it is empty."""
     try:
         return base64.b64decode(value or "").decode()
-    except ValueError:  # no base64, or no text
+    except ValueError:  # not base64, or not text
         return ""

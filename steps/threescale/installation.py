@@ -23,11 +23,11 @@ CONFIGMAPS = ("apicast-environment", "system-environment")
 EDITED_CONFIGMAPS = (
     "backend-environment",
     "system",
-)  # made once and then left to the user, and not saved by the operator
+)  # created once and then left to the user; the operator does not save them
 ZYNC_SECRET = "zync"  # noqa: S105  the name of a Secret, not its value
 
-# Without these the restored databases and the restored objects disagree: addresses of the databases, and the values
-# that the operator draws at random once (operator, pkg/3scale/amp/operator/*_options_provider.go).
+# Without these keys the restored objects don't fit the restored databases: addresses of the databases, and values
+# that the operator generates at random once (operator, pkg/3scale/amp/operator/*_options_provider.go).
 REQUIRED_KEYS = {
     "backend-redis": ("REDIS_STORAGE_URL", "REDIS_QUEUES_URL"),
     "system-redis": ("URL",),
@@ -41,20 +41,22 @@ REQUIRED_KEYS = {
 }
 
 SYSTEM_STORAGE = names.SYSTEM_STORAGE
-SYSTEM_STORAGE_FLOOR = "100Mi"  # what the operator itself gives it (operator, pkg/restore)
+SYSTEM_STORAGE_FLOOR = "100Mi"  # the operator's own size (operator, pkg/restore)
 SYSTEM_STORAGE_ACCESS_MODE = "ReadWriteMany"
 
 SIDEKIQ = "system-sidekiq"  # Deployment and container
-POD_LABELS = ("deployment", "deploymentconfig")  # from 3scale 2.15, and before
+POD_LABELS = ("deployment", "deploymentconfig")  # 3scale 2.15 and later, and before 2.15
 COMPONENT_LABEL = "threescale_component"  # on every workload and its pods, in all versions
 RESYNC_COMMAND = ("bash", "-c", "bundle exec rake zync:resync:domains")  # operator, pkg/restore
 
 THREESCALE_VERSION = "apps.3scale.net/apimanager-threescale-version"
 OPERATOR_VERSION = "apps.3scale.net/threescale-operator-version"
-CONFIRMED_REQUIREMENTS = "apps.3scale.net/apimanager-confirmed-requirements-version"  # means one cluster's ConfigMap
+CONFIRMED_REQUIREMENTS = (
+    "apps.3scale.net/apimanager-confirmed-requirements-version"  # refers to a ConfigMap of one cluster
+)
 WATCHED_SECRET_PREFIX = "secret.apimanager.apps.3scale.net/"  # noqa: S105  label of an APIManager: uids of one cluster's Secrets
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-# operator, config/manager/manager.yaml; the first up to 2.14
+# operator, config/manager/manager.yaml; the first one up to 2.14
 OPERATOR_DEPLOYMENTS = (
     "threescale-operator-controller-manager-v2",
     "threescale-operator-controller-manager",

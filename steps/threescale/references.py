@@ -1,7 +1,7 @@
-"""What an APIManager names beyond the well-known objects: Secrets and ConfigMaps without which 3scale comes up in part.
+"""Secrets and ConfigMaps that an APIManager refers to beyond the well-known ones. Without them 3scale starts in part.
 
-They are found by how a field is called and shaped, as the operator's API and Kubernetes' own spell it, and not by a
-list of paths: a reference that a later operator knows is followed too.
+They are found by the name and the form of a field, as the API of the operator and of Kubernetes define them, and not
+by a list of paths. So references that a later operator adds are found too.
 """
 
 import re
@@ -21,7 +21,7 @@ _WELL_KNOWN = {SECRET: SECRETS, CONFIGMAP: (*CONFIGMAPS, *EDITED_CONFIGMAPS)}
 
 
 class Reference(NamedTuple):
-    """An object that an APIManager names, and the path in it: `spec.imagePullSecrets[0].name`."""
+    """An object that an APIManager refers to, and the path of the field: `spec.imagePullSecrets[0].name`."""
 
     kind: Kind
     name: str
@@ -32,23 +32,23 @@ class Reference(NamedTuple):
 
 
 def of(apimanager: dict[str, Any]) -> list[Reference]:
-    """Every reference of an APIManager in the order of its fields; what a backup holds anyway is left out."""
+    """Return all references of an APIManager, in the order of its fields, without those that every backup saves."""
     found = (each for field in fields.walk(apimanager.get("spec"), "spec") for each in _found(*field))
     return [each for each in found if each.name not in _WELL_KNOWN[each.kind]]
 
 
 def of_kind(references: Iterable[Reference], kind: Kind) -> list[Reference]:
-    """Those to objects of a kind."""
+    """Return the references to objects of a kind."""
     return [each for each in references if each.kind == kind]
 
 
 def names(references: Iterable[Reference], kind: Kind) -> list[str]:
-    """The objects of a kind, each once, in the order of their names."""
+    """Return the names of the objects of a kind, sorted, each once."""
     return sorted({each.name for each in of_kind(references, kind)})
 
 
 def _found(path: str, key: str, value: Any) -> Iterator[Reference]:
-    """What one field names."""
+    """Yield the references in one field."""
     if kind := next((kind for field, kind in _FIELDS.items() if field.search(key)), None):
         yield from _named(kind, value, path)
     elif key == _PULL_SECRETS and isinstance(value, list):
@@ -57,6 +57,6 @@ def _found(path: str, key: str, value: Any) -> Iterator[Reference]:
 
 
 def _named(kind: Kind, value: Any, path: str) -> Iterator[Reference]:
-    """The object that a field names; an empty one names none."""
+    """Yield the object that a field names. An empty field names none."""
     if isinstance(value, dict) and (name := value.get("name")):
         yield Reference(kind, str(name), f"{path}.name")

@@ -86,7 +86,7 @@ def test_a_backup_that_was_changed_and_sealed_again_is_refused(lost):
 
     said = refusal(lost, lost.restore("nightly"), "prepare")
 
-    assert "manifest.json is not the one that was sealed, by its digest on the claim" in said
+    assert "manifest.json is not the sealed one, its digest differs from the one on the claim" in said
 
 
 def test_a_backup_whose_manifest_was_taken_away_does_not_pass_for_one_of_the_operator(lost):
@@ -94,7 +94,7 @@ def test_a_backup_whose_manifest_was_taken_away_does_not_pass_for_one_of_the_ope
 
     said = refusal(lost, lost.restore("nightly", made_by="operator"), "prepare")
 
-    assert "manifest.json is not the one that was sealed" in said
+    assert "manifest.json is not the sealed one" in said
 
 
 def test_without_a_manifest_a_claim_of_ours_that_has_lost_its_digest_is_refused(lost):

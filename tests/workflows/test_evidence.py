@@ -159,5 +159,5 @@ def test_a_restore_whose_evidence_can_not_be_written_is_as_good(lost):
     workflow = lost.engine.submit("threescale-restore", {"claim-name": "nightly"}, entrypoint="prepare")
 
     assert workflow.phase == "Succeeded"
-    assert "no evidence of this in ConfigMap threescale-restore-results" in workflow.nodes[0].log
+    assert "ConfigMap threescale-restore-results: record not written" in workflow.nodes[0].log
     assert lost.get("configmaps", RESTORE_RESULTS) is None

@@ -180,15 +180,15 @@ YEAR_1, YEAR_9999 = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"
 @pytest.mark.parametrize(
     ("labels", "annotations", "why"),
     [
-        ({}, {marks.STARTED: YEAR_1}, "neither when nor by which workflow"),
-        ({}, {marks.STARTED: YEAR_9999}, "neither when nor by which workflow"),
-        ({}, {marks.ENDED: YEAR_1}, f"its annotation {marks.ENDED} is no time: {YEAR_1}"),
-        ({marks.DAMAGED: "00010101T000000Z"}, {}, f"its label {marks.DAMAGED} is no time: 00010101T000000Z"),
-        ({marks.VERIFIED: "yesterday"}, {}, f"its label {marks.VERIFIED} is no time: yesterday"),
-        ({marks.FILES: "9" * 63}, {}, f"its label {marks.FILES} is no count: {'9' * 63}"),
-        ({marks.BYTES: "1.5"}, {}, f"its label {marks.BYTES} is no count: 1.5"),
+        ({}, {marks.STARTED: YEAR_1}, "its start time or its workflow is missing"),
+        ({}, {marks.STARTED: YEAR_9999}, "its start time or its workflow is missing"),
+        ({}, {marks.ENDED: YEAR_1}, f"its annotation {marks.ENDED} is not a time: {YEAR_1}"),
+        ({marks.DAMAGED: "00010101T000000Z"}, {}, f"its label {marks.DAMAGED} is not a time: 00010101T000000Z"),
+        ({marks.VERIFIED: "yesterday"}, {}, f"its label {marks.VERIFIED} is not a time: yesterday"),
+        ({marks.FILES: "9" * 63}, {}, f"its label {marks.FILES} is not a count: {'9' * 63}"),
+        ({marks.BYTES: "1.5"}, {}, f"its label {marks.BYTES} is not a count: 1.5"),
         ({marks.PINNED: "yes"}, {}, f"its label {marks.PINNED} is neither true nor false: yes"),
-        ({}, {marks.VERIFYING: "half"}, f"its annotation {marks.VERIFYING} can't be read: half"),
+        ({}, {marks.VERIFYING: "half"}, f"its annotation {marks.VERIFYING} is invalid: half"),
     ],
 )
 def test_what_makes_no_sense_is_unknown_stands_by_the_server_s_clock_and_stays(

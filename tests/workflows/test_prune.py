@@ -105,10 +105,10 @@ def test_a_plan_says_of_each_what_would_become_of_it_and_changes_nothing(mixed: 
     assert (done.node("delete").phase, done.node("failed-run").phase) == ("Skipped", "Skipped")
     assert mixed.kubernetes.writes() == []
     assert {name: mixed.get(CLAIMS, name) for name in mixed.exists(CLAIMS)} == before
-    assert "keep    night-4     last, the newest, the newest to the API server" in log
+    assert "keep    night-4     last, the newest, the newest by the API server's clock" in log
     assert "delete  night-1     no rule keeps it" in log
     assert "delete  begun       its run failed longer ago than failed-after, unless its volume holds a manifest" in log
-    assert "2 to keep, 8 to delete, 5 of them once their volume was read" in log
+    assert "2 to keep, 8 to delete, 5 of them only after their volume is read" in log
     assert "it is only a plan: nothing is deleted" in log
     assert exported(mixed, metrics.RUNS, status="Succeeded") is None
 
@@ -117,7 +117,7 @@ def test_without_a_rule_nothing_is_deleted(mixed: Stage) -> None:
     done = prune(mixed, **{"keep-last": "0"})
 
     assert done.phase == "Succeeded"
-    assert "nothing may be deleted: no rule says what to keep" in done.node("decide").log
+    assert "nothing is deleted: no retention rule is set" in done.node("decide").log
     assert exported(mixed, metrics.RUNS, status="Succeeded") == 1
     assert (done.node("delete").phase, done.node("failed-run").phase) == ("Skipped", "Skipped")
 
@@ -240,7 +240,7 @@ def test_a_run_that_failed_before_its_claim_holds_retention_up_though_a_plan_suc
     done = prune(installed)
 
     assert (lost.phase, planned.phase, done.phase) == ("Failed", "Succeeded", "Succeeded")
-    assert f"nothing may be deleted: the newest run failed: workflow {lost.name}" in done.node("decide").log
+    assert f"nothing is deleted: the newest run failed: workflow {lost.name}" in done.node("decide").log
     assert len(backups(installed)) == 4
 
 

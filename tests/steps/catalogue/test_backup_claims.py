@@ -127,7 +127,7 @@ class TestCheckFree:
     @pytest.mark.parametrize(
         ("metadata", "holder"),
         [
-            ({}, "no backup of ours"),
+            ({}, "not a backup of this tool"),
             ({"annotations": {"apiManagerBackupName": "nightly"}}, "a backup of the operator"),
             ({"labels": {marks.BACKUP: "nightly", marks.WORKFLOW: "backup-0"}}, "made by workflow backup-0"),
         ],
@@ -206,7 +206,7 @@ class TestCheckMountable:
         empty.claim("nightly", volumeName="disk")
         set_phase(empty, "Pending")
 
-        with refused(errors.ClaimWithoutVolume, event=Holding("volume disk is not there")) as error:
+        with refused(errors.ClaimWithoutVolume, event=Holding("volume disk is missing")) as error:
             backup_claims.check_mountable(empty.connect(), "nightly", ME, 0.0)
 
         assert error.value.exit_code == 75

@@ -42,10 +42,10 @@ def test_a_backup_that_was_made_is_listed_with_all_that_its_phases_wrote(install
         ("Running", BackupState.RUNNING, ""),
         ("Pending", BackupState.RUNNING, ""),
         ("", BackupState.RUNNING, ""),  # the controller has not looked at it yet
-        ("Failed", BackupState.FAILED, "workflow of-night ended as Failed and has not sealed it"),
-        ("Error", BackupState.FAILED, "workflow of-night ended as Error and has not sealed it"),
-        ("Succeeded", BackupState.FAILED, "workflow of-night ended as Succeeded and has not sealed it"),
-        (None, BackupState.FAILED, "workflow of-night is gone and has not sealed it"),
+        ("Failed", BackupState.FAILED, "workflow of-night ended as Failed and did not complete the backup"),
+        ("Error", BackupState.FAILED, "workflow of-night ended as Error and did not complete the backup"),
+        ("Succeeded", BackupState.FAILED, "workflow of-night ended as Succeeded and did not complete the backup"),
+        (None, BackupState.FAILED, "workflow of-night is gone and did not complete the backup"),
     ],
 )
 def test_the_state_is_what_can_be_proved(empty, phase, state, why):
@@ -71,11 +71,11 @@ def test_a_workflow_of_the_same_name_made_anew_proves_nothing(empty):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"labels": {marks.BACKUP: "other"}}, "its labels are those of backup other"),
-        ({"annotations": {marks.STARTED: None}}, "neither when nor by which workflow"),
-        ({"annotations": {marks.STARTED: "yesterday"}}, "neither when nor by which workflow"),
-        ({"annotations": {marks.STARTED: "2026-11-01T02:00:00"}}, "neither when nor by which workflow"),
-        ({"labels": {marks.WORKFLOW: None}}, "neither when nor by which workflow"),
+        ({"labels": {marks.BACKUP: "other"}}, "its labels name another backup, other"),
+        ({"annotations": {marks.STARTED: None}}, "its start time or its workflow is missing"),
+        ({"annotations": {marks.STARTED: "yesterday"}}, "its start time or its workflow is missing"),
+        ({"annotations": {marks.STARTED: "2026-11-01T02:00:00"}}, "its start time or its workflow is missing"),
+        ({"labels": {marks.WORKFLOW: None}}, "its start time or its workflow is missing"),
     ],
 )
 def test_a_stranger_that_looks_like_ours_is_unknown(empty, change, why):
@@ -92,7 +92,7 @@ def test_a_sealed_backup_that_lost_its_label_is_ours_and_complete_and_says_so(ke
     entry = only(kept)
     assert (entry.maker, entry.state) == (catalogue.OURS, BackupState.COMPLETE)
     assert not entry.labelled
-    assert entry.why == "it has lost its label threescale-backup/backup, which retention gives back"
+    assert entry.why == "its label threescale-backup/backup is missing, and retention restores it"
 
 
 @pytest.mark.parametrize(("phase", "state"), [("Running", BackupState.RUNNING), ("Failed", BackupState.FAILED)])

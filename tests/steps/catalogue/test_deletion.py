@@ -81,8 +81,8 @@ def test_the_log_says_the_rule_and_what_becomes_of_the_data(week, caplog):
 
     lines = [line for line in caplog.messages if line.startswith("night-1: deleted")]
     assert len(lines) == 1
-    assert "no rule keeps it; the data of volume pvc-" in lines[0]
-    assert lines[0].endswith("go too, unless its reclaim policy is Retain")
+    assert "no rule keeps it. The data on volume pvc-" in lines[0]
+    assert lines[0].endswith("are deleted too, unless its reclaim policy is Retain")
 
 
 def test_a_backup_that_lost_its_label_gets_it_again_and_a_stranger_none(kept, caplog):
@@ -98,7 +98,7 @@ def test_a_backup_that_lost_its_label_gets_it_again_and_a_stranger_none(kept, ca
 
     assert fields.label(kept.get(CLAIMS, "nightly"), marks.BACKUP) == "nightly"
     assert not fields.label(kept.get(CLAIMS, "stranger"), marks.BACKUP)
-    assert caplog.messages.count("nightly: it has its label threescale-backup/backup again") == 1
+    assert caplog.messages.count("nightly: label threescale-backup/backup restored") == 1
 
 
 @pytest.mark.lesson(18)
@@ -155,7 +155,7 @@ def test_one_that_is_made_anew_between_the_last_look_and_the_deletion_is_not_hit
     deletion.delete(door, judged(door), RULES)
 
     assert names(week) == ["night-1", "night-4", "night-5"]
-    assert "night-1: gone already" in caplog.messages
+    assert "night-1: already deleted" in caplog.messages
 
 
 @pytest.mark.lesson(18)
@@ -169,7 +169,7 @@ def test_one_that_is_pinned_between_the_last_look_and_the_deletion_stays(week, c
     week.kubernetes.before_next("delete", CLAIMS, pin, name="night-1")
 
     assert prune(week) == ["night-2", "night-3"]
-    assert "night-1: kept: it has changed while it was judged" in caplog.messages
+    assert "night-1: kept: the claim has changed since it was checked" in caplog.messages
 
 
 def test_one_that_was_pinned_after_it_was_judged_stays(week, caplog):
@@ -192,7 +192,7 @@ def test_nothing_more_goes_once_a_run_has_failed(week, caplog, monkeypatch):
     week.kubernetes.after_next("delete", CLAIMS, lambda _request: failed())
 
     assert deletion.delete(door, doomed, RULES) == 1
-    assert "2 of 3 are kept: nothing may be deleted: the newest run failed: night-6" in caplog.messages
+    assert "kept 2 of 3 backups, nothing is deleted: the newest run failed: night-6" in caplog.messages
 
 
 def test_the_catalogue_is_judged_once_a_batch_and_each_claim_looked_at_before_it_goes(empty, monkeypatch):
@@ -216,7 +216,7 @@ def test_a_claim_that_is_no_backup_any_more_stays(week, caplog):
     week.kubernetes.patch(CLAIMS, week.namespace, "night-1", labels)
 
     assert deletion.delete(door, [first], RULES) == 0
-    assert "night-1: kept: it is no backup any more" in caplog.messages
+    assert "night-1: kept: the claim is no longer a backup" in caplog.messages
 
 
 @pytest.mark.parametrize("status", [403, 500])
@@ -394,7 +394,8 @@ class TestOfFailedRuns:
 
         assert self.look(failed) == OTHER
         assert (
-            "night-0: kept: its volume holds what no backup of this name began, 'mine.txt' for instance" in caplog.text
+            "night-0: kept: its volume holds files that no backup of this name wrote, for example 'mine.txt'"
+            in caplog.text
         )
 
     def test_a_marker_that_can_not_be_read_is_left_to_a_person(self, failed):
@@ -478,9 +479,9 @@ class TestReclaimPolicy:
         self.volumes(week, night_1="Retain", night_2="Delete")
 
         assert self.said(week) == [
-            "reclaim policy Delete: the data go with the claim: night-2",
-            f"reclaim policy Retain: {deletion._MEANING['Retain']}: night-1",
-            "reclaim policy unknown: what becomes of the data can't be said: night-3",
+            "reclaim policy Delete, the data are deleted with the claim: night-2",
+            f"reclaim policy Retain, {deletion._MEANING['Retain']}: night-1",
+            "reclaim policy unknown, it is not known whether the data are deleted: night-3",
         ]
 
     def test_volumes_are_read_by_one_list_however_many_go(self, week):

@@ -141,7 +141,7 @@ class TestNever:
         decision = decide(every, self.RULES, NOW)
 
         assert kept(decision) == ["night-0", "night-2"]
-        assert why(decision, "night-2") == "the newest to the clock of its pod"
+        assert why(decision, "night-2") == "the newest by its pod's clock"
 
     def test_one_whose_verification_by_shares_is_under_way(self):
         every = nights(9)
@@ -150,14 +150,14 @@ class TestNever:
         decision = decide(every, self.RULES, NOW)
 
         assert kept(decision) == ["night-0", "night-7"]
-        assert why(decision, "night-7") == "its verification is under way, at 10 of 1000 bytes"
+        assert why(decision, "night-7") == "verification in progress, 10 of 1000 bytes read"
 
     def test_so_many_that_fewer_than_the_minimum_stay(self):
         decision = decide(nights(9), Rules(last=1), NOW)
 
         assert kept(decision) == ["night-0", "night-1", "night-2"]
-        assert why(decision, "night-0") == "last, the newest, the newest to the API server"
-        assert why(decision, "night-2") == "one of at least 3"
+        assert why(decision, "night-0") == "last, the newest, the newest by the API server's clock"
+        assert why(decision, "night-2") == "needed for minimum-redundancy 3"
 
     @pytest.mark.parametrize(
         ("change", "said"),
@@ -166,12 +166,12 @@ class TestNever:
             ({"maker": "3scale-operator", "schedule": "", "workflow": ""}, "made by the operator"),
             ({"state": BackupState.RUNNING}, "running"),
             (
-                {"state": BackupState.UNKNOWN, "why": "its labels are those of backup x"},
-                "unknown: its labels are those of",
+                {"state": BackupState.UNKNOWN, "why": "its labels name another backup, x"},
+                "unknown: its labels name another",
             ),
             ({"state": BackupState.FAILED}, "failed"),
-            ({"damaged": Proof(NOW, "v")}, "damaged, yours to look at"),
-            ({"going": True}, "somebody has deleted it"),
+            ({"damaged": Proof(NOW, "v")}, "damaged, delete it by hand if you don't need it"),
+            ({"going": True}, "its claim is being deleted"),
         ],
     )
     def test_what_nobody_asked_to_touch(self, change, said):
@@ -205,8 +205,8 @@ def shrunk(*files):
 class TestFromBeforeAShrink:
     RULES = Rules(last=2, minimum_redundancy=1)
     WHY = (
-        "from before a shrink: night-{1} has {2} files and this {3}; where the smaller is right, a person deletes "
-        "this one (kubectl delete pvc night-{0})"
+        "from before a shrink: night-{1} has {2} files, this backup has {3}. If the smaller size is right, delete "
+        "this backup by hand (kubectl delete pvc night-{0})"
     )
 
     def test_the_newest_full_one_stays_through_all_nights_of_an_empty_source(self):
@@ -235,7 +235,7 @@ class TestFromBeforeAShrink:
         decision = decide(shrunk(10, 10, 10, 1, 1, 10, 10), self.RULES, NOW)
 
         assert kept(decision) == ["night-0", "night-1", "night-3", "night-5"]
-        assert why(decision, "night-3") == "shows the shrink since night-5"
+        assert why(decision, "night-3") == "shows that the backups shrank after night-5"
 
     def test_a_file_that_came_and_went_since_lets_the_full_one_not_go(self):
         decision = decide(shrunk(0, 0, 0, 1, 0, 0, 10, 10), self.RULES, NOW)
@@ -273,7 +273,7 @@ class TestNothingAtAll:
         return decision.frozen
 
     def test_without_a_rule(self):
-        assert decide(nights(9), Rules(), NOW).frozen == "no rule says what to keep"
+        assert decide(nights(9), Rules(), NOW).frozen == "no retention rule is set"
         assert decide(nights(9), Rules(periods={"daily": 0}), NOW).to_delete == []
 
     def test_when_the_newest_run_failed(self):
@@ -309,7 +309,7 @@ class TestNothingAtAll:
             ({"files": 4}, "night-0 has 4 files, night-1 before it had 10"),
             ({"size_bytes": 499}, "night-0 has 499 bytes, night-1 before it had 1000"),
             ({"files": 0, "size_bytes": 0}, "night-0 has 0 files, night-1 before it had 10"),
-            ({"files": None, "size_bytes": None}, "nobody has counted what is in night-0"),
+            ({"files": None, "size_bytes": None}, "the size of night-0 is not known"),
         ],
     )
     def test_when_the_newest_shrank(self, change, said):
@@ -387,7 +387,7 @@ class TestOfFailedRuns:
         assert self.verdict() == (False, True, why)
 
     def test_one_that_never_had_a_volume_goes(self):
-        why = "its run failed longer ago than failed-after and never had a volume"
+        why = "its run failed longer ago than failed-after and its claim never had a volume"
 
         assert self.verdict(volume="", capacity="") == (False, False, why)
 
@@ -404,12 +404,12 @@ class TestOfFailedRuns:
             ({"started": NOW - timedelta(days=3)}, "failed: gone"),
             ({"created": NOW - timedelta(days=2)}, "failed: gone"),
             ({"pinned": True}, "pinned"),
-            ({"going": True}, "somebody has deleted it"),
-            ({"damaged": Proof(NOW, "v")}, "damaged, yours to look at"),
+            ({"going": True}, "its claim is being deleted"),
+            ({"damaged": Proof(NOW, "v")}, "damaged, delete it by hand if you don't need it"),
             ({"state": BackupState.RUNNING, "why": ""}, "running"),
             ({"state": BackupState.UNKNOWN, "why": "copied"}, "unknown: copied"),
             ({"maker": "3scale-operator", "schedule": ""}, "failed: gone, made by the operator"),
-            ({"capacity": ""}, "failed, and not bound to the volume that it names, pv"),
+            ({"capacity": ""}, "failed, and its claim is not bound to volume pv"),
         ],
     )
     def test_but_not(self, change, why):
@@ -438,7 +438,8 @@ class TestOfFailedRuns:
         every[2] = replace(every[2], created=NOW - timedelta(days=9))
 
         assert (
-            decide(every, self.RULES, NOW).text()[-1] == "1 to keep, 2 to delete, 1 of them once their volume was read"
+            decide(every, self.RULES, NOW).text()[-1]
+            == "1 to keep, 2 to delete, 1 of them only after their volume is read"
         )
 
 

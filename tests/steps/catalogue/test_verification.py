@@ -55,7 +55,7 @@ STRUCTURE = {
     "the sums are gone": (lambda root: (root / layout.SUMS).unlink(), f"{layout.SUMS} is missing"),
     "the manifest is gone": (lambda root: (root / layout.MANIFEST).unlink(), "begun and never sealed"),
     "the manifest can't be read": (lambda root: (root / layout.MANIFEST).write_bytes(b"{"), "manifest.json is damaged"),
-    "the manifest is another one": (swap, "manifest.json is not the one that was sealed"),
+    "the manifest is another one": (swap, "manifest.json is not the sealed one"),
     "the volume is empty": (lambda root: [shutil.rmtree(root), root.mkdir()], "0 other entries"),
 }
 
@@ -252,7 +252,7 @@ def test_a_begun_one_whose_volume_can_not_be_mounted_is_chosen_once_more_and_the
     assert fields.annotation(claim(kept), marks.VERIFYING_BY) == "verify-2"
 
     assert shares(kept, "verify-3") == "next"
-    assert "nightly: workflow verify-2 set out to read on and did not: its verification begins anew" in caplog.text
+    assert "nightly: its verification starts again from the beginning, because workflow verify-2" in caplog.text
     assert (
         fields.annotation(claim(kept), marks.VERIFYING),
         fields.annotation(claim(kept), marks.VERIFYING_BY),

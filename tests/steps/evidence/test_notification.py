@@ -115,12 +115,27 @@ def test_a_server_that_is_busy_is_asked_again(receiver):
 @pytest.mark.parametrize(
     ("status", "headers", "tries", "said"),
     [
-        (500, {}, 3, "it answered HTTP 500"),
-        (404, {}, 1, "it answered HTTP 404"),
-        (403, {}, 1, "it answered HTTP 403"),
-        (302, {"Location": f"ftp://127.0.0.1/{CANARY}"}, 1, "it answered HTTP 302, a redirect, which is not followed"),
-        (302, {"Location": f"/{CANARY}"}, 1, "it answered HTTP 302, a redirect, which is not followed"),
-        (307, {"Location": f"/{CANARY}"}, 1, "it answered HTTP 307, a redirect, which is not followed"),
+        (500, {}, 3, "the server answered HTTP 500"),
+        (404, {}, 1, "the server answered HTTP 404"),
+        (403, {}, 1, "the server answered HTTP 403"),
+        (
+            302,
+            {"Location": f"ftp://127.0.0.1/{CANARY}"},
+            1,
+            "the server answered HTTP 302, a redirect, and redirects are not followed",
+        ),
+        (
+            302,
+            {"Location": f"/{CANARY}"},
+            1,
+            "the server answered HTTP 302, a redirect, and redirects are not followed",
+        ),
+        (
+            307,
+            {"Location": f"/{CANARY}"},
+            1,
+            "the server answered HTTP 307, a redirect, and redirects are not followed",
+        ),
     ],
 )
 def test_an_answer_that_is_none_is_told_by_its_number_alone(receiver, status, headers, tries, said):
@@ -144,8 +159,8 @@ def closed_port() -> int:
     ("url", "said"),
     [
         (f"http://127.0.0.1:{{port}}/{CANARY}", "the connection was refused"),
-        (f"http://{CANARY}.invalid/", "its name can't be resolved"),
-        (f"https://127.0.0.1:{{tls}}/{CANARY}", "no TLS connection could be made"),
+        (f"http://{CANARY}.invalid/", "the server's name can't be resolved"),
+        (f"https://127.0.0.1:{{tls}}/{CANARY}", "the TLS connection failed"),
     ],
 )
 def test_what_can_not_be_reached_is_told_without_the_url(receiver, url, said):
@@ -161,7 +176,7 @@ def test_what_can_not_be_reached_is_told_without_the_url(receiver, url, said):
 def test_a_server_that_never_ends_its_answer_is_given_up(receiver):
     receiver.drip = True
 
-    with refused(errors.NotDelivered, kind="it did not answer in time"):
+    with refused(errors.NotDelivered, kind="the server did not answer in time"):
         notification.post(receiver.base, b"{}", limit_s=0.2)
 
     assert len(receiver.posted) == notification.TRIES
@@ -189,7 +204,7 @@ def test_a_name_with_many_addresses_that_take_no_connection_has_the_time_of_one_
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     began = time.monotonic()
 
-    with pytest.raises(errors.NotDelivered, match="t did not answer in time"):
+    with pytest.raises(errors.NotDelivered, match="he server did not answer in time"):
         notification.post(f"http://hooks.example.com:{port}/", b"{}", limit_s=0.3)
 
     assert time.monotonic() - began < 2 * notification.TRIES * 0.3

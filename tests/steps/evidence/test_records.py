@@ -91,7 +91,7 @@ def test_what_can_not_be_written_is_said_in_the_log_and_fails_nothing(empty, con
     records.note(connect, begun(1), same)
 
     assert empty.get("configmaps", NAME) is None
-    assert f"no evidence of this in ConfigMap {NAME}, the work itself is done: " in said.text
+    assert f"ConfigMap {NAME}: record not written, the work itself is done: " in said.text
     assert reason in said.text
 
 
@@ -143,7 +143,7 @@ def test_an_entry_that_can_not_be_removed_is_said_in_the_log_and_fails_nothing(e
     records.forget(connect, "restore", "uid-1")
 
     assert (
-        "the record of a try before stays in ConfigMap threescale-restore-results: This account is not allowed to"
+        "ConfigMap threescale-restore-results: record of an earlier try not removed: This account is not allowed to"
         in said.text
     )
 

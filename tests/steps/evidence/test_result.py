@@ -37,12 +37,15 @@ def test_a_record_is_read_back_as_it_was_written():
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ("", "it is no JSON object"),
-        ("[]", "it is no JSON object"),
-        (b"\xff", "it is no JSON object"),
-        ("{}", "it has schema version None, this tool reads 1"),
-        ('{"schema_version": 2}', "it has schema version 2, this tool reads 1"),
-        ('{"schema_version": 1}', "its form is another one (began, claim, namespace, operation, service_account)"),
+        ("", "the text is not a JSON object"),
+        ("[]", "the text is not a JSON object"),
+        (b"\xff", "the text is not a JSON object"),
+        ("{}", "the record has schema version None, this tool reads 1"),
+        ('{"schema_version": 2}', "the record has schema version 2, this tool reads 1"),
+        (
+            '{"schema_version": 1}',
+            "these fields are invalid or missing (began, claim, namespace, operation, service_account)",
+        ),
     ],
 )
 def test_what_is_no_record_is_refused_with_its_reason(data, said):
@@ -180,7 +183,7 @@ def test_what_a_try_before_noted_stays_where_a_later_one_found_all_done():
 
 @pytest.mark.parametrize("data", ["[" * 100_000, '{"a":' * 100_000])
 def test_what_is_nested_without_end_is_no_record(data):
-    with refused(errors.NoResult, reason="it is no JSON object"):
+    with refused(errors.NoResult, reason="the text is not a JSON object"):
         result.parse(data)
 
 

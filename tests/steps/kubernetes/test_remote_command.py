@@ -88,7 +88,7 @@ class TestExec:
     def test_a_command_that_takes_too_long_is_no_success(self, pod):
         stage = pod(delay_s=60.0)
 
-        with refused(errors.ResyncUnknown, reason="it still runs"):
+        with refused(errors.ResyncUnknown, reason="the command is still running"):
             self.run(stage, timeout_s=0.01)
 
     def test_a_sigterm_ends_the_wait(self, pod):
@@ -120,7 +120,7 @@ class TestExec:
             (b"", "the connection was dropped"),
             (b"[" * 99_999, "RecursionError"),
             (b"\xff", "UnicodeDecodeError"),
-            (b'["Success"]', "words of another form"),
+            (b'["Success"]', "the answer has an invalid form"),
             (b'{"status": ["Success"]}', "the container runtime failed"),
             (b'{"status": "Failure", "details": "none"}', "the container runtime failed"),
             (b'{"status": "Failure", "details": {"causes": "none"}}', "the container runtime failed"),
@@ -147,7 +147,7 @@ class TestExec:
         monkeypatch.setattr(pod_exec, "output", lambda _result: [b"\x82\x05ab"])
         stage, began = pod(delay_s=3.0), time.monotonic()
 
-        with refused(errors.ResyncUnknown, reason="it still runs"):
+        with refused(errors.ResyncUnknown, reason="the command is still running"):
             self.run(stage, timeout_s=0.2)
 
         assert time.monotonic() - began < 2.0

@@ -40,7 +40,7 @@ class TestWaitForVolume:
     def test_a_volume_by_name_that_is_not_there_is_told_in_the_end(self, empty):
         empty.claim(storageClassName="", volumeName="mistyped")
 
-        with refused(errors.ClaimWithoutVolume, event=Holding("volume mistyped is not there")) as error:
+        with refused(errors.ClaimWithoutVolume, event=Holding("volume mistyped is missing")) as error:
             waiting.wait_for_volume(empty.connect("threescale-backup"), "system-storage", 0.0)
 
         assert error.value.exit_code == 75

@@ -159,7 +159,7 @@ class TestResync:
         sidekiq(empty)
         empty.kubernetes.on_exec(lambda *_: ExecResult(delay_s=60.0))
 
-        with refused(errors.ResyncUnknown, reason="it still runs"):
+        with refused(errors.ResyncUnknown, reason="the command is still running"):
             self.resync(empty, backup_volume)
 
 

@@ -74,4 +74,4 @@ def test_a_seal_other_than_the_claim_says_is_not_confirmed(run, sealed, backup_v
     arguments = ["--claim", sealed.name, "--backup", backup_volume]
 
     assert run("backup", "seal", *arguments, stage=lost, account="threescale-backup", more=own) == 1
-    assert "manifest.json is not the one that was sealed" in log(tmp_path)
+    assert "manifest.json is not the sealed one" in log(tmp_path)

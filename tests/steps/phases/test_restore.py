@@ -40,7 +40,7 @@ def test_what_is_not_looked_at_any_more_is_told_as_untouched(lost, run, backup_v
     (backup_volume / "secrets/zync.json").write_bytes(b"")  # which nobody needs any more
 
     assert run("restore", "secrets", *volume_of, stage=lost, account="threescale-restore", uid="uid-3") == 0
-    assert "no evidence of this in ConfigMap threescale-restore-results" in caplog.text
+    assert "ConfigMap threescale-restore-results: record not written" in caplog.text
 
 
 def test_a_backup_of_the_operator_is_called_so(lost, run, backup_volume, caplog):

@@ -30,7 +30,7 @@ def test_a_table_has_a_line_for_each_backup_the_newest_first_and_says_why_one_ha
     assert head.split() == ["NAME", "STATE", "STARTED", "FILES", "SIZE", "3SCALE", "BY", "VERIFIED", "PROVEN", "PINNED"]
     assert first.split()[:5] == ["newer", "failed", "2026-11-02T02:00:00Z", "-", "-"]
     assert second.split()[:6] == ["older", "complete", "2026-11-01T02:00:00Z", "12", "3.3", "KiB"]
-    assert (blank, note) == ("", "newer: workflow of-newer is gone and has not sealed it")
+    assert (blank, note) == ("", "newer: workflow of-newer is gone and did not complete the backup")
 
 
 FORGED = "ok\x1b[2K\x1b[1Gnightly  complete\u202e\nnightly  complete"
@@ -107,7 +107,7 @@ def test_a_failed_backup_is_described_with_its_record(installed: Any) -> None:
     code, out, _ = ask(installed, "describe", "nightly")
 
     assert code == 0
-    assert f"failed: workflow {workflow.name} ended as Failed and has not sealed it" in out
+    assert f"failed: workflow {workflow.name} ended as Failed and did not complete the backup" in out
     assert f"backup failed, by threescale-backup, workflow {workflow.name}" in out
     assert "mine.txt" in out
     assert json.loads(ask(installed, "describe", "nightly", "-o", "json")[1])["result"]["outcome"] == "failed"
@@ -197,11 +197,11 @@ def test_retention_says_of_each_backup_what_it_would_do_and_why_and_deletes_noth
         ["delete", "night-2"],
         ["keep", "night-1"],
     ]
-    assert lines[0].endswith("daily, within, the newest, the newest to the API server")
+    assert lines[0].endswith("daily, within, the newest, the newest by the API server's clock")
     assert lines[6].endswith("pinned")
     assert lines[7:] == [
         "5 to keep, 2 to delete",
-        "reclaim policy unknown: what becomes of the data can't be said: night-2, night-3",
+        "reclaim policy unknown, it is not known whether the data are deleted: night-2, night-3",
     ]
     assert empty.kubernetes.writes() == []
 
@@ -213,7 +213,7 @@ def test_nothing_may_be_deleted_after_a_run_that_failed_before_it_made_a_claim(e
     assert failed.phase == "Failed"
 
     assert prune(empty, "--keep-last", "1")[1][-1] == (
-        f"nothing may be deleted: the newest run failed: workflow {failed.name}"
+        f"nothing is deleted: the newest run failed: workflow {failed.name}"
     )
 
 

@@ -135,11 +135,14 @@ def test_a_page_can_be_a_file(tmp_path: Path) -> None:
     ("content", "named"),
     [
         (None, "can't read {}: No such file or directory"),
-        (b"\xff", "{}: This is not a result record. It is no JSON object"),
-        (b"", "{}: This is not a result record. It is no JSON object"),
-        (b"[" * 100_000, "{}: This is not a result record. It is no JSON object"),
-        (b"{}", "{}: This is not a result record. It has schema version None, this tool reads 1"),
-        (b'{"schema_version": 1, "a": "\\ud800"}', "{}: This is not a result record. Its form is another one"),
+        (b"\xff", "{}: This is not a result record. The text is not a JSON object"),
+        (b"", "{}: This is not a result record. The text is not a JSON object"),
+        (b"[" * 100_000, "{}: This is not a result record. The text is not a JSON object"),
+        (b"{}", "{}: This is not a result record. The record has schema version None, this tool reads 1"),
+        (
+            b'{"schema_version": 1, "a": "\\ud800"}',
+            "{}: This is not a result record. These fields are invalid or missing",
+        ),
     ],
     ids=["missing", "no text", "empty", "without end", "no record", "no characters"],
 )
@@ -193,7 +196,7 @@ def test_a_file_larger_than_any_record_is_none_and_is_not_read(tmp_path):
     made = CliRunner().invoke(main, ["report", str(record)])
 
     assert (made.exit_code, made.output.count("\n")) == (1, 1)
-    assert "This is not a result record. It is no JSON object" in made.output
+    assert "This is not a result record. The text is not a JSON object" in made.output
 
 
 def test_a_page_and_a_list_say_sizes_in_the_same_units() -> None:

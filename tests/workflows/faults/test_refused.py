@@ -163,7 +163,7 @@ def test_what_no_backup_can_be_asked_for_is_refused(installed, parameters, said)
 @pytest.mark.parametrize(
     ("metadata", "holder"),
     [
-        ({}, "no backup of ours"),
+        ({}, "not a backup of this tool"),
         ({"labels": {marks.WORKFLOW: "last-night", marks.WORKFLOW_UID: "1"}}, "made by workflow last-night"),
         ({"annotations": {"apiManagerBackupName": "by-hand"}}, "a backup of the operator"),
     ],

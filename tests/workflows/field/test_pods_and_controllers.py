@@ -101,5 +101,5 @@ def test_of_a_schedule_that_never_started_anything_the_label_of_its_controller_i
     code, _, err = run("check", "-n", empty.namespace, "--kubeconfig", kubeconfig)
 
     assert code == 1
-    assert "CronWorkflow threescale-backup-schedule has started nothing yet" in err
+    assert "CronWorkflow threescale-backup-schedule has started no workflow yet" in err
     assert "instanceid" in err.lower()

@@ -1,4 +1,4 @@
-"""What is asked for by night: schedules with their arguments, and when an alert says that one had no good backup."""
+"""The options for schedules: their arguments, and the limits of the alerts."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from workflows.monitoring.alerts import Thresholds
     from workflows.schedule import Cron
 
-_LONGEST = timedelta(days=3650)  # of an alert; Prometheus counts nanoseconds in 64 bits
+_LONGEST = timedelta(days=3650)  # for an alert; Prometheus counts nanoseconds in 64 bits
 
 
 def thresholds(told: Mapping[str, Any], max_shrink: float, by_night: Collection[str]) -> "Thresholds | None":
-    """When alerts fire, where those are wanted; `by_night`: what proves backups then."""
+    """Return the limits of the alerts, or None without --monitoring.
+
+    `by_night`: the operations that prove backups by schedule.
+    """
     from workflows.monitoring.alerts import Thresholds
 
     expected, silent = (_time("--expected-every", told["expected_every"]), _time("--silent-for", told["silent_for"]))
@@ -45,7 +48,7 @@ def thresholds(told: Mapping[str, Any], max_shrink: float, by_night: Collection[
 
 
 def _check_silence(watchdog: str, silent: timedelta, text: str) -> None:
-    """Refuse an alert that would fire between any two looks of the watchdog."""
+    """Refuse an alert that would fire between any two runs of the watchdog."""
     pause = clock.pause(watchdog)
     if pause is not None and silent <= pause:
         refuse(
@@ -55,7 +58,7 @@ def _check_silence(watchdog: str, silent: timedelta, text: str) -> None:
 
 
 def _time(option: str, text: str) -> timedelta:
-    """A duration of a known length."""
+    """Read a duration of a known length. Months and years have none."""
     from steps.catalogue.durations import Duration
 
     found = Duration.read(text, option)
@@ -77,7 +80,7 @@ def arguments(option: str, words: Sequence[str], of: str, cron: str | None) -> d
 
 
 def proofs(told: Mapping[str, Any]) -> "list[Cron]":
-    """The schedules of what proves backups."""
+    """Return the schedules of verifications and drills."""
     from workflows.schedule import Cron
 
     namespace, scratch, drill = told["namespace"], told["drill_namespace"], told["drill"]

@@ -1,7 +1,7 @@
-"""The operator's own resources, read as the documentation shows them, and the Workflow that does the same.
+"""The operator's own resources, as its documentation shows them, and the Workflow that does the same work.
 
-Fields that the operator ignores or that change nothing here (metadata beyond the name, status, `readOnly`, because a
-backup is always mounted read-only) are accepted; any other stops with its place, because it would be lost.
+Some fields are accepted and ignored: metadata beyond the name, status, and `readOnly`, because a backup is always
+mounted read-only. Any other unknown field is refused with its place, because its effect would be lost.
 """
 
 from typing import Any, Literal
@@ -17,12 +17,12 @@ from workflows.rendering import document
 from workflows.rendering.document import Manifest
 from workflows.rendering.settings import Namespace
 
-_SHOWN = 60  # characters of what is not known
-_MOST = 10  # of what is wrong
+_SHOWN = 60  # characters of an unknown name
+_MOST = 10  # problems in one message
 
 
 class BadResourceError(ValueError):
-    """A file that is no APIManagerBackup or APIManagerRestore; the text says where and what."""
+    """The file holds no valid APIManagerBackup or APIManagerRestore. The text says where and why."""
 
 
 class _Strict(BaseModel):
@@ -64,7 +64,7 @@ class ApiManagerBackup(_Strict):
     status: Any = None
 
     def workflow(self) -> Manifest:
-        """The Workflow that does the same; the backup is called as the resource."""
+        """Return the Workflow that does the same work. The backup gets the name of the resource."""
         wanted = self.spec.destination.claim
         given = {
             "name": self.metadata.name,
@@ -103,16 +103,16 @@ class ApiManagerRestore(_Strict):
     status: Any = None
 
     def workflow(self) -> Manifest:
-        """The Workflow that does the same."""
+        """Return the Workflow that does the same work."""
         arguments = {"claim-name": self.spec.source.claim.claim_source.claim_name}
         return _workflow(self.metadata, restore.NAME, RestoreArguments, arguments)
 
 
 def apimanagers(text: str) -> list[Manifest]:
-    """Read the APIManagers of a file, as `kubectl get apimanager -o yaml` gives them.
+    """Read the APIManagers of a file, as `kubectl get apimanager -o yaml` prints them.
 
     Raises:
-        BadResourceError: there is none.
+        BadResourceError: the file holds no APIManager.
     """
     found = []
     for each in _documents(text):
@@ -125,7 +125,7 @@ def apimanagers(text: str) -> list[Manifest]:
 
 
 def _is_apimanager(item: Any) -> bool:
-    """Whether it is 3scale's, of whatever version: other groups have kinds of this name."""
+    """Whether the object is an APIManager of 3scale, of any version. Other groups have kinds of this name."""
     if not isinstance(item, dict) or item.get("kind") != APIMANAGER.name:
         return False
     group, slash, version = str(item.get("apiVersion")).partition("/")

@@ -83,7 +83,7 @@ class _Stage:
             return Result([saved], [])
         installation.lose(self._cluster, NAMESPACE, self._storage)
         installation.give_database_secrets(self._cluster, NAMESPACE)
-        self._tell("the installation is lost; its administrator puts the three database Secrets back")
+        self._tell("the installation was deleted, and the three Secrets of the databases were created again")
         restored = self._run(restore.NAME, {"claim-name": saved.outputs[CLAIM]})
         if restored.phase != "Succeeded":
             return Result([saved, restored], [])

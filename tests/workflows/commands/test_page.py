@@ -88,7 +88,7 @@ def test_lines_that_were_cut_are_told() -> None:
 def test_a_restore_that_runs_has_a_page() -> None:
     page = Page(page_of(a_record(outcome="running", ended=None, phases=[], objects=[])))
 
-    assert "not yet, or nobody told" in page.text
+    assert "not recorded" in page.text
     assert page.bars == []
 
 

@@ -42,7 +42,10 @@ def of_shares(verify: str, sample: str, limit: timedelta | None, kept: timedelta
 
 
 def kept(rules: "PruneArguments", schedule: str | None) -> timedelta:
-    """Return how long each scheduled backup is kept; zero if no rule tells, or if no schedule deletes backups."""
+    """Return how long each scheduled backup is kept.
+
+    The result is zero if no schedule deletes backups, or if no rule for days, durations or numbers is set.
+    """
     from steps.catalogue.durations import Duration
 
     if schedule is None:

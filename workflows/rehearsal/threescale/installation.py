@@ -1,7 +1,7 @@
-"""A 3scale installation to rehearse with: put it into a cluster, lose it, and have its operator look after it.
+"""A sample 3scale installation: create it in a cluster, delete it, and run its operator.
 
-The installation is a real one's shape and size, from its APIManager down to the files of its tenants, so that a
-rehearsal shows what a backup would hold and whether a restore brings it back.
+The installation has the shape and size of a real one, from its APIManager to the files of its tenants. So a rehearsal
+shows what a backup holds and whether a restore brings it back.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ANNOTATIONS = {"example.test/contact": "api-team@example.test"}
 
 
 def install(cluster: Cluster, namespace: str, file_storage: Path) -> None:
-    """Put a healthy installation into a namespace and its files into a folder."""
+    """Create a healthy installation in a namespace, and its files in a folder."""
     cluster.apply(objects.operator_deployment(namespace))
     secrets = [cluster.apply(secret) for secret in sample_secrets(namespace)]
     apimanager = cluster.apply(sample_apimanager(namespace, secrets))
@@ -50,9 +50,9 @@ def install(cluster: Cluster, namespace: str, file_storage: Path) -> None:
 
 
 def lose(cluster: Cluster, namespace: str, file_storage: Path) -> None:
-    """Lose an installation with its files, its Secrets and those that its APIManager refers to.
+    """Delete an installation with its files, its Secrets and the Secrets that its APIManager refers to.
 
-    What belonged to the APIManager is gone too when this returns. The namespace and the operator stay.
+    The objects that the APIManager owned are deleted, too, when this returns. The namespace and the operator stay.
     """
     secrets = (*objects.SECRETS, objects.DERIVED_SECRET, *objects.REFERENCED_SECRETS)
     with cluster.hand:  # else an operator in the midst of a pass makes again what is just gone
@@ -72,7 +72,7 @@ def give_database_secrets(cluster: Cluster, namespace: str) -> None:
 
 
 def sample_secrets(namespace: str) -> list[Object]:
-    """Spell the Secrets of the sample, as a person has edited them."""
+    """Return the Secrets of the sample, with the changes of a person."""
     secrets = objects.sample("secrets", namespace)
     for secret in secrets:
         for key, value in _SET.get(secret["metadata"]["name"], {}).items():
@@ -81,7 +81,7 @@ def sample_secrets(namespace: str) -> list[Object]:
 
 
 def sample_apimanager(namespace: str, secrets: list[Object]) -> Object:
-    """Spell the APIManager of the sample, which watches these Secrets."""
+    """Return the APIManager of the sample, which watches these Secrets."""
     (apimanager,) = objects.sample("apimanager", namespace)
     apimanager["metadata"]["labels"] = objects.secret_labels(secrets)
     apimanager["metadata"]["annotations"] |= _ANNOTATIONS

@@ -95,9 +95,9 @@ def schedule(
             of this operation can't set an argument.
     """
     if mistake := clock.mistake(cron):
-        raise BadScheduleError(f"{cron!r} is no cron schedule: {mistake}")
+        raise BadScheduleError(f"{cron!r} is not a valid cron schedule: {mistake}")
     if timezone not in available_timezones():
-        raise BadScheduleError(f"{timezone!r} is no time zone of the IANA database, for instance Europe/Madrid or UTC")
+        raise BadScheduleError(f"{timezone!r} is not a time zone of the IANA database, such as Europe/Madrid or UTC")
     kind = _KINDS[of]
     _check(kind, arguments)
     return CronWorkflow(
@@ -126,9 +126,9 @@ def _check(kind: _Kind, arguments: Mapping[str, str]) -> None:
         del known[name]
     for name, value in arguments.items():
         if name not in known:
-            raise BadScheduleError(f"{name!r} is no argument of {kind.noun}: it has {', '.join(known)}")
+            raise BadScheduleError(f"{name!r} is not an argument of {kind.noun}. Choose one of {', '.join(known)}")
         if (choices := known[name]) and value not in choices:
-            raise BadScheduleError(f"argument {name}: {value!r} is none of {', '.join(map(repr, choices))}")
+            raise BadScheduleError(f"argument {name}: {value!r} is not one of {', '.join(map(repr, choices))}")
     try:
         kind.model.model_validate(dict(arguments))
     except ValidationError as error:

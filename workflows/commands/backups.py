@@ -147,7 +147,7 @@ def report(file: Path, output: Path | None) -> None:
     from workflows.commands import page
 
     if str(file) == "-" and sys.stdin is None:
-        refuse("stdin is closed: name a file")
+        refuse("stdin is closed. Name a file")
     try:
         with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as stream:
             record = result.parse(stream.read(_LARGEST_BYTES))

@@ -23,7 +23,7 @@ def of_clocks(crons: Mapping[str, str | None], timezone: str) -> None:
         if text is not None and (moment := cron.skipped(text, timezone, now)):
             click.echo(
                 f"{option} {text!r}: {timezone} has no {moment:%H:%M} on {moment:%Y-%m-%d}, because the clock is put "
-                "forward. Nothing is started then. Choose an hour that exists in every night, such as 4",
+                "forward. Nothing is started then. Choose an hour that exists in every night, such as 4.",
                 err=True,
             )
 
@@ -36,9 +36,11 @@ def of_shares(verify: str, sample: str, limit: timedelta | None, kept: timedelta
     taken = ceil(1 / share) * pause
     begin = f"--verify-argument sample={sample}: reading a whole backup takes {told(taken)}"
     if limit is not None and taken > limit:
-        click.echo(f"{begin}, but --verified-every is {told(limit)}. Use a larger share or a longer time", err=True)
+        click.echo(f"{begin}, but --verified-every is {told(limit)}. Use a larger share or a longer time.", err=True)
     if timedelta(0) < kept < taken:
-        click.echo(f"{begin}, but the rules keep a backup for {told(kept)}. Use a larger share or keep more", err=True)
+        click.echo(
+            f"{begin}, but the rules keep a backup for {told(kept)}. Use a larger share or keep more backups.", err=True
+        )
 
 
 def kept(rules: "PruneArguments", schedule: str | None) -> timedelta:
@@ -65,7 +67,7 @@ def of_rules(keeps: Sequence[str]) -> None:
         return
     click.echo(
         "No --keep rule is set, so nothing is deleted and each scheduled backup adds a claim. Set a rule, for instance "
-        "--keep-daily 7. List the backups: threescale-backup list -n NAMESPACE. Delete one: kubectl delete pvc NAME",
+        "--keep-daily 7. List the backups: threescale-backup list -n NAMESPACE. Delete one: kubectl delete pvc NAME.",
         err=True,
     )
 

@@ -237,7 +237,7 @@ def _deliver(rendered: Sequence[dict[str, Any]], output: Path | None) -> None:
     if left:
         click.echo(
             f"Files of an earlier rendering that are no longer rendered: {', '.join(left)}. Delete their resources "
-            "with kubectl delete -f FILE, then delete the files",
+            "with kubectl delete -f FILE, then delete the files.",
             err=True,
         )
 
@@ -282,11 +282,11 @@ def _read(source: TextIO, read: Callable[[str], Read]) -> Read:
     try:
         text = source.read(_LARGEST + 1)
         if len(text) > _LARGEST:
-            refuse(f"{source.name}: it is longer than {_LARGEST >> 20} MiB, so no resource of Kubernetes")
+            refuse(f"{source.name}: the file is longer than {_LARGEST >> 20} MiB, so it is not a Kubernetes resource")
         return read(text)
     except OSError as error:
         refuse(f"can't read {source.name}: {error.strerror}")
     except operators_resources.BadResourceError as error:
         refuse(f"{source.name}: {error}")
     except UnicodeDecodeError:
-        refuse(f"{source.name}: no text in UTF-8, so no YAML")
+        refuse(f"{source.name}: the file is not valid UTF-8, so it is not YAML")

@@ -34,9 +34,9 @@ def thresholds(told: Mapping[str, Any], max_shrink: float, by_night: Collection[
     if not told["monitoring"]:
         return None
     if told["namespace"] is None:
-        refuse("--monitoring asks for the metrics of one installation: say its --namespace too")
+        refuse("--monitoring renders alerts for one installation. Add --namespace")
     if told["watchdog"] is None:
-        refuse('--monitoring asks for what a watchdog tells: say --watchdog too, for instance "17 * * * *"')
+        refuse('--monitoring needs the metrics of the watchdog. Add --watchdog, for instance "17 * * * *"')
     _check_silence(told["watchdog"], silent, told["silent_for"])
     return Thresholds(
         expected_every=expected,
@@ -52,8 +52,8 @@ def _check_silence(watchdog: str, silent: timedelta, text: str) -> None:
     pause = clock.pause(watchdog)
     if pause is not None and silent <= pause:
         refuse(
-            f"--silent-for {text}: --watchdog {watchdog!r} looks once in {doubts.told(pause)}, so an alert would say "
-            "each time that nobody looks: say more than that"
+            f"--silent-for {text}: --watchdog {watchdog!r} runs once in {doubts.told(pause)}, so the alert would "
+            "fire between two runs. Give --silent-for a longer time"
         )
 
 
@@ -63,7 +63,9 @@ def _time(option: str, text: str) -> timedelta:
 
     found = Duration.read(text, option)
     if found.months or not timedelta(0) < found.rest <= _LONGEST:
-        refuse(f"{option} {text!r}: write weeks, days and hours, for instance 26h or 8d, up to {_LONGEST.days}d")
+        refuse(
+            f"{option} {text!r} is not valid. Write weeks, days and hours, such as 26h or 8d, up to {_LONGEST.days}d"
+        )
     return found.rest
 
 
@@ -73,9 +75,9 @@ def arguments(option: str, words: Sequence[str], of: str, cron: str | None) -> d
     if len(read) < len(words):
         refuse(f"{option} is given twice for the same name")
     if wrong := [word for word in words if "=" not in word]:
-        refuse(f"{option} {wrong[0]!r}: write NAME=VALUE, for instance storage-request=20Gi")
+        refuse(f"{option} {wrong[0]!r} is not valid. Write NAME=VALUE, for instance storage-request=20Gi")
     if read and cron is None:
-        refuse(f"{option} is for what a schedule starts: say {of} too")
+        refuse(f"{option} is for scheduled runs only. Add {of}")
     return read
 
 
@@ -87,15 +89,13 @@ def proofs(told: Mapping[str, Any]) -> "list[Cron]":
     of_verify = arguments("--verify-argument", told["verify_arguments"], "--verify", told["verify"])
     of_drill = arguments("--drill-argument", told["drill_arguments"], "--drill", drill)
     if drill is not None and scratch is None:
-        refuse("--drill needs a namespace that was made for drills: say --drill-namespace too")
+        refuse("--drill needs a scratch namespace. Add --drill-namespace")
     if "scratch-namespace" in of_drill:
-        refuse("--drill-argument scratch-namespace: say it by --drill-namespace, which gives the rights there too")
+        refuse("--drill-argument can't set scratch-namespace. Use --drill-namespace, which also gives the rights there")
     if scratch is not None and namespace is None:
-        refuse("--drill-namespace gives rights there to an account of another namespace: say --namespace too")
+        refuse("--drill-namespace gives rights to an account of another namespace. Add --namespace")
     if scratch is not None and scratch == namespace:
-        refuse(
-            f"--drill-namespace {scratch} is that of the installation: make one for drills, which holds nothing else"
-        )
+        refuse(f"--drill-namespace {scratch} is the namespace of the installation. Create a namespace for drills only")
     found = [
         ("verify", told["verify"], of_verify),
         ("drill", drill, {"scratch-namespace": scratch or "", **of_drill}),

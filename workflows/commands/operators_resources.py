@@ -120,7 +120,7 @@ def apimanagers(text: str) -> list[Manifest]:
         every = items if isinstance(items, list) else [each]
         found += [item for item in every if _is_apimanager(item)]
     if not found:
-        raise BadResourceError("no APIManager is in it: `kubectl get apimanager -o yaml` gives one")
+        raise BadResourceError("the file holds no APIManager. Make one with `kubectl get apimanager -o yaml`")
     return found
 
 
@@ -136,7 +136,7 @@ def _documents(text: str) -> list[Any]:
     try:
         return [item for item in document.read_plain(text) if item is not None]
     except document.Error as error:
-        raise BadResourceError(f"no YAML: {' '.join(str(error).split())}") from error
+        raise BadResourceError(f"the file is not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def workflow(text: str) -> Manifest:
@@ -147,7 +147,7 @@ def workflow(text: str) -> Manifest:
     """
     documents = _documents(text)
     if len(documents) != 1 or not isinstance(documents[0], dict):
-        raise BadResourceError("one APIManagerBackup or APIManagerRestore is expected, and nothing else")
+        raise BadResourceError("the file must hold one APIManagerBackup or APIManagerRestore, and nothing else")
     kinds: dict[str, type[ApiManagerBackup | ApiManagerRestore]] = {
         "APIManagerBackup": ApiManagerBackup,
         "APIManagerRestore": ApiManagerRestore,
@@ -166,7 +166,7 @@ def workflow(text: str) -> Manifest:
 
 def _sentence(problem: dict[str, Any]) -> str:
     place = ".".join(str(part)[:_SHOWN] for part in problem["loc"])
-    told = {"missing": " is required", "extra_forbidden": " is no field of it"}
+    told = {"missing": " is required", "extra_forbidden": " is not a known field"}
     said = str(problem["msg"]).removeprefix("Value error, ")
     sign = ":" if problem["type"] == "value_error" else ""
     return f"{place}{told.get(problem['type'], f'{sign} {said}')}"

@@ -127,7 +127,7 @@ class People(click.Group):
 
     def main(self, *args: Any, **more: Any) -> Any:
         if sys.stdout is None:
-            refuse("stdout is closed: send it to /dev/null if nothing is to be seen")
+            refuse("stdout is closed. To discard the output, redirect it to /dev/null")
         try:
             try:
                 return super().main(*args, **more)

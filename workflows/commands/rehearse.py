@@ -26,7 +26,7 @@ def rehearse(keep: Path | None) -> None:
     from workflows.rehearsal import rehearse as rehearsal
 
     if keep is not None and not rehearsal.empty(keep):
-        refuse(f"{keep} is not empty: name a new folder. Nothing was changed")
+        refuse(f"{keep} is not empty: name a new folder")
     try:
         if keep is not None:
             keep.mkdir(parents=True, exist_ok=True)

@@ -57,7 +57,7 @@ def read_plain(text: str) -> list[Any]:
     try:
         return list(read_all(text))
     except (ValueError, LookupError, AttributeError, TypeError) as error:  # from PyYAML, for 2026-13-45 or !!int x
-        raise Error(f"a value is not what its form or tag says ({type(error).__name__})") from error
+        raise Error(f"a value does not match its form or tag ({type(error).__name__})") from error
 
 
 def write(content: object, width: int = 80) -> str:

@@ -50,7 +50,7 @@ def test_files_of_an_earlier_rendering_that_are_no_longer_asked_for_are_named_an
     assert (code, len(watchdog) > 3, "watchdog" in out) == (0, True, False)
     assert said == (
         f"Files of an earlier rendering that are no longer rendered: {', '.join(sorted(watchdog))}. Delete their "
-        "resources with kubectl delete -f FILE, then delete the files"
+        "resources with kubectl delete -f FILE, then delete the files."
     )
     assert {path.name for path in tmp_path.iterdir()} > set(watchdog)
 
@@ -170,7 +170,7 @@ def test_a_file_without_an_apimanager_is_refused_in_one_sentence(text: str) -> N
     code, out, err = run("manifests", "--image", IMAGE, "--from-apimanager", "-", stdin=text)
 
     assert (code, out) == (1, "")
-    assert "<stdin>: no APIManager is in it" in err
+    assert "<stdin>: the file holds no APIManager" in err
 
 
 def test_a_schedule_without_a_rule_says_that_nothing_is_deleted() -> None:
@@ -254,15 +254,15 @@ def test_each_night_s_backup_has_the_arguments_that_were_given() -> None:
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["--schedule", "0 2 * * *", "--argument", "storage-request"], "write NAME=VALUE"),
-        (["--schedule", "0 2 * * *", "--argument", "storage=20Gi"], "'storage' is no argument of a backup"),
-        (["--schedule", "0 2 * * *", "--argument", "file-storage=s3"], "'s3' is none of '', 'external'"),
+        (["--schedule", "0 2 * * *", "--argument", "storage-request"], "Write NAME=VALUE"),
+        (["--schedule", "0 2 * * *", "--argument", "storage=20Gi"], "'storage' is not an argument of a backup"),
+        (["--schedule", "0 2 * * *", "--argument", "file-storage=s3"], "'s3' is not one of '', 'external'"),
         (["--schedule", "0 2 * * *", "--argument", "name=nightly"], "argument name: a schedule can't set it"),
         (["--schedule", "0 2 * * *", "--argument", "volume-name=pv1"], "argument volume-name: a schedule can't set it"),
         (["--schedule", "0 2 * * *", "--argument", "plan=only"], "argument plan: a schedule makes backups"),
         (["--schedule", "0 2 * * *", "--argument", "schedule=mine"], "argument schedule: it is always the name"),
         (["--schedule", "0 2 * * *", "--argument", "workers=2", "--argument", "workers=4"], "given twice"),
-        (["--argument", "storage-request=20Gi"], "say --schedule too"),
+        (["--argument", "storage-request=20Gi"], "Add --schedule"),
         (["--schedule", "2 * * *"], "five fields"),
         (["--schedule", "0 25 * * *"], "'25' is not a valid hour"),
         (
@@ -323,7 +323,7 @@ def test_a_file_that_is_no_text_is_refused_in_one_sentence(tmp_path: Path) -> No
     code, out, err = run("workflow", "-f", str(tmp_path / "binary"))
 
     assert (code, out) == (1, "")
-    assert "no text in UTF-8" in err
+    assert "not valid UTF-8" in err
 
 
 def test_a_workflow_is_made_of_a_resource_on_stdin() -> None:
@@ -581,14 +581,14 @@ def test_shares_that_take_longer_than_a_backup_is_kept_or_an_alert_waits_are_sai
         (["--verify", "0 4 * * *", "--verify-argument", "sample=0%"], "argument sample: '0%' is no share"),
         (["--verify", "0 4 * * *", "--verify-argument", "claim-name=x"], "each run takes the next backup"),
         (["--verify", "0 4 * * *", "--verify-argument", "sample=ten"], "argument sample: 'ten' is no share"),
-        (["--verify", "0 4 * * *", "--verify-argument", "share=10%"], "'share' is no argument of a verification"),
-        (["--verify-argument", "sample=10%"], "say --verify too"),
-        (["--drill", "0 5 * * 0"], "say --drill-namespace too"),
-        (["--drill-argument", "storage-class=fast", "--drill-namespace", "drills"], "say --drill too"),
-        (["--drill-namespace", "api"], "is that of the installation"),
+        (["--verify", "0 4 * * *", "--verify-argument", "share=10%"], "'share' is not an argument of a verification"),
+        (["--verify-argument", "sample=10%"], "Add --verify"),
+        (["--drill", "0 5 * * 0"], "Add --drill-namespace"),
+        (["--drill-argument", "storage-class=fast", "--drill-namespace", "drills"], "Add --drill"),
+        (["--drill-namespace", "api"], "is the namespace of the installation"),
         (
             ["--drill", "0 5 * * 0", "--drill-namespace", "drills", "--drill-argument", "scratch-namespace=api"],
-            "say it by --drill-namespace",
+            "Use --drill-namespace",
         ),
         (["--drill-namespace", "Drills"], "--drill-namespace 'Drills'"),
     ],
@@ -605,4 +605,4 @@ def test_rights_elsewhere_need_the_namespace_of_the_account() -> None:
     code, _, err = run("manifests", "--image", IMAGE, "--drill-namespace", "drills")
 
     assert code == 1
-    assert "say --namespace too" in err
+    assert "Add --namespace" in err

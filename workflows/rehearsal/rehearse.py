@@ -23,7 +23,7 @@ from workflows.rehearsal.threescale.objects import REFERENCED_SECRETS
 from workflows.rendering.settings import Settings
 
 NAMESPACE = "threescale"
-IMAGE = "threescale-backup-steps:rehearsal"  # never pulled: a phase runs with the Python that runs this
+IMAGE = "threescale-backup-steps:rehearsal"  # never pulled: phases run with this Python
 SETTINGS = Settings(
     image=IMAGE,
     namespace=NAMESPACE,

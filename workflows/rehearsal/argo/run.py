@@ -74,7 +74,7 @@ class Run:
 
     def _execute(self, template: str, path: str, name: str, arguments: Mapping[str, str | None]) -> Node:
         described = self._template(template)
-        described.pop("metrics", None)  # of which nobody here asks
+        described.pop("metrics", None)  # the rehearsal plays no metrics of templates
         return self._play(described, Node(name=name, path=path, template=template, started_s=self.now_s()), arguments)
 
     def _play(self, described: dict[str, Any], node: Node, arguments: Mapping[str, str | None]) -> Node:
@@ -243,7 +243,7 @@ class _Task:
     around: Node
     tasks: Mapping[str, Any]
     ended: Mapping[str, Node]
-    room: AbstractContextManager[object]  # to run in, of which the template has so much
+    room: AbstractContextManager[object]  # limits the tasks that run at once
 
     @property
     def name(self) -> str:

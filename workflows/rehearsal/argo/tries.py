@@ -102,7 +102,7 @@ class Tries:
             service_account=account,
             pod_fields={key: value for key in _OF_THE_POD if (value := template.get(key, spec.get(key)))},
             timeout_s=timeout_s,
-            # The controller looks at it for the node of the template: with retries that one is never Pending.
+            # The controller checks the node of the template. With retries, that node is never Pending.
             pending_timeout_s=None if node.retried else timeout_s,
         )
 

@@ -185,7 +185,7 @@ class Kubelet:
                 return claim
         return ""
 
-    # --- what lies around a pod ---
+    # --- the objects and folders of a pod ---
 
     def _create(self, order: Order) -> Manifest:
         """Create the pod in the cluster, with the volumes and the container of the manifest."""

@@ -74,7 +74,7 @@ def no_such_command(_pod: Object, _container: str, command: list[str]) -> ExecRe
     return ExecResult(failure=f'unable to start container process: exec: "{name}": executable file not found in $PATH')
 
 
-Around = Callable[[Request, Callable[[], Answer]], Answer]  # what stands around each answer, such as a record of it
+Around = Callable[[Request, Callable[[], Answer]], Answer]  # a wrapper of each answer, such as a recorder
 
 
 class Api:
@@ -151,13 +151,15 @@ class Api:
         page = self._page(kind, path, call)
         metadata: Object = {"resourceVersion": page.version}
         if page.token:
-            chosen = call.asked("labelSelector") or call.asked("fieldSelector")  # of these nobody counts the rest
+            chosen = call.asked("labelSelector") or call.asked(
+                "fieldSelector"
+            )  # with these, the server does not count the rest
             metadata |= {"continue": page.token} | ({} if chosen else {"remainingItemCount": page.left})
         if alone:
             head = {"kind": f"{paging.PARTIAL}List", "apiVersion": paging.META, "metadata": metadata}
             return Answer(200, head | {"items": [paging.partial(obj) for obj in page.items]})
         items = page.items
-        if kind.built_in:  # whose items do not say what they are, on a real server too
+        if kind.built_in:  # its items have no kind, as on a real server
             items = [{key: value for key, value in obj.items() if key not in {"apiVersion", "kind"}} for obj in items]
         head = {"kind": f"{kind.name}List", "apiVersion": kind.api_version, "metadata": metadata}
         return Answer(200, head | {"items": items})

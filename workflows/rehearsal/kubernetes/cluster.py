@@ -33,7 +33,7 @@ class Cluster:
         self._provisioner = controllers.Provisioner(self._store)
         self._api = Api(self._store)
         self._server = Server(self._api)
-        self.hand = threading.RLock()  # for what must not be undone halfway: a loss, a pass of an operator
+        self.hand = threading.RLock()  # held by changes that must not mix: a loss, a pass of an operator
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
@@ -61,7 +61,7 @@ class Cluster:
         path.write_text(json.dumps(_kubeconfig(self.url, namespace, name, token), indent=2))
         return path
 
-    # --- the administrator's hand: no HTTP, no Roles ---
+    # --- the administrator: no HTTP, no Roles ---
 
     def apply(self, obj: Object) -> Object:
         """Create an object or replace the one with its name, status included. A missing namespace is created."""

@@ -27,7 +27,7 @@ class GarbageCollector:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.delay_s = 0.05  # for which an orphan is left alone
+        self.delay_s = 0.05  # how long an orphan stays
         self._first_seen: dict[str, float] = {}
         self._awake = threading.Event()
         self._stopping = False
@@ -77,10 +77,13 @@ def _orphans(store: Store) -> list[Object]:
     alive = {(*_identity(obj, obj["metadata"]), obj["metadata"].get("namespace", "")) for obj in objects}
 
     def lives(owner: Object, namespace: str) -> bool:
-        if not kinds.known(owner):  # nor can a real collector look after a kind that it does not know
+        if not kinds.known(owner):  # a real collector ignores unknown kinds, too
             return True
         identity = _identity(owner, owner)
-        return (*identity, "") in alive or (*identity, namespace) in alive  # one in another namespace counts as none
+        return (*identity, "") in alive or (
+            *identity,
+            namespace,
+        ) in alive  # an owner in another namespace does not count
 
     def is_orphan(obj: Object) -> bool:
         metadata = obj["metadata"]
@@ -173,7 +176,7 @@ class Provisioner:
     def _provide(self, claim: Object) -> None:
         storage_class = claim["spec"]["storageClassName"]
         mode = self.classes.get(storage_class)
-        if name := claim["spec"].get("volumeName"):  # nothing is said while it waits for that one
+        if name := claim["spec"].get("volumeName"):  # no event while it waits for that volume
             volume = self._store.find(_VOLUMES, "", name)
             if volume and volume["spec"].get("storageClassName", "") == storage_class:
                 self._bind(claim)

@@ -116,7 +116,7 @@ def discovery(path: str, kinds: Sequence[Kind]) -> Object | None:
             return None
 
 
-_EVERYWHERE = ("authorization.k8s.io", "v1")  # a group of every API server, without what is asked for here
+_EVERYWHERE = ("authorization.k8s.io", "v1")  # a group of every API server, without resources here
 
 
 def _groups(kinds: Sequence[Kind]) -> list[Object]:

@@ -18,7 +18,7 @@ from workflows.rehearsal.kubernetes.kinds import Object
 META = "meta.k8s.io/v1"
 PARTIAL = "PartialObjectMetadata"
 _TOKEN = re.compile(r"[0-9a-f]{32}")
-_KEPT = 64  # lists that were begun; a client that asks for none of them any more does not say so
+_KEPT = 64  # unfinished lists; a client does not say when it drops one
 
 
 class Page(NamedTuple):

@@ -20,7 +20,7 @@ __all__ = ["Operator", "give_database_secrets", "install", "lose"]
 
 NAME = "example-apimanager"
 
-# What a person has changed: an operator that finds it gone brings back its own defaults.
+# Changes of a person. If they are missing, the operator restores its own defaults.
 _SET = {
     "system-recaptcha": {"PUBLIC_KEY": "made-up-public-key", "PRIVATE_KEY": "made-up-private-key"},
     "system-smtp": {"address": "smtp.example.test", "port": "587"},
@@ -40,7 +40,7 @@ def install(cluster: Cluster, namespace: str, file_storage: Path) -> None:
     secrets = [cluster.apply(secret) for secret in sample_secrets(namespace)]
     apimanager = cluster.apply(sample_apimanager(namespace, secrets))
     for obj in [*objects.sample("configmaps", namespace), *objects.sample("claims", namespace)]:
-        with suppress(refusals.Refused):  # an operator that is already there was faster
+        with suppress(refusals.Refused):  # a running operator created it first
             cluster.create(objects.owned(obj, apimanager))
     for name, data in EDITS.items():
         cluster.patch("configmaps", namespace, name, {"data": data})
@@ -55,10 +55,10 @@ def lose(cluster: Cluster, namespace: str, file_storage: Path) -> None:
     The objects that the APIManager owned are deleted, too, when this returns. The namespace and the operator stay.
     """
     secrets = (*objects.SECRETS, objects.DERIVED_SECRET, *objects.REFERENCED_SECRETS)
-    with cluster.hand:  # else an operator in the midst of a pass makes again what is just gone
+    with cluster.hand:  # a pass of the operator would create deleted objects again
         for resource, names in (("apimanagers", (NAME,)), ("secrets", secrets)):
             for name in names:
-                with suppress(refusals.Refused):  # it was lost before
+                with suppress(refusals.Refused):  # it is already deleted
                     cluster.delete(resource, namespace, name)
         cluster.collect_garbage()
     files.clear(file_storage)

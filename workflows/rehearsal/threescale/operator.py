@@ -37,7 +37,7 @@ _RANDOM_KEYS = frozenset(
         "password",
     }
 )
-_SMALLEST_STORAGE = "100Mi"  # of an APIManager that asks for no size
+_SMALLEST_STORAGE = "100Mi"  # for an APIManager without a size
 
 
 class Operator:
@@ -99,7 +99,7 @@ class Operator:
             if all(self._cluster.get("secrets", namespace, name) for name in objects.DATABASE_SECRETS):
                 self._bring_up(namespace, apimanager)
             self._report(namespace, apimanager)
-        except refusals.Refused:  # somebody changed the same thing: look again
+        except refusals.Refused:  # a concurrent change: try again
             self._awake.set()
 
     def _bring_up(self, namespace: str, apimanager: Object) -> None:

@@ -103,9 +103,7 @@ def _drill_rules() -> list[Manifest]:
     return [
         _argo(),
         *_catalogue(),
-        _rule(
-            CLAIM, ["create"]
-        ),  # the scratch claim; it is deleted with its owner, the ledger, so no right to delete claims
+        _rule(CLAIM, ["create"]),  # the scratch claim; deleted with its owner, the ledger, so no right to delete
         _rule(CONFIGMAP, ["get"], own),
         *_evidence(names.DRILL_RESULTS),
         _rule(CONFIGMAP, ["delete"], [names.DRILL_LEDGER]),

@@ -151,9 +151,7 @@ class Api:
         page = self._page(kind, path, call)
         metadata: Object = {"resourceVersion": page.version}
         if page.token:
-            chosen = call.asked("labelSelector") or call.asked(
-                "fieldSelector"
-            )  # with these, the server does not count the rest
+            chosen = call.asked("labelSelector") or call.asked("fieldSelector")  # then the rest is not counted
             metadata |= {"continue": page.token} | ({} if chosen else {"remainingItemCount": page.left})
         if alone:
             head = {"kind": f"{paging.PARTIAL}List", "apiVersion": paging.META, "metadata": metadata}

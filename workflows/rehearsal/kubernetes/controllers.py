@@ -80,10 +80,7 @@ def _orphans(store: Store) -> list[Object]:
         if not kinds.known(owner):  # a real collector ignores unknown kinds, too
             return True
         identity = _identity(owner, owner)
-        return (*identity, "") in alive or (
-            *identity,
-            namespace,
-        ) in alive  # an owner in another namespace does not count
+        return (*identity, "") in alive or (*identity, namespace) in alive  # not an owner in another namespace
 
     def is_orphan(obj: Object) -> bool:
         metadata = obj["metadata"]

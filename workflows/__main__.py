@@ -1,4 +1,4 @@
-"""The people's command. Hera and Kubernetes are imported where they are used, so that `--help` answers at once.
+"""The command `threescale-backup`. Hera and Kubernetes are imported on use, so that `--help` answers at once.
 
 Exit codes: 0 done (rehearse: equal, verify: whole), 1 refused, failed or not whole, 2 the command line is wrong.
 """

@@ -1,7 +1,7 @@
-"""Who may do what: a ServiceAccount, a Role and a RoleBinding for each workflow, no right more than its phases use.
+"""Access rights: a ServiceAccount, a Role and a RoleBinding for each workflow, with no right that its phases don't use.
 
-`create` and `list` can't be narrowed by name in Kubernetes, and the claims of backups have names that nobody knows
-beforehand; all else is given by name, what an APIManager names too.
+Kubernetes can't limit `create` and `list` by name, and nobody knows the names of backups' claims beforehand. All other
+rights are given by name, also for the objects that an APIManager names.
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ def access(settings: Settings) -> list[Manifest]:
 
 
 def of_watchdog(settings: Settings) -> list[Manifest]:
-    """Render those of the watchdog, which only reads."""
+    """Render the ServiceAccount, Role and RoleBinding of the watchdog, which only reads."""
     return _account(watchdog.NAME, _watchdog_rules(), settings.namespace)
 
 
@@ -60,8 +60,8 @@ def _backup_rules(settings: Settings) -> list[Manifest]:
         *_evidence(names.BACKUP_RESULTS),
         _rule(APIMANAGER, ["get", "list"]),
         _rule(CLAIM, ["get", "list", "create", "patch"]),  # patch: the state of the backup's own claim
-        _rule(POD, ["list"]),  # who has system-storage mounted, what holds a pod back
-        _rule(ROUTE, ["list"]),  # which were admitted
+        _rule(POD, ["list"]),  # who mounts system-storage, why a pod does not start
+        _rule(ROUTE, ["list"]),  # which are admitted
         _rule(EVENT, ["list"]),
     ]
 
@@ -73,7 +73,7 @@ def _restore_rules(settings: Settings) -> list[Manifest]:
         _rule(SECRET, ["create"]),
         _rule(CONFIGMAP, ["get"], _configmaps(settings, names.RESTORE_RESULTS)),
         _rule(CONFIGMAP, ["update"], _configmaps(settings)),
-        *_evidence(names.RESTORE_RESULTS),  # create: all that are restored too
+        *_evidence(names.RESTORE_RESULTS),  # create: also for the restored ConfigMaps
         _rule(APIMANAGER, ["get", "list", "create"]),
         _rule(APIMANAGER_BACKUP, ["get"]),  # whether a backup of the operator had completed
         _rule(CLAIM, ["get", "list", "create"]),
@@ -94,10 +94,10 @@ def _watchdog_rules() -> list[Manifest]:
     return [
         _argo(),
         _rule(CLAIM, ["list"]),
-        _rule(WORKFLOW, ["get", "list"]),  # whether one that makes a backup lives; whether the last run failed
+        _rule(WORKFLOW, ["get", "list"]),  # whether a backup is running; whether the last run failed
         _rule(CRON_WORKFLOW, ["get"], [schedule.NAME]),
         _rule(APIMANAGER_BACKUP, ["get"]),  # whether a backup of the operator had completed
-        _rule(POD, ["list"]),  # what holds its own pod back
+        _rule(POD, ["list"]),  # why its own pod does not start
         _rule(EVENT, ["list"]),
     ]
 
@@ -107,7 +107,7 @@ def _drill_rules() -> list[Manifest]:
     return [
         _argo(),
         *_catalogue(),
-        _rule(CLAIM, ["create"]),  # the scratch claim, which goes with the ledger: nobody may delete a claim
+        _rule(CLAIM, ["create"]),  # the scratch claim; deleted with its owner, the ledger, so no right to delete
         _rule(CONFIGMAP, ["get"], own),
         *_evidence(names.DRILL_RESULTS),
         _rule(CONFIGMAP, ["delete"], [names.DRILL_LEDGER]),
@@ -115,12 +115,12 @@ def _drill_rules() -> list[Manifest]:
 
 
 def _catalogue() -> list[Manifest]:
-    """To choose a backup from the catalogue, and to say on its claim what was found."""
+    """Rules to choose a backup from the catalogue, and to record the result on its claim."""
     return [
         _rule(CLAIM, ["get", "list", "patch"]),
-        _rule(WORKFLOW, ["list"]),  # whether one that makes a backup lives
+        _rule(WORKFLOW, ["list"]),  # whether a backup is running
         _rule(APIMANAGER_BACKUP, ["get"]),
-        _rule(POD, ["list"]),  # who has the claim mounted, what holds a pod back
+        _rule(POD, ["list"]),  # who mounts the claim, why a pod does not start
         _rule(EVENT, ["list"]),
     ]
 
@@ -128,8 +128,8 @@ def _catalogue() -> list[Manifest]:
 def _prune_rules() -> list[Manifest]:
     return [
         _argo(),
-        _rule(CLAIM, ["get", "list", "patch", "delete"]),  # patch: a label that was lost; delete: this account alone
-        _rule(WORKFLOW, ["get", "list"]),  # which have ended; whether the last run failed
+        _rule(CLAIM, ["get", "list", "patch", "delete"]),  # patch: a lost label; delete: only this account may
+        _rule(WORKFLOW, ["get", "list"]),  # which runs have ended; whether the last run failed
         _rule(APIMANAGER_BACKUP, ["get"]),  # whether a backup of the operator had completed
         _rule(POD, ["list"]),  # who mounts a claim
         _rule(EVENT, ["list"]),
@@ -137,7 +137,7 @@ def _prune_rules() -> list[Manifest]:
 
 
 def _in_scratch(settings: Settings) -> list[Manifest]:
-    """What a drill may do in the namespace that is made for it: create what a restore creates, and remove it."""
+    """Render the rights of a drill in its scratch namespace: create what a restore creates, and remove it."""
     if settings.drill_namespace is None:
         return []
     rules = [
@@ -145,8 +145,8 @@ def _in_scratch(settings: Settings) -> list[Manifest]:
         _rule(SECRET, ["get", "delete"], _secrets(settings, _RESTORED)),
         _rule(CONFIGMAP, ["create"]),
         _rule(CONFIGMAP, ["get", "delete"], _configmaps(settings)),
-        _rule(APIMANAGER, ["list", "create"]),  # create: for a dry run, which Kubernetes does not tell apart
-        _rule(CLAIM, ["list"]),  # whether a backup lies there
+        _rule(APIMANAGER, ["list", "create"]),  # create: for a dry run, which needs the same right
+        _rule(CLAIM, ["list"]),  # whether the namespace holds a backup
     ]
     _, role, binding = _account(f"{drill.NAME}-scratch", rules, settings.drill_namespace)
     account = {"kind": "ServiceAccount", "name": drill.NAME, "namespace": settings.namespace}
@@ -154,7 +154,7 @@ def _in_scratch(settings: Settings) -> list[Manifest]:
 
 
 def _secrets(settings: Settings, known: Sequence[str]) -> Sequence[str]:
-    """Names of the Secrets that may be read; none means all of them."""
+    """Return the names of the Secrets that may be read. An empty result means all Secrets."""
     return () if settings.all_secrets else sorted({*known, *settings.secrets})
 
 
@@ -167,7 +167,7 @@ def _evidence(name: str) -> list[Manifest]:
 
 
 def _argo() -> Manifest:
-    """What Argo's executor needs in each pod to report outputs and progress."""
+    """Rule that Argo's executor needs in each pod to report outputs and progress."""
     return {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
 
 

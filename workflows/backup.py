@@ -1,9 +1,10 @@
-"""The backup, top to bottom: prepare a claim, save the four parts side by side, seal.
+"""The backup, top to bottom: prepare a claim, save the four parts in parallel, seal.
 
-Of a mere plan `source` alone follows: it mounts System's files and says what of them a backup would pass over.
+With `plan=only`, only `source` runs after `prepare`. It mounts System's files and reports which files a backup would
+skip.
 
-Three levels deep, because each level of a DAG costs a controller round (10 s by default). Where System's files are
-external there is no claim of theirs to mount, so one phase saves the rest in the place of the four.
+The DAG has three levels, because each level costs a controller round (10 s by default). If System's files are external,
+there is no claim to mount. Then one phase saves the rest, instead of the four.
 """
 
 from functools import partial
@@ -30,16 +31,16 @@ _ABOUT = About(
     title="Back up 3scale",
     description="Saves the Secrets, the ConfigMaps, the APIManager and the files of System of the 3scale in this "
     "namespace. Each backup has a claim of its own. The databases are not saved, so back up the databases separately.",
-    advice="No finished backup was made. `argo retry WORKFLOW` tries the failed phases again (one that was stopped: "
-    "with `--restart-successful --node-field-selector phase=Failed`); to start anew, submit again with another name. "
-    "Claims of failed runs: `kubectl get pvc -l threescale-backup/state=failed`.",
+    advice="No finished backup was made. Run the failed phases again with `argo retry WORKFLOW`. If the workflow was "
+    "stopped, add `--restart-successful --node-field-selector phase=Failed`. To start from the beginning, submit a new "
+    "backup with another name. List the claims of failed runs: `kubectl get pvc -l threescale-backup/state=failed`.",
     claim="name",
     first=("prepare", "source", "seal"),
 )
 
 
 def backup(settings: Settings, rules: PruneArguments | None = None) -> WorkflowTemplate:
-    """Build the WorkflowTemplate `threescale-backup`; with rules that keep something a scheduled one ends with them."""
+    """Build the WorkflowTemplate `threescale-backup`. If `rules` keep anything, a scheduled backup ends with them."""
     at_the_end = partial(prune.at_the_end, settings, rules) if rules and rules.keeps else None
     with workflow_template(settings, _ABOUT, at_the_end) as built, DAG(name="backup", fail_fast=False) as dag:
         task = Tasks(settings, built, declared.BackupArguments)

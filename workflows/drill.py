@@ -1,6 +1,6 @@
-"""The drill, top to bottom: all of a backup is restored to a scratch place, held against it, and removed.
+"""The drill, top to bottom: restore a whole backup to a scratch place, compare it with the backup, remove it.
 
-What it has made is removed by its last phase, and where that did not run by the exit handler.
+The last phase removes the created objects. If the last phase did not run, the exit handler removes them.
 """
 
 from collections.abc import Mapping
@@ -25,12 +25,12 @@ _PLACED = (_CLAIM, NODE_OPERATOR, NODE)
 _ABOUT = About(
     NAME,
     declared.DrillArguments,
-    title="Prove that a backup restores",
+    title="Restore a backup for trial",
     description="Restores a backup of this namespace for trial. Secrets and ConfigMaps go to a scratch namespace, and "
     "System's files go to a scratch claim. The APIManager is sent to the server as a dry run. Everything is compared "
     "with the backup and then removed.",
-    advice="The backup is not proven; what the drill had made is removed, and if not, the next drill does it. Mend "
-    "what the sentence names, then submit a new drill: `argo retry` can't go on with one whose scratch claim is gone.",
+    advice="The backup is not proven. The objects of the drill are removed now, or by the next drill. Fix the reported "
+    "problem, then submit a new drill. `argo retry` can't resume a drill, because its scratch claim is removed.",
     claim=_CLAIM,
     mutex=NAME,
     first=("choose", "prepare", "objects", "file-storage", _REMOVE),
@@ -57,6 +57,6 @@ def drill(settings: Settings) -> WorkflowTemplate:
 
 
 def _clean_up() -> Mapping[str, Any]:
-    """Remove at the exit what was made, where the last phase has not."""
+    """Remove the created objects at the exit, if the last phase has not removed them."""
     given = {_CLAIM: f"{getattr(g.workflow.parameters, _CLAIM):$}", _PROVEN: NO}
     return {"name": _REMOVE, "template": _REMOVE, "arguments": given, "when": conditions.BROKEN}

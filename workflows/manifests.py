@@ -1,4 +1,4 @@
-"""All that an administrator applies, put together, with its references checked."""
+"""All manifests that an administrator applies, with checked references."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -33,13 +33,13 @@ def render(  # noqa: PLR0913  what is rendered only where it is asked for
     max_age: str = values.MAX_AGE,
     thresholds: Thresholds | None = None,
 ) -> list[Manifest]:
-    """Render everything: access first, then the templates, then the schedules with their arguments where there are any.
+    """Render everything: access first, then the templates, then the schedules with their arguments.
 
-    `cron` and `arguments` are those of the backup, `proofs` of what proves it.
+    `cron` and `arguments` are those of the backup. `proofs` are the schedules of verifications and drills.
 
     `rules` are those of retention, for `threescale-prune` and for the end of each scheduled backup. `watch_cron` adds
-    the watchdog, which asks for a backup of `max_age`; `thresholds` the rules for Prometheus, which are of one
-    namespace. Without `cron` neither looks at a schedule.
+    the watchdog, which fails if the newest backup is older than `max_age`. `thresholds` adds the alerts and the
+    dashboard for one namespace. Without `cron`, neither the watchdog nor the alerts check the schedule of the backup.
 
     Raises:
         schedule.BadScheduleError

@@ -1,11 +1,14 @@
-"""Retention, top to bottom: decide by the catalogue, then delete; the volume of a failed run is read before it goes.
+"""Retention, top to bottom: decide by the catalogue, then delete. The volume of a failed run is read before deletion.
 
-A scheduled backup that has rules ends with the same, in its exit handler and under this account: there `continueOn`
-leaves a good backup green whatever becomes of it, which no leaf of the backup's own DAG could. No deadline of the
-workflow reaches there and the lock is held, so nothing is tried again: then each pod ends by its timeout, also one that
-no node can take. Each failed run is a task of its own, so that the others go on where its volume can't be mounted, and
-few of them run at once.
-A green backup tells Prometheus nothing of that, so there the DAG tells it itself, as a run of `prune`.
+A scheduled backup with rules ends with the same DAG, in its exit handler and under the account of retention. There
+`continueOn` keeps a good backup green if retention fails. A leaf of the backup's own DAG could not do that.
+
+The workflow's deadline does not apply in the exit handler, and the lock is held, so no phase is tried again. Without
+retries, the timeout also ends a pod that no node can take. Each failed run has a task of its own, so the others
+continue if one volume can't be mounted. Only a few of these tasks run at once.
+
+A green backup reports nothing about retention to Prometheus. In the exit handler the DAG therefore reports itself, as a
+run of `prune`.
 """
 
 from collections.abc import Mapping
@@ -30,8 +33,8 @@ from workflows.rendering.settings import Settings
 
 NAME = "threescale-prune"
 PRUNE = "prune"
-_AT_ONCE = 4  # tasks that run side by side, so that many failed runs don't take the nodes from others
-_ASKED = ("sealed", "scheduled")  # outputs of a backup that retention follows
+_AT_ONCE = 4  # tasks in parallel, so that many failed runs don't take the nodes from others
+_ASKED = ("sealed", "scheduled")  # outputs of a backup; retention runs if both are `yes`
 _CLAIM = "claim-name"
 _POD = Pod(affinity=anywhere(), account=NAME)
 _ABOUT = About(
@@ -40,14 +43,14 @@ _ABOUT = About(
     title="Delete old backups of 3scale",
     description="Deletes the claims of backups that no rule keeps, and the claims of failed runs. Nothing is deleted "
     "without a keep-... rule. With plan=only, the run only prints what would be deleted.",
-    advice="What was deleted is in the log of `delete` and `remove`, all else is as it was. Submitted again it judges "
-    "anew; `-p plan=only` only says what it would do.",
+    advice="The logs of `delete` and `remove` list the deleted claims. Nothing else was deleted. Submit the workflow "
+    "again to apply the rules again. With `-p plan=only`, the run only prints what would be deleted.",
     on_one_node=False,
 )
 
 
 def prune(settings: Settings, rules: PruneArguments) -> WorkflowTemplate:
-    """Build the WorkflowTemplate `threescale-prune`, with these rules unless others are asked for."""
+    """Build the WorkflowTemplate `threescale-prune`, with these rules as the defaults of its arguments."""
     asked = declare(PruneArguments, rules)
     with workflow_template(settings, _ABOUT, asked=asked) as built:
         _retention(settings, asked, first=True)
@@ -55,7 +58,7 @@ def prune(settings: Settings, rules: PruneArguments) -> WorkflowTemplate:
 
 
 def at_the_end(settings: Settings, rules: PruneArguments) -> Mapping[str, Any]:
-    """Build the same for the exit handler of a backup: it runs when a scheduled one is sealed."""
+    """Build the same for the exit handler of a backup. It runs when a scheduled backup is sealed."""
     asked = declare(PruneArguments, rules)
     return {
         "name": PRUNE,
@@ -66,7 +69,7 @@ def at_the_end(settings: Settings, rules: PruneArguments) -> Mapping[str, Any]:
 
 
 def _retention(settings: Settings, asked: Mapping[str, Parameter], *, first: bool) -> DAG:
-    """All of it; `first`: as a workflow of its own, whose arguments are judged and whose phases are tried again."""
+    """Build the DAG. `first`: for a workflow of its own, which checks its arguments and retries its phases."""
     given = {name: value(name) for name in asked if name != PLAN}
 
     def template(declared: type[DeclaredPhase]) -> Container:
@@ -97,7 +100,7 @@ def _retention(settings: Settings, asked: Mapping[str, Parameter], *, first: boo
 
 
 def _failed_run(settings: Settings, remove: Container, rules: Mapping[str, Parameter]) -> DAG:
-    """One claim of a run that failed: read its volume, and remove it where that holds nothing."""
+    """For one claim of a failed run: read its volume, and remove the claim if the volume holds nothing."""
     look = phase(settings, PruneLook, replace(_POD, retried=False))
     claim = declare(PruneLook)[_CLAIM]
     with DAG(name="failed-run", inputs=[*rules.values(), claim], fail_fast=False) as dag:

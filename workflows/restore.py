@@ -1,4 +1,4 @@
-"""The restore, top to bottom: every refusal comes before the first object is written, the APIManager comes last."""
+"""The restore, top to bottom. Every check comes before the first write, and the APIManager is created last."""
 
 from hera.workflows import DAG, Suspend, Task, WorkflowTemplate
 
@@ -22,11 +22,11 @@ _ABOUT = About(
     description="Restores the Secrets, the ConfigMaps, the files of System and the APIManager of a backup into this "
     "namespace. The namespace must hold no 3scale. Restore the databases first. Also create the Secrets backend-redis, "
     "system-redis and system-database first, unless database-secrets=restore.",
-    advice="Mend what the sentence names. Then the same restore submitted again, or `argo retry WORKFLOW`, goes on "
-    "from where this one ended: what it made carries the backup's mark and is kept.",
+    advice="Fix the reported problem. Then submit the same restore again, or run `argo retry WORKFLOW`. It resumes "
+    "where this restore ended. Objects that this restore created carry the backup's mark and are kept.",
     claim="claim-name",
 )
-_PLANS = Pod(timeout=value("time-limit"))  # as `check` tells it, for a plan that reads every byte takes long
+_PLANS = Pod(timeout=value("time-limit"))  # given by `check`, because a plan that reads every byte takes long
 _COPIES = Pod(timeout="6h")
 
 
@@ -58,7 +58,7 @@ def restore(settings: Settings) -> WorkflowTemplate:
         plan >> approve
         approve >> prepare
         for each in (*set_aside, file_storage):
-            prepare.on_success(each)  # not where it was skipped
+            prepare.on_success(each)  # not if it was skipped
         for each in set_aside:
             each >> file_storage
         file_storage >> [secrets, configmaps]

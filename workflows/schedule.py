@@ -1,8 +1,10 @@
-"""What runs by night: thin CronWorkflows, each starts a WorkflowTemplate and names no backup.
+"""The schedules: small CronWorkflows. Each starts a WorkflowTemplate and names no backup.
 
-Without a `name` each night's backup is called as its workflow, so each has a claim of its own; without a `claim-name`
-what proves backups takes the one that is next. Never two at once, never one in the place of one that runs, and after an
-outage the last that was missed, where that is no older than an hour: so an outage is told of, too.
+Without a `name`, each scheduled backup has the name of its workflow, and so a claim of its own. Without a `claim-name`,
+a verification or a drill takes the next backup.
+
+Two runs of a schedule never run at once, and a new run never replaces a running one. After an outage, Argo starts the
+last missed run if it is no older than an hour. So an outage is reported, too.
 """
 
 from collections.abc import Mapping
@@ -27,12 +29,12 @@ from workflows.rendering.parameters import declare
 from workflows.rendering.settings import Settings
 
 NAME = "threescale-backup-schedule"  # Argo allows 52 characters, it adds the time
-_OF_ONE_NIGHT = "it suits one night only, each backup needs its own"
-_MISSED_S = 3600  # how late a night may begin after the controller was down
+_OF_ONE_NIGHT = "a schedule can't set it, because each backup needs another value"
+_MISSED_S = 3600  # how late a run may start after the controller was down
 
 
 class Cron(NamedTuple):
-    """A CronWorkflow that is asked for: of which operation, when, with which arguments."""
+    """A requested CronWorkflow: its operation, cron schedule and arguments."""
 
     of: str
     cron: str
@@ -40,7 +42,7 @@ class Cron(NamedTuple):
 
 
 class _Kind(NamedTuple):
-    """What sets the CronWorkflow of an operation apart."""
+    """The differences between the CronWorkflows of the operations."""
 
     template: str
     model: type[Declared]
@@ -48,10 +50,10 @@ class _Kind(NamedTuple):
     title: str
     refused: Mapping[str, str]
     fixed: Mapping[str, str] = {}
-    kept: int = 7  # how many workflows of either end stay
+    kept: int = 7  # how many succeeded and how many failed workflows Argo keeps
 
 
-_NEXT = {"claim-name": "each night takes the backup that is next"}
+_NEXT = {"claim-name": "each run takes the next backup"}
 _KINDS = {
     "backup": _Kind(
         backup.NAME,
@@ -61,21 +63,21 @@ _KINDS = {
         {
             "name": _OF_ONE_NIGHT,
             "volume-name": _OF_ONE_NIGHT,
-            "plan": "by night backups are made, not planned",
-            "schedule": "it is the CronWorkflow's own name",
+            "plan": "a schedule makes backups, not plans",
+            "schedule": "it is always the name of the CronWorkflow",
         },
         {"schedule": NAME},
     ),
     "verify": _Kind(verify.NAME, VerifyArguments, "a verification", "Verify the backups by schedule", _NEXT),
-    "drill": _Kind(drill.NAME, DrillArguments, "a drill", "Prove by schedule that backups restore", _NEXT),
+    "drill": _Kind(drill.NAME, DrillArguments, "a drill", "Restore the backups for trial by schedule", _NEXT),
     "watchdog": _Kind(
-        watchdog.NAME, WatchdogArguments, "the watchdog", "See by schedule whether 3scale is backed up", {}, kept=3
+        watchdog.NAME, WatchdogArguments, "the watchdog", "Check by schedule that 3scale is backed up", {}, kept=3
     ),
 }
 
 
 class BadScheduleError(ValueError):
-    """A schedule that Argo would refuse only after it was applied; the text says what is wrong."""
+    """A schedule that Argo would refuse only after `kubectl apply`. The text says what is wrong."""
 
 
 def schedule(
@@ -86,15 +88,16 @@ def schedule(
     *,
     of: str = "backup",
 ) -> CronWorkflow:
-    """Build the CronWorkflow of an operation; `arguments` are those of each night.
+    """Build the CronWorkflow of an operation. Each of its runs gets `arguments`.
 
     Raises:
-        BadScheduleError: no five fields that Argo takes, no time zone of the IANA database, no argument of it by night.
+        BadScheduleError: Argo would refuse the schedule, the IANA database does not have the time zone, or a schedule
+            of this operation can't set an argument.
     """
     if mistake := clock.mistake(cron):
-        raise BadScheduleError(f"{cron!r} is no cron schedule: {mistake}")
+        raise BadScheduleError(f"{cron!r} is not a valid cron schedule: {mistake}")
     if timezone not in available_timezones():
-        raise BadScheduleError(f"{timezone!r} is no time zone of the IANA database, for instance Europe/Madrid or UTC")
+        raise BadScheduleError(f"{timezone!r} is not a time zone of the IANA database, such as Europe/Madrid or UTC")
     kind = _KINDS[of]
     _check(kind, arguments)
     return CronWorkflow(
@@ -115,7 +118,7 @@ def schedule(
 
 
 def _check(kind: _Kind, arguments: Mapping[str, str]) -> None:
-    """Refuse what Argo would hand on unread, night after night."""
+    """Refuse arguments that Argo would not check and each run would refuse."""
     known = {name: parameter.enum for name, parameter in declare(kind.model).items()}
     for name, reason in kind.refused.items():
         if name in arguments:
@@ -123,9 +126,9 @@ def _check(kind: _Kind, arguments: Mapping[str, str]) -> None:
         del known[name]
     for name, value in arguments.items():
         if name not in known:
-            raise BadScheduleError(f"{name!r} is no argument of {kind.noun}: it has {', '.join(known)}")
+            raise BadScheduleError(f"{name!r} is not an argument of {kind.noun}. Choose one of {', '.join(known)}")
         if (choices := known[name]) and value not in choices:
-            raise BadScheduleError(f"argument {name}: {value!r} is none of {', '.join(map(repr, choices))}")
+            raise BadScheduleError(f"argument {name}: {value!r} is not one of {', '.join(map(repr, choices))}")
     try:
         kind.model.model_validate(dict(arguments))
     except ValidationError as error:

@@ -1,6 +1,6 @@
-"""The verification, top to bottom: choose a backup, read it, and say on its claim what was found.
+"""The verification, top to bottom: choose a backup, read it, and record the result on its claim.
 
-It holds back no backup: its mutex is its own, and the claim that it mounts is read-only to it.
+A verification delays no backup. It has a mutex of its own, and mounts the claim read-only.
 """
 
 from hera.workflows import DAG, WorkflowTemplate
@@ -20,9 +20,9 @@ _ABOUT = About(
     description="Reads a backup of this namespace, in full or a share in each run. Compares the bytes with the digests "
     "of the backup's seal. The result is written to the labels and annotations of the claim. The backup is mounted "
     "read-only.",
-    advice="The backup that this is about is not verified. Where it is damaged, its claim says so and retention keeps "
-    "it, but counts on it for nothing: make a new backup now, then look what has happened to the volume. Where it "
-    "could not be looked at, mend what the sentence names and submit the same again.",
+    advice="The backup is not verified. If it is damaged, its claim records that. Retention keeps a damaged backup, "
+    "but no rule counts it. Make a new backup now, then find out what happened to the volume. If the backup could not "
+    "be read, fix the reported problem and submit the same verification again.",
     mutex=NAME,
     first=("choose", "read"),
 )

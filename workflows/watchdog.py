@@ -1,7 +1,7 @@
-"""The watchdog: one phase that reads the catalogue and fails when the newest backup is older than it should be.
+"""The watchdog: one phase that reads the catalogue and fails when the newest backup is too old.
 
-It has a mutex of its own, because a long restore must not keep it from looking; and a short time, because one that
-waits for a node keeps the next from looking, too.
+It has a mutex of its own, so that a long restore does not block it. Its deadline is short, because a run that waits for
+a node blocks the next run.
 """
 
 from hera.workflows import DAG, WorkflowTemplate
@@ -20,13 +20,13 @@ _ABOUT = About(
     title="Check that 3scale is backed up",
     description="Reads the catalogue of this namespace's backups. Fails if the newest complete backup is too old. The "
     "measured values go to Prometheus.",
-    advice="See the backups with `threescale-backup list -n NAMESPACE`, or `kubectl get pvc -l "
-    "threescale-backup/backup`, mend what the sentence names, and make one now: `argo submit --from "
+    advice="List the backups with `threescale-backup list -n NAMESPACE` or `kubectl get pvc -l "
+    "threescale-backup/backup`. Fix the reported problem. Then make a backup now with `argo submit --from "
     "workflowtemplate/threescale-backup`.",
     mutex=NAME,
     tell_success=False,
     on_one_node=False,
-    deadline_s=1800,  # a look takes seconds
+    deadline_s=1800,  # reading the catalogue takes seconds
     first=("watch",),
 )
 

@@ -419,4 +419,4 @@ class TestGenuine:
     def test_the_operator_s_own_restore_could_take_it(self, genuine):
         result = CliRunner().invoke(main, ["verify", "--for-operator", str(genuine)])
 
-        assert (result.exit_code, "APIManagerRestore can take it" in result.stdout) == (0, True)
+        assert (result.exit_code, "APIManagerRestore can restore this backup" in result.stdout) == (0, True)

@@ -106,7 +106,7 @@ def test_a_restore_that_fails_leaves_its_phase_its_sentence_and_the_advice(lost)
     assert (workflow.phase, record["outcome"]) == ("Failed", "failed")
     assert (failure["phase"], failure["code"]) == ("file-storage", "backup-damaged")
     assert "acme/2026/terms and conditions.pdf" in failure["facts"]["findings"][0]
-    assert "submitted again" in record["advice"]
+    assert "submit the same restore again" in record["advice"]
     assert [phase["phase"] for phase in record["phases"]] == ["check", "prepare"]
     assert began_and_ended(text)
     told = check_page(text)

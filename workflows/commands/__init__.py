@@ -1,1 +1,1 @@
-"""The commands of people, a module for each of their errands, with the pages and listings that these print."""
+"""The commands for people, a module for each group, with the pages and listings that they print."""

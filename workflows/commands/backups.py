@@ -1,4 +1,4 @@
-"""What there is: the backups of a namespace, one on a volume, the record of a run."""
+"""The commands about backups: those of a namespace, a backup on a volume, the record of a run."""
 
 import sys
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from workflows.commands.options import FOLDER, DeclaredCommand, Where, at_cluste
 
 _OF_A_LIST = ("table", "wide", "json", "yaml", "name")
 Shown = TypeVar("Shown", bound=Mapping[str, Any] | None)
-_LARGEST_BYTES = 16 << 20  # of a record; of what is larger the start is read, which is none
+_LARGEST_BYTES = 16 << 20  # of a record; of a larger file only the start is read, which is no valid record
 
 
 @click.command()
@@ -44,7 +44,7 @@ def verify(folder: Path, *, for_operator: bool) -> None:
     for finding in findings:
         click.echo(errors.printable(finding))
     if opened.manifest is None:
-        maker = "made by the operator: no digests to check, only that all is there and can be read"
+        maker = "made by the operator, without digests, so only checked that everything exists and can be read"
     else:
         maker = (
             f"backup {opened.name} of 3scale {opened.manifest.source.threescale_version or '(version not recorded)'}"
@@ -53,12 +53,12 @@ def verify(folder: Path, *, for_operator: bool) -> None:
     files = f"file-storage: {opened.external}" if opened.external else here
     click.echo(errors.printable(f"{'NOT whole' if findings else 'whole'}: {maker}, {files}"))
     if strangers:
-        click.echo(errors.printable(f"at its root and no part of it, a restore passes it over: {strangers}"))
+        click.echo(errors.printable(f"not part of the backup, skipped by a restore: {strangers}"))
     for objection in objections:
-        click.echo(errors.printable(f"the operator's APIManagerRestore can't take it: {objection}"))
+        click.echo(errors.printable(f"the operator's APIManagerRestore can't restore this backup: {objection}"))
     if for_operator and not objections and not findings:
         click.echo(
-            f"the operator's APIManagerRestore can take it{', but leaves behind ' if left else ''}{', '.join(left)}"
+            f"the operator's APIManagerRestore can restore this backup{', without ' if left else ''}{', '.join(left)}"
         )
     sys.exit(1 if findings or objections else 0)
 
@@ -129,7 +129,7 @@ def _pin(name: str, where: Where, *, pinned: bool) -> None:
     from steps.catalogue import catalogue
 
     entry = catalogue.pin(where.connect(), name, pinned=pinned)
-    click.echo(f"{entry.name}: {'pinned, retention leaves it' if entry.pinned else 'left to retention'}")
+    click.echo(f"{entry.name}: {'pinned, retention keeps it' if entry.pinned else 'unpinned, retention may delete it'}")
 
 
 @click.command()
@@ -147,7 +147,7 @@ def report(file: Path, output: Path | None) -> None:
     from workflows.commands import page
 
     if str(file) == "-" and sys.stdin is None:
-        refuse("stdin is closed: name a file")
+        refuse("stdin is closed. Name a file")
     try:
         with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as stream:
             record = result.parse(stream.read(_LARGEST_BYTES))
@@ -166,12 +166,12 @@ def report(file: Path, output: Path | None) -> None:
 
 
 def _shown(facts: Shown, output: str) -> Shown:
-    """Facts as a person reads them; a program gets them as they are, in a form that escapes."""
+    """Return printable facts for a person. JSON and YAML escape by themselves, so there the facts stay unchanged."""
     return facts if output in {"json", "yaml"} else _printable(facts)
 
 
 def _printable(facts: Shown) -> Shown:
-    """The same facts with all texts, however deep, on one line each that changes nothing on a terminal."""
+    """Return the same facts with all nested texts on one line each, without control characters for a terminal."""
     from steps import errors
 
     def of(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What is rendered as it was asked for, though one night it will not do what was meant: that is said on stderr."""
+"""Warnings on stderr about manifests that are valid, but may not do what the administrator expects."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,32 +17,37 @@ _DAY_H = 24
 
 
 def of_clocks(crons: Mapping[str, str | None], timezone: str) -> None:
-    """Say which night has no run because its clock leaves out the hour; `crons` are by their options."""
+    """Warn about a night without a run, because its clock skips the hour. `crons` are by the names of their options."""
     now = datetime.now(UTC)
     for option, text in crons.items():
         if text is not None and (moment := cron.skipped(text, timezone, now)):
             click.echo(
-                f"{option} {text!r}: {timezone} has no {moment:%H:%M} on {moment:%Y-%m-%d}, when its clock is put "
-                "forward, and nothing is started then: another hour, such as 4, is there in every night",
+                f"{option} {text!r}: {timezone} has no {moment:%H:%M} on {moment:%Y-%m-%d}, because the clock is put "
+                "forward. Nothing is started then. Choose an hour that exists in every night, such as 4.",
                 err=True,
             )
 
 
 def of_shares(verify: str, sample: str, limit: timedelta | None, kept: timedelta) -> None:
-    """Say where a verification by shares takes longer than an alert waits for it, or than every backup is kept."""
+    """Warn if a verification by shares takes longer than the limit of the alert, or than each backup is kept."""
     share, pause = Fraction(sample.removesuffix("%") or 0) / 100, cron.pause(verify)
     if not share or pause is None:
         return
     taken = ceil(1 / share) * pause
-    begin = f"--verify-argument sample={sample}: all of a backup is read within {told(taken)}"
+    begin = f"--verify-argument sample={sample}: reading a whole backup takes {told(taken)}"
     if limit is not None and taken > limit:
-        click.echo(f"{begin}, and --verified-every waits {told(limit)}: take a larger share, or wait longer", err=True)
+        click.echo(f"{begin}, but --verified-every is {told(limit)}. Use a larger share or a longer time.", err=True)
     if timedelta(0) < kept < taken:
-        click.echo(f"{begin}, and the rules keep each for {told(kept)}: take a larger share, or keep more", err=True)
+        click.echo(
+            f"{begin}, but the rules keep a backup for {told(kept)}. Use a larger share or keep more backups.", err=True
+        )
 
 
 def kept(rules: "PruneArguments", schedule: str | None) -> timedelta:
-    """For how long every night's backup is kept; zero where no rule is for nights, or nothing is deleted by night."""
+    """Return how long each scheduled backup is kept.
+
+    The result is zero if no schedule deletes backups, or if no rule for days, durations or numbers is set.
+    """
     from steps.catalogue.durations import Duration
 
     if schedule is None:
@@ -53,18 +58,21 @@ def kept(rules: "PruneArguments", schedule: str | None) -> timedelta:
 
 
 def of_rules(keeps: Sequence[str]) -> None:
-    """Say what each night deletes, or that nothing is deleted."""
+    """Say what each scheduled backup deletes, or that nothing is deleted."""
     if keeps:
-        click.echo(f"Each night ends with retention: {', '.join(keeps)}. What goes is deleted.", err=True)
+        click.echo(
+            f"Each scheduled backup ends with retention: {', '.join(keeps)}. Backups that no rule keeps are deleted.",
+            err=True,
+        )
         return
     click.echo(
-        "No rule says what to keep, so nothing is deleted and each night adds a claim: say --keep-daily 7, for "
-        "instance. See them: threescale-backup list -n NAMESPACE; delete one: kubectl delete pvc NAME",
+        "No --keep rule is set, so nothing is deleted and each scheduled backup adds a claim. Set a rule, for instance "
+        "--keep-daily 7. List the backups: threescale-backup list -n NAMESPACE. Delete one: kubectl delete pvc NAME.",
         err=True,
     )
 
 
 def told(time: timedelta) -> str:
-    """A time in words."""
+    """Write a duration as hours, or as whole days."""
     hours = int(time.total_seconds()) // 3600
     return f"{hours} h" if hours % _DAY_H else f"{hours // _DAY_H} d"

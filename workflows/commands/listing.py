@@ -1,4 +1,4 @@
-"""The catalogue as a person or a program reads it, from the plain facts of each backup."""
+"""The catalogue as text, table, JSON or YAML, from the plain facts of each backup."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ _HEADS = ("NAME", "STATE", "STARTED", "FILES", "SIZE", "3SCALE", "BY", "VERIFIED
 
 
 def of_all(entries: Sequence[Facts], output: str, namespace: str) -> str:
-    """All backups as `table`, `wide`, `json`, `yaml` or `name`, with the newline at the end."""
+    """Write all backups as `table`, `wide`, `json`, `yaml` or `name`, with a newline at the end."""
     if output == "name":
         return "".join(f"{entry['name']}\n" for entry in entries)
     if output not in {"table", _WIDE}:
@@ -31,7 +31,7 @@ def of_all(entries: Sequence[Facts], output: str, namespace: str) -> str:
 
 
 def of_one(entry: Facts, record: Facts | None, output: str) -> str:
-    """One backup, and its result record, as `text`, `json` or `yaml`, with the newline at the end."""
+    """Write one backup and its result record as `text`, `json` or `yaml`, with a newline at the end."""
     if output != "text":
         return _dumped({**entry, "result": record}, output)
     facts = [(name, fact) for name, fact in _facts(entry).items() if fact]
@@ -59,7 +59,7 @@ def _facts(entry: Facts) -> dict[str, str]:
         "name": entry["name"],
         "state": ": ".join(filter(None, (entry["state"], entry["why"]))),
         "made by": f"{entry['maker']}{by}",
-        "asked for by": _asked_by(entry),
+        "started by": _asked_by(entry),
         "started": entry["started"],
         "ended": entry["ended"] or "",
         "APIManager": entry["apimanager"],
@@ -82,9 +82,9 @@ def _asked_by(entry: Facts) -> str:
 
 
 def _of(entry: Facts, record: Facts | None) -> Iterator[str]:
-    """What the record says, or where it lies."""
+    """Yield the lines of the record, or where the record is."""
     if record is None:
-        sealed = f"result.json lies in the backup, on claim {entry['name']}"
+        sealed = f"result.json is in the backup, on claim {entry['name']}"
         yield sealed if entry["manifest_sha256"] else "no result record"
         return
     yield f"{record['operation']} {record['outcome']}, by {record['service_account']}, workflow {record['workflow']}"
@@ -111,4 +111,4 @@ def _proof(proof: Facts | None) -> str:
 
 
 def _progress(progress: Facts | None) -> str:
-    return f"{progress['position']} of {progress['total']} bytes are read, all right so far" if progress else ""
+    return f"{progress['position']} of {progress['total']} bytes are read, no damage found" if progress else ""

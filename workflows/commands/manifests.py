@@ -1,4 +1,4 @@
-"""What a cluster is given: the manifests of an installation, or a Workflow for one of the operator's resources."""
+"""The commands that print YAML: the manifests of an installation, or a Workflow for a resource of the operator."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from workflows.rendering.settings import Settings
 
 Read = TypeVar("Read")
-_START = 4096  # characters of a file, in which its kind, its name and its labels are
-_LARGEST = 4 << 20  # characters of a file; etcd takes 1.5 MB for a resource, and a List has some
+_START = 4096  # characters of a file, which hold its kind, its name and its labels
+_LARGEST = 4 << 20  # characters of a file; etcd takes 1.5 MB for a resource, and a List holds several
 
 
 @click.command(cls=DeclaredCommand, declared="prune_contract.RulesAsked", without=("timezone",), flags=True)
@@ -171,7 +171,7 @@ def manifests(output: Path | None, **told: Any) -> None:
     from workflows.schedule import BadScheduleError
 
     rules = read(PruneArguments, told | {"plan": NO})
-    Rules.of(rules)  # else a phase would refuse them night after night
+    Rules.of(rules)  # else a phase would refuse them in each run
     nightly = nights.arguments("--argument", told["arguments"], "--schedule", told["schedule"])
     proofs = nights.proofs(told)
     thresholds = nights.thresholds(told, rules.max_shrink, {each.of for each in proofs})
@@ -204,7 +204,7 @@ def manifests(output: Path | None, **told: Any) -> None:
 
 
 def _settings(told: Mapping[str, Any]) -> "Settings":
-    """What is fixed when rendering; raises ValidationError."""
+    """Return the settings of the rendering. Raises ValidationError."""
     from steps.kubernetes.kinds import CONFIGMAP, SECRET
     from steps.threescale import references
     from workflows.commands import operators_resources
@@ -236,14 +236,14 @@ def _deliver(rendered: Sequence[dict[str, Any]], output: Path | None) -> None:
         refuse(f"can't write to {output}: {error.strerror}")
     if left:
         click.echo(
-            f"Of an earlier rendering and no longer asked for: {', '.join(left)}. Delete them, and what was applied "
-            "of them: kubectl delete -f FILE",
+            f"Files of an earlier rendering that are no longer rendered: {', '.join(left)}. Delete their resources "
+            "with kubectl delete -f FILE, then delete the files.",
             err=True,
         )
 
 
 def _left(folder: Path, written: Collection[str]) -> list[str]:
-    """The files in a folder that an earlier rendering has written, and this one has not."""
+    """Return the files in a folder that an earlier rendering wrote and this rendering did not."""
     found = []
     for path in sorted(folder.glob("*.yaml")):
         if path.name not in written and path.is_file():
@@ -254,7 +254,7 @@ def _left(folder: Path, written: Collection[str]) -> list[str]:
 
 
 def _option(field: object) -> str:
-    """The option that sets a field of the settings."""
+    """Return the option that sets a field of the settings."""
     return str(field).removesuffix("s").replace("_", "-")
 
 
@@ -282,11 +282,11 @@ def _read(source: TextIO, read: Callable[[str], Read]) -> Read:
     try:
         text = source.read(_LARGEST + 1)
         if len(text) > _LARGEST:
-            refuse(f"{source.name}: it is longer than {_LARGEST >> 20} MiB, so no resource of Kubernetes")
+            refuse(f"{source.name}: the file is longer than {_LARGEST >> 20} MiB, so it is not a Kubernetes resource")
         return read(text)
     except OSError as error:
         refuse(f"can't read {source.name}: {error.strerror}")
     except operators_resources.BadResourceError as error:
         refuse(f"{source.name}: {error}")
     except UnicodeDecodeError:
-        refuse(f"{source.name}: no text in UTF-8, so no YAML")
+        refuse(f"{source.name}: the file is not valid UTF-8, so it is not YAML")

@@ -1,4 +1,4 @@
-"""What is asked for by night: schedules with their arguments, and when an alert says that one had no good backup."""
+"""The options for schedules: their arguments, and the limits of the alerts."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from workflows.monitoring.alerts import Thresholds
     from workflows.schedule import Cron
 
-_LONGEST = timedelta(days=3650)  # of an alert; Prometheus counts nanoseconds in 64 bits
+_LONGEST = timedelta(days=3650)  # for an alert; Prometheus counts nanoseconds in 64 bits
 
 
 def thresholds(told: Mapping[str, Any], max_shrink: float, by_night: Collection[str]) -> "Thresholds | None":
-    """When alerts fire, where those are wanted; `by_night`: what proves backups then."""
+    """Return the limits of the alerts, or None without --monitoring.
+
+    `by_night`: the operations that prove backups by schedule.
+    """
     from workflows.monitoring.alerts import Thresholds
 
     expected, silent = (_time("--expected-every", told["expected_every"]), _time("--silent-for", told["silent_for"]))
@@ -31,9 +34,9 @@ def thresholds(told: Mapping[str, Any], max_shrink: float, by_night: Collection[
     if not told["monitoring"]:
         return None
     if told["namespace"] is None:
-        refuse("--monitoring asks for the metrics of one installation: say its --namespace too")
+        refuse("--monitoring renders alerts for one installation. Add --namespace")
     if told["watchdog"] is None:
-        refuse('--monitoring asks for what a watchdog tells: say --watchdog too, for instance "17 * * * *"')
+        refuse('--monitoring needs the metrics of the watchdog. Add --watchdog, for instance "17 * * * *"')
     _check_silence(told["watchdog"], silent, told["silent_for"])
     return Thresholds(
         expected_every=expected,
@@ -45,22 +48,24 @@ def thresholds(told: Mapping[str, Any], max_shrink: float, by_night: Collection[
 
 
 def _check_silence(watchdog: str, silent: timedelta, text: str) -> None:
-    """Refuse an alert that would fire between any two looks of the watchdog."""
+    """Refuse an alert that would fire between any two runs of the watchdog."""
     pause = clock.pause(watchdog)
     if pause is not None and silent <= pause:
         refuse(
-            f"--silent-for {text}: --watchdog {watchdog!r} looks once in {doubts.told(pause)}, so an alert would say "
-            "each time that nobody looks: say more than that"
+            f"--silent-for {text}: --watchdog {watchdog!r} runs once in {doubts.told(pause)}, so the alert would "
+            "fire between two runs. Give --silent-for a longer time"
         )
 
 
 def _time(option: str, text: str) -> timedelta:
-    """A duration of a known length."""
+    """Read a duration of a known length. Months and years have none."""
     from steps.catalogue.durations import Duration
 
     found = Duration.read(text, option)
     if found.months or not timedelta(0) < found.rest <= _LONGEST:
-        refuse(f"{option} {text!r}: write weeks, days and hours, for instance 26h or 8d, up to {_LONGEST.days}d")
+        refuse(
+            f"{option} {text!r} is not valid. Write weeks, days and hours, such as 26h or 8d, up to {_LONGEST.days}d"
+        )
     return found.rest
 
 
@@ -70,29 +75,27 @@ def arguments(option: str, words: Sequence[str], of: str, cron: str | None) -> d
     if len(read) < len(words):
         refuse(f"{option} is given twice for the same name")
     if wrong := [word for word in words if "=" not in word]:
-        refuse(f"{option} {wrong[0]!r}: write NAME=VALUE, for instance storage-request=20Gi")
+        refuse(f"{option} {wrong[0]!r} is not valid. Write NAME=VALUE, for instance storage-request=20Gi")
     if read and cron is None:
-        refuse(f"{option} is for what a schedule starts: say {of} too")
+        refuse(f"{option} is for scheduled runs only. Add {of}")
     return read
 
 
 def proofs(told: Mapping[str, Any]) -> "list[Cron]":
-    """The schedules of what proves backups."""
+    """Return the schedules of verifications and drills."""
     from workflows.schedule import Cron
 
     namespace, scratch, drill = told["namespace"], told["drill_namespace"], told["drill"]
     of_verify = arguments("--verify-argument", told["verify_arguments"], "--verify", told["verify"])
     of_drill = arguments("--drill-argument", told["drill_arguments"], "--drill", drill)
     if drill is not None and scratch is None:
-        refuse("--drill needs a namespace that was made for drills: say --drill-namespace too")
+        refuse("--drill needs a scratch namespace. Add --drill-namespace")
     if "scratch-namespace" in of_drill:
-        refuse("--drill-argument scratch-namespace: say it by --drill-namespace, which gives the rights there too")
+        refuse("--drill-argument can't set scratch-namespace. Use --drill-namespace, which also gives the rights there")
     if scratch is not None and namespace is None:
-        refuse("--drill-namespace gives rights there to an account of another namespace: say --namespace too")
+        refuse("--drill-namespace gives rights to an account of another namespace. Add --namespace")
     if scratch is not None and scratch == namespace:
-        refuse(
-            f"--drill-namespace {scratch} is that of the installation: make one for drills, which holds nothing else"
-        )
+        refuse(f"--drill-namespace {scratch} is the namespace of the installation. Create a namespace for drills only")
     found = [
         ("verify", told["verify"], of_verify),
         ("drill", drill, {"scratch-namespace": scratch or "", **of_drill}),

@@ -1,7 +1,7 @@
-"""The operator's own resources, read as the documentation shows them, and the Workflow that does the same.
+"""The operator's own resources, as its documentation shows them, and the Workflow that does the same work.
 
-Fields that the operator ignores or that change nothing here (metadata beyond the name, status, `readOnly`, because a
-backup is always mounted read-only) are accepted; any other stops with its place, because it would be lost.
+Some fields are accepted and ignored: metadata beyond the name, status, and `readOnly`, because a backup is always
+mounted read-only. Any other unknown field is refused with its place, because its effect would be lost.
 """
 
 from typing import Any, Literal
@@ -17,12 +17,12 @@ from workflows.rendering import document
 from workflows.rendering.document import Manifest
 from workflows.rendering.settings import Namespace
 
-_SHOWN = 60  # characters of what is not known
-_MOST = 10  # of what is wrong
+_SHOWN = 60  # characters of an unknown name
+_MOST = 10  # problems in one message
 
 
 class BadResourceError(ValueError):
-    """A file that is no APIManagerBackup or APIManagerRestore; the text says where and what."""
+    """The file holds no valid APIManagerBackup or APIManagerRestore. The text says where and why."""
 
 
 class _Strict(BaseModel):
@@ -64,7 +64,7 @@ class ApiManagerBackup(_Strict):
     status: Any = None
 
     def workflow(self) -> Manifest:
-        """The Workflow that does the same; the backup is called as the resource."""
+        """Return the Workflow that does the same work. The backup gets the name of the resource."""
         wanted = self.spec.destination.claim
         given = {
             "name": self.metadata.name,
@@ -103,16 +103,16 @@ class ApiManagerRestore(_Strict):
     status: Any = None
 
     def workflow(self) -> Manifest:
-        """The Workflow that does the same."""
+        """Return the Workflow that does the same work."""
         arguments = {"claim-name": self.spec.source.claim.claim_source.claim_name}
         return _workflow(self.metadata, restore.NAME, RestoreArguments, arguments)
 
 
 def apimanagers(text: str) -> list[Manifest]:
-    """Read the APIManagers of a file, as `kubectl get apimanager -o yaml` gives them.
+    """Read the APIManagers of a file, as `kubectl get apimanager -o yaml` prints them.
 
     Raises:
-        BadResourceError: there is none.
+        BadResourceError: the file holds no APIManager.
     """
     found = []
     for each in _documents(text):
@@ -120,12 +120,12 @@ def apimanagers(text: str) -> list[Manifest]:
         every = items if isinstance(items, list) else [each]
         found += [item for item in every if _is_apimanager(item)]
     if not found:
-        raise BadResourceError("no APIManager is in it: `kubectl get apimanager -o yaml` gives one")
+        raise BadResourceError("the file holds no APIManager. Make one with `kubectl get apimanager -o yaml`")
     return found
 
 
 def _is_apimanager(item: Any) -> bool:
-    """Whether it is 3scale's, of whatever version: other groups have kinds of this name."""
+    """Whether the object is an APIManager of 3scale, of any version. Other groups have kinds of this name."""
     if not isinstance(item, dict) or item.get("kind") != APIMANAGER.name:
         return False
     group, slash, version = str(item.get("apiVersion")).partition("/")
@@ -136,7 +136,7 @@ def _documents(text: str) -> list[Any]:
     try:
         return [item for item in document.read_plain(text) if item is not None]
     except document.Error as error:
-        raise BadResourceError(f"no YAML: {' '.join(str(error).split())}") from error
+        raise BadResourceError(f"the file is not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def workflow(text: str) -> Manifest:
@@ -147,7 +147,7 @@ def workflow(text: str) -> Manifest:
     """
     documents = _documents(text)
     if len(documents) != 1 or not isinstance(documents[0], dict):
-        raise BadResourceError("one APIManagerBackup or APIManagerRestore is expected, and nothing else")
+        raise BadResourceError("the file must hold one APIManagerBackup or APIManagerRestore, and nothing else")
     kinds: dict[str, type[ApiManagerBackup | ApiManagerRestore]] = {
         "APIManagerBackup": ApiManagerBackup,
         "APIManagerRestore": ApiManagerRestore,
@@ -166,7 +166,7 @@ def workflow(text: str) -> Manifest:
 
 def _sentence(problem: dict[str, Any]) -> str:
     place = ".".join(str(part)[:_SHOWN] for part in problem["loc"])
-    told = {"missing": " is required", "extra_forbidden": " is no field of it"}
+    told = {"missing": " is required", "extra_forbidden": " is not a known field"}
     said = str(problem["msg"]).removeprefix("Value error, ")
     sign = ":" if problem["type"] == "value_error" else ""
     return f"{place}{told.get(problem['type'], f'{sign} {said}')}"

@@ -1,4 +1,4 @@
-"""What the commands ask for and do alike: where the cluster is, in which form they print, how one refuses and ends."""
+"""Common parts of the commands: where the cluster is, the output format, and how a command refuses and ends."""
 
 import functools
 import importlib
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 FOLDER = NamedPath(file_okay=False, path_type=Path)
 _TIMEOUT_S = 30.0
-_FORM = "threescale-backup.output"  # in what all contexts of a command share
+_FORM = "threescale-backup.output"  # the key in the metadata that all contexts of a command share
 
 
 def output_option(*forms: str, about: str = "Print the result in this format.") -> Callable[[Command], Command]:
-    """The form of what a command prints, of which the first is for people."""
+    """Return the option for the output format. The first format is for people and the default."""
 
     def note(context: click.Context, _option: click.Parameter, form: str) -> str:
         context.meta[_FORM] = form
@@ -36,7 +36,7 @@ def output_option(*forms: str, about: str = "Print the result in this format.") 
 
 
 def named_values(option: str, name: str, about: str) -> Callable[[Command], Command]:
-    """An option for arguments of what runs by night, as often as there are some."""
+    """Return a repeatable option for the arguments of a schedule."""
     return click.option(option, name, multiple=True, metavar="NAME=VALUE", help=about)
 
 
@@ -44,11 +44,11 @@ class Where(NamedTuple):
     """Where the installation is."""
 
     namespace: str
-    kubeconfig: str | None = None  # else where kubectl looks too
+    kubeconfig: str | None = None  # None: kubectl's default
     context: str = ""  # of the kubeconfig; empty: its current one
 
     def connect(self) -> "Cluster":
-        """Connect by what was named, else where kubectl looks too, else with a pod's own account."""
+        """Connect with the given kubeconfig, else with kubectl's default, else with the account of the pod."""
         from steps.kubernetes.cluster import Cluster
 
         usual = Path.home() / ".kube/config"
@@ -82,7 +82,7 @@ _WHERE = (
 class DeclaredCommand(click.Command):
     """A command with the options of a declaration of `steps.contract`, before its own `--output`.
 
-    The declaration is imported when the command itself is asked for, so that a list of commands comes at once.
+    The declaration is imported when this command is used, so that the list of commands appears at once.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ def at_cluster(function: Command) -> Command:
 
 
 def refuse(sentence: str) -> NoReturn:
-    """End with one sentence."""
+    """Print one error message and end with exit code 1."""
     from steps import errors
 
     click.echo(errors.printable(f"Error: {sentence}"), err=True)
@@ -123,11 +123,11 @@ def refuse(sentence: str) -> NoReturn:
 
 
 class People(click.Group):
-    """Commands that end in one sentence, and clean up, where they are refused, a signal comes or stdout is full."""
+    """Commands that end with one message and clean up: on a refusal, on a signal, and if stdout is full."""
 
     def main(self, *args: Any, **more: Any) -> Any:
         if sys.stdout is None:
-            refuse("stdout is closed: send it to /dev/null if nothing is to be seen")
+            refuse("stdout is closed. To discard the output, redirect it to /dev/null")
         try:
             try:
                 return super().main(*args, **more)
@@ -151,7 +151,7 @@ class People(click.Group):
             if ctx.meta.get(_FORM) == "json":
                 click.echo(json.dumps({"error": error.told}, indent=2))
             refuse(str(error))
-        except BrokenPipeError as error:  # else click ends without a word
+        except BrokenPipeError as error:  # click would end without a message
             _refuse_stdout(error)
         finally:
             signal.signal(signal.SIGTERM, before)
@@ -159,7 +159,7 @@ class People(click.Group):
 
 @contextmanager
 def _printable() -> Iterator[None]:
-    """Have click say what is wrong on one line: some of its sentences quote an argument as it is."""
+    """Let click print its errors on one line. Some of its messages quote an argument as it is."""
     from steps import errors
 
     try:
@@ -170,7 +170,7 @@ def _printable() -> Iterator[None]:
 
 
 def _refuse_stdout(error: OSError) -> NoReturn:
-    """End because nothing can be written: an error of a file names it, and is none of this."""
+    """End because stdout can't be written. An error of a file names the file and is raised again."""
     if error.filename is not None:
         raise error
     from steps.process import interruption

@@ -1,7 +1,7 @@
-"""A result record as a page that a person would rather read: one file, no script, nothing from elsewhere.
+"""A result record as an HTML page: one file, without scripts and without content from elsewhere.
 
-Names in a record were chosen by others, so the template `page.html` escapes all that it is given, and the page forbids
-the browser to run or load anything.
+The names in a record are not trusted. So the template `page.html` escapes all values, and the page forbids the browser
+to run or load anything.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +38,7 @@ def _facts(record: Record) -> dict[str, str]:
     took = f" ({_duration((ended - began).total_seconds())})" if ended else ""
     return {
         "began": _moment(began),
-        "ended": f"{_moment(ended)}{took}" if ended else "not yet, or nobody told",
+        "ended": f"{_moment(ended)}{took}" if ended else "not recorded",
         "service account": record["service_account"],
         "workflow": f"{record['workflow']} (uid {record['workflow_uid']})",
         "namespace": record["namespace"],
@@ -48,13 +48,13 @@ def _facts(record: Record) -> dict[str, str]:
         "APIManager": record["apimanager"],
         "3scale": record["threescale_version"],
         "files of System": record["file_storage"],
-        "in all": _counted(record["counts"]),
+        "total": _counted(record["counts"]),
         "made by": f"{record['tool']} {record['tool_version']}",
     }
 
 
 def _bars(phases: Sequence[Record]) -> Iterator[str]:
-    """Style the bar of each phase: where it lay in the time of all of them."""
+    """Yield the CSS of each phase's bar: its place and length in the time of all phases."""
     begins = [each["began"].timestamp() for each in phases]
     first = min(begins, default=0)
     spans = [(begin - first, each["duration_s"]) for begin, each in zip(begins, phases, strict=True)]

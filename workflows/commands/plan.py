@@ -1,4 +1,4 @@
-"""Plans: what is going to be done, and nothing is changed."""
+"""The commands that show plans. They change nothing."""
 
 import json
 from pathlib import Path
@@ -75,7 +75,7 @@ def plan_prune(where: Where, **told: Any) -> None:
 
 
 def _say(planned: "Plan", output: str, **told: str) -> None:
-    """Show a plan, and before it what it is of; one that would be refused is."""
+    """Print a plan, after a line that names its backup. End with an error if the plan would be refused."""
     from steps import errors
 
     if output == "json":

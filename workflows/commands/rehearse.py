@@ -1,4 +1,4 @@
-"""The rehearsal, for a person who wants to see it."""
+"""The command `rehearse`."""
 
 import sys
 import tempfile
@@ -26,7 +26,7 @@ def rehearse(keep: Path | None) -> None:
     from workflows.rehearsal import rehearse as rehearsal
 
     if keep is not None and not rehearsal.empty(keep):
-        refuse(f"{keep} is not empty: name a new folder, what is there stays as it is")
+        refuse(f"{keep} is not empty: name a new folder")
     try:
         if keep is not None:
             keep.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def rehearse(keep: Path | None) -> None:
         _show(result.rows)
     if keep is not None:
         click.echo(f"the volumes are in {keep}")
-    click.echo("equal: what was restored is what was backed up" if result.equal else "NOT equal")
+    click.echo("equal: the restored installation matches the original" if result.equal else "NOT equal")
     sys.exit(0 if result.equal else 1)
 
 
@@ -55,5 +55,5 @@ def _show(rows: "Sequence[Row]") -> None:
         table.add_row(row.what, str(row.count), str(len(row.differences)))
     Console().print(table)
     for row in rows:
-        for difference in row.differences:  # not by rich, which would wrap a long path
+        for difference in row.differences:  # without rich, which would wrap a long path
             click.echo(f"{row.what}: {difference}")

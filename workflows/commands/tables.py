@@ -1,6 +1,6 @@
-"""Rows and sizes as a person reads them, by rich: plain text as wide as its cells, on a terminal and in a pipe alike.
+"""Rows and sizes as text, by rich. A terminal and a pipe get the same text, as wide as its cells.
 
-On a narrow terminal rich cuts the names and times that a person copies, so no terminal is asked how wide it is.
+On a narrow terminal rich would cut names and times that people copy, so the width of the terminal is ignored.
 """
 
 import io
@@ -14,7 +14,7 @@ from rich.text import Text
 _UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
 _STEP = 1024
 _GAP = 2  # cells between two columns
-_WIDEST = 1 << 20  # cells; a cell of what Kubernetes keeps in an annotation has 256 KiB at most
+_WIDEST = 1 << 20  # cells; an annotation in Kubernetes has at most 256 KiB
 
 
 def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
@@ -29,6 +29,6 @@ def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def size(size_bytes: int) -> str:
-    """Write a number of bytes in the largest binary unit that it has one of."""
+    """Write a number of bytes in the largest binary unit of which it has at least one."""
     unit_bytes, unit = pick_unit_and_suffix(size_bytes, _UNITS, _STEP)
     return f"{size_bytes / unit_bytes:.{0 if unit_bytes == 1 else 1}f} {unit}"

@@ -1,1 +1,1 @@
-"""What those are told who watch: metrics of runs and of the catalogue, alerts, a dashboard, a notification."""
+"""Monitoring: metrics of runs and of the catalogue, alerts, a dashboard and a notification."""

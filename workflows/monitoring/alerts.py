@@ -1,8 +1,10 @@
-"""The alarm for those who run Prometheus: a PrometheusRule, whose alerts say what to do.
+"""The alerts for Prometheus: a PrometheusRule, whose alerts say what to do.
 
-How old the newest backup is, and its proofs, is asked of the catalogue as the watchdog last saw it; of single runs only
-what they alone know, that one has failed. A metric that Argo's controller lost by a restart is looked for in the time
-before (`last_over_time`), and one that never comes is an alert of its own: a controller that is down runs no watchdog.
+The age of the newest backup and of its proofs comes from the catalogue, as the watchdog last read it. Single runs only
+report that a run failed, because the catalogue does not hold that.
+
+Argo's controller loses its metrics by a restart, so `last_over_time` takes the last value before. A missing metric has
+an alert of its own, because a controller that is down starts no watchdog.
 """
 
 from collections.abc import Iterator
@@ -19,27 +21,27 @@ from workflows.rendering.document import Manifest
 
 NAME = "threescale-backup"
 _FULL = 0.9  # of a claim
-_FAILED_FOR_S = 3 * 24 * 3600  # how long a failure is told that no later run makes good
+_FAILED_FOR_S = 3 * 24 * 3600  # how long a failure without a later success is reported
 _RUNS = f"{_FAILED_FOR_S}s"
-_CLAIMS = f"threescale-backup.*|{SYSTEM_STORAGE}|.+-replaced"  # as they are called where nobody chose a name
+_CLAIMS = f"threescale-backup.*|{SYSTEM_STORAGE}|.+-replaced"  # the default names of claims
 _HERE = f"in namespace {{{{ $labels.{metrics.NAMESPACE} }}}}"
-_LABELLED = "label_threescale_backup_backup"  # as kube-state-metrics writes our label, where it is told of it
+_LABELLED = "label_threescale_backup_backup"  # our label in kube-state-metrics, if that is configured to show it
 
 
 class Thresholds(BaseModel):
-    """When an alert fires; None leaves out the one that asks for a proof."""
+    """The limits of the alerts. None leaves out the alert about that proof."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     expected_every: timedelta
     verified_every: timedelta | None = None
     proven_every: timedelta | None = None
-    silent_for: timedelta = timedelta(hours=3)  # how long the watchdog may tell nothing
+    silent_for: timedelta = timedelta(hours=3)  # how long the watchdog may report nothing
     max_shrink: float = Field(default=values.MAX_SHRINK, ge=0, le=1)
 
 
 class Alert(NamedTuple):
-    """One alert: a condition in PromQL, for how long it must hold, and what is said of it."""
+    """One alert: its condition in PromQL, how long the condition must hold, and its texts."""
 
     name: str
     expr: str
@@ -61,7 +63,7 @@ def prometheus_rule(namespace: str, thresholds: Thresholds, *, scheduled: bool) 
 
 
 def alerts(namespace: str, thresholds: Thresholds, *, scheduled: bool = True) -> list[Alert]:
-    """All alerts, what matters most first; `scheduled`: there is a schedule that can be off."""
+    """Return all alerts, the most important first. `scheduled`: a schedule exists, which can be off."""
     seen = _Catalogue(namespace, thresholds.silent_for)
     return [
         *_of_backups(seen, thresholds),
@@ -74,20 +76,20 @@ def alerts(namespace: str, thresholds: Thresholds, *, scheduled: bool = True) ->
 
 
 class _Catalogue(NamedTuple):
-    """What the watchdog told within the time that it may be silent."""
+    """The metrics of the watchdog within the time that it may be silent."""
 
     namespace: str
     window: timedelta
 
     def chosen(self, name: str, more: str = "") -> str:
-        """A selector of this installation's."""
+        """Return a range selector for this installation."""
         return f'{metrics.exported(name)}{{{metrics.NAMESPACE}="{self.namespace}"{more}}}[{_s(self.window)}s]'
 
     def last(self, name: str, more: str = "") -> str:
-        """The greatest that each pod of the controller told last.
+        """Return the largest of the last values that each pod of the controller reported.
 
-        Of a moment that is the last one. Of a number it may be, for as long as the window is, the one that the pod told
-        which has led before.
+        For a timestamp, this is the latest. For a number it may be the value of the pod that led before, for as long as
+        the window.
         """
         return f"max by ({metrics.NAMESPACE}) (last_over_time({self.chosen(name, more)}))"
 
@@ -98,8 +100,8 @@ def _of_backups(seen: _Catalogue, thresholds: Thresholds) -> Iterator[Alert]:
         f"time() - {seen.last(metrics.NEWEST)} > {_s(thresholds.expected_every)}",
         "5m",
         "critical",
-        f"The newest backup of 3scale {_HERE} is too old, or there is none",
-        "Read the sentence of the last threescale-watchdog workflow (argo get), mend what it names, and make a backup "
+        f"The newest backup of 3scale {_HERE} is too old, or no backup exists",
+        "Read the message of the last threescale-watchdog workflow (argo get) and fix the problem. Then make a backup "
         "now: argo submit --from workflowtemplate/threescale-backup",
     )
     yield Alert(
@@ -108,9 +110,10 @@ def _of_backups(seen: _Catalogue, thresholds: Thresholds) -> Iterator[Alert]:
         f"absent_over_time({seen.chosen(metrics.WATCHED)})",
         "15m",
         "critical",
-        f"Nobody looks whether 3scale {_HERE} is backed up",
-        "See whether Argo's controller runs and Prometheus scrapes it, and what became of CronWorkflow "
-        "threescale-watchdog-schedule (argo cron get); until then ask by hand: threescale-backup check",
+        f"The watchdog has not checked the backups of 3scale {_HERE} for too long",
+        "Check that Argo's controller runs and that Prometheus scrapes it. Check the CronWorkflow "
+        "threescale-watchdog-schedule (argo cron get). Until the watchdog runs again, check by hand: "
+        "threescale-backup check",
     )
 
 
@@ -120,9 +123,9 @@ def _schedule_off(seen: _Catalogue) -> Alert:
         f"{seen.last(metrics.SCHEDULED)} == 0",
         "1h",
         "warning",
-        f"The schedule of 3scale's backups {_HERE} is suspended or gone",
-        "argo cron resume threescale-backup-schedule, or apply again what threescale-backup manifests --schedule "
-        "renders",
+        f"The schedule of 3scale's backups {_HERE} is suspended or missing",
+        "Resume the schedule: argo cron resume threescale-backup-schedule. If the CronWorkflow is missing, render it "
+        "with threescale-backup manifests --schedule and apply it again.",
     )
 
 
@@ -148,7 +151,8 @@ def _of_sizes(seen: _Catalogue, thresholds: Thresholds) -> Iterator[Alert]:
         "5m",
         "warning",
         f"The newest backup of 3scale {_HERE} nearly fills its claim",
-        "Give the next ones more room: render the manifests with a larger --argument storage-request=, and apply them",
+        "Give the next backups larger claims: render the manifests with a larger --argument storage-request=, and "
+        "apply them.",
     )
 
 
@@ -159,9 +163,9 @@ def _of_proofs(seen: _Catalogue, thresholds: Thresholds) -> Iterator[Alert]:
         f"{seen.last(metrics.BACKUPS, damaged)} > 0",
         "5m",
         "critical",
-        f"A backup of 3scale {_HERE} was found not to be whole",
-        "threescale-backup list says which: make a new one at once, then look at the storage; delete the damaged one "
-        "when a newer is verified",
+        f"A backup of 3scale {_HERE} is damaged or incomplete",
+        "Find the damaged backup with threescale-backup list. Make a new backup now, then check the storage. Delete "
+        "the damaged backup when a newer backup is verified.",
     )
     for name, metric, limit, how in (
         ("Verified", metrics.VERIFIED, thresholds.verified_every, "verify"),
@@ -174,14 +178,15 @@ def _of_proofs(seen: _Catalogue, thresholds: Thresholds) -> Iterator[Alert]:
                 "1h",
                 "warning",
                 f"No backup of 3scale {_HERE} was {name.lower()} for too long",
-                f"argo submit --from workflowtemplate/threescale-{how}, and see why it does not run by schedule",
+                f"Run it now: argo submit --from workflowtemplate/threescale-{how}. Then find out why no schedule "
+                "runs it.",
             )
 
 
 def _failed(namespace: str) -> Alert:
-    """A failure that no later success of the same kind has made good.
+    """Alert about a failure without a later success of the same operation.
 
-    It is a moment, not an increase of the counter: of one that begins anew at one `increase` sees nothing.
+    The condition compares timestamps. `increase` would not see a counter that a restart begins again at one.
     """
     by = f"{metrics.NAMESPACE}, {metrics.OPERATION}"
     chosen = f'{{{metrics.NAMESPACE}="{namespace}",{metrics.OPERATION}!="watchdog"}}'
@@ -195,15 +200,16 @@ def _failed(namespace: str) -> Alert:
         "1m",
         "warning",
         f"The last {{{{ $labels.operation }}}} of 3scale {_HERE} has failed",
-        "argo list --status Failed,Error and argo get NAME: the task report says what failed and what to do next; a "
-        "prune may be the last node of the newest backup, which stays Succeeded",
+        "Find the workflow with argo list --status Failed,Error, then run argo get NAME. The task report says what "
+        "failed and what to do next. A failed prune may be the last node of the newest backup, which stays Succeeded.",
     )
 
 
 def _nearly_full(namespace: str) -> Alert:
-    """A claim is measured while a pod mounts it, so for a backup's within the last day.
+    """Alert about a claim that is nearly full.
 
-    Which claims are ours, their names tell, or their label where kube-state-metrics is told to show it.
+    The kubelet measures a claim only while a pod mounts it, so the values of the last day are used. Our claims are
+    found by their names, or by their label if kube-state-metrics is configured to show it.
     """
     used, capacity = (
         f'max_over_time(kubelet_volume_stats_{what}_bytes{{namespace="{namespace}"}}[1d])'
@@ -218,8 +224,8 @@ def _nearly_full(namespace: str) -> Alert:
         "1m",
         "warning",
         "Claim {{ $labels.persistentvolumeclaim }} in namespace {{ $labels.namespace }} was nearly full",
-        "system-storage: enlarge it before 3scale can write no more; a backup's: give the next ones more room by "
-        "--argument storage-request=",
+        "If the claim is system-storage, enlarge it now: when it is full, 3scale can't write files. If the claim holds "
+        "a backup, give the next backups larger claims with --argument storage-request=.",
     )
 
 

@@ -1,4 +1,4 @@
-"""The dashboard for Grafana: how old the newest backup and its proofs are, how runs ended, and how much there is."""
+"""The Grafana dashboard: age of the newest backup and of its proofs, results of runs, and sizes."""
 
 import json
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ def config_map(namespace: str, expected_every: timedelta) -> Manifest:
 
 
 def _dashboard(namespace: str, expected_every: timedelta) -> dict[str, Any]:
-    """The dashboard in Grafana's own form; its variable begins with that namespace."""
+    """Return the dashboard as Grafana's JSON model. Its variable starts with this namespace."""
     late = {"color": "red", "value": int(expected_every.total_seconds())}
     ages = [
         _age("Newest backup", metrics.NEWEST, [*_GREEN, late]),
@@ -93,7 +93,7 @@ def _fill() -> str:
 
 
 def _age(title: str, name: str, steps: Sequence[Panel] = _GREEN) -> Panel:
-    """How long ago; a moment of zero never was, and shows as nothing."""
+    """Return a panel with the time since a timestamp. A timestamp of zero means never, and shows nothing."""
     last = f"max(last_over_time({_of(name)}[1d]))"
     panel = _panel("stat", title, "s", f"time() - ({last} > 0)", "")
     panel["fieldConfig"]["defaults"]["thresholds"] = {"mode": "absolute", "steps": list(steps)}
@@ -115,7 +115,7 @@ def _panel(kind: str, title: str, unit: str, expr: str, legend: str) -> Panel:
 
 
 def _laid(panels: Sequence[Panel], columns: int, top: int) -> list[Panel]:
-    """Lay panels out, so many side by side."""
+    """Place panels on the grid, this many columns side by side."""
     wide = _WIDTH // columns
     return [
         {

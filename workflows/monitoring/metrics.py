@@ -1,16 +1,16 @@
-"""What the workflows tell Prometheus through Argo's controller: each name with its sentence, in one place.
+"""The metrics that the workflows report to Prometheus through Argo's controller, each with its help text.
 
-Argo 4.1.2 exports a metric as `argo_workflows_` and its name, and adds neither a unit nor `_total`
+Argo 4.1.2 exports a metric as `argo_workflows_` and its name. It adds neither a unit nor `_total`
 (util/telemetry/exporter_prometheus.go: WithNamespace, UnderscoreEscapingWithoutSuffixes; the namespace is given in
 workflow/controller/controller.go). So the names below end as Prometheus wants it.
 
-A metric lives in the memory of the controller that leads, until that restarts, another leads, or `metricsTTL` is over
-(workflow/metrics/metrics_custom.go): a counter begins anew at one, which `increase` does not see, and a gauge is absent
-until the next run. So what alerts ask for are moments, looked for over some time (`alerts.py`), and what
-can be read from the catalogue comes from there, by the watchdog, not from single runs.
+A metric is in the memory of the leading controller. It is lost when the controller restarts, when another one leads, or
+after `metricsTTL` (workflow/metrics/metrics_custom.go). Then a counter begins again at one, which `increase` does not
+see, and a gauge is absent until the next run. So the alerts use timestamps, and look for them over some time
+(`alerts.py`). The watchdog reports what the catalogue holds; single runs report only the rest.
 
-Two sentences for one name are an error to Argo (matchExistingMetric): the same ones hold for all installations of a
-cluster. The label is not called `namespace`, which Prometheus keeps for that of the controller's own pod.
+Argo reports an error for two help texts of one name (matchExistingMetric), so all installations of a cluster use the
+same texts. The label is not called `namespace`, because Prometheus uses that for the namespace of the controller's pod.
 """
 
 from collections.abc import Container, Mapping
@@ -49,7 +49,7 @@ FAILURE = _metric(
 RUN_FILES = _metric("run_files", "Files of System FileStorage in the last run that copied them.")
 RUN_BYTES = _metric("run_bytes", "Bytes of those files.")
 
-# Of the catalogue, each time the watchdog looks.
+# Of the catalogue, from each run of the watchdog.
 WATCHED = _metric("watched_timestamp_seconds", "When the watchdog last read the catalogue, in Unix time.")
 NEWEST = _metric(
     "newest_timestamp_seconds", "When the newest complete backup began, in Unix time; 0 where there is none."
@@ -87,12 +87,12 @@ CATALOGUE: Mapping[str, str] = MappingProxyType(
 
 
 def exported(name: str) -> str:
-    """The name under which Prometheus finds it."""
+    """Return the name under which Prometheus finds the metric."""
     return f"{PREFIX}{name}"
 
 
 def of_runs(operation: str, asked: Container[str]) -> list[Metric]:
-    """Tell of each run of a workflow that is asked this, once, when it has ended; one that was a mere plan is none."""
+    """Report each ended run of a workflow with these arguments once. A run with `plan=only` is not reported."""
     acts = conditions.differ(conditions.or_empty(PLAN), ONLY) if PLAN in asked else ""
     failed = conditions.differ(conditions.or_empty(REFUSED), YES)
     ended = _Tags(f"{g.workflow.status:$}", conditions.status(), f"{g.workflow.duration:$}")
@@ -100,12 +100,15 @@ def of_runs(operation: str, asked: Container[str]) -> list[Metric]:
 
 
 def of_runs_within(operation: str) -> list[Metric]:
-    """Tell the same of a template that does an operation inside of another's workflow, whose end says nothing of it."""
+    """Report the same for a template that runs an operation inside another workflow.
+
+    The end of that workflow says nothing about the operation.
+    """
     return _of_runs(operation, _Tags(f"{g.status:$}", f"{g.status:$}", f"{g.duration:$}"))
 
 
 class _Tags(NamedTuple):
-    """Tags that say how something ended, the same in the words of the label, and after what time."""
+    """Tags for how something ended, for the value of the label, and for the duration."""
 
     status: str
     label: str
@@ -113,7 +116,7 @@ class _Tags(NamedTuple):
 
 
 def _of_runs(operation: str, ended: _Tags, acts: str = "", failed: str = "") -> list[Metric]:
-    """`acts`, `failed`: what else must hold, of each run and of one that did not succeed."""
+    """`acts`: a condition for all metrics. `failed`: one more condition for the time of the last failure."""
     moment = f"{g.workflow.creationTimestamp.s:$}"
     by_status = [*_labels(operation), Label(key=STATUS, value=ended.label)]
     good, bad = (ask(ended.status, conditions.SUCCEEDED) for ask in (conditions.equal, conditions.differ))
@@ -126,7 +129,7 @@ def _of_runs(operation: str, ended: _Tags, acts: str = "", failed: str = "") -> 
 
 
 def of_files(operation: str) -> list[Metric]:
-    """Tell what a phase with the outputs `files` and `bytes` has copied, where it has."""
+    """Report the outputs `files` and `bytes` of a phase, if it succeeded and has them."""
     ended_well = conditions.equal(f"{g.status:$}", conditions.SUCCEEDED)
     return [
         _gauge(name, _labels(operation), _output(output), ended_well, conditions.differ(_output(output), ""))
@@ -135,7 +138,10 @@ def of_files(operation: str) -> list[Metric]:
 
 
 def of_catalogue() -> list[Metric]:
-    """Tell what the watchdog saw, also where it fails because of that; not where it could read nothing."""
+    """Report what the watchdog read, also if it fails because of that.
+
+    Without a readable catalogue nothing is reported.
+    """
     seen = conditions.differ(_output(WATCHED_OUTPUT), "")
     mine = [Label(key=NAMESPACE, value=f"{g.workflow.namespace:$}")]
     states = [_gauge(BACKUPS, [*mine, Label(key=STATE, value=state)], _output(state), seen) for state in STATES]

@@ -1,7 +1,8 @@
-"""The last task of a workflow that tells its result elsewhere, where a Secret with a URL was named.
+"""The last task of a workflow, if a Secret with a URL is named: it sends the result to that URL.
 
-It comes after the report and whatever became of that, and its own failure counts for nothing (`continueOn`): a message
-that can't be sent turns no good backup red. So it goes by `dependencies`, beside which alone Argo allows that.
+The task runs after the report, whether the report succeeds or fails. Its own failure is ignored (`continueOn`), so a
+message that can't be sent never turns a good backup red. Argo allows `continueOn` only with `dependencies`, so the task
+uses these.
 """
 
 from hera.expr import g
@@ -17,9 +18,9 @@ from workflows.rendering.settings import Settings
 
 
 def task(settings: Settings, ended: Ended, when: str) -> Task:
-    """Build the task, inside of the exit handler's DAG."""
+    """Build the task. Call this inside the DAG of the exit handler."""
     named = [Parameter(name=name, value="", description="An argument of the workflow.") for name in ended.told]
-    status = Parameter(name="status", description="How it ended, as Argo's workflow.status says it.")
+    status = Parameter(name="status", description="Status of the workflow, from Argo's workflow.status.")
     told = Told(
         [*named, status, FAILURES_INPUT, ERRORS_INPUT, REFUSED_INPUT],
         [

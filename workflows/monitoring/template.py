@@ -1,4 +1,4 @@
-"""What all WorkflowTemplates share: who runs them, one at a time, for how long, and what they tell of their runs."""
+"""The common parts of all WorkflowTemplates: account, lock, deadlines, metrics and exit handler."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,11 +25,11 @@ _DAY_S = 24 * 3600
 
 @dataclass(frozen=True)
 class About:
-    """What sets one workflow apart.
+    """The differences between the workflows.
 
-    `claim`: the argument that names the backup's, where there is one. Two workflows of a `mutex` never run at once.
-    `tell_success`: a notification is sent not only of failures. `first`: the templates that come before the others, as
-    they always have, so that a new rendering differs from an old one only in what is new.
+    `claim`: the argument that names the claim of the backup, if there is one. Two workflows with the same `mutex` never
+    run at once. `tell_success`: also send a notification after a success. `first`: the templates that come before the
+    others. They keep this order, so that a new rendering differs from an old one only in real changes.
     """
 
     name: str
@@ -46,7 +46,7 @@ class About:
 
     @property
     def operation(self) -> str:
-        """What it does, in a word, which names its entrypoint too."""
+        """The operation in one word. Its entrypoint has the same name."""
         return self.name.removeprefix("threescale-")
 
 
@@ -57,10 +57,10 @@ def workflow_template(
     at_the_end: Callable[[], Mapping[str, Any]] | None = None,
     asked: Mapping[str, Parameter] | None = None,
 ) -> Iterator[WorkflowTemplate]:
-    """Open a WorkflowTemplate; at its end the exit handler is added.
+    """Open a WorkflowTemplate. At its end the exit handler is added.
 
-    `at_the_end` makes the templates of one more task of the exit handler, and says what Task is to be given. `asked`:
-    its arguments, where they have other defaults than declared.
+    `at_the_end` builds the templates of one more task of the exit handler, and returns the arguments of its Task.
+    `asked`: the arguments, if their defaults are not those of the declaration.
     """
     arguments = asked or declare(about.asked)
     with WorkflowTemplate(
@@ -77,8 +77,8 @@ def workflow_template(
         affinity=together() if about.on_one_node else None,
         synchronization=Synchronization(mutexes=[Mutex(name=about.mutex)]),
         active_deadline_seconds=about.deadline_s,
-        # A pod that has ended still keeps its claims from being deleted, System's too; so it goes. Not at once, for
-        # those who want to read its log; its last sentence stays in the workflow.
+        # An ended pod still prevents the deletion of its claims, System's too. So it is deleted, but not at once, so
+        # that people can read its log. Its last message stays in the workflow.
         pod_gc=PodGC(strategy="OnPodCompletion", delete_delay_duration="10m"),
         ttl_strategy=TTLStrategy(seconds_after_success=7 * _DAY_S, seconds_after_failure=30 * _DAY_S),
         metrics=list(metrics.of_runs(about.operation, arguments)),
@@ -95,6 +95,6 @@ def workflow_template(
 
 
 def _errors(template: WorkflowTemplate) -> list[str]:
-    """The names that the errors of its phases have in the whole workflow."""
+    """Return the global names of the outputs `failure` of all phases."""
     names = [str(each.name) for each in template.templates if isinstance(each, Container)]
     return [failure(name).of_run for name in names]

@@ -1,7 +1,7 @@
-"""Whether a restored installation is the one that was backed up, judged by what the API and the disk show.
+"""Compares a restored installation with the original, by the objects in the API and the files on the disk.
 
-Nothing of `steps` is used here: what is wrong there must not be wrong here in the same way. What a backup drops and a
-restore adds by design (README) is taken off both sides before they are compared.
+Nothing of `steps` is used here, so that an error in `steps` can't hide itself. Fields that a backup drops or a restore
+adds by design (README) are removed from both sides before the comparison.
 """
 
 import hashlib
@@ -49,7 +49,7 @@ _BY_DESIGN = (
 
 
 class Api(Protocol):
-    """What is asked of the cluster."""
+    """The requests to the cluster."""
 
     def get(self, resource: str, namespace: str, name: str) -> dict[str, Any] | None:
         """Read one object."""
@@ -59,7 +59,7 @@ class Api(Protocol):
 
 
 class Node(NamedTuple):
-    """One entry of a tree; times in nanoseconds."""
+    """One entry of a file tree. Times are in nanoseconds."""
 
     kind: str
     mode: int
@@ -69,7 +69,7 @@ class Node(NamedTuple):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """An installation in what a restore must bring back."""
+    """The parts of an installation that a restore must bring back."""
 
     objects: Mapping[str, Any]
     tree: Mapping[str, Node]
@@ -85,12 +85,12 @@ class Row:
 
 
 def look(api: Api, namespace: str, file_storage: Path) -> Snapshot:
-    """Take down what is there now."""
+    """Record the current state."""
     return Snapshot(objects(api, namespace), tree(file_storage))
 
 
 def objects(api: Api, namespace: str) -> dict[str, Any]:
-    """Take down the objects."""
+    """Record the current objects."""
     wanted = [*(("secrets", name) for name in SECRETS), *(("configmaps", name) for name in CONFIGMAPS)]
     found = {f"{resource}/{name}": _bare(api.get(resource, namespace, name)) for resource, name in wanted}
     for apimanager in api.list("apimanagers", namespace):
@@ -99,12 +99,12 @@ def objects(api: Api, namespace: str) -> dict[str, Any]:
 
 
 def tree(folder: Path) -> dict[str, Node]:
-    """Take down the entries of a file storage, by their paths in it."""
+    """Record the entries of a file storage, by their relative paths."""
     return dict(_walk(folder))
 
 
 def compare(before: Snapshot, after: Snapshot) -> list[Row]:
-    """Hold two looks against each other, a row for each kind of thing."""
+    """Compare two snapshots. Return a row for each kind of object or file."""
     rows = []
     for resource, title in (("secrets", "Secrets"), ("configmaps", "ConfigMaps"), ("apimanagers", "APIManager")):
         names = sorted(name for name in {*before.objects, *after.objects} if name.startswith(f"{resource}/"))
@@ -128,7 +128,7 @@ def _difference(path: str, before: Snapshot, after: Snapshot) -> str:
 
 
 def _for_system(node: Node) -> int:
-    """The mode as restored: System writes as a member of the group."""
+    """Return the mode after a restore: System writes as a member of the group."""
     if node.kind == "link":
         return node.mode
     executable = node.kind == "dir" or node.mode & 0o111

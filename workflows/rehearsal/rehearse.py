@@ -1,7 +1,7 @@
-"""The main job on the embedded default: back up a sample installation, lose it, restore it, compare.
+"""The rehearsal: back up a sample installation, delete it, restore it, compare.
 
-The workflows are the rendered ones, each phase is a process of its own, and each talks to the embedded Kubernetes with
-the rights of its rendered Role.
+The workflows are the rendered ones. Each phase is a process of its own. It talks to the embedded Kubernetes with the
+rights of its rendered Role.
 """
 
 import shutil
@@ -23,7 +23,7 @@ from workflows.rehearsal.threescale.objects import REFERENCED_SECRETS
 from workflows.rendering.settings import Settings
 
 NAMESPACE = "threescale"
-IMAGE = "threescale-backup-steps:rehearsal"  # never pulled: a phase runs with the Python that runs this
+IMAGE = "threescale-backup-steps:rehearsal"  # never pulled: phases run with this Python
 SETTINGS = Settings(
     image=IMAGE,
     namespace=NAMESPACE,
@@ -35,7 +35,7 @@ _SYSTEM_STORAGE = "system-storage"
 
 @dataclass(frozen=True)
 class Result:
-    """How a rehearsal ended; without rows where a workflow failed."""
+    """How a rehearsal ended. If a workflow failed, there are no rows."""
 
     workflows: Sequence[Workflow]
     rows: Sequence[Row]
@@ -53,9 +53,9 @@ def rehearse(
     *,
     manifests: Sequence[dict[str, Any]] | None = None,
 ) -> Result:
-    """Run both workflows on a sample installation; `folder` holds the volumes.
+    """Run both workflows on a sample installation. `folder` holds the volumes.
 
-    `manifests` are those to apply, the rendered ones if None.
+    `manifests`: the manifests to apply. If None, they are rendered.
     """
     with Cluster() as cluster, installation.Operator(cluster):
         stage = _Stage(cluster, folder, say)
@@ -65,7 +65,7 @@ def rehearse(
 
 
 class _Stage:
-    """The embedded Kubernetes, the engine, and what is told."""
+    """The embedded Kubernetes, the engine, and the progress messages."""
 
     def __init__(self, cluster: Cluster, folder: Path, say: Callable[[str], None]) -> None:
         self._cluster, self._say = cluster, say
@@ -74,7 +74,7 @@ class _Stage:
         self._storage = self.engine.volume(_SYSTEM_STORAGE)
 
     def play(self) -> Result:
-        """Back up, lose, restore, compare."""
+        """Back up, delete, restore, compare."""
         installation.install(self._cluster, NAMESPACE, self._storage)
         before = comparison.look(self._cluster, NAMESPACE, self._storage)
         self._tell(f"a sample 3scale installation runs in namespace {NAMESPACE}")
@@ -83,7 +83,7 @@ class _Stage:
             return Result([saved], [])
         installation.lose(self._cluster, NAMESPACE, self._storage)
         installation.give_database_secrets(self._cluster, NAMESPACE)
-        self._tell("the installation is lost; its administrator puts the three database Secrets back")
+        self._tell("the installation was deleted, and the three Secrets of the databases were created again")
         restored = self._run(restore.NAME, {"claim-name": saved.outputs[CLAIM]})
         if restored.phase != "Succeeded":
             return Result([saved, restored], [])
@@ -98,7 +98,7 @@ class _Stage:
         return ended
 
     def _node(self, node: Node) -> None:
-        """Tell how a phase ended; that it began is told by what comes next."""
+        """Report the end of a phase. The start of a phase is not reported."""
         if node.phase in {"Succeeded", "Failed", "Error"} and node.attempts:
             self._tell(f"    {node.name:<14} {node.phase:<10} {node.duration_s:5.2f} s  {node.message}".rstrip())
 
@@ -112,7 +112,7 @@ def empty(folder: Path) -> bool:
 
 
 def remove(folder: Path) -> None:
-    """Remove the volumes, those without rights for their owner too."""
+    """Remove the volumes, also folders without rights for their owner."""
 
     def allow(function: Callable[..., object], path: str, _error: object) -> None:
         Path(path).parent.chmod(0o700)

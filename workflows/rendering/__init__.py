@@ -1,1 +1,1 @@
-"""How a phase becomes a container, a template and a manifest whose references are checked; it knows no workflow."""
+"""How a phase becomes a container, a template and a checked manifest. Nothing here knows a workflow."""

@@ -1,6 +1,6 @@
-"""What Argo takes for a schedule, and where that is plain, how long it pauses and whether a clock skips it.
+"""Argo's cron schedules: check them, and for simple ones find the pause and the hours that a clock skips.
 
-Argo reads schedules by robfig/cron, which starts nothing at a moment that a clock leaves out when summer time begins.
+Argo reads schedules with robfig/cron. It starts nothing at a time that the clock skips when summer time begins.
 """
 
 import re
@@ -9,12 +9,12 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 _NAMED = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@weekly": "0 0 * * 0"}
-_OTHERS = re.compile(  # what robfig/cron takes besides (parseDescriptor)
+_OTHERS = re.compile(  # what else robfig/cron accepts (parseDescriptor)
     r"@(?:yearly|annually|monthly|every (?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ms|s|m|h))+)"
 )
 _EVERY = re.compile(r"([0-9.]+)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
-_LEAST_S, _MOST_S = 60, 8760 * 3600  # robfig/cron makes a second of what is less, and Go reads no more than 292 years
+_LEAST_S, _MOST_S = 60, 8760 * 3600  # robfig/cron rounds less up to a second; Go reads at most 292 years
 _DAYS = {2: 29, **dict.fromkeys((4, 6, 9, 11), 30)}  # of a month, where it has no 31
 _YEAR = 366
 _DAY_H = 24
@@ -22,7 +22,7 @@ _PART = re.compile(r"(?:[*?]|(\w+)(?:-(\w+))?)(?:/(\d{1,4}))?", re.ASCII)
 
 
 class _Field(NamedTuple):
-    """What one of the five may say."""
+    """The valid values of one of the five fields."""
 
     of: str
     least: int
@@ -30,11 +30,11 @@ class _Field(NamedTuple):
     names: tuple[str, ...] = ()
 
     def takes(self, part: str) -> bool:
-        """Whether it is `*`, a number, a name, or a range of them, and each or each so many of it."""
+        """Whether a part is valid: `*`, a number, a name, or a range of them, each with or without a step."""
         return self._range(part) is not None
 
     def all_of(self, text: str) -> set[int]:
-        """All numbers that the parts of it name, which it takes."""
+        """Return all numbers of a valid text."""
         return {number for part in text.split(",") for number in self._range(part) or ()}
 
     def _range(self, part: str) -> range | None:
@@ -65,28 +65,34 @@ _FIELDS = (
 
 
 def mistake(cron: str) -> str:
-    """Tell what Argo would not take of a schedule; empty where it takes all, and of one such as `@daily`."""
+    """Return the reason why Argo would refuse a schedule. The result is empty for a valid schedule.
+
+    Schedules such as `@daily` are valid, too.
+    """
     if cron.startswith("@"):
         if cron not in _NAMED and not _OTHERS.fullmatch(cron):
             return 'write five fields, or one of @hourly, @daily, @weekly, @monthly, @yearly, "@every 3h"'
-        return "" if _LEAST_S <= _every_s(cron) <= _MOST_S else "between two runs lie 1m at least and 8760h at most"
+        return "" if _LEAST_S <= _every_s(cron) <= _MOST_S else "the interval must be from 1m to 8760h"
     fields = cron.split()
     if len(fields) != len(_FIELDS):
         return 'write five fields, for instance "0 2 * * *"'
     for text, field in zip(fields, _FIELDS, strict=True):
         if not all(field.takes(part) for part in text.split(",")):
-            return f"{text!r} is no {field.of}, from {field.least} to {field.most}"
-    return "it never comes: no month that it names has such a day" if _never(*fields[2:]) else ""
+            return f"{text!r} is not a valid {field.of} ({field.least} to {field.most})"
+    return "it never starts, because none of its months has such a day" if _never(*fields[2:]) else ""
 
 
 def _every_s(cron: str) -> float:
-    """Seconds from one `@every` to the next; a year for all else."""
+    """Return the seconds of an `@every` schedule, or a year for all others."""
     parts = _EVERY.findall(cron) or [("8760", "h")]
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
 def _never(day: str, month: str, weekday: str) -> bool:
-    """Whether no month has the days; where the weekday is not `*`, it alone is enough to robfig/cron (dayMatches)."""
+    """Whether none of the months has one of the days.
+
+    If the weekday is not `*`, it is enough alone for robfig/cron (dayMatches).
+    """
     _, _, days, months, _ = _FIELDS
     if not {"*", "?", "*/1", "?/1"} & set(weekday.split(",")):
         return False
@@ -94,9 +100,10 @@ def _never(day: str, month: str, weekday: str) -> bool:
 
 
 def pause(cron: str) -> timedelta | None:
-    """Tell the longest pause of what starts at one minute of each hour, of every so many, or of one hour a day or week.
+    """Return the longest pause between two runs of a simple schedule.
 
-    None: it can't be read so simply.
+    A simple schedule names one minute, and every hour, every few hours, or one hour of each day or week. The result is
+    None for any other.
     """
     minute, hour, *days = _fields(cron)
     if not minute.isdecimal() or days[:2] != ["*", "*"]:
@@ -109,7 +116,10 @@ def pause(cron: str) -> timedelta | None:
 
 
 def skipped(cron: str, timezone: str, now: datetime) -> datetime | None:
-    """Find the first moment within a year that it names, in plain numbers, and that the zone's clock does not have."""
+    """Return the first moment within a year that the schedule names and the zone's clock skips.
+
+    Only a schedule with a plain minute and hour is checked; for others the result is None.
+    """
     minute, hour, *days = _fields(cron)
     if not all(text.isdecimal() and field.takes(text) for text, field in zip((minute, hour), _FIELDS[:2], strict=True)):
         return None
@@ -120,13 +130,13 @@ def skipped(cron: str, timezone: str, now: datetime) -> datetime | None:
 
 
 def _fields(cron: str) -> list[str]:
-    """The five fields; none that says anything where there are not so many."""
+    """Return the five fields, or five empty texts if there are not five."""
     fields = _NAMED.get(cron, cron).split()
     return fields if len(fields) == len(_FIELDS) else [""] * len(_FIELDS)
 
 
 def _may_be(days: list[str], day: date) -> bool:
-    """Whether the fields of day, month and weekday do not rule it out by a plain number."""
+    """Whether the plain numbers for day, month and weekday allow this date."""
     numbers = (day.day, day.month, day.isoweekday() % 7)
     return all(not field.isdecimal() or int(field) == number for field, number in zip(days, numbers, strict=True))
 

@@ -1,7 +1,7 @@
-"""What a workflow does at its end: it tells what failed and what to do next, and what else it is given to do.
+"""The end of a workflow: report what failed and what to do next, send the notification, run one more task if given.
 
-The workflow's deadline does not reach here and the lock is held, so each pod may run on any node and nothing is tried
-again: then `timeout` ends also a pod that no node can take.
+The workflow's deadline does not apply here, and the lock is held. So each pod may run on any node, and no pod is tried
+again. Without retries, `timeout` also ends a pod that no node can take.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,17 +22,15 @@ from workflows.rendering.settings import Settings
 
 WHATEVER_COMES = ContinueOn(failed=True, error=True)
 
-FAILURES_INPUT = Parameter(
-    name="failures", value="null", description="What failed, as Argo's workflow.failures says it."
-)
+FAILURES_INPUT = Parameter(name="failures", value="null", description="Failed nodes, from Argo's workflow.failures.")
 ERRORS_INPUT = Parameter(name="errors", value="", description="The errors of the phases that failed, as JSON.")
-REFUSED_INPUT = Parameter(name=REFUSED, value="", description="yes: a person's arguments were refused.")
+REFUSED_INPUT = Parameter(name=REFUSED, value="", description="`yes` if the arguments of a person were refused.")
 
 
 class Ended(NamedTuple):
-    """A workflow that has ended: its operation, arguments that are told by option, what to do where it failed.
+    """A workflow that has ended: its operation, the arguments passed as options, and the advice after a failure.
 
-    `errors`: the names that the outputs `failure` of its phases have in the whole workflow.
+    `errors`: the global names of the outputs `failure` of its phases.
     """
 
     operation: str
@@ -42,12 +40,12 @@ class Ended(NamedTuple):
 
     @property
     def words(self) -> list[str]:
-        """What a phase is told first of it."""
+        """The first options of a phase of the exit handler."""
         return ["--of", self.operation, "--began", f"{g.workflow.creationTimestamp.RFC3339:$}"]
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What a task is given of it."""
+        """The arguments of a task of the exit handler."""
         told = {"failures": f"{g.workflow.failures:$}", "errors": " ".join(map(conditions.or_empty, self.errors))}
         return {**told, REFUSED: conditions.or_empty(REFUSED), **self.told}
 
@@ -58,10 +56,10 @@ Notification = Callable[[Settings, Ended, str], Task]  # the last string is the 
 def exit_handler(
     settings: Settings, ended: Ended, notification: Notification, *, tell_success: bool, more: Mapping[str, Any]
 ) -> None:
-    """Build it: a report of what failed, in the evidence too; a good run pays no pod for it.
+    """Build the exit handler. It reports what failed, also in the result record. A good run needs no pod for that.
 
-    Where a Secret with a URL was named, the result is sent there as the last of all, and then a good run pays for that.
-    `more`: one more Task.
+    If a Secret with a URL is named, the last task sends the result there. Then a good run needs a pod, too.
+    `more`: the arguments of one more Task.
     """
     sends = bool(settings.notify_secret)
     report = _report(settings, ended)
@@ -81,8 +79,12 @@ def exit_handler(
 
 
 def _report(settings: Settings, ended: Ended) -> Container:
-    claim = Parameter(name="claim", value="", description="Claim of the backup. Empty: called as the workflow.")
-    plan = Parameter(name=PLAN, value=NO, description="only: it was a mere plan, which leaves no evidence.")
+    claim = Parameter(
+        name="claim",
+        value="",
+        description="Name of the claim of the backup. If empty, the name of the workflow is used.",
+    )
+    plan = Parameter(name=PLAN, value=NO, description="`only` if the run was a plan. A plan leaves no result record.")
     known = {FAILURES_INPUT.name, ERRORS_INPUT.name, REFUSED, *ended.told}
     told = Told(
         [each for each in (claim, FAILURES_INPUT, ERRORS_INPUT, plan, REFUSED_INPUT) if each.name in known],

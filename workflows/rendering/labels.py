@@ -1,4 +1,4 @@
-"""What is written on every object that is rendered, so that one finds it."""
+"""Annotations for Argo's UI on rendered objects."""
 
 TITLE = "workflows.argoproj.io/title"
 DESCRIPTION = "workflows.argoproj.io/description"

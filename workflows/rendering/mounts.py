@@ -1,8 +1,8 @@
-"""How the volumes of a phase become those of its pod.
+"""How the volumes of a phase become the volumes of its pod.
 
-Volumes are Hera's plain models, because a source that must not be touched is read-only in the pod's volume
-(`persistentVolumeClaim.readOnly`, then the kubelet changes no ownership either), and a backup that the kubelet shall
-hand to the namespace's group is read-only in the mount alone. Hera's own volume classes always set both.
+Volumes are Hera's plain models, because Hera's own volume classes always make both the volume and the mount read-only.
+A source that must not change is read-only in the pod's volume (`persistentVolumeClaim.readOnly`). Then the kubelet also
+keeps its ownership. A backup is read-only in the mount alone if the kubelet must give it to the namespace's group.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,10 @@ _SECRET_KEYS = ("url", "ca.crt")
 
 
 def volumes(mounts: Sequence[Mount], claim: str, secret: str) -> list[Volume]:
-    """The volumes of a pod; `claim`: the input that names the backup's; `secret`: one that is mounted too."""
+    """Return the volumes of a pod.
+
+    `claim`: the input that names the backup's claim. `secret`: a Secret to mount, or an empty text.
+    """
     return [
         Volume(name="tmp", empty_dir=EmptyDirVolumeSource()),
         *(_volume(mount.value, claim) for mount in mounts),
@@ -33,7 +36,7 @@ def volumes(mounts: Sequence[Mount], claim: str, secret: str) -> list[Volume]:
 
 
 def volume_mounts(mounts: Sequence[Mount], secret: str) -> list[VolumeMount]:
-    """Where its container has them."""
+    """Return the mounts of the pod's container."""
     ways = [mount.value for mount in mounts if mount.value.path]
     return [
         VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108  an emptyDir
@@ -43,7 +46,7 @@ def volume_mounts(mounts: Sequence[Mount], secret: str) -> list[VolumeMount]:
 
 
 def of_secret(secret: str) -> list[str]:
-    """How the phase is told where a Secret is mounted."""
+    """Return the options that tell the phase where a Secret is mounted."""
     return ["--secret", SECRET_PATH] if secret else []
 
 
@@ -55,6 +58,6 @@ def _volume(way: Way, of_backup: str) -> Volume:
 
 
 def _secret_volume(name: str) -> Volume:
-    """A Secret or none: a pod whose Secret must be there would wait for it in silence."""
+    """Return the volume of a Secret. It is optional, because a pod would wait silently for a missing Secret."""
     keys = [KeyToPath(key=key, path=key) for key in _SECRET_KEYS]
     return Volume(name="secret", secret=SecretVolumeSource(secret_name=name, items=keys, optional=True))

@@ -1,4 +1,4 @@
-"""What a phase is told and gives as Argo has it: parameters, and the tags that stand for their values."""
+"""Inputs and outputs of a phase as Argo's parameters, and the tags for their values."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from hera.workflows.models import ValueFrom
 
 from steps.contract.declaration import Declared, DeclaredField, Output, fields_of
 
-OUTPUTS_PATH = "/tmp/outputs"  # noqa: S108  an emptyDir, the only place that a phase may write besides its volumes
+OUTPUTS_PATH = "/tmp/outputs"  # noqa: S108  an emptyDir, the only writable place besides the volumes
 
 
 def value(name: str) -> str:

@@ -48,13 +48,13 @@ Metric = Counter | Gauge
 
 @dataclass(frozen=True)
 class Pod:
-    """What sets the pod of one phase apart.
+    """The differences between the pods of the phases.
 
-    `secret`: one whose keys the phase reads as files; it may be absent, that is for the phase to say. `account`:
-    another than the workflow's. Not `retried`: its timeout ends a pod too that no node can take.
+    `secret`: a Secret whose keys the phase reads as files. If it is missing, the phase reports that. `account`: an
+    account other than the workflow's. Without `retried`, the timeout also ends a pod that no node can take.
     """
 
-    timeout: str = "15m"  # from the moment a node has the pod: a volume that can't be mounted ends here
+    timeout: str = "15m"  # counts from the scheduling of the pod, so it ends a pod whose volume can't be mounted
     affinity: Affinity | None = None
     metrics: Sequence[Metric] = ()
     secret: str = ""
@@ -63,14 +63,14 @@ class Pod:
 
 
 class Told(NamedTuple):
-    """What a template is told and gives."""
+    """The inputs, arguments and outputs of a template."""
 
     inputs: Sequence[Parameter]
     arguments: Sequence[str]
     outputs: Sequence[Parameter]
     mounts: Sequence[Mount] = ()
-    claim: str = ""  # the input that names the backup's
-    judged: Sequence[str] = ()  # all arguments of the workflow, for a phase that may refuse them
+    claim: str = ""  # the input that names the claim of the backup
+    judged: Sequence[str] = ()  # options with all arguments of the workflow, for a phase that may refuse them
 
 
 USUAL = Pod()
@@ -87,8 +87,8 @@ def phase(
 ) -> Container:
     """Make the container template of a phase.
 
-    `known`: it judges the arguments of its workflow, and where it is the first, these are the names that they may have.
-    `fixed`: options that are no inputs, by their fields. `inputs`: parameters in the place of those declared.
+    `known`: for a phase that checks the arguments of its workflow. In the first phase, these are the valid names.
+    `fixed`: options that are not inputs, by field name. `inputs`: parameters to use instead of the declared ones.
     """
     fields = fields_of(declared)
     mounted = {each.option: each.mount for each in fields if each.mount}
@@ -130,7 +130,10 @@ def container(settings: Settings, command: Sequence[str], told: Told, pod: Pod =
 
 
 def pod_security(settings: Settings) -> PodSecurityContext:
-    """What OpenShift's restricted-v2 and Pod Security `restricted` ask for; users and groups only where told."""
+    """Return what OpenShift's restricted-v2 and Pod Security `restricted` require.
+
+    Users and groups are set only if the settings have them.
+    """
     return PodSecurityContext(
         run_as_non_root=True,
         seccomp_profile=SeccompProfile(type="RuntimeDefault"),
@@ -141,7 +144,7 @@ def pod_security(settings: Settings) -> PodSecurityContext:
 
 
 def _common(*, retried: bool) -> list[str]:
-    """What every phase is told."""
+    """Return the options that every phase gets."""
     return [
         *("--namespace", f"{g.workflow.namespace:$}"),
         *("--workflow", f"{g.workflow.name:$}"),
@@ -155,19 +158,20 @@ def _common(*, retried: bool) -> list[str]:
 
 
 def _judged(names: Iterable[str]) -> list[str]:
-    """All arguments of the workflow as Argo was given them, those too that it does not know."""
+    """Return the options with all arguments of the workflow, also the unknown ones."""
     known = ",".join(names)
     given = ["--arguments", f"{g.workflow.parameters:$}", "--labels", f"{g.workflow.labels.json:$}"]
     return [*given, *(["--known", known] if known else [])]
 
 
 def _gives(declared: type[DeclaredPhase], *, judges: bool) -> list[Output]:
-    """The outputs of a phase; of one that judges also whether it has refused, and those that it then has not left.
+    """Return the outputs of a phase.
 
-    For an output that is missing Argo takes none at all. One that could judge, and here does not, runs inside of
-    another's workflow, and tells that nothing.
+    A phase that checks arguments also has an output for a refusal. Its other outputs get a default, because Argo drops
+    all outputs if one is missing. If such a phase runs inside another workflow, it does not check, and its outputs are
+    not global.
     """
     if not judges:
         return [each._replace(of_run="" if declared.judges else each.of_run) for each in declared.gives]
     told = [each._replace(default=each.default or "") for each in declared.gives]
-    return [*told, of_run(REFUSED, "`yes` where a person's arguments were refused.")]
+    return [*told, of_run(REFUSED, "`yes` if the arguments of a person were refused.")]

@@ -1,4 +1,4 @@
-"""On which node a pod may run: the claim of a backup is ReadWriteOnce, and the one beside it may be on one node."""
+"""The nodes on which a pod may run. The claim of a backup is ReadWriteOnce, and System's claim may be, too."""
 
 from hera.expr import g
 from hera.workflows.models import (
@@ -17,17 +17,17 @@ from workflows.rendering.parameters import value
 
 
 def anywhere() -> Affinity:
-    """Any node for the pods of a template, whatever its workflow asks for."""
+    """Allow any node for the pods of a template, whatever its workflow requires."""
     return Affinity()
 
 
 def together() -> Affinity:
-    """One node for all pods of a workflow, because the claim of a backup is ReadWriteOnce."""
+    """Require one node for all pods of a workflow, because the claim of a backup is ReadWriteOnce."""
     return Affinity(pod_affinity=_beside_own_pods())
 
 
 def together_in_place() -> Affinity:
-    """The same, on the node (operator In) where what they mount is mounted already, or on any (NotIn)."""
+    """Require the same, on the node where the claims are already mounted (In), or on any other node (NotIn)."""
     there = NodeSelectorRequirement(key="metadata.name", operator=value(NODE_OPERATOR), values=[value(NODE)])
     required = NodeSelector(node_selector_terms=[NodeSelectorTerm(match_fields=[there])])
     return Affinity(

@@ -1,6 +1,7 @@
-"""The check of a manifest's references that neither Hera nor Kubernetes does.
+"""Check the references inside a manifest. Neither Hera nor Kubernetes does that.
 
-A workflow with a wrong reference is accepted by Kubernetes and fails when it starts; so it must not leave this house.
+Kubernetes accepts a workflow with a wrong reference, and the workflow fails when it starts. So such a manifest is never
+rendered.
 """
 
 import re
@@ -31,11 +32,11 @@ _OF_METRICS = {"status", "duration", "exitCode", "workflow.duration"}  # Argo, d
 
 
 class BadReferenceError(ValueError):
-    """A manifest refers to what is not there; the text names all of it."""
+    """A manifest refers to missing things. The text names all of them."""
 
 
 def check(manifest: Manifest) -> Iterator[str]:
-    """Yield what a WorkflowTemplate or CronWorkflow refers to and does not have; silent for other kinds."""
+    """Yield the wrong references of a WorkflowTemplate or CronWorkflow. Other kinds have none."""
     if manifest["kind"] == "CronWorkflow" and len(manifest["metadata"]["name"]) > 52:
         yield "the name of a CronWorkflow has at most 52 characters"
     if manifest["kind"] != "WorkflowTemplate":
@@ -145,7 +146,7 @@ def _parameters(of: Manifest, what: str) -> list[Manifest]:
 
 
 def _tags(value: Any) -> Iterator[str]:
-    """Every tag in a manifest's strings, keys included; of an expression the names that it asks for."""
+    """Yield every tag in a manifest's strings, keys included. For an expression, yield the names that it uses."""
     if isinstance(value, str):
         for tag in _TAG.findall(value):
             yield from (name.replace("?", "") for name in _NAME.findall(tag)) if tag.startswith("=") else [tag]

@@ -1,4 +1,4 @@
-"""What is fixed when rendering, so that whoever submits a workflow can't choose what runs."""
+"""The settings that are fixed at rendering, so that a person who submits a workflow can't choose what runs."""
 
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ ObjectName = Annotated[str, AfterValidator(values.OBJECT.check)]
 
 
 class Settings(BaseModel):
-    """Of one installation."""
+    """The settings of one installation."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -19,10 +19,10 @@ class Settings(BaseModel):
     namespace: Namespace | None = None
     fs_group: int | None = Field(default=None, ge=0, lt=1 << 31)
     run_as_user: int | None = Field(default=None, ge=1, lt=1 << 31)
-    secrets: tuple[ObjectName, ...] = ()  # that an APIManager names, for the Roles
+    secrets: tuple[ObjectName, ...] = ()  # names from an APIManager, for the Roles
     configmaps: tuple[ObjectName, ...] = ()
-    all_secrets: bool = False  # instead of any name
+    all_secrets: bool = False  # instead of names
     drill_namespace: Namespace | None = None  # for its Role
-    look_s: float = Field(default=5.0, ge=0, le=3600)  # between two looks at the operator; its own rhythm
-    notify_secret: ObjectName | None = None  # whose key `url` says where results go
+    look_s: float = Field(default=5.0, ge=0, le=3600)  # between two checks of the operator's progress
+    notify_secret: ObjectName | None = None  # its key `url` is the address for results
     notify_form: Literal["webhook", "slack"] = "webhook"

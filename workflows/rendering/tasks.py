@@ -1,4 +1,4 @@
-"""The wiring of a workflow: each phase is told what it needs by the phase before it that gives it, else by a person."""
+"""The wiring of a workflow: each input of a phase comes from an earlier phase, or else from a person."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from workflows.rendering.settings import Settings
 
 
 class NotGivenError(ValueError):
-    """A phase needs what no phase before it gives and nobody is asked for."""
+    """A phase needs an input that no earlier phase gives and that is no argument of the workflow."""
 
 
 class Tasks:
@@ -20,7 +20,7 @@ class Tasks:
 
     def __init__(self, settings: Settings, workflow: WorkflowTemplate, asked: type[Declared]) -> None:
         self._settings = settings
-        self._known: Sequence[str] = list(declare(asked))  # of which the first phase hears
+        self._known: Sequence[str] = list(declare(asked))  # the first phase checks them
         self._given = {name: workflow.get_parameter(name) for name in self._known}
 
     def __call__(
@@ -33,13 +33,12 @@ class Tasks:
         fixed: Mapping[str, str] = MappingProxyType({}),
         first: Sequence[str] = (),
     ) -> Task:
-        """Make the next one; it is `given` these inputs by name, and its pod the `fixed` options by field.
+        """Make the next task. `given`: values of inputs by name. `fixed`: options of its pod by field.
 
-        `first`: the arguments that stand before the others, as they always have (`About.first`).
+        `first`: the arguments that come before the others, to keep their order (`About.first`).
 
         Raises:
             NotGivenError
-
         """
         known, self._known = self._known, ()
         judged = known if declared.judges else None
@@ -58,6 +57,6 @@ class Tasks:
         needed = dict.fromkeys([*first, *declare(declared)])
         if lacking := [each for each in needed if each not in known]:
             raise NotGivenError(
-                f"{name} needs {', '.join(lacking)}: no phase before it gives that, and nobody is asked"
+                f"{name} needs {', '.join(lacking)}: no earlier phase gives this, and it is no argument of the workflow"
             )
         return {each: known[each] for each in needed}

@@ -266,7 +266,7 @@ def test_without_zync_the_backup_is_whole_and_not_for_the_operator(installed, tm
     assert CliRunner().invoke(main, ["verify", str(root)]).exit_code == 0
     assert result.exit_code == 1
     because = "secrets/zync.json is missing (it asks for it even where Zync is disabled)"
-    assert result.stdout.splitlines()[1:] == [f"the operator's APIManagerRestore can't take it: {because}"]
+    assert result.stdout.splitlines()[1:] == [f"the operator's APIManagerRestore can't restore this backup: {because}"]
 
 
 def test_a_dot_in_the_name_is_told_by_verify(backup_volume):
@@ -276,7 +276,7 @@ def test_a_dot_in_the_name_is_told_by_verify(backup_volume):
     result = CliRunner().invoke(main, ["verify", "--for-operator", str(backup_volume)])
 
     assert result.exit_code == 1
-    assert "APIManagerRestore can't take it: its claim's name 'night.ly' becomes" in result.stdout
+    assert "APIManagerRestore can't restore this backup: its claim's name 'night.ly' becomes" in result.stdout
 
 
 # --- what is said ---
@@ -287,7 +287,7 @@ def test_a_fresh_backup_can_be_taken_but_for_its_dot_files_and_what_the_apimanag
 
     assert result.exit_code == 0
     first = f"'{layout.TREE}/.hidden-top', 'referenced/configmaps/backend-environment.json', "
-    assert f"the operator's APIManagerRestore can take it, but leaves behind {first}" in result.stdout
+    assert f"the operator's APIManagerRestore can restore this backup, without {first}" in result.stdout
     assert "'referenced/secrets/my-tls.json'" in result.stdout
 
 
@@ -415,4 +415,4 @@ def test_files_in_s3_are_said(backup_volume):
     result = CliRunner().invoke(main, ["verify", "--for-operator", str(backup_volume)])
 
     assert result.exit_code == 1
-    assert "APIManagerRestore can't take it: System's files are in S3" in result.stdout
+    assert "APIManagerRestore can't restore this backup: System's files are in S3" in result.stdout

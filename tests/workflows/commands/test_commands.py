@@ -45,12 +45,12 @@ def test_files_of_an_earlier_rendering_that_are_no_longer_asked_for_are_named_an
     (tmp_path / "role-folder.yaml").mkdir()
 
     code, out, err = run(*words)
-    *_, said = [line for line in err.splitlines() if "no longer asked for" in line]
+    *_, said = [line for line in err.splitlines() if "no longer rendered" in line]
 
     assert (code, len(watchdog) > 3, "watchdog" in out) == (0, True, False)
     assert said == (
-        f"Of an earlier rendering and no longer asked for: {', '.join(sorted(watchdog))}. Delete them, and what was "
-        "applied of them: kubectl delete -f FILE"
+        f"Files of an earlier rendering that are no longer rendered: {', '.join(sorted(watchdog))}. Delete their "
+        "resources with kubectl delete -f FILE, then delete the files."
     )
     assert {path.name for path in tmp_path.iterdir()} > set(watchdog)
 
@@ -170,7 +170,7 @@ def test_a_file_without_an_apimanager_is_refused_in_one_sentence(text: str) -> N
     code, out, err = run("manifests", "--image", IMAGE, "--from-apimanager", "-", stdin=text)
 
     assert (code, out) == (1, "")
-    assert "<stdin>: no APIManager is in it" in err
+    assert "<stdin>: the file holds no APIManager" in err
 
 
 def test_a_schedule_without_a_rule_says_that_nothing_is_deleted() -> None:
@@ -178,7 +178,7 @@ def test_a_schedule_without_a_rule_says_that_nothing_is_deleted() -> None:
 
     assert code == 0
     assert [m["kind"] for m in documents.read(out)][-1] == "CronWorkflow"
-    assert err.startswith("No rule says what to keep, so nothing is deleted and each night adds a claim")
+    assert err.startswith("No --keep rule is set, so nothing is deleted and each scheduled backup adds a claim")
     assert "kubectl delete pvc" in err
 
 
@@ -205,7 +205,7 @@ def test_the_rules_of_a_schedule_are_those_of_the_template_too() -> None:
 
     told = arguments_of(out, "threescale-prune")
     assert code == 0
-    assert err == "Each night ends with retention: keep-daily 7, keep-within 1m. What goes is deleted.\n"
+    assert err.startswith("Each scheduled backup ends with retention: keep-daily 7, keep-within 1m. ")
     assert {name: told[name] for name in ("keep-daily", "keep-within", "manual", "failed-after", "timezone")} == {
         "keep-daily": "7",
         "keep-within": "1m",
@@ -230,7 +230,7 @@ def test_of_a_clock_that_skips_nothing_nothing_is_said(cron: str) -> None:
     _, _, err = run("manifests", "--image", IMAGE, "--schedule", cron, "--timezone", zone, "--keep-daily", "7")
 
     assert len(err.splitlines()) == 1
-    assert "Each night ends with retention" in err
+    assert "ends with retention" in err
 
 
 def test_what_the_command_leaves_unsaid_is_what_the_template_would_say() -> None:
@@ -254,17 +254,17 @@ def test_each_night_s_backup_has_the_arguments_that_were_given() -> None:
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["--schedule", "0 2 * * *", "--argument", "storage-request"], "write NAME=VALUE"),
-        (["--schedule", "0 2 * * *", "--argument", "storage=20Gi"], "'storage' is no argument of a backup"),
-        (["--schedule", "0 2 * * *", "--argument", "file-storage=s3"], "'s3' is none of '', 'external'"),
-        (["--schedule", "0 2 * * *", "--argument", "name=nightly"], "argument name: it suits one night only"),
-        (["--schedule", "0 2 * * *", "--argument", "volume-name=pv1"], "argument volume-name: it suits one night only"),
-        (["--schedule", "0 2 * * *", "--argument", "plan=only"], "argument plan: by night backups are made"),
-        (["--schedule", "0 2 * * *", "--argument", "schedule=mine"], "argument schedule: it is the CronWorkflow's own"),
+        (["--schedule", "0 2 * * *", "--argument", "storage-request"], "Write NAME=VALUE"),
+        (["--schedule", "0 2 * * *", "--argument", "storage=20Gi"], "'storage' is not an argument of a backup"),
+        (["--schedule", "0 2 * * *", "--argument", "file-storage=s3"], "'s3' is not one of '', 'external'"),
+        (["--schedule", "0 2 * * *", "--argument", "name=nightly"], "argument name: a schedule can't set it"),
+        (["--schedule", "0 2 * * *", "--argument", "volume-name=pv1"], "argument volume-name: a schedule can't set it"),
+        (["--schedule", "0 2 * * *", "--argument", "plan=only"], "argument plan: a schedule makes backups"),
+        (["--schedule", "0 2 * * *", "--argument", "schedule=mine"], "argument schedule: it is always the name"),
         (["--schedule", "0 2 * * *", "--argument", "workers=2", "--argument", "workers=4"], "given twice"),
-        (["--argument", "storage-request=20Gi"], "say --schedule too"),
+        (["--argument", "storage-request=20Gi"], "Add --schedule"),
         (["--schedule", "2 * * *"], "five fields"),
-        (["--schedule", "0 25 * * *"], "'25' is no hour"),
+        (["--schedule", "0 25 * * *"], "'25' is not a valid hour"),
         (
             ["--schedule", "0 2 * * *", "--argument", "storage-request=20GB"],
             "argument storage-request: '20GB' is no size",
@@ -323,7 +323,7 @@ def test_a_file_that_is_no_text_is_refused_in_one_sentence(tmp_path: Path) -> No
     code, out, err = run("workflow", "-f", str(tmp_path / "binary"))
 
     assert (code, out) == (1, "")
-    assert "no text in UTF-8" in err
+    assert "not valid UTF-8" in err
 
 
 def test_a_workflow_is_made_of_a_resource_on_stdin() -> None:
@@ -376,7 +376,7 @@ def test_what_lies_at_the_root_and_is_no_part_of_a_backup_is_named_and_is_no_dam
     assert code == 0
     assert out.splitlines()[0].startswith("whole: backup nightly")
     assert out.splitlines()[1:] == [
-        "at its root and no part of it, a restore passes it over: 'a\\nb'; 'notes.txt'",
+        "not part of the backup, skipped by a restore: 'a\\nb'; 'notes.txt'",
     ]
     assert list((backup_volume / ".snapshot").iterdir()) == []
 
@@ -546,7 +546,7 @@ SHARES = ["--verify", "0 6 * * *", "--verify-argument", "sample=10%"]
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (ALARM, ["sample=10%: all of a backup is read within 10 d, and --verified-every waits 8 d"]),
+        (ALARM, ["sample=10%: reading a whole backup takes 10 d, but --verified-every is 8 d"]),
         (["--schedule", "0 4 * * *", "--keep-daily", "7"], ["read within 10 d, and the rules keep each for 7 d"]),
         (["--schedule", "0 */6 * * *", "--keep-last", "9"], ["the rules keep each for 54 h"]),
         (["--schedule", "0 4 * * *", "--keep-within", "9d"], ["the rules keep each for 9 d"]),
@@ -579,16 +579,16 @@ def test_shares_that_take_longer_than_a_backup_is_kept_or_an_alert_waits_are_sai
         (["--verify", "4 * * *"], "five fields"),
         (["--verify", "0 4 * * *", "--verify-argument", "sample=250%"], "argument sample: '250%' is no share"),
         (["--verify", "0 4 * * *", "--verify-argument", "sample=0%"], "argument sample: '0%' is no share"),
-        (["--verify", "0 4 * * *", "--verify-argument", "claim-name=x"], "each night takes the backup that is next"),
+        (["--verify", "0 4 * * *", "--verify-argument", "claim-name=x"], "each run takes the next backup"),
         (["--verify", "0 4 * * *", "--verify-argument", "sample=ten"], "argument sample: 'ten' is no share"),
-        (["--verify", "0 4 * * *", "--verify-argument", "share=10%"], "'share' is no argument of a verification"),
-        (["--verify-argument", "sample=10%"], "say --verify too"),
-        (["--drill", "0 5 * * 0"], "say --drill-namespace too"),
-        (["--drill-argument", "storage-class=fast", "--drill-namespace", "drills"], "say --drill too"),
-        (["--drill-namespace", "api"], "is that of the installation"),
+        (["--verify", "0 4 * * *", "--verify-argument", "share=10%"], "'share' is not an argument of a verification"),
+        (["--verify-argument", "sample=10%"], "Add --verify"),
+        (["--drill", "0 5 * * 0"], "Add --drill-namespace"),
+        (["--drill-argument", "storage-class=fast", "--drill-namespace", "drills"], "Add --drill"),
+        (["--drill-namespace", "api"], "is the namespace of the installation"),
         (
             ["--drill", "0 5 * * 0", "--drill-namespace", "drills", "--drill-argument", "scratch-namespace=api"],
-            "say it by --drill-namespace",
+            "Use --drill-namespace",
         ),
         (["--drill-namespace", "Drills"], "--drill-namespace 'Drills'"),
     ],
@@ -605,4 +605,4 @@ def test_rights_elsewhere_need_the_namespace_of_the_account() -> None:
     code, _, err = run("manifests", "--image", IMAGE, "--drill-namespace", "drills")
 
     assert code == 1
-    assert "say --namespace too" in err
+    assert "Add --namespace" in err

@@ -123,8 +123,8 @@ def test_all_about_one_backup_is_told(installed: Any) -> None:
     assert code == 0
     assert told["state"].strip() == "complete"
     assert workflow.name in told["made by"]
-    assert told["asked for by"].strip() == "a person"
-    assert "result.json lies in the backup, on claim nightly" in out
+    assert told["started by"].strip() == "a person"
+    assert "result.json is in the backup, on claim nightly" in out
     assert json.loads(ask(installed, "describe", "nightly", "-o", "json")[1])["result"] is None
 
 
@@ -134,7 +134,7 @@ def test_a_backup_of_a_schedule_says_of_which(installed: Any) -> None:
 
     assert "schedule" not in ask(installed, "list")[2]
     assert json.loads(ask(installed, "list", "-o", "json")[1])[0]["schedule"] == "threescale-backup-schedule"
-    assert "asked for by  threescale-backup-schedule" in ask(installed, "describe", "nightly")[1]
+    assert "started by  threescale-backup-schedule" in ask(installed, "describe", "nightly")[1]
 
 
 def test_a_backup_whose_files_are_external_says_so_everywhere(empty: Any) -> None:
@@ -154,9 +154,9 @@ def test_a_backup_whose_files_are_external_says_so_everywhere(empty: Any) -> Non
 def test_a_backup_is_pinned_and_unpinned(empty: Any) -> None:
     laid(empty, "night", **sealed())
 
-    assert ask(empty, "pin", "night")[:2] == (0, "night: pinned, retention leaves it\n")
+    assert ask(empty, "pin", "night")[:2] == (0, "night: pinned, retention keeps it\n")
     assert ask(empty, "list")[1].splitlines()[1].endswith("yes")
-    assert ask(empty, "unpin", "night")[:2] == (0, "night: left to retention\n")
+    assert ask(empty, "unpin", "night")[:2] == (0, "night: unpinned, retention may delete it\n")
 
 
 @pytest.mark.parametrize("verb", ["describe", "pin", "unpin"])
@@ -242,4 +242,4 @@ def test_what_was_proved_of_a_backup_is_told(empty: Any) -> None:
     assert lines["verified"] == "2026-11-02T03:04:05Z, by workflow verify-1"
     assert lines["proven"] == "2026-11-03T03:04:05Z, by workflow drill-1: 22 created, 43 files; 41.5 s"
     assert lines["damaged"] == "2026-11-04T03:04:05Z, by workflow verify-2: the backup is not whole"
-    assert lines["being verified"] == "10 of 100 bytes are read, all right so far"
+    assert lines["being verified"] == "10 of 100 bytes are read, no damage found"

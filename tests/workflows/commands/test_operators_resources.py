@@ -69,7 +69,7 @@ def test_a_storage_class_and_a_number_of_bytes_are_carried_over() -> None:
     [
         ("", "one APIManagerBackup or APIManagerRestore"),
         (BACKUP + "---" + RESTORE, "one APIManagerBackup or APIManagerRestore"),
-        ("kind: [", "no YAML"),
+        ("kind: [", "not valid YAML"),
         (BACKUP.replace("APIManagerBackup", "APIManager"), "'APIManager'"),
         (BACKUP.replace("v1alpha1", "v1"), "apiVersion"),
         (BACKUP.replace("requests", "request"), "spec.backupDestination.persistentVolumeClaim.resources.request"),
@@ -121,7 +121,7 @@ def test_yaml_that_nobody_would_write_is_refused_in_one_sentence(read: Any, text
     "version", ["v1", "apps.3scale.net", "other.example.com/v1alpha1", "apps.3scale.net.x/v1", "[1]"]
 )
 def test_an_apimanager_of_another_group_is_none(version: str) -> None:
-    with pytest.raises(resources.BadResourceError, match="no APIManager is in it"):
+    with pytest.raises(resources.BadResourceError, match="the file holds no APIManager"):
         resources.apimanagers(f"kind: APIManager\napiVersion: {version}")
 
 

@@ -88,7 +88,7 @@ def test_lines_that_were_cut_are_told() -> None:
 def test_a_restore_that_runs_has_a_page() -> None:
     page = Page(page_of(a_record(outcome="running", ended=None, phases=[], objects=[])))
 
-    assert "not yet, or nobody told" in page.text
+    assert "not recorded" in page.text
     assert page.bars == []
 
 
@@ -173,7 +173,7 @@ def test_a_closed_stdin_is_refused_in_one_sentence() -> None:
 
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  our own interpreter
 
-    assert (done.returncode, done.stderr) == (1, "Error: stdin is closed: name a file\n")
+    assert (done.returncode, done.stderr) == (1, "Error: stdin is closed. Name a file\n")
 
 
 def test_a_page_says_what_a_phase_noted_and_a_record_without_notes_has_no_such_field() -> None:

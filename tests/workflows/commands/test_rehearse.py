@@ -14,7 +14,7 @@ def test_what_was_lost_is_restored_as_it_was(tmp_path: Path, monkeypatch: pytest
     result = CliRunner().invoke(main, ["rehearse", "--keep", "volumes"])
 
     assert result.exit_code == 0, result.output
-    assert "equal: what was restored is what was backed up" in result.output
+    assert "equal: the restored installation matches the original" in result.output
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:

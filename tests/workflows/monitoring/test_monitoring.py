@@ -149,15 +149,15 @@ def test_a_watchdog_that_looks_once_a_day_may_be_silent_for_longer() -> None:
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["--monitoring", "--watchdog", "17 * * * *"], "say its --namespace too"),
-        (["--monitoring", "--namespace", "api"], "say --watchdog too"),
+        (["--monitoring", "--watchdog", "17 * * * *"], "Add --namespace"),
+        (["--monitoring", "--namespace", "api"], "Add --watchdog"),
         (["--watchdog", "17 * * *"], "five fields"),
         (["--expected-every", "26"], "'26' is an invalid duration for --expected-every"),
-        (["--expected-every", "1m"], "--expected-every '1m': write weeks, days and hours"),
-        (["--silent-for", "0h"], "--silent-for '0h': write weeks, days and hours"),
+        (["--expected-every", "1m"], "--expected-every '1m' is not valid. Write weeks, days and hours"),
+        (["--silent-for", "0h"], "--silent-for '0h' is not valid. Write weeks, days and hours"),
         (
             ["--monitoring", "--namespace", "api", "--watchdog", "17 6 * * *"],
-            "--watchdog '17 6 * * *' looks once in 1 d",
+            "--watchdog '17 6 * * *' runs once in 1 d",
         ),
         (["--monitoring", "--namespace", "api", "--watchdog", "17 */3 * * *"], "--silent-for 3h: --watchdog"),
         (["--notify-secret", "My_Secret"], "--notify-secret 'My_Secret'"),

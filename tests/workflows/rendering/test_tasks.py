@@ -60,5 +60,5 @@ def test_a_later_one_is_told_what_the_phase_before_it_gives() -> None:
 
 
 def test_what_nobody_gives_is_missed_when_the_workflow_is_built() -> None:
-    with pytest.raises(NotGivenError, match="read needs rotation: no phase before it gives that"):
+    with pytest.raises(NotGivenError, match="read needs rotation: no earlier phase gives this"):
         built(Read)

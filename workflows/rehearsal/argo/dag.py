@@ -1,4 +1,4 @@
-"""What follows from the shape of a DAG: which task waits for which, which are leaves, and how the whole ended."""
+"""Rules that follow from the shape of a DAG: the order of its tasks, its leaves, and its final phase."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -11,7 +11,7 @@ Task = Mapping[str, Any]
 
 
 def condition(task: Task, tasks: Mapping[str, Task] = MappingProxyType({})) -> str:
-    """Return when the task may start, in the language of `depends`; `tasks` say which of its parents may fail."""
+    """Return when the task may start, in the language of `depends`. `tasks` say which of its parents may fail."""
     named = [_expanded(name, tasks.get(name, {})) for name in task.get("dependencies", [])]
     return str(task.get("depends") or " && ".join(named))
 
@@ -23,7 +23,7 @@ def _expanded(name: str, task: Task) -> str:
 
 
 def parents(task: Task) -> tuple[str, ...]:
-    """Name the tasks that have to end before this one is looked at."""
+    """Name the tasks that must end before this task is considered."""
     return expressions.dependencies(condition(task))
 
 
@@ -40,13 +40,16 @@ def ancestors(task: Task, tasks: Mapping[str, Task]) -> list[str]:
 
 
 def may_start(task: Task, tasks: Mapping[str, Task], ended: Mapping[str, Node]) -> bool:
-    """Decide whether the ends of its parents are what the task waits for."""
+    """Decide whether the ends of its parents fulfil the condition of the task."""
     text = condition(task, tasks)
     return not text or expressions.depends(text, {name: ended[name].phase for name in parents(task)})
 
 
 def phase(tasks: Sequence[Task], ended: Mapping[str, Node], *, fail_fast: bool) -> Phase:
-    """Return how the DAG ended: as its leaves did. With `fail_fast` the first broken leaf decides, else the last."""
+    """Return the phase of the DAG, which follows from its leaves.
+
+    With `fail_fast` the first broken leaf decides, else the last.
+    """
     by_name = {task["name"]: task for task in tasks}
     inner = {parent for task in tasks for parent in parents(task)}
     leaves = sorted(by_name.keys() - inner)
@@ -58,12 +61,12 @@ def phase(tasks: Sequence[Task], ended: Mapping[str, Node], *, fail_fast: bool) 
 
 
 def _goes_on(task: Task, phase: Phase) -> bool:
-    """Whether a leaf that ended so counts as if it had ended well."""
+    """Whether a leaf with this end counts as succeeded."""
     return bool((task.get("continueOn") or {}).get(phase.lower()))
 
 
 def _branch(name: str, tasks: Mapping[str, Task], ended: Mapping[str, Node]) -> Phase:
-    """Return the phase of a task, or what it inherits when it never ran: a failure before anything else."""
+    """Return the phase of a task. A task that never ran inherits one, a failure before anything else."""
     if ended[name].phase in COMPLETED:
         return ended[name].phase
     inherited = [_branch(parent, tasks, ended) for parent in parents(tasks[name])]

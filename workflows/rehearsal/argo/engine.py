@@ -1,8 +1,8 @@
-"""Runs the rendered workflows on this machine, so that what runs in a rehearsal is what the manifests say.
+"""Runs the rendered workflows on this machine, so a rehearsal runs exactly the rendered manifests.
 
-The engine takes the manifests that `kubectl apply` would send and plays the part of Argo 4.1 that they use, each
-container as a process. It plays it strictly: a field, a tag or a path that it does not know is an error, because a
-rehearsal that overlooks something promises what the cluster won't keep.
+The engine takes the manifests that `kubectl apply` would send. It plays the part of Argo 4.1 that they use, and runs
+each container as a process. It is strict: an unknown field, tag or path is an error. A rehearsal that ignored one would
+promise more than the cluster keeps.
 """
 
 import random
@@ -30,11 +30,11 @@ _SUFFIX: Final = string.ascii_lowercase + string.digits
 
 
 def silent(node: Node) -> None:
-    """Tell nobody."""
+    """Report nothing."""
 
 
 def nobody(_node: Node) -> bool:
-    """Let a gate wait for its deadline."""
+    """Resume no gate, so that it waits for its deadline."""
     return False
 
 
@@ -56,9 +56,9 @@ class Engine:
     ) -> None:
         """Take a cluster and the folder of the volumes.
 
-        `time_scale` multiplies back-offs, timeouts and deadlines; `user` runs each process under that UID with group 0;
-        `pending_s` is how long a pod waits for a claim that is not there before the clock is put forward; `pods` runs
-        the pods elsewhere than on this machine; `resume` is the person who is asked at a gate and goes on, or not.
+        `time_scale` multiplies back-offs, timeouts and deadlines. `user`: run each process under that UID, with group
+        0. `pending_s`: seconds that a pod waits for a missing claim, before the clock is put forward. `pods`: run the
+        pods elsewhere than on this machine. `resume`: asked at each gate whether a person resumes the workflow.
         """
         self._cluster = cluster
         self._namespace = namespace
@@ -74,7 +74,10 @@ class Engine:
         return self._kubelet.volume(claim_name)
 
     def apply(self, manifest: Manifest) -> None:
-        """Keep a WorkflowTemplate or a CronWorkflow; the cluster shows the latter, and anything else is its own."""
+        """Check and keep a WorkflowTemplate. Apply all other kinds to the cluster.
+
+        A CronWorkflow is checked, too.
+        """
         if manifest["kind"] == "WorkflowTemplate":
             fields.check_template(manifest)
             self._templates[manifest["metadata"]["name"]] = copied(manifest)
@@ -164,7 +167,7 @@ class Engine:
         )
 
     def _collect_pods(self, workflow: Workflow, ended: tuple[Node, ...]) -> None:
-        """Delete the pods, as if the delay of `podGC` were over: nobody wants to wait for it."""
+        """Delete the pods at once, as if the delay of `podGC` were over."""
         strategy = (workflow.spec.get("podGC") or {}).get("strategy")
         if strategy is None:
             return
@@ -175,7 +178,7 @@ class Engine:
                 self._cluster.delete("pods", self._namespace, pod)
 
     def _show(self, workflow: Workflow) -> Workflow:
-        """Show the Workflow to the cluster, and take over the uid and the time that it gives."""
+        """Write the Workflow to the cluster, and take over the uid and the time that the cluster gives."""
         stored = self._cluster.apply(nodes.as_object(workflow))
         given = stored.get("metadata", {}) if stored else {}
         metadata = {
@@ -189,14 +192,14 @@ class Engine:
 
 
 def generated(name: str) -> str:
-    """Return a name of its own for a workflow, as `generateName` gives it."""
+    """Return a unique name for a workflow, as `generateName` gives it."""
     return f"{name}-{''.join(random.choices(_SUFFIX, k=5))}"  # noqa: S311  # a name, as Kubernetes generates it
 
 
 def _refusal(declared: list[dict[str, Any]], arguments: Mapping[str, str]) -> str:
-    """Return Argo's sentence about the first argument that it would not start with, empty when there is none.
+    """Return Argo's message about the first missing argument, or an empty text.
 
-    Against a WorkflowTemplate's `enum` it holds no argument of a workflow made from it (seen with Argo 4.1.2).
+    Argo does not compare the arguments of a workflow with the `enum` of its WorkflowTemplate (seen with Argo 4.1.2).
     """
     for parameter in declared:
         field = f"spec.arguments.{parameter['name']}"

@@ -1,11 +1,12 @@
-"""The three small languages in which a manifest asks a question: expressions, `when` and `depends`.
+"""The three small languages of conditions in a manifest: expressions, `when` and `depends`.
 
-Argo hands them to three parsers: expr-lang (`retryStrategy.expression`, `{{=...}}`), govaluate (`when`, where a bare
-word is a string) and expr-lang again after some rewriting (`depends`, where a bare task means that it succeeded or was
-skipped). They share their operators, so one reader serves all three; what they do not share is what a name means.
+Argo gives them to three parsers. expr-lang reads `retryStrategy.expression` and `{{=...}}`. govaluate reads `when`,
+where a bare word is a string. expr-lang also reads `depends`, after some rewriting: there a bare task means that it
+succeeded or was skipped. All three have the same operators, so one reader serves all. Only the meaning of a name
+differs.
 
-By hand: enchanter-golem, a wrapper of Go's expr-lang, takes no names in names such as `lastRetry.exitCode`; simpleeval
-and cel-python read other languages, the package expr-lang of PyPI holds no engine, and for govaluate none was found.
+No package fits. enchanter-golem, a wrapper of Go's expr-lang, can't read names such as `lastRetry.exitCode`. simpleeval
+and cel-python read other languages. The package expr-lang of PyPI holds no engine. For govaluate none was found.
 """
 
 import re
@@ -27,7 +28,7 @@ _DEPENDS_NAME: Final = re.compile(r"([a-zA-Z0-9][-a-zA-Z0-9]*)(?:\.[A-Z][A-Za-z]
 
 
 class Unreadable(ValueError):
-    """The text is not in the language, or compares what can't be compared."""
+    """The text is not valid in its language, or compares values that can't be compared."""
 
 
 def evaluate(text: str, lookup: Lookup) -> Value:
@@ -36,12 +37,12 @@ def evaluate(text: str, lookup: Lookup) -> Value:
 
 
 def when(text: str) -> bool:
-    """Decide whether a task runs; every bare word is a string, as in Argo."""
+    """Decide whether a task runs. Every bare word is a string, as in Argo."""
     return _truth(_Reader(text, _WORDS, lambda word: word, bare=True).all(), text)
 
 
 def depends(text: str, phases: Mapping[str, str]) -> bool:
-    """Decide whether a task's dependencies ended as it asks; `phases` holds those that it names."""
+    """Decide whether the dependencies of a task ended as it requires. `phases` holds the phases of these tasks."""
     return _truth(_Reader(text, _TASKS, lambda name: _ended(name, phases), numbers=False).all(), text)
 
 
@@ -68,7 +69,7 @@ def _truth(value: Value, text: str) -> bool:
 
 
 class _Reader:
-    """Reads one text by recursive descent; terms are closures, so that `||` and `&&` stop early."""
+    """Reads one text by recursive descent. Terms are closures, so that `||` and `&&` stop early."""
 
     def __init__(
         self, text: str, words: re.Pattern[str], lookup: Lookup, *, bare: bool = False, numbers: bool = True
@@ -151,7 +152,7 @@ class _Reader:
 
 
 def _split(text: str, words: re.Pattern[str]) -> list[str]:
-    """Cut a text into its words; a character that begins none is refused."""
+    """Cut a text into words. A character that begins no word is refused."""
     found, position = [], 0
     text = text.strip()
     while position < len(text):
@@ -174,7 +175,10 @@ def _join(operator: str, left: Term, right: Term, *, lenient: bool) -> Term:
 
 
 def _compare(operator: str, left: Value, right: Value, *, lenient: bool) -> bool:
-    """Compare as expr-lang does, where kinds must match; `lenient` as govaluate, where different kinds are unequal."""
+    """Compare as expr-lang does, where both types must match.
+
+    `lenient`: as govaluate does, where different types are unequal.
+    """
     if operator == "in":
         return isinstance(right, list) and left in right
     if lenient and operator in ("==", "!=") and _kind(left) != _kind(right):

@@ -1,4 +1,4 @@
-"""What `withParam` makes of a task: one for each item of a list, with a name and tags of its own.
+"""The tasks that `withParam` makes of one task: one for each item of a list, with its own name and tags.
 
 Source: expandTask in workflow/controller/dag.go and processItem in operator.go of Argo 4.1.2. A list or a map within
 the list is not played.
@@ -15,18 +15,18 @@ TAG: Final = "item"
 
 
 class NoList(ValueError):
-    """What should hold the items is no JSON list; the text is Argo's message."""
+    """The value for the items is not a JSON list. The text is Argo's message."""
 
 
 class Item(NamedTuple):
-    """One of the tasks: its name, and what its tags mean."""
+    """One of the tasks: its name, and the values of its tags."""
 
     name: str
     values: dict[str, str | None]
 
 
 def items(task: str, text: str, where: str) -> list[Item]:
-    """Read the list that a task is to run for."""
+    """Read the list of items of a task."""
     try:
         found = json.loads(text)
     except ValueError as error:

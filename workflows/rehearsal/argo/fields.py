@@ -1,7 +1,7 @@
-"""Which fields of the manifests the rehearsal plays, and which it accepts because they mean nothing without a cluster.
+"""The fields of manifests that the rehearsal plays, and the fields that it accepts without an effect.
 
-Both are written down, so that a field in neither is an error: a rehearsal that overlooks a field promises what the
-cluster won't keep. In the tables a dictionary says what lies below each field, a set only names the fields.
+A field in neither list is an error: a rehearsal that ignored a field would promise more than the cluster keeps. In the
+tables, a dictionary holds the fields below a field, and a set only names fields.
 """
 
 from typing import Any, Final
@@ -95,7 +95,7 @@ ONLY_WITH_CONTAINER: Final = ("timeout", "retryStrategy", "volumes")
 
 
 def check_template(manifest: dict[str, Any]) -> None:
-    """Raise `UnknownField` or `NoCommand` for what a WorkflowTemplate must not hold."""
+    """Raise `UnknownField` or `NoCommand` for a WorkflowTemplate that the rehearsal can't play."""
     owner = f"WorkflowTemplate {manifest['metadata']['name']}"
     _check(manifest["spec"], SPEC, owner, "spec")
     for template in manifest["spec"].get("templates", []):
@@ -103,7 +103,7 @@ def check_template(manifest: dict[str, Any]) -> None:
 
 
 def check_cron(manifest: dict[str, Any]) -> None:
-    """Raise `UnknownField` for what a CronWorkflow must not hold."""
+    """Raise `UnknownField` for a CronWorkflow that the rehearsal can't play."""
     _check(manifest["spec"], CRON, f"CronWorkflow {manifest['metadata']['name']}", "spec")
 
 
@@ -132,7 +132,7 @@ def _check_goes_on(tasks: list[dict[str, Any]], owner: str) -> None:
 
 
 def _check(value: Any, known: Any, owner: str, path: str) -> None:
-    """Walk a manifest beside the table of what is known; a list is checked item by item."""
+    """Compare a manifest with the table of known fields. A list is checked item by item."""
     if known == ANYTHING or value is None:
         return
     for item in value if isinstance(value, list) else [value]:

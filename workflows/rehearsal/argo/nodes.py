@@ -1,7 +1,7 @@
-"""What a person sees of a rehearsal: the workflow, its nodes, and each try of a node.
+"""The visible state of a rehearsal: the workflow, its nodes, and each try of a node.
 
-The names are Argo's, computed as Argo does, because people copy them from one to the other: a node is named
-`WORKFLOW.TASK`, its second try `WORKFLOW.TASK(1)`, and the pod of that try carries a hash of the name.
+The names are computed as Argo computes them, because people copy names from one to the other. A node is named
+`WORKFLOW.TASK`, and its second try `WORKFLOW.TASK(1)`. The name of a pod contains a hash of the name of its try.
 """
 
 import copy
@@ -39,7 +39,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Node:
-    """A task, the entrypoint or the exit handler; times count from the start of its workflow."""
+    """A task, the entrypoint or the exit handler. Times count from the start of its workflow."""
 
     name: str
     path: str
@@ -66,7 +66,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Workflow:
-    """A workflow that has ended; `nodes` are in the order in which they started."""
+    """An ended workflow. `nodes` are in the order of their starts."""
 
     name: str
     uid: str
@@ -81,7 +81,7 @@ class Workflow:
     metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def node(self, name: str) -> Node:
-        """Return the node that a person knows by this name; the exit handler is `onExit`."""
+        """Return the node with this name. The exit handler is `onExit`."""
         for node in self.nodes:
             if name in (node.name, node.path, node.path.removeprefix(f"{self.name}.")):
                 return node
@@ -107,19 +107,22 @@ def pod_name(workflow: str, path: str, template: str) -> str:
 
 
 def failures(workflow: str, started: datetime, nodes: tuple[Node, ...]) -> tuple[Mapping[str, str], ...]:
-    """List what failed, as `{{workflow.failures}}` does: the tries of a retried node stand beside it."""
+    """List the failures as `{{workflow.failures}}` does.
+
+    A retried node and each of its tries have entries of their own.
+    """
     return tuple(
         entry for node in nodes for entry in _broken(workflow, started.timestamp(), node) if entry["phase"] in BROKEN
     )
 
 
 def quoted_failures(entries: tuple[Mapping[str, str], ...]) -> str:
-    """Write failures as the tag does: JSON inside a quoted string, `null` when there are none."""
+    """Write failures as the tag does: JSON inside a quoted string, or `null` without failures."""
     return json.dumps(json.dumps(list(entries) if entries else None, ensure_ascii=False), ensure_ascii=False)
 
 
 def stamp(seconds: float) -> str:
-    """Write a moment as Kubernetes does."""
+    """Write a time as Kubernetes does."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -145,7 +148,7 @@ def tries(node: Node) -> tuple[Node, ...]:
 
 
 def as_object(workflow: Workflow) -> dict[str, Any]:
-    """Write a workflow as the object that the cluster keeps."""
+    """Write a workflow as the object in the cluster."""
     parameters = [{"name": name, "value": value} for name, value in workflow.arguments.items()]
     outputs = [{"name": name, "value": value} for name, value in workflow.outputs.items()]
     every = [part for node in workflow.nodes for part in (node, *tries(node))]

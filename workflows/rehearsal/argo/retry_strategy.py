@@ -1,7 +1,7 @@
 """Whether a failed try is followed by another, as Argo's `retryStrategy` decides it.
 
-The order is the controller's: first it waits the back-off, then it asks the limit, and last the expression.
-So a try that failed for good costs its back-off too.
+The order is that of Argo's controller. It waits the back-off, then checks the limit, then evaluates the expression. So
+a try that failed for good costs its back-off, too.
 """
 
 import re
@@ -18,7 +18,7 @@ _UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def verdict(strategy: Mapping[str, Any], last: Attempt, count: int, where: str) -> str | None:
-    """Return the node's last message when the tries end here, None for another try."""
+    """Return the last message of the node if no try follows, else None."""
     if "limit" in strategy and count > int(strategy["limit"]):
         return NO_MORE
     if (expression := strategy.get("expression")) and not _agrees(expression, last, count, where):
@@ -27,7 +27,7 @@ def verdict(strategy: Mapping[str, Any], last: Attempt, count: int, where: str) 
 
 
 def backoff_s(strategy: Mapping[str, Any], count: int) -> float:
-    """Return how long to wait after `count` failed tries; Argo waits only under a limit, and not beyond it."""
+    """Return the seconds to wait after `count` failed tries. Argo waits only under a limit, and not beyond it."""
     backoff = strategy.get("backoff")
     if not backoff or "limit" not in strategy or count > int(strategy["limit"]):
         return 0.0

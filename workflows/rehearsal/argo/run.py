@@ -1,7 +1,7 @@
-"""One run of a workflow: what the controller decides from node to node.
+"""One run of a workflow: the decisions of the controller from node to node.
 
-It goes down from the entrypoint: a DAG starts each task as soon as its dependencies have ended, each in a thread of its
-own; a container template becomes pods, one a try. What a person sees is a `Node`, told anew at each change of phase.
+The run begins at the entrypoint. A DAG starts each task as soon as its dependencies have ended, in a thread of its own.
+A container template becomes pods, one for each try. Each change of a phase is reported as a `Node`.
 """
 
 import threading
@@ -27,7 +27,7 @@ _LATER: Final = ("templates", "arguments", "metrics")
 
 
 class Run:
-    """Runs a workflow once; `nodes` and `outputs` grow while it does."""
+    """Runs a workflow once. `nodes` and `outputs` grow during the run."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Run:
         return self._execute(template, path, path, self._subject.arguments)
 
     def check_spec(self) -> None:
-        """Resolve the tags beside the templates, which nobody looks at in a rehearsal, to find the unknown ones."""
+        """Find unknown tags outside the templates. A rehearsal uses these tags for nothing else."""
         beside = {name: value for name, value in self._subject.spec.items() if name not in _LATER}
         tags.substitute(beside, self._scope.values(), "workflow spec")
 
@@ -74,7 +74,7 @@ class Run:
 
     def _execute(self, template: str, path: str, name: str, arguments: Mapping[str, str | None]) -> Node:
         described = self._template(template)
-        described.pop("metrics", None)  # of which nobody here asks
+        described.pop("metrics", None)  # the rehearsal plays no metrics of templates
         return self._play(described, Node(name=name, path=path, template=template, started_s=self.now_s()), arguments)
 
     def _play(self, described: dict[str, Any], node: Node, arguments: Mapping[str, str | None]) -> Node:
@@ -89,7 +89,7 @@ class Run:
         return self._tasks(described, node) if "dag" in described else self._tries.run(described, node, self._limit)
 
     def _gate(self, node: Node) -> Node:
-        """Wait for a person; where none comes, the clock is put forward to the deadline."""
+        """Wait for a person to resume. If nobody does, the clock is put forward to the deadline."""
         node = self.record(replace(node, phase="Running"))
         if self._resume(node) and not self._limit.reason():
             return self.record(replace(node, phase="Succeeded"))
@@ -116,7 +116,7 @@ class Run:
         return self.record(self._with_outputs(template, replace(node, phase=phase), ended))
 
     def _run_tasks(self, template: Mapping[str, Any], tasks: dict[str, Any], node: Node) -> dict[str, Node]:
-        """Run all tasks, each once those have ended that it waits for."""
+        """Run all tasks, each after the tasks that it depends on."""
         waiting, ended = dict(tasks), dict[str, Node]()
         room = _room(template)
         running: dict[Future[Node], str] = {}
@@ -137,7 +137,7 @@ class Run:
 
     @contextmanager
     def _stopped_by_an_error(self) -> Iterator[None]:
-        """Stop the whole run when the rehearsal itself can't go on, or a person ends it."""
+        """Stop the whole run if the rehearsal itself fails, or if a person interrupts it."""
         try:
             yield
         except BaseException:
@@ -157,7 +157,7 @@ class Run:
             return self.record(replace(node, phase="Error", message=str(error)))
 
     def _start(self, task: "_Task", node: Node, values: scope.Values) -> Node:
-        """Run a task, or that of an item, unless its `when` says no."""
+        """Run a task, or the task of an item, unless its `when` is false."""
         asked = tags.substitute(task.task.get("when", ""), values | self._scope.standing(), task.where)
         if asked and not _runs(asked):
             return self.record(replace(node, phase="Skipped", message=f"when '{asked}' evaluated false"))
@@ -168,7 +168,7 @@ class Run:
     # --- a task for each item of a list ---
 
     def _group(self, task: "_Task", node: Node, values: scope.Values) -> Node:
-        """Run a task for each item, side by side; one that fails leaves the others alone and fails the group."""
+        """Run a task for each item in parallel. A failed task leaves the others running and fails the group."""
         items = self._items(task, values)
         if not items:
             return self.record(replace(node, phase="Skipped", message=fan_out.NONE))
@@ -179,7 +179,7 @@ class Run:
         return self.record(replace(node, phase=broken[-1] if broken else "Succeeded"))
 
     def _items(self, task: "_Task", values: scope.Values) -> list[Item]:
-        """Read the list; one that can't be known yet is empty where `when` says no, whatever the items are."""
+        """Read the list. If `when` is false whatever the items are, a list that can't be read yet is empty."""
         standing = values | self._scope.standing()
         asked = tags.substitute(task.task.get("when", ""), standing, task.where, later=(fan_out.TAG,))
         if asked and "{{" not in asked and not _runs(asked):
@@ -218,7 +218,7 @@ class Run:
     # --- telling, and time ---
 
     def record(self, node: Node) -> Node:
-        """Keep the newest state of a node and tell it."""
+        """Keep the newest state of a node and report it."""
         return self._keep(replace(node, duration_s=self.now_s() - node.started_s))
 
     def _keep(self, node: Node) -> Node:
@@ -243,7 +243,7 @@ class _Task:
     around: Node
     tasks: Mapping[str, Any]
     ended: Mapping[str, Node]
-    room: AbstractContextManager[object]  # to run in, of which the template has so much
+    room: AbstractContextManager[object]  # limits the tasks that run at once
 
     @property
     def name(self) -> str:
@@ -267,7 +267,7 @@ class _Task:
 
 
 def _room(template: Mapping[str, Any]) -> AbstractContextManager[object]:
-    """Room for as many tasks as a template's `parallelism` lets run at once (checkParallelism in operator.go)."""
+    """Limit the tasks that run at once to a template's `parallelism` (checkParallelism in operator.go)."""
     at_once = template.get("parallelism")
     return nullcontext() if at_once is None else threading.BoundedSemaphore(int(at_once))
 

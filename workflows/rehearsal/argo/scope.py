@@ -1,8 +1,8 @@
-"""What the tags mean at each place of a workflow, and how arguments become inputs.
+"""The values of tags at each place of a workflow, and how arguments become inputs.
 
-Everywhere: the workflow's name, uid, parameters and global outputs. Inside a template: its inputs. In a task's
-arguments: outputs of the tasks before it. An output of a task that never ran is its producer's
-default; without one it is absent, and then the input's own value counts, if the argument is nothing but that output.
+The workflow's name, uid, parameters and global outputs are known everywhere. A template also knows its inputs. The
+arguments of a task also know the outputs of the tasks before it. An output of a task that never ran has the default of
+its producer. Without a default it is absent. Then the input's own value counts, if the argument is that output alone.
 """
 
 import json
@@ -29,7 +29,7 @@ class NotStarted(Exception):
 
 @dataclass(frozen=True)
 class Subject:
-    """Which workflow runs: its spec is the template's as stored when it was submitted."""
+    """The workflow that runs. Its spec is the spec of the template when the workflow was submitted."""
 
     name: str
     uid: str
@@ -41,7 +41,7 @@ class Subject:
 
 
 class Scope:
-    """Holds what tags mean everywhere in a workflow; it grows with each global output."""
+    """Holds the values of tags everywhere in a workflow. It grows with each global output."""
 
     def __init__(self, subject: Subject) -> None:
         self._lock = threading.Lock()
@@ -50,29 +50,29 @@ class Scope:
         self.outputs: dict[str, str] = {}
 
     def add(self, values: Mapping[str, str]) -> None:
-        """Give more tags a meaning."""
+        """Add tags with their values."""
         with self._lock:
             self._values |= values
 
     def values(self, node: Node | None = None) -> Values:
-        """Return what tags mean everywhere, and inside the template of a node."""
+        """Return the tags that are known everywhere and inside the template of a node."""
         with self._lock:
             values = self._values | {f"{OUTPUTS}{name}": it for name, it in self.outputs.items()}
         return values | {f"inputs.parameters.{name}": it for name, it in (node.inputs if node else {}).items()}
 
     def standing(self) -> Values:
-        """Return the tags of global outputs that nothing has made yet: in a `when` each stays as it is."""
+        """Return the tags of global outputs that do not exist yet. In a `when`, each such tag stays as text."""
         return {tag: f"{{{{{tag}}}}}" for tag in self._promised if tag not in self.values()}
 
     def publish(self, node: Node, template: Mapping[str, Any]) -> None:
-        """Show the global outputs of a container; Argo shows those of a DAG on its node only."""
+        """Publish the global outputs of a container. Argo shows those of a DAG on its node only."""
         for parameter in declared(template, "outputs") if "container" in template else []:
             if "globalName" in parameter and parameter["name"] in node.outputs:
                 with self._lock:
                     self.outputs[parameter["globalName"]] = node.outputs[parameter["name"]]
 
     def inputs(self, template: Mapping[str, Any], arguments: Mapping[str, str | None]) -> dict[str, str]:
-        """Return the inputs of a template: the arguments, else its own values."""
+        """Return the inputs of a template: its arguments, else its own values."""
         inputs = {}
         for parameter in declared(template, "inputs"):
             name = parameter["name"]
@@ -97,7 +97,7 @@ def declared(part: Mapping[str, Any], kind: str) -> list[Mapping[str, Any]]:
 
 
 def arguments(task: Mapping[str, Any], values: tags.Values, where: str) -> Values:
-    """Resolve the arguments of a task; one that is nothing but an absent output stays without a value."""
+    """Resolve the arguments of a task. An argument that is an absent output alone stays without a value."""
     resolved: Values = {}
     for parameter in declared(task, "arguments"):
         value = tags.as_text(parameter["value"])
@@ -107,7 +107,7 @@ def arguments(task: Mapping[str, Any], values: tags.Values, where: str) -> Value
 
 
 def of_task(name: str, node: Node, template: Mapping[str, Any]) -> Values:
-    """Return the tags of a task that has ended; a task that never ran gives the defaults of its outputs."""
+    """Return the tags of an ended task. A task that never ran gives the defaults of its outputs."""
     outputs: Values = dict(node.outputs)
     if node.phase in ("Skipped", "Omitted") and not outputs:
         sources = {parameter["name"]: parameter.get("valueFrom", {}) for parameter in declared(template, "outputs")}
@@ -144,7 +144,7 @@ def _globals(subject: Subject) -> Values:
 
 
 def _as_json(subject: Subject) -> str:
-    """Write all arguments as Argo does, those too that the template does not declare."""
+    """Write all arguments as Argo does, also those that the template does not declare."""
     described = {each["name"]: each for each in declared(subject.spec, "arguments")}
     return json.dumps(
         [{**described.get(name, {"name": name}), "value": value} for name, value in subject.arguments.items()]
@@ -152,6 +152,6 @@ def _as_json(subject: Subject) -> str:
 
 
 def _promised(subject: Subject) -> list[str]:
-    """Name the tags of all outputs that a container of this workflow may make for the whole of it."""
+    """Name the tags of all global outputs that a container of this workflow may make."""
     outputs = [each for template in subject.spec.get("templates", []) for each in declared(template, "outputs")]
     return [f"{OUTPUTS}{each['globalName']}" for each in outputs if "globalName" in each]

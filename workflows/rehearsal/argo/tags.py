@@ -1,9 +1,9 @@
-"""Puts values where a manifest has `{{tags}}`.
+"""Replaces the `{{tags}}` of a manifest by values.
 
-Argo writes a template down as JSON, replaces the tags in that text with escaped values and reads it again; so a tag
-works wherever a string stands, in keys too, and a value can't break out of its string. A tag of a node that was skipped
-or omitted has no value at all, which is not the same as an empty one. What Argo would leave standing, because it may
-become known later or never, is an error here.
+Argo writes a template as JSON, replaces the tags in that text by escaped values, and reads the JSON again. So a tag
+works in every string, also in keys, and a value can't break out of its string. A tag of a skipped or omitted node has
+no value, which is not the same as an empty value. Argo leaves an unknown tag in the text, because it may become known
+later. Here it is an error.
 """
 
 import json
@@ -30,7 +30,7 @@ class Absent(Exception):
 
 
 def substitute(document: Any, values: Values, where: str, *, later: tuple[str, ...] = ()) -> Any:
-    """Return the document with each tag replaced; tags that begin with one of `later` stay for the next time."""
+    """Return the document with each tag replaced. Tags that begin with one of `later` stay for a later call."""
 
     def replaced(match: re.Match[str]) -> str:
         tag = match[1].strip()
@@ -43,13 +43,13 @@ def substitute(document: Any, values: Values, where: str, *, later: tuple[str, .
 
 
 def only_tag(text: str) -> str | None:
-    """Return the tag that makes up the whole text, if one does."""
+    """Return the tag if the whole text is one tag."""
     match = _TAG.fullmatch(text.strip())
     return match[1].strip() if match else None
 
 
 def as_text(value: Any) -> str:
-    """Write a parameter's value as Argo keeps it: strings as they are, all else as JSON."""
+    """Write the value of a parameter as Argo keeps it: strings unchanged, all else as JSON."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -63,7 +63,7 @@ def _value(tag: str, values: Values, where: str) -> str:
 
 
 def _named(name: str, values: Values, where: str) -> str | None:
-    """Return what a name of an expression means; one that is asked for by `?.` may be missing."""
+    """Return the value of a name in an expression. A name after `?.` may be missing."""
     return values.get(name.replace("?", "")) if "?" in name else _value(name, values, where)
 
 

@@ -1,4 +1,4 @@
-"""How a node with a container becomes pods, one a try, until one succeeds or the retry strategy has had enough."""
+"""How a node with a container becomes pods, one for each try, until a try succeeds or no further try is allowed."""
 
 import time
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ _OF_THE_POD: Final = ("affinity", "securityContext")  # what the manifests set t
 
 
 class Ledger(Protocol):
-    """Where the state of nodes is written down, and what time it is there."""
+    """Records the state of nodes, and knows the time in the workflow."""
 
     time_scale: float
 
     def record(self, node: Node) -> Node:
-        """Keep the newest state of a node and tell it."""
+        """Keep the newest state of a node and report it."""
 
     def now_s(self) -> float:
         """Return the time since the workflow started."""
@@ -37,7 +37,7 @@ class Tries:
         self._ledger = ledger
 
     def run(self, template: dict[str, Any], node: Node, limit: Limit) -> Node:
-        """Try a container template until it succeeds or its strategy has had enough."""
+        """Try a container template until it succeeds or its strategy allows no further try."""
         values = self._scope.values(node)
         where = f"template {template['name']}"
         strategy = template.pop("retryStrategy", None)
@@ -57,7 +57,7 @@ class Tries:
                 return self._settle(node, attempts, last.phase, message, template)
 
     def _after_failure(self, strategy: Mapping[str, Any], node: Node, limit: Limit, where: str) -> str | None:
-        """Wait the back-off and return the last message, None for another try."""
+        """Wait the back-off. Return the last message, or None if another try follows."""
         wait_s = retry_strategy.backoff_s(strategy, len(node.attempts))
         if wait_s and not limit.reason():
             self._ledger.record(replace(node, phase="Running", message=f"Backoff for {wait_s:g} seconds"))
@@ -102,7 +102,7 @@ class Tries:
             service_account=account,
             pod_fields={key: value for key in _OF_THE_POD if (value := template.get(key, spec.get(key)))},
             timeout_s=timeout_s,
-            # The controller looks at it for the node of the template: with retries that one is never Pending.
+            # The controller checks the node of the template. With retries, that node is never Pending.
             pending_timeout_s=None if node.retried else timeout_s,
         )
 

@@ -1,9 +1,9 @@
-"""Runs one container as a process of this machine, as if the declared mounts were all the file system it has.
+"""Runs one container as a process of this machine, as if it saw nothing but the declared mounts.
 
-A process here sees the whole disk, a container does not. So the paths of a manifest are translated: those below a
-volume mount lead to the folder that stands for the volume, and any other absolute path is an error, since in the
-cluster it would lead into the image. The environment is as small as in a pod: nothing of ours passes through, save what
-measures coverage.
+A process here sees the whole disk, but a container does not. So the paths of a manifest are translated. A path below a
+volume mount leads to the folder that stands for the volume. Any other absolute path is an error, because in the cluster
+it would lead into the image. The environment is as small as in a pod. Only the variables that measure coverage pass
+through.
 """
 
 import os
@@ -32,7 +32,7 @@ Snapshot = Mapping[str, tuple[int, int]]
 
 @dataclass(frozen=True)
 class Mount:
-    """A path inside the container, and the folder or file here that stands for it."""
+    """A path inside the container, and the folder or file on this machine that stands for it."""
 
     path: str
     folder: Path
@@ -42,7 +42,7 @@ class Mount:
 
 @dataclass(frozen=True)
 class Command:
-    """A process to start: all paths are ours already."""
+    """A process to start. All its paths are paths of this machine."""
 
     argv: Sequence[str]
     environment: Mapping[str, str]
@@ -52,7 +52,7 @@ class Command:
 
 
 def real_path(path: str, mounts: Iterable[Mount], where: str) -> Path:
-    """Return where a path of the container lies here."""
+    """Return the path on this machine for a path of the container."""
     wanted = posixpath.normpath(path)
     for mount in sorted(mounts, key=lambda mount: len(mount.path), reverse=True):
         if wanted == mount.path or wanted.startswith(f"{mount.path.rstrip('/')}/"):
@@ -61,7 +61,7 @@ def real_path(path: str, mounts: Iterable[Mount], where: str) -> Path:
 
 
 def translate(value: str, mounts: Iterable[Mount], where: str) -> str:
-    """Lead an argument or a variable that is a path, or an `--option=/path`, to where it lies here."""
+    """Replace a word that is a path, or an `--option=/path`, by its path on this machine."""
     if value.startswith("/"):
         return str(real_path(value, mounts, where))
     if option := _OPTION.fullmatch(value):
@@ -70,7 +70,7 @@ def translate(value: str, mounts: Iterable[Mount], where: str) -> str:
 
 
 def expand(value: str, variables: Mapping[str, str]) -> str:
-    """Replace `$(NAME)` as the kubelet does: an unknown name stays as it is, and `$$` is one dollar."""
+    """Replace `$(NAME)` as the kubelet does. An unknown name stays unchanged, and `$$` is one dollar."""
     return _REFERENCE.sub(
         lambda match: "$" if match[1] is None else variables.get(match[1], match[0]),
         value,
@@ -78,7 +78,7 @@ def expand(value: str, variables: Mapping[str, str]) -> str:
 
 
 def environment(home: Path, mounts: Iterable[Mount]) -> dict[str, str]:
-    """Return what every process gets; `TMPDIR` leads to the volume at /tmp when there is one."""
+    """Return the environment of every process. `TMPDIR` leads to the volume at /tmp, if there is one."""
     path = os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"])
     variables = {"PATH": path, "LANG": "C.UTF-8", "HOME": str(home)}
     if temporary := [str(mount.folder) for mount in mounts if mount.path == TMP]:
@@ -87,12 +87,12 @@ def environment(home: Path, mounts: Iterable[Mount]) -> dict[str, str]:
 
 
 def interpreter(name: str) -> str:
-    """Let `python` mean the interpreter that runs us: it has what the image has."""
+    """Replace `python` by the running interpreter, which has the packages of the image."""
     return sys.executable if name in ("python", "python3") else name
 
 
 def start(command: Command) -> subprocess.Popen[bytes] | None:
-    """Start the process in a session of its own; None when there is no such command."""
+    """Start the process in a session of its own. Return None if the command does not exist."""
     with command.log.open("wb") as log:
         try:
             return subprocess.Popen(  # noqa: S603  # the manifest's own command, without a shell
@@ -114,7 +114,10 @@ def start(command: Command) -> subprocess.Popen[bytes] | None:
 
 
 def wait(process: subprocess.Popen[bytes], stopping: Callable[[], str], grace_s: float) -> str:
-    """Wait for the end; when `stopping` names a reason, ask the process to end, then make it, and return the reason."""
+    """Wait for the end of the process.
+
+    If `stopping` returns a reason, the process is asked to end, then killed. Return that reason.
+    """
     reason = ""
     while not reason:
         try:
@@ -131,27 +134,27 @@ def wait(process: subprocess.Popen[bytes], stopping: Callable[[], str], grace_s:
 
 
 def _kill_all(process: subprocess.Popen[bytes]) -> None:
-    """End the process with its children: nothing outlives a container."""
+    """Kill the process and its children, because nothing outlives a container."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def exit_code(process: subprocess.Popen[bytes]) -> int:
-    """Return the exit code; a signal N is 128+N, as containers report it."""
+    """Return the exit code. A signal N is 128+N, as containers report it."""
     code = process.returncode
     return code if code >= 0 else _SIGNALLED - code
 
 
 def tail(file: Path, limit_bytes: int) -> str:
-    """Return the last bytes of a file as text; empty when there is none."""
+    """Return the last bytes of a file as text, or an empty text if the file does not exist."""
     if not file.is_file():
         return ""
     return file.read_bytes()[-limit_bytes:].decode(errors="replace")
 
 
 def snapshot(folder: Path) -> Snapshot:
-    """Note names, sizes and times of all files below a folder."""
+    """Record names, sizes and times of all files below a folder."""
     noted = {}
     for file in sorted(folder.rglob("*")):
         status = file.lstat()
@@ -160,5 +163,5 @@ def snapshot(folder: Path) -> Snapshot:
 
 
 def changes(before: Snapshot, after: Snapshot) -> list[str]:
-    """Name what differs between two snapshots."""
+    """Name the differences between two snapshots."""
     return sorted(name for name in {*before, *after} if before.get(name) != after.get(name))

@@ -1,4 +1,4 @@
-"""What is left of a container that has ended: exit code, message, output parameters and log, as Argo reports them."""
+"""The results of an ended container: exit code, message, output parameters and log, as Argo reports them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class Ending:
 
 
 def of(template: Mapping[str, Any], mounts: Sequence[Mount], command: Command, code: int, reason: str = "") -> Ending:
-    """Return how a container ended with this exit code; `reason` when it was made to end."""
+    """Return how a container ended with this exit code. `reason`: why it was stopped, if it was."""
     log = command.log.read_text(errors="replace")
 
     def read(path: str) -> str | None:
@@ -39,7 +39,7 @@ def of(template: Mapping[str, Any], mounts: Sequence[Mount], command: Command, c
 
 
 def judge(template: Mapping[str, Any], code: int, said: str, log: str, read: Read) -> Ending:
-    """Return what the controller makes of an exit code, a container's last words and its files."""
+    """Return Argo's result for an exit code, the last message of a container and its files."""
     found, missing = outputs(template, read)
     if code:
         message = f"main: Error (exit code {code})" + (f": {said}" if said else "")
@@ -60,7 +60,7 @@ def last_words(template: Mapping[str, Any], mounts: Sequence[Mount], command: Co
 
 
 def outputs(template: Mapping[str, Any], read: Read) -> tuple[dict[str, str], str]:
-    """Read the output parameters; also return the first path that has neither a file nor a default."""
+    """Read the output parameters. Also return the first path without a file and without a default."""
     found, missing = {}, ""
     for parameter in (template.get("outputs") or {}).get("parameters") or []:
         source = parameter["valueFrom"]

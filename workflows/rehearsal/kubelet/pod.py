@@ -1,8 +1,8 @@
-"""The part of scheduler and kubelet: finds the volumes of a pod, runs its container, and says how it ended.
+"""The part of scheduler and kubelet: finds the volumes of a pod, runs its container, and reports how it ended.
 
-A pod whose claim is not there stays Pending, as in a cluster; nobody wants to wait as long as in a cluster, so after
-`pending_s` the clock is put forward to whatever would end the waiting. Each pod is an object of the cluster too, for
-the code that looks at pods.
+A pod with a missing claim stays Pending, as in a cluster. After `pending_s` seconds the clock is put forward to the
+limit that would end the waiting, so that a rehearsal does not wait as long as a cluster. Each pod is also an object of
+the cluster, for code that reads pods.
 """
 
 import base64
@@ -34,7 +34,7 @@ _POLL_S: Final = 0.02
 
 @dataclass(frozen=True)
 class Order:
-    """One try of a node: the template has all its tags replaced; times are those of the rehearsal."""
+    """One try of a node. All tags of the template are replaced. Times are those of the rehearsal."""
 
     workflow: str
     path: str
@@ -55,14 +55,17 @@ class Order:
 
 
 class Pods(Protocol):
-    """Whoever runs pods: this machine, or a real cluster."""
+    """Runs pods: on this machine, or in a real cluster."""
 
     def run(self, order: Order, limit: Limit, tell: Callable[[PodPhase, str], None]) -> Ending:
         """Run a pod to its end."""
 
 
 class Kubelet:
-    """Runs pods in one namespace; what it writes lies below `folder`, the rest in a folder that goes with it."""
+    """Runs pods in one namespace.
+
+    Claims are folders below `folder`. All else is in a temporary folder.
+    """
 
     def __init__(
         self,
@@ -144,7 +147,7 @@ class Kubelet:
         }
 
     def _deadline(self, order: Order, limit: Limit) -> dict[str, str]:
-        """The pod's deadline or the workflow's, whichever comes first, by a clock that nobody has scaled."""
+        """Return the earlier deadline of pod and workflow, in unscaled time."""
         left_s = [left for left in (order.timeout_s, limit.left_s()) if left is not None]
         if not left_s:
             return {}
@@ -160,7 +163,7 @@ class Kubelet:
     def _wait_for_claims(
         self, order: Order, pod: Manifest, limit: Limit, tell: Callable[[PodPhase, str], None]
     ) -> Ending | None:
-        """Wait until all claims are there; return how the pod ended when they never are."""
+        """Wait until all claims exist. If they never do, return how the pod ended."""
         missing = self._missing_claim(order)
         if not missing:
             return None
@@ -182,10 +185,10 @@ class Kubelet:
                 return claim
         return ""
 
-    # --- what lies around a pod ---
+    # --- the objects and folders of a pod ---
 
     def _create(self, order: Order) -> Manifest:
-        """Show the pod to the cluster; volumes and container are those of the manifest."""
+        """Create the pod in the cluster, with the volumes and the container of the manifest."""
         pod = manifest(order, self._namespace) | {"status": {"phase": "Pending"}}
         self._cluster.apply(pod)
         return pod
@@ -216,7 +219,7 @@ class Kubelet:
 
 
 def manifest(order: Order, namespace: str) -> Manifest:
-    """Write the pod of an order, with its one container, as Argo names and labels it."""
+    """Return the Pod of an order, with its one container, named and labelled as Argo does."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",

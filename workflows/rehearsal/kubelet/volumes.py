@@ -1,7 +1,7 @@
-"""The folders that stand for volumes: one for each claim, which stays, and an empty one for each try of a pod.
+"""The folders that stand for volumes: a lasting one for each claim, and an empty one for each try of a pod.
 
-A read-only mount is a promise of the manifest that this machine doesn't keep: so what lies below one is compared before
-and after, and a difference is an error.
+This machine does not enforce read-only mounts. So the files below such a mount are compared before and after, and a
+difference is an error.
 """
 
 import threading
@@ -22,14 +22,14 @@ Secrets = Callable[[str], Mapping[str, bytes] | None]  # the data of a Secret by
 
 
 class Volumes:
-    """Finds the folder of each mount; claims lie below `folder`."""
+    """Finds the folder of each mount. Claims are below `folder`."""
 
     def __init__(self, folder: Path, secrets: Secrets) -> None:
         self._folder = folder
         self._secrets = secrets
 
     def claim(self, name: str) -> Path:
-        """Return the folder of a claim, made on first use so that group 0 can write."""
+        """Return the folder of a claim. It is made on first use, so that group 0 can write."""
         folder = self._folder / name
         if not folder.exists():
             folder.mkdir(parents=True, exist_ok=True)
@@ -37,7 +37,10 @@ class Volumes:
         return folder
 
     def mounts(self, described: Mapping[str, Any], volumes: Sequence[Volume], folder: Path, where: str) -> list[Mount]:
-        """Return the mounts of a container, with the file of its termination message; `folder` belongs to the try."""
+        """Return the mounts of a container, with the file of its termination message.
+
+        `folder` belongs to the try.
+        """
         named = {volume["name"]: volume for volume in volumes}
         mounts = [self._mount(mount, named, folder, where) for mount in described.get("volumeMounts", [])]
         message = new_folder(folder / "message", 0o777) / "termination-log"
@@ -58,7 +61,10 @@ class Volumes:
         return Mount(mount["mountPath"].rstrip("/"), place, read_only, str(place) if claim else "")
 
     def _keys(self, described: Mapping[str, Any], folder: Path, where: str) -> Path:
-        """Write the keys of a Secret as files; a pod whose Secret must be there and is not would wait for it."""
+        """Write the keys of a Secret as files.
+
+        A missing Secret that is not optional is an error, because a pod would wait for it.
+        """
         data = self._secrets(described["secretName"])
         if data is None and not described.get("optional"):
             raise errors.UnknownName("Secret", described["secretName"], where)
@@ -71,7 +77,7 @@ class Volumes:
 
 
 class Writers:
-    """Finds out who writes below a read-only mount, though other pods may write to the same volume meanwhile."""
+    """Finds out who writes below a read-only mount, while other pods may write to the same volume."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -80,7 +86,7 @@ class Writers:
 
     @contextmanager
     def watch(self, mounts: list[Mount], where: str) -> Iterator[None]:
-        """Compare the read-only volumes before and after, where nobody had the right to write in between."""
+        """Compare the read-only volumes before and after, if no other pod was allowed to write in between."""
         written = {mount.claim for mount in mounts if mount.claim and not mount.read_only}
         watched = [mount for mount in mounts if mount.claim and mount.read_only and mount.claim not in written]
         with self._lock:
@@ -100,14 +106,14 @@ class Writers:
 
 
 def claims(volumes: Sequence[Volume]) -> list[str]:
-    """Name the claims of a pod; one that nothing mounts has to be there too."""
+    """Name the claims of a pod. A claim that nothing mounts must exist, too."""
     return [
         str(volume["persistentVolumeClaim"]["claimName"]) for volume in volumes if "persistentVolumeClaim" in volume
     ]
 
 
 def new_folder(folder: Path, mode: int) -> Path:
-    """Make a folder, if it is not there, with this mode whatever the umask."""
+    """Make a folder with this mode, whatever the umask is. An existing folder stays."""
     if not folder.exists():
         folder.mkdir(parents=True)
         folder.chmod(mode)

@@ -1,1 +1,1 @@
-"""The API server's part: the objects, who may do what with them, and what a cluster does by itself."""
+"""The API server's part: the objects, access rights, and what a cluster does by itself."""

@@ -1,7 +1,7 @@
-"""What the API server checks and fills in before it keeps an object.
+"""The checks and defaults of the API server before it keeps an object.
 
-Only what a backup or a restore can trip over: a Secret has to hold base64, a label has its letters, a claim needs a
-size, a claim's spec and an immutable Secret stay as they are.
+Only the checks that a backup or a restore may meet are here. A Secret must hold base64. A label has a limited alphabet.
+A claim needs a size. The spec of a claim and an immutable Secret can't be changed.
 """
 
 from __future__ import annotations
@@ -32,12 +32,11 @@ _KEY_RULE = (
 
 
 def admit(kind: Kind, obj: Object, old: Object | None = None) -> None:
-    """Fill in an object's defaults and refuse it when it is not valid; `old` is what it replaces.
+    """Fill in an object's defaults and check it. `old` is the object that it replaces.
 
     Raises:
-        refusals.Unreadable: a field is of another type.
-        refusals.Refused: a value is wrong.
-
+        refusals.Unreadable: a field has another type.
+        refusals.Refused: a value is invalid.
     """
     metadata = obj["metadata"]
     for part in ("labels", "annotations"):
@@ -108,7 +107,7 @@ def _admit_data(kind: Kind, obj: Object) -> None:
 
 
 def _read_strings(kind: Kind, holder: Object, part: str, field: str) -> None:
-    """See that a map holds strings; none is an empty one."""
+    """Check that a map holds strings. A missing map is an empty one."""
     for key, value in (holder.get(part) or {}).items():
         if value is None:
             holder[part][key] = ""
@@ -133,7 +132,7 @@ def _decoded(kind: Kind, data: Object, key: str) -> bytes:
 
 
 def _wrong_byte(value: str) -> int:
-    """Say where Go stops to read: at a sign that is none of base64's, else in the last group."""
+    """Return the position where Go stops to read: at an invalid character, else in the last group."""
     if wrong := re.search(r"[^A-Za-z0-9+/=\r\n]", value):
         return wrong.start()
     return len(value) if value.endswith("=") else len(value) // 4 * 4
@@ -210,7 +209,7 @@ def _read_sizes(kind: Kind, spec: Object) -> None:
 
 
 def _check_kept(kind: Kind, obj: Object, old: Object) -> None:
-    """See that a claim stays as it is: unbound it may get its volume, bound it may get another size."""
+    """Check that a claim is unchanged. An unbound claim may get its volume, a bound claim another size."""
     free = "resources" if old["spec"].get("volumeName") else "volumeName"
 
     def fixed(claim: Object) -> Object:

@@ -1,4 +1,4 @@
-"""What the API server does with a request: who asks, may they, and what becomes of the object."""
+"""The handling of a request by the API server: authentication, authorization, and the change of the object."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ExecCallback = Callable[[Object, str, list[str]], ExecResult]
 
 @dataclass(frozen=True)
 class Call:
-    """One HTTP request, read to its end."""
+    """One HTTP request, read completely."""
 
     method: str
     path: str
@@ -34,16 +34,16 @@ class Call:
 
     @property
     def token(self) -> str:
-        """Return the token that says who asks, empty when nobody says."""
+        """Return the bearer token, or an empty text without one."""
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
         return token if scheme == "Bearer" else ""
 
     def asked(self, name: str) -> str:
-        """Return a query parameter, empty when it is not given."""
+        """Return a query parameter, or an empty text if it is not given."""
         return self.query.get(name, [""])[0]
 
     def json(self, wrong: str) -> Object:
-        """Return the object in the body; `wrong` says what it is not when it is none."""
+        """Return the object in the body. `wrong`: what the error says about a body that is not an object."""
         try:
             obj = json.loads(self.body)
         except ValueError as error:
@@ -53,7 +53,7 @@ class Call:
         return obj
 
     def of(self, kind: Kind) -> Object:
-        """Return the object of a kind in the body."""
+        """Return the object of this kind in the body."""
         wrong = f"the object provided is unrecognized (must be of type {kind.name})"
         obj = self.json(f"{wrong}: couldn't get version/kind; json parse error")
         return _said_to_be(kind, obj)
@@ -61,7 +61,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back: a JSON object, a text, or a session over the same connection."""
+    """The answer: a JSON object, a text, or a session over the same connection."""
 
     code: int
     content: Object | str | Session
@@ -69,12 +69,12 @@ class Answer:
 
 
 def no_such_command(_pod: Object, _container: str, command: list[str]) -> ExecResult:
-    """Run a command in a pod that nobody has taught any: its container runtime finds no such file."""
+    """Answer an exec in a pod without a known command: the container runtime finds no such file."""
     name = command[0] if command else ""
     return ExecResult(failure=f'unable to start container process: exec: "{name}": executable file not found in $PATH')
 
 
-Around = Callable[[Request, Callable[[], Answer]], Answer]  # what stands around each answer, such as a record of it
+Around = Callable[[Request, Callable[[], Answer]], Answer]  # a wrapper of each answer, such as a recorder
 
 
 class Api:
@@ -101,7 +101,7 @@ class Api:
             return _refusal(refusal)
 
     def _check_token(self, call: Call) -> None:
-        """Refuse a token that nobody knows; whoever has none is anonymous, and may do what all may."""
+        """Refuse an unknown token. A request without a token is anonymous, with the rights of everybody."""
         if call.token and call.token not in self.users:
             raise refusals.unauthorized()
 
@@ -151,13 +151,13 @@ class Api:
         page = self._page(kind, path, call)
         metadata: Object = {"resourceVersion": page.version}
         if page.token:
-            chosen = call.asked("labelSelector") or call.asked("fieldSelector")  # of these nobody counts the rest
+            chosen = call.asked("labelSelector") or call.asked("fieldSelector")  # then the rest is not counted
             metadata |= {"continue": page.token} | ({} if chosen else {"remainingItemCount": page.left})
         if alone:
             head = {"kind": f"{paging.PARTIAL}List", "apiVersion": paging.META, "metadata": metadata}
             return Answer(200, head | {"items": [paging.partial(obj) for obj in page.items]})
         items = page.items
-        if kind.built_in:  # whose items do not say what they are, on a real server too
+        if kind.built_in:  # its items have no kind, as on a real server
             items = [{key: value for key, value in obj.items() if key not in {"apiVersion", "kind"}} for obj in items]
         head = {"kind": f"{kind.name}List", "apiVersion": kind.api_version, "metadata": metadata}
         return Answer(200, head | {"items": items})
@@ -255,7 +255,7 @@ def _name_in(body: bytes) -> str:
 
 
 def _nothing_there() -> Answer:
-    """Answer in plain text, as a real server does where no API is; clients make their own sentence of it."""
+    """Answer in plain text, as a real server does for an unknown API. Clients make their own message of it."""
     return Answer(404, "404 page not found\n")
 
 
@@ -334,7 +334,7 @@ def _check_unchanged(kind: Kind, old: Object, body: Object) -> None:
 
 
 def _placed(kind: Kind, subresource: str, old: Object, new: Object) -> Object:
-    """Keep a write to an object from its status, and a write to the status from all else."""
+    """Keep a write to an object away from its status, and a write to the status away from the rest."""
     if subresource == "status":
         old, new = new, old
     if kind.has_status:

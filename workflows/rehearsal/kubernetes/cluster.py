@@ -1,7 +1,7 @@
-"""A small Kubernetes API server in memory, on the loopback address, and the hand of its administrator.
+"""A small Kubernetes API server in memory, on the loopback address, and its administrator.
 
-A rehearsal runs the rendered workflows with the steps' own client, under the rights that the workflows ask for. It
-needs a server that answers as a real one does. Whatever tells a step's mistake from a step's success is here, and no
+A rehearsal runs the rendered workflows with the steps' own client and the rights of the rendered Roles. So it needs a
+server that answers as a real one does. The server has all behaviour that makes a mistake of a step visible, and no
 more.
 """
 
@@ -25,7 +25,7 @@ __all__ = ["Cluster", "ExecResult"]
 
 
 class Cluster:
-    """A cluster for the length of a `with` block; its objects can be laid before and looked at after it."""
+    """A cluster for the length of a `with` block. Its objects can be created before and read after it."""
 
     def __init__(self, objects: store.Store | None = None) -> None:
         self._store = objects or store.Store()
@@ -33,7 +33,7 @@ class Cluster:
         self._provisioner = controllers.Provisioner(self._store)
         self._api = Api(self._store)
         self._server = Server(self._api)
-        self.hand = threading.RLock()  # for what must not be undone halfway: a loss, a pass of an operator
+        self.hand = threading.RLock()  # held by changes that must not mix: a loss, a pass of an operator
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
@@ -48,7 +48,10 @@ class Cluster:
         self._collector.stop()
 
     def kubeconfig(self, path: Path, *, namespace: str, service_account: str | None = None) -> Path:
-        """Write a kubeconfig for a ServiceAccount of the namespace, or for the administrator, who may do all."""
+        """Write a kubeconfig for a ServiceAccount of the namespace, or for the administrator.
+
+        The administrator may do everything.
+        """
         store.ensure_namespace(self._store, namespace)
         token = uuid.uuid4().hex
         name = service_account or permissions.ADMINISTRATOR
@@ -58,10 +61,10 @@ class Cluster:
         path.write_text(json.dumps(_kubeconfig(self.url, namespace, name, token), indent=2))
         return path
 
-    # --- the administrator's hand: no HTTP, no Roles ---
+    # --- the administrator: no HTTP, no Roles ---
 
     def apply(self, obj: Object) -> Object:
-        """Create an object or put it in the place of the one with its name, status included; make its namespace."""
+        """Create an object or replace the one with its name, status included. A missing namespace is created."""
         kind = kinds.of(obj)
         name, namespace = obj["metadata"]["name"], ""
         if kind.namespaced:
@@ -75,19 +78,19 @@ class Cluster:
         return self._store.change(kind, namespace, name, lambda _old: store.copied(obj))
 
     def create(self, obj: Object) -> Object:
-        """Create an object, under a name of the server's choice when it has only `generateName`."""
+        """Create an object. With `generateName` alone, the server chooses the name."""
         return self._store.create(kinds.of(obj), obj["metadata"].get("namespace", ""), obj)
 
     def get(self, resource: str, namespace: str, name: str) -> Object | None:
-        """Return an object, None when it is not there."""
+        """Return an object, or None if it does not exist."""
         return self._store.find(kinds.named(resource), namespace, name)
 
     def list(self, resource: str, namespace: str, selector: str = "") -> list[Object]:
-        """Return the objects that a label selector matches, in the order of their names."""
+        """Return the objects that a label selector matches, sorted by name."""
         return self._store.list(kinds.named(resource), namespace, selector)
 
     def delete(self, resource: str, namespace: str, name: str) -> None:
-        """Delete an object; its finalizers hold it, and what it owns goes when the garbage collector comes by."""
+        """Delete an object. Its finalizers delay that, and the garbage collector deletes the objects that it owns."""
         self._store.delete(kinds.named(resource), namespace, name)
 
     def patch(self, resource: str, namespace: str, name: str, merge_patch: Object) -> Object:
@@ -97,15 +100,15 @@ class Cluster:
     # --- what the cluster does by itself ---
 
     def collect_garbage(self) -> None:
-        """Collect what has lost its owner now."""
+        """Delete the objects without a living owner now."""
         self._collector.collect()
 
     def on_change(self, callback: Callable[[str, Object], None]) -> None:
-        """Call back with ADDED, MODIFIED or DELETED and the object, in the writer's thread, after each write."""
+        """Call back after each write, in its thread, with ADDED, MODIFIED or DELETED and the object."""
         self._store.on_change(callback)
 
     def on_exec(self, callback: ExecCallback) -> None:
-        """Call back with pod, container and command for what an exec does; the last callback counts."""
+        """Call back for each exec with pod, container and command. The last callback counts."""
         self._api.run = callback
 
 

@@ -1,7 +1,7 @@
-"""What a cluster does by itself: it binds claims, protects those in use, and collects what has lost its owner.
+"""The controllers of a cluster: they bind claims, protect claims in use, and collect objects without a living owner.
 
-A restore meets all three. A ConfigMap restored with the owner of its former life is collected behind its back, a claim
-of an unknown storage class stays Pending, and the claim of a lost installation goes only when no pod holds it any more.
+A restore meets all three. A ConfigMap restored with its former owner is collected. A claim of an unknown storage class
+stays Pending. The claim of a deleted installation is deleted only when no pod mounts it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _VOLUMES = kinds.named("persistentvolumes")
 
 
 class GarbageCollector:
-    """A thread that deletes what has only dead owners and frees the claims that no pod holds."""
+    """A thread that deletes objects whose owners are all gone, and releases claims that no pod mounts."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.delay_s = 0.05  # for which an orphan is left alone
+        self.delay_s = 0.05  # how long an orphan stays
         self._first_seen: dict[str, float] = {}
         self._awake = threading.Event()
         self._stopping = False
@@ -35,17 +35,17 @@ class GarbageCollector:
         store.on_change(lambda _event, _obj: self._awake.set())
 
     def start(self) -> None:
-        """Start to look after the objects."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop, and wait for that."""
+        """Stop the thread, and wait for its end."""
         self._stopping = True
         self._awake.set()
         self._thread.join()
 
     def collect(self) -> None:
-        """Collect all that there is, now, whatever the delay."""
+        """Collect everything now, without the delay."""
         while self._sweep(_orphans(self._store)):
             pass
 
@@ -77,10 +77,10 @@ def _orphans(store: Store) -> list[Object]:
     alive = {(*_identity(obj, obj["metadata"]), obj["metadata"].get("namespace", "")) for obj in objects}
 
     def lives(owner: Object, namespace: str) -> bool:
-        if not kinds.known(owner):  # nor can a real collector look after a kind that it does not know
+        if not kinds.known(owner):  # a real collector ignores unknown kinds, too
             return True
         identity = _identity(owner, owner)
-        return (*identity, "") in alive or (*identity, namespace) in alive  # one in another namespace counts as none
+        return (*identity, "") in alive or (*identity, namespace) in alive  # not an owner in another namespace
 
     def is_orphan(obj: Object) -> bool:
         metadata = obj["metadata"]
@@ -105,7 +105,7 @@ def _delete(store: Store, obj: Object) -> bool:
 
 
 def _mounted(store: Store) -> set[tuple[str, str]]:
-    """Return the claims that pods hold, those too that have ended; only one that no node has holds none."""
+    """Return the claims in use by pods, also by ended pods. A pod without a node uses none."""
     return {
         (pod["metadata"]["namespace"], claim)
         for pod in store.list(_PODS)
@@ -145,7 +145,7 @@ def _free(store: Store, claim: Object) -> bool:
 
 
 class Provisioner:
-    """Binds claims to volumes as their storage class says."""
+    """Binds claims to volumes as their storage class requires."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -173,7 +173,7 @@ class Provisioner:
     def _provide(self, claim: Object) -> None:
         storage_class = claim["spec"]["storageClassName"]
         mode = self.classes.get(storage_class)
-        if name := claim["spec"].get("volumeName"):  # nothing is said while it waits for that one
+        if name := claim["spec"].get("volumeName"):  # no event while it waits for that volume
             volume = self._store.find(_VOLUMES, "", name)
             if volume and volume["spec"].get("storageClassName", "") == storage_class:
                 self._bind(claim)

@@ -1,7 +1,6 @@
-"""The kinds of object the rehearsal's API server serves, and how it tells a client of them.
+"""The kinds that the rehearsal's API server serves, and its discovery answers.
 
-Backup and restore touch a known handful of resources; a request for any other has to fail here as it would on a cluster
-that does not have it.
+Backup and restore use only a few resources. A request for any other must fail here, as in a cluster without it.
 """
 
 from __future__ import annotations
@@ -30,27 +29,27 @@ class Kind:
 
     @property
     def api_version(self) -> str:
-        """Spell group and version as an object does."""
+        """Return group and version as an object writes them."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
     def qualified(self) -> str:
-        """Spell resource and group as the API server's messages do."""
+        """Return resource and group as the API server's messages write them."""
         return f"{self.resource}.{self.group}" if self.group else self.resource
 
     @property
     def built_in(self) -> bool:
-        """Say whether Kubernetes itself has this kind; the others are custom resources."""
+        """Whether this kind belongs to Kubernetes itself. All others are custom resources."""
         return self.group in BUILT_IN_GROUPS
 
     @property
     def subresources(self) -> frozenset[str]:
-        """Name what lies below an object of this kind, the object itself included."""
+        """Name the subresources of this kind, and the kind itself."""
         return frozenset({"", *(["status"] if self.has_status else []), *(["exec"] if self.name == "Pod" else [])})
 
     @property
     def counts_generations(self) -> bool:
-        """Say whether `metadata.generation` counts the changes of this kind's spec."""
+        """Whether `metadata.generation` counts the changes of this kind's spec."""
         return self.group not in {"", RBAC_GROUP}
 
 
@@ -83,28 +82,28 @@ _BY_OBJECT = {(kind.api_version, kind.name): kind for kind in KINDS}
 
 
 def named(resource: str) -> Kind:
-    """Return the kind with that plural; no two of them share one."""
+    """Return the kind with that plural. Each plural is unique."""
     return _BY_RESOURCE[resource]
 
 
 def served(group: str, version: str, resource: str) -> Kind | None:
-    """Return the kind behind a path, None when there is none."""
+    """Return the kind of a path, or None if there is none."""
     kind = _BY_RESOURCE.get(resource)
     return kind if kind and (kind.group, kind.version) == (group, version) else None
 
 
 def of(obj: Object) -> Kind:
-    """Return the kind an object says it is."""
+    """Return the kind that an object names."""
     return _BY_OBJECT[obj["apiVersion"], obj["kind"]]
 
 
 def known(obj: Object) -> bool:
-    """Say whether what an object, or a reference to one, says it is is a kind of this server."""
+    """Whether an object, or a reference to one, names a kind of this server."""
     return (obj["apiVersion"], obj["kind"]) in _BY_OBJECT
 
 
 def discovery(path: str, kinds: Sequence[Kind]) -> Object | None:
-    """Answer a discovery path such as `/apis/apps/v1`, None when there is nothing behind it."""
+    """Answer a discovery path such as `/apis/apps/v1`, or return None for an unknown one."""
     match path.strip("/").split("/"):
         case ["apis"]:
             return {"kind": "APIGroupList", "apiVersion": "v1", "groups": _groups(kinds)}
@@ -118,7 +117,7 @@ def discovery(path: str, kinds: Sequence[Kind]) -> Object | None:
             return None
 
 
-_EVERYWHERE = ("authorization.k8s.io", "v1")  # a group of every API server, without what is asked for here
+_EVERYWHERE = ("authorization.k8s.io", "v1")  # a group of every API server, without resources here
 
 
 def _groups(kinds: Sequence[Kind]) -> list[Object]:

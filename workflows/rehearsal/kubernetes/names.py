@@ -1,6 +1,6 @@
-"""What Kubernetes allows as a name and in a label, and what it says of anything else.
+"""The rules of Kubernetes for names and labels, with its messages.
 
-Each function returns the problem in the API server's words, empty where there is none.
+Each function returns the problem in the API server's words, or an empty text.
 """
 
 import re
@@ -26,14 +26,14 @@ _LONGEST_PART = 63
 
 
 def wrong_subdomain(name: str) -> str:
-    """Say what is wrong with the name of an object."""
+    """Check the name of an object."""
     if len(name) > _LONGEST_NAME:
         return f"must be no more than {_LONGEST_NAME} characters"
     return "" if re.fullmatch(_SUBDOMAIN, name) else _SUBDOMAIN_RULE
 
 
 def wrong_key(key: str) -> str:
-    """Say what is wrong with the key of a label or an annotation."""
+    """Check the key of a label or an annotation."""
     *prefix, name = key.split("/")
     if len(prefix) > 1:
         example = "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
@@ -50,7 +50,7 @@ def wrong_key(key: str) -> str:
 
 
 def wrong_value(value: str) -> str:
-    """Say what is wrong with the value of a label."""
+    """Check the value of a label."""
     if len(value) > _LONGEST_PART:
         return f"must be no more than {_LONGEST_PART} characters"
     return "" if re.fullmatch(_VALUE, value) else _VALUE_RULE

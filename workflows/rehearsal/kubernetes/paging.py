@@ -1,7 +1,7 @@
-"""Lists page by page, and of metadata alone, as a client may ask for them.
+"""Lists in pages, and lists of metadata alone.
 
-All pages of a list show the same moment, as on a real server, which reads them from one version of its storage. Once
-that version is compacted, the rest of the list can't be read any more: 410 Expired (apiserver, storage/etcd3).
+All pages of a list show the same moment, as on a real server, which reads them from one version of its storage. When
+that version is compacted, the rest of the list can't be read: 410 Expired (apiserver, storage/etcd3).
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ from workflows.rehearsal.kubernetes.kinds import Object
 META = "meta.k8s.io/v1"
 PARTIAL = "PartialObjectMetadata"
 _TOKEN = re.compile(r"[0-9a-f]{32}")
-_KEPT = 64  # lists that were begun; a client that asks for none of them any more does not say so
+_KEPT = 64  # unfinished lists; a client does not say when it drops one
 
 
 class Page(NamedTuple):
-    """A part of a list; `token` asks for what comes after it, empty at the end. `left`: how many those are."""
+    """A part of a list.
+
+    `token`: request the next page with it; empty at the end. `left`: how many objects follow.
+    """
 
     version: str
     items: list[Object]
@@ -31,7 +34,7 @@ class Page(NamedTuple):
 
 
 class Pages:
-    """The lists that clients have begun to read."""
+    """The lists that clients are reading."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -42,7 +45,7 @@ class Pages:
         return self._page(version, items, _read(limit))
 
     def next(self, token: str, limit: str) -> Page:
-        """Return the page after one; a token that is not known any more is of a version that is gone."""
+        """Return the page for a token. An unknown token belongs to a version that no longer exists."""
         if not _TOKEN.fullmatch(token):
             raise refusals.bad_request("continue key is not valid: illegal base64 data at input byte 0")
         with self._lock:
@@ -63,7 +66,7 @@ class Pages:
 
 
 def of_metadata(accept: str) -> bool:
-    """Say whether a client asks for the metadata of a list alone, by its Accept header."""
+    """Whether the Accept header of a client requests only the metadata of a list."""
     _, *parameters = (part.strip() for part in accept.partition(",")[0].split(";"))
     asked = dict(part.partition("=")[::2] for part in parameters)
     if not asked.get("as"):
@@ -74,7 +77,7 @@ def of_metadata(accept: str) -> bool:
 
 
 def partial(obj: Object) -> Object:
-    """Return the metadata of an object, as the object of its own that a server makes of it."""
+    """Return the metadata of an object as a PartialObjectMetadata."""
     return {"kind": PARTIAL, "apiVersion": META, "metadata": obj["metadata"]}
 
 

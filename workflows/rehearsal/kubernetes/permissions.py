@@ -1,6 +1,6 @@
-"""Who may do what: the Roles and RoleBindings in the cluster, read as Kubernetes reads them.
+"""Access rights: the Roles and RoleBindings in the cluster, read as Kubernetes reads them.
 
-So a rehearsal ends with a Forbidden wherever a workflow's Role lacks a rule, before a real cluster says so.
+So a rehearsal fails with Forbidden if a workflow's Role lacks a rule, before a real cluster does.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _ROLES = kinds.named("roles")
 
 
 def account(namespace: str, name: str) -> str:
-    """Name a ServiceAccount as the API server does."""
+    """Return the user name of a ServiceAccount in the API server."""
     return f"system:serviceaccount:{namespace}:{name}"
 
 
 def check(store: Store, request: Request) -> None:
-    """Refuse a request that nothing allows.
+    """Refuse a request that no rule allows.
 
-    An exec over a WebSocket is a GET, and since Kubernetes 1.35 needs the verb `create` as well.
+    An exec over a WebSocket is a GET. Since Kubernetes 1.35 it also needs the verb `create`.
     """
     verbs = [request.verb, "create"] if request.target == "pods/exec" and request.verb == "get" else [request.verb]
     if request.user == ADMINISTRATOR:
@@ -75,7 +75,7 @@ def _allows(rule: Object, request: Request, verb: str) -> bool:
 
 
 def _decided_name(request: Request) -> str:
-    """Return the name the decision is made about: that of a new object is not known yet."""
+    """Return the name for the decision. The name of a new object is not known yet."""
     return "" if request.verb == "create" and not request.subresource else request.name
 
 

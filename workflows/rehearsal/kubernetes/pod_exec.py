@@ -1,7 +1,7 @@
-"""A command in a pod, over a WebSocket, as `kubectl exec` and the Python client's `stream` ask for it.
+"""A command in a pod over a WebSocket, as `kubectl exec` and the Python client's `stream` use it.
 
-The channels are those of v4.channel.k8s.io: 1 is stdout, 2 is stderr, 3 holds a Status at the end. A client that only
-looks at the output takes a failed command, or a lost connection, for a success; so both can be had here.
+The channels are those of v4.channel.k8s.io: 1 is stdout, 2 is stderr, 3 holds a Status at the end. A client that reads
+only the output takes a failed command or a lost connection for a success. So a rehearsal can produce both.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _ONE_BYTE, _TWO_BYTES = 126, 1 << 16
 
 @dataclass(frozen=True)
 class ExecResult:
-    """What a command in a pod does: its output, then after `delay_s` its end, or no end at all when `dropped`.
+    """The result of a command in a pod: its output, then its end after `delay_s`. With `dropped` there is no end.
 
-    A `failure` is what the container runtime says where it could not start the command: there is no exit code then.
+    `failure`: the container runtime's message if it could not start the command. Then there is no exit code.
     """
 
     exit_code: int = 0
@@ -41,7 +41,7 @@ class ExecResult:
 
 @dataclass(frozen=True)
 class Session:
-    """An accepted upgrade, and what is to be sent over it."""
+    """An accepted upgrade, and the frames to send over it."""
 
     result: ExecResult
     protocol: str
@@ -62,12 +62,12 @@ def container_of(pod: Object, asked: str) -> str:
 
 
 def is_running(pod: Object) -> bool:
-    """Say whether a command can be run in a pod."""
+    """Whether a command can run in a pod."""
     return _phase(pod) == "Running"
 
 
 def no_container(container: str) -> ExecResult:
-    """Say what the kubelet says of a container that does not run; the connection is open by then."""
+    """Return the kubelet's message about a container that does not run. The connection is open by then."""
     return ExecResult(failure=f'unable to upgrade connection: container not found ("{container}")')
 
 
@@ -76,7 +76,7 @@ def _phase(pod: Object) -> str:
 
 
 def chosen_protocol(offered: str) -> str:
-    """Return the first of our protocols that the client offers."""
+    """Return the first supported protocol that the client offers."""
     names = {name.strip() for name in offered.split(",")}
     found = next((protocol for protocol in PROTOCOLS if protocol in names), None)
     if found is None:
@@ -85,7 +85,7 @@ def chosen_protocol(offered: str) -> str:
 
 
 def accept_key(key: str) -> str:
-    """Answer the client's Sec-WebSocket-Key."""
+    """Return the answer to the client's Sec-WebSocket-Key."""
     return base64.b64encode(hashlib.sha1(key.encode() + _GUID, usedforsecurity=False).digest()).decode()
 
 

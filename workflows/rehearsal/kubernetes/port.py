@@ -1,4 +1,4 @@
-"""What the rehearsal asks of a cluster, so that any cluster that answers it will do."""
+"""The requests of the rehearsal to a cluster. Any cluster that answers them can be used."""
 
 from pathlib import Path
 from typing import Any, Protocol
@@ -7,16 +7,16 @@ Manifest = dict[str, Any]
 
 
 class ClusterPort(Protocol):
-    """What the rehearsal asks of a cluster, as its administrator."""
+    """The requests of the rehearsal to a cluster, as its administrator."""
 
     def kubeconfig(self, path: Path, *, namespace: str, service_account: str | None = None) -> Path:
         """Write a kubeconfig that carries the account's token."""
 
     def get(self, resource: str, namespace: str, name: str) -> Manifest | None:
-        """Return an object, None when it is not there."""
+        """Return an object, or None if it does not exist."""
 
     def apply(self, obj: Manifest) -> Manifest:
         """Create or replace an object, status included."""
 
     def delete(self, resource: str, namespace: str, name: str) -> None:
-        """Delete an object that is there."""
+        """Delete an existing object."""

@@ -1,4 +1,4 @@
-"""Sizes in the one spelling that Kubernetes keeps: who asks for `1024Mi` reads `1Gi`."""
+"""Sizes in the canonical form of Kubernetes: a request for `1024Mi` is read as `1Gi`."""
 
 import re
 from decimal import Decimal
@@ -10,11 +10,10 @@ _FORM = re.compile(r"(?P<number>[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+))(?P<suffix>[KM
 
 
 def canonical(text: str) -> str:
-    """Spell a quantity as the API server does.
+    """Return a quantity as the API server writes it.
 
     Raises:
-        ValueError: it is none.
-
+        ValueError: the text is not a quantity.
     """
     found = _FORM.fullmatch(text)
     if not found:

@@ -1,6 +1,6 @@
-"""What the API server says when it does not do what it was asked.
+"""The error answers of the API server.
 
-The steps decide by status, reason and message whether to try again, and people read the message: so the words are those
+The steps decide by status, reason and message whether to try again, and people read the message. So the texts are those
 of a real API server.
 """
 
@@ -29,7 +29,7 @@ class Refused(Exception):
         self.details = details or {}
 
     def status(self) -> Object:
-        """Spell the refusal as a Status object."""
+        """Return the refusal as a Status object."""
         status: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
         status["message"] = self.message
         if self.reason:
@@ -40,17 +40,17 @@ class Refused(Exception):
 
 
 def unauthorized() -> Refused:
-    """Refuse a token that nobody knows."""
+    """Refuse an unknown token."""
     return Refused(401, "Unauthorized", "Unauthorized")
 
 
 def bad_request(message: str) -> Refused:
-    """Refuse what cannot be read."""
+    """Refuse a request that can't be read."""
     return Refused(400, "BadRequest", message)
 
 
 class Unreadable(Refused):
-    """An object with a field of another type than its kind has there; `why` says which."""
+    """A field of an object has another type than its kind requires. `why` says which."""
 
     def __init__(self, kind: Kind, why: str) -> None:
         message = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: {why}'
@@ -59,7 +59,10 @@ class Unreadable(Refused):
 
 
 def unreadable_patch(patched: Object, why: str) -> Refused:
-    """Refuse a patch that makes an object unreadable; the answer quotes all of it, as a real one does: a Secret too."""
+    """Refuse a patch that makes an object unreadable.
+
+    As on a real server, the answer quotes the whole object, even a Secret.
+    """
     problem = f"Invalid value: {json.dumps(json.dumps(patched))}: {why}"
     causes = [{"reason": "FieldValueInvalid", "message": problem, "field": "patch"}]
     return Refused(422, "Invalid", f' "" is invalid: patch: {problem}', {"causes": causes})
@@ -71,26 +74,26 @@ def no_such_path() -> Refused:
 
 
 def no_such_method() -> Refused:
-    """Refuse what can't be done with what is there."""
+    """Refuse a method that the resource does not have."""
     return Refused(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
 
 
 def unknown_format(accepted: Sequence[str]) -> Refused:
-    """Refuse a body, for the type it is said to be of."""
+    """Refuse a body because of its content type."""
     types = ", ".join(accepted)
     message = f"the body of the request was in an unknown format - accepted media types include: {types}"
     return Refused(415, "UnsupportedMediaType", message)
 
 
 def not_acceptable() -> Refused:
-    """Refuse to answer in a form that the server does not speak."""
+    """Refuse to answer in an unsupported format."""
     types = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
     message = f"only the following media types are accepted: {types}"
     return Refused(406, "NotAcceptable", message)
 
 
 def expired() -> Refused:
-    """Refuse to go on with a list that is no longer kept."""
+    """Refuse to continue a list that is no longer kept."""
     message = (
         "The provided continue parameter is too old to display a consistent list result. You can start a new list "
         "without the continue parameter."
@@ -99,25 +102,25 @@ def expired() -> Refused:
 
 
 def not_found(kind: Kind, name: str) -> Refused:
-    """Refuse what names an object that is not there."""
+    """Refuse a request for an object that does not exist."""
     return Refused(404, "NotFound", f'{kind.qualified} "{name}" not found', _details(kind, name))
 
 
 def already_exists(kind: Kind, name: str, *, going: bool = False) -> Refused:
-    """Refuse a create of a name that is taken, though it may be free soon."""
+    """Refuse a create with a used name, even if the name may be free soon."""
     message = f'{"object is being deleted: " if going else ""}{kind.qualified} "{name}" already exists'
     return Refused(409, "AlreadyExists", message, _details(kind, name))
 
 
 def conflict(kind: Kind, name: str, why: str = "") -> Refused:
-    """Refuse a write that was made against another version of the object."""
+    """Refuse a write to another version of the object."""
     why = why or "the object has been modified; please apply your changes to the latest version and try again"
     message = f'Operation cannot be fulfilled on {kind.qualified} "{name}": {why}'
     return Refused(409, "Conflict", message, _details(kind, name))
 
 
 def invalid(kind: Kind, name: str, field: str, problem: str, why: str = "FieldValueInvalid") -> Refused:
-    """Refuse an object for one of its fields."""
+    """Refuse an object because of one of its fields."""
     causes = [{"reason": why, "message": problem, "field": field}]
     details = {"name": name, "group": kind.group, "kind": kind.name, "causes": causes}
     qualified = f"{kind.name}.{kind.group}" if kind.group else kind.name
@@ -126,7 +129,7 @@ def invalid(kind: Kind, name: str, field: str, problem: str, why: str = "FieldVa
 
 
 def unknown_dry_run(does: str, asked: Sequence[str]) -> Refused:
-    """Refuse a dry run of another kind than the one that there is."""
+    """Refuse an unknown kind of dry run."""
     problem = f'Unsupported value: {json.dumps(asked, separators=(",", ":"))}: supported values: "All"'
     causes = [{"reason": "FieldValueNotSupported", "message": problem, "field": "dryRun"}]
     group, kind = "meta.k8s.io", f"{does}Options"
@@ -135,12 +138,12 @@ def unknown_dry_run(does: str, asked: Sequence[str]) -> Refused:
 
 
 def forbidden_path(user: str, path: str) -> Refused:
-    """Refuse what names no resource to who may not look."""
+    """Refuse a path without a resource to a user without the right."""
     return Refused(403, "Forbidden", f'forbidden: User "{user}" cannot get path "{path}"')
 
 
 def forbidden(request: Request, verb: str, because: str = "") -> Refused:
-    """Refuse what no Role allows."""
+    """Refuse a request that no Role allows."""
     resource = f"{request.resource}/{request.subresource}" if request.subresource else request.resource
     scope = f'in the namespace "{request.namespace}"' if request.namespace else "at the cluster scope"
     qualified = f"{request.resource}.{request.group}" if request.group else request.resource

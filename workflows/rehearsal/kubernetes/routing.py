@@ -1,4 +1,4 @@
-"""How an API server reads a request: the path and the method say who wants to do what with which object."""
+"""How an API server reads a request: path and method give the action and the object."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete
 class Request:
     """One request for a resource.
 
-    A create has the name that its body asks for, though an API server decides about it without knowing the name.
+    A create has the name in its body, but an API server authorizes it without knowing the name.
     """
 
     user: str
@@ -25,7 +25,7 @@ class Request:
 
     @property
     def target(self) -> str:
-        """Spell resource and subresource as a Role does."""
+        """Return resource and subresource as a Role writes them."""
         return f"{self.resource}/{self.subresource}" if self.subresource else self.resource
 
 
@@ -42,7 +42,7 @@ class Path:
 
 
 def parse(path: str) -> Path | None:
-    """Read a path; None for those that name no resource, such as `/version`."""
+    """Read a path. Return None for a path without a resource, such as `/version`."""
     match path.strip("/").split("/"):
         case ["api", "v1", *rest] if rest:
             return _below("", "v1", rest)
@@ -64,7 +64,7 @@ def _below(group: str, version: str, rest: list[str]) -> Path:
 
 
 def verb(method: str, name: str) -> str:
-    """Name what a method does to one object, or to all of them."""
+    """Return the verb of a method on one object, or on all of them."""
     if method in {"GET", "HEAD"}:
         return "get" if name else "list"
     if method == "DELETE" and not name:

@@ -41,19 +41,19 @@ _FIELD = re.compile(r"(?P<key>.*?)(?P<how>!=|==|=)(?P<value>.*)")
 
 @dataclass(frozen=True)
 class Selection:
-    """What a label and a field selector choose among the objects of a kind."""
+    """The choice of a label and a field selector among the objects of a kind."""
 
     labels: list[Test]
     fields: list[Callable[[Object], bool]]
 
     @classmethod
     def of(cls, kind: Kind, labels: str, fields: str) -> Selection:
-        """Read both, or refuse them."""
+        """Read both selectors, or refuse them."""
         terms = [term for term in fields.split(",") if term]
         return cls(_Parser(labels).tests(), [_field_test(kind, fields, term) for term in terms])
 
     def holds(self, obj: Object) -> bool:
-        """Say whether an object satisfies each term."""
+        """Whether an object satisfies each term."""
         own = obj["metadata"].get("labels") or {}
         return all(test(own) for test in self.labels) and all(test(obj) for test in self.fields)
 
@@ -155,6 +155,6 @@ def _field(obj: Object, path: str) -> str:
 
 
 def exact_name(selector: str) -> str:
-    """Return the one name a field selector asks for, empty when it leaves that open."""
+    """Return the one name that a field selector requires, or an empty text."""
     found = re.search(r"(?:^|,)metadata\.name==?([^,]+)", selector)
     return found[1] if found else ""

@@ -1,4 +1,4 @@
-"""The HTTP side of the rehearsal's API server: one port of the loopback address, one thread a connection."""
+"""The HTTP side of the rehearsal's API server: one port of the loopback address, one thread for each connection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workflows.rehearsal.kubernetes.pod_exec import Session
 
 
 class Server(ThreadingHTTPServer):
-    """Accepts connections until it is stopped, and then closes those that are still open."""
+    """Accepts connections until it is stopped, then closes the open ones."""
 
     request_queue_size = 128
 
@@ -28,11 +28,11 @@ class Server(ThreadingHTTPServer):
         self._thread = threading.Thread(target=self._accept, name="api-server", daemon=True)
 
     def start(self) -> None:
-        """Start to answer."""
+        """Start to accept connections."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop to answer, and wait for the threads of all connections."""
+        """Stop, and wait for the threads of all connections."""
         self.stopping.set()
         socket.create_connection(("127.0.0.1", self.server_port)).close()  # wakes the thread that accepts
         self._thread.join()
@@ -47,7 +47,7 @@ class Server(ThreadingHTTPServer):
             self.handle_request()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Give a connection its thread, and remember both for the end."""
+        """Start a thread for a connection, and record both for the end."""
         arguments = (request, client_address)
         # A daemon, or a process that never came to `stop` would not end while a client holds its connection.
         thread = threading.Thread(target=self.process_request_thread, args=arguments, daemon=True)
@@ -55,12 +55,12 @@ class Server(ThreadingHTTPServer):
         thread.start()
 
     def shutdown_request(self, request: Any) -> None:
-        """Forget a connection that has ended."""
+        """Remove an ended connection from the record."""
         super().shutdown_request(request)
         self._connections.pop(request, None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keep quiet about clients that went away."""
+        """Log nothing when a client closed the connection."""
 
 
 class Handler(BaseHTTPRequestHandler):

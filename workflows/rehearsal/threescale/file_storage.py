@@ -1,8 +1,8 @@
-"""The file tree of the sample installation's System FileStorage: what a copy of it has to carry over unharmed.
+"""The file tree of the sample installation's System FileStorage, with everything that a copy must preserve.
 
-Its shape is that of a real one, a folder a tenant with uploads by date. Around it stands what copies have lost before:
-a dot-file at the top, empty files and folders, symlinks with and without a target, names that need quoting, and modes
-and times of all ages.
+The tree has the shape of a real one: a folder for each tenant, with uploads by date. It also holds entries that copies
+have lost before: a dot-file at the top, empty files and folders, and symlinks with and without a target. Some names
+need quoting, and modes and times vary.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BETWEEN_NS = 86_413_000_111_222
 
 
 def write(folder: Path) -> None:
-    """Write the tree into a folder that may be there."""
+    """Write the tree into a folder, which may exist."""
     folder.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):  # the file system's own, and root's
         (folder / LOST_AND_FOUND).mkdir(mode=0o700)
@@ -43,7 +43,7 @@ def write(folder: Path) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Leave of the tree what a new volume holds."""
+    """Remove everything from the tree that a new volume does not hold."""
     folder.mkdir(parents=True, exist_ok=True)
     for entry in folder.iterdir():
         if entry.is_dir() and not entry.is_symlink():
@@ -75,7 +75,7 @@ def _link(path: Path, target: str) -> None:
 
 
 def _age(folder: Path) -> None:
-    """Give every entry a mode and a time of its own, from the leaves up."""
+    """Give every entry its own mode and time, from the leaves up."""
     mine = (path for path in folder.rglob("*") if path.lstat().st_uid == os.geteuid())
     entries = sorted(mine, key=os.fsencode, reverse=True)
     for number, path in enumerate(entries):

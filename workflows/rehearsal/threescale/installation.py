@@ -1,7 +1,7 @@
-"""A 3scale installation to rehearse with: put it into a cluster, lose it, and have its operator look after it.
+"""A sample 3scale installation: create it in a cluster, delete it, and run its operator.
 
-The installation is a real one's shape and size, from its APIManager down to the files of its tenants, so that a
-rehearsal shows what a backup would hold and whether a restore brings it back.
+The installation has the shape and size of a real one, from its APIManager to the files of its tenants. So a rehearsal
+shows what a backup holds and whether a restore brings it back.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Operator", "give_database_secrets", "install", "lose"]
 
 NAME = "example-apimanager"
 
-# What a person has changed: an operator that finds it gone brings back its own defaults.
+# Changes of a person. If they are missing, the operator restores its own defaults.
 _SET = {
     "system-recaptcha": {"PUBLIC_KEY": "made-up-public-key", "PRIVATE_KEY": "made-up-private-key"},
     "system-smtp": {"address": "smtp.example.test", "port": "587"},
@@ -35,12 +35,12 @@ _ANNOTATIONS = {"example.test/contact": "api-team@example.test"}
 
 
 def install(cluster: Cluster, namespace: str, file_storage: Path) -> None:
-    """Put a healthy installation into a namespace and its files into a folder."""
+    """Create a healthy installation in a namespace, and its files in a folder."""
     cluster.apply(objects.operator_deployment(namespace))
     secrets = [cluster.apply(secret) for secret in sample_secrets(namespace)]
     apimanager = cluster.apply(sample_apimanager(namespace, secrets))
     for obj in [*objects.sample("configmaps", namespace), *objects.sample("claims", namespace)]:
-        with suppress(refusals.Refused):  # an operator that is already there was faster
+        with suppress(refusals.Refused):  # a running operator created it first
             cluster.create(objects.owned(obj, apimanager))
     for name, data in EDITS.items():
         cluster.patch("configmaps", namespace, name, {"data": data})
@@ -50,15 +50,15 @@ def install(cluster: Cluster, namespace: str, file_storage: Path) -> None:
 
 
 def lose(cluster: Cluster, namespace: str, file_storage: Path) -> None:
-    """Lose an installation with its files, its Secrets and those that its APIManager refers to.
+    """Delete an installation with its files, its Secrets and the Secrets that its APIManager refers to.
 
-    What belonged to the APIManager is gone too when this returns. The namespace and the operator stay.
+    The objects that the APIManager owned are deleted, too, when this returns. The namespace and the operator stay.
     """
     secrets = (*objects.SECRETS, objects.DERIVED_SECRET, *objects.REFERENCED_SECRETS)
-    with cluster.hand:  # else an operator in the midst of a pass makes again what is just gone
+    with cluster.hand:  # a pass of the operator would create deleted objects again
         for resource, names in (("apimanagers", (NAME,)), ("secrets", secrets)):
             for name in names:
-                with suppress(refusals.Refused):  # it was lost before
+                with suppress(refusals.Refused):  # it is already deleted
                     cluster.delete(resource, namespace, name)
         cluster.collect_garbage()
     files.clear(file_storage)
@@ -72,7 +72,7 @@ def give_database_secrets(cluster: Cluster, namespace: str) -> None:
 
 
 def sample_secrets(namespace: str) -> list[Object]:
-    """Spell the Secrets of the sample, as a person has edited them."""
+    """Return the Secrets of the sample, with the changes of a person."""
     secrets = objects.sample("secrets", namespace)
     for secret in secrets:
         for key, value in _SET.get(secret["metadata"]["name"], {}).items():
@@ -81,7 +81,7 @@ def sample_secrets(namespace: str) -> list[Object]:
 
 
 def sample_apimanager(namespace: str, secrets: list[Object]) -> Object:
-    """Spell the APIManager of the sample, which watches these Secrets."""
+    """Return the APIManager of the sample, which watches these Secrets."""
     (apimanager,) = objects.sample("apimanager", namespace)
     apimanager["metadata"]["labels"] = objects.secret_labels(secrets)
     apimanager["metadata"]["annotations"] |= _ANNOTATIONS

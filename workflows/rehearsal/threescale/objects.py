@@ -1,7 +1,7 @@
 """The objects of the sample installation, as the API server of a real one held them.
 
-`sample/` was taken from 3scale 2.16 with all its traps: the last-applied annotations with their copies of values, the
-managedFields, the labels that carry uids, the fields no typed model knows. Each value in it is made up.
+`sample/` was taken from 3scale 2.16, with all details that cause errors: last-applied annotations with copies of
+values, managedFields, labels with uids, and fields that no typed model knows. Each value in it is made up.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def sample(name: str, namespace: str) -> list[Object]:
-    """Read one of the sample's files, as if it had been taken from this namespace."""
+    """Read one of the sample's files, as if it came from this namespace."""
     objects: list[Object] = json.loads((SAMPLE / f"{name}.json").read_text(encoding="utf-8"))
     for obj in objects:
         metadata = obj["metadata"]
@@ -66,7 +66,7 @@ def sample(name: str, namespace: str) -> list[Object]:
 
 
 def owned(obj: Object, owner: Object) -> Object:
-    """Say that an object belongs to its controller."""
+    """Set the controller of an object as its owner."""
     reference = {
         "apiVersion": owner["apiVersion"],
         "kind": owner["kind"],
@@ -85,23 +85,23 @@ def secret_labels(secrets: Iterable[Object]) -> dict[str, str]:
 
 
 def with_value(secret: Object, key: str, value: str) -> Object:
-    """Give a Secret one more value."""
+    """Add a value to a Secret."""
     return secret | {"data": secret.get("data", {}) | {key: base64.b64encode(value.encode()).decode()}}
 
 
 def expected_deployments(apimanager: Object) -> list[str]:
-    """Name the Deployments an APIManager needs, in the order they come up."""
+    """Name the Deployments that an APIManager needs, in the order of their starts."""
     names = [name for group in GROUPS for name in group]
     return [name for name in names if name not in ZYNC or zync_enabled(apimanager)]
 
 
 def zync_enabled(apimanager: Object) -> bool:
-    """Say whether an installation has Zync; it does unless it says otherwise."""
+    """Whether an installation has Zync. It has by default."""
     return bool(apimanager["spec"].get("zync", {}).get("enabled", True))
 
 
 def deployment_status(*, ready: bool) -> Object:
-    """Spell the status of a Deployment of one pod."""
+    """Return the status of a Deployment with one pod."""
     if not ready:
         return {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "unavailableReplicas": 1}
     available = {"type": "Available", "status": "True", "reason": "MinimumReplicasAvailable"}
@@ -110,13 +110,13 @@ def deployment_status(*, ready: bool) -> Object:
 
 
 def is_ready(deployment: Object) -> bool:
-    """Say whether all pods of a Deployment are ready."""
+    """Whether all pods of a Deployment are ready."""
     status = deployment.get("status", {})
     return bool(status.get("readyReplicas", 0) >= status.get("replicas", 1))
 
 
 def pod(deployment: Object, *, ready: bool) -> Object:
-    """Make the pod of a Deployment, under the name it has in either state."""
+    """Return the pod of a Deployment. Its name is the same in both states."""
     uid, name = deployment["metadata"]["uid"], deployment["metadata"]["name"]
     template = deployment["spec"]["template"]
     metadata = dict(template["metadata"]) | {
@@ -129,7 +129,7 @@ def pod(deployment: Object, *, ready: bool) -> Object:
 
 
 def pod_status(containers: list[str], *, ready: bool) -> Object:
-    """Spell the status of a pod that runs, or is about to."""
+    """Return the status of a pod that runs, or is about to run."""
     truth = "True" if ready else "False"
     return {
         "phase": "Running" if ready else "Pending",
@@ -139,7 +139,7 @@ def pod_status(containers: list[str], *, ready: bool) -> Object:
 
 
 def backend_route(apimanager: Object) -> Object:
-    """Make the one Route that the operator makes itself."""
+    """Return the only Route that the operator itself creates."""
     spec = apimanager["spec"]
     route = _route(apimanager["metadata"]["namespace"], f"backend-{_tenant(spec)}.{spec['wildcardDomain']}")
     route["metadata"] |= {"name": "backend", "labels": labels("backend")}
@@ -148,7 +148,7 @@ def backend_route(apimanager: Object) -> Object:
 
 
 def zync_routes(apimanager: Object, zync_que: Object) -> list[Object]:
-    """Make the Routes that Zync makes: two of the first product, that of the master and two of the first tenant."""
+    """Return the Routes of Zync: two of the first product, that of the master and two of the first tenant."""
     namespace, spec = apimanager["metadata"]["namespace"], apimanager["spec"]
     tenant, domain = _tenant(spec), spec["wildcardDomain"]
     wanted = (
@@ -169,7 +169,7 @@ def zync_routes(apimanager: Object, zync_que: Object) -> list[Object]:
 
 
 def hosts(apimanager: Object) -> list[str]:
-    """Name the hosts whose Routes have to be admitted before an APIManager is available."""
+    """Name the hosts whose Routes must be admitted before an APIManager is Available."""
     spec = apimanager["spec"]
     tenant, domain = _tenant(spec), spec["wildcardDomain"]
     of_zync = [f"api-{tenant}-apicast-production", f"api-{tenant}-apicast-staging", "master", tenant, f"{tenant}-admin"]
@@ -177,26 +177,26 @@ def hosts(apimanager: Object) -> list[str]:
 
 
 def admitted(route: Object) -> Object:
-    """Spell the status of a Route that the router has admitted."""
+    """Return the status of a Route that the router has admitted."""
     condition = {"type": "Admitted", "status": "True", "lastTransitionTime": now()}
     host = route["spec"]["host"]
     return {"ingress": [{"host": host, "routerName": "default", "wildcardPolicy": "None", "conditions": [condition]}]}
 
 
 def is_admitted(route: Object) -> bool:
-    """Say whether every ingress of a Route is admitted."""
+    """Whether every ingress of a Route is admitted."""
     ingress = route.get("status", {}).get("ingress", [])
     conditions = [condition for entry in ingress for condition in entry["conditions"]]
     return bool(conditions) and all(c["status"] == "True" for c in conditions if c["type"] == "Admitted")
 
 
 def labels(component: str) -> dict[str, str]:
-    """Return the labels of an object that the operator made."""
+    """Return the labels of an object that the operator created."""
     return {"app": "3scale-api-management", "threescale_component": component}
 
 
 def operator_deployment(namespace: str) -> Object:
-    """Make the operator's own Deployment; its pods' labels tell the version of 3scale that it installs."""
+    """Return the operator's own Deployment. The labels of its pods hold the version of 3scale that it installs."""
     told = {
         "app": "3scale-api-management",
         "com.company": "Red_Hat",

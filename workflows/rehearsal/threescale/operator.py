@@ -1,8 +1,7 @@
-"""What the 3scale operator and Zync do once there is an APIManager, as far as a restore can see it.
+"""The work of the 3scale operator and Zync after an APIManager is created, as far as a restore can see it.
 
-The order of things is the point. The operator makes up what it does not find: a Secret that is restored after the
-APIManager comes too late, and its random values stay. And five of six Routes come only after Zync was told to
-resynchronise.
+The order matters. The operator generates what it does not find. A Secret that is restored after the APIManager comes
+too late, and the random values stay. Five of six Routes are created only after Zync is told to resynchronise.
 """
 
 from __future__ import annotations
@@ -38,11 +37,14 @@ _RANDOM_KEYS = frozenset(
         "password",
     }
 )
-_SMALLEST_STORAGE = "100Mi"  # of an APIManager that asks for no size
+_SMALLEST_STORAGE = "100Mi"  # for an APIManager without a size
 
 
 class Operator:
-    """Looks after every APIManager of a cluster for the length of a `with` block, one stage each `step_s`."""
+    """Manages every APIManager of a cluster for the length of a `with` block.
+
+    It runs one stage each `step_s` seconds.
+    """
 
     def __init__(self, cluster: Cluster, *, step_s: float = 0.1) -> None:
         self.step_s = step_s
@@ -89,7 +91,7 @@ class Operator:
                     self._look_after(apimanager)
 
     def _look_after(self, apimanager: Object) -> None:
-        """Do what is to be done now; each change of it wakes the operator for the next stage."""
+        """Do the next stage. Each change wakes the operator for the following one."""
         namespace = apimanager["metadata"]["namespace"]
         if self._stopping.is_set() or "deletionTimestamp" in apimanager["metadata"]:
             return
@@ -97,7 +99,7 @@ class Operator:
             if all(self._cluster.get("secrets", namespace, name) for name in objects.DATABASE_SECRETS):
                 self._bring_up(namespace, apimanager)
             self._report(namespace, apimanager)
-        except refusals.Refused:  # somebody changed the same thing: look again
+        except refusals.Refused:  # a concurrent change: try again
             self._awake.set()
 
     def _bring_up(self, namespace: str, apimanager: Object) -> None:
@@ -122,7 +124,7 @@ class Operator:
                 self._cluster.patch("secrets", namespace, name, {"data": missing})
 
     def _mark(self, namespace: str, apimanager: Object) -> None:
-        """Replace the labels of the Secrets that the APIManager knew in a former life, and write its version."""
+        """Replace the APIManager's former labels for its Secrets, and write its version."""
         names = status.referenced_secrets(apimanager)
         secrets = [secret for name in names if (secret := self._cluster.get("secrets", namespace, name))]
         wanted = objects.secret_labels(secrets)
@@ -178,7 +180,7 @@ class Operator:
         self._admit_routes(namespace)
 
     def _admit_routes(self, namespace: str) -> None:
-        """Admit, as a router does, the Routes of the stage before."""
+        """Admit the Routes of the stage before, as a router does."""
         for route in self._cluster.list("routes", namespace):
             if not objects.is_admitted(route):
                 admitted = {"status": objects.admitted(route)}
@@ -227,7 +229,7 @@ class Operator:
 
 
 def _fresh(sample: Object) -> Object:
-    """Give a Secret new random values, also where one is part of another, such as a password in an address."""
+    """Give a Secret new random values, also for a value inside another, such as a password in an address."""
     data = {key: base64.b64decode(value).decode() for key, value in sample["data"].items()}
     for old in [data[key] for key in _RANDOM_KEYS & data.keys() if data[key]]:
         new = uuid.uuid4().hex

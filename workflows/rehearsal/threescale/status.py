@@ -1,4 +1,4 @@
-"""The status that the 3scale operator writes into an APIManager, in the words of operator 0.13."""
+"""The status that the 3scale operator writes into an APIManager, in the texts of operator 0.13."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from workflows.rehearsal.threescale import objects
 
 
 def of(cluster: Cluster, apimanager: Object) -> Object:
-    """Spell the status of an APIManager, from what is in its namespace."""
+    """Return the status of an APIManager for the objects in its namespace."""
     namespace = apimanager["metadata"]["namespace"]
     expected = objects.expected_deployments(apimanager)
     found = {name: cluster.get("deployments", namespace, name) for name in expected}
@@ -54,7 +54,7 @@ def _condition(kind: str, against: list[str], reason: str = "", said: str = "") 
 
 
 def _timed(conditions: list[Object], apimanager: Object) -> list[Object]:
-    """Keep the time at which each condition last changed between True and False."""
+    """Keep the time of the last change of each condition between True and False."""
     before = {c["type"]: c for c in apimanager.get("status", {}).get("conditions", [])}
 
     def since(condition: Object) -> str:

@@ -1,8 +1,9 @@
-"""The phase of the watchdog: whether backups still come, and one sentence when the newest is too old.
+"""The phase of the watchdog: it fails if the newest backup is too old.
 
-A run can only tell of itself; that none came, nobody tells. So this asks the claims, which outlive their workflows, the
-controller and the schedule, and says what it sees of these where it has to explain the silence. The same facts go to
-Prometheus (`workflows/monitoring/metrics.py`): zero is a moment that never was, NaN a number that nobody knows.
+A failed run can report itself. A run that never started cannot, so the watchdog looks at the claims, which outlive
+workflows, the controller and the schedule. It names the likely reason: the state of the schedule or of the last run.
+The same facts go to Prometheus (`workflows/monitoring/metrics.py`), where a time is 0 if there was none, and a number
+is NaN if it is unknown.
 """
 
 import logging
@@ -27,12 +28,12 @@ from steps.phases.run import Run
 log = logging.getLogger(__name__)
 NEVER = "0"
 UNKNOWN = "NaN"
-_DAYS_FROM_H = 72  # an age is told in hours up to here
+_DAYS_FROM_H = 72  # an age is shown in hours up to here, then in days
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 class Going(StrEnum):
-    """What a schedule does."""
+    """The state of a schedule."""
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
@@ -42,7 +43,7 @@ class Going(StrEnum):
 
 @dataclass(frozen=True)
 class Schedule:
-    """A CronWorkflow; `last` is when it last started a workflow."""
+    """A CronWorkflow. `last` is the time when it last started a workflow."""
 
     name: str
     going: Going
@@ -51,7 +52,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Look:
-    """What there was to see; `failed_run` is what `catalogue.failed_run` says."""
+    """The state of backups and schedule at one moment. `failed_run` comes from `catalogue.failed_run`."""
 
     namespace: str
     now: datetime
@@ -61,7 +62,7 @@ class Look:
 
     @property
     def good(self) -> list[BackupEntry]:
-        """Those that a restore could begin from, the newest first."""
+        """The backups that can be restored, the newest first."""
         whole = [
             entry
             for entry in self.entries
@@ -70,7 +71,7 @@ class Look:
         return sorted(whole, key=lambda entry: entry.began, reverse=True)
 
     def check(self, max_age: Duration, limit: str) -> BackupEntry:
-        """The newest backup; `limit` is the longest age in the words of whoever set it.
+        """Return the newest backup. `limit` is the greatest age as the user wrote it.
 
         Raises:
             errors.NoBackup, errors.BackupOverdue
@@ -86,12 +87,12 @@ class Look:
         return newest
 
     def well(self, newest: BackupEntry) -> str:
-        """What is said when it is young enough, and what will end that."""
+        """Return the message about a backup that is new enough, with a warning if the schedule is off."""
         age = told(self.now - newest.began)
         return "; ".join([f"the newest complete backup, {newest.name}, began {age} ago", *self._off()])
 
     def facts(self) -> Mapping[str, str]:
-        """The same in numbers, by names of output parameters; moments are Unix times."""
+        """The facts as numbers, by the names of output parameters. Times are Unix times."""
         newest, before = [*self.good[:2], None, None][:2]
         return {
             "watched": _unix(self.now),
@@ -109,37 +110,38 @@ class Look:
         }
 
     def _why(self, oldest: datetime) -> Iterator[str]:
-        """What may have kept a newer one from being made."""
+        """Yield likely reasons why there is no newer backup."""
         yield from self._off()
         yield from self._silent(oldest)
         good = self.good
         newer = [entry for entry in self.entries if not good or entry.began > good[0].began]
         if running := [entry for entry in newer if entry.state is BackupState.RUNNING]:
-            yield f"workflow {running[0].workflow or running[0].name} makes one since {times.utc(running[0].started)}"
+            since = times.utc(running[0].started)
+            yield f"workflow {running[0].workflow or running[0].name} is running since {since}"
         elif failed := [entry for entry in newer if entry.state is BackupState.FAILED]:
-            yield f"the last try, {failed[0].name}, has failed: {failed[0].why}"
+            yield f"the last backup, {failed[0].name}, has failed: {failed[0].why}"
         elif self.failed_run:
-            yield f"workflow {self.failed_run} has failed before it made a claim"
+            yield f"workflow {self.failed_run} failed before it created a claim"
 
     def _off(self) -> Iterator[str]:
         name = self.schedule.name
         if self.schedule.going is Going.GONE:
-            yield f"there is no CronWorkflow {name}: apply what `threescale-backup manifests --schedule` renders"
+            yield f"CronWorkflow {name} does not exist: apply the output of `threescale-backup manifests --schedule`"
         elif self.schedule.going is Going.SUSPENDED:
-            yield f"CronWorkflow {name} is suspended: `argo cron resume {name}` lets it go on"
+            yield f"CronWorkflow {name} is suspended: resume it with `argo cron resume {name}`"
 
     def _silent(self, oldest: datetime) -> Iterator[str]:
         name, last = self.schedule.name, self.schedule.last
         if self.schedule.going is Going.ACTIVE and (last is None or last < oldest):
             since = f"since {times.utc(last)}" if last else "yet"
-            yield f"CronWorkflow {name} has started nothing {since}: see whether Argo's controller runs, and its log"
+            yield f"CronWorkflow {name} has started nothing {since}: check Argo's controller and its log"
 
 
 def look(cluster: Cluster, schedule: str, now: datetime) -> Look:
-    """Read the catalogue and the CronWorkflow of that name; an empty name asks for none.
+    """Read the catalogue and the CronWorkflow. With an empty name, no CronWorkflow is read.
 
     Raises:
-        errors.NotAllowed, errors.NoAnswer: it can't be read whole, so nothing is said.
+        errors.NotAllowed, errors.NoAnswer: the catalogue can't be read completely, so nothing is reported.
 
     """
     entries = catalogue.read(cluster)
@@ -147,7 +149,7 @@ def look(cluster: Cluster, schedule: str, now: datetime) -> Look:
 
 
 def told(age: timedelta) -> str:
-    """An age in words, never more than it is."""
+    """Return an age in words, rounded down."""
     hours = max(int(age.total_seconds()) // 3600, 0)
     return f"{hours} h" if hours < _DAYS_FROM_H else f"{hours // 24} d"
 

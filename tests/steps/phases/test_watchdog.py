@@ -81,7 +81,7 @@ def test_a_schedule_that_was_suspended_is_seen(old):
 def test_a_schedule_that_was_deleted_is_seen(old):
     old.kubernetes.delete("cronworkflows", old.namespace, SCHEDULE)
 
-    assert " There is no CronWorkflow threescale-backup-schedule" in refusal(old)
+    assert f" CronWorkflow {SCHEDULE} does not exist" in refusal(old)
 
 
 @pytest.mark.lesson(15)
@@ -111,20 +111,20 @@ def test_a_newer_one_that_has_failed_is_told_with_its_reason(old):
 
     said = refusal(old)
 
-    assert "he last try, night-2, has failed: " in said
+    assert "he last backup, night-2, has failed: " in said
     assert "workflow of-night-2 ended as Failed" in said
 
 
 def test_one_that_runs_is_told_and_does_not_count(old):
     laid(old, "night-2", started="2026-11-03T02:00:00Z", phase="Running")
 
-    assert "orkflow of-night-2 makes one since 2026-11-03T02:00:00Z" in refusal(old)
+    assert "orkflow of-night-2 is running since 2026-11-03T02:00:00Z" in refusal(old)
 
 
 def test_a_run_that_failed_before_it_made_a_claim_is_told(old):
     failed = old.backup(name="night-2")
 
-    assert f"orkflow {failed.name} has failed before it made a claim" in refusal(old)
+    assert f"orkflow {failed.name} failed before it created a claim" in refusal(old)
 
 
 def test_where_there_is_none_at_all_that_is_said(empty):

@@ -28,5 +28,7 @@ class Mount(Enum):
     SOURCE = _SYSTEM._replace(read_only_volume=True, read_only_mount=True)  # of a live installation, never changed
     SOURCE_LISTED = _SYSTEM._replace(path="", read_only_volume=True)  # not mounted, but the scheduler must consider it
     TARGET = _SYSTEM  # to be filled
-    REPLACED = Way("replaced", "/replaced", "replaced-claim")  # where a restore saves what it replaces
+    REPLACED = Way(
+        "replaced", "/replaced", "replaced-claim"
+    )  # where a restore saves objects and files before it replaces them
     SCRATCH = Way("scratch", "/scratch", "scratch-claim")  # where a drill restores the files for trial

@@ -83,7 +83,10 @@ class PhaseCommand(click.Command):
 
 
 class PhaseGroup(click.Group):
-    """The commands of the phases of a workflow."""
+    """The commands of the phases of a workflow, in the order in which they run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  as the base class has it
+        return list(self.commands)
 
     def phase(self, phase: type[ToldPhase]) -> Callable[[Act[ToldPhase]], PhaseCommand]:
         """Make a function the command of a phase."""

@@ -116,7 +116,7 @@ def _told(run: Run, ended: Result) -> Result:
         if ended.operation == "backup" and ended.outcome == result.SUCCEEDED:
             return _of_claim(run, ended)
     except errors.PhaseError as error:
-        log.info("notification: without the facts in the namespace: %s", error)
+        log.info("notification: facts from the namespace can't be read: %s", error)
     return ended
 
 

@@ -102,3 +102,9 @@ def test_what_is_wrong_is_refused_with_the_sentence_of_its_kind(option, text, se
 def test_an_empty_path_is_no_folder(run, capsys, arguments):
     assert run(*arguments) == 1
     assert "the path is empty" in capsys.readouterr().err
+
+
+def test_the_help_lists_the_phases_in_the_order_in_which_they_run(run, capsys):
+    assert run("restore", "--help") == 0
+    listed = capsys.readouterr().out.partition("Commands:")[2]
+    assert listed.index("prepare") < listed.index("apimanager") < listed.index("routes")

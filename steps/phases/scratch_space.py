@@ -309,11 +309,7 @@ def close(cluster: Cluster, ledger: Ledger, patience_s: float) -> None:
     for _ in interruption.looks(patience_s, _LOOK_S):
         found = cluster.get(CLAIM, name)
         if not found or fields.is_going(found):
-            log.info(
-                "PersistentVolumeClaim %s: %s",
-                name,
-                "will be deleted after its pods" if found else "deleted",
-            )
+            log.info("PersistentVolumeClaim %s: %s", name, "will be deleted after its pods" if found else "deleted")
             return
     log.info("PersistentVolumeClaim %s: not deleted yet, the garbage collector will delete it", name)
 

@@ -232,9 +232,7 @@ def _add_passed_over(plan: Plan, backup: Backup) -> None:
     for name in volume.snapshots(volume.passed_over(backup.root)):
         log.info("folder %r at the root of the backup's volume contains %s", name, volume.shown(backup.root, name))
         how = "skipped at the root of the backup's volume, because storage systems show snapshots under this name"
-        plan.add(
-            Does.WARNING, f"folder {name}", how
-        )  # without the count, which changes from hour to hour and would change the digest
+        plan.add(Does.WARNING, f"folder {name}", how)  # without the count, which changes hourly, for the digest
 
 
 def _names(standings: Iterable[Standing], state: ObjectState) -> list[str]:

@@ -1,7 +1,7 @@
-"""The image's own command: one subcommand a phase, every path, name and limit an argument.
+"""The command of the image. Each phase is a subcommand, and every path, name and limit is an argument.
 
-Exit codes: 0 done, 1 refused or failed for good, 75 try again. The last sentence of a phase that fails goes to stderr
-and to the termination log, the only text that Argo shows beside a failed node.
+Exit codes: 0 done, 1 refused or failed, 75 try again. The error message of a phase that fails goes to stderr and to the
+termination log. Argo shows no other text beside a failed node.
 """
 
 import gc
@@ -43,9 +43,9 @@ _PHASES = {
 
 
 class Phases(click.Group):
-    """Commands whose help is shown without what every phase has to be told; a refusal of arguments is an output.
+    """The group of all phases. `--help` of a phase works without the required options, and errors become outputs.
 
-    A phase starts sooner without the modules of the other workflows: each is imported when it is asked for.
+    The modules of the phases are imported when they are needed, so that a phase starts sooner.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  as the base class has it
@@ -72,7 +72,7 @@ class Phases(click.Group):
             raise
 
     def _tell(self, run: Run, error: Exception, operation: str) -> None:
-        """Leave an error as an output, and that it is one of a person's arguments where it is."""
+        """Output an error, and whether it is about the arguments of a person."""
         if isinstance(error, click.UsageError | errors.BadArgument):
             run.tell_refused(operation)
         run.tell_failure(_as_ours(error))
@@ -144,14 +144,14 @@ class Phases(click.Group):
     help="Refuse arguments of the workflow with other names than these, separated by commas.",
 )
 @click.pass_context
-def cli(  # noqa: PLR0913  what every phase is told, in one place
+def cli(  # noqa: PLR0913  the options of every phase, in one place
     context: click.Context,
     namespace: str,
     workflow: str,
     workflow_uid: str,
     service_account: str,
     outputs: Path | None,
-    termination_log: Path | None,  # noqa: ARG001  looked for by main
+    termination_log: Path | None,  # noqa: ARG001  read by main
     request_timeout_s: float,
     try_number: int,
     tries: int,
@@ -171,7 +171,7 @@ def cli(  # noqa: PLR0913  what every phase is told, in one place
 
 
 def main() -> None:
-    """Run one phase, and end with its exit code and, where it fails, its last sentence."""
+    """Run one phase, and end with its exit code. A failed phase ends with its error message."""
     os.umask(_UMASK)
     _log_to(sys.stdout)
     interruption.catch()
@@ -186,14 +186,14 @@ def main() -> None:
 
 
 class _Printable(logging.Formatter):
-    """One line a record, whatever a name or a message brings in."""
+    """One line for each record, whatever characters a name or a message has."""
 
     def format(self, record: logging.LogRecord) -> str:
         return errors.printable(record.getMessage())
 
 
 class _Lines(logging.StreamHandler[TextIO]):
-    """The log of a phase; where it can't be written the phase goes on, and says so once."""
+    """The log of a phase. If it can't be written, the phase continues and reports that once."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  as the base class has it
         logging.getLogger().removeHandler(self)
@@ -208,7 +208,7 @@ def _log_to(stream: TextIO) -> None:
 
 
 def _termination_log(arguments: list[str]) -> Path | None:
-    """The file for the last sentence, looked for by hand: what is wrong may be the arguments themselves."""
+    """Find the file for the error message without click, because the arguments themselves may be wrong."""
     option = "--termination-log"
     for argument, following in pairwise([*arguments, ""]):
         if argument == option or argument.startswith(f"{option}="):
@@ -217,12 +217,12 @@ def _termination_log(arguments: list[str]) -> Path | None:
 
 
 def _one_line(text: str) -> str:
-    """What click says: choices a line each, and here and there an argument as it is."""
+    """Return a message of click on one line. It may list choices on lines of their own, and quote arguments."""
     return errors.printable(" ".join(text.split()))
 
 
 def _as_ours(error: Exception) -> errors.PhaseError:
-    """The error as a phase tells it; the message of one that nobody foresaw may quote data, so its place does."""
+    """Return the error as a PhaseError. An unexpected error is named by its place, as its message may quote data."""
     if isinstance(error, errors.PhaseError):
         return error
     if isinstance(error, click.ClickException):
@@ -237,10 +237,10 @@ def _fail(termination_log: Path | None, error: errors.PhaseError) -> None:
         try:
             termination_log.write_text(sentence, errors="backslashreplace")
         except OSError as lost:
-            click.echo(f"no termination log: {lost.strerror}", err=True)
+            click.echo(f"the termination log can't be written: {lost.strerror}", err=True)
     sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":
-    gc.freeze()  # what is imported stays: to look through it in each collection, and at the end, takes 0.06 s
+    gc.freeze()  # the imported modules stay; checking them in each collection, and at the end, takes 0.06 s
     main()

@@ -1,1 +1,1 @@
-"""What both sides of a workflow agree on: the words of arguments, and fixed names."""
+"""The contract between phases and rendered manifests: arguments, outputs, mounts and fixed names."""

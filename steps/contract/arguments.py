@@ -1,8 +1,8 @@
-"""What a person gave a workflow, judged before any phase acts: the names, whether it is a mere plan, who asked.
+"""The arguments of a workflow, checked before any phase acts: their names, whether it is a plan, and who asked.
 
-Argo takes an argument of any name and ignores the unknown ones, so that a default would act in the place of what was
-meant. `{{workflow.parameters}}` holds all that were given: a JSON list, for each an object with `name` and `value`
-(Argo 4.1.2, `setGlobalParameters` in workflow/controller/operator.go).
+Argo accepts an argument of any name and ignores unknown ones, so a mistyped name would leave the default in effect.
+`{{workflow.parameters}}` holds all arguments that were given: a JSON list of objects with `name` and `value` (Argo
+4.1.2, `setGlobalParameters` in workflow/controller/operator.go).
 """
 
 import difflib
@@ -16,15 +16,15 @@ from steps.contract.values import NO, YES
 PLAN = "plan"
 ONLY = "only"
 REFUSED = "refused"  # an output of each first phase
-FAILURE = "failure"  # an output of every phase: its error for a program, where it has failed
-_SYNONYMS = {"prune": YES}  # the word that it had before
-_OF_SCHEDULE = "workflows.argoproj.io/cron-workflow"  # a label of what a CronWorkflow started
-_SHOWN = 100  # characters of an unknown name: difflib takes long for long ones, and a sentence has little room
+FAILURE = "failure"  # an output of every phase: its error as JSON, if it failed
+_SYNONYMS = {"prune": YES}  # the earlier word for `only`
+_OF_SCHEDULE = "workflows.argoproj.io/cron-workflow"  # a label of workflows that a CronWorkflow started
+_SHOWN = 100  # characters of an unknown name; difflib is slow with long names, and a message has little room
 
 
 @dataclass(frozen=True)
 class Given:
-    """The arguments of a workflow, and whether a schedule asked for it."""
+    """The arguments of a workflow, and whether a schedule started it."""
 
     values: Mapping[str, str] = field(default_factory=dict)
     by_schedule: bool = False
@@ -45,7 +45,7 @@ class Given:
         return cls(values, labelled)
 
     def check(self, known: Collection[str]) -> None:
-        """See that each name is one that the workflow knows.
+        """Check that the workflow knows each name.
 
         Raises:
             errors.UnknownArguments
@@ -55,20 +55,20 @@ class Given:
             raise errors.UnknownArguments(strangers, [_nearest(name, known) for name in strangers], sorted(known))
 
     def is_plan(self, operation: str) -> bool:
-        """Whether it was only asked what would be done."""
+        """Whether only a plan was requested."""
         return is_plan(operation, self.values.get(PLAN, NO))
 
 
 def is_plan(operation: str, word: str) -> bool:
-    """Whether this word of the argument `plan` asks only what would be done: the one function that knows it."""
+    """Whether this value of the argument `plan` requests only a plan."""
     return word == ONLY or word == _SYNONYMS.get(operation)
 
 
 def words(operation: str) -> list[str]:
-    """What an operation takes for `plan`."""
+    """Return the values that an operation accepts for `plan`."""
     return [NO, ONLY, *filter(None, [_SYNONYMS.get(operation)])]
 
 
 def _nearest(name: str, known: Collection[str]) -> str:
-    """The known name that looks most like it, empty where none does."""
+    """Return the known name that is most similar, empty if none is similar."""
     return next(iter(difflib.get_close_matches(name, known, n=1)), "")

@@ -1,4 +1,4 @@
-"""What a person may ask of a backup, and what its phases are told and give."""
+"""The arguments of a backup, and the inputs and outputs of its phases."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,7 +16,7 @@ APIMANAGER = "apiManagerSourceName"
 
 
 class WantedBackup(Declared):
-    """What can be planned."""
+    """The arguments that a plan depends on."""
 
     name: Annotated[str, values.OrNothing(values.BACKUP)] = ""
     """Give the backup and its claim this name, a DNS-1123 label. If empty, the name of the workflow is used."""
@@ -96,7 +96,7 @@ class _PlannedRoutes(Declared):
 
 
 class _BesideFiles(Declared):
-    """Each of those that run side by side lists both claims, so that the scheduler sees both."""
+    """The pods that run in parallel all list both claims, so that the scheduler considers both."""
 
     beside: Annotated[None, Mount.SOURCE_LISTED] = None
 
@@ -114,7 +114,7 @@ _SAVED = (
 
 
 class SavePart(DeclaredPhase, _OfClaim):
-    """A part of a backup."""
+    """A phase that saves a part of a backup."""
 
     gives = _SAVED
 
@@ -123,7 +123,7 @@ class SavePart(DeclaredPhase, _OfClaim):
 
 
 class _SaveObjects(SavePart, _OfApiManager, Placed):
-    """Objects, by the APIManager that names them."""
+    """A phase that saves objects, which it finds by the APIManager."""
 
 
 class BackupSecrets(_SaveObjects, _PlannedSecrets, _BesideFiles):

@@ -1,7 +1,7 @@
-"""How a phase is declared, once for both sides of a workflow: what it is told, what it gives and what it mounts.
+"""The declaration of a phase: its inputs, outputs and mounts. Commands and manifests are both made from it.
 
-A field is an option of the phase's command and, under its alias, an input of its template. The phase before it that
-gives an output of that name tells it; where none does, a person does by the argument of the workflow.
+A field is an option of the phase's command and, under its alias, an input of its template. The value comes from the
+output of that name of an earlier phase. If no phase has such an output, it comes from the argument of the workflow.
 """
 
 from enum import Enum, auto
@@ -16,10 +16,10 @@ from steps.contract.values import ValueKind
 
 
 class Marker(Enum):
-    """What sets a field apart, in its annotation."""
+    """A mark in the annotation of a field that is special."""
 
-    FIXED = auto()  # no input: it is told when the template is rendered, or never
-    UNTOLD = auto()  # no option: the template alone has a use for it
+    FIXED = auto()  # no input: the value is set when the template is rendered, or never
+    UNTOLD = auto()  # no option: only the template uses it
 
 
 def _kebab_case(name: str) -> str:
@@ -27,7 +27,7 @@ def _kebab_case(name: str) -> str:
 
 
 class Declared(BaseModel):
-    """What is told by name, all of it as texts to Argo. A field's alias is its name there."""
+    """Named values. In Argo they are all texts, and a field has the name of its alias."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -40,7 +40,7 @@ class Declared(BaseModel):
 
 
 class Output(NamedTuple):
-    """An output of a phase; without a default the phase always leaves it. `of_run`: its name in the whole workflow."""
+    """An output of a phase. Without a default, the phase always writes it. `of_run` is its name in the workflow."""
 
     name: str
     about: str
@@ -49,28 +49,28 @@ class Output(NamedTuple):
 
 
 def maybe(name: str, about: str) -> Output:
-    """An output that a phase may leave, empty where it does not."""
+    """Return an output that a phase may omit. It is then empty."""
     return Output(name, about, default="")
 
 
 def of_run(name: str, about: str) -> Output:
-    """An output for conditions and metrics of the whole workflow, empty where the phase has nothing to say."""
+    """Return an output for conditions and metrics of the workflow. It is empty if the phase omits it."""
     return Output(name, about, default="", of_run=name)
 
 
 def failure(template: str) -> Output:
-    """What every phase gives where it fails: its error as JSON. Each has a name of its own in the whole workflow.
+    """Return the output with the error of a failed phase as JSON. It has its own name in the workflow.
 
-    It has no `-`, which an expression of Argo would take for a minus.
+    The name has no `-`, because an expression of Argo would read it as a minus.
     """
     about = "The error of the phase as JSON: code, facts, message, exit code."
     return Output(FAILURE, about, default="", of_run=f"{FAILURE}_{template.replace('-', '_')}")
 
 
 class DeclaredPhase(Declared):
-    """A phase; `command` is its subcommand of the image, and the last word names its template.
+    """A phase. `command` is its subcommand of the image, and the last word is the name of its template.
 
-    One that `judges` may refuse the arguments of its workflow.
+    A phase with `judges` may refuse the arguments of its workflow.
     """
 
     command: ClassVar[tuple[str, ...]]
@@ -79,7 +79,7 @@ class DeclaredPhase(Declared):
 
 
 class DeclaredField(NamedTuple):
-    """A field as both sides read it."""
+    """A field of a declaration, as commands and manifests read it."""
 
     name: str
     told_as: str  # in Argo
@@ -87,29 +87,29 @@ class DeclaredField(NamedTuple):
 
     @property
     def about(self) -> str:
-        """What it is for."""
+        """The help text."""
         return " ".join((self.info.description or "").split())
 
     @property
     def default(self) -> str | None:
-        """What Argo is told where nobody says anything else; None: somebody must."""
+        """The default value in Argo. None if a value is required."""
         if self.info.is_required():
             return None
         return "" if self.info.default is None else str(self.info.default)
 
     @property
     def kind(self) -> ValueKind | None:
-        """The kind of value, where it has one."""
+        """The kind of value, or None."""
         return next((each for each in self.info.metadata if isinstance(each, ValueKind)), None)
 
     @property
     def mount(self) -> Mount | None:
-        """The volume, where the field tells where that is mounted."""
+        """The volume whose path the field holds, or None."""
         return next((each for each in self.info.metadata if isinstance(each, Mount)), None)
 
     @property
     def words(self) -> list[str]:
-        """The words of which it is one; empty: any value of its kind."""
+        """The allowed words. Empty if every value of the kind is allowed."""
         if get_origin(self.info.annotation) is Literal:
             return list(get_args(self.info.annotation))
         return list(self.kind.words) if self.kind else []
@@ -129,7 +129,7 @@ class DeclaredField(NamedTuple):
 
 
 def fields_of(model: type[Declared]) -> list[DeclaredField]:
-    """The fields of a model, in the order in which its bases and then the model itself write them."""
+    """Return the fields of a model: first those of its bases, then its own, in the order of the code."""
     return [
         DeclaredField(name, str(info.alias), info) for name, info in ((n, model.model_fields[n]) for n in _names(model))
     ]

@@ -1,4 +1,4 @@
-"""What a person may ask of a drill, and what its phases are told and give."""
+"""The arguments of a drill, and the inputs and outputs of its phases."""
 
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +24,7 @@ class Scratch(Declared):
 
 
 class AskedScratch(Declared):
-    """What a person may ask of the scratch claim."""
+    """Arguments about the scratch claim."""
 
     storage_class: values.StorageClassOrNone = ""
     """Restore System's files to a scratch claim of this StorageClass. If empty, the StorageClass of the backup's claim

@@ -1,4 +1,4 @@
-"""What the phases of the exit handler are told and give."""
+"""The inputs and outputs of the phases of the exit handler."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +9,7 @@ from steps.contract.names import Form, Operation
 
 
 class Ended(DeclaredPhase):
-    """A workflow that has ended."""
+    """A phase that gets the state of the workflow at its end."""
 
     of: Operation
     """Operation of the workflow that has ended."""

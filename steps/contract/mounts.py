@@ -1,4 +1,4 @@
-"""The volumes that a phase may mount: where, and by which option it is told of it."""
+"""The volumes that a phase may mount, and their paths. A field marked with a volume gets the path."""
 
 from enum import Enum
 from typing import Literal, NamedTuple
@@ -11,7 +11,7 @@ class Way(NamedTuple):
 
     volume: str
     path: str  # empty: the pod lists the volume and does not mount it
-    claim: str = ""  # the input that names the claim; else it is called as the volume
+    claim: str = ""  # the input that names the claim; empty: the claim has the name of the volume
     read_only_volume: Literal[True] | None = None
     read_only_mount: Literal[True] | None = None
 
@@ -21,12 +21,14 @@ _SYSTEM = Way(SYSTEM_STORAGE, "/system-filestorage")
 
 
 class Mount(Enum):
-    """A volume of a phase; it marks the field that is told where the volume is mounted."""
+    """A volume of a phase. It marks the field that gets the path of the mounted volume."""
 
     BACKUP = _BACKUP  # written
     BACKUP_READ_ONLY = _BACKUP._replace(read_only_mount=True)
-    SOURCE = _SYSTEM._replace(read_only_volume=True, read_only_mount=True)  # of a live installation, never touched
-    SOURCE_LISTED = _SYSTEM._replace(path="", read_only_volume=True)  # not mounted, but the scheduler shall see it
+    SOURCE = _SYSTEM._replace(read_only_volume=True, read_only_mount=True)  # of a live installation, never changed
+    SOURCE_LISTED = _SYSTEM._replace(path="", read_only_volume=True)  # not mounted, but the scheduler must consider it
     TARGET = _SYSTEM  # to be filled
-    REPLACED = Way("replaced", "/replaced", "replaced-claim")  # where a restore saves what it replaces
-    SCRATCH = Way("scratch", "/scratch", "scratch-claim")  # where a drill restores the tree for trial
+    REPLACED = Way(
+        "replaced", "/replaced", "replaced-claim"
+    )  # where a restore saves objects and files before it replaces them
+    SCRATCH = Way("scratch", "/scratch", "scratch-claim")  # where a drill restores the files for trial

@@ -4,7 +4,7 @@ from typing import Literal
 
 TOOL = "threescale-backup"
 PART_OF = {"app.kubernetes.io/part-of": TOOL}
-PREFIX = f"{TOOL}/"  # of labels and annotations of ours
+PREFIX = f"{TOOL}/"  # of this tool's labels and annotations
 KIND = PREFIX + "kind"  # of a workflow: backup, restore, watchdog ...
 
 Operation = Literal["backup", "restore", "prune", "verify", "drill", "watchdog"]  # one workflow each
@@ -12,7 +12,7 @@ Form = Literal["webhook", "slack"]  # of a notification
 SYSTEM_STORAGE = "system-storage"  # the claim of System FileStorage, always of this name (operator, system.go)
 EXTERNAL = "external"  # System's files are in S3, not in a claim
 
-# ConfigMaps: evidence of restores, drills and backups that failed; what a drill has made.
+# ConfigMaps: result records of failed backups, of restores and of drills; the ledger of a drill.
 BACKUP_RESULTS = f"{TOOL}-results"
 RESTORE_RESULTS = "threescale-restore-results"
 DRILL_RESULTS = "threescale-drill-results"

@@ -1,4 +1,4 @@
-"""What a person may ask of retention, and what its phases are told and give."""
+"""The arguments of retention, and the inputs and outputs of its phases."""
 
 from typing import Annotated, Literal
 
@@ -8,7 +8,7 @@ from steps.contract.told import BackupMounted
 
 
 class RulesAsked(Declared):
-    """The rules of retention; without a `keep-...` nothing is deleted."""
+    """The rules of retention. Without a `keep-...` rule, nothing is deleted."""
 
     keep_last: Annotated[int, values.COUNT] = 0
     """Keep this many of the newest complete backups. 0 turns this rule off."""
@@ -48,7 +48,7 @@ class RulesAsked(Declared):
 
     @property
     def keeps(self) -> list[str]:
-        """The rules that keep anything, in words."""
+        """The `keep-...` rules that are on, as texts such as `keep-last 3`."""
         told = self.model_dump(by_alias=True).items()
         return [f"{name} {value}" for name, value in told if name.startswith("keep-") and value]
 

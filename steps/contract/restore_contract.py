@@ -1,4 +1,4 @@
-"""What a person may ask of a restore, and what its phases are told and give."""
+"""The arguments of a restore, and the inputs and outputs of its phases."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ class _OfClaim(Declared):
 
 
 class AskedBackup(Declared):
-    """What a person says of the backup."""
+    """Arguments that describe the backup."""
 
     manifest_sha256: Annotated[str, values.DIGEST] = ""
     """Refuse the backup if its manifest has another SHA-256 digest than this one, which you have kept elsewhere. If
@@ -31,7 +31,7 @@ class AskedBackup(Declared):
 
 
 class AskedStorage(Declared):
-    """What a person may ask of the new system-storage; empty: as it was."""
+    """Arguments about a new system-storage. If empty, the values of the backed-up claim are used."""
 
     storage_class: values.StorageClassOrNone = ""
     """Create the claim system-storage with this StorageClass. If empty, the StorageClass at the time of the backup is
@@ -51,7 +51,7 @@ class _Version(Declared):
 
 
 class AskedDatabases(Declared):
-    """The Secrets of the databases."""
+    """Arguments about the Secrets of the databases."""
 
     database_secrets: Literal["expect", "restore"] = "expect"
     """Choose `expect` if you create the Secrets backend-redis, system-database and system-redis before the restore.
@@ -105,7 +105,7 @@ class _Approve(Declared):
 
 
 class AskedReadiness(Declared):
-    """What the end of a restore waits for."""
+    """Arguments about the wait at the end of a restore."""
 
     ready: Literal["as-before", "available", "deployments"] = "as-before"
     """Choose `available` to end the restore when the APIManager has the condition Available. Choose `deployments` to
@@ -146,7 +146,7 @@ class RestoreWishes(
     _FileConflict,
     _FileDamage,
 ):
-    """All that the plan of a restore depends on."""
+    """The arguments that a plan depends on."""
 
 
 class RestoreCheck(DeclaredPhase, _OfClaim, AskedDatabases, _FileDamage, _Plan, _Approve, ClaimWait):

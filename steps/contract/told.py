@@ -1,4 +1,4 @@
-"""What phases of several workflows are told."""
+"""Inputs that phases of several workflows share."""
 
 from pathlib import Path
 from typing import Annotated
@@ -36,7 +36,7 @@ class WorkersAsked(Declared):
 
 
 class Placed(Declared):
-    """A phase whose pod runs where the claims that it mounts are mounted already."""
+    """A phase whose pod must run on the node where its claims are mounted already."""
 
     node_operator: Annotated[str, Marker.UNTOLD] = "NotIn"
     """`In` runs the pod on the named node only. `NotIn` runs the pod on any other node."""

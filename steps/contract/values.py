@@ -1,7 +1,7 @@
-"""What an argument may say: numbers, shares, durations, sizes and names of Kubernetes, each read in one place.
+"""The kinds of values of arguments: numbers, shares, durations, sizes and names of Kubernetes objects.
 
-The fields of `steps.contract` are annotated with them: the commands take them as types of options, and pydantic as
-validators, so that what one refuses the other refuses too. Nothing passes that a comparison can't order, such as `nan`.
+Fields of `steps.contract` are annotated with a kind. The commands use it as the type of an option, and pydantic as a
+validator, so both refuse the same values. `nan` and other values that can't be compared are refused.
 """
 
 import re
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
 
-_SHOWN = 60  # characters of what is refused; a sentence has little room
+_SHOWN = 60  # characters of a refused value in a message
 _WHOLE = re.compile(r"[0-9]{1,10}")
 _REAL = re.compile(r"([0-9]{1,9}(\.[0-9]{0,20})?|\.[0-9]{1,20})([eE][+-]?[0-9]{1,2})?")
 _SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)%")
@@ -24,37 +24,37 @@ _SIZE = re.compile(rf"\+?([0-9]{{1,20}}(?:\.[0-9]{{0,20}})?|\.[0-9]{{1,20}}){_SU
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
 _PART = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"  # of a domain
-_LARGEST_SIZE = (1 << 63) - 1  # apimachinery caps what is larger (resource.Quantity)
+_LARGEST_SIZE = (1 << 63) - 1  # apimachinery caps larger values (resource.Quantity)
 _THOUSANDS = {unit: Decimal(1000) ** (power - 3) for power, unit in enumerate(["n", "u", "m", "", *"kMGTPE"])}
 _BINARY = {f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", 1)}
 
 
 class ValueKind:
-    """A kind of value; an annotation of a field too, whose texts pydantic then reads by it."""
+    """A kind of value. As the annotation of a field, it also validates texts for pydantic."""
 
     name = "text"
-    words: Sequence[str] = ()  # that a form offers
+    words: Sequence[str] = ()  # that Argo's form offers
 
     def __init__(self, wanted: str = "") -> None:
         self.wanted = wanted  # ends the sentence "'x' is "
 
     def read(self, text: str) -> Any:
-        """Read one.
+        """Read a value of this kind from a text.
 
         Raises:
-            ValueError: it is none; its text is the sentence.
+            ValueError: the text is not of this kind. The message says why, for a person.
 
         """
         if not self.fits(text):
             raise ValueError(self._refusal(text))
         return text
 
-    def fits(self, text: str) -> bool:  # noqa: ARG002  any text, unless a kind says otherwise
-        """Whether it is one."""
+    def fits(self, text: str) -> bool:  # noqa: ARG002  any text fits, unless a kind overrides this
+        """Whether the text is of this kind."""
         return True
 
     def check(self, text: str) -> str:
-        """The same text, if it is one.
+        """Return the text unchanged if it is of this kind.
 
         Raises:
             ValueError
@@ -64,7 +64,7 @@ class ValueKind:
         return text
 
     def __get_pydantic_core_schema__(self, source: Any, handler: "GetCoreSchemaHandler") -> "CoreSchema":
-        from pydantic_core import core_schema  # only who validates needs it
+        from pydantic_core import core_schema  # only validation needs it
 
         return core_schema.no_info_plain_validator_function(
             lambda told: self.read(told) if isinstance(told, str) else told
@@ -76,12 +76,12 @@ class ValueKind:
 
 
 class Number(ValueKind):
-    """A number of a range; `above`: more than the least."""
+    """A number from `least` to `most`. With `above`, `least` itself is refused."""
 
     name = "number"
 
     def __init__(self, least: int, most: int, *, above: bool = False) -> None:
-        super().__init__(f"no number {f'above {least} and up' if above else f'from {least}'} to {most}")
+        super().__init__(f"not a number {f'above {least} and up' if above else f'from {least}'} to {most}")
         self._least, self._most, self._above = least, most, above
 
     def fits(self, text: str) -> bool:
@@ -95,12 +95,12 @@ class Number(ValueKind):
 
 
 class WholeNumber(ValueKind):
-    """A whole number of a range."""
+    """A whole number from `least` to `most`."""
 
     name = "number"
 
     def __init__(self, least: int, most: int) -> None:
-        super().__init__(f"no whole number from {least} to {most}")
+        super().__init__(f"not a whole number from {least} to {most}")
         self._least, self._most = least, most
 
     def fits(self, text: str) -> bool:
@@ -111,7 +111,7 @@ class WholeNumber(ValueKind):
 
 
 class Name(ValueKind):
-    """What Kubernetes lets an object of a kind be called; `label`: without a dot."""
+    """A valid name of a Kubernetes object. With `label`, a dot is refused."""
 
     name = "name"
 
@@ -119,8 +119,8 @@ class Name(ValueKind):
         signs = "'-'" if label else "'-' and '.'"
         rule = "label" if label else "subdomain"
         super().__init__(
-            f"no name of {of}: write a DNS-1123 {rule} (a-z, 0-9, {signs}, at most {most} characters, a letter or "
-            "digit first and last)"
+            f"not a valid name of {of}: write a DNS-1123 {rule} (a-z, 0-9, {signs}, at most {most} characters, a "
+            "letter or digit first and last)"
         )
         self._pattern, self._most = _LABEL if label else _SUBDOMAIN, most
 
@@ -129,29 +129,29 @@ class Name(ValueKind):
 
 
 class ResticDuration(ValueKind):
-    """Years, months, weeks, days and hours as restic writes them; its parts are the numbers of each."""
+    """A duration of years, months, weeks, days and hours in restic's notation."""
 
     name = "duration"
 
     def __init__(self) -> None:
-        super().__init__("no duration: write years, months, weeks, days, hours such as 1y6m or 30d")
+        super().__init__("not a duration: write years, months, weeks, days and hours such as 1y6m or 30d")
 
     def fits(self, text: str) -> bool:
         return bool(text) and bool(_DURATION.fullmatch(text))
 
     def parts(self, text: str) -> list[int]:
-        """Years, months, weeks, days and hours; raises ValueError."""
+        """Return the numbers of years, months, weeks, days and hours. Raises ValueError."""
         found = _DURATION.fullmatch(self.read(text))
         return [int(part or 0) for part in found.groups()] if found else []
 
 
 class Size(ValueKind):
-    """A quantity of Kubernetes above zero that its API server does not cap."""
+    """A Kubernetes quantity above zero, small enough that the API server does not cap it."""
 
     name = "quantity"
 
     def __init__(self) -> None:
-        super().__init__("no size: write a Kubernetes quantity above zero such as 10Gi")
+        super().__init__("not a size: write a Kubernetes quantity above zero such as 10Gi")
 
     def fits(self, text: str) -> bool:
         found = _SIZE.fullmatch(text)
@@ -159,24 +159,24 @@ class Size(ValueKind):
 
 
 class Share(ValueKind):
-    """A part of the bytes in per cent."""
+    """A share in per cent, above 0% and up to 100%."""
 
     name = "share"
 
     def __init__(self) -> None:
-        super().__init__("no share: write a percentage above 0% and up to 100%, such as 10%")
+        super().__init__("not a share: write a percentage above 0% and up to 100%, such as 10%")
 
     def fits(self, text: str) -> bool:
         found = _SHARE.fullmatch(text)
         return found is not None and 0 < Fraction(found[1]) <= 100
 
     def part(self, text: str) -> Fraction:
-        """What part it is of all; raises ValueError."""
+        """Return the share as a fraction of 1. Raises ValueError."""
         return Fraction(self.check(text).removesuffix("%")) / 100
 
 
 class Like(ValueKind):
-    """A text of a pattern."""
+    """A text that matches a regular expression."""
 
     def __init__(self, pattern: str, wanted: str) -> None:
         super().__init__(wanted)
@@ -187,7 +187,7 @@ class Like(ValueKind):
 
 
 class OrNothing(ValueKind):
-    """The same, or an empty text: a workflow passes on what it was not told."""
+    """A value of a kind, or an empty text, which a workflow passes on for an argument that was not given."""
 
     def __init__(self, kind: ValueKind) -> None:
         super().__init__(kind.wanted)
@@ -198,7 +198,7 @@ class OrNothing(ValueKind):
 
 
 class Workers(ValueKind):
-    """A number of processes, or an empty text: None, as suits the processors and the volumes."""
+    """A number of processes. An empty text becomes None: the copier then chooses by processors and volumes."""
 
     name = "number"
     words = ("", "1", "2", "4", "8", "16")
@@ -215,7 +215,7 @@ class Workers(ValueKind):
 
 
 class NameList(ValueKind):
-    """Names as an earlier phase puts them out, with a comma between them; None where it did not run."""
+    """Names from the output of an earlier phase, separated by commas. None if the phase did not run."""
 
     name = "names"
 
@@ -224,12 +224,12 @@ class NameList(ValueKind):
 
 
 class Versions(ValueKind):
-    """The resourceVersions of objects by name, as an earlier phase puts them out."""
+    """The resourceVersions of objects by name, from the output of an earlier phase."""
 
     name = "versions"
 
     def __init__(self) -> None:
-        super().__init__("no NAME=VERSION,...")
+        super().__init__("not in the form NAME=VERSION,...")
 
     def fits(self, text: str) -> bool:
         return all("=" in pair for pair in _listed(text))
@@ -239,12 +239,12 @@ class Versions(ValueKind):
         return dict(pair.split("=", 1) for pair in _listed(text))
 
     def told(self, versions: Mapping[str, str]) -> str:
-        """What `read` reads."""
+        """Return the text for `read`."""
         return ",".join(f"{name}={version}" for name, version in versions.items()) or NOTHING
 
 
 class DigestText(ValueKind):
-    """A digest as a person copies it, or an empty text."""
+    """A digest, or an empty text. Spaces around it and capital letters are accepted."""
 
     name = "digest"
 
@@ -264,15 +264,15 @@ def _bytes(number: str, suffix: str | None) -> Decimal:
 
 
 YES, NO = "yes", "no"
-NOTHING = "-"  # what an output says that says nothing: an empty one is no argument to some versions of Argo
-MAX_AGE = "26h"  # of the newest backup: of a night, and two hours more
-MAX_SHRINK = 0.5  # of a backup against the one before
-QUANTITY = (  # as Kubernetes writes a size (apimachinery resource.Quantity), of a length that can be reckoned with
+NOTHING = "-"  # an output without a value; some versions of Argo take an empty one as no argument
+MAX_AGE = "26h"  # of the newest backup: a day, and two hours more
+MAX_SHRINK = 0.5  # of a backup, compared with the backup before
+QUANTITY = (  # as Kubernetes writes a size (apimachinery resource.Quantity), of limited length
     rf"([0-9]+(\.[0-9]*)?|\.[0-9]+){_SUFFIX}"
 )
-COUNT = WholeNumber(0, 1_000_000)  # of backups, hours or days: what is more says nothing else
-GROUP = WholeNumber(0, (1 << 31) - 1)  # as Kubernetes takes one (IsValidGroupID)
-USER = WholeNumber(1, (1 << 31) - 1)  # but root
+COUNT = WholeNumber(0, 1_000_000)  # of backups, hours or days; a larger number would have no other effect
+GROUP = WholeNumber(0, (1 << 31) - 1)  # the range of Kubernetes (IsValidGroupID)
+USER = WholeNumber(1, (1 << 31) - 1)  # root is refused
 FRACTION = Number(0, 1)
 MINUTES = Number(0, 120)
 PAUSE_S = Number(0, 3600)
@@ -288,22 +288,22 @@ OBJECT = Name("an object")
 STORAGE_CLASS = Name("a StorageClass")
 VOLUME = Name("a PersistentVolume")
 SECRET = Name("a Secret")
-CRON_WORKFLOW = Name("a CronWorkflow", most=52)  # Argo adds the time of each run
+CRON_WORKFLOW = Name("a CronWorkflow", most=52)  # Argo appends the time of each run
 DOMAIN = Like(
     rf"(?=.{{1,253}}$){_PART}(\.{_PART})*",
-    "no domain: write a DNS-1123 subdomain such as apps.example.com, without '*.'",
+    "not a domain: write a DNS-1123 subdomain such as apps.example.com, without '*.'",
 )
-ACCESS_MODES = ("", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")  # empty: as it was
+ACCESS_MODES = ("", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")  # empty: as in the backup
 VERSION = Like(
-    r"[0-9]{1,4}\.[0-9]{1,4}(\.[0-9A-Za-z.+-]{1,40})?", "no version: write 3scale's major.minor such as 2.16"
+    r"[0-9]{1,4}\.[0-9]{1,4}(\.[0-9A-Za-z.+-]{1,40})?", "not a version: write 3scale's major.minor such as 2.16"
 )
-MOST_WORKERS = 16  # each takes memory, and a server has other clients
+MOST_WORKERS = 16  # each process takes memory, and a file server has other clients
 WORKERS = Workers(MOST_WORKERS)
 NAMES = NameList()
 VERSIONS = Versions()
 DIGEST = DigestText()
 
-# Annotations of fields that several workflows have.
+# Annotations for fields of several workflows.
 DurationText = Annotated[str, DURATION]
 DurationOrNone = Annotated[str, OrNothing(DURATION)]
 ScheduleOrNone = Annotated[str, OrNothing(CRON_WORKFLOW)]

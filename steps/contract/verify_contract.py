@@ -1,4 +1,4 @@
-"""What a person may ask of a verification, and what its phases are told and give."""
+"""The arguments of a verification, and the inputs and outputs of its phases."""
 
 from typing import Annotated
 

@@ -1,11 +1,11 @@
-"""What a person may ask of the watchdog, and what its phase is told and gives."""
+"""The arguments of the watchdog, and the inputs and outputs of its phase."""
 
 from functools import partial
 
 from steps.contract import values
 from steps.contract.declaration import Declared, DeclaredPhase, Output, maybe
 
-STATES = ("running", "complete", "failed", "unknown", "damaged")  # of which a backup may be in two
+STATES = ("running", "complete", "failed", "unknown", "damaged")  # of backups; a damaged one is in another state too
 
 
 class WatchdogArguments(Declared):
@@ -18,7 +18,7 @@ class WatchdogArguments(Declared):
     """Report also the state of this CronWorkflow, which starts the backups. If empty, no CronWorkflow is checked."""
 
 
-_or_nan = partial(Output, default="NaN")  # a number that nobody may know
+_or_nan = partial(Output, default="NaN")  # a number that may be unknown
 
 
 class Watch(DeclaredPhase, WatchdogArguments):

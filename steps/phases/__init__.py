@@ -1,1 +1,1 @@
-"""The phases as commands, in their order: what runs in a pod."""
+"""The phases of the workflows. Each phase is a command that runs in a pod."""

@@ -1,4 +1,4 @@
-"""The phases of a backup as commands, in their order."""
+"""The commands of the phases of a backup, in the order in which they run."""
 
 import logging
 from collections.abc import Callable, Collection, Mapping
@@ -29,7 +29,7 @@ from steps.threescale import references
 log = logging.getLogger(__name__)
 
 
-backup_phases = PhaseGroup("backup", help="Phases of a backup, in their order.")
+backup_phases = PhaseGroup("backup", help="Phases of a backup, in the order in which they run.")
 
 
 @backup_phases.phase(declared.BackupPrepare)
@@ -99,12 +99,12 @@ def _save_file_storage(run: Run, told: declared.BackupFileStorage) -> None:
 def _look_at_source(run: Run, told: declared.BackupSource) -> None:
     plan = Plan(run.namespace)
     for name, shown in file_storage.snapshots(told.file_storage).items():
-        how = f"passed over in {FILES}, with the {shown} that it shows: {file_storage.OF_SNAPSHOTS}"
+        how = f"skipped in {FILES}, contains {shown}: {file_storage.OF_SNAPSHOTS}"
         plan.add(Does.WARNING, f"folder {name}", how)
     if plan.lines:
         plan.check()
     else:
-        log.info("nothing of %s would be passed over for its name", FILES)
+        log.info("%s: no folder is skipped because of its name", FILES)
     run.output(names=plan.names)
 
 
@@ -134,12 +134,12 @@ def _seal(run: Run, told: declared.BackupSeal) -> None:
     _output_files(run, facts.file_storage)
     writing.mode_notes()
     log.info("sealed: backup %s, %d objects, %s", facts.backup, len(facts.objects), facts.files)
-    log.info("its manifest has SHA-256 %s: kept elsewhere, it tells this backup from another one", sealed.digest)
+    log.info("SHA-256 of its manifest: %s. Keep the digest elsewhere, to recognize this backup later.", sealed.digest)
     run.output(sealed=YES)
 
 
 def _record(run: Run, told: declared.BackupSeal, facts: Manifest, reports: Mapping[str, Report | None]) -> str:
-    """The evidence of a backup: its phases but the last have ended, and that one but for its seal."""
+    """Return the result record of a backup. All phases have ended but `seal`, which still writes the manifest."""
     begun = run.record("backup", told.claim)
     for phase in told_phase("prepare", told.prepared):
         begun = begun.did(phase)
@@ -159,7 +159,7 @@ def _configmaps(cluster: Cluster, told: declared.BackupConfigMaps | declared.Bac
 
 
 def _all_planned(saved: Report, kind: Kind, planned: Collection[str], namespace: str) -> Report:
-    """The same, if it holds all that the plan saw; one that may be absent may not vanish in between."""
+    """Return `saved` if it holds every planned object. An optional object must not vanish after the plan either."""
     names = {path.rpartition("/")[2].removesuffix(".json") for path in saved.objects}
     if gone := [name for name in planned if name not in names]:
         raise errors.PlannedGone(kind.name, gone, namespace)
@@ -167,23 +167,23 @@ def _all_planned(saved: Report, kind: Kind, planned: Collection[str], namespace:
 
 
 def _part(run: Run, told: declared.SavePart, part: str, save: Callable[[], Report]) -> None:
-    """One part of a backup, and what it tells Argo."""
+    """Save one part of a backup, and write its outputs."""
     found = _save_part(run, told, part, save)
     run.output(objects=len(found.objects))
     _output_files(run, found.file_storage)
 
 
 def _save_part(run: Run, told: declared.SavePart, part: str, save: Callable[[], Report]) -> Report:
-    """One part of a backup: its data, a sync, its report; a part that is done stays."""
+    """Save the data of one part, sync them, and write the report. A part that has a report is skipped."""
     run.need(part)
     began = times.now()
     with durability.durable(told.backup) as disk:
         state = begin_marker.begin(disk, run.begin(told.claim))
         found = manifest.reported(told.backup, part)
         if found:
-            log.info("%s: nothing to do, it is done", part)
+            log.info("%s: skipped, already done", part)
         elif state is VolumeState.SEALED:
-            raise errors.VolumeTaken(f"a {layout.MANIFEST}, though {part} has not reported")
+            raise errors.VolumeTaken(f"a {layout.MANIFEST}, but no report of {part}")
         else:
             saved = save()
             notes = (*saved.notes, *writing.mode_notes())

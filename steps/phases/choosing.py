@@ -1,4 +1,4 @@
-"""The backup that a verification or a drill is of: the one that is named, or the one that is next."""
+"""The choice of the backup for a verification or a drill: the named backup, or the one that is due."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def named_or(entries: Sequence[BackupEntry], name: str, choose: Callable[[Sequence[BackupEntry]], BackupEntry]) -> str:
-    """The claim that a person names, or the one that is next."""
+    """Return the name of the claim that a person gave, else of the backup that is due."""
     if not name:
         return choose(entries).name
     proof.check_ended(entries, name)
@@ -22,7 +22,7 @@ def named_or(entries: Sequence[BackupEntry], name: str, choose: Callable[[Sequen
 
 
 def tell_chosen(run: Run, cluster: Cluster, name: str, claim_wait_s: float) -> Object:
-    """Tell which backup it is and where its pods may run, and return its claim."""
+    """Output the name of the claim and the node for the next pods. Return the claim."""
     claim = backup_claims.check_mountable(cluster, name, run.workflow, claim_wait_s)
     placement = mounting.placement(cluster, claim, run.workflow)
     run.output(claim_name=name, node_operator=placement.operator, node=placement.node)

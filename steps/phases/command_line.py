@@ -1,4 +1,4 @@
-"""How a declaration becomes a command line: each field is an option, read by its kind of value."""
+"""Makes a command line from a declaration. Each field becomes an option, which is read by its kind of value."""
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -20,7 +20,7 @@ Act = Callable[[Any, ToldPhase], None]  # the first is the Run
 
 
 class Value(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """A value of one kind."""
+    """The type of an option whose values are of one kind."""
 
     def __init__(self, kind: ValueKind) -> None:
         self.name, self._kind = kind.name, kind
@@ -35,38 +35,38 @@ class Value(click.ParamType):  # type: ignore[type-arg]  # generic in newer vers
 
 
 class NamedPath(click.Path):
-    """A path that has to be named: an empty one, of a variable that is not set, would be the current folder."""
+    """A path that is not empty. An empty path, from a variable that is not set, would mean the current folder."""
 
     def convert(
         self, value: str | PathLike[str], param: click.Parameter | None, ctx: click.Context | None
     ) -> str | bytes | PathLike[str]:
         if value == "":
-            self.fail("an empty path names nothing.", param, ctx)
+            self.fail("the path is empty.", param, ctx)
         return super().convert(value, param, ctx)
 
 
 _FLAG: dict[str, Any] = {"is_flag": True, "flag_value": YES, "default": NO}
-FOLDER = NamedPath(path_type=Path)  # what is wrong with it, the phase says better
+FOLDER = NamedPath(path_type=Path)  # not checked here, because the phases have better messages
 
 
 def options_of(model: "type[Declared]", *, without: Collection[str] = (), flags: bool = False) -> list[click.Parameter]:
-    """The options that tell a model; with `flags` one that is yes or no is a flag."""
-    from steps.contract.declaration import fields_of  # pydantic, without which a person's `--help` comes sooner
+    """Return the options for the fields of a model. With `flags`, a field that is yes or no becomes a flag."""
+    from steps.contract.declaration import fields_of  # imports pydantic, which `--help` does not need
 
     told = [each for each in fields_of(model) if each.is_option and each.name not in without]
     return [click.Option([each.option, each.name], **_facts(each, flags=flags)) for each in told]
 
 
 def read(model: type[Told], told: dict[str, Any]) -> Told:
-    """Make a model of what click has read by its options, and take that out of `told`.
+    """Make a model from the values that click has read, and remove them from `told`.
 
-    Click has read each value by its kind, so they are not looked at again.
+    Click has checked each value by its kind, so the values are not checked again.
     """
     return model.model_construct(**{name: told.pop(name) for name in model.model_fields if name in told})
 
 
 class PhaseCommand(click.Command):
-    """The command of a phase, which is given its Run and its model."""
+    """The command of a phase. It calls the phase with the Run and the phase's model."""
 
     def __init__(self, phase: type[ToldPhase], act: Act[ToldPhase]) -> None:
         super().__init__(phase.command[-1], help=phase.__doc__)
@@ -83,7 +83,10 @@ class PhaseCommand(click.Command):
 
 
 class PhaseGroup(click.Group):
-    """The phases of a workflow, in their order."""
+    """The commands of the phases of a workflow, in the order in which they run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  as the base class has it
+        return list(self.commands)
 
     def phase(self, phase: type[ToldPhase]) -> Callable[[Act[ToldPhase]], PhaseCommand]:
         """Make a function the command of a phase."""
@@ -97,7 +100,7 @@ class PhaseGroup(click.Group):
 
 
 def _facts(field: "DeclaredField", *, flags: bool) -> dict[str, Any]:
-    """What click is told of an option."""
+    """Return the arguments of `click.Option` for a field."""
     if flags and field.words == [NO, YES]:
         return {**_FLAG, "help": field.about}
     told = {"type": _type(field), "help": field.about}

@@ -1,4 +1,4 @@
-"""The phases of a drill as commands, in their order."""
+"""The commands of the phases of a drill, in the order in which they run."""
 
 import logging
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from steps.phases.run import Run, told_phase
 from steps.phases.scratch_space import Ledger
 
 log = logging.getLogger(__name__)
-drill_phases = PhaseGroup("drill", help="Phases of a drill, in their order.")
+drill_phases = PhaseGroup("drill", help="Phases of a drill, in the order in which they run.")
 
 
 @drill_phases.phase(declared.DrillChoose)
@@ -55,7 +55,7 @@ def _prepare(run: Run, told: declared.DrillPrepare) -> None:
         made = scratch_space.create_claim(cluster, opened, ledger, told)
         waiting.wait_for_volume(cluster, made, told.claim_wait_s)
     run.output(scratch_claim=made or NOTHING, file_storage=marks.place(external=bool(opened.external)))
-    log.info("prepared: backup %s is whole", opened.name)
+    log.info("prepared: backup %s is complete", opened.name)
     trial.note("prepare", before=told_phase("choose", told.chosen))
 
 
@@ -89,7 +89,7 @@ def _remove(run: Run, told: declared.DrillRemove) -> None:
     if ledger:
         scratch_space.clear(cluster, ledger, run.cluster)
     else:
-        log.info("nothing is left to remove")
+        log.info("nothing to remove")
     if told.proven == YES:
         _say_proven(run, cluster, told.claim, ledger)
     if ledger:
@@ -98,7 +98,7 @@ def _remove(run: Run, told: declared.DrillRemove) -> None:
 
 @contextmanager
 def _drilled(run: Run, told: ReadBackup) -> Iterator[Restoration]:
-    """Open the backup that is restored for trial; where that shows a damage, its claim says so."""
+    """Open the backup that is restored for trial. If damage is found, mark the backup's claim as damaged."""
     cluster = run.cluster()
     found = backup_claims.find(cluster, told.claim)
     with proof.noting_damage(cluster, found, run.workflow):
@@ -113,12 +113,12 @@ def _say_proven(run: Run, cluster: Cluster, name: str, ledger: Ledger | None) ->
     if ledger:
         counts = _counts_of(cluster, run.workflow, ended)
         proof.proven(cluster, {"metadata": {"name": name, "uid": ledger.claim_uid}}, run.workflow, counts)
-    log.info("proven: backup %s restores", name)
+    log.info("proven: backup %s was restored for trial", name)
     records.note(run.cluster, run.record("drill", name), lambda found: found.did(ended, last=True))
 
 
 def _counts_of(cluster: Cluster, workflow: Workflow, last: Phase) -> str:
-    """What a drill has restored and how long that took, from its evidence; empty where none could be kept."""
+    """Return counts and seconds of a drill from its result record. Empty if there is no record."""
     try:
         found = records.find(cluster, "drill", workflow.uid)
     except errors.NotAllowed:

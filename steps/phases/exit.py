@@ -1,8 +1,8 @@
-"""The exit phases: what a workflow has to say at its end, in its log and evidence, and to a URL of the user's.
+"""The exit phases: they report the end of a workflow in its log, in its result record, and to a URL of the user's.
 
-They never fail, whatever comes of it. A pod that never started has no last sentence of its own; for it the last event
-of the pod, or of a claim that waits for its volume, tells. What is posted is the record of evidence where there is one
-in the namespace. A backup's own lies on its volume, which is not mounted for this: what its claim says does instead.
+They never fail. A pod that never started has no error message; for it, the last event of the pod is reported, or of a
+claim that waits for its volume. A notification has the result record, if there is one in the namespace. The record of
+a complete backup is on its volume, which is not mounted here, so the labels of its claim are used.
 """
 
 import json
@@ -27,12 +27,12 @@ from steps.phases.run import Run
 
 log = logging.getLogger(__name__)
 
-REFUSED_ADVICE = "Nothing was done, and it counts as no failed run: submit it again with other arguments."
+REFUSED_ADVICE = "Nothing was changed, and the run does not count as failed. Correct the arguments and submit again."
 _OF_OTHERS = ("child ", "No more retries left", "retryStrategy.expression evaluated to false")
 _FIELDS = ("templateName", "message", "podName", "finishedAt")  # of a node in workflow.failures
 _COMPARED = 1000  # characters of a message; the kubelet cuts a long one
 _EXIT_CODE = "(exit code "  # in the message of a container that ran
-_SUCCEEDED = "Succeeded"  # as Argo calls it
+_SUCCEEDED = "Succeeded"  # a status of Argo
 
 
 def _report(run: Run, told: ExitReport) -> None:
@@ -44,8 +44,8 @@ def _report(run: Run, told: ExitReport) -> None:
         failed = read_failures(told.failures, told.errors)
         held_back = waiting_pods(run.cluster(), run.workflow.name, failed, told.pod)
         text = explain(run.workflow.name, failed, held_back, advice)
-    except Exception as error:  # noqa: BLE001  whatever it is, the rest is said; its message may quote data
-        text = f"workflow {run.workflow.name} did not succeed ({type(error).__name__} while asking why); {advice}"
+    except Exception as error:  # noqa: BLE001  the rest is reported after any error; its message may quote data
+        text = f"workflow {run.workflow.name} did not succeed, the reason is unknown ({type(error).__name__}); {advice}"
     for line in text.split("\n"):
         log.info(line)
     run.output(report=text)
@@ -62,19 +62,19 @@ def _report(run: Run, told: ExitReport) -> None:
 
 
 def _label_failed(run: Run, claim: str) -> bool:
-    """Say on the backup's claim that its run has failed, unless it is sealed all the same; tell whether it is."""
+    """Label the backup's claim as failed, unless the backup is sealed. Return whether it is sealed."""
     try:
         return backup_claims.give_up(run.cluster(), claim, run.workflow)
     except errors.PhaseError as error:
-        log.info("claim %s has not been labelled: %s", claim, error)
+        log.info("claim %s: not labelled as failed: %s", claim, error)
     return False
 
 
 def _notify(run: Run, told: ExitNotify) -> None:
-    from steps.evidence import notification  # here, for the other phases begin sooner without
+    from steps.evidence import notification  # imported here, so that other phases start sooner
 
     if arguments.is_plan(told.of, told.plan):
-        log.info("a mere plan is told to nobody")
+        log.info("notification: not sent, because the run was only a plan")
         return
     begun = run.record(told.of, told.claim or (run.workflow.name if told.of in records.NAMES else ""), since=told.began)
     try:
@@ -84,7 +84,7 @@ def _notify(run: Run, told: ExitNotify) -> None:
         said = "sent"
     except errors.PhaseError as error:
         said = f"not sent: {error}"
-    except Exception as error:  # noqa: BLE001  a message never turns a good run red; its place is said, not its words
+    except Exception as error:  # noqa: BLE001  it must not fail a good run; its message may quote data
         said = f"not sent: {errors.Unexpected.at(error)}"
     log.info("notification: %s", said)
     run.output(notification=said)
@@ -95,7 +95,7 @@ notify = PhaseCommand(ExitNotify, _notify)
 
 
 def _ended(begun: Result, told: ExitNotify) -> Result:
-    """What the workflow itself says."""
+    """Return the result of the workflow as Argo's tags give it."""
     if told.status == _SUCCEEDED:
         return begun.model_copy(update={"outcome": result.SUCCEEDED, "ended": times.now()})
     try:
@@ -107,7 +107,7 @@ def _ended(begun: Result, told: ExitNotify) -> Result:
 
 
 def _told(run: Run, ended: Result) -> Result:
-    """The same with what the namespace knows of it, where that can be read and agrees."""
+    """Return the result record or the claim's facts, if they can be read and agree with `ended`, else `ended`."""
     try:
         if ended.operation in records.NAMES:
             found = records.find(run.cluster(), ended.operation, run.workflow.uid)
@@ -116,12 +116,12 @@ def _told(run: Run, ended: Result) -> Result:
         if ended.operation == "backup" and ended.outcome == result.SUCCEEDED:
             return _of_claim(run, ended)
     except errors.PhaseError as error:
-        log.info("told without what the namespace knows: %s", error)
+        log.info("notification: facts from the namespace can't be read: %s", error)
     return ended
 
 
 def _of_claim(run: Run, ended: Result) -> Result:
-    """A backup that succeeded, by the labels of its claim."""
+    """Return the result of a successful backup, with facts from the labels of its claim."""
     from steps.kubernetes.times import moment
 
     claim = run.cluster().get(CLAIM, ended.claim)
@@ -150,32 +150,32 @@ class FailedNode(NamedTuple):
 
     @property
     def failure(self) -> Failure:
-        """The same for the evidence."""
+        """The failure, for the result record."""
         return Failure(phase=self.phase, sentence=self.sentence, code=self.code, facts=dict(self.facts))
 
     @property
     def sentence(self) -> str:
-        """What is said of it."""
+        """The error message of the phase."""
         return self.message or "no message"
 
 
 def read_failures(text: str, told: str = "") -> list[FailedNode]:
-    """Read `{{workflow.failures}}`: JSON inside a quoted string; the last failure of each phase, without its parents'.
+    """Read `{{workflow.failures}}`, JSON inside a quoted string. Return the last failure of each phase.
 
-    A node of another form is passed over: the others tell what failed all the same. `told`: the errors that the phases
-    have left, by whose messages a failure gets its code and its facts.
+    Failures of parent nodes are left out, and nodes of another form too. `told` has the outputs `failure` of the
+    phases. A failure gets its code and facts from the error with the same message.
 
     Raises:
-        ValueError: it is not of that form.
+        ValueError: the text is not a JSON list.
 
     """
     try:
         found = json.loads(text)
         found = json.loads(found) if isinstance(found, str) else found
     except RecursionError as error:
-        raise ValueError("it is nested too deep") from error
+        raise ValueError("the JSON is nested too deep") from error
     if not isinstance(found, list | None):
-        raise ValueError("it is no list")  # noqa: TRY004  what Argo says has another form, no caller is wrong
+        raise ValueError("the JSON is not a list")  # noqa: TRY004  the text from Argo is wrong, not the caller
     nodes = [_node(each) for each in found or [] if isinstance(each, dict)]
     nodes.sort(key=lambda node: node["finishedAt"])
     own = [node for node in nodes if node["message"] and not node["message"].startswith(_OF_OTHERS)]
@@ -192,7 +192,7 @@ def _failed(phase: str, message: str, pod: str, left: Iterable[Mapping[str, Any]
 
 
 def _read_errors(text: str) -> list[Mapping[str, Any]]:
-    """The errors that phases have left, JSON objects one after the other; what is none ends them."""
+    """Read the errors of the phases, JSON objects one after the other. Reading ends at the first invalid object."""
     decoder, found, place = json.JSONDecoder(), [], 0
     while place < len(text) and (start := text.find("{", place)) >= 0:
         try:
@@ -210,7 +210,7 @@ def _is_error(found: Any) -> bool:
 
 
 def _node(found: Mapping[str, Any]) -> dict[str, str]:
-    """What is read of a node, each on one line; a field of another form says nothing."""
+    """Return the fields of a node, each on one line. A field that is not a text becomes empty."""
     texts = {name: found.get(name) for name in _FIELDS}
     return {name: " ".join(_lines(text)) if isinstance(text, str) else "" for name, text in texts.items()}
 
@@ -220,15 +220,15 @@ def _lines(text: str) -> Iterable[str]:
 
 
 def explain(workflow: str, failed: Iterable[FailedNode], held_back: Iterable[str], advice: str) -> str:
-    """One sentence a failed phase, then what held back what never started, then the advice."""
+    """Return a line for each failed phase, then the reasons why pods did not start, then the advice."""
     sentences = [*(f"{item.phase} failed: {item.sentence}" for item in failed), *held_back]
     return "\n".join([*(sentences or [f"workflow {workflow} did not succeed"]), advice])
 
 
 def waiting_pods(cluster: Cluster, workflow: str, failed: Iterable[FailedNode], own_pod: str) -> list[str]:
-    """What holds back the pods that never started; silent where the rights or the objects are gone.
+    """Return the last events of pods that never started, and of claims without a volume that they mount.
 
-    The pod that asks is seen as Pending for a while, and is none of them.
+    Objects without an event are left out. The pod of this phase is left out too, because it can be Pending for a while.
     """
     pods = {item.pod for item in failed if item.pod and _EXIT_CODE not in item.message}
     try:
@@ -242,11 +242,11 @@ def waiting_pods(cluster: Cluster, workflow: str, failed: Iterable[FailedNode], 
         found = [(kind, name, events.last(cluster, kind, name, uid)) for kind, name, uid in stuck]
         return [f"{kind} {name}: {event}" for kind, name, event in found if event]
     except errors.PhaseError as error:
-        return [f"no events to show: {error}"]
+        return [f"events can't be read: {error}"]
 
 
 def _started(pod: Object) -> bool:
-    """Whether the phase itself ever ran; a stopped workflow's nodes don't tell."""
+    """Whether the phase's container ever ran. The nodes of a stopped workflow do not show that."""
     statuses = fields.at(pod, "status", "containerStatuses") or []
     states = [item.get("state") or {} for item in statuses if item["name"] == "main"]
     return any(state.get("running") or (state.get("terminated") or {}).get("startedAt") for state in states)

@@ -1,4 +1,4 @@
-"""The backup that a phase restores, opened: the one that was asked for; and the evidence that the phase adds to."""
+"""Opens the backup that a phase restores, checks that it is the right one, and keeps the result record."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -27,7 +27,7 @@ OPERATOR = "operator"
 
 
 class Restoration(NamedTuple):
-    """What a phase restores, and where; it notes what it did when that is done."""
+    """The backup that a phase restores, and the cluster. `note` adds the phase to the result record."""
 
     run: Run
     claim: str
@@ -36,10 +36,10 @@ class Restoration(NamedTuple):
     operation: Operation = "restore"
 
     def is_done(self) -> bool:
-        """Whether a restore of this backup has come as far as the APIManager; what it uses is then its own."""
+        """Whether a restore of this backup has created the APIManager. 3scale then uses the restored data already."""
         is_done = apimanager.present(self.cluster, self.backup.mark) is not None
         if is_done:
-            log.info("kept: this backup's restore made the APIManager already")
+            log.info("skipped: an earlier restore of this backup created the APIManager")
         return is_done
 
     def note(
@@ -52,9 +52,9 @@ class Restoration(NamedTuple):
         before: Iterable[Phase] = (),
         last: bool = False,
     ) -> None:
-        """Add this phase to the evidence of its workflow, and those `before` it that could not.
+        """Add this phase to the result record of its workflow, and also phases `before` it that could not do so.
 
-        It never fails, so whatever it must look at for that is looked at where nothing can.
+        This never fails. `lines` is a function, so that its errors are caught too.
         """
         ended = self.run.phase(phase, counts).model_copy(update={"notes": tuple(notes)})
 
@@ -68,10 +68,10 @@ class Restoration(NamedTuple):
 
 
 def open_first(run: Run, root: Path, claim: str, asked: RestoreWishes) -> Restoration:
-    """Open the backup that is to be restored, once it is the one that its claim and a person say that it is.
+    """Open the backup to restore, and check that it is the one that the claim and the arguments describe.
 
     Raises:
-        errors.BackupDamaged: the claim says that it was sealed, and there is no manifest, or another one.
+        errors.BackupDamaged: the claim is marked as sealed, but the manifest is missing or another one.
         errors.MarkedDamaged, errors.OtherManifest, errors.NotSealed, errors.SealLost, errors.NoManifest,
         errors.NotTheOperators as `backup_claims.find`, `verification.open_at` and `as_asked`; errors.NoConnection
 
@@ -93,12 +93,12 @@ def open_first(run: Run, root: Path, claim: str, asked: RestoreWishes) -> Restor
 
 
 def as_asked(opened: Backup, asked: RestoreWishes) -> Backup:
-    """The backup as it is restored; raises what `Backup.salvaged` and `Backup.under` do."""
+    """Return the backup without damaged files and with the new domain, if asked. Raises as `salvaged` and `under`."""
     return (opened if asked.file_storage_damage == REFUSE else opened.salvaged()).under(asked.wildcard_domain)
 
 
 def check_asked(opened: Backup, claim: str, asked: AskedBackup) -> None:
-    """See that a backup is the one of which a person speaks.
+    """Check that a backup is the one that the arguments describe.
 
     Raises:
         errors.OtherManifest, errors.NotTheOperators
@@ -111,7 +111,9 @@ def check_asked(opened: Backup, claim: str, asked: AskedBackup) -> None:
 
 
 def open_again(run: Run, root: Path, claim: str, digest: str, wildcard_domain: str = "") -> Restoration:
-    """Open the backup with which the restore began, by its digest; empty: as its claim says, in a phase run by hand.
+    """Open the backup with which the restore began, and compare its digest.
+
+    An empty digest, in a phase that is run by hand, means the digest that is recorded on the claim.
 
     Raises:
         errors.BackupChanged; as `verification.open_at` and `Backup.under`; errors.NoConnection
@@ -127,17 +129,17 @@ def open_again(run: Run, root: Path, claim: str, digest: str, wildcard_domain: s
 
 
 def line(obj: Object, done: Done, how: str = "") -> Line:
-    """What became of an object, for the evidence."""
+    """Return the line of an object for the result record."""
     return Line(kind=obj["kind"], name=obj["metadata"]["name"], done=done, how=how)
 
 
 def counts_of(tally: Tally) -> Counts:
-    """A tree in counts, for the evidence."""
+    """Return the counts of a file tree for the result record."""
     return {"files": tally.files, "folders": tally.folders, "links": tally.links, "bytes": tally.size_bytes}
 
 
 def _facts(opened: Backup) -> dict[str, str]:
-    """What a backup says of itself."""
+    """Return the facts of a backup for the result record."""
     return {
         "backup": opened.name,
         "manifest_sha256": opened.digest,

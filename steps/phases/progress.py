@@ -1,4 +1,4 @@
-"""How far a phase is: for Argo, for the log, and for a person who watches."""
+"""The progress of a phase: for Argo, for the log, and for a person at a terminal."""
 
 import atexit
 import contextlib
@@ -15,12 +15,15 @@ from steps.parts.file_storage import Amount, Progress
 
 log = logging.getLogger(__name__)
 
-_PROGRESS_S = 1.5  # told each second, written every other: Argo reads the file every 3 s
+_PROGRESS_S = 1.5  # called each second, so written every other second; Argo reads the file every 3 s
 _LOG_S = 60.0
 
 
 def progress() -> Progress:
-    """Write `N/M` for Argo, at most every 1.5 s and at the end, and to the log each minute; a bar on a terminal."""
+    """Return a function that reports progress.
+
+    It writes `N/M` for Argo every 1.5 s at most and at the end, a log line each minute, and a bar on a terminal.
+    """
     path = os.environ.get("ARGO_PROGRESS_FILE")
     told, logged = 0.0, time.monotonic()
     draw = _bar()
@@ -31,7 +34,7 @@ def progress() -> Progress:
         draw(done, total)
         if path and (done == total or now - told > _PROGRESS_S):
             told = now
-            with contextlib.suppress(OSError):  # a full emptyDir ends no copy
+            with contextlib.suppress(OSError):  # a full emptyDir must not end the copy
                 Path(path).write_text(f"{done.units}/{max(done.units, total.units)}")
         if now - logged > _LOG_S:
             logged = now
@@ -47,15 +50,15 @@ def progress() -> Progress:
 
 
 def _bar() -> Progress:
-    """Draw a bar for a person who watches; there is none in a pod."""
+    """Return a function that draws a progress bar, if stderr is a terminal."""
     if not sys.stderr.isatty():
         return lambda _done, _total: None
     bars = contextlib.ExitStack()
-    atexit.register(bars.close)  # a phase that fails gives the terminal back too
-    found: list[Any] = []  # the bar, once the total is known; click keeps its type to itself
+    atexit.register(bars.close)  # restores the terminal also if the phase fails
+    found: list[Any] = []  # the bar, after the total is known; its type is private to click
 
     def draw(done: Amount, total: Amount) -> None:
-        if done == Amount(0, 0):  # the total is still counted
+        if done == Amount(0, 0):  # the total is still being counted
             return
         if not found:
             made = click.progressbar(length=max(total.units, 1), file=sys.stderr, item_show_func=lambda words: words)

@@ -1,4 +1,7 @@
-"""The phases of retention as commands: decide and delete; of a failed run read the volume, then remove the claim."""
+"""The commands of the phases of retention.
+
+`decide` and `delete` handle backups. For a failed run, `look` reads the volume and `remove` then deletes the claim.
+"""
 
 import json
 import logging
@@ -12,12 +15,12 @@ from steps.phases.command_line import PhaseGroup
 from steps.phases.run import Run
 
 log = logging.getLogger(__name__)
-prune_phases = PhaseGroup("prune", help="Phases of retention, in their order.")
+prune_phases = PhaseGroup("prune", help="Phases of retention, in the order in which they run.")
 
-# Linux takes 128 KiB for one argument or variable (MAX_ARG_STRLEN), and Argo hands a pod its template in a variable,
-# in which an argument stands twice: so many starts of uids, 45 kB, fit.
-_DELETED_AT_MOST = 2000  # a phase has 15 minutes, and each takes four requests
-_READ_AT_MOST = 100  # each is three nodes of the Workflow, which etcd keeps up to some 1.5 MB
+# Linux limits one argument or variable to 128 KiB (MAX_ARG_STRLEN). Argo passes a pod its template in a variable, which
+# contains an argument twice. 2000 shortened uids are 45 kB, so they fit.
+_DELETED_AT_MOST = 2000  # a phase has 15 minutes, and each claim takes four requests
+_READ_AT_MOST = 100  # each adds three nodes to the Workflow, and etcd stores about 1.5 MB at most
 
 
 @prune_phases.phase(declared.PruneDecide)
@@ -30,13 +33,13 @@ def _decide(run: Run, told: declared.PruneDecide) -> None:
         log.info(line)
     log.info(deletion.RECLAIM)
     if plan_only:
-        log.info("it is only a plan: nothing is deleted")
+        log.info("this run is only a plan, nothing is deleted")
     else:
         deletion.mend(cluster, decision)
     going = [*decision.to_delete, *decision.to_read]
     doomed, failed = decision.to_delete[:_DELETED_AT_MOST], decision.to_read[:_READ_AT_MOST]
     if later := len(going) - len(doomed) - len(failed):
-        log.info("%d of them are left to the next run, which one argument and one workflow can't hold", later)
+        log.info("left to the next run: %d, because a run deletes and reads a limited number of claims", later)
     run.output(
         kept=len(decision.verdicts) - len(going),
         to_delete=len(doomed),
@@ -67,5 +70,5 @@ def _remove(run: Run, told: declared.PruneRemove) -> None:
 def _delete(run: Run, phase: str, doomed: Sequence[str], rules: Rules, *, read: bool = False) -> None:
     run.need(phase)
     gone = deletion.delete(run.cluster(), doomed, rules, read=read)
-    log.info("%d of %d deleted", gone, len(doomed))
+    log.info("%d of %d claims deleted", gone, len(doomed))
     run.output(deleted=gone, spared=len(doomed) - gone)

@@ -1,4 +1,4 @@
-"""The phases of a restore as commands, in their order."""
+"""The commands of the phases of a restore, in the order in which they run."""
 
 import logging
 from collections import Counter
@@ -32,12 +32,12 @@ from steps.plans.restore_plan import RestorePlan
 from steps.threescale import installation
 
 log = logging.getLogger(__name__)
-restore_phases = PhaseGroup("restore", help="Phases of a restore, in their order.")
+restore_phases = PhaseGroup("restore", help="Phases of a restore, in the order in which they run.")
 
-# So many at the best: less time than this is plainly too little.
+# Speeds that no restore exceeds. A phase with too little time even at these speeds does not begin.
 _BYTES_A_SECOND = 500 << 20
 _ENTRIES_A_SECOND = 20_000
-_LOOKS, _READS_ALL = "15m", "6h"  # how long a plan may take, as Argo reads it
+_LOOKS, _READS_ALL = "15m", "6h"  # time limits of a plan, in Argo's notation
 
 
 @restore_phases.phase(declared.RestoreCheck)
@@ -56,7 +56,7 @@ def _check(run: Run, told: declared.RestoreCheck) -> None:
         cluster, told.claim, run.workflow, told.claim_wait_s, databases=databases, last_try=run.last_try
     )
     run.tell_times("checked")
-    log.info("checked: claim %s can be mounted, nothing of 3scale stands in the way", told.claim)
+    log.info("checked: claim %s can be mounted, and nothing of 3scale prevents the restore", told.claim)
 
 
 @restore_phases.phase(declared.RestorePlanOnly)
@@ -93,7 +93,7 @@ def _prepare(run: Run, told: declared.RestorePrepare) -> None:
         left_out=planned.left_out or NOTHING,
         left_out_digest=opened.left_out.digest if opened.left_out else NOTHING,
     )
-    log.info("prepared: backup %s is whole", opened.name)
+    log.info("prepared: backup %s is complete", opened.name)
     restore.note("prepare", lambda: made, before=told_phase("check", told.checked))
 
 
@@ -230,7 +230,7 @@ def _restore_objects(
 
 
 def _became(each: Standing, conflict: OnConflict) -> Line:
-    """What became of an object; one that a try before this has replaced says so itself."""
+    """Return the line of an object. An annotation tells whether an earlier try of this workflow replaced the object."""
     saved_to = fields.annotation(each.found, marks.SAVED_TO) if each.found and each.state is ObjectState.MADE else ""
     if each.state is ObjectState.ABSENT:
         return opened_backup.line(each.obj, result.CREATED)
@@ -238,13 +238,13 @@ def _became(each: Standing, conflict: OnConflict) -> Line:
         return opened_backup.line(each.obj, result.KEPT, f"differs: {each.why}")
     if each.state is ObjectState.DIFFERS or (saved_to and saved_to == conflict.saved_to):
         return opened_backup.line(
-            each.obj, result.REPLACED, f"{each.why}: what was there is in claim {conflict.saved_to}"
+            each.obj, result.REPLACED, f"{each.why}; the previous object is in claim {conflict.saved_to}"
         )
     return opened_backup.line(each.obj, result.KEPT)
 
 
 def _as_planned(restore: Restoration, digest: str, workers: int | None) -> Restoration:
-    """Leave out what the plan has left out, which is found anew; raises errors.MoreDamaged where that is another."""
+    """Find the damaged files again, and leave them out. Raises errors.MoreDamaged if they differ from the plan's."""
     opened = restore.backup.salvaged(workers)
     if opened.left_out and opened.left_out.digest != digest:
         raise errors.MoreDamaged(opened.lacking)
@@ -252,13 +252,13 @@ def _as_planned(restore: Restoration, digest: str, workers: int | None) -> Resto
 
 
 def _least_s(opened: Backup, readings: int) -> float:
-    """Seconds that it takes at least to bring the files of a backup that is read so often."""
+    """Return the least number of seconds for restoring the files, if the backup is read `readings` times."""
     return readings * opened.size_bytes / _BYTES_A_SECOND + opened.counts.entries / _ENTRIES_A_SECOND
 
 
 def _replaced_files(restore: Restoration, claim: Object, tally: Tally | None) -> list[Line]:
-    """What became of a system-storage that was there, where its files were saved, and in its place came others."""
+    """Return the line of an existing system-storage whose files were saved and replaced, else nothing."""
     saved_to = system_storage.saved_to(claim, restore.backup)
     if not saved_to or (tally is None and saved_to != set_aside.claim_name(restore.run.workflow)):
         return []
-    return [opened_backup.line(claim, result.REPLACED, f"its files: what was there is in claim {saved_to}")]
+    return [opened_backup.line(claim, result.REPLACED, f"its previous files are in claim {saved_to}")]

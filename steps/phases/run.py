@@ -1,4 +1,4 @@
-"""What every phase is told, and the output parameters that it leaves for Argo."""
+"""The facts that every phase gets, and the output parameters that it writes for Argo."""
 
 import json
 import logging
@@ -23,13 +23,13 @@ from steps.kubernetes.workflow import Workflow
 
 log = logging.getLogger(__name__)
 
-_LARGEST = 8 << 10  # characters of an error; the Workflow holds that of each phase
+_LARGEST = 8 << 10  # characters of an error; the Workflow holds the error of each phase
 _SPARE_S = 30.0  # for some requests and a sync
 
 
 @dataclass(frozen=True)
 class Run:
-    """What every phase is told."""
+    """The facts that every phase gets."""
 
     namespace: str
     workflow: Workflow
@@ -39,14 +39,14 @@ class Run:
     service_account: str = ""
     began: datetime = field(default_factory=times.now)
     given: Given = field(default_factory=Given)
-    gives: frozenset[str] | None = None  # names of the phase's outputs; None: no phase is known yet
+    gives: frozenset[str] | None = None  # names of the phase's outputs; None: the phase is not known yet
 
     def cluster(self, namespace: str = "") -> Cluster:
-        """The door to the own namespace, or to another one."""
+        """Connect to the API server, for the own namespace or for another one."""
         return Cluster.connect(namespace or self.namespace, self.request_timeout_s)
 
     def output(self, **values: object) -> None:
-        """Leave output parameters, a small file each: names and counts only; raises KeyError for an undeclared one."""
+        """Write output parameters, each to a file. They hold names and counts only. Raises KeyError if undeclared."""
         told = {name.replace("_", "-"): str(value) for name, value in values.items()}
         if self.gives is not None and (strangers := told.keys() - self.gives):
             raise KeyError(*strangers)
@@ -57,27 +57,27 @@ class Run:
             (self.outputs / name).write_text("\n".join(map(errors.printable, text.split("\n"))))
 
     def tell_plan(self, *, plan_only: bool) -> None:
-        """Leave whether it is a mere plan as an output, for the conditions of what follows."""
+        """Output whether the run is only a plan, for the conditions of later phases."""
         self.output(plan=arguments.ONLY if plan_only else NO)
 
     def tell_refused(self, operation: str) -> None:
-        """Leave as an output that the arguments were refused to a person; a schedule's are a failure as any other."""
+        """Output that a person's arguments were refused. Refused arguments of a schedule count as a failure."""
         self.tell_plan(plan_only=self.given.is_plan(operation))
         by_schedule = self.given.by_schedule or (operation == "backup" and self.given.values.get("schedule"))
         if self.given.values and not by_schedule:
             self.output(refused=YES)
 
     def tell_failure(self, error: errors.PhaseError) -> None:
-        """Leave the error as an output for a program; one that is long without its facts."""
+        """Output the error as JSON for a program. A long error is written without its facts."""
         told = json.dumps(error.told)
         if len(told) > _LARGEST:
             told = json.dumps({**error.told, "facts": {}})
-        self.output(failure=told.replace("{{", r"{\u007b"))  # else Argo takes what a name says for a tag
+        self.output(failure=told.replace("{{", r"{\u007b"))  # else Argo would replace it as a tag
 
     def need(self, phase: str, seconds: float = 0.0) -> None:
-        """See that so much time is left, and some to spare, before a phase changes anything.
+        """Check before a phase changes anything that `seconds` and 30 s more are left.
 
-        Argo tells the deadline of the pod, its own or the workflow's, which may have waited for an approval.
+        Argo gives the deadline of the pod, its own or the workflow's. The workflow may have waited for an approval.
 
         Raises:
             errors.TooLittleTime
@@ -88,7 +88,7 @@ class Run:
             raise errors.TooLittleTime(phase, round(seconds + _SPARE_S), round(left_s))
 
     def record(self, operation: Operation, claim: str, since: str = "") -> Result:
-        """A new record of evidence that says who and when, and no more."""
+        """Return a new result record that holds only who runs the operation, and since when."""
         return Result(
             tool_version=__version__,
             operation=operation,
@@ -101,11 +101,11 @@ class Run:
         )
 
     def phase(self, name: str, counts: Counts | None = None) -> Phase:
-        """The phase that runs, for that record and at its end."""
+        """Return this phase for the result record. Call this at the end of the phase."""
         return result.lasted(name, self.began, times.now(), counts)
 
     def tell_times(self, name: str) -> None:
-        """Leave when this phase began and ended as an output, for a later phase that may write it down."""
+        """Output when this phase began and ended, for a later phase that may write the result record."""
         self.output(**{name: f"{self.began.isoformat()}/{times.now().isoformat()}"})
 
     def begin(self, backup: str) -> Begin:
@@ -113,7 +113,7 @@ class Run:
 
 
 def _left_s(deadline: str) -> float:
-    """Seconds until a deadline as Argo writes it; there is none, or a year 1, where nothing limits the pod."""
+    """Return the seconds until Argo's deadline. It is missing, or in the year 1, if nothing limits the pod."""
     try:
         until = datetime.fromisoformat(deadline)
     except ValueError:
@@ -122,13 +122,13 @@ def _left_s(deadline: str) -> float:
 
 
 def told_phase(name: str, times: str) -> list[Phase]:
-    """A phase of whose times another has told; none where it was not told of."""
+    """Return an earlier phase from the times in its output. Empty if the output is."""
     began, ended = map(_moment, times.partition("/")[::2])
     return [result.lasted(name, began, ended)] if began and ended else []
 
 
 def _moment(text: str) -> datetime | None:
-    """A time as ISO 8601 has it, None where it is none: evidence without it is evidence all the same."""
+    """Read an ISO 8601 time. None if it is invalid, because a record without this time is still of use."""
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):  # the latter: before the year 1 by UTC

@@ -1,11 +1,11 @@
-"""A drill proves that a backup restores: all of it is made in a scratch place, held against the backup, and removed.
+"""The scratch space of a drill. A drill restores a backup for trial, compares the result, and removes it.
 
-Secrets and ConfigMaps are created in a namespace made for this, the APIManager by a dry run of the server, the tree on
-a scratch claim. A pod mounts claims of its own namespace only, so that claim lies beside the backup's.
+Secrets and ConfigMaps are created in a scratch namespace, the APIManager in a dry run of the server, and the file tree
+on a scratch claim. A pod mounts claims of its own namespace only, so this claim is in the namespace of the backup.
 
-No Role can tell the scratch claim from a backup, and whoever may delete the one may delete the other. So nobody deletes
-it: it belongs to a ConfigMap of a fixed name, the drill's ledger, and the garbage collector takes it with that. The
-ledger is written before anything else and says what may be where; so what a drill that died has left can be removed.
+A Role that lets an account delete the scratch claim would let it delete backups too. So no phase deletes the claim. Its
+owner is a ConfigMap with a fixed name, the drill's ledger, and the garbage collector deletes the claim with its owner.
+The ledger is written first and lists all that the drill may create. So the remains of a dead drill can be removed.
 """
 
 import logging
@@ -37,13 +37,13 @@ log = logging.getLogger(__name__)
 Connect = Callable[[str], Cluster]  # to a namespace
 NamesByKind = Mapping[Kind, Sequence[str]]
 
-DATABASES = Databases(restored=True)  # the Secrets that a restore leaves to the user are proved too
+DATABASES = Databases(restored=True)  # a drill also proves the Secrets that a restore leaves to the user
 _LEDGER = DRILL_LEDGER
 _SUFFIX = "-drill"
-_ENTRY_BYTES = 4096  # that a small file, or a folder, takes
+_ENTRY_BYTES = 4096  # space of a small file or a folder
 _LOOK_S = 0.5
 _NOTHING_THERE = OnConflict(planned=())
-_MADE = tuple(layout.PLACES)  # kinds, in the scratch namespace
+_MADE = tuple(layout.PLACES)  # kinds that a drill creates in the scratch namespace
 _OF_3SCALE = {
     SECRET: (*installation.RESTORED_SECRETS, *installation.DATABASE_SECRETS),
     CONFIGMAP: (*installation.CONFIGMAPS, *installation.EDITED_CONFIGMAPS),
@@ -51,7 +51,7 @@ _OF_3SCALE = {
 
 
 class Ledger(NamedTuple):
-    """What a drill may have made, and for which backup; `uid` is that of the ConfigMap, empty before it is there."""
+    """The objects that a drill may have created, and its backup. `uid`: of the ConfigMap, empty before it exists."""
 
     workflow: Workflow
     scratch: str
@@ -62,7 +62,7 @@ class Ledger(NamedTuple):
 
     @classmethod
     def of(cls, found: Object) -> Self:
-        """Read one."""
+        """Read a ledger from its ConfigMap."""
         data = found.get("data") or {}
         names = {kind: tuple(filter(None, data.get(kind.resource, "").split(","))) for kind in _MADE}
         workflow = Workflow(fields.label(found, marks.WORKFLOW), fields.label(found, marks.WORKFLOW_UID))
@@ -70,7 +70,7 @@ class Ledger(NamedTuple):
         return cls(workflow, scratch, claim, claim_uid, names, found["metadata"]["uid"])
 
     def as_object(self, namespace: str) -> Object:
-        """The same as a ConfigMap."""
+        """Return the ledger as a ConfigMap."""
         labels = {**PART_OF, marks.WORKFLOW: self.workflow.name}
         metadata = {"name": _LEDGER, "labels": {**labels, **labels_of(namespace, self.workflow)}}
         listed = {kind.resource: ",".join(names) for kind, names in self.names.items()}
@@ -79,25 +79,25 @@ class Ledger(NamedTuple):
 
 
 def labels_of(namespace: str, workflow: Workflow) -> dict[str, str]:
-    """By what all that a drill makes is known, and removed."""
+    """Return the labels of all objects of a drill. Only objects with these labels are removed."""
     return {marks.DRILL: namespace, marks.WORKFLOW_UID: workflow.uid}
 
 
 def mark_of(backup: Backup, namespace: str, workflow: Workflow) -> Mark:
-    """What a drill of this backup leaves on each object."""
+    """Return the labels and annotations that a drill of this backup puts on each object."""
     return Mark(backup.name, backup.digest, labels_of(namespace, workflow))
 
 
 def claim_name(workflow: Workflow) -> str:
-    """What the scratch claim of a drill is called."""
+    """Return the name of a drill's scratch claim."""
     return claims.own_name(workflow, _SUFFIX)
 
 
-# --- before anything is made ---
+# --- before anything is created ---
 
 
 def choose(entries: Iterable[BackupEntry], namespace: str) -> BackupEntry:
-    """The newest backup that is not proven, else the one that was proven longest ago; never one that is damaged.
+    """Return the newest backup that is not proven, else the one proven longest ago. Damaged backups are skipped.
 
     Raises:
         errors.NothingToProve
@@ -108,7 +108,7 @@ def choose(entries: Iterable[BackupEntry], namespace: str) -> BackupEntry:
 
 
 def check_scratch(scratch: Cluster, own: str) -> None:
-    """See that a namespace may be one of drills: no installation is there, and no backup.
+    """Check that a namespace may be used for drills: it has no installation and no backup.
 
     Raises:
         errors.ScratchIsOwn, errors.ScratchTaken, errors.NotAllowedInScratch
@@ -130,11 +130,11 @@ def _is_ours(claim: Object) -> bool:
 
 
 def check_names(scratch: Cluster, names: NamesByKind, namespace: str, workflow: Workflow) -> None:
-    """See that no object has a name that the drill needs or 3scale gives, unless it carries the labels of this one.
+    """Check that no object has a name that the drill needs or that 3scale uses, except objects of this drill.
 
     Raises:
         errors.ScratchTaken, errors.ScratchNotCleared
-        errors.NotAllowedInScratch: all names that the Role lacks are in the sentence
+        errors.NotAllowedInScratch: the message has all names that the Role lacks
 
     """
     mine, found = labels_of(namespace, workflow), []
@@ -152,7 +152,7 @@ def check_names(scratch: Cluster, names: NamesByKind, namespace: str, workflow: 
 
 
 def names_of(scratch: Cluster, backup: Backup) -> dict[Kind, list[str]]:
-    """The Secrets and ConfigMaps of a backup that a restore creates.
+    """Return the names of the Secrets and ConfigMaps that a restore of the backup creates.
 
     Raises:
         errors.BackupDamaged, errors.KeysMissing
@@ -165,11 +165,11 @@ def names_of(scratch: Cluster, backup: Backup) -> dict[Kind, list[str]]:
     return {kind: [str(obj["metadata"]["name"]) for obj in found] for kind, found in wanted.items()}
 
 
-# --- what is made ---
+# --- creation ---
 
 
 def begin(cluster: Cluster, planned: Ledger) -> Ledger:
-    """Write the ledger; one of this workflow's is kept.
+    """Write the ledger. A ledger of this workflow is kept.
 
     Raises:
         errors.DrillRuns, errors.LedgerTaken
@@ -185,7 +185,7 @@ def begin(cluster: Cluster, planned: Ledger) -> Ledger:
 
 
 def create_claim(cluster: Cluster, backup: Backup, ledger: Ledger, asked: AskedScratch) -> str:
-    """Create the scratch claim, where a try before has not; return its name.
+    """Create the scratch claim, unless an earlier try has created it. Return its name.
 
     Raises:
         errors.RequestTooSmall, errors.ScratchClaimTaken, errors.QuotaExceeded, errors.AlreadyExists
@@ -210,7 +210,7 @@ def create_claim(cluster: Cluster, backup: Backup, ledger: Ledger, asked: AskedS
 
 
 def _size(backup: Backup) -> str:
-    """The data with a margin; their length only as far as the claim that was saved had room for that."""
+    """Return the size for the files, with a margin. Holes count only if the saved claim had room for them."""
     had = max(backup.system_storage.capacity or "0", installation.SYSTEM_STORAGE_FLOOR, key=quantity)
     needed = (backup.needed_bytes(quantity(had)) + backup.counts.entries * _ENTRY_BYTES) * claims.MARGIN
     return max(str(int(needed)), installation.SYSTEM_STORAGE_FLOOR, key=quantity)
@@ -221,7 +221,7 @@ def _class_of(cluster: Cluster, claim: str) -> str:
 
 
 def try_objects(scratch: Cluster, backup: Backup, mark: Mark, *, last_try: bool) -> list[Standing]:
-    """Create the Secrets and ConfigMaps as a restore does, look at each once more, and have the APIManager tried.
+    """Create the Secrets and ConfigMaps as a restore does, compare each, and try the APIManager in a dry run.
 
     Raises:
         errors.DrillDiffers, errors.NotAllowedInScratch, errors.Rejected; as `conflicts.restore`
@@ -241,7 +241,7 @@ def try_objects(scratch: Cluster, backup: Backup, mark: Mark, *, last_try: bool)
         raise errors.DrillDiffers(scratch.namespace, wrong)
     with _needing(scratch, APIMANAGER, ["list", "create"]):
         scratch.create(APIMANAGER, apimanager.to_restore(backup, mark), dry_run=True)
-    log.info("%s: the server would create it", objects.named(backup.apimanager))
+    log.info("%s: accepted by the server in a dry run", objects.named(backup.apimanager))
     return made
 
 
@@ -249,10 +249,10 @@ def try_objects(scratch: Cluster, backup: Backup, mark: Mark, *, last_try: bool)
 
 
 def read(cluster: Cluster) -> Ledger | None:
-    """The ledger of a drill that is under way, or that died.
+    """Return the ledger of a drill that is running or has died.
 
     Raises:
-        errors.LedgerTaken: a ConfigMap of this name is there that no drill of this namespace has written.
+        errors.LedgerTaken: a ConfigMap of this name exists, but no drill of this namespace has written it.
 
     """
     found = cluster.get(CONFIGMAP, _LEDGER)
@@ -264,13 +264,13 @@ def read(cluster: Cluster) -> Ledger | None:
 
 
 def own(cluster: Cluster, workflow: Workflow) -> Ledger | None:
-    """The ledger of this very drill, None where it is removed or was never written."""
+    """Return the ledger of this drill, None if it was removed or never written."""
     found = cluster.get(CONFIGMAP, _LEDGER)
     return Ledger.of(found) if found and _carries(found, labels_of(cluster.namespace, workflow)) else None
 
 
 def going_on(cluster: Cluster, workflow: Workflow) -> Ledger:
-    """The same, where it must be there, else what is made would be left behind.
+    """Return the ledger of this drill, which must exist. Without it, new objects would never be removed.
 
     Raises:
         errors.DrillOver
@@ -283,7 +283,7 @@ def going_on(cluster: Cluster, workflow: Workflow) -> Ledger:
 
 
 def clear(cluster: Cluster, ledger: Ledger, connect: Connect) -> None:
-    """Remove what carries the labels of this drill from its scratch namespace, and see that it is gone.
+    """Delete the objects of this drill from its scratch namespace, and check that they are deleted.
 
     Raises:
         errors.NotAllowedInScratch, errors.NotRemoved
@@ -302,24 +302,24 @@ def clear(cluster: Cluster, ledger: Ledger, connect: Connect) -> None:
 
 
 def close(cluster: Cluster, ledger: Ledger, patience_s: float) -> None:
-    """Remove the ledger, and with it the scratch claim, once the pods that had it are collected."""
+    """Delete the ledger, and wait until the scratch claim is deleted with it or waits for its pods only."""
     _tell_volume(cluster, ledger)
     cluster.delete(CONFIGMAP, _LEDGER, ledger.uid)
     name = claim_name(ledger.workflow)
     for _ in interruption.looks(patience_s, _LOOK_S):
         found = cluster.get(CLAIM, name)
         if not found or fields.is_going(found):
-            log.info("PersistentVolumeClaim %s: %s", name, "goes with the pods that had it" if found else "gone")
+            log.info("PersistentVolumeClaim %s: %s", name, "will be deleted after its pods" if found else "deleted")
             return
-    log.info("PersistentVolumeClaim %s: the garbage collector has yet to take it", name)
+    log.info("PersistentVolumeClaim %s: not deleted yet, the garbage collector will delete it", name)
 
 
 def clear_left(cluster: Cluster, connect: Connect, workflow: Workflow) -> None:
-    """Remove what a drill has left that can't do so itself any more.
+    """Remove the remains of an earlier drill whose workflow has ended.
 
     Raises:
-        errors.DrillRuns: its workflow lives; errors.LeftByDrill, errors.LedgerTaken
-        errors.UnknownResource: there is no Argo, so nobody knows whether it lives.
+        errors.DrillRuns: its workflow is still running. errors.LeftByDrill, errors.LedgerTaken
+        errors.UnknownResource: Argo is not installed, so the state of the workflow is unknown.
 
     """
     ledger = read(cluster)
@@ -333,22 +333,22 @@ def clear_left(cluster: Cluster, connect: Connect, workflow: Workflow) -> None:
         raise errors.LeftByDrill(ledger.workflow.name, cluster.namespace, ledger.scratch, str(error)) from error
     _tell_volume(cluster, ledger)
     cluster.delete(CONFIGMAP, _LEDGER, ledger.uid)
-    log.info("what workflow %s had left of its drill is removed", ledger.workflow.name)
+    log.info("remains of the drill of workflow %s: removed", ledger.workflow.name)
 
 
 def _tell_volume(cluster: Cluster, ledger: Ledger) -> None:
-    """Say what becomes of the volume of the scratch claim; a Role that shows a class is for the whole cluster."""
+    """Log the fate of the scratch claim's volume. Its reclaim policy can't be read without cluster-wide rights."""
     claim = cluster.get(CLAIM, claim_name(ledger.workflow))
     if claim and (volume := claim["spec"].get("volumeName")):
         log.info(
-            "PersistentVolume %s: goes with the scratch claim; with reclaim policy Retain it stays, Released, until an "
-            "administrator deletes it",
+            "PersistentVolume %s: will be deleted with the scratch claim. With reclaim policy Retain, the volume stays "
+            "Released until an administrator deletes it.",
             volume,
         )
 
 
 def _remove(scratch: Cluster, kind: Kind, name: str, own: Mapping[str, str]) -> bool:
-    """Delete an object that carries the labels, by its uid; say whether it is still there."""
+    """Delete an object with these labels by its uid. Return whether it still exists."""
     found = scratch.get(kind, name)
     if found is None or not _carries(found, own):
         return False
@@ -364,7 +364,7 @@ def _carries(obj: Object, labels: Mapping[str, str]) -> bool:
 
 @contextmanager
 def _needing(scratch: Cluster, kind: Kind, verbs: Sequence[str], names: Sequence[str] = ()) -> Iterator[None]:
-    """Say exactly which rule the scratch namespace lacks, where it does."""
+    """Turn a refusal into an error that names the missing rule of the scratch namespace."""
     try:
         yield
     except errors.NotAllowed as error:

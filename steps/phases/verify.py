@@ -1,4 +1,4 @@
-"""The phases of a verification as commands, in their order."""
+"""The commands of the phases of a verification, in the order in which they run."""
 
 import logging
 from functools import partial
@@ -15,7 +15,7 @@ from steps.phases.command_line import PhaseGroup
 from steps.phases.run import Run
 
 log = logging.getLogger(__name__)
-verify_phases = PhaseGroup("verify", help="Phases of a verification, in their order.")
+verify_phases = PhaseGroup("verify", help="Phases of a verification, in the order in which they run.")
 
 
 @verify_phases.phase(VerifyChoose)
@@ -42,17 +42,17 @@ def _read(run: Run, told: VerifyRead) -> None:
         opened = verification.open_at(told.backup, found)
         read = verification.check(opened, part, Rotation.read(told.rotation))
     if strangers := errors.Few.of(map(repr, opened.strangers)):
-        log.info("at its root and no part of it, a restore passes it over: %s", strangers)
+        log.info("at the root of the volume but not part of the backup, a restore skips: %s", strangers)
     whole = opened.manifest is not None and read.rotation is None
     run.output(files=read.files, bytes=read.size_bytes, verified=YES if whole else NO)
     if opened.manifest is None:
-        log.info("complete: a backup that the operator made, without digests; so it is not called verified")
+        log.info("complete, but not marked as verified: a backup of the operator has no digests")
     elif read.rotation:
-        log.info("right so far: %s", read.rotation)
+        log.info("correct so far: %s", read.rotation)
     else:
         log.info("verified: backup %s, %s", opened.name, opened.manifest.files)
     if opened.manifest is None or not proof.is_sealed(found):
-        log.info("PersistentVolumeClaim %s: left unmarked, no seal has marked it", told.claim)
+        log.info("PersistentVolumeClaim %s: not marked as verified, because it is not marked as sealed", told.claim)
     elif read.rotation:
         proof.advanced(cluster, found, read.rotation)
     else:

@@ -1,1 +1,1 @@
-"""What would be done, and what speaks against it."""
+"""Plans of backups and restores: the intended actions and the objections to them."""

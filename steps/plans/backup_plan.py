@@ -1,7 +1,7 @@
-"""The plan of a backup, and what is done first by it.
+"""The plan of a backup, and its first action.
 
-All that can be known before anything is written is asked for here. The claim is what a backup then makes first, because
-the next pods mount it.
+The plan makes every check that is possible before anything is written. A backup then creates its claim first, because
+the next pods mount the claim.
 """
 
 from collections.abc import Collection
@@ -24,26 +24,26 @@ from steps.threescale import installation, references
 
 
 class BackupPlan(NamedTuple):
-    """A plan, and what the phases need to act by it."""
+    """A plan, and the facts that the phases need to carry it out."""
 
     plan: Plan
-    apimanager: Object  # empty where there is not one
-    placement: Placement = ANYWHERE  # of the parts
+    apimanager: Object  # empty if none was found
+    placement: Placement = ANYWHERE  # of the pods that save the parts
     claim_is_made: bool = False  # by this workflow
 
     @property
     def routes(self) -> int:
-        """How many hosts of Routes it records."""
+        """Number of Route hosts that the backup records."""
         return sum(line.does is Does.RECORD for line in self.plan.lines)
 
     def saves(self, kind: Kind) -> list[str]:
-        """The names of the objects of a kind that it saves."""
+        """Names of the objects of this kind that the backup saves."""
         found = (line.what.partition(" ") for line in self.plan.lines if line.does is Does.SAVE)
         return [name for word, _, name in found if word == kind.name]
 
 
 def of(cluster: Cluster, wanted: WantedClaim, workflow: Workflow) -> BackupPlan:
-    """Plan a backup; what speaks against it is among the plan's objections.
+    """Plan a backup. Errors that prevent the backup are collected in the plan's objections.
 
     Raises:
         errors.NoAnswer, errors.Interrupted
@@ -63,7 +63,7 @@ def of(cluster: Cluster, wanted: WantedClaim, workflow: Workflow) -> BackupPlan:
 
 
 def prepare(cluster: Cluster, planned: BackupPlan, wanted: WantedClaim, workflow: Workflow) -> None:
-    """Say the plan, and create the claim of the backup.
+    """Log the plan, and create the claim of the backup.
 
     Raises:
         the plan's first objection, before anything is written; errors.QuotaExceeded, errors.AlreadyExists
@@ -75,8 +75,8 @@ def prepare(cluster: Cluster, planned: BackupPlan, wanted: WantedClaim, workflow
 
 
 def _add_claim(plan: Plan, cluster: Cluster, wanted: WantedClaim, workflow: Workflow) -> bool:
-    """Plan the claim of the backup; whether it is made already."""
-    what = f"{CLAIM.name} {wanted.name or '(called as the workflow)'}"
+    """Plan the claim of the backup. Return whether this workflow has created the claim already."""
+    what = f"{CLAIM.name} {wanted.name or '(named after the workflow)'}"
     made = plan.ask(what, lambda: backup_claims.check_free(cluster, wanted.name, workflow)) if wanted.name else None
     if not plan.objections:
         plan.add(Does.CREATE, what, claims.told({"spec": wanted.spec}), done=made is not None)
@@ -84,7 +84,7 @@ def _add_claim(plan: Plan, cluster: Cluster, wanted: WantedClaim, workflow: Work
 
 
 def _add_objects(plan: Plan, cluster: Cluster, found: Object) -> None:
-    """Plan what is saved of Secrets and ConfigMaps, and the APIManager."""
+    """Plan the Secrets, the ConfigMaps and the APIManager."""
     of_apimanager = references.of(found)
     unneeded = apimanager.unneeded_keys(found)
     for each in secrets.to_save(apimanager.optional_secrets(found), of_apimanager):
@@ -107,20 +107,20 @@ def _add_selection(plan: Plan, cluster: Cluster, each: Selection, unneeded_keys:
             if size := plan.ask(what, partial(_complete, obj, cluster.namespace, unneeded_keys)):
                 plan.add(Does.SAVE, what, size)
         elif name in each.optional:
-            plan.add(Does.ABSENT, what, "as it may be")
+            plan.add(Does.ABSENT, what, "optional, does not exist")
         else:
             plan.add(Does.REFUSED, what, "missing")
 
 
 def _complete(obj: Object, namespace: str, unneeded_keys: Collection[str]) -> str:
-    """Its size, once nothing is missing in it."""
+    """Return the size of an object after checking that no key is missing."""
     if obj["kind"] == SECRET.name:
         secrets.check_keys(obj, namespace, unneeded_keys)
     return objects.size(obj)
 
 
 def _add_files(plan: Plan, cluster: Cluster, found: Object, workflow: Workflow, *, external: bool) -> Placement:
-    """Plan System's files: where the pods must run that copy them."""
+    """Plan System's files. Return where the pods that copy them must run."""
     source = plan.ask(FILES, lambda: _source(cluster, found, external=external))
     if isinstance(source, External):
         plan.add(Does.YOURS, FILES, str(source))

@@ -1,8 +1,8 @@
-"""What is going to be done, line by line, before anything is: read by a person, and held to by the phases.
+"""The plan of a workflow: all its actions, line by line. A person reads the plan, and the phases keep to it.
 
-A plan is what the namespace, and for a restore the backup, say at one moment. Its digest stays the same while a restore
-of this very backup goes on, since what that has made counts as what it makes: so a workflow that was retried still acts
-by the plan that was approved.
+A plan depends on the namespace and, for a restore, on the backup. Objects that a restore of this backup has created
+count as objects to create. So the digest stays the same during the restore, and a retried workflow still matches the
+plan that was approved.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ Found = TypeVar("Found")
 
 
 class Does(Enum):
-    """What happens to a thing; the word is what a person reads."""
+    """The action on a thing. The value is the word in the printed plan."""
 
     CREATE = "create"
     SAVE = "save"
@@ -56,34 +56,34 @@ _OF_STATES = {
 _OF_CONFLICTS = {REFUSE: Does.DIFFERS, KEEP: Does.KEEP, REPLACE: Does.REPLACE}
 FILES = "System FileStorage"
 _NAMES = 32 << 10  # characters; a workflow with all its nodes has to stay below 1 MiB
-SAVED_FIRST = "what is there is saved to claim WORKFLOW-replaced first"  # a plan is the same for each workflow
+SAVED_FIRST = "the present content is saved to claim WORKFLOW-replaced first"  # a plan is the same for each workflow
 
 
 class PlanLine(NamedTuple):
-    """What happens to one thing, and in which way or why; names, sizes and counts only."""
+    """The action on one thing, with details or a reason. A line holds names, sizes and counts only, never data."""
 
     does: Does
     what: str
     how: str = ""
-    done: bool = False  # before, by the same
-    is_bound: bool = True  # part of the plan's digest
+    done: bool = False  # already, by the `maker` of the plan
+    is_bound: bool = True  # part of the digest
 
 
 @dataclass
 class Plan:
-    """All lines in the order of the action, and what speaks against it."""
+    """The lines in the order of the actions, and the errors that prevent them."""
 
     of: str  # the digest of a backup's manifest, or the namespace of an installation
     lines: list[PlanLine] = field(default_factory=list)
     objections: list[errors.PhaseError] = field(default_factory=list)
-    maker: str = "a restore of this backup"  # of what is done
+    maker: str = "a restore of this backup"  # made the lines that are `done`
 
     def add(self, does: Does, what: str, how: str = "", *, done: bool = False, is_bound: bool = True) -> None:
-        """Put a line at the end; one that is not bound may come and go without another digest."""
+        """Append a line. A line that is not bound may come and go without another digest."""
         self.lines.append(PlanLine(does, what, how, done, is_bound))
 
     def add_objects(self, standings: Iterable[Standing], asked: str = REFUSE) -> None:
-        """Put a line for each object of a backup at the end; what is `asked` becomes of those that differ."""
+        """Append a line for each object of a backup. `asked` is the action on objects that differ."""
         for each in standings:
             does, how = _of(each, asked)
             self.add(does, str(each), how, done=each.state is ObjectState.MADE)
@@ -91,14 +91,16 @@ class Plan:
                 self.add_warning(str(each), each.also)
 
     def add_warning(self, what: str, controller: str) -> None:
-        """Put a line at the end that says who else writes an object."""
-        self.add(Does.WARNING, what, f"{controller} owns it and may put back what its repository says")
+        """Append a warning that a GitOps controller also writes an object."""
+        self.add(Does.WARNING, what, f"{controller} manages this object and may overwrite it from its repository")
 
     def ask(self, what: str, look: Callable[[], Found]) -> Found | None:
-        """Look, and note what that raises, with a line if it is about `what`: a person would rather see all at once.
+        """Call `look`, and collect its error as an objection, so that a person sees all objections at once.
+
+        If `what` is not empty, the error gets a line of the plan too. Returns None after an error.
 
         Raises:
-            errors.NoAnswer, errors.Interrupted: these speak against nothing, and to go on asking takes long.
+            errors.NoAnswer, errors.Interrupted: they are no objection, and further requests would take long.
 
         """
         try:
@@ -112,31 +114,31 @@ class Plan:
             return None
 
     def check(self) -> None:
-        """Say all lines, and pass if nothing speaks against it; raises the first objection."""
+        """Log all lines, then raise the first objection, if any."""
         for line in self.text():
             log.info(line)
         self.refuse()
 
     def refuse(self) -> None:
-        """Pass if nothing speaks against it; raises the first objection."""
+        """Raise the first objection, if any."""
         for objection in self.objections:
             raise objection
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what it is of and of all lines, in hexadecimal digits."""
+        """SHA-256 of `of` and of all bound lines, in hexadecimal digits."""
         told = [self.of, *([line.does.value, line.what, line.how] for line in self.lines if line.is_bound)]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
     @property
     def summary(self) -> str:
-        """How many lines there are of each kind, in the order of the first."""
+        """Number of lines for each action, in the order of their first lines."""
         counts = Counter(line.does.value for line in self.lines)
         return ", ".join(f"{count} {word}" for word, count in counts.items())
 
     @property
     def names(self) -> str:
-        """What happens to what, by name: a line of each kind, cut where all are more than Argo takes for an output."""
+        """One line for each action, with the names of its things. The text is cut to the size of an Argo output."""
         by_word: dict[str, list[str]] = {}
         for line in self.lines:
             by_word.setdefault(line.does.value, []).append(errors.printable(line.what))
@@ -144,17 +146,17 @@ class Plan:
         return text if len(text) <= _NAMES else f"{text[:_NAMES]} ... and more: see the log"
 
     def text(self) -> Iterator[str]:
-        """The table, a line at a time, and what it comes to."""
-        # aligned by hand: a pod logs it too, and its image has no rich; names of objects are ASCII
+        """Yield the lines of the table, then the digest with the summary."""
+        # aligned here, because the image of the pods has no rich; names of objects are ASCII
         words = max((len(line.does.value) for line in self.lines), default=0)
         names = max((len(line.what) for line in self.lines), default=0)
         for does, what, how, done, _ in self.lines:
-            said = f"{how} ({self.maker} made it)".strip() if done else how
+            said = f"{how} (already done by {self.maker})".strip() if done else how
             yield errors.printable(f"{does.value:<{words}}  {what:<{names}}  {said}".rstrip())
         yield f"plan {self.digest}: {self.summary}"
 
     def as_json(self) -> dict[str, object]:
-        """The same for a program: `digest`, `lines` and the `objections`, as `PhaseError.told`."""
+        """Return the plan for a program: `digest`, `lines` and `objections`, which are `PhaseError.told`."""
         return {
             "digest": self.digest,
             "lines": [
@@ -165,7 +167,7 @@ class Plan:
 
 
 def _of(standing: Standing, asked: str) -> tuple[Does, str]:
-    """What happens to an object, and in which way."""
+    """Return the action on an object, with details."""
     does, how = _of_state(standing, asked)
     return does, f"{how}, type {standing.type}".removeprefix(", ") if standing.type else how
 
@@ -173,7 +175,7 @@ def _of(standing: Standing, asked: str) -> tuple[Does, str]:
 def _of_state(standing: Standing, asked: str) -> tuple[Does, str]:
     differs = standing.state is ObjectState.DIFFERS
     if standing.is_barred(asked):
-        return Does.REFUSED, "lets somebody sign in to the cluster"
+        return Does.REFUSED, "gives access to the cluster"
     if differs and asked == REPLACE and standing.fixed:
         return Does.REFUSED, f"{standing.why}: {standing.fixed}"
     if (differs and asked == REPLACE) or (standing.state is ObjectState.MADE and standing.why):

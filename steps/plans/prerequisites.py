@@ -1,6 +1,6 @@
-"""What must be true before a restore harms anything.
+"""Checks before a restore changes anything.
 
-The operator checks next to nothing of this; its documentation asks the person to.
+The operator makes almost none of these checks. Its documentation leaves them to the person.
 """
 
 from collections.abc import Collection
@@ -39,10 +39,10 @@ def check_restore(
     databases: Databases = EXPECTED,
     last_try: bool,
 ) -> None:
-    """See, without the backup mounted, that a restore may begin.
+    """Check, before the backup is mounted, that a restore may begin.
 
     Raises:
-        errors.ClaimMissing and its like: the backup can't be mounted.
+        as `backup_claims.check_mountable`: the backup can't be mounted.
         errors.ApiManagerPresent, errors.InstallationLeft (errors.InstallationGoing before the last try)
         errors.ObjectsMissing, errors.KeysMissing: a database Secret, where these are expected.
 
@@ -62,7 +62,7 @@ def check_restore(
 
 
 def check_nothing_left(cluster: Cluster, *, last_try: bool) -> None:
-    """See that no workload of an installation is left where there is no APIManager.
+    """Check that no workload of a deleted installation is left.
 
     Raises:
         errors.InstallationLeft, before the last try errors.InstallationGoing
@@ -73,7 +73,7 @@ def check_nothing_left(cluster: Cluster, *, last_try: bool) -> None:
 
 
 def check_database_secrets(cluster: Cluster, alive: Collection[str], *, last_try: bool) -> None:
-    """See that the user has restored the Secrets with the databases' addresses.
+    """Check that the user has created the Secrets with the databases' addresses.
 
     Raises:
         errors.ObjectsMissing, errors.KeysMissing, errors.ObjectsGoing
@@ -92,7 +92,9 @@ def check_database_secrets(cluster: Cluster, alive: Collection[str], *, last_try
 
 
 def check_still_there(cluster: Cluster, backup: Backup) -> None:
-    """See that all is there still that the plan saw or that was restored since: the operator makes up what it lacks.
+    """Check that every object of the plan still exists, and every restored object too.
+
+    The operator would create a missing object with new contents.
 
     Raises:
         errors.ChangedSincePlan, errors.NamesNotAllowed
@@ -103,32 +105,35 @@ def check_still_there(cluster: Cluster, backup: Backup) -> None:
     wanted = [Reference(kind, obj["metadata"]["name"], "") for kind, obj in restored]
     wanted += [Reference(SECRET, name, "") for name in installation.DATABASE_SECRETS]
     gone = objects.absent(cluster, [*wanted, *backup.named])
-    if names := sorted({f"{each.kind.name} {each.name} is gone" for each in gone}):
+    if names := sorted({f"{each.kind.name} {each.name} is missing" for each in gone}):
         raise errors.ChangedSincePlan(cluster.namespace, names)
 
 
 def check_whole(cluster: Cluster, backup: Backup) -> None:
-    """See that a backup is finished and nothing of it is missing or differs; the tree's bytes are for `file-storage`.
+    """Check that a backup is finished, and that nothing in it is missing or damaged.
+
+    The bytes of the file tree are not read here; the phase `file-storage` checks them.
 
     Raises:
-        errors.NotABackup: the operator has not completed it. errors.BackupDamaged
+        errors.NotABackup: the operator has not completed this backup. errors.BackupDamaged
+
     """
     made_by = cluster.get(APIMANAGER_BACKUP, backup.name) if backup.manifest is None else None
     if made_by and not fields.at(made_by, "status", "completed"):
-        raise errors.NotABackup(f"APIManagerBackup {backup.name} has not completed it")
+        raise errors.NotABackup(f"APIManagerBackup {backup.name} has not completed this backup")
     if findings := list(backup.findings(digests=False, given=_given(cluster, backup))):
         raise errors.BackupDamaged(findings)
 
 
 def _given(cluster: Cluster, backup: Backup) -> list[str]:
-    """Files that one made by the operator need not hold: of Zync's Secret, where the user has brought it already."""
+    """Files that a backup of the operator may lack: that of Zync's Secret, if the user has created the Secret."""
     if backup.manifest or cluster.get(SECRET, installation.ZYNC_SECRET) is None:
         return []
     return [f"{layout.SECRETS}/{installation.ZYNC_SECRET}.json"]
 
 
 def check_version(cluster: Cluster, backup: Backup, asked: str) -> None:
-    """See that the operator in the namespace is of the backup's 3scale, by major.minor.
+    """Check that the operator in the namespace has the backup's 3scale version, by major.minor.
 
     Raises:
         errors.VersionDiffers, errors.VersionUnknown, errors.BackupVersionUnknown
@@ -147,13 +152,13 @@ def check_version(cluster: Cluster, backup: Backup, asked: str) -> None:
 
 
 def living(cluster: Cluster) -> set[str]:
-    """The uids of the APIManagers that exist and stay."""
+    """The uids of the APIManagers that exist and are not being deleted."""
     found = cluster.list(APIMANAGER)
     return {obj["metadata"]["uid"] for obj in found if not fields.is_going(obj)}
 
 
 def _left(cluster: Cluster) -> list[str]:
-    """What is left of an installation: its workloads and the pods that have not ended."""
+    """Remains of an installation: its workloads, and its pods that have not ended."""
     left = []
     for kind in (DEPLOYMENT, DEPLOYMENT_CONFIG, POD):
         left += [
@@ -172,7 +177,7 @@ def _components(cluster: Cluster, kind: Kind) -> list[Object]:
 
 
 def _operator_version(cluster: Cluster) -> str:
-    """The operator's 3scale version, empty where it runs in another namespace or does not say."""
+    """The operator's 3scale version. Empty if the operator runs in another namespace or has no version label."""
     for name in installation.OPERATOR_DEPLOYMENTS:
         if found := cluster.get(DEPLOYMENT, name):
             labels = found["spec"]["template"]["metadata"].get("labels") or {}

@@ -1,7 +1,7 @@
-"""The plan of a restore, and what is done first by it.
+"""The plan of a restore, and its first action.
 
-All that can be known with the backup mounted is asked for here, before anything is written. A restore then makes the
-claim of System FileStorage first, because the next pod mounts it.
+The plan makes every check that is possible with the backup mounted, before anything is written. A restore then creates
+the claim of System FileStorage first, because the next pod mounts the claim.
 """
 
 import logging
@@ -43,29 +43,29 @@ log = logging.getLogger(__name__)
 
 
 class RestorePlan(NamedTuple):
-    """A plan, and what the phases need to act by it."""
+    """A plan, and the facts that the phases need to carry it out."""
 
     plan: Plan
     claim: Object | None = None  # to be created
-    kept: Sequence[Line] = ()  # the claim that is there and stays
-    kept_secrets: Sequence[str] = ()  # names of those that say the same and are somebody else's
+    kept: Sequence[Line] = ()  # the existing claim, if it is kept
+    kept_secrets: Sequence[str] = ()  # names; same content as the backup, created by somebody else
     kept_configmaps: Sequence[str] = ()
-    is_done: bool = False  # but for the Routes
-    differing_secrets: Sequence[str] = ()  # names of those that say something else, and may
+    is_done: bool = False  # except the Routes
+    differing_secrets: Sequence[str] = ()  # names; other content than the backup
     differing_configmaps: Sequence[str] = ()
-    saves_objects: bool = False  # the differing ones, which are replaced
+    saves_objects: bool = False  # the differing objects, before they are replaced
     saves_files: bool = False
     wanted: SetAsideClaim | None = None  # the claim to save to
-    left_out: str = ""  # what of the files is not brought, or was not, in a sentence
+    left_out: str = ""  # a sentence about the files that are or were left out
 
 
 def of(
     cluster: Cluster, backup: Backup, wishes: RestoreWishes, *, last_try: bool, workflow: Workflow = NOBODY
 ) -> RestorePlan:
-    """Plan a restore; what speaks against it is among the plan's objections.
+    """Plan a restore. Errors that prevent the restore are collected in the plan's objections.
 
     Raises:
-        errors.BackupDamaged, errors.NotABackup: of such a backup nothing more can be said.
+        errors.BackupDamaged, errors.NotABackup: such a backup can't be planned any further.
 
     """
     databases = Databases.of(wishes)
@@ -82,7 +82,7 @@ def of(
     if not databases.restored:
         _add_databases(plan, cluster, alive, last_try=last_try)
     of_databases = plan.ask("database-overrides", lambda: databases.to_restore(cluster, backup)) or []
-    plan.ask("what the APIManager names", lambda: _check_references(cluster, backup))
+    plan.ask("references of the APIManager", lambda: _check_references(cluster, backup))
     found = _compare(plan, Target(cluster, alive, backup.mark), backup, of_databases)
     asked, standings = wishes.on_conflict, [*found[SECRET], *found[CONFIGMAP]]
     plan.add_objects(standings, asked)
@@ -102,7 +102,7 @@ def of(
 
 
 def _of_routes(plan: Plan, cluster: Cluster, backup: Backup, wishes: RestoreWishes, there: Object) -> RestorePlan:
-    """Plan what is left where a restore of this backup has made the APIManager."""
+    """Plan the remaining steps after a restore of this backup has created the APIManager."""
     plan.ask(named(there), lambda: _check_domain(there, backup))
     plan.add(Does.CREATE, named(there), objects.size(backup.apimanager), done=True)
     filled = None if backup.external else installation.SYSTEM_STORAGE
@@ -113,7 +113,7 @@ def _of_routes(plan: Plan, cluster: Cluster, backup: Backup, wishes: RestoreWish
 
 
 def _planned(plan: Plan, storage: PlannedStorage, found: Mapping[Kind, Sequence[Standing]], asked: str) -> RestorePlan:
-    """Put together what the phases need, once all lines are there."""
+    """Collect the facts for the phases after all lines are added."""
     differing = {kind: _names(standings, ObjectState.DIFFERS) for kind, standings in found.items()}
     saves_objects = asked == REPLACE and any(differing.values())
     return RestorePlan(
@@ -132,9 +132,10 @@ def _planned(plan: Plan, storage: PlannedStorage, found: Mapping[Kind, Sequence[
 
 
 def prepare(cluster: Cluster, planned: RestorePlan, workflow: Workflow, approved: Iterable[str] = ()) -> list[Line]:
-    """Say the plan, hold it against the digests that were approved, and create system-storage.
+    """Log the plan, compare its digest with the approved digests, and create system-storage.
 
-    Where something is replaced, also the claim to save it to. Returns what was created, and the claim that was kept.
+    If something is replaced, also create the claim to which it is saved first. Returns lines for the created claims and
+    for a claim that was kept.
 
     Raises:
         the plan's first objection, errors.PlanDiffers or errors.ReplacedClaimTaken, before anything is written;
@@ -143,7 +144,7 @@ def prepare(cluster: Cluster, planned: RestorePlan, workflow: Workflow, approved
     """
     planned.plan.check()
     if planned.is_done:
-        log.info("this backup's restore made the APIManager already: only the Routes are left to do")
+        log.info("APIManager: created by an earlier restore of this backup, only the Routes are left to do")
         return list(planned.kept)
     for digest in approved:
         if digest != planned.plan.digest:
@@ -159,7 +160,7 @@ def prepare(cluster: Cluster, planned: RestorePlan, workflow: Workflow, approved
 
 
 def _compare(plan: Plan, target: Target, backup: Backup, databases: Sequence[Object]) -> dict[Kind, list[Standing]]:
-    """Hold the Secrets and ConfigMaps of the backup against the namespace."""
+    """Compare the Secrets and ConfigMaps of the backup with the namespace."""
     wanted = {SECRET: [*secrets.to_restore(backup), *databases], CONFIGMAP: configmaps.to_restore(backup)}
     return {kind: plan.ask("", partial(conflicts.compare, target, kind, saved)) or [] for kind, saved in wanted.items()}
 
@@ -198,30 +199,29 @@ def _check_domain(there: Object, backup: Backup) -> None:
 
 
 def _check_references(cluster: Cluster, backup: Backup) -> None:
-    lacking = [each for each in backup.named if not backup.holds(each)]  # the others are compared
+    lacking = [each for each in backup.named if not backup.holds(each)]  # objects in the backup are compared elsewhere
     if absent := objects.absent(cluster, lacking):
         raise errors.ReferencesMissing([str(each) for each in absent], cluster.namespace)
 
 
 def _add_databases(plan: Plan, cluster: Cluster, alive: set[str], *, last_try: bool) -> None:
     for name in installation.DATABASE_SECRETS:
-        plan.add(Does.YOURS, f"{SECRET.name} {name}", "expected to be there")
+        plan.add(Does.YOURS, f"{SECRET.name} {name}", "must exist")
     plan.ask("the databases' Secrets", lambda: prerequisites.check_database_secrets(cluster, alive, last_try=last_try))
 
 
 def _add_what_stays(plan: Plan, backup: Backup) -> None:
-    """Plan what is not made by a restore, though the installation has it."""
+    """Plan the objects of the installation that a restore does not create."""
     for each in backup.named:
         if not backup.holds(each):
-            plan.add(
-                Does.YOURS, f"{each.kind.name} {each.name}", "the APIManager names it, the backup does not hold it"
-            )
+            how = "the APIManager refers to it, but the backup does not contain it"
+            plan.add(Does.YOURS, f"{each.kind.name} {each.name}", how)
     for name in sorted({*installation.SECRETS} - {*installation.RESTORED_SECRETS, *installation.DATABASE_SECRETS}):
-        plan.add(Does.OPERATORS, f"{SECRET.name} {name}", "made anew")
+        plan.add(Does.OPERATORS, f"{SECRET.name} {name}", "the operator creates a new one")
 
 
 def _add_domains(plan: Plan, backup: Backup, databases: Sequence[Object], kept: Collection[str]) -> None:
-    """Plan what another wildcard domain changes, and what it leaves; those that are `kept` are not the backup's."""
+    """Plan the places that a new wildcard domain changes or leaves. Objects in `kept` are not from the backup."""
     if (move := backup.move) is None:
         return
     original = replace(backup, move=None)
@@ -230,7 +230,7 @@ def _add_domains(plan: Plan, backup: Backup, databases: Sequence[Object], kept: 
     for each in (place for obj in saved for place in move.rewrites(obj)):
         plan.add(Does.REWRITTEN, each, f"{move.old} becomes {move.new}")
     for each in (place for obj in saved for place in move.others(obj)):
-        plan.add(Does.STAYS, each, f"holds {move.old}")
+        plan.add(Does.STAYS, each, f"contains {move.old}")
     plan.add(Does.YOURS, "System's database", move.left_to_do)
 
 
@@ -249,9 +249,9 @@ def _add_waits(plan: Plan, backup: Backup, wishes: RestoreWishes) -> None:
 
 def _add_passed_over(plan: Plan, backup: Backup) -> None:
     for name in volume.snapshots(volume.passed_over(backup.root)):
-        log.info("folder %r at the root of the backup's volume shows %s", name, volume.shown(backup.root, name))
-        how = "passed over at the root of the backup's volume: a storage shows its snapshots there"
-        plan.add(Does.WARNING, f"folder {name}", how)  # without their number, which changes from hour to hour
+        log.info("folder %r at the root of the backup's volume contains %s", name, volume.shown(backup.root, name))
+        how = "skipped at the root of the backup's volume, because storage systems show snapshots under this name"
+        plan.add(Does.WARNING, f"folder {name}", how)  # without the count, which changes hourly, for the digest
 
 
 def _names(standings: Iterable[Standing], state: ObjectState) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a restore does with system-storage, the claim of System FileStorage, and with the files in it."""
+"""The part of a restore's plan for system-storage, the claim of System FileStorage, and for its files."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from steps.plans.plan import FILES, SAVED_FIRST, Does, Plan
 from steps.threescale import installation
 
 STORAGE = f"{CLAIM.name} {installation.SYSTEM_STORAGE}"
-_PUT_THERE = "what its storage puts there is saved to claim WORKFLOW-replaced first"
+_PUT_THERE = "files that its storage creates are saved to claim WORKFLOW-replaced first"
 
 
 class ClaimDecision(NamedTuple):
@@ -26,25 +26,25 @@ class ClaimDecision(NamedTuple):
 
     does: Does | None  # None: the plan has no line for the claim
     how: str = ""  # a claim that is created is described by its size, access mode and class
-    done: bool = False  # before, by a restore of this backup
-    saves: bool = False  # its files, before others take their place
-    empties: bool = False  # without saving, because that was done
+    done: bool = False  # already, by a restore of this backup
+    saves: bool = False  # the files of the claim, before they are replaced
+    empties: bool = False  # the claim, whose files are saved already
     kept: str | None = ""  # how the evidence describes a claim that stays; None: the evidence has no line for it
 
 
-_UNSAID = ClaimDecision(None)  # but that the claim goes
+_UNSAID = ClaimDecision(None)  # another line has the reason already
 _NEW = ClaimDecision(Does.CREATE, kept=None)
-_MUST_BE_EMPTY = ClaimDecision(Does.SAME, "must be empty, which is seen once it is mounted")
+_MUST_BE_EMPTY = ClaimDecision(Does.SAME, "must be empty, which is checked when it is mounted")
 _MADE = ClaimDecision(Does.CREATE, done=True)
-_FILLED = _MADE._replace(kept="its files: restored before")
+_FILLED = _MADE._replace(kept="its files were restored before")
 _REPLACED = ClaimDecision(Does.REPLACE, SAVED_FIRST, saves=True, kept=None)
 _STAYS = ClaimDecision(
     Does.KEEP,
-    "a 3scale has written to it since a restore of this backup filled it",
-    kept="its files: restored before, not looked at",
+    "3scale has written to it since a restore of this backup filled it",
+    kept="its files were restored before and are not checked",
 )
 
-# By the state of the claim, and what a person asks for the files that are in it.
+# By the state of the claim, and by the argument `file-storage-conflict`.
 DECISIONS: Mapping[ClaimState, Mapping[str, ClaimDecision]] = {
     ClaimState.ABSENT: {REFUSE: _NEW, REPLACE: _NEW._replace(saves=True)},
     ClaimState.THEIRS: {REFUSE: _MUST_BE_EMPTY, REPLACE: _REPLACED},
@@ -60,7 +60,7 @@ DECISIONS: Mapping[ClaimState, Mapping[str, ClaimDecision]] = {
 
 
 class PlannedStorage(NamedTuple):
-    """The claim of System FileStorage: to be made, or there; whether its files are saved, and whether it goes."""
+    """The claim of System FileStorage, `new` or `existing`. `goes` has an entry if it is about to be deleted."""
 
     new: Object | None = None
     existing: Object | None = None
@@ -71,7 +71,7 @@ class PlannedStorage(NamedTuple):
 
     @property
     def saved_to(self) -> SetAsideClaim:
-        """The claim for what is replaced; of one that is yet to be made it gets what the storage put there."""
+        """The claim for replaced objects and files, also for files that the storage creates in a new system-storage."""
         return set_aside.wanted(self.existing or self.new, files=self.is_saved and self.existing is not None)
 
 
@@ -93,7 +93,7 @@ def add(
         plan.ask(STORAGE, lambda: system_storage.check_unused(cluster, workflow))
     _add_claim(plan, decided, new, claim, is_going=bool(goes))
     if claim and decided.does is Does.KEEP:
-        plan.add(Does.KEEP, FILES, "not looked at")
+        plan.add(Does.KEEP, FILES, "not checked")
         lacking = add_left_out_before(plan, claim, backup)
     else:
         lacking = _add_tree(plan, backup, claim if state is ClaimState.FILLED else None)
@@ -102,7 +102,7 @@ def add(
 
 
 def _decide(state: ClaimState, asked: str, claim: Object | None, backup: Backup) -> ClaimDecision:
-    """Look up what is done with the claim; one that was replaced before is no longer described as created."""
+    """Look up the decision. A claim whose files were replaced before is described as replaced, not as created."""
     decided = DECISIONS[state][asked]
     if claim and decided.does is Does.CREATE and system_storage.saved_to(claim, backup):
         return decided._replace(does=Does.REPLACE, how=SAVED_FIRST, kept=None)
@@ -110,8 +110,8 @@ def _decide(state: ClaimState, asked: str, claim: Object | None, backup: Backup)
 
 
 def _add_claim(plan: Plan, decided: ClaimDecision, new: Object | None, claim: Object | None, *, is_going: bool) -> None:
-    """Plan the claim. The line for a new one is the same before it is made and before it is filled, for the digest."""
-    if decided.does is Does.CREATE and new is None:  # that is refused already
+    """Plan the claim. A new claim keeps its line while it is created and filled, so that the digest stays."""
+    if decided.does is Does.CREATE and new is None:  # already refused
         decided = _MUST_BE_EMPTY if claim else _UNSAID
     if decided.does is Does.CREATE and new:
         told = f"{claims.told(new)}; {_PUT_THERE}" if decided.saves else claims.told(new)
@@ -123,20 +123,20 @@ def _add_claim(plan: Plan, decided: ClaimDecision, new: Object | None, claim: Ob
 def _add_going(
     plan: Plan, cluster: Cluster, backup: Backup, claim: Object, alive: set[str], asked: str
 ) -> list[Standing]:
-    """See whether the claim may take the files, and who else writes it; it stands here where it is about to go."""
+    """Check that the claim can take the files, and warn of another writer. Return it if it is about to be deleted."""
     if controller := gitops.owner(claim):
         plan.add_warning(STORAGE, controller)
     if not (reason := conflicts.going(claim, alive)):
         plan.ask(STORAGE, lambda: system_storage.check(claim, backup, replaced=asked == REPLACE))
         return []
     held = mounting.holders(cluster, installation.SYSTEM_STORAGE)
-    by = f" (held by pod {', '.join(held)}, also one that has ended holds it)" if held else ""
+    by = f" (in use by pod {', '.join(held)}; a finished pod counts until it is deleted)" if held else ""
     plan.add(Does.REFUSED, STORAGE, f"{reason}{by}")
     return [Standing(claim, ObjectState.GOING, f"{reason}{by}")]
 
 
 def _add_tree(plan: Plan, backup: Backup, filled: Object | None = None) -> str:
-    """Plan the files, and return what of them is left out; in a claim that was `filled` before, what was then."""
+    """Plan the files, and return a sentence about files left out; for a `filled` claim, those left out before."""
     counts = backup.counts
     told = f"{counts.files} files, {counts.folders} folders, {counts.links} links, {counts.size_bytes} bytes"
     plan.add(Does.CREATE, FILES, told, done=filled is not None)
@@ -148,7 +148,7 @@ def _add_tree(plan: Plan, backup: Backup, filled: Object | None = None) -> str:
 
 
 def add_left_out_before(plan: Plan, claim: Object, backup: Backup) -> str:
-    """Plan what a claim that was filled before lacks, and return it."""
+    """Plan the files that were left out when the claim was filled, and return the sentence about them."""
     plan.ask(STORAGE, lambda: system_storage.check_left_out(claim, backup))
     if lacking := system_storage.left_out(claim, backup):
         plan.add(Does.LEFT_OUT, FILES, lacking)
@@ -156,15 +156,16 @@ def add_left_out_before(plan: Plan, claim: Object, backup: Backup) -> str:
 
 
 def _add_left_out(plan: Plan, backup: Backup, left_out: LeftOut) -> None:
-    """Plan what of the tree is damaged, which is all in the plan's digest, and say what it costs to know that."""
+    """Plan the damaged files, which all count for the plan's digest, and warn how many bytes each plan reads."""
     size_bytes = backup.size_bytes + left_out.counts.size_bytes
-    plan.add(Does.WARNING, FILES, f"file-storage-damage=skip reads all {size_bytes} bytes for each plan, and once more")
+    how = f"file-storage-damage=skip reads all {size_bytes} bytes for each plan, and again before the copy"
+    plan.add(Does.WARNING, FILES, how)
     for finding in left_out.findings.first:
         plan.add(Does.LEFT_OUT, FILES, finding)
     told = f"{left_out.counts.files} files, {left_out.counts.folders} folders, {left_out.counts.links} links"
-    plan.add(Does.LEFT_OUT, FILES, f"all in all {told}, SHA-256 of their names {left_out.digest}")
+    plan.add(Does.LEFT_OUT, FILES, f"in total {told}, SHA-256 of their names: {left_out.digest}")
 
 
 def became(done: Done, how: str = "") -> list[Line]:
-    """The line of a claim that is there, for the evidence."""
+    """The line of an existing claim, for the result record."""
     return [Line(kind=CLAIM.name, name=installation.SYSTEM_STORAGE, done=done, how=how)]

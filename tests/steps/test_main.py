@@ -68,7 +68,7 @@ def test_the_phases_in_their_order_back_up_and_restore(empty, run, tmp_path, mon
         assert back("configmaps", *volume_of, "--apimanager", "example-apimanager") == 0
         assert back("apimanager", *volume_of, "--apimanager", "example-apimanager") == 0
         assert back("file-storage", *volume_of, "--file-storage", empty.storage) == 0
-    assert "secrets: nothing to do, it is done" in caplog.text
+    assert "secrets: skipped, already done" in caplog.text
     done, _, total = (tmp_path / "progress").read_text().partition("/")
     assert done == total
     assert back("seal", *volume_of) == 0
@@ -76,7 +76,7 @@ def test_the_phases_in_their_order_back_up_and_restore(empty, run, tmp_path, mon
     before = (root / layout.MANIFEST).read_bytes()
     assert back("seal", *volume_of) == 0
     assert back("secrets", *volume_of, "--apimanager", "example-apimanager") == 0
-    assert caplog.text.count("secrets: nothing to do, it is done") == 2
+    assert caplog.text.count("secrets: skipped, already done") == 2
     assert (root / layout.MANIFEST).read_bytes() == before
     assert empty.get("persistentvolumeclaims", "nightly")["metadata"]["labels"]["threescale-backup/state"] == "complete"
 
@@ -97,7 +97,7 @@ def test_the_phases_in_their_order_back_up_and_restore(empty, run, tmp_path, mon
         for phase in ("secrets", "configmaps"):
             assert forth(phase, *volume_of) == 0
         assert forth("file-storage", *volume_of, "--file-storage", target) == 0
-        assert "kept: this backup's restore made the APIManager already" in caplog.text
+        assert "an earlier restore of this backup created the APIManager" in caplog.text
         assert entry(empty, "uid-2").outcome == result.RUNNING
         assert forth("routes", *volume_of, "--look-s", "0.02", "--wait-minutes", "1") == 0
     assert entry(empty, "uid-2").outcome == result.SUCCEEDED
@@ -124,17 +124,17 @@ def test_the_help_of_each_phase_needs_no_other_argument(phase, monkeypatch, caps
         (["backup", "prepare", "--bogus"], "No such option '--bogus'"),
         (["backup", "seal", "--backup", "x"], "Missing option '--claim'"),
         (["backup", "dance"], "No such command 'dance'"),
-        (["backup", "prepare", "--workers", "17"], "'17' is no whole number from 1 to 16"),
-        (["restore", "prepare", "--workers", "0"], "'0' is no whole number from 1 to 16"),
-        (["backup", "file-storage", "--workers", "0"], "'0' is no whole number from 1 to 16"),
-        (["restore", "file-storage", "--workers", "many"], "'many' is no whole number"),
+        (["backup", "prepare", "--workers", "17"], "'17' is not a whole number from 1 to 16"),
+        (["restore", "prepare", "--workers", "0"], "'0' is not a whole number from 1 to 16"),
+        (["backup", "file-storage", "--workers", "0"], "'0' is not a whole number from 1 to 16"),
+        (["restore", "file-storage", "--workers", "many"], "'many' is not a whole number"),
         (["restore", "prepare", "--ready", "soon"], "'soon' is not one of"),
-        (["restore", "prepare", "--wait-minutes", "an hour"], "'an hour' is no number from 0 to 120"),
-        (["restore", "prepare", "--wait-minutes", "600"], "'600' is no number from 0 to 120"),
+        (["restore", "prepare", "--wait-minutes", "an hour"], "'an hour' is not a number from 0 to 120"),
+        (["restore", "prepare", "--wait-minutes", "600"], "'600' is not a number from 0 to 120"),
         (["restore", "routes", "--claim", "c", "--backup", "b", "--ready", "soon"], "'soon' is not one of"),
         (
             ["restore", "routes", "--claim", "c", "--backup", "b", "--wait-minutes", "-1"],
-            "'-1' is no number from 0 to 120",
+            "'-1' is not a number from 0 to 120",
         ),
     ],
 )
@@ -153,7 +153,7 @@ def test_even_where_the_first_arguments_are_wrong(monkeypatch, tmp_path, capsys,
 
 def test_a_termination_log_that_can_not_be_written_changes_no_exit_code(monkeypatch, tmp_path, capsys):
     assert bare(monkeypatch, "--termination-log", str(tmp_path), "--bogus") == 1
-    assert "no termination log: Is a directory" in capsys.readouterr().err
+    assert "the termination log can't be written: Is a directory" in capsys.readouterr().err
 
 
 def test_without_a_termination_log_the_sentence_is_on_stderr(monkeypatch, capsys):

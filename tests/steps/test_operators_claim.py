@@ -333,7 +333,7 @@ class TestRefused:
     def test_a_domain_that_is_none(self, waiting, root):
         waiting.kubernetes.clear_requests()
 
-        with pytest.raises(click.BadParameter, match="is no domain"):
+        with pytest.raises(click.BadParameter, match="is not a domain"):
             phases.restore(waiting, root, domain=("--wildcard-domain", "*.new"))
 
         assert written(waiting) == []

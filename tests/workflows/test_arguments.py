@@ -64,7 +64,7 @@ def test_an_argument_with_a_mistyped_name_is_refused_before_anything_is_done(wat
     failed = [node.name for node in done.nodes if node.attempts and node.phase == "Failed"]
     assert (done.phase, len(failed)) == ("Failed", 1)
     assert sentence in done.failures[-1]["message"] + done.node(failed[0]).log
-    assert "Nothing was done" in done.node("report").log
+    assert "Nothing was changed" in done.node("report").log
     assert written == []
     assert value(watched, operation, metrics.RUNS, status="refused") == 1
     assert value(watched, operation, metrics.RUNS, status="Failed") is None
@@ -94,7 +94,7 @@ def test_a_backup_whose_arguments_were_refused_to_a_person_is_no_failed_backup(
 
     entry = record(installed, refused)
     assert (refused.phase, entry["outcome"]) == ("Failed", "refused")
-    assert entry["advice"].startswith("Nothing was done, and it counts as no failed run")
+    assert entry["advice"].startswith("Nothing was changed, and the run does not count as failed")
     assert catalogue.failed_run(installed.connect(), []) == ""
     assert value(installed, "backup", metrics.RUNS, status="refused") == 1
     assert value(installed, "backup", metrics.FAILURE) is None

@@ -93,7 +93,7 @@ def test_what_differs_is_replaced_once_it_is_saved_and_can_be_put_back(lost):
         ("PersistentVolumeClaim", "system-storage"),
     }
     assert all(claim in how for how in lines_of(record, "replaced").values())
-    assert f"what was there is in claim {claim}" in check_page(text)
+    assert f"the previous object is in claim {claim}" in check_page(text)
     logs = "".join(attempt.log for node in workflow.nodes for attempt in node.attempts) + text
     assert OTHER not in logs
 
@@ -127,7 +127,7 @@ def test_files_that_a_3scale_wrote_since_they_were_restored_are_kept_or_replaced
     assert changed.read_bytes() == b"written since"
     record, _ = entry(lost, kept)
     assert lines_of(record, "kept")["PersistentVolumeClaim", "system-storage"] == (
-        "its files: restored before, not looked at"
+        "its files were restored before and are not checked"
     )
     lose_apimanager(lost)
 

@@ -243,5 +243,5 @@ def test_what_one_run_can_not_hold_is_left_to_the_next(
     prune(stage)
 
     assert left(stage) == {"night-2", "night-3"}
-    assert "1 of them are left to the next run" in caplog.text
+    assert "left to the next run: 1," in caplog.text
     assert deletion.short("0123456789") == "01234567"

@@ -109,7 +109,7 @@ def test_a_plan_says_of_each_what_would_become_of_it_and_changes_nothing(mixed: 
     assert "delete  night-1     no rule keeps it" in log
     assert "delete  begun       its run failed longer ago than failed-after, unless its volume holds a manifest" in log
     assert "2 to keep, 8 to delete, 5 of them only after their volume is read" in log
-    assert "it is only a plan: nothing is deleted" in log
+    assert "only a plan, nothing is deleted" in log
     assert exported(mixed, metrics.RUNS, status="Succeeded") is None
 
 
@@ -125,9 +125,9 @@ def test_without_a_rule_nothing_is_deleted(mixed: Stage) -> None:
 @pytest.mark.parametrize(
     ("rule", "sentence"),
     [
-        ({"keep-within": "7"}, "'--keep-within': '7' is no duration"),
+        ({"keep-within": "7"}, "'--keep-within': '7' is not a duration"),
         ({"timezone": "Madrid"}, "'Madrid' is not a time zone"),
-        ({"keep-daily": "-1"}, "'--keep-daily': '-1' is no whole number"),
+        ({"keep-daily": "-1"}, "'--keep-daily': '-1' is not a whole number"),
     ],
 )
 @pytest.mark.thorough

@@ -163,4 +163,4 @@ def test_an_administrator_asks_from_outside_the_cluster(watched: Any) -> None:
     assert old[:2] == (1, "")
     assert old[2].startswith("Error: The newest complete backup in namespace threescale is night-1")
     assert mistyped[0] == 2
-    assert "Invalid value for '--max-age': '26' is no duration" in mistyped[2]
+    assert "Invalid value for '--max-age': '26' is not a duration" in mistyped[2]

@@ -350,7 +350,7 @@ def test_the_pod_that_reads_goes_where_the_claim_is_mounted(kept):
 def test_a_bad_share_is_refused_before_anything_is_looked_at(kept):
     kept.kubernetes.clear_requests()
 
-    with pytest.raises(click.BadParameter, match="'10' is no share"):
+    with pytest.raises(click.BadParameter, match="'10' is not a share"):
         phases.run(kept, ACCOUNT, "choose", "--sample", "10")
 
     assert kept.kubernetes.requests == []

@@ -72,7 +72,7 @@ def test_what_is_only_listed_and_where_a_pod_runs_are_no_options():
 
 @pytest.mark.parametrize(
     ("told", "sentence"),
-    [({"size": "much"}, "'much' is no size"), ({"siz": "1Gi"}, "Extra inputs"), ({"size": ""}, "'' is no size")],
+    [({"size": "much"}, "'much' is not a size"), ({"siz": "1Gi"}, "Extra inputs"), ({"size": ""}, "'' is not a size")],
     ids=str,
 )
 def test_what_is_told_is_validated_by_the_kind_of_value(told, sentence):

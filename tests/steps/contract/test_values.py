@@ -93,14 +93,14 @@ def test_what_is_checked_stays_as_it_was_written(kind, text):
 @pytest.mark.parametrize(
     ("kind", "text", "sentence"),
     [
-        (values.COUNT, "many", "'many' is no whole number from 0 to 1000000"),
-        (values.LIMIT_S, "0", "'0' is no number above 0 and up to 3600"),
-        (values.VOLUME, "A", "'A' is no name of a PersistentVolume: write a DNS-1123 subdomain "),
-        (values.BACKUP, "A" * 61, f"'{'A' * 60}'... is no name of a backup: write a DNS-1123 label "),
+        (values.COUNT, "many", "'many' is not a whole number from 0 to 1000000"),
+        (values.LIMIT_S, "0", "'0' is not a number above 0 and up to 3600"),
+        (values.VOLUME, "A", "'A' is not a valid name of a PersistentVolume: write a DNS-1123 subdomain "),
+        (values.BACKUP, "A" * 61, f"'{'A' * 60}'... is not a valid name of a backup: write a DNS-1123 label "),
     ],
 )
 def test_a_refusal_shows_the_start_of_what_was_written_and_says_what_is_wanted(kind, text, sentence):
-    with pytest.raises(ValueError, match="is no ") as error:
+    with pytest.raises(ValueError, match="is not a ") as error:
         kind.read(text)
 
     assert str(error.value).startswith(sentence)
@@ -110,7 +110,7 @@ def test_nothing_is_let_through_only_where_it_may_be():
     kind = OrNothing(values.SIZE)
 
     assert (kind.name, kind.read(""), kind.read("1Gi")) == ("quantity", "", "1Gi")
-    with pytest.raises(ValueError, match="'0' is no size"):
+    with pytest.raises(ValueError, match="'0' is not a size"):
         kind.read("0")
 
 

@@ -22,7 +22,7 @@ def test_a_look_at_the_source_names_what_would_be_passed_over_and_how_much_it_sh
 
     assert run("backup", "source", "--file-storage", tmp_path / "storage") == 0
     assert (tmp_path / "outputs/names").read_text() == "warning: folder .snapshot"
-    assert "folder .snapshot  passed over in System FileStorage, with the 2 entries that it shows" in caplog.text
+    assert "folder .snapshot  skipped in System FileStorage, contains 2 entries" in caplog.text
 
 
 def test_an_apimanager_that_is_gone_ends_the_secrets(empty, run, tmp_path):
@@ -60,7 +60,7 @@ def test_a_manifest_that_somebody_put_there_ends_the_phases_that_have_not_report
     (root / layout.MANIFEST).write_text("{}")
 
     assert run("backup", "configmaps", *volume_of, "--apimanager", "example-apimanager", **account) == 1
-    assert "It holds a manifest.json, though configmaps has not reported" in log(tmp_path)
+    assert "It holds a manifest.json, but no report of configmaps" in log(tmp_path)
     assert run("backup", "seal", *volume_of, **account) == 1
     assert "its manifest has schema version None" in log(tmp_path)
     assert not marks.sealed(empty.get("persistentvolumeclaims", "nightly"))

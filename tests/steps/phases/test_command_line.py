@@ -72,17 +72,17 @@ def test_to_people_yes_or_no_is_a_flag():
 
 def test_only_what_may_be_nothing_is_told_as_an_empty_text():
     assert told("--size", "")["size"] == ""
-    with pytest.raises(click.BadParameter, match="'' is no whole number from 0 to 1000000"):
+    with pytest.raises(click.BadParameter, match="'' is not a whole number from 0 to 1000000"):
         told("--count", "")
 
 
 @pytest.mark.parametrize(
     ("option", "text", "sentence"),
     [
-        ("--count", "many", "'many' is no whole number from 0 to 1000000"),
-        ("--size", "0", "'0' is no size: write a Kubernetes quantity"),
+        ("--count", "many", "'many' is not a whole number from 0 to 1000000"),
+        ("--size", "0", "'0' is not a size: write a Kubernetes quantity"),
         ("--approve", "YES", "'YES' is not one of 'no', 'yes'"),
-        ("--folder", "", "an empty path names nothing"),
+        ("--folder", "", "the path is empty"),
     ],
 )
 def test_what_is_wrong_is_refused_with_the_sentence_of_its_kind(option, text, sentence):
@@ -101,4 +101,10 @@ def test_what_is_wrong_is_refused_with_the_sentence_of_its_kind(option, text, se
 )
 def test_an_empty_path_is_no_folder(run, capsys, arguments):
     assert run(*arguments) == 1
-    assert "an empty path names nothing" in capsys.readouterr().err
+    assert "the path is empty" in capsys.readouterr().err
+
+
+def test_the_help_lists_the_phases_in_the_order_in_which_they_run(run, capsys):
+    assert run("restore", "--help") == 0
+    listed = capsys.readouterr().out.partition("Commands:")[2]
+    assert listed.index("prepare") < listed.index("apimanager") < listed.index("routes")

@@ -193,7 +193,7 @@ class TestExplain:
         text = explain(empty, FailedNode("prepare", "no APIManager", ""))
 
         assert text.startswith(
-            "prepare failed: no APIManager\nno events to show: This account is not allowed to list pods"
+            "prepare failed: no APIManager\nevents can't be read: This account is not allowed to list pods"
         )
         assert text.endswith("do this next")
 
@@ -246,7 +246,7 @@ class TestReport:
         monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
 
         assert run("report", "--of", "backup", "--failures", "null", "--advice", "start again") == 0
-        assert "NoConnection while asking why); start again" in outputs(tmp_path)["report"]
+        assert "NoConnection); start again" in outputs(tmp_path)["report"]
 
 
 @pytest.mark.parametrize("began", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "tomorrow"])

@@ -358,7 +358,7 @@ def test_what_becomes_of_the_scratch_volume_is_told(begun, caplog):
     with caplog.at_level(logging.INFO):
         remove(begun)
 
-    assert f"PersistentVolume {volume_name}: goes with the scratch claim; with reclaim policy Retain it" in caplog.text
+    assert f"PersistentVolume {volume_name}: will be deleted with the scratch claim" in caplog.text
 
 
 def drill_written(target):

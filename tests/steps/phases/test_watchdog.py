@@ -81,7 +81,7 @@ def test_a_schedule_that_was_suspended_is_seen(old):
 def test_a_schedule_that_was_deleted_is_seen(old):
     old.kubernetes.delete("cronworkflows", old.namespace, SCHEDULE)
 
-    assert " CronWorkflow threescale-backup-schedule does not exist" in refusal(old)
+    assert f" CronWorkflow {SCHEDULE} does not exist" in refusal(old)
 
 
 @pytest.mark.lesson(15)

@@ -241,7 +241,7 @@ class TestPlan:
     def test_a_claim_that_is_named_after_the_workflow_is_called_so(self, installed):
         planned = of(installed, WANTED._replace(name=""))
 
-        assert told(planned, Does.CREATE) == ["PersistentVolumeClaim (called as the workflow)"]
+        assert told(planned, Does.CREATE) == ["PersistentVolumeClaim (named after the workflow)"]
         assert planned.plan.objections == []
 
     def test_without_a_workflow_no_claim_is_its_own(self, installed):

@@ -31,14 +31,14 @@ def test_the_table_stands_in_columns_and_ends_with_the_digest_and_what_it_comes_
 def test_a_line_that_is_done_says_so_and_leaves_the_digest_as_it_was():
     before, after = plan((Does.CREATE, "Secret zync")), plan((Does.CREATE, "Secret zync", "", True))
 
-    assert next(after.text()) == "create  Secret zync  (a restore of this backup made it)"
+    assert next(after.text()) == "create  Secret zync  (already done by a restore of this backup)"
     assert after.digest == before.digest
 
 
 def test_a_line_that_is_done_names_who_did_it():
     made = Plan("abc", [PlanLine(Does.CREATE, "Secret zync", "", True)], maker="this workflow")
 
-    assert next(made.text()) == "create  Secret zync  (this workflow made it)"
+    assert next(made.text()) == "create  Secret zync  (already done by this workflow)"
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,7 @@ class TestPrepare:
         }
         lost.kubernetes.apply(made)
 
-        self.refuse(lost, backup_volume, refused(errors.NotABackup, reason=Holding("has not completed it")))
+        self.refuse(lost, backup_volume, refused(errors.NotABackup, reason=Holding("has not completed this backup")))
 
         lost.kubernetes.apply(made | {"status": {"completed": True}})
         for path in (backup_volume / layout.REFERENCED).rglob("*.json"):  # the operator's own backup holds none
@@ -276,7 +276,7 @@ class TestPlan:
 
         warnings = [line for line in planned.plan.lines if line.does is Does.WARNING]
         assert [line.what for line in warnings] == ["Secret zync"]
-        assert warnings[0].how == "Flux (Kustomization flux/infra) owns it and may put back what its repository says"
+        assert warnings[0].how.startswith("Flux (Kustomization flux/infra) manages this object")
         assert planned.plan.objections == []
 
     def test_who_else_owns_the_claim_of_the_files_is_a_warning_too(self, lost, backup_volume):
@@ -285,7 +285,7 @@ class TestPlan:
         planned = of(lost, backup_volume)
 
         warnings = [line for line in planned.plan.lines if line.does is Does.WARNING]
-        assert [(line.what, line.how.partition(" owns")[0]) for line in warnings] == [
+        assert [(line.what, line.how.partition(" manages")[0]) for line in warnings] == [
             (STORAGE_LINE, "Argo CD (Application infra)")
         ]
 

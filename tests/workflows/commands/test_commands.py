@@ -77,7 +77,7 @@ def test_a_folder_of_nothing_but_this_rendering_is_no_word_worth(tmp_path: Path)
 def test_an_empty_path_is_no_folder(arguments: list[str]) -> None:
     code, _, err = run(*arguments)
 
-    assert (code, "an empty path names nothing" in err) == (2, True)
+    assert (code, "the path is empty" in err) == (2, True)
 
 
 def test_a_resource_larger_than_any_is_not_read(tmp_path: Path) -> None:
@@ -267,11 +267,11 @@ def test_each_night_s_backup_has_the_arguments_that_were_given() -> None:
         (["--schedule", "0 25 * * *"], "'25' is not a valid hour"),
         (
             ["--schedule", "0 2 * * *", "--argument", "storage-request=20GB"],
-            "argument storage-request: '20GB' is no size",
+            "argument storage-request: '20GB' is not a size",
         ),
         (
             ["--schedule", "0 2 * * *", "--argument", "storage-request="],
-            "argument storage-request: '' is no size",
+            "argument storage-request: '' is not a size",
         ),
         (["--timezone", "Madrid"], "'Madrid' is not a time zone"),
         (["--schedule", "0 2 * * *", "--timezone", "Mars/Olympus"], "Mars/Olympus"),
@@ -287,8 +287,8 @@ def test_a_schedule_that_argo_would_refuse_is_refused_here(arguments: list[str],
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["--keep-within", "7"], "Invalid value for '--keep-within': '7' is no duration"),
-        (["--failed-after", "soon"], "Invalid value for '--failed-after': 'soon' is no duration"),
+        (["--keep-within", "7"], "Invalid value for '--keep-within': '7' is not a duration"),
+        (["--failed-after", "soon"], "Invalid value for '--failed-after': 'soon' is not a duration"),
     ],
 )
 def test_a_rule_that_is_none_is_a_wrong_command_line(arguments: list[str], named: str) -> None:
@@ -577,10 +577,10 @@ def test_shares_that_take_longer_than_a_backup_is_kept_or_an_alert_waits_are_sai
     ("arguments", "named"),
     [
         (["--verify", "4 * * *"], "five fields"),
-        (["--verify", "0 4 * * *", "--verify-argument", "sample=250%"], "argument sample: '250%' is no share"),
-        (["--verify", "0 4 * * *", "--verify-argument", "sample=0%"], "argument sample: '0%' is no share"),
+        (["--verify", "0 4 * * *", "--verify-argument", "sample=250%"], "argument sample: '250%' is not a share"),
+        (["--verify", "0 4 * * *", "--verify-argument", "sample=0%"], "argument sample: '0%' is not a share"),
         (["--verify", "0 4 * * *", "--verify-argument", "claim-name=x"], "each run takes the next backup"),
-        (["--verify", "0 4 * * *", "--verify-argument", "sample=ten"], "argument sample: 'ten' is no share"),
+        (["--verify", "0 4 * * *", "--verify-argument", "sample=ten"], "argument sample: 'ten' is not a share"),
         (["--verify", "0 4 * * *", "--verify-argument", "share=10%"], "'share' is not an argument of a verification"),
         (["--verify-argument", "sample=10%"], "Add --verify"),
         (["--drill", "0 5 * * 0"], "Add --drill-namespace"),

@@ -137,11 +137,14 @@ def test_of_a_list_only_3scales_apimanagers_are_taken() -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        (BACKUP.replace("example-apimanagerbackup-pvc", "a.b"), "name: 'a.b' is no name of a backup"),
-        (BACKUP.replace("my-preexisting-persistent-volume", ".."), "volume-name: '..' is no name"),
-        (BACKUP.replace("10Gi", "1e400"), "storage-request: '1e400' is no size"),
-        (RESTORE.replace("example-apimanagerbackup-pvc #", "../x #"), "claim-name: '../x' is no name of a claim"),
-        (RESTORE.replace("namespace: api", "namespace: .."), "namespace: '..' is no name of a namespace"),
+        (BACKUP.replace("example-apimanagerbackup-pvc", "a.b"), "name: 'a.b' is not a valid name of a backup"),
+        (BACKUP.replace("my-preexisting-persistent-volume", ".."), "volume-name: '..' is not a valid name"),
+        (BACKUP.replace("10Gi", "1e400"), "storage-request: '1e400' is not a size"),
+        (
+            RESTORE.replace("example-apimanagerbackup-pvc #", "../x #"),
+            "claim-name: '../x' is not a valid name of a claim",
+        ),
+        (RESTORE.replace("namespace: api", "namespace: .."), "namespace: '..' is not a valid name of a namespace"),
     ],
 )
 def test_names_and_sizes_of_a_resource_are_checked(text: str, named: str) -> None:

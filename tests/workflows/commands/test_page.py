@@ -178,11 +178,11 @@ def test_a_closed_stdin_is_refused_in_one_sentence() -> None:
 
 def test_a_page_says_what_a_phase_noted_and_a_record_without_notes_has_no_such_field() -> None:
     record = a_record()
-    record["phases"][1]["notes"] = [f"folder '.snapshot' is passed over {HOSTILE}"]
+    record["phases"][1]["notes"] = [f"folder '.snapshot' is skipped {HOSTILE}"]
 
     page = page_of(record)
 
-    assert "folder '.snapshot' is passed over" in Page(page).text
+    assert "folder '.snapshot' is skipped" in Page(page).text
     assert list(foreign(page)) == []
     kept = json.loads(result.text(result.parse(json.dumps(record))))
     assert ["notes" in phase for phase in kept["phases"]] == [False, True, False]

@@ -40,7 +40,7 @@ def test_a_backup_s_plan_alone_is_said_and_makes_nothing(installed):
     assert told.outputs["summary"] in told.attempts[-1].log
     assert "save: " in told.outputs["names"]
     assert {phases(workflow)[name] for name in SAVING} == {"Skipped"}
-    assert "nothing of System FileStorage would be passed over" in workflow.node("source").attempts[-1].log
+    assert "System FileStorage: no folder is skipped" in workflow.node("source").attempts[-1].log
     assert workflow.outputs[CLAIM] == ""
     assert installed.kubernetes.writes() == []
 

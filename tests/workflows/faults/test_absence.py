@@ -70,7 +70,7 @@ def test_without_what_was_restored_or_expected_no_apimanager_is_created(lost: St
 
     assert workflow.phase == "Failed"
     assert lost.exists("apimanagers") == []
-    assert f"{name} is gone" in workflow.node("apimanager").attempts[-1].message
+    assert f"{name} is missing" in workflow.node("apimanager").attempts[-1].message
 
 
 @pytest.mark.thorough

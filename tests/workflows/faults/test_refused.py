@@ -148,9 +148,9 @@ def test_an_installation_that_cannot_be_backed_up_is_refused(installed, harm, sa
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
-        ({"name": "by.night"}, "'by.night' is no name of a backup"),
+        ({"name": "by.night"}, "'by.night' is not a valid name of a backup"),
         ({"name": "n" * 64}, "at most 63 characters"),
-        ({"storage_request": "ten"}, "'--storage-request': 'ten' is no size"),
+        ({"storage_request": "ten"}, "'--storage-request': 'ten' is not a size"),
     ],
 )
 def test_what_no_backup_can_be_asked_for_is_refused(installed, parameters, said):

@@ -97,5 +97,5 @@ def _strange(names: list[str]) -> str:
 def _holder(root: Path, found: Begin | None) -> str:
     if found is None:
         return f"a {BEGIN} that vanished"
-    state = "a finished backup" if volume.is_there(root, MANIFEST) else "a backup begun"
+    state = "a finished backup" if volume.is_there(root, MANIFEST) else "an unfinished backup"
     return f"{state} of workflow {found.workflow} (uid {found.workflow_uid})"

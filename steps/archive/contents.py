@@ -340,14 +340,14 @@ def _open(root: Path, claim: str) -> Backup:
         found = manifest.parse(data)
         return Backup(root, found, hashlib.sha256(data).hexdigest(), found.backup)
     if volume.is_there(root, layout.BEGIN):
-        raise errors.NotABackup("it was begun and never sealed, there is no manifest.json")
+        raise errors.NotABackup("it was begun and not finished, manifest.json is missing")
     if not volume.is_there(root, layout.APIMANAGER):
         if any(volume.is_there(root, path) for path in operators_backup.paths(root)):
             raise errors.NotABackup(
-                f"the operator did not finish it, the log of its Job says why; {operators_backup.first_gap(root)}"
+                f"the operator did not finish it, see the log of its Job; {operators_backup.first_gap(root)}"
             )
         names = volume.content(root)
-        raise errors.NotABackup(f"no manifest.json and no {layout.APIMANAGER}, but {len(names)} other entries")
+        raise errors.NotABackup(f"manifest.json and {layout.APIMANAGER} are missing, it has {len(names)} other entries")
     sums = operators_backup.sums(root)
     return Backup(root, None, operators_backup.digest(root, sums), claim or root.name, sums=sums)
 

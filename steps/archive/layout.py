@@ -97,7 +97,7 @@ def unread(error: OSError) -> str:
     if error.errno == errno.EFBIG:
         largest = _largest_bytes(str(error.filename))
         shown = f"{largest >> 20} MiB" if largest >> 20 else f"{largest >> 10} KiB"
-        return f"has more than {shown}, too many to be read"
+        return f"has more than {shown} and is too large to read"
     return "is missing" if isinstance(error, FileNotFoundError) else "can not be read"
 
 

@@ -119,7 +119,7 @@ def _placeholder(root: Path) -> Entry:
     with volume.failures(root, path), closed(writing.opened_to_write(root, path)) as made:
         writing.give_mode(root, path, made)
         found = os.fstat(made)
-    log.info("the file storage shows no entry at its top: %s stands in, for the operator's own restore", PLACEHOLDER)
+    log.info("System FileStorage has no visible entry at its root: created %s for the operator's restore", PLACEHOLDER)
     return Entry(PLACEHOLDER, FILE, writing.FILE_MODE, found.st_uid, found.st_gid, found.st_mtime_ns, 0, "", _EMPTY)
 
 

@@ -156,7 +156,7 @@ def reported(root: Path, phase: str) -> Report | None:
     except OSError as error:
         raise errors.BackupDamaged([f"{path} {layout.unread(error)}"]) from error
     except ValidationError as error:
-        raise errors.BackupDamaged([f"{path} is no report"]) from error
+        raise errors.BackupDamaged([f"{path} is not a valid report"]) from error
 
 
 def text(manifest: Manifest) -> bytes:

@@ -35,15 +35,15 @@ def objections(backup: Backup) -> Iterator[str]:
     """
     if backup.manifest and ("." in backup.name or len(backup.name) > LABEL_LENGTH):
         yield (
-            f"its claim's name {backup.name!r} becomes that of a volume in its pods, and such a name has no dot and at "
-            f"most {LABEL_LENGTH} characters"
+            f"its pods name a volume after the claim {backup.name!r}, and the name of a volume has no dot and at most "
+            f"{LABEL_LENGTH} characters"
         )
     for path, kind in _files():
         yield from _object(backup.root, path, kind)
     if backup.external:
-        yield "System's files are in S3: it makes a claim for them all the same, and waits for ever if none is here"
+        yield "System's files are in S3: it creates a claim for them anyway, and waits forever if none is here"
     elif not [name for name in _top(backup.root) if not name.startswith(".")]:
-        yield f"{layout.TREE} shows no entry at its top: its copy of `*` fails and is never given up"
+        yield f"{layout.TREE} has no visible entry at its root: its copy of `*` fails and is retried forever"
     yield from _unreadable(backup.root)
 
 
@@ -75,10 +75,10 @@ def _object(root: Path, path: str, kind: Kind) -> Iterator[str]:
         return
     if obj.get("apiVersion") != kind.api_version:
         yield f"{path} is of {obj.get('apiVersion')}, not of {kind.api_version}"
-    yield from (f"{path} carries {field}, which no other cluster takes" for field in _strange(obj))
+    yield from (f"{path} has {field}, which other clusters refuse" for field in _strange(obj))
     found = volume.look(root, path)
     if kind == APIMANAGER and found and (size := found.st_size) > _SECRET_BYTES:
-        yield f"{path} has {size} bytes, more than the Secret in which it travels can hold"
+        yield f"{path} has {size} bytes, more than the Secret that carries it can hold"
 
 
 def _strange(obj: dict[str, Any]) -> Iterator[str]:
@@ -107,13 +107,13 @@ def _unreadable(root: Path) -> Iterator[str]:
         if found is None or not stat.S_ISDIR(found.st_mode):
             continue
         if _is_closed(found.st_mode, is_folder=True):
-            yield f"{folder!r} is closed to its group"
+            yield f"{folder!r} is not readable by its group"
         for item in scanning.scan(root / folder, workers=0):
             path = folder if item.path == "." else f"{folder}/{item.path}"
             if isinstance(item, Lost):
                 yield from _of_lost(root, path, item.why)
             elif item.kind != LINK and _is_closed(item.mode, is_folder=item.kind == FOLDER):
-                yield f"{path!r} is closed to its group"
+                yield f"{path!r} is not readable by its group"
 
 
 def _of_lost(root: Path, path: str, why: Why) -> Iterator[str]:
@@ -123,7 +123,7 @@ def _of_lost(root: Path, path: str, why: Why) -> Iterator[str]:
     except OSError:
         found = None
     if found and _is_closed(found.st_mode, is_folder=stat.S_ISDIR(found.st_mode)):
-        yield f"{path!r} is closed to its group"
+        yield f"{path!r} is not readable by its group"
     elif why is not Why.SPECIAL:
         yield f"{path!r} can't be read"
 

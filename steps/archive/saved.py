@@ -74,7 +74,7 @@ class _ApiManager(_Object):
     spec: _Spec
 
 
-SEALED = "the manifest says"
+SEALED = "the manifest"
 _DEEPEST = 64  # levels; Kubernetes' own kinds have 30 at most
 
 
@@ -91,7 +91,7 @@ def read(root: Path, path: str, expected: Digest | None, whose: str = SEALED) ->
         if len(data) != expected.size:
             return {}, f"{path} has {len(data)} bytes instead of {expected.size}"
         if hashlib.sha256(data).hexdigest() != expected.sha256:
-            return {}, f"{path} has other bytes than {whose}"
+            return {}, f"{path} has different content than {whose}"
     if not data:
         return {}, f"{path} has 0 bytes: the backup was aborted"
     return _parse_object(path, data)
@@ -101,15 +101,15 @@ def _parse_object(path: str, data: bytes) -> tuple[dict[str, Any], str]:
     try:
         obj = json.loads(data)
     except (ValueError, RecursionError):
-        return {}, f"{path} is no JSON"
+        return {}, f"{path} is not JSON"
     if not isinstance(obj, dict) or not isinstance(obj.get("metadata"), dict):
-        return {}, f"{path} is no Kubernetes object"
+        return {}, f"{path} is not a Kubernetes object"
     kind, file = kind_of(path), path.rpartition("/")[2]
     if obj.get("kind") != kind:
-        return {}, f"{path} is a {obj.get('kind')}, no {kind}"
+        return {}, f"{path} is a {obj.get('kind')}, not a {kind}"
     name = obj["metadata"].get("name")
     if not name or (kind != kinds.APIMANAGER.name and f"{name}.json" != file):
-        return {}, f"{path} holds an object of another name"
+        return {}, f"{path} holds an object with a different name"
     finding = _misfit(path, obj)
     return ({}, finding) if finding else (obj, "")
 
@@ -121,7 +121,7 @@ def _misfit(path: str, obj: dict[str, Any]) -> str:
     try:
         (_ApiManager if kind_of(path) == kinds.APIMANAGER.name else _Object).model_validate(obj)
     except ValidationError as error:
-        return f"{path} has fields of another form than Kubernetes gives them ({misfits(error)})"
+        return f"{path} has fields that are invalid in Kubernetes ({misfits(error)})"
     return ""
 
 

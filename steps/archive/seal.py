@@ -92,7 +92,7 @@ def confirmed(root: Path, *, begin: Begin, started: datetime, now: datetime) -> 
         raise errors.BackupDamaged([error.reason]) from error
     own = {"tool_version": found.tool_version, "result": found.result}
     if found != _by_reports(_reports(root), begin, started, found.ended).model_copy(update=own):
-        raise errors.BackupDamaged([f"{layout.MANIFEST} says something else than the phases have reported"])
+        raise errors.BackupDamaged([f"{layout.MANIFEST} differs from the reports of the phases"])
     if found.result is None:
         raise errors.BackupDamaged([f"{layout.MANIFEST} has no digest of {layout.RESULT}"])
     if not started <= found.ended <= now + _SKEW:
@@ -122,7 +122,7 @@ def _by_reports(found: Mapping[str, Report | None], begin: Begin, started: datet
         raise errors.PhasesMissing(missing)
     if source is None or (file_storage is None) != (source.external is not None):
         raise errors.BackupDamaged(
-            [f"{layout.REPORTS} say too little, or of {FILE_STORAGE} both that it is here and not"]
+            [f"{layout.REPORTS} is incomplete, or the reports contradict each other about {FILE_STORAGE}"]
         )
     return Manifest(
         tool_version="",
@@ -172,7 +172,7 @@ def lines(root: Path, expected: Digest | None = None) -> Iterator[str]:
         with io.TextIOWrapper(io.BufferedReader(raw, _BLOCK), encoding="ascii") as found:
             yield from _checked(mtree.of_entries(iter(partial(found.readline, _LINE_LENGTH), "")))
         if expected and raw.sha256.hexdigest() != expected.sha256:
-            raise errors.BackupDamaged([f"{layout.LISTING} has other bytes than the manifest says"])
+            raise errors.BackupDamaged([f"{layout.LISTING} has different content than the manifest"])
     except OSError as error:
         reason = error.strerror or os.strerror(error.errno or 0)
         raise errors.ReadFailed([str(root / layout.LISTING)], reason) from error
@@ -214,7 +214,11 @@ def _tree_findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator
     """Say what of the tree is missing, extra or differs, or of its listing, which can't judge the tree then."""
     facts = manifest.file_storage
     if facts is None:
-        yield from (f"{name} is there, though the files are external" for name in _TREE if volume.is_there(root, name))
+        yield from (
+            f"{name} exists, but the manifest says that the files are external"
+            for name in _TREE
+            if volume.is_there(root, name)
+        )
         return
     if finding := listing_finding(root, facts):
         yield finding  # the listing can't judge the tree then
@@ -228,7 +232,7 @@ def _tree_findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator
     )
     expected_counts = (facts.files, facts.folders, facts.links, facts.size_bytes)
     if (counted.files, counted.folders, counted.links, counted.size_bytes) != expected_counts:
-        yield f"{layout.LISTING} lists other counts than were found in the source"
+        yield f"{layout.LISTING} has different counts than the source had"
 
 
 def _extra(root: Path, folder: str, manifest: Manifest) -> Iterator[str]:
@@ -260,7 +264,7 @@ def _lacking(root: Path, manifest: Manifest) -> Iterator[str]:
     apimanager, _ = saved.read(root, layout.APIMANAGER, None)
     for each in references.of(apimanager):
         if path_of(each) not in manifest.objects:
-            yield f"{path_of(each)} was not saved, the APIManager names it since ({each.path})"
+            yield f"{path_of(each)} was not saved, the APIManager names it only since then ({each.path})"
 
 
 def _known(manifest: Manifest) -> set[str]:
@@ -272,7 +276,7 @@ def _known(manifest: Manifest) -> set[str]:
 
 def _strangers(root: Path, manifest: Manifest) -> Iterator[str]:
     known = _known(manifest)  # the last two are of a try before
-    yield from (f"{name} at the root is no part of a backup" for name in volume.content(root) if name not in known)
+    yield from (f"{name} at the root is not part of a backup" for name in volume.content(root) if name not in known)
 
 
 def strangers(root: Path, manifest: Manifest | None) -> list[str]:
@@ -300,7 +304,7 @@ def sums_findings(root: Path, manifest: Manifest) -> Iterator[str]:
         yield f"{layout.SUMS} {layout.unread(error)}"
         return
     if not same:
-        yield f"{layout.SUMS} is missing or not the manifest's"
+        yield f"{layout.SUMS} is missing or differs from the manifest"
 
 
 def listing_finding(root: Path, facts: FileTree) -> str:
@@ -318,7 +322,7 @@ def _file_finding(root: Path, path: str, expected: Digest) -> str:
         return f"{path} {layout.unread(error)}"
     if size != expected.size:
         return f"{path} has {size} bytes instead of {expected.size}"
-    return "" if sha256 == expected.sha256 else f"{path} has other bytes than the manifest says"
+    return "" if sha256 == expected.sha256 else f"{path} has different content than the manifest"
 
 
 def _sums(manifest: Manifest) -> bytes:

@@ -21,9 +21,9 @@ from steps.process import interruption
 _REASONS = {
     Why.SPECIAL: "is a socket, FIFO or device",
     Why.UNREADABLE: "can't be read",
-    Why.HIDDEN: "is listed in its folder and can't be found",
+    Why.HIDDEN: "is listed in its folder but can't be found",
 }
-_OTHER_BYTES = "has other bytes than listed"
+_OTHER_BYTES = "has different content than the listing"
 
 
 def differences(
@@ -106,7 +106,7 @@ def _missing(root: Path, path: str) -> str:
     with suppress(OSError), closed(open_top(root)) as top, closed(open_folder(top, above)) as here:
         os.stat(name, dir_fd=here, follow_symlinks=False)
         if name not in directory.names_in(here):
-            return "is one with another name there: the volume does not tell the two apart, by case or form of a letter"
+            return "is the same file as another name: the volume does not distinguish case or form of letters"
     return "is missing"
 
 
@@ -195,9 +195,9 @@ def _difference(listed: Entry, actual: Entry | Lost) -> str:
     if listed.kind != actual.kind:
         return f"is a {actual.kind}, listed as {listed.kind}"
     if listed.size != actual.size:
-        return f"has {actual.size} bytes, listed with {listed.size}"
+        return f"has {actual.size} bytes instead of {listed.size}"
     if listed.target != actual.target:
-        return "points elsewhere than listed"
+        return "has a different target than the listing"
     if listed.digest and actual.digest and listed.digest != actual.digest:
         return _OTHER_BYTES
     return ""

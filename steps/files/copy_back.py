@@ -359,7 +359,7 @@ class _Nest:
 def _hold(entry: Entry, size: int, sha256: str) -> None:
     """Hold what was read against the listing."""
     if (size, sha256) != (entry.size, entry.digest or sha256):
-        raise errors.BackupDamaged([f"{entry.path!r} has other bytes than the listing says"])
+        raise errors.BackupDamaged([f"{entry.path!r} has different content than the listing"])
 
 
 def _fill(back: _Back, ahead: Ahead[Bring | Settle | Folder], lines: Iterable[str], workers: int) -> Tally:
@@ -424,7 +424,7 @@ def _stretches(shares: Iterable[list[str]]) -> Iterator[Bring]:
             if (  # characters and bytes have one order then
                 path <= before if folder == before_in and path.isascii() else mtree.place(path) <= mtree.place(before)
             ):
-                raise errors.BackupDamaged([f"the listing's entry {path!r} is not in its order, or there twice"])
+                raise errors.BackupDamaged([f"the listing's entry {path!r} is out of order or listed twice"])
             before, before_in = path, folder
             if is_folder:
                 above.append((path, line, task))

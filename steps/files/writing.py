@@ -151,7 +151,7 @@ def mode_notes() -> tuple[str, ...]:
     """Say, once, of how many of a backup's own files and folders the volume did not keep the mode in this process."""
     if not _without_mode:
         return ()
-    note = f"{len(_without_mode)} files of the backup have another mode than they should: the volume does not keep it"
+    note = f"{len(_without_mode)} files of the backup have a wrong mode, because the volume does not keep modes"
     _without_mode.clear()
     log.info("%s", note)
     return (note,)

@@ -33,9 +33,7 @@ class OnConflict(NamedTuple):
     differing: Collection[str] = ()  # names of the objects that differed in the plan
     versions: Mapping[str, str] = {}  # resourceVersions of the saved objects, by name
     saved_to: str = ""  # the claim that holds the saved objects
-    planned: Collection[str] | None = (
-        None  # names of equal objects that the plan found and no restore made; None: unknown
-    )
+    planned: Collection[str] | None = None  # names of equal objects that the plan found; None: unknown
 
 
 REFUSED = OnConflict()

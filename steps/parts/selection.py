@@ -34,7 +34,7 @@ class Selection(NamedTuple):
         return objects.look(cluster, self.kind, self.names)
 
     def save(self, cluster: Cluster, root: Path, known: Mapping[str, Object] = {}) -> dict[str, Digest]:
-        """Save the objects to a folder that then holds nothing else. `known` are objects that were read already, by name.
+        """Save the objects to a folder that then holds nothing else. `known` are objects already read, by name.
 
         Raises:
             errors.ObjectsMissing: after all existing objects were saved.

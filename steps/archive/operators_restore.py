@@ -1,8 +1,8 @@
-"""Whether the operator's own APIManagerRestore could take a backup.
+"""Whether the operator's own APIManagerRestore could restore a backup.
 
 Source of its rules: operator, pkg/restore and controllers/apps (branches 3scale-2.9-stable to 3scale-2.16-stable). It
-creates each object file as it stands with `oc create -f`, copies `system-filestorage-pvc/*` with `rsync -rl` as a UID
-of the target namespace, and carries the APIManager through a Secret; a step that fails is tried for ever.
+creates each object file unchanged with `oc create -f`. It copies `system-filestorage-pvc/*` with `rsync -rl` as a UID
+of the target namespace. It carries the APIManager in a Secret. It retries a failed step forever.
 """
 
 import os
@@ -27,10 +27,10 @@ _NOT_IN_CREATE = ("namespace", "resourceVersion", "ownerReferences", "uid")
 
 
 def objections(backup: Backup) -> Iterator[str]:
-    """Say what keeps the operator from restoring a backup, a line each; none if it can.
+    """Yield the reasons why the operator can't restore a backup, a line each; none if it can.
 
     Raises:
-        errors.ReadFailed: this user may not look at the top of the tree.
+        errors.ReadFailed: this user may not read the top of the tree.
 
     """
     if backup.manifest and ("." in backup.name or len(backup.name) > LABEL_LENGTH):
@@ -48,7 +48,7 @@ def objections(backup: Backup) -> Iterator[str]:
 
 
 def left_behind(backup: Backup) -> list[str]:
-    """What it would pass over, by paths on the volume: dot-files at the top of the tree, and what the APIManager names.
+    """Paths that the operator would ignore: dot-files at the top of the tree, and objects that the APIManager names.
 
     Raises:
         errors.ReadFailed: as `objections`.
@@ -88,7 +88,7 @@ def _strange(obj: dict[str, Any]) -> Iterator[str]:
 
 
 def _top(root: Path) -> list[str]:
-    """The names at the top of the tree; none where it is no folder, which is a finding of the backup."""
+    """The names at the top of the tree; none if it is not a folder, which is reported as damage."""
     found = volume.look(root, layout.TREE)
     if found is None or not stat.S_ISDIR(found.st_mode):
         return []
@@ -101,7 +101,7 @@ def _top(root: Path) -> list[str]:
 
 
 def _unreadable(root: Path) -> Iterator[str]:
-    """What a member of the volume's group can't read, by the modes on the volume."""
+    """Yield the entries that a member of the volume's group can't read, by their modes."""
     for folder in (layout.SECRETS, layout.CONFIGMAPS, layout.OF_APIMANAGER, layout.TREE):
         found = volume.look(root, folder)
         if found is None or not stat.S_ISDIR(found.st_mode):
@@ -117,7 +117,7 @@ def _unreadable(root: Path) -> Iterator[str]:
 
 
 def _of_lost(root: Path, path: str, why: Why) -> Iterator[str]:
-    """Say of an entry that was not taken why its group can't read it either: its mode, as a rule."""
+    """Yield why the group can't read an entry that this user could not read either: usually its mode."""
     try:
         found = volume.look(root, path)
     except OSError:

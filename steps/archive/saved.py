@@ -1,4 +1,4 @@
-"""An object file on a volume, read once and judged: by its digest where one is known, and by what it must be."""
+"""Reads an object file of a volume once, and checks its digest, if one is known, and its form."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ def kind_of(path: str) -> str:
 
 
 class _Part(BaseModel):
-    """What is read of an object has the types that the API server gives it; the server judges the rest."""
+    """The fields that this tool reads must have the types of the API server. The server checks the others."""
 
     model_config = ConfigDict(strict=True, alias_generator=to_camel, defer_build=True)
 
@@ -79,9 +79,10 @@ _DEEPEST = 64  # levels; Kubernetes' own kinds have 30 at most
 
 
 def read(root: Path, path: str, expected: Digest | None, whose: str = SEALED) -> tuple[dict[str, Any], str]:
-    """Read an object file: the object and no finding, or no object and what is wrong; `whose` digest is expected.
+    """Read an object file. Returns the object and an empty finding, or an empty object and the finding.
 
-    The bytes that are judged are those that the object is made of: the file is read once.
+    `whose` names the origin of the expected digest. The file is read once, so that the checked bytes are those that are
+    used.
     """
     try:
         data = layout.read(root, path)
@@ -115,7 +116,7 @@ def _parse_object(path: str, data: bytes) -> tuple[dict[str, Any], str]:
 
 
 def _misfit(path: str, obj: dict[str, Any]) -> str:
-    """Say why those who use an object could not, though it is one; empty if they can."""
+    """Why the fields of an object are invalid or nested too deeply; empty if they are fine."""
     if _is_deep(obj):
         return f"{path} is nested deeper than {_DEEPEST} levels"
     try:
@@ -126,7 +127,7 @@ def _misfit(path: str, obj: dict[str, Any]) -> str:
 
 
 def _is_deep(obj: object) -> bool:
-    """Whether an object is nested deeper than those who walk through it can go."""
+    """Whether an object is nested too deeply for the code that walks through it."""
     level = [obj]
     for _ in range(_DEEPEST):
         level = [inner for each in level for inner in _inner(each)]

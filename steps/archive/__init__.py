@@ -1,1 +1,1 @@
-"""What lies on a backup volume, and how it is sealed and opened."""
+"""The content of a backup volume, and how it is sealed and opened."""

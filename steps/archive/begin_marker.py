@@ -1,4 +1,4 @@
-"""The begin marker: whose a backup volume is, left before anything else is written there."""
+"""The begin marker names the workflow that owns a backup volume. It is the first file written there."""
 
 import os
 from enum import Enum
@@ -14,7 +14,7 @@ from steps.files.durability import Disk
 
 
 class Begin(BaseModel):
-    """The begin marker: whose volume this is."""
+    """The begin marker: the backup and the workflow that own a volume."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,32 +31,32 @@ class VolumeState(Enum):
 
 
 def begin(disk: Disk, who: Begin) -> VolumeState:
-    """Look at the volume and make it this workflow's own if it is empty; its marker and what lies there are durable.
+    """Claim an empty volume for this workflow, or confirm that it is its own. All that is on the volume is synced.
 
     Raises:
-        errors.VolumeTaken: it holds anything else than `lost+found` and this workflow's own backup. Nothing changed.
+        errors.VolumeTaken: it holds more than `lost+found` and the backup of this workflow. Nothing changed.
 
     """
     root = disk.root
     found = marker(root)
     if found is None:
         strange = volume.content(root)
-        if BEGIN not in strange:  # else a phase beside this one has come between the two looks
+        if BEGIN not in strange:  # else a parallel phase wrote it between the two looks
             if strange:
                 raise errors.VolumeTaken(_strange(strange))
             _claim(disk, who)
         found = marker(root)
     if found is None or found.workflow_uid != who.workflow_uid:
         raise errors.VolumeTaken(_holder(root, found))
-    disk.sync()  # a phase beside this one may have left the marker just now, and data without one would be refused
+    disk.sync()  # a parallel phase may have just written the marker, and data without a marker would be refused
     return VolumeState.SEALED if volume.is_there(root, MANIFEST) else VolumeState.BEGUN
 
 
 def marker(root: Path) -> Begin | None:
-    """Whose a volume is, None where nobody has begun on it.
+    """The begin marker of a volume, None if it has none.
 
     Raises:
-        errors.VolumeTaken: its marker can't be read.
+        errors.VolumeTaken: the marker can't be read.
 
     """
     try:
@@ -67,17 +67,17 @@ def marker(root: Path) -> Begin | None:
 
 
 def _claim(disk: Disk, who: Begin) -> None:
-    """Leave the begin marker; of several phases that come at once, one writes it and all find it."""
+    """Write the begin marker. If several phases start at once, one writes it and all find it."""
     with (
         writing.folder_of(disk.root, disk.descriptor, BEGIN) as (top, own),
         writing.temporary_file(top, layout.as_json(who.model_dump())) as made,
     ):
-        disk.sync()  # an empty marker would be nobody's
+        disk.sync()  # an empty marker would name no owner
         _place(top, made, own)
 
 
 def _place(folder: int, temporary: str, name: str) -> None:
-    """Give the file its name unless it is taken; where links are unknown (SMB), the only rival is our own twin."""
+    """Give the file its name unless it is taken. Without hard links (SMB) rename it: only our twin competes."""
     try:
         os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
     except FileExistsError:
@@ -97,5 +97,5 @@ def _strange(names: list[str]) -> str:
 def _holder(root: Path, found: Begin | None) -> str:
     if found is None:
         return f"a {BEGIN} that vanished"
-    state = "a finished backup" if volume.is_there(root, MANIFEST) else "a backup begun"
+    state = "a finished backup" if volume.is_there(root, MANIFEST) else "an unfinished backup"
     return f"{state} of workflow {found.workflow} (uid {found.workflow_uid})"

@@ -1,7 +1,7 @@
-"""A finished backup, opened: a restore begins here, and never goes on without a manifest that fits.
+"""Opens a finished backup. A restore begins here, and needs a manifest that matches.
 
-A backup that the operator's APIManagerBackup made has no manifest; it is opened after the checks that its form allows,
-and called so.
+A backup that the operator's APIManagerBackup made has no manifest. It is opened after the checks that are possible
+without one, and its `manifest` is None.
 """
 
 import errno
@@ -27,12 +27,12 @@ from steps.threescale import installation, references
 from steps.threescale.domain import Move
 from steps.threescale.references import Reference
 
-_LENGTH = 16 << 10  # signs of a sentence; the annotations of a claim may have 256 KiB
+_LENGTH = 16 << 10  # characters of a sentence; the annotations of a claim may have 256 KiB
 _OF_ROUTES = ("Available", "RoutesReady")  # conditions of an APIManager
 
 
 class LeftOut(NamedTuple):
-    """What of a tree is left out of a restore, because it is missing or another one than was sealed."""
+    """The entries of a tree that a restore leaves out, because they are missing or differ from the listing."""
 
     paths: Collection[str]
     counts: Tally
@@ -47,7 +47,7 @@ class LeftOut(NamedTuple):
 class Backup:
     """An opened backup. `manifest` is None for one that the operator made; `digest` identifies either.
 
-    `sums` are those of the object files of one that the operator made, as `digest` was made of them.
+    `sums` are the digests of the object files of an operator's backup; `digest` is made of them.
     """
 
     root: Path
@@ -56,12 +56,12 @@ class Backup:
     name: str
     move: Move | None = None  # to another wildcard domain
     sums: Mapping[str, Digest] = field(default_factory=dict)
-    left_out: LeftOut | None = None  # None: nothing may be
-    bound_to: str = ""  # what the tree of one that the operator made was, and must be at the end of each reading
+    left_out: LeftOut | None = None  # None: nothing may be left out
+    bound_to: str = ""  # `tree_digest` of an operator's backup, compared at the end of each reading
 
     @property
     def mark(self) -> Mark:
-        """What a restore of this backup leaves on what it creates."""
+        """The mark that a restore of this backup puts on each object that it creates."""
         return Mark(self.name, self.digest)
 
     @property
@@ -75,13 +75,13 @@ class Backup:
 
     @property
     def threescale_version(self) -> str:
-        """The recorded 3scale version, MAJOR.MINOR, empty where the APIManager does not say."""
+        """The recorded 3scale version, MAJOR.MINOR, empty if the APIManager has none."""
         annotations = self.apimanager["metadata"].get("annotations") or {}
         return minor(str(annotations.get(installation.THREESCALE_VERSION, "")))
 
     @property
     def lacking(self) -> str:
-        """What of its tree is left out, in a sentence; empty: nothing."""
+        """The entries of its tree that are left out, in a sentence; empty: none."""
         return str(self.left_out)[:_LENGTH] if self.left_out and self.left_out.findings else ""
 
     @property
@@ -90,7 +90,7 @@ class Backup:
 
     @property
     def ready(self) -> Ready:
-        """What was ready; under another domain without the Routes of the old one, and what depends on them."""
+        """What was ready. Under a new domain, without Routes of the old domain and the conditions that need them."""
         found = self.manifest.source.ready if self.manifest else Ready()
         if self.move is None:
             return found
@@ -101,7 +101,7 @@ class Backup:
 
     @cached_property
     def external(self) -> External | None:
-        """Where System's files lie, if it is not here; one that the operator made does not record the bucket."""
+        """Where System's files are, if not in this backup. A backup of the operator does not record the bucket."""
         if self.manifest:
             return self.manifest.source.external
         in_s3 = operators_backup.in_s3(self.root, self.sums.get(layout.APIMANAGER))
@@ -114,18 +114,18 @@ class Backup:
 
     @cached_property
     def data_bytes(self) -> int:
-        """What of them needs room; it takes a look at the whole tree. What can't be looked at counts whole."""
+        """Bytes of the files without holes; this scans the whole tree. An entry that can't be read counts in full."""
         found = scanning.measure(self.tree) if self.manifest else self.counts
         return max(self.size_bytes - found.hole_bytes, 0)
 
     def needed_bytes(self, room_bytes: int | Decimal | None) -> int:
-        """Bytes to have room for: the length of its files where that fits, which costs nothing; else their data."""
+        """Bytes that a target needs: the size of the files if that fits, which needs no scan; else their data."""
         fits = room_bytes is None or self.size_bytes <= room_bytes
         return self.size_bytes if fits else self.data_bytes
 
     @cached_property
     def counts(self) -> Tally:
-        """What is to be restored of the tree, in counts."""
+        """The counts of the tree's entries that are to be restored."""
         if self.manifest is None:
             return scanning.measure(self.tree)
         facts = self.manifest.file_storage
@@ -140,7 +140,7 @@ class Backup:
         )
 
     def read(self, path: str) -> dict[str, Any]:
-        """Read one object file, proved against the manifest, or by what it was when the backup was opened.
+        """Read one object file, and compare it with the manifest, or with its content when the backup was opened.
 
         Raises:
             errors.BackupDamaged
@@ -157,7 +157,7 @@ class Backup:
         return self.move.rewritten(data) if self.move else data
 
     def under(self, wildcard_domain: str) -> "Backup":
-        """The backup as it is restored under another wildcard domain; empty: as it was.
+        """The backup as it is restored under another wildcard domain; empty: under its own domain.
 
         Raises:
             errors.BadDomain, errors.BackupDamaged
@@ -168,14 +168,14 @@ class Backup:
         return replace(self, move=Move.to(str(self.apimanager["spec"].get("wildcardDomain", "")), wildcard_domain))
 
     def objects(self, folder: str, names: Iterable[str]) -> list[dict[str, Any]]:
-        """Read those of the named objects that the backup holds."""
+        """Read the named objects, as far as the backup holds them."""
         paths = [f"{folder}/{name}.json" for name in names]
         return [self.read(path) for path in paths if self._lists(path)]
 
     def referenced(self, kind: Kind) -> list[dict[str, Any]]:
-        """Read what it holds beside the operator's own objects: what its APIManager names, and what users edit.
+        """Read the objects that its APIManager names, and the ConfigMaps that users edit.
 
-        Nothing else is taken from those folders, whoever put it there; the operator's own backup has none of them.
+        Other files in those folders are ignored. A backup of the operator has no such folders.
 
         Raises:
             errors.BackupDamaged
@@ -188,15 +188,15 @@ class Backup:
 
     @property
     def named(self) -> list[Reference]:
-        """What its APIManager names."""
+        """The references to objects in its APIManager."""
         return references.of(self.apimanager)
 
     def holds(self, reference: Reference) -> bool:
-        """Whether it holds what its APIManager names: one that the operator made does not."""
+        """Whether it holds an object that its APIManager names. A backup of the operator does not."""
         return self.manifest is not None and self._lists(seal.path_of(reference))
 
     def check_listing(self) -> None:
-        """See that the tree is a folder and the listing is the manifest's, before a tree is restored by it.
+        """Check that the tree is a folder and that the listing matches the manifest, before a tree is restored.
 
         Raises:
             errors.BackupDamaged
@@ -210,9 +210,9 @@ class Backup:
 
     @cached_property
     def tree_digest(self) -> str:
-        """SHA-256 of what can be told of the tree without a listing, to see that it stays so; empty where there is one.
+        """SHA-256 over a tree that has no listing, to notice a later change; empty if there is a listing.
 
-        Names, kinds, sizes, whole seconds and targets of links.
+        It covers names, kinds, sizes, times in whole seconds, and targets of links.
 
         Raises:
             errors.ReadFailed, errors.BackupDamaged: an entry could not be listed.
@@ -226,7 +226,7 @@ class Backup:
         return total.hexdigest()
 
     def bound(self, tree_digest: str) -> "Backup":
-        """The backup whose tree must stay the one of which `tree_digest` was told; empty: the one that it is now.
+        """The backup, whose tree must keep this `tree_digest`; empty: the digest that it has now.
 
         Raises:
             errors.TreeChanged; as `tree_digest`
@@ -237,10 +237,10 @@ class Backup:
         return replace(self, bound_to=self.tree_digest)
 
     def lines(self) -> Iterator[str]:
-        """The lines of the tree's entries to restore; without digests where there is no listing.
+        """The lines of the tree's entries to restore; without digests if there is no listing.
 
         Raises:
-            errors.TreeChanged: at the end, of one that the operator made.
+            errors.TreeChanged: at the end, for a backup of the operator.
 
         """
         if self.manifest is None:
@@ -250,7 +250,7 @@ class Backup:
         return self._listed()
 
     def _scanned(self) -> Iterator[str]:
-        """The lines of a tree that has no listing, which are held to what it was: what is judged is what is used."""
+        """The lines of a tree that has no listing, compared with `bound_to` at the end."""
         total = hashlib.sha256()
         for line in operators_backup.lines(self.tree):
             total.update(operators_backup.stable(line))
@@ -259,7 +259,7 @@ class Backup:
             raise errors.TreeChanged(self.name)
 
     def _listed(self) -> Iterator[str]:
-        """The lines of the listing, but for what a backup puts there itself."""
+        """The lines of the listing, without the placeholder that a backup adds."""
         facts = self.manifest.file_storage if self.manifest else None
         lines = seal.lines(self.root, facts.listing if facts else None)
         if facts and (placeholder := facts.placeholder):
@@ -267,10 +267,11 @@ class Backup:
         return lines
 
     def salvaged(self, workers: int | None = None) -> "Backup":
-        """The backup without what of its tree is damaged or missing; it reads every byte, and the rest must be whole.
+        """The backup without damaged or missing files. This reads every byte. Objects and listing must be undamaged.
 
         Raises:
-            errors.NoDigests: one that the operator made. errors.BackupDamaged: its objects, or its listing.
+            errors.NoDigests: the operator made the backup.
+            errors.BackupDamaged: its objects or its listing are damaged.
             errors.ReadFailed: the tree itself can't be read.
 
         """
@@ -290,21 +291,21 @@ class Backup:
         return replace(self, left_out=LeftOut(paths, counts, few, total.hexdigest()))
 
     def findings(self, *, digests: bool, given: Collection[str] = ()) -> Iterator[str]:
-        """Say what is wrong, a line each; `digests` asks for every byte of the tree too.
+        """Yield what is wrong, a line each. With `digests` every byte of the tree is read.
 
-        `given` are paths that one made by the operator need not hold, because what they would bring is there.
+        `given` are paths that a backup of the operator need not hold, because their objects exist already.
         """
         if self.manifest is None:
             yield from operators_backup.findings(self.root, given, self.sums)
         elif self.left_out:
-            yield from seal.objects_findings(self.root, self.manifest)  # the tree has been judged
+            yield from seal.objects_findings(self.root, self.manifest)  # the tree was checked already
         else:
             yield from seal.findings(self.root, self.manifest, digests=digests)
             yield from seal.sums_findings(self.root, self.manifest)
 
     @property
     def strangers(self) -> list[str]:
-        """What lies at its root and is no part of it, as `seal.strangers`."""
+        """Names at its root that are not part of it, as `seal.strangers`."""
         return seal.strangers(self.root, self.manifest)
 
     def _lists(self, path: str) -> bool:
@@ -314,16 +315,16 @@ class Backup:
 
 
 def minor(version: str) -> str:
-    """MAJOR.MINOR of a 3scale version: what decides whether the operator would upgrade a database."""
+    """MAJOR.MINOR of a 3scale version. It decides whether the operator would upgrade a database."""
     return ".".join(version.split(".")[:2])
 
 
 def open_at(root: Path, claim: str = "") -> Backup:
-    """Open a finished backup; `claim` names one that has no manifest to say its name.
+    """Open a finished backup. `claim` is its name if it has no manifest.
 
     Raises:
-        errors.NotABackup: nothing here, begun and never sealed, or of a newer form.
-        errors.ReadFailed: this user may not look at it.
+        errors.NotABackup: there is none, it was not finished, or it has a newer form.
+        errors.ReadFailed: this user may not read it.
 
     """
     try:
@@ -340,14 +341,14 @@ def _open(root: Path, claim: str) -> Backup:
         found = manifest.parse(data)
         return Backup(root, found, hashlib.sha256(data).hexdigest(), found.backup)
     if volume.is_there(root, layout.BEGIN):
-        raise errors.NotABackup("it was begun and never sealed, there is no manifest.json")
+        raise errors.NotABackup("it was begun and not finished, manifest.json is missing")
     if not volume.is_there(root, layout.APIMANAGER):
         if any(volume.is_there(root, path) for path in operators_backup.paths(root)):
             raise errors.NotABackup(
-                f"the operator did not finish it, the log of its Job says why; {operators_backup.first_gap(root)}"
+                f"the operator did not finish it, see the log of its Job; {operators_backup.first_gap(root)}"
             )
         names = volume.content(root)
-        raise errors.NotABackup(f"no manifest.json and no {layout.APIMANAGER}, but {len(names)} other entries")
+        raise errors.NotABackup(f"manifest.json and {layout.APIMANAGER} are missing, it has {len(names)} other entries")
     sums = operators_backup.sums(root)
     return Backup(root, None, operators_backup.digest(root, sums), claim or root.name, sums=sums)
 

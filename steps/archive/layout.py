@@ -1,7 +1,7 @@
-"""Where each file lies on the backup volume, and how large it may be.
+"""The path of each file on the backup volume, and the size that it may have.
 
-The layout is the one of the operator's APIManagerBackup (secrets/, configmaps/, apimanager/, system-filestorage-pvc/),
-so that its APIManagerRestore can read it; what is ours lies beside it.
+The layout is that of the operator's APIManagerBackup (secrets/, configmaps/, apimanager/, system-filestorage-pvc/), so
+that its APIManagerRestore can read it. The other files are this tool's own.
 """
 
 import errno
@@ -27,24 +27,24 @@ LISTING = "system-filestorage.mtree"
 REPORTS = "reports"
 SECRETS = "secrets"
 CONFIGMAPS = "configmaps"
-REFERENCED = "referenced"  # the operator passes over folders that it does not know
+REFERENCED = "referenced"  # the operator ignores folders that it does not know
 REFERENCED_SECRETS = f"{REFERENCED}/{SECRETS}"
 REFERENCED_CONFIGMAPS = f"{REFERENCED}/{CONFIGMAPS}"
-APIMANAGER = "apimanager/apimanager-backup.json"  # one fixed name, whatever the APIManager is called
+APIMANAGER = "apimanager/apimanager-backup.json"  # fixed, whatever the name of the APIManager
 TREE = "system-filestorage-pvc"
 OF_APIMANAGER = APIMANAGER.partition("/")[0]
 FOLDERS = (TREE, SECRETS, CONFIGMAPS, OF_APIMANAGER, REFERENCED, REFERENCED_SECRETS, REFERENCED_CONFIGMAPS, REPORTS)
 
 
 class Place(NamedTuple):
-    """Where objects of a kind lie: those that the operator saves too, by their names, and all others."""
+    """Folders for objects of a kind: one for the `names` that the operator saves too, one for all others."""
 
     names: Sequence[str]
     folder: str
     others: str
 
     def folder_of(self, name: str) -> str:
-        """Where an object of this name lies."""
+        """The folder of an object with this name."""
         return self.folder if name in self.names else self.others
 
 
@@ -53,9 +53,9 @@ PLACES = {
     SECRET: Place(installation.SECRETS, SECRETS, REFERENCED_SECRETS),
     CONFIGMAP: Place(installation.CONFIGMAPS, CONFIGMAPS, REFERENCED_CONFIGMAPS),
 }
-# What is read whole is at most so large, and so is what is written to be read so. A marker holds three names. A line of
-# a manifest, a report or SHA256SUMS, of an object or a host, takes 600 bytes at most: that is room for 27,000 of them.
-# Kubernetes takes objects of 3 MiB; indentation and escaped signs make them longer.
+# Limits for files that are read into memory; the tool writes no larger ones. A marker holds three names. A line of a
+# manifest, a report or SHA256SUMS takes 600 bytes at most, so that 27,000 objects or hosts fit. Kubernetes takes
+# objects of 3 MiB; indentation and escaped characters make them longer.
 _LARGEST_MARKER_BYTES = 64 << 10
 _LARGEST_LIST_BYTES = 16 << 20
 _LARGEST_OBJECT_BYTES = 16 << 20
@@ -65,7 +65,7 @@ def read(root: Path, path: str) -> bytes:
     """Read a file of the backup that fits into memory.
 
     Raises:
-        OSError: as `opened`; EFBIG where it is larger than any such file is
+        OSError: as `opened`; EFBIG if it is larger than its limit
 
     """
     largest = _largest_bytes(path)
@@ -77,7 +77,7 @@ def read(root: Path, path: str) -> bytes:
 
 
 def _largest_bytes(path: str) -> int:
-    """How large a file of the backup may be, by its kind."""
+    """The largest size of a file of the backup, by its kind."""
     if path == BEGIN:
         return _LARGEST_MARKER_BYTES
     is_list = path in {MANIFEST, RESULT, SUMS} or path.startswith(f"{REPORTS}/")
@@ -85,29 +85,29 @@ def _largest_bytes(path: str) -> int:
 
 
 def _check_size(path: str, data: bytes) -> None:
-    """See that what is to be written can be read."""
+    """Refuse to write a file that would be too large to read."""
     if len(data) > (largest := _largest_bytes(path)):
         raise errors.FileTooLarge(path, len(data), largest)
 
 
 def unread(error: OSError) -> str:
-    """Say of a file of the backup why it was not read."""
+    """Why a file of the backup was not read, in words that follow its path."""
     if error.errno == errno.EINVAL:
         return "is not a regular file"
     if error.errno == errno.EFBIG:
         largest = _largest_bytes(str(error.filename))
         shown = f"{largest >> 20} MiB" if largest >> 20 else f"{largest >> 10} KiB"
-        return f"has more than {shown}, too many to be read"
+        return f"has more than {shown} and is too large to read"
     return "is missing" if isinstance(error, FileNotFoundError) else "can not be read"
 
 
 def folder_findings(root: Path, folders: Iterable[str] = FOLDERS) -> Iterator[str]:
-    """Say which folders of a backup are none, or can't be looked at; one that is missing is not told."""
+    """Yield folders of a backup that are links or files, or can't be read. A missing folder is no finding."""
     for folder in folders:
         try:
             found = volume.look(root, folder)
         except OSError as error:
-            if error.errno not in NO_WAY:  # else the one above it is told
+            if error.errno not in NO_WAY:  # else the folder above is a finding
                 yield f"{folder} {unread(error)}"
             continue
         if found and not stat.S_ISDIR(found.st_mode):
@@ -118,7 +118,7 @@ def write(root: Path, path: str, data: bytes) -> None:
     """Write a file of the backup, as `write_whole`.
 
     Raises:
-        errors.NotWritable and its like, as `failures`; errors.FileTooLarge
+        errors.NotWritable and others of `volume.failures`; errors.FileTooLarge
 
     """
     _check_size(path, data)
@@ -132,5 +132,5 @@ def commit(disk: Disk, path: str, data: bytes) -> None:
 
 
 def as_json(value: object) -> bytes:
-    """The form in which the operator writes objects, and we all that is JSON: indent 4, sorted keys, a newline."""
+    """JSON as the operator writes objects: indent 4, sorted keys, a newline. All JSON of a backup has this form."""
     return (json.dumps(value, indent=4, sort_keys=True) + "\n").encode()

@@ -1,6 +1,6 @@
 """The listing of a tree, written while the tree is copied.
 
-Until it is whole it has another name, by which a later run knows what is done.
+Until it is complete it has a temporary name. A later run reads there what is done.
 """
 
 import hashlib
@@ -25,15 +25,15 @@ log = logging.getLogger(__name__)
 
 _PARTS = (f"{volume.TEMPORARY}listing-1", f"{volume.TEMPORARY}listing-2")
 _LATE, _MERGED = f"{volume.TEMPORARY}listing-late", f"{volume.TEMPORARY}listing-merged"
-_FLUSH_S = 1.0  # so much of the listing may be lost with the pod, and is copied again
+_FLUSH_S = 1.0  # seconds of work that may be lost with the pod and are repeated
 _FLUSH_BYTES = 1 << 16
 
 
 def write(root: Path, taken: Iterable[Listed], earlier: Path | None) -> tuple[Digest, str]:
-    """Write the listing while the tree is copied; an empty one gets the placeholder that the operator needs.
+    """Write the listing while the tree is copied. An empty tree gets the placeholder that the operator needs.
 
-    Until it is whole it has another name, by which a run after this one knows what is done. Entries that were found
-    late are merged into their places.
+    Entries that were found late are merged into their places. Returns the digest of the listing, and the name of the
+    placeholder, empty if there is none.
     """
     part = _Part(root, next(name for name in _PARTS if earlier is None or earlier.name != name))
     visible = False
@@ -61,7 +61,7 @@ def write(root: Path, taken: Iterable[Listed], earlier: Path | None) -> tuple[Di
 
 
 class _Part:
-    """A listing that is being written, and the digest of what it holds."""
+    """A listing that is being written, and the digest of its content."""
 
     def __init__(self, root: Path, name: str) -> None:
         self.root = root
@@ -69,7 +69,7 @@ class _Part:
         self.digest = Digest(size=0, sha256=_EMPTY)
 
     def write(self, lines: Iterable[str]) -> None:
-        """Write the lines, in the place of all that it held."""
+        """Write the lines, and replace all earlier content."""
         sha256, size = hashlib.sha256(), 0
         with volume.failures(self.root, self.name), closed(writing.opened_to_write(self.root, self.name)) as stream:
             for data in _pieces(lines):
@@ -80,7 +80,7 @@ class _Part:
         self.digest = Digest(size=size, sha256=sha256.hexdigest())
 
     def merge(self, lines: Iterable[str]) -> None:
-        """Put more lines, in the one order among themselves, into their places."""
+        """Merge more lines into their places. They must be in order among themselves."""
         late, merged = _Part(self.root, _LATE), _Part(self.root, _MERGED)
         late.write(lines)
         both = heapq.merge(self._entries(), late._entries(), key=lambda line: mtree.place(mtree.head(line)[0]))
@@ -95,7 +95,7 @@ class _Part:
 
 
 def _pieces(lines: Iterable[str]) -> Iterator[bytes]:
-    """Gather lines, to be written when they are many or have waited."""
+    """Gather lines, and yield them when they are many or have waited for a second."""
     waiting, flushed = bytearray(), time.monotonic()
     for line in lines:
         waiting += line.encode("ascii")
@@ -107,7 +107,7 @@ def _pieces(lines: Iterable[str]) -> Iterator[bytes]:
 
 
 def earlier(root: Path) -> Path | None:
-    """The listing that a run before this one wrote, or the longer of those that two runs began."""
+    """The listing of an earlier run: the longest of the finished one and the begun ones. None if there is none."""
     with volume.failures(root):
         looked = {name: volume.look(root, name) for name in (layout.LISTING, *_PARTS)}
     found = {name: each.st_size for name, each in looked.items() if each and stat.S_ISREG(each.st_mode)}
@@ -119,7 +119,7 @@ def _placeholder(root: Path) -> Entry:
     with volume.failures(root, path), closed(writing.opened_to_write(root, path)) as made:
         writing.give_mode(root, path, made)
         found = os.fstat(made)
-    log.info("the file storage shows no entry at its top: %s stands in, for the operator's own restore", PLACEHOLDER)
+    log.info("System FileStorage has no visible entry at its root: created %s for the operator's restore", PLACEHOLDER)
     return Entry(PLACEHOLDER, FILE, writing.FILE_MODE, found.st_uid, found.st_gid, found.st_mtime_ns, 0, "", _EMPTY)
 
 

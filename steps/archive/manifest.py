@@ -1,4 +1,4 @@
-"""What a backup says of itself: the manifest that seals it, and the reports that the phases leave for it."""
+"""The manifest that seals a backup, and the reports that its phases write for the manifest."""
 
 import json
 from datetime import datetime
@@ -16,14 +16,14 @@ SCHEMA_VERSION: Literal[1] = 1
 PLACEHOLDER = "EMPTY-SYSTEM-FILESTORAGE"  # the operator's restore needs a visible entry at the top of the tree
 
 
-Whole = Annotated[int, Field(ge=0, lt=1 << 63)]  # what a file system can hold
+Whole = Annotated[int, Field(ge=0, lt=1 << 63)]  # the largest size of a file system
 Quantity = Annotated[str, StringConstraints(pattern=f"^({values.QUANTITY})?$")]
 _Path = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*(/[a-z0-9][a-z0-9.-]*)+$", max_length=400)]
-_FIELD_LENGTH = 60  # of what is told of one
+_FIELD_LENGTH = 60  # of its name in a message
 
 
 class _Model(BaseModel):
-    # deferred: building all of them takes 30 ms, and a phase needs a few, after its work
+    # deferred: to build all models takes 30 ms, and a phase needs a few of them, after its work
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
@@ -35,7 +35,7 @@ class Digest(_Model):
 
 
 class SystemStorage(_Model):
-    """The claim of System FileStorage as it was; sizes as Kubernetes quantities, empty where unknown."""
+    """The claim of System FileStorage at backup time; sizes as Kubernetes quantities, empty if unknown."""
 
     storage_class: str = ""
     access_modes: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class Ready(_Model):
 
 
 class External(_Model):
-    """Where System's files lie in S3, by the keys of its Secret; the last two only of a store that is not Amazon's."""
+    """Where System's files are in S3, by the keys of its Secret; the last two only for a store other than Amazon's."""
 
     bucket: str
     region: str
@@ -67,7 +67,7 @@ class External(_Model):
 
 
 class Source(_Model):
-    """Where a backup comes from; versions are empty where the APIManager does not record them."""
+    """The installation that was backed up. Versions are empty if the APIManager does not record them."""
 
     namespace: str
     apimanager: str
@@ -82,7 +82,7 @@ class Source(_Model):
 
 
 class FileTree(_Model):
-    """System FileStorage in counts; the listing holds the rest."""
+    """The counts of System FileStorage, and the digest of its listing."""
 
     files: Whole
     folders: Whole
@@ -95,14 +95,14 @@ class FileTree(_Model):
 
 
 class Report(_Model):
-    """What one phase found in its source and when, left on the volume for `seal`."""
+    """What one phase saved and when, written to the volume for `seal`."""
 
     objects: dict[str, Digest] = {}
     source: Source | None = None
     file_storage: FileTree | None = None
     began: datetime | None = None
     ended: datetime | None = None
-    notes: tuple[str, ...] = ()  # sentences for the evidence, of what was left out and why
+    notes: tuple[str, ...] = ()  # sentences for the evidence: what was left out and why
 
 
 class Manifest(_Model):
@@ -119,11 +119,11 @@ class Manifest(_Model):
     source: Source
     objects: dict[_Path, Digest]
     file_storage: FileTree | None = None  # None where it is external
-    result: Digest | None = None  # of result.json; None in backups of before
+    result: Digest | None = None  # of result.json; None in backups of older versions
 
     @property
     def files(self) -> str:
-        """System's files in words."""
+        """System's files, in words."""
         if self.file_storage is None:
             return f"file-storage: {self.source.external}"
         return f"{self.file_storage.files} files, {self.file_storage.size_bytes} bytes"
@@ -134,16 +134,16 @@ PHASES = ("secrets", "configmaps", "apimanager", FILE_STORAGE)
 
 
 def report(disk: Disk, phase: str, facts: Report) -> None:
-    """Leave a phase's report on the volume, after its data: a later try believes it."""
-    unknown_before = None if facts.notes else {"notes"}  # a tool of before reads those without
+    """Write the report of a phase to the volume after its data are synced, because a later try relies on it."""
+    unknown_before = None if facts.notes else {"notes"}  # older versions of the tool read reports without notes
     layout.commit(disk, _report_path(phase), layout.as_json(facts.model_dump(mode="json", exclude=unknown_before)))
 
 
 def reported(root: Path, phase: str) -> Report | None:
-    """Read a phase's report, None where it has left none.
+    """Read the report of a phase, None if there is none.
 
     Raises:
-        errors.BackupDamaged: it is there and says nothing.
+        errors.BackupDamaged: the report is invalid or can't be read.
 
     """
     path = _report_path(phase)
@@ -156,11 +156,11 @@ def reported(root: Path, phase: str) -> Report | None:
     except OSError as error:
         raise errors.BackupDamaged([f"{path} {layout.unread(error)}"]) from error
     except ValidationError as error:
-        raise errors.BackupDamaged([f"{path} is no report"]) from error
+        raise errors.BackupDamaged([f"{path} is not a valid report"]) from error
 
 
 def text(manifest: Manifest) -> bytes:
-    """Write a manifest as it lies on the volume; what does not apply to it is left out, for readers of before."""
+    """The bytes of a manifest on the volume. Empty fields are left out, so that older versions can read it."""
     return layout.as_json(manifest.model_dump(mode="json", exclude_none=True))
 
 
@@ -168,7 +168,7 @@ def parse(data: bytes) -> Manifest:
     """Read a manifest.
 
     Raises:
-        errors.NotABackup: damaged, or of another form than this tool reads.
+        errors.NotABackup: it is damaged, or has a schema version that this tool does not read.
     """
     try:
         version = json.loads(data).get("schema_version")
@@ -184,7 +184,7 @@ def parse(data: bytes) -> Manifest:
 
 
 def misfits(error: ValidationError) -> str:
-    """The first fields that are not as they should be; one that is unknown may have any name."""
+    """The first invalid fields, their names cut in length: an unknown field may have any name."""
     fields = sorted({".".join(map(str, problem["loc"]))[:_FIELD_LENGTH] for problem in error.errors()})
     return ", ".join(fields[:5])
 

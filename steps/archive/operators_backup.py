@@ -1,4 +1,4 @@
-"""A backup that the operator's APIManagerBackup made: it has no manifest, so its form tells what can be told."""
+"""A backup that the operator's APIManagerBackup made. It has no manifest, so only its form can be checked."""
 
 import errno
 import hashlib
@@ -14,23 +14,23 @@ from steps.files import mtree, scanning, volume
 from steps.files.tally import Tally
 from steps.threescale import installation
 
-_NO_FILE = {errno.ENOENT, errno.EINVAL, errno.ELOOP, errno.ENOTDIR, errno.EFBIG}  # which is found later
+_NO_FILE = {errno.ENOENT, errno.EINVAL, errno.ELOOP, errno.ENOTDIR, errno.EFBIG}  # reported later as findings
 OPENED = "when the backup was opened"
 
 
 def spec_part(root: Path, part: str, expected: Digest | None = None) -> dict[str, Any]:
-    """A part of its APIManager's spec, empty where there is none or it can't be read."""
+    """A part of its APIManager's spec, empty if it is missing or can't be read."""
     apimanager, _ = saved.read(root, layout.APIMANAGER, expected)
     return (apimanager.get("spec") or {}).get(part) or {}
 
 
 def in_s3(root: Path, expected: Digest | None) -> bool:
-    """Whether System's files are in S3: the operator copies them all the same, and its Job waits for a claim."""
+    """Whether System's files are in S3. The operator copies a claim anyway, and its Job waits for that claim."""
     return (spec_part(root, "system", expected).get("fileStorage") or {}).get("simpleStorageService") is not None
 
 
 def paths(root: Path) -> list[str]:
-    """The object files that the operator writes; the one of zync may be absent where Zync is disabled."""
+    """The object files that the operator writes. The file of zync may be missing if Zync is disabled."""
     zync = spec_part(root, "zync").get("enabled", True)
     secrets = [f"{layout.SECRETS}/{name}.json" for name in installation.SECRETS]
     optional = f"{layout.SECRETS}/{installation.ZYNC_SECRET}.json"
@@ -42,13 +42,13 @@ def paths(root: Path) -> list[str]:
 
 
 def first_gap(root: Path) -> str:
-    """Where a run of the operator ended: it writes one file after the other, the APIManager's after all others."""
+    """The first missing or invalid file. The operator writes one file after the other, the APIManager's last."""
     first, *others = paths(root)
     return next(finding for path in (*others, first) if (finding := saved.read(root, path, None)[1]))
 
 
 def findings(root: Path, given: Collection[str], sums: Mapping[str, Digest]) -> Iterator[str]:
-    """Say what is wrong, a line each; `given` are paths that need not be there."""
+    """Yield what is wrong, a line each; `given` are paths that may be missing."""
     yield from layout.folder_findings(root)
     for path in paths(root):
         if path not in given and (finding := saved.read(root, path, sums.get(path), OPENED)[1]):
@@ -68,7 +68,7 @@ def lines(root: Path) -> Iterator[str]:
     """The lines of a tree that has no listing.
 
     Raises:
-        errors.ReadFailed, errors.BackupDamaged: at its end, where an entry could not be listed.
+        errors.ReadFailed, errors.BackupDamaged: at its end, if an entry could not be listed.
 
     """
     tally = Tally()
@@ -80,13 +80,13 @@ def lines(root: Path) -> Iterator[str]:
 
 
 def stable(line: str) -> bytes:
-    """What of an entry nobody but a writer changes; owners and modes are the kubelet's."""
+    """The facts of an entry that only a writer changes. The kubelet may change owners and modes."""
     entry = mtree.entry(line)
     return f"{(entry.path, entry.kind, entry.size, entry.mtime_ns // 10**9, entry.target)!a}\n".encode()
 
 
 def sums(root: Path) -> dict[str, Digest]:
-    """Sizes and digests of the object files that are there."""
+    """Sizes and digests of the object files that exist, by path."""
     found = {}
     for path in paths(root):
         try:
@@ -100,10 +100,10 @@ def sums(root: Path) -> dict[str, Digest]:
 
 
 def digest(root: Path, sums: Mapping[str, Digest]) -> str:
-    """One digest over the object files that are there, and when the last of them was written.
+    """One digest over the object files that exist, and the time when the last of them was written.
 
-    Two backups of an installation have the same objects, as a rule, and other files: the time tells them apart. Whole
-    seconds, because an archive may keep no more.
+    Two backups of an installation usually have the same objects and different files, so the time distinguishes them.
+    The time is in whole seconds, because an archive may keep no more.
     """
     total = hashlib.sha256("".join(f"{path} {each.sha256}\n" for path, each in sums.items()).encode())
     total.update(f"{_written(root)}\n".encode())
@@ -111,7 +111,7 @@ def digest(root: Path, sums: Mapping[str, Digest]) -> str:
 
 
 def _written(root: Path) -> int:
-    """When the operator's last object file was written, 0 where its folder is none."""
+    """When the operator's last object file was written, in seconds; 0 if it is missing."""
     try:
         found = volume.look(root, layout.APIMANAGER)
     except OSError as error:

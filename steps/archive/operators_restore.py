@@ -1,8 +1,8 @@
-"""Whether the operator's own APIManagerRestore could take a backup.
+"""Whether the operator's own APIManagerRestore could restore a backup.
 
 Source of its rules: operator, pkg/restore and controllers/apps (branches 3scale-2.9-stable to 3scale-2.16-stable). It
-creates each object file as it stands with `oc create -f`, copies `system-filestorage-pvc/*` with `rsync -rl` as a UID
-of the target namespace, and carries the APIManager through a Secret; a step that fails is tried for ever.
+creates each object file unchanged with `oc create -f`. It copies `system-filestorage-pvc/*` with `rsync -rl` as a UID
+of the target namespace. It carries the APIManager in a Secret. It retries a failed step forever.
 """
 
 import os
@@ -27,28 +27,28 @@ _NOT_IN_CREATE = ("namespace", "resourceVersion", "ownerReferences", "uid")
 
 
 def objections(backup: Backup) -> Iterator[str]:
-    """Say what keeps the operator from restoring a backup, a line each; none if it can.
+    """Yield the reasons why the operator can't restore a backup, a line each; none if it can.
 
     Raises:
-        errors.ReadFailed: this user may not look at the top of the tree.
+        errors.ReadFailed: this user may not read the top of the tree.
 
     """
     if backup.manifest and ("." in backup.name or len(backup.name) > LABEL_LENGTH):
         yield (
-            f"its claim's name {backup.name!r} becomes that of a volume in its pods, and such a name has no dot and at "
-            f"most {LABEL_LENGTH} characters"
+            f"its pods name a volume after the claim {backup.name!r}, and the name of a volume has no dot and at most "
+            f"{LABEL_LENGTH} characters"
         )
     for path, kind in _files():
         yield from _object(backup.root, path, kind)
     if backup.external:
-        yield "System's files are in S3: it makes a claim for them all the same, and waits for ever if none is here"
+        yield "System's files are in S3: it creates a claim for them anyway, and waits forever if none is here"
     elif not [name for name in _top(backup.root) if not name.startswith(".")]:
-        yield f"{layout.TREE} shows no entry at its top: its copy of `*` fails and is never given up"
+        yield f"{layout.TREE} has no visible entry at its root: its copy of `*` fails and is retried forever"
     yield from _unreadable(backup.root)
 
 
 def left_behind(backup: Backup) -> list[str]:
-    """What it would pass over, by paths on the volume: dot-files at the top of the tree, and what the APIManager names.
+    """Paths that the operator would ignore: dot-files at the top of the tree, and objects that the APIManager names.
 
     Raises:
         errors.ReadFailed: as `objections`.
@@ -75,10 +75,10 @@ def _object(root: Path, path: str, kind: Kind) -> Iterator[str]:
         return
     if obj.get("apiVersion") != kind.api_version:
         yield f"{path} is of {obj.get('apiVersion')}, not of {kind.api_version}"
-    yield from (f"{path} carries {field}, which no other cluster takes" for field in _strange(obj))
+    yield from (f"{path} has {field}, which other clusters refuse" for field in _strange(obj))
     found = volume.look(root, path)
     if kind == APIMANAGER and found and (size := found.st_size) > _SECRET_BYTES:
-        yield f"{path} has {size} bytes, more than the Secret in which it travels can hold"
+        yield f"{path} has {size} bytes, more than the Secret that carries it can hold"
 
 
 def _strange(obj: dict[str, Any]) -> Iterator[str]:
@@ -88,7 +88,7 @@ def _strange(obj: dict[str, Any]) -> Iterator[str]:
 
 
 def _top(root: Path) -> list[str]:
-    """The names at the top of the tree; none where it is no folder, which is a finding of the backup."""
+    """The names at the top of the tree; none if it is not a folder, which is reported as damage."""
     found = volume.look(root, layout.TREE)
     if found is None or not stat.S_ISDIR(found.st_mode):
         return []
@@ -101,29 +101,29 @@ def _top(root: Path) -> list[str]:
 
 
 def _unreadable(root: Path) -> Iterator[str]:
-    """What a member of the volume's group can't read, by the modes on the volume."""
+    """Yield the entries that a member of the volume's group can't read, by their modes."""
     for folder in (layout.SECRETS, layout.CONFIGMAPS, layout.OF_APIMANAGER, layout.TREE):
         found = volume.look(root, folder)
         if found is None or not stat.S_ISDIR(found.st_mode):
             continue
         if _is_closed(found.st_mode, is_folder=True):
-            yield f"{folder!r} is closed to its group"
+            yield f"{folder!r} is not readable by its group"
         for item in scanning.scan(root / folder, workers=0):
             path = folder if item.path == "." else f"{folder}/{item.path}"
             if isinstance(item, Lost):
                 yield from _of_lost(root, path, item.why)
             elif item.kind != LINK and _is_closed(item.mode, is_folder=item.kind == FOLDER):
-                yield f"{path!r} is closed to its group"
+                yield f"{path!r} is not readable by its group"
 
 
 def _of_lost(root: Path, path: str, why: Why) -> Iterator[str]:
-    """Say of an entry that was not taken why its group can't read it either: its mode, as a rule."""
+    """Yield why the group can't read an entry that this user could not read either: usually its mode."""
     try:
         found = volume.look(root, path)
     except OSError:
         found = None
     if found and _is_closed(found.st_mode, is_folder=stat.S_ISDIR(found.st_mode)):
-        yield f"{path!r} is closed to its group"
+        yield f"{path!r} is not readable by its group"
     elif why is not Why.SPECIAL:
         yield f"{path!r} can't be read"
 

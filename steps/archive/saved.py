@@ -1,4 +1,4 @@
-"""An object file on a volume, read once and judged: by its digest where one is known, and by what it must be."""
+"""Reads an object file of a volume once, and checks its digest, if one is known, and its form."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ def kind_of(path: str) -> str:
 
 
 class _Part(BaseModel):
-    """What is read of an object has the types that the API server gives it; the server judges the rest."""
+    """The fields that this tool reads must have the types of the API server. The server checks the others."""
 
     model_config = ConfigDict(strict=True, alias_generator=to_camel, defer_build=True)
 
@@ -74,14 +74,15 @@ class _ApiManager(_Object):
     spec: _Spec
 
 
-SEALED = "the manifest says"
+SEALED = "the manifest"
 _DEEPEST = 64  # levels; Kubernetes' own kinds have 30 at most
 
 
 def read(root: Path, path: str, expected: Digest | None, whose: str = SEALED) -> tuple[dict[str, Any], str]:
-    """Read an object file: the object and no finding, or no object and what is wrong; `whose` digest is expected.
+    """Read an object file. Returns the object and an empty finding, or an empty object and the finding.
 
-    The bytes that are judged are those that the object is made of: the file is read once.
+    `whose` names the origin of the expected digest. The file is read once, so that the checked bytes are those that are
+    used.
     """
     try:
         data = layout.read(root, path)
@@ -91,7 +92,7 @@ def read(root: Path, path: str, expected: Digest | None, whose: str = SEALED) ->
         if len(data) != expected.size:
             return {}, f"{path} has {len(data)} bytes instead of {expected.size}"
         if hashlib.sha256(data).hexdigest() != expected.sha256:
-            return {}, f"{path} has other bytes than {whose}"
+            return {}, f"{path} has different content than {whose}"
     if not data:
         return {}, f"{path} has 0 bytes: the backup was aborted"
     return _parse_object(path, data)
@@ -101,32 +102,32 @@ def _parse_object(path: str, data: bytes) -> tuple[dict[str, Any], str]:
     try:
         obj = json.loads(data)
     except (ValueError, RecursionError):
-        return {}, f"{path} is no JSON"
+        return {}, f"{path} is not JSON"
     if not isinstance(obj, dict) or not isinstance(obj.get("metadata"), dict):
-        return {}, f"{path} is no Kubernetes object"
+        return {}, f"{path} is not a Kubernetes object"
     kind, file = kind_of(path), path.rpartition("/")[2]
     if obj.get("kind") != kind:
-        return {}, f"{path} is a {obj.get('kind')}, no {kind}"
+        return {}, f"{path} is a {obj.get('kind')}, not a {kind}"
     name = obj["metadata"].get("name")
     if not name or (kind != kinds.APIMANAGER.name and f"{name}.json" != file):
-        return {}, f"{path} holds an object of another name"
+        return {}, f"{path} holds an object with a different name"
     finding = _misfit(path, obj)
     return ({}, finding) if finding else (obj, "")
 
 
 def _misfit(path: str, obj: dict[str, Any]) -> str:
-    """Say why those who use an object could not, though it is one; empty if they can."""
+    """Why the fields of an object are invalid or nested too deeply; empty if they are fine."""
     if _is_deep(obj):
         return f"{path} is nested deeper than {_DEEPEST} levels"
     try:
         (_ApiManager if kind_of(path) == kinds.APIMANAGER.name else _Object).model_validate(obj)
     except ValidationError as error:
-        return f"{path} has fields of another form than Kubernetes gives them ({misfits(error)})"
+        return f"{path} has fields that are invalid in Kubernetes ({misfits(error)})"
     return ""
 
 
 def _is_deep(obj: object) -> bool:
-    """Whether an object is nested deeper than those who walk through it can go."""
+    """Whether an object is nested too deeply for the code that walks through it."""
     level = [obj]
     for _ in range(_DEEPEST):
         level = [inner for each in level for inner in _inner(each)]

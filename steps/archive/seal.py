@@ -1,7 +1,7 @@
-"""A backup's seal: set when what lies on the volume is what every phase reported of its source, checked ever after.
+"""The seal of a backup. It is set when the volume matches the reports of all phases, and checked later.
 
-The result record and SHA256SUMS come first and the manifest last and atomically, when all else is synced: a volume
-without a manifest holds no finished backup.
+The result record and SHA256SUMS are written first. The manifest is written last and atomically, when all other files
+are synced: a volume without a manifest holds no finished backup.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ _OBJECTS = (layout.SECRETS, layout.CONFIGMAPS, layout.REFERENCED, layout.OF_APIM
 _OF_OPERATOR = frozenset({layout.SECRETS, layout.CONFIGMAPS, layout.OF_APIMANAGER, layout.TREE})
 _TREE = (layout.LISTING, layout.TREE)
 _BLOCK = 1 << 16
-_LINE_LENGTH = 1 << 20  # characters, which no path comes near; what is longer is cut, and then no entry
+_LINE_LENGTH = 1 << 20  # characters, far above any path; a longer line is cut and then invalid
 _FOLDERS = frozenset(place.others for place in layout.PLACES.values())
 _SKEW = timedelta(minutes=5)  # of two nodes' clocks
 
@@ -44,7 +44,7 @@ Record = Callable[[Manifest, Mapping[str, Report | None]], str]  # the text of a
 
 
 class Sealed(NamedTuple):
-    """A manifest, and the SHA-256 of its bytes as they were written, or read and found right."""
+    """A manifest, and the SHA-256 of its bytes, as they were written or confirmed."""
 
     manifest: Manifest
     digest: str
@@ -53,7 +53,7 @@ class Sealed(NamedTuple):
 def close(disk: Disk, *, tool_version: str, begin: Begin, started: datetime, ended: datetime, record: Record) -> Sealed:
     """Compare the volume with the phases' reports and write the result record, SHA256SUMS and the manifest.
 
-    A manifest that is there already is one of a try before: it is confirmed, never believed.
+    An existing manifest comes from an earlier try. It is checked like a new one.
 
     Raises:
         errors.PhasesMissing: a phase has not reported.
@@ -76,11 +76,11 @@ def close(disk: Disk, *, tool_version: str, begin: Begin, started: datetime, end
 
 
 def confirmed(root: Path, *, begin: Begin, started: datetime, now: datetime) -> Sealed:
-    """Hold a manifest whose digest no claim has against the phases' reports and every byte, as if it was to be written.
+    """Compare a manifest whose digest is on no claim with the reports of the phases and with every byte.
 
     Raises:
         errors.PhasesMissing: a phase has not reported.
-        errors.BackupDamaged: the manifest is none of this run, or something is missing, extra or differs.
+        errors.BackupDamaged: the manifest is not of this run, or something is missing, extra or differs.
 
     """
     try:
@@ -92,7 +92,7 @@ def confirmed(root: Path, *, begin: Begin, started: datetime, now: datetime) -> 
         raise errors.BackupDamaged([error.reason]) from error
     own = {"tool_version": found.tool_version, "result": found.result}
     if found != _by_reports(_reports(root), begin, started, found.ended).model_copy(update=own):
-        raise errors.BackupDamaged([f"{layout.MANIFEST} says something else than the phases have reported"])
+        raise errors.BackupDamaged([f"{layout.MANIFEST} differs from the reports of the phases"])
     if found.result is None:
         raise errors.BackupDamaged([f"{layout.MANIFEST} has no digest of {layout.RESULT}"])
     if not started <= found.ended <= now + _SKEW:
@@ -102,7 +102,7 @@ def confirmed(root: Path, *, begin: Begin, started: datetime, now: datetime) -> 
 
 
 def _judge(root: Path, manifest: Manifest, more: Iterable[str] = ()) -> None:
-    """See that the volume holds what the manifest says, all of it and nothing else."""
+    """Check that the volume holds all that the manifest lists, and nothing else."""
     looks = (_strangers(root, manifest), _lacking(root, manifest), findings(root, manifest, digests=True), more)
     if wrong := errors.Few.of(chain.from_iterable(looks)):
         raise errors.BackupDamaged(wrong)
@@ -113,7 +113,7 @@ def _reports(root: Path) -> Mapping[str, Report | None]:
 
 
 def _by_reports(found: Mapping[str, Report | None], begin: Begin, started: datetime, ended: datetime) -> Manifest:
-    """The manifest of what the phases have reported, without what the seal adds of its own."""
+    """The manifest by the reports of the phases, without the fields that the seal adds."""
     reports = [report for report in found.values() if report]
     source = next((report.source for report in reports if report.source), None)
     file_storage = next((report.file_storage for report in reports if report.file_storage), None)
@@ -122,7 +122,7 @@ def _by_reports(found: Mapping[str, Report | None], begin: Begin, started: datet
         raise errors.PhasesMissing(missing)
     if source is None or (file_storage is None) != (source.external is not None):
         raise errors.BackupDamaged(
-            [f"{layout.REPORTS} say too little, or of {FILE_STORAGE} both that it is here and not"]
+            [f"{layout.REPORTS} is incomplete, or the reports contradict each other about {FILE_STORAGE}"]
         )
     return Manifest(
         tool_version="",
@@ -138,7 +138,7 @@ def _by_reports(found: Mapping[str, Report | None], begin: Begin, started: datet
 
 
 class _Digesting(io.RawIOBase):
-    """A file that digests what is read of it."""
+    """A file that computes the SHA-256 of the bytes read from it."""
 
     def __init__(self, descriptor: int) -> None:
         self._file = io.FileIO(descriptor)
@@ -158,10 +158,10 @@ class _Digesting(io.RawIOBase):
 
 
 def lines(root: Path, expected: Digest | None = None) -> Iterator[str]:
-    """Read the listing of the tree, a line an entry; what fails in between is the reader's, and keeps its own error.
+    """Read the listing of the tree, a line for each entry.
 
-    The listing may be too large to be kept, and another one may come to its place: its end is `expected` to be reached
-    with that digest.
+    The listing may be too large for memory, and somebody may replace it meanwhile. So its digest is compared with
+    `expected` at the end.
 
     Raises:
         errors.ReadFailed; errors.BackupDamaged: at its end
@@ -172,29 +172,29 @@ def lines(root: Path, expected: Digest | None = None) -> Iterator[str]:
         with io.TextIOWrapper(io.BufferedReader(raw, _BLOCK), encoding="ascii") as found:
             yield from _checked(mtree.of_entries(iter(partial(found.readline, _LINE_LENGTH), "")))
         if expected and raw.sha256.hexdigest() != expected.sha256:
-            raise errors.BackupDamaged([f"{layout.LISTING} has other bytes than the manifest says"])
+            raise errors.BackupDamaged([f"{layout.LISTING} has different content than the manifest"])
     except OSError as error:
         reason = error.strerror or os.strerror(error.errno or 0)
         raise errors.ReadFailed([str(root / layout.LISTING)], reason) from error
 
 
 def _checked(lines: Iterable[str]) -> Iterator[str]:
-    """Those lines; raises errors.BackupDamaged at one that no tree has, as whoever seals it again can write it."""
+    """Pass valid lines on. Raises errors.BackupDamaged at an invalid line, which a forged listing may hold."""
     try:
         for line in lines:
             mtree.check(line)
             yield line
-    except ValueError as error:  # bytes that are no ASCII too
+    except ValueError as error:  # also for bytes that are not ASCII
         raise errors.BackupDamaged([f"{layout.LISTING} has a line that can't be read"]) from error
 
 
 def listed(root: Path, expected: Digest | None = None) -> Iterator[Entry]:
-    """Its entries; raises what `lines` does."""
+    """The entries of the listing; raises what `lines` does."""
     return mtree.parse(lines(root, expected))
 
 
 def findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:
-    """Say what of a sealed backup is missing, extra or differs; `digests` asks for every byte of the tree too."""
+    """Yield what is missing, extra or differs in a sealed backup. With `digests` every byte of the tree is read."""
     yield from objects_findings(root, manifest)
     if manifest.result and (finding := _file_finding(root, layout.RESULT, manifest.result)):
         yield finding
@@ -202,7 +202,7 @@ def findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:
 
 
 def objects_findings(root: Path, manifest: Manifest) -> Iterator[str]:
-    """Say what of a sealed backup's objects is missing, extra or differs."""
+    """Yield what is missing, extra or differs in the objects of a sealed backup."""
     yield from layout.folder_findings(root)
     for path, expected in manifest.objects.items():
         if finding := saved.read(root, path, expected)[1]:
@@ -211,13 +211,17 @@ def objects_findings(root: Path, manifest: Manifest) -> Iterator[str]:
 
 
 def _tree_findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:
-    """Say what of the tree is missing, extra or differs, or of its listing, which can't judge the tree then."""
+    """Yield what is missing, extra or differs in the tree. If the listing is damaged, only that is reported."""
     facts = manifest.file_storage
     if facts is None:
-        yield from (f"{name} is there, though the files are external" for name in _TREE if volume.is_there(root, name))
+        yield from (
+            f"{name} exists, but the manifest says that the files are external"
+            for name in _TREE
+            if volume.is_there(root, name)
+        )
         return
     if finding := listing_finding(root, facts):
-        yield finding  # the listing can't judge the tree then
+        yield finding
         return
     if any(layout.folder_findings(root, [layout.TREE])):
         return
@@ -228,22 +232,22 @@ def _tree_findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator
     )
     expected_counts = (facts.files, facts.folders, facts.links, facts.size_bytes)
     if (counted.files, counted.folders, counted.links, counted.size_bytes) != expected_counts:
-        yield f"{layout.LISTING} lists other counts than were found in the source"
+        yield f"{layout.LISTING} has different counts than the source had"
 
 
 def _extra(root: Path, folder: str, manifest: Manifest) -> Iterator[str]:
-    """Say what lies in a folder of objects and is none of the manifest's, and what of it can't be looked at."""
+    """Yield the entries of a folder of objects that are not in the manifest, or can't be read."""
     found = volume.look(root, folder)
     if found is None or not stat.S_ISDIR(found.st_mode):
         return
-    lost_and_found = f"{folder}/{volume.LOST_AND_FOUND}"  # of a tree's root a scan passes it over
-    with suppress(OSError):  # the scan says it then
+    lost_and_found = f"{folder}/{volume.LOST_AND_FOUND}"  # a scan skips it at the root of a tree
+    with suppress(OSError):  # the scan reports it
         if volume.is_there(root, lost_and_found):
             yield f"{lost_and_found} is not in the manifest"
     for item in scanning.scan(root / folder, workers=0):
         path = folder if item.path == "." else f"{folder}/{item.path}"
         if path in manifest.objects:
-            continue  # which has been read
+            continue  # it was read already
         if isinstance(item, Lost) and item.why is not Why.SPECIAL:
             yield f"{path} can not be read"
         elif path not in _FOLDERS:
@@ -251,47 +255,47 @@ def _extra(root: Path, folder: str, manifest: Manifest) -> Iterator[str]:
 
 
 def path_of(reference: Reference) -> str:
-    """Where a backup holds what its APIManager names."""
+    """The path in a backup of an object that its APIManager names."""
     return f"{layout.PLACES[reference.kind].others}/{reference.name}.json"
 
 
 def _lacking(root: Path, manifest: Manifest) -> Iterator[str]:
-    """What the saved APIManager names must have been saved with it; it may have been changed in between."""
+    """Yield objects that the saved APIManager names and no phase saved: it may have changed in between."""
     apimanager, _ = saved.read(root, layout.APIMANAGER, None)
     for each in references.of(apimanager):
         if path_of(each) not in manifest.objects:
-            yield f"{path_of(each)} was not saved, the APIManager names it since ({each.path})"
+            yield f"{path_of(each)} was not saved, the APIManager names it only since then ({each.path})"
 
 
 def _known(manifest: Manifest) -> set[str]:
-    """What a backup has at its root."""
+    """The names that a backup has at its root."""
     known = {path.partition("/")[0] for path in manifest.objects}
     known |= {layout.BEGIN, layout.REPORTS, layout.LISTING, layout.TREE, layout.SUMS, layout.REFERENCED}
     return known | {layout.RESULT, layout.MANIFEST}
 
 
 def _strangers(root: Path, manifest: Manifest) -> Iterator[str]:
-    known = _known(manifest)  # the last two are of a try before
-    yield from (f"{name} at the root is no part of a backup" for name in volume.content(root) if name not in known)
+    known = _known(manifest)  # result and manifest may exist from an earlier try
+    yield from (f"{name} at the root is not part of a backup" for name in volume.content(root) if name not in known)
 
 
 def strangers(root: Path, manifest: Manifest | None) -> list[str]:
-    """Name what lies at the root of a backup and is no part of it; manifest None: of one that the operator made.
+    """Names at the root of a backup that are not part of it. Manifest None: of a backup of the operator.
 
-    It is no damage: a restore reads what the manifest names and nothing else, so it is not refused for a file that
-    somebody left there. A backup in the making is not sealed with it, because a phase may have put it there.
+    Such a file is no damage, because a restore reads only the files that the manifest names. But a new backup is not
+    sealed with such a file, because a phase may have written it.
 
     Raises:
         errors.ReadFailed: the root can't be listed.
 
     """
     ours = _known(manifest) if manifest else _OF_OPERATOR
-    passed = (*volume.NO_CONTENT, *volume.SNAPSHOTS)  # by their names: nothing is tried on a finished backup
+    passed = (*volume.NO_CONTENT, *volume.SNAPSHOTS)  # by name alone: no write is tried on a finished backup
     return [name for name in volume.content(root, passed) if name not in ours]
 
 
 def sums_findings(root: Path, manifest: Manifest) -> Iterator[str]:
-    """Say whether SHA256SUMS is the manifest's."""
+    """Yield a finding if SHA256SUMS differs from the manifest."""
     try:
         same = layout.read(root, layout.SUMS) == _sums(manifest)
     except FileNotFoundError:
@@ -300,11 +304,11 @@ def sums_findings(root: Path, manifest: Manifest) -> Iterator[str]:
         yield f"{layout.SUMS} {layout.unread(error)}"
         return
     if not same:
-        yield f"{layout.SUMS} is missing or not the manifest's"
+        yield f"{layout.SUMS} is missing or differs from the manifest"
 
 
 def listing_finding(root: Path, facts: FileTree) -> str:
-    """Say what is wrong with the listing itself, empty if it is the manifest's."""
+    """What is wrong with the listing itself, empty if it matches the manifest."""
     return _file_finding(root, layout.LISTING, facts.listing)
 
 
@@ -312,17 +316,17 @@ def _file_finding(root: Path, path: str, expected: Digest) -> str:
     try:
         with closed(volume.opened(root, path)) as descriptor:
             size, sha256 = os.fstat(descriptor).st_size, ""
-            if size == expected.size:  # else it may be of any size, and take as long to read
+            if size == expected.size:  # else it may be very large and take long to read
                 size, sha256 = reading.digest(descriptor)
     except OSError as error:
         return f"{path} {layout.unread(error)}"
     if size != expected.size:
         return f"{path} has {size} bytes instead of {expected.size}"
-    return "" if sha256 == expected.sha256 else f"{path} has other bytes than the manifest says"
+    return "" if sha256 == expected.sha256 else f"{path} has different content than the manifest"
 
 
 def _sums(manifest: Manifest) -> bytes:
-    """What `sha256sum -c` reads at the root of the volume."""
+    """The file that `sha256sum -c` reads at the root of the volume."""
     lines = {path: digest.sha256 for path, digest in manifest.objects.items()}
     if manifest.result:
         lines[layout.RESULT] = manifest.result.sha256

@@ -1,1 +1,1 @@
-"""File trees and volumes: read, copied, compared, removed. It knows no Kubernetes and no backup."""
+"""Reads, copies, compares and removes file trees and volumes. It depends on neither Kubernetes nor backups."""

@@ -1,12 +1,13 @@
-"""Processes that work ahead of a reader who wants the results in order: they overlap the waiting, and the computing.
+"""Worker processes that compute results ahead of a reader, who gets them in order.
 
-A task is told to a worker as plain data, and answered with a list of items. An item may be `More`: the results of
-another task belong in its place. The reader gets the items depth first, as if one process had done task after task;
-what comes next for the reader is done first. Workers are forked, so that what they act with needs no description: they
-end with the reader, however it ends.
+A worker gets a task as plain data and answers with a list of items. An item may be `More`: the results of another task
+belong in its place. The reader gets the items depth first, as if one process had done all tasks. Tasks that the reader
+needs next are done first. Workers are forked, so that their visitor need not be pickled. They end with the reader,
+however it ends.
 
-A word between two processes costs what copying some small files does. So a worker is told as many tasks at once as it
-lately did in a while, goes on with what they have found, and leaves the rest to others when the while is over.
+A message between two processes takes as long as copying some small files. So a worker gets as many tasks at once as it
+recently did in a time slice. It also does tasks that these tasks have found, and returns the rest at the end of the
+slice.
 
 Threads were tried and lost: 20,000 files of 4 KiB from a warm cache on two cores took one process 4.0 s, two threads
 4.7 s, eight threads 5.2 s (they wait for the interpreter's lock at each system call), two processes 2.0 s and eight
@@ -35,13 +36,13 @@ from steps import errors
 from steps.process import interruption
 
 Task = TypeVar("Task")
-Item = Any  # what a task is answered with; each visitor says what it gives
+Item = Any  # of the answer to a task; each visitor documents its own
 
-UNREAD_BYTES = 8 << 20  # answers that wait for the reader: bounds the memory, and how far a slow task is left behind
-_WHILE_S = 0.005  # between its answers, where tasks are short
-_TASKS = 32  # most in a word
+UNREAD_BYTES = 8 << 20  # of answers that wait for the reader: limits memory, and the lead over a slow task
+_WHILE_S = 0.005  # the time slice: between two answers, if tasks are short
+_TASKS = 32  # the most in a message
 _TICK_S = 1.0
-_PATIENCE_S = 1.0  # with a worker that is to end
+_PATIENCE_S = 1.0  # for a worker that is to end
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 _FORK = multiprocessing.get_context("fork")
@@ -50,20 +51,20 @@ _reader_ends: set[Connection] = set()  # of all workers of this process: a new o
 
 @atexit.register
 def _let_go() -> None:
-    """Let the workers end of a reader that was left amid its work: else the interpreter waits for them at its end."""
+    """Close the connections of an abandoned reader, or the interpreter waits for its workers at exit."""
     for end in _reader_ends:
         end.close()
 
 
 class More(NamedTuple):
-    """In the place of the results of another task; `apart`: it is a long one, which the finder leaves to any worker."""
+    """A placeholder for the results of another task; `apart`: a long task, left to any worker."""
 
     task: Any
     apart: bool = False
 
 
 class _Node:
-    """A task with its place: those of a task's own `More` lie between it and the next."""
+    """A task with its place in the order. Tasks of its own `More` come before the next task."""
 
     __slots__ = ("apart", "items", "key", "size_bytes", "task")
 
@@ -78,7 +79,7 @@ class _Node:
 
 
 class Ahead(Generic[Task]):
-    """Some processes that do tasks, for the length of a `with` block; none of them outlives it."""
+    """Some processes that do tasks, for the length of a `with` block. All of them end with it."""
 
     def __init__(
         self,
@@ -89,11 +90,11 @@ class Ahead(Generic[Task]):
         *,
         alone_s: float = 0,
     ) -> None:
-        """Ready `workers` processes, forked when there is something to do; 0 does the tasks in this one, for tests.
+        """Prepare `workers` processes. They are forked with the first task; 0: do the tasks in this process, for tests.
 
-        `tick` is called about once a second, between two tasks at the latest; `enter` in each worker before it does
-        anything, with its number from 1 on. For `alone_s` this process does the tasks itself: what takes no longer
-        is done before others would be ready.
+        `tick` is called about once a second, between two tasks at the latest. `enter` is called in each worker at its
+        start, with the number of the worker from 1 on. For `alone_s` seconds this process does the tasks itself: short
+        work is done before workers would be ready.
         """
         self._act = act
         self._count = workers
@@ -108,7 +109,7 @@ class Ahead(Generic[Task]):
         return self
 
     def _fork(self) -> None:
-        gc.freeze()  # else a worker's collector touches, and so copies, what it shares with this process
+        gc.freeze()  # else the garbage collector of a worker copies the memory that it shares with us
         for number in range(1, self._count + 1):
             worker = _Worker(self._act, self._enter, number)
             self._workers.append(worker)
@@ -124,7 +125,7 @@ class Ahead(Generic[Task]):
             worker.join(at_once=error is not None)
 
     def stream(self, tasks: Iterable[Task | More]) -> Iterator[Item]:
-        """Yield the items of tasks in order; tasks are asked for as they are told, not more ahead than fit.
+        """Yield the items of tasks in order. Tasks are taken from the iterable only when they are sent to a worker.
 
         Raises:
             errors.Interrupted, errors.WorkerLost, and whatever a task raises
@@ -144,12 +145,12 @@ class Ahead(Generic[Task]):
                     yield item
 
     def finish(self, tasks: Iterable[Task]) -> None:
-        """Do tasks that answer nothing; raises what `stream` does."""
+        """Do tasks that return no items; raises what `stream` does."""
         for _ in self.stream(tasks):
             pass
 
     def _do(self, plan: "_Plan", wanted: _Node) -> None:
-        """Go on until the task that the reader has come to is done."""
+        """Work until the task that the reader needs now is done."""
         while True:
             interruption.point()
             if time.monotonic() - self._ticked >= _TICK_S:
@@ -163,11 +164,11 @@ class Ahead(Generic[Task]):
                 self._give(plan, wanted)
                 self._take(plan)
             else:
-                plan.to_start(wanted, 1)  # nothing lies before what the reader has come to
+                plan.to_start(wanted, 1)  # nothing comes before the task that the reader needs
                 plan.done(wanted, self._act(wanted.task), 0)  # and it is read at once
 
     def _give(self, plan: "_Plan", wanted: _Node) -> None:
-        """Tell those that wait for it; another would not read it before its answer is read, and both might wait."""
+        """Send tasks to idle workers only. A busy one reads no task before its answer is read, and both could block."""
         for worker in self._workers:
             if not worker.told and (nodes := plan.to_start(wanted, worker.at_once)):
                 worker.tell(nodes)
@@ -184,7 +185,7 @@ class Ahead(Generic[Task]):
 
 
 class _Plan:
-    """The tasks in their order: which comes next, and what waits to be read."""
+    """The tasks in their order, and the answers that wait for the reader."""
 
     def __init__(self, tasks: Iterable[Any | More]) -> None:
         self._tasks = enumerate(tasks)
@@ -193,7 +194,7 @@ class _Plan:
         self._unread_bytes = 0
 
     def next_top(self) -> _Node | None:
-        """The next of the tasks themselves."""
+        """The next task of the caller."""
         if not self._top:
             self._ask()
         return self._top.popleft() if self._top else None
@@ -206,7 +207,7 @@ class _Plan:
             return
 
     def to_start(self, wanted: _Node, most: int) -> list[_Node]:
-        """The next to be started together, while what waits to be read leaves room, or what the reader waits for."""
+        """The next tasks for a worker, if unread answers leave room, or the task that the reader waits for."""
         nodes: list[_Node] = []
         while len(nodes) < most:
             has_room = self._unread_bytes < UNREAD_BYTES
@@ -222,11 +223,11 @@ class _Plan:
         return nodes
 
     def put_back(self, node: _Node) -> None:
-        """Note a task that was told and not done."""
+        """Put back a task that was sent and not done."""
         heapq.heappush(self._to_start, node)
 
     def done(self, node: _Node, items: list[Item], size_bytes: int) -> None:
-        """Note a task's results, and the tasks that belong between them."""
+        """Keep the results of a task, and queue the tasks that belong between them."""
         for number, item in enumerate(items):
             if isinstance(item, More):
                 items[number] = more = _Node((*node.key, number), item)
@@ -235,18 +236,18 @@ class _Plan:
         self._unread_bytes += size_bytes
 
     def read(self, node: _Node) -> list[Item]:
-        """What was waited for."""
+        """The items of a task that is done."""
         items, node.items = node.items or [], []
         self._unread_bytes -= node.size_bytes
         return items
 
 
 class _Worker:
-    """A process that does tasks one by one, and the reader's end of the line to it."""
+    """A process that does tasks one by one, and the reader's end of the connection to it."""
 
     def __init__(self, act: Callable[[Any], list[Item]], enter: Callable[[int], object], number: int) -> None:
         self.told: list[_Node] = []
-        self.at_once = 1  # tasks to tell it
+        self.at_once = 1  # tasks in the next message
         self.connection, other = _FORK.Pipe()
         _reader_ends.add(self.connection)
         self._process: ForkProcess = _FORK.Process(
@@ -259,7 +260,7 @@ class _Worker:
         other.close()
 
     def tell(self, nodes: list[_Node]) -> None:
-        """Tell it some tasks."""
+        """Send it some tasks."""
         self.told = nodes
         try:
             self.connection.send_bytes(pickle.dumps([node.task for node in nodes], pickle.HIGHEST_PROTOCOL))
@@ -267,7 +268,7 @@ class _Worker:
             self._lost()
 
     def take(self) -> tuple[list[list[Item]], int]:
-        """Take the items of those tasks that it came to, the first ones; and how many bytes the answer was.
+        """Receive the items of the tasks that it did, the first ones, and the size of the answer in bytes.
 
         Raises:
             errors.WorkerLost, and what the task raised
@@ -290,14 +291,14 @@ class _Worker:
         raise errors.WorkerLost(self._process.exitcode or 0)
 
     def close(self, *, at_once: bool) -> None:
-        """Let it end: after its task, or at its next safe point."""
+        """Let it end after its task, or at its next safe point."""
         if at_once and self._process.is_alive():
             self._process.terminate()
         _reader_ends.discard(self.connection)
         self.connection.close()
 
     def join(self, *, at_once: bool) -> None:
-        """Wait for its end; one that is to end at once and comes to no safe point is killed."""
+        """Wait for its end. `at_once`: kill it if it reaches no safe point in time."""
         self._process.join(_PATIENCE_S if at_once else None)
         if self._process.is_alive():
             self._process.kill()
@@ -308,8 +309,8 @@ class _Worker:
 def _serve(
     act: Callable[[Any], list[Item]], enter: Callable[[int], object], number: int, line: Connection, reader: int
 ) -> None:
-    """Do what is asked for until nobody asks any more."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a killed reader takes its workers along
+    """Do tasks until the reader closes the connection."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # workers are killed with their reader
     if os.getppid() != reader:
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the reader ends us
@@ -338,13 +339,13 @@ def _answer(act: Callable[[Any], list[Item]], tasks: list[Any]) -> bytes:
         answer = done, time.monotonic() < until
     except errors.PhaseError as error:
         answer = error
-    except Exception as error:  # noqa: BLE001  told to the reader, who ends
+    except Exception as error:  # noqa: BLE001  sent to the reader, who raises it
         answer = errors.Unexpected.at(error)
     return pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)
 
 
 def _go_on(act: Callable[[Any], list[Item]], task: Any, until: float) -> list[Item]:
-    """Do a task and, for a while, those that it has found, in their order; the others stay in their places."""
+    """Do a task and, until the slice ends, the tasks that it found, in order. The others stay as `More`."""
     interruption.point()
     items: list[Item] = []
     stack = [iter(act(task))]

@@ -1,11 +1,11 @@
-"""Opens and lists what lies below an opened folder, and follows no link: a volume's content may be anybody's.
+"""Opens and lists entries below an opened folder, and follows no link: anybody may have written to a volume.
 
-`O_NOFOLLOW` guards the last part of a path alone. A path of several parts goes by openat2(2) with RESOLVE_BENEATH and
-RESOLVE_NO_SYMLINKS. Kernels before 5.6 lack that call, and old seccomp profiles refuse it with EPERM; there each part
-is opened by itself. A link in the place of a folder is ELOOP or ENOTDIR, whichever the system says.
+`O_NOFOLLOW` protects only the last part of a path. A path of several parts is opened by openat2(2) with RESOLVE_BENEATH
+and RESOLVE_NO_SYMLINKS. Kernels before 5.6 lack that call, and old seccomp profiles refuse it with EPERM. There each
+part is opened by itself. A link in the place of a folder gives ELOOP or ENOTDIR, as the system decides.
 
-readdir(3) of glibc and musl takes ENOENT from getdents64(2) for the end of a folder, and network volumes answer it for
-good folders. So what was listed is compared with what that call itself gives.
+readdir(3) of glibc and musl takes ENOENT from getdents64(2) for the end of a folder, and network volumes return it for
+intact folders. So each listing is compared with the records of that call.
 """
 
 import ctypes
@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # without blocking: a FIFO may have a file's name
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # non-blocking: the name may be a FIFO
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPENAT2 = 437  # the same number on all architectures that Kubernetes runs on (linux/include/uapi/asm-generic/unistd.h)
 _RESOLVE = 0x08 | 0x04  # RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS of linux/openat2.h
@@ -31,13 +31,13 @@ _AGAIN = {errno.EINTR, errno.EAGAIN}  # EAGAIN: something was renamed meanwhile
 
 
 class _How(ctypes.Structure):
-    """What openat2(2) calls open_how."""
+    """The struct open_how of openat2(2)."""
 
     _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
 
 
 def open_top(root: str | os.PathLike[str]) -> int:
-    """Open the root of a tree, no link; the caller closes it.
+    """Open the root of a tree, which must not be a link; the caller closes it.
 
     Raises:
         OSError
@@ -47,7 +47,7 @@ def open_top(root: str | os.PathLike[str]) -> int:
 
 
 def open_folder(top: int, path: str) -> int:
-    """Open a folder below an opened one, however long its path; empty: that one again. The caller closes it.
+    """Open a folder below an opened one; the path may have any length. Empty: the opened one. The caller closes it.
 
     Raises:
         OSError
@@ -60,7 +60,7 @@ def open_file(top: int, path: str) -> int:
     """Open a regular file below an opened folder to read it; the caller closes it.
 
     Raises:
-        OSError: EINVAL where a folder, link, FIFO, socket or device has its name
+        OSError: EINVAL if it is a folder, link, FIFO, socket or device
 
     """
     try:
@@ -80,7 +80,7 @@ def _not_regular(path: str) -> OSError:
 
 
 def opened(top: int, path: str, flags: int, mode: int = 0) -> int:
-    """Open what has a path below an opened folder with these flags of open(2); the caller closes it.
+    """Open a path below an opened folder with these flags of open(2); the caller closes it.
 
     Raises:
         OSError
@@ -110,7 +110,7 @@ def names(folder: int) -> list[str]:
 
 
 def unlisted(folder: int, found: list[str]) -> list[str]:
-    """The names in an opened folder that its listing lacked: of all that were listed, one that is there twice too.
+    """The names in an opened folder that a listing lacks. `found` are all listed names, duplicates included.
 
     Raises:
         OSError: the folder can't be read to its end.
@@ -124,7 +124,7 @@ def unlisted(folder: int, found: list[str]) -> list[str]:
 
 
 def _records(folder: int) -> Iterator[bytes]:
-    """What getdents64(2) gives, from the start; nothing where the C library lacks it."""
+    """The records of getdents64(2), from the start; none if the C library lacks the call."""
     call, buffer = _getdents64(), _buffer()
     if call is None:
         return
@@ -136,11 +136,11 @@ def _records(folder: int) -> Iterator[bytes]:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
     finally:
-        os.lseek(folder, 0, os.SEEK_SET)  # where the next listing begins
+        os.lseek(folder, 0, os.SEEK_SET)  # the next listing begins here
 
 
 def _record_bytes(length: int) -> int:
-    """What an entry takes there, by the length of its name: linux_dirent64 of getdents64(2), to a multiple of 8."""
+    """Bytes of a linux_dirent64 of getdents64(2), by the length of its name: a multiple of 8."""
     return (_NAME_AT + length + 1 + 7) & ~7
 
 
@@ -162,7 +162,7 @@ def _getdents64() -> Any:
 
 
 def _buffer() -> "ctypes.Array[ctypes.c_char]":
-    """One for each thread."""
+    """The buffer of this thread."""
     found: ctypes.Array[ctypes.c_char] | None = getattr(_of_thread, "buffer", None)
     if found is None:
         found = _of_thread.buffer = ctypes.create_string_buffer(_LISTED_BYTES)
@@ -170,7 +170,7 @@ def _buffer() -> "ctypes.Array[ctypes.c_char]":
 
 
 def rename_new(old: str, new: str, folder: int) -> None:
-    """Give a file in an opened folder a name that nothing has.
+    """Rename a file in an opened folder, unless the new name exists.
 
     Raises:
         FileExistsError, OSError
@@ -182,7 +182,7 @@ def rename_new(old: str, new: str, folder: int) -> None:
     number = ctypes.get_errno()
     if number not in {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}:
         raise OSError(number, os.strerror(number), new)
-    with suppress(FileNotFoundError):  # where the file system can't do both in one, as some network ones
+    with suppress(FileNotFoundError):  # some network file systems can't do both in one call
         os.stat(new, dir_fd=folder, follow_symlinks=False)
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new)
     os.rename(old, new, src_dir_fd=folder, dst_dir_fd=folder)
@@ -197,7 +197,7 @@ def _renameat2() -> Any:
 
 @contextmanager
 def closed(descriptor: int) -> Iterator[int]:
-    """Close what was opened, in the end."""
+    """Close a descriptor at the end of the block."""
     try:
         yield descriptor
     finally:
@@ -206,7 +206,7 @@ def closed(descriptor: int) -> Iterator[int]:
 
 @functools.cache
 def _knows_openat2() -> bool:
-    """Ask once a process; any refusal means that the call is not there."""
+    """Whether openat2(2) works here, asked once in a process. Any error means that it does not."""
     try:
         os.close(_openat2(-100, b".", FOLDER, 0))  # AT_FDCWD
     except OSError:

@@ -1,4 +1,4 @@
-"""A tree held against its listing."""
+"""Compares a tree with its listing."""
 
 import os
 import stat
@@ -21,9 +21,9 @@ from steps.process import interruption
 _REASONS = {
     Why.SPECIAL: "is a socket, FIFO or device",
     Why.UNREADABLE: "can't be read",
-    Why.HIDDEN: "is listed in its folder and can't be found",
+    Why.HIDDEN: "is listed in its folder but can't be found",
 }
-_OTHER_BYTES = "has other bytes than listed"
+_OTHER_BYTES = "has different content than the listing"
 
 
 def differences(
@@ -34,10 +34,10 @@ def differences(
     tick: Callable[[], object] = lambda: None,
     passed_over: Collection[str] = volume.NO_CONTENT,
 ) -> Iterator[str]:
-    """Compare a tree with its listing by names, kinds and sizes; one by one only where the whole says that they differ.
+    """Compare a tree with its listing by names, kinds and sizes. Single entries are compared only if the totals differ.
 
-    What was counted of the listing tells the whole: the same entries have the same fingerprint, and others another,
-    but for one chance in 2**64.
+    `listed` has the totals of the listing. Equal entries have equal fingerprints, and different ones
+    have different fingerprints, except for a chance of 1 in 2**64.
     """
     found = scanning.measure(root, workers, lambda _so_far: tick(), passed_over)
     if listed.sums != found.sums or found.special or found.unreadable:
@@ -52,19 +52,19 @@ def compare(
     workers: int | None = None,
     passed_over: Collection[str] = volume.NO_CONTENT,
 ) -> Iterator[str]:
-    """Hold a tree against its listing: names, kinds, sizes, links' targets, and the digests if asked for.
+    """Compare a tree with its listing: names, kinds, sizes, targets of links, and with `digests` the digests.
 
-    Yields a finding an entry that is missing, extra or differs; both are read in the one order, nothing is kept.
+    Yields a finding for each entry that is missing, extra or differs. Both are read in one order and not kept.
     """
     for _, finding in _compared(entries, root, digests=digests, workers=workers, passed_over=passed_over):
         yield finding
 
 
 def damaged(entries: Iterable[Entry], root: Path, workers: int | None = None) -> Iterator[tuple[Entry, str]]:
-    """Read every byte of a tree, and say of which listed entries it is missing or another one, and how.
+    """Read every byte of a tree, and yield the listed entries that are missing or differ, each with its finding.
 
     Raises:
-        errors.ReadFailed: the tree itself can't be read, so nothing can be said of what lies in it.
+        errors.ReadFailed: the root of the tree can't be read.
 
     """
     try:
@@ -80,9 +80,9 @@ def damaged(entries: Iterable[Entry], root: Path, workers: int | None = None) ->
 def _compared(
     entries: Iterable[Entry], root: Path, *, digests: bool, workers: int | None, passed_over: Collection[str]
 ) -> Iterator[tuple[Entry | None, str]]:
-    """Findings, each with the entry as it was listed; None: it was not."""
+    """Findings, each with its listed entry; None if the entry is not listed."""
     scanned = scanning.scan(root, digests=digests, workers=workers, passed_over=passed_over)
-    with closing(scanned):  # where the listing fails, else its processes would wait for ever
+    with closing(scanned):  # if the listing fails, its processes would else wait forever
         found = (item for item in scanned if not _has_vanished(item))
         actual = next(found, None)
         for listed in entries:
@@ -101,17 +101,17 @@ def _compared(
 
 
 def _missing(root: Path, path: str) -> str:
-    """Say how an entry is missing: a name that no folder lists, and that is found all the same, is one with another."""
+    """How an entry is missing. A name that is found but not listed by its folder is the same file as another name."""
     above, _, name = path.rpartition("/")
     with suppress(OSError), closed(open_top(root)) as top, closed(open_folder(top, above)) as here:
         os.stat(name, dir_fd=here, follow_symlinks=False)
         if name not in directory.names_in(here):
-            return "is one with another name there: the volume does not tell the two apart, by case or form of a letter"
+            return "is the same file as another name: the volume does not distinguish case or form of letters"
     return "is missing"
 
 
 def unlike(files: Iterable[Entry], root: Path, workers: int | None = None) -> Iterator[str]:
-    """Read listed files, and yield a finding for each that can't be read or has other bytes."""
+    """Read listed files, and yield a finding for each that can't be read or has different content."""
     try:
         top = open_top(root)
     except OSError:
@@ -123,7 +123,7 @@ def unlike(files: Iterable[Entry], root: Path, workers: int | None = None) -> It
 
 
 def _stretches(files: Iterable[Entry]) -> Iterator[list[Entry]]:
-    """Cut them into tasks: of some files, or of one that is large."""
+    """Cut the files into tasks. A large file ends its task."""
     stretch: list[Entry] = []
     size_bytes = 0
     for entry in files:
@@ -146,7 +146,7 @@ def _unlike(top: int, files: Sequence[Entry]) -> list[str]:
 
 
 def _opened(top: int, files: Iterable[Entry]) -> Iterator[tuple[Entry, Stream]]:
-    """Open listed files one after the other, each folder once for those in it that follow each other."""
+    """Open listed files one after the other. A folder is opened once for consecutive files in it."""
     for folder, entries in groupby(files, key=lambda entry: entry.path.rpartition("/")[0]):
         try:
             here = open_folder(top, folder)
@@ -159,7 +159,7 @@ def _opened(top: int, files: Iterable[Entry]) -> Iterator[tuple[Entry, Stream]]:
 
 
 def _other_bytes(top: int, entry: Entry, stream: Stream) -> str:
-    """Say what is wrong with the bytes of a file; what a network volume may answer for a good one is asked again."""
+    """What is wrong with the content of a file, empty if nothing. Errors that an intact file may give are retried."""
     for _ in range(LOOKS):
         try:
             return "" if _is_as_listed(top, entry, stream) else _OTHER_BYTES
@@ -195,9 +195,9 @@ def _difference(listed: Entry, actual: Entry | Lost) -> str:
     if listed.kind != actual.kind:
         return f"is a {actual.kind}, listed as {listed.kind}"
     if listed.size != actual.size:
-        return f"has {actual.size} bytes, listed with {listed.size}"
+        return f"has {actual.size} bytes instead of {listed.size}"
     if listed.target != actual.target:
-        return "points elsewhere than listed"
+        return "has a different target than the listing"
     if listed.digest and actual.digest and listed.digest != actual.digest:
         return _OTHER_BYTES
     return ""

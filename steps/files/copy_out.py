@@ -1,15 +1,16 @@
 """Copies a live file tree out, with the digests of its files, in one pass and by several processes.
 
-The listing holds every entry as it was; the copy is widened, so that the next UID of the group can read and replace it.
+The listing has every entry as it was. The copy has more permissions, so that another UID of the group can read and
+replace it.
 
-A repetition goes on with a copy that was interrupted. A file that an earlier listing calls whole is read once and kept
-when it has the listed digest. All else is made anew, and what another user has left, whose modes and times can't be
-set. In any other run nothing of the target is removed: what is there was made by a twin worker.
+A repetition resumes an interrupted copy. A file that an earlier listing names is read once, and kept if it has the
+listed digest. All other entries are recreated. So are files of another user, whose modes and times can't be set. Any
+other run removes nothing from the target: existing entries were made by a twin worker.
 
-By hand: shutil.copytree and dirsync go by paths, whose folders may become links meanwhile, and give no digests of what
-they copied; sysrsync runs rsync, which is not in the image. None keeps what an earlier listing calls whole.
+By hand: shutil.copytree and dirsync use paths, whose folders may become links meanwhile, and give no digests of the
+copied files. sysrsync runs rsync, which is not in the image. None keeps the files that an earlier listing names.
 
-A name that only the listing of its folder shows is set aside and looked for again when all else is copied.
+A name that only the listing of its folder shows is set aside, and looked for again when all other entries are copied.
 
 Tried and not taken, one file of 512 MiB from a warm cache with its sync, medians of 7 beside 0.96 s: `copy_file_range`
 beside hashing 1.07 s (and not from one file system to another), `sendfile` beside hashing 0.98 s (what is written would
@@ -42,7 +43,7 @@ from steps.files.tally import Doubt, Grew, Listed, Lost, Taken, Why
 from steps.files.walk import Folder, Left, Names
 from steps.process import interruption
 
-_PATIENCE_S = 60.0  # since the last of the names that only listings show: NFS keeps these so long (acdirmax, nfs(5))
+_PATIENCE_S = 60.0  # since a name that only listings show was last found: NFS caches names so long (acdirmax, nfs(5))
 _PAUSE_S = 1.0  # between two looks for such names
 _USER_AND_GROUP_READ = 0o640
 _USER_AND_GROUP_EXECUTE = 0o110
@@ -59,18 +60,18 @@ def copy(
 ) -> Iterator[Listed | Lost | Grew]:
     """Copy a live tree into a folder; yield the lines of its listing: entries as they were, files with their digest.
 
-    `known` is an earlier listing, which makes this a repetition, as `again` does: what lies in the target and not in
-    the source goes.
-    `passed_over` are names at the source's root that are none of its content. Lines of a later round, of names that
-    were set aside, are in order among themselves.
+    `known` is an earlier listing. It makes this a repetition, as `again` does: entries of the target that are not in
+    the source are removed.
+    `passed_over` are names at the source's root that are skipped. Lines of a later round, of names that were set aside,
+    are in order among themselves.
 
     Raises:
-        errors.VolumeFull and its like for the target, errors.Interrupted
+        errors.VolumeFull and others of `volume.failures` for the target, errors.Interrupted
 
     """
     try:
         here = walk.open_tree(source)
-    except OSError:  # a root that is not there is no empty tree
+    except OSError:  # a missing root is not an empty tree
         yield Lost(".", Why.UNREADABLE)
         return
     with closed(here), making.no_umask(), removal.opened_root(target) as there:
@@ -84,7 +85,7 @@ def copy(
 
 
 def _passed(ahead: Ahead[Any], tasks: Iterable[Any], aside: list[Doubt]) -> Iterator[Listed | Lost | Grew]:
-    """Pass on what tasks are answered with, but for what is set aside."""
+    """Pass on the answers of tasks, except for names that are set aside."""
     late = []
     for item in ahead.stream(tasks):
         if isinstance(item, Left):
@@ -97,7 +98,7 @@ def _passed(ahead: Ahead[Any], tasks: Iterable[Any], aside: list[Doubt]) -> Iter
 
 
 def _found_later(ahead: Ahead[Any], aside: list[Doubt]) -> Iterator[Listed | Lost | Grew]:
-    """Look again for all names that were set aside, until none was found for long."""
+    """Look again for all names that were set aside, until none was found for a minute."""
     until, number = time.monotonic() + _PATIENCE_S, 0
     while aside and time.monotonic() < until:
         interruption.sleep(_PAUSE_S)
@@ -114,20 +115,20 @@ def _found_later(ahead: Ahead[Any], aside: list[Doubt]) -> Iterator[Listed | Los
 
 
 class Aside(NamedTuple):
-    """A task: names of a folder that only its listing shows, to be looked for again."""
+    """A task: names that only the listing of their folder shows, to look for again."""
 
     folder: str
     doubts: list[Doubt]
 
 
 class _Read(NamedTuple):
-    """What was read of a file that changed meanwhile: as it was at its open, and the digest of so many bytes."""
+    """A file that changed while it was read: its status when it was opened, and the digest of that many bytes."""
 
     found: os.stat_result
     sha256: str
 
     def is_begun_by(self, later: os.stat_result) -> bool:
-        """Whether a file may be this one, grown."""
+        """Whether a later status may be of the same file, grown."""
         same = (self.found.st_dev, self.found.st_ino) == (later.st_dev, later.st_ino)
         return same and bool(self.sha256) and self.found.st_size <= later.st_size
 
@@ -160,7 +161,7 @@ class _Out(Giver):
         return [*tally.as_lines(items), *map(Grew, self._grew)]
 
     def folder(self, here: int, task: Folder) -> list[Any]:
-        """Copy a folder, opened: all of it but its folders, which are made."""
+        """Copy an opened folder. Its folders are created but not copied."""
         found = directory.describe(task.path, os.fstat(here))
         leaves = directory.leaves(here, task.path, self.passed_over)
         with (
@@ -195,7 +196,7 @@ class _Out(Giver):
             return making.make_folder(name, there, again=self.again, takes_over=True)
 
     def _drop(self, path: str) -> None:
-        """Leave no copy of what is not listed: a folder that was made for it, or what a run before has left."""
+        """Remove the copy of an entry that is not listed: a folder made for it, or the rest of an earlier run."""
         above, _, name = path.rpartition("/")
         with (
             making.target_folder(self._there, above, self.target) as there,
@@ -208,7 +209,7 @@ class _Out(Giver):
                 _remove_made(name, there)
 
     def _left(self, path: str) -> list[Left]:
-        """Have a folder settled once more; nothing where it can't be looked at any more."""
+        """Settle a folder again; nothing if it can't be read any more."""
         try:
             with closed(open_folder(self.top, path)) as here:
                 return [Left(directory.describe(path, os.fstat(here)))] if path else []
@@ -217,7 +218,7 @@ class _Out(Giver):
 
     def _settle(self, there: int, folder: Entry) -> None:
         with volume.failures(self.target, folder.path):
-            kept = os.fstat(there).st_mode & stat.S_ISGID  # by which later files get the volume's group
+            kept = os.fstat(there).st_mode & stat.S_ISGID  # with it later files get the volume's group
             self.give(there, folder.path, (folder.mode & 0o777) | FOLDER_OUT | kept, folder.mtime_ns)
         self.meter.add(entries=1)
 
@@ -232,7 +233,7 @@ class _Out(Giver):
         return walk.take_each(folder, reading.streams(here, leaves, known), take)
 
     def _find(self, folder: str, leaves: Sequence[Leaf]) -> Mapping[str, Entry]:
-        """What an earlier listing knows of some names; nothing where it can't be read."""
+        """The entries of an earlier listing for some names; none if the listing can't be read."""
         if self._known is None:
             return {}
         try:
@@ -252,7 +253,7 @@ class _Out(Giver):
     def _copy_file(
         self, folders: tuple[int, int], path: str, name: str, stream: Stream, known: Entry | None, *, alone: bool
     ) -> Taken | More:
-        """Copy one file of the live tree, again while it changes under the reader's hands."""
+        """Copy one file of the live tree, and copy it again while it changes, three times at most."""
         here, there = folders
         earlier: _Read | None = None
         for _ in range(READS):
@@ -265,7 +266,7 @@ class _Out(Giver):
     def _read_file(
         self, stream: int, to: tuple[str, str, int], known: Entry | None, alone: bool, earlier: _Read | None
     ) -> Taken | More | _Read:
-        """Copy one file of the live tree, or what was there of one that only grows; no copy of one that changed."""
+        """Copy one file of the live tree, or the earlier part of a file that only grows; not one that changed."""
         path, name, there = to
         before = os.fstat(stream)
         if not stat.S_ISREG(before.st_mode):
@@ -286,7 +287,7 @@ class _Out(Giver):
         return taken if taken is not known else directory.describe(path, before, digest=known.digest)
 
     def _is_kept(self, path: str, found: os.stat_result, known: Entry, there: int) -> bool:
-        """Keep what a run before this one has copied, when its bytes are those that were read then."""
+        """Keep the copy of an earlier run, if its content is as listed and the source is unchanged."""
         if (known.size, known.mtime_ns) != (found.st_size, found.st_mtime_ns):
             return False
         with volume.failures(self.target, path), making.whole(known, there) as copy:
@@ -298,7 +299,7 @@ class _Out(Giver):
     def _copy(
         self, stream: int, to: tuple[str, str, int], before: os.stat_result, earlier: _Read | None
     ) -> Entry | _Read:
-        """Write what is read under its name, or as much as was there at an earlier open of a file that only grows."""
+        """Write what is read, or the part that existed at an earlier open of a file that only grows."""
         path, name, there = to
         where, mode = (self.target, path), _wide_out(before.st_mode)
         with making.new_file(name, there, mode, where, again=self.again) as copy:
@@ -324,13 +325,13 @@ class _Out(Giver):
 
 
 def _remove_made(name: str, folder: int) -> None:
-    """Remove the empty folder that was made for what is none; anything else of that name is a twin's."""
+    """Remove an empty folder that was made for an entry that is not a folder. Anything else belongs to a twin."""
     with suppress(OSError):
         os.rmdir(name, dir_fd=folder)
 
 
 def _comes_later(item: Any) -> bool:
-    """Whether more of a folder is written after its own task has come to the end."""
+    """Whether more entries of a folder are written after its own task has ended."""
     return isinstance(item, Doubt) or (isinstance(item, More) and isinstance(item.task, Names))
 
 

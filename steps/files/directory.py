@@ -1,4 +1,4 @@
-"""What a folder says of the names in it, and what has such a name."""
+"""Lists the names in a folder, and describes the entries of these names."""
 
 import os
 import stat
@@ -14,7 +14,7 @@ KINDS = {stat.S_IFREG: FILE, stat.S_IFDIR: FOLDER, stat.S_IFLNK: LINK}
 
 
 class Leaf(NamedTuple):
-    """A name in a folder, and what kind the folder says it is; empty where it says another one, or nothing."""
+    """A name in a folder, and its kind by the folder; empty for other kinds, or if the folder does not say."""
 
     name: str
     kind: str
@@ -28,12 +28,12 @@ def names_in(folder: int) -> frozenset[str]:
 
 
 def join(folder: str, name: str) -> str:
-    """The path of a name in a folder; the root's is empty."""
+    """The path of a name in a folder. The path of the root is empty."""
     return f"{folder}/{name}" if folder else name
 
 
 def found_in(folder: int, path: str, passed_over: Collection[str] = volume.NO_CONTENT) -> list[Leaf]:
-    """The names in a folder, as it gives them; at the root without those that are passed over."""
+    """The names in a folder, in the order of the folder; at the root without those in `passed_over`."""
     with os.scandir(folder) as names:
         listed = [Leaf(item.name, _kind(item)) for item in names]
     found = dict(listed)  # a name that is listed twice is one
@@ -42,7 +42,7 @@ def found_in(folder: int, path: str, passed_over: Collection[str] = volume.NO_CO
 
 
 def leaves(folder: int, path: str, passed_over: Collection[str] = volume.NO_CONTENT) -> list[Leaf]:
-    """The names in a folder, in their order; at the root without those that are passed over."""
+    """The names in a folder, sorted by their bytes; at the root without those in `passed_over`."""
     found = found_in(folder, path, passed_over)
     if "".join([leaf.name for leaf in found]).isascii():
         return sorted(found)  # characters and bytes have one order then
@@ -50,7 +50,7 @@ def leaves(folder: int, path: str, passed_over: Collection[str] = volume.NO_CONT
 
 
 def _kind(item: os.DirEntry[str]) -> str:
-    """As the folder says, which costs nothing on most file systems; others look at the name, which may fail."""
+    """The kind by the folder, which costs nothing on most file systems. Others read the entry, which may fail."""
     try:
         if item.is_file(follow_symlinks=False):
             return FILE
@@ -62,7 +62,7 @@ def _kind(item: os.DirEntry[str]) -> str:
 
 
 def describe(path: str, found: os.stat_result, *, target: str = "", digest: str = "") -> Entry:
-    """Write what was found of a file, folder or link as an entry."""
+    """The entry of a file, folder or link, made from its status."""
     kind = KINDS[stat.S_IFMT(found.st_mode)]
     size, names = (found.st_size, found.st_nlink) if kind == FILE else (0, 1)
     mode = stat.S_IMODE(found.st_mode)
@@ -70,7 +70,7 @@ def describe(path: str, found: os.stat_result, *, target: str = "", digest: str 
 
 
 def look(here: int, path: str, name: str, kind: str) -> Taken:
-    """Describe what has a name in a folder, if it is of the kind that the folder said.
+    """Describe the entry of a name in a folder, if it has the kind that the folder said.
 
     Raises:
         OSError

@@ -1,8 +1,8 @@
-"""What is on a volume to stay.
+"""Syncs a volume, so that a power loss takes nothing that a later phase relies on.
 
-A power loss may take what was not synced: a name, or the bytes under it. So what a later phase or try believes without
-a look at the data (the begin marker, a report, the manifest) has its name only when all before it is synced. A phase
-syncs the whole volume a few times, not each file.
+A power loss may take a name or content that was not synced. Later phases and tries rely on the begin marker, the
+reports and the manifest without a look at the data. So these files are renamed into place only after all earlier data
+are synced. A phase syncs the whole volume a few times, not each file.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ _LOOK_S = 0.02
 
 
 class Disk:
-    """A volume, held by a descriptor older than what a phase writes to it: a sync tells of all errors since."""
+    """A volume, with a descriptor that was opened before the first write, so that a sync reports all errors since."""
 
     def __init__(self, root: Path, descriptor: int) -> None:
         self.root = root
@@ -29,20 +29,20 @@ class Disk:
         self._committed = ""
 
     def sync(self) -> None:
-        """Make all durable that lies on the volume now.
+        """Sync all data that are on the volume now.
 
         Raises:
-            errors.VolumeFailed and its like, as `failures`.
+            errors.VolumeFailed and others of `volume.failures`.
 
         """
         with volume.failures(self.root):
             syncfs(self.descriptor)
 
     def commit(self, name: str, data: bytes) -> None:
-        """Write the record of this phase, as `write`, but after a sync of it and of all that it vouches for.
+        """Write the record of this phase: it gets its name after a sync of the record and of all earlier data.
 
         Raises:
-            errors.NotWritable and its like, as `failures`.
+            errors.NotWritable and others of `volume.failures`.
 
         """
         with (
@@ -54,19 +54,19 @@ class Disk:
             self._committed = name
 
     def withdraw(self) -> None:
-        """Remove the record of a phase that fails after all."""
+        """Remove the record of a phase that fails after its commit."""
         if self._committed:
             above, _, name = self._committed.rpartition("/")
             with suppress(OSError), closed(open_folder(self.descriptor, above)) as folder:
-                os.unlink(name, dir_fd=folder)  # where it fails, the failure that led here is the one to tell
+                os.unlink(name, dir_fd=folder)  # an error here is ignored: the earlier failure is reported
 
 
 @contextmanager
 def durable(root: Path) -> Iterator[Disk]:
-    """Hold a volume from before the first write of a phase until all of it is synced; around all that it writes.
+    """Open a volume before the first write of a phase, and sync it at the end of the block.
 
     Raises:
-        errors.VolumeFailed and its like, as `failures`.
+        errors.VolumeFailed and others of `volume.failures`.
 
     """
     with volume.failures(root):
@@ -84,9 +84,10 @@ def durable(root: Path) -> Iterator[Disk]:
 
 @contextmanager
 def writing_back(root: Path, written_bytes: Callable[[], int]) -> Iterator[Callable[[], object]]:
-    """Have the system write to the disk while a phase still copies: each 64 MiB, and all when it calls what is yielded.
+    """Make the system write to disk while a phase copies: each 64 MiB, and when the yielded function is called.
 
-    What fails is told by the sync in the end: its descriptor is another one, and each is told of an error by itself.
+    Errors are ignored here. The sync at the end has another descriptor and reports them, because the system reports an
+    error once to each descriptor.
     """
     asked, over = threading.Event(), threading.Event()
 
@@ -110,14 +111,14 @@ def writing_back(root: Path, written_bytes: Callable[[], int]) -> Iterator[Calla
 
 
 def syncfs(descriptor: int) -> None:
-    """Sync the file system of a descriptor, whose write-back errors since it was opened are raised."""
+    """Sync the file system of a descriptor. Raises OSError for write errors since the descriptor was opened."""
     if _libc().syncfs(descriptor) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 @functools.cache
 def _libc() -> ctypes.CDLL:
-    """The C library, for the `syncfs` that Python 3.11 lacks; loaded where it is used, as not every system has it."""
+    """The C library, because Python 3.11 has no `syncfs`. Loaded on first use: not every system has the call."""
     library = ctypes.CDLL(None, use_errno=True)
     library.syncfs.argtypes = [ctypes.c_int]
     return library

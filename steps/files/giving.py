@@ -1,4 +1,4 @@
-"""What was made gets its mode and times, as far as the volume keeps them."""
+"""Sets mode and times of new entries, as far as the volume keeps them."""
 
 import os
 import stat
@@ -16,9 +16,9 @@ EXECUTE = 0o111
 
 
 class Giver:
-    """Gives what was made its mode and times, and counts what the volume refuses.
+    """Sets mode and times of new entries, and counts what the volume refuses.
 
-    `needed`, in the group's bits, is what a file must grant to be of use; a folder is entered besides.
+    `needed` are the permissions, in the group's bits, that a file must have. A folder needs the execute bit too.
     """
 
     def __init__(self, target: Path, meter: Meter, needed: int) -> None:
@@ -26,14 +26,14 @@ class Giver:
         self.meter = meter
         self._needed = needed
         self._use = "written by System" if needed & GROUP_WRITE == GROUP_WRITE else "read by its group"
-        self._inherits: bool | None = None  # whether files that are made in the folder at hand get an ACL
+        self._inherits: bool | None = None  # whether new files in the current folder get an ACL
 
     def enter_folder(self) -> None:
-        """Find out anew how files are made here."""
+        """Forget the answer of `gives_acl` for the previous folder."""
         self._inherits = None
 
     def gives_acl(self, folder: int) -> bool:
-        """Whether the mode of what is made in the folder at hand must be set anew; asked once for each folder."""
+        """Whether new files in the current folder need their mode set again; asked once for each folder."""
         if self._inherits is None:
             self._inherits = permissions.inherits(folder)
         return self._inherits
@@ -43,7 +43,7 @@ class Giver:
 
         Raises:
             OSError
-            errors.ModeNotKept: with the mode that it has it would be of no use.
+            errors.ModeNotKept: the volume does not keep the mode, and the entry would be unusable.
 
         """
         self.give_mode(descriptor, path, mode)
@@ -61,7 +61,7 @@ class Giver:
             raise errors.ModeNotKept(str(self.target / path), _octal(found.st_mode), _octal(mode), self._use)
 
     def give_found(self, descriptor: int, folder: int, path: str, mode: int, mtime_ns: int) -> bool:
-        """Give a file that was found its mode and times; False where it is another user's."""
+        """Give an existing file its mode and times; False if it belongs to another user."""
         if not permissions.give_mode(descriptor, mode):
             if self._is_anothers(folder, permissions.takes_mode):
                 return False

@@ -1,4 +1,4 @@
-"""Makes one entry of a copy: a file whole or not at all, a folder, a link."""
+"""Creates one entry of a copy: a complete file or none, a folder, or a link."""
 
 import hashlib
 import os
@@ -22,7 +22,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class _Poured(NamedTuple):
-    """What was written: bytes, their SHA-256, that of the first `mark`, and whether the file has more than expected."""
+    """The written bytes, their SHA-256, that of the first `mark` bytes, and whether the file has more than expected."""
 
     size: int
     sha256: str
@@ -31,11 +31,11 @@ class _Poured(NamedTuple):
 
 
 def pour(stream: int, copy: int, expected: int, where: tuple[Path, str], meter: Meter, mark: int = -1) -> _Poured:
-    """Write what is read, as much as is expected, zeros as holes.
+    """Copy the content of a file up to the expected size, with zeros as holes.
 
     Raises:
-        OSError: it can't be read.
-        errors.VolumeFull and its like, for the target
+        OSError: the file can't be read.
+        errors.VolumeFull and others of `volume.failures` for the target
 
     """
     done, sha256, begin, more = 0, hashlib.sha256(), "", False
@@ -53,7 +53,7 @@ def pour(stream: int, copy: int, expected: int, where: tuple[Path, str], meter: 
             in_hole = writing.put_sparse(copy, block)
         done += len(block)
         meter.add(size_bytes=len(block))
-    if in_hole:  # nothing was written there that would give it its size
+    if in_hole:  # no write at the end has set the size
         with volume.failures(*where):
             os.ftruncate(copy, done)
     return _Poured(done, sha256.hexdigest(), sha256.hexdigest() if done == mark else begin, more)
@@ -61,7 +61,7 @@ def pour(stream: int, copy: int, expected: int, where: tuple[Path, str], meter: 
 
 @contextmanager
 def target_folder(top: int, path: str, target: Path) -> Iterator[int]:
-    """A folder of the target, whose failures to open are the target's; what is done in it has failures of its own."""
+    """Open a folder of the target. Errors of the open are errors of the target; errors of the block are not."""
     with volume.failures(target, path):
         descriptor = open_folder(top, path)
     with closed(descriptor):
@@ -69,9 +69,9 @@ def target_folder(top: int, path: str, target: Path) -> Iterator[int]:
 
 
 class new_file:  # noqa: N801  a context manager, written out: it is entered for each file
-    """A new file, `again` in the place of whatever has its name; gone again if anything fails, a SIGTERM too.
+    """A new file. `again` replaces an entry of its name. The file is removed if anything fails, also at a SIGTERM.
 
-    With a `name` it gets that in the end: a network volume may say as late as at the close that it is full.
+    With a `name` the file is renamed at the end, because a network volume may report only at the close that it is full.
     """
 
     __slots__ = ("_again", "_copy", "_folder", "_mode", "_name", "_temporary", "_where")
@@ -121,7 +121,7 @@ class new_file:  # noqa: N801  a context manager, written out: it is entered for
 
 
 def _create(name: str, folder: int, mode: int, *, again: bool) -> int:
-    """Make a new file."""
+    """Create a new file."""
     try:
         return os.open(name, _NEW, mode, dir_fd=folder)
     except FileExistsError:
@@ -133,7 +133,7 @@ def _create(name: str, folder: int, mode: int, *, again: bool) -> int:
 
 @contextmanager
 def whole(listed: Entry, folder: int) -> Iterator[int | None]:
-    """A file as it is listed, opened; None where there is none or another, or it can't be read."""
+    """A file whose content is as listed, opened; None if it is missing, differs or can't be read."""
     try:
         descriptor = os.open(listed.name, READ, dir_fd=folder)
     except OSError:
@@ -144,7 +144,7 @@ def whole(listed: Entry, folder: int) -> Iterator[int | None]:
 
 
 def _is_whole(descriptor: int, listed: Entry) -> bool:
-    """Read it from the volume: what that failed to take may still be in memory as if it had."""
+    """Read the file from the volume, not from the cache: the cache may hold data that the volume failed to write."""
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_size != listed.size or not listed.digest:
@@ -156,7 +156,7 @@ def _is_whole(descriptor: int, listed: Entry) -> bool:
 
 
 def make_folder(name: str, folder: int, *, again: bool, takes_over: bool = False) -> bool:
-    """Make a folder; False where it is there, perhaps since another process made it."""
+    """Create a folder; False if it exists, perhaps because another process created it."""
     while True:
         try:
             os.mkdir(name, FOLDER_OUT, dir_fd=folder)
@@ -170,9 +170,9 @@ def make_folder(name: str, folder: int, *, again: bool, takes_over: bool = False
 
 
 def enter_folder(name: str, folder: int, *, again: bool, takes_over: bool) -> bool:
-    """Let ourselves into a folder that is there; `again` what is no folder is removed.
+    """Get access to an existing folder. In a repetition (`again`) an entry that is not a folder is removed; then False.
 
-    One that `takes_over` removes another user's folder too: not while others may have made it and fill it.
+    `takes_over` also removes a folder of another user. It must not be set while other processes may fill that folder.
     """
     is_folder = removal.is_folder(name, folder)
     if not again:
@@ -189,7 +189,7 @@ def enter_folder(name: str, folder: int, *, again: bool, takes_over: bool) -> bo
 
 
 def make_link(entry: Entry, folder: int, *, again: bool) -> bool:
-    """Make a link; return whether the volume took its times."""
+    """Create a link; return whether the volume kept its times."""
     name = entry.name
     try:
         os.symlink(entry.target, name, dir_fd=folder)

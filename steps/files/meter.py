@@ -1,4 +1,4 @@
-"""How a copy is done, and how much of it is."""
+"""Settings and progress of a copy."""
 
 import mmap
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class SoFar(NamedTuple):
-    """What is done so far."""
+    """The progress of a copy."""
 
     entries: int = 0
     size_bytes: int = 0
@@ -18,7 +18,7 @@ class SoFar(NamedTuple):
 
 
 class Meter:
-    """Counts what is done, in any of the processes: each has a row of its own in memory that all of them see."""
+    """Counts the progress of all processes. Each process has a row of its own in shared memory."""
 
     _COLUMNS = len(SoFar._fields)
     _ROWS = 1 + mmap.PAGESIZE // 64  # more than there are workers
@@ -32,26 +32,26 @@ class Meter:
         self._row = worker * self._COLUMNS
 
     def add(self, *, entries: int = 0, size_bytes: int = 0) -> None:
-        """Add to what is done."""
+        """Add to the progress."""
         cells, row = self._cells, self._row
         cells[row] += entries
         cells[row + 1] += size_bytes
 
     def note(self, *, widened: bool = False, owner: bool = False, mode: bool = False, times: bool = False) -> None:
-        """Add an entry to those that are not as they were listed."""
+        """Count an entry whose rights, owner, mode or times differ from the listing."""
         for column, is_so in enumerate((widened, owner, mode, times), 2):
             self._cells[self._row + column] += is_so
 
     @property
     def counts(self) -> SoFar:
-        """All processes' together."""
+        """The sums over all processes."""
         cells = self._cells.tolist()
         return SoFar(*(sum(cells[column :: self._COLUMNS]) for column in range(self._COLUMNS)))
 
 
 @dataclass(frozen=True)
 class Work:
-    """How a copy is done: by so many processes, counted where, and who is told each second."""
+    """The settings of a copy: number of processes, where it is counted, and a function to call each second."""
 
     workers: int
     meter: Meter = field(default_factory=Meter)

@@ -1,11 +1,10 @@
-r"""The listing of a file tree as a BSD mtree specification, so that a tool of the system can judge a backup.
+r"""The listing of a file tree as a BSD mtree specification, so that a system tool can verify a backup.
 
-Format: mtree(5) of NetBSD, one entry a line, its path from the root first. Bytes outside a plain set are written as
-`\ooo`, which every mtree reads back by unvis(3), so that no name is too odd: blanks, newlines, bytes
-that are no UTF-8.
+Format: mtree(5) of NetBSD, one entry a line, its path from the root first. Unusual bytes are written as `\ooo`,
+which every mtree decodes by unvis(3). So any name can be listed: with blanks, newlines, or bytes that are not UTF-8.
 
-By hand: no package of PyPI for mtree was found but bindings of libarchive, which is not in the image. It writes no
-`tags`, and takes digests only from content that it is given to read again.
+By hand: on PyPI only bindings of libarchive write mtree, and libarchive is not in the image. It writes no `tags`, and
+computes digests only from content that it reads again.
 """
 
 import functools
@@ -26,13 +25,13 @@ _HEADER = "#mtree v2.0\n"
 _ODD = re.compile(rb"[^A-Za-z0-9._/+,:@%~^-]")
 _PLAIN = re.compile(r"[A-Za-z0-9._/+,:@%~^-]*")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
-_NAMES = "names:"  # a tag, because `nlink` would be held against the copy, where each name has content of its own
+_NAMES = "names:"  # a tag: mtree would compare `nlink` with the copy, where each name is a file of its own
 _LINE = re.compile(
     r"\./(\S+) (type=(?:file|dir|link) mode=[0-7]+ uid=\d+ gid=\d+) time=(-?\d+)\.(\d{9})"
     rf"(?:(?: size=(\d+) sha256digest=(\S*)(?: tags={_NAMES}(\d+))?| link=(\S*)))?\n?",
     re.ASCII,
 )
-_NAME = r"(?=\S)[^\\\s]*(?:\\(?!000)[0-3][0-7]{2}[^\\\s]*)*"  # NUL is in none
+_NAME = r"(?=\S)[^\\\s]*(?:\\(?!000)[0-3][0-7]{2}[^\\\s]*)*"  # no name has a NUL
 _SEALED = re.compile(
     rf"\./{_NAME} (type=(?:(f)ile|(l)ink|dir) mode=[0-7]{{4,7}} uid=\d{{1,10}} gid=\d{{1,10}})"
     r" time=-?\d{1,18}\.\d{9}"
@@ -41,11 +40,11 @@ _SEALED = re.compile(
 )
 _ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 _NO_ENTRY = ("#", ". ")
-_ODD_PARTS = frozenset({"", ".", ".."})  # of a path, which is below the root and written in one way
-_NEAR_ODD_PARTS = ("/.", "//", "/ ", "\\")  # one is in each line with such a part, which few lines have
+_ODD_PARTS = frozenset({"", ".", ".."})  # not allowed in a path, which has one spelling and stays below the root
+_NEAR_ODD_PARTS = ("/.", "//", "/ ", "\\")  # a quick test: each line with such a part has one of these
 _IS_FOLDER = f"type={FOLDER} "
-_LARGEST_ID = (1 << 32) - 2  # one more is -1, which means none
-_NEAR_BYTES = 4096  # of a listing, read from its start on rather than halved
+_LARGEST_ID = (1 << 32) - 2  # the next one is -1, which means none
+_NEAR_BYTES = 4096  # a part of a listing of this size is read in order, not halved
 
 
 class Entry(NamedTuple):
@@ -64,12 +63,12 @@ class Entry(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What it is called in its folder."""
+        """Its name in its folder."""
         return self.path.rpartition("/")[2]
 
 
 def dump(lines: Iterable[str]) -> Iterator[str]:
-    """Write a specification of the lines of its entries."""
+    """Yield a specification, made of the lines of its entries."""
     yield _HEADER
     yield ". type=dir\n"
     yield from lines
@@ -92,26 +91,26 @@ def parse(lines: Iterable[str]) -> Iterator[Entry]:
 
 
 def of_entries(lines: Iterable[str]) -> Iterator[str]:
-    """Those lines of a specification that each are an entry."""
+    """The lines of a specification that are entries."""
     return (line for line in lines if not line.startswith(_NO_ENTRY))
 
 
 def head(line: str) -> tuple[str, bool]:
-    """The path of a line's entry and whether that is a folder, which takes a third of reading it."""
+    """The path of a line's entry, and whether it is a folder. This takes a third of the time of `entry`."""
     path, _, rest = line.partition(" ")
     path = path.removeprefix("./")
     return _unescape(path) if "\\" in path else path, rest.startswith(_IS_FOLDER)
 
 
 def place(path: str) -> bytes:
-    """The place of a path in the one order, to compare with: name after name by their bytes."""
+    """A sort key for paths: the order of a listing, name after name by their bytes."""
     return path.replace("/", "\0").encode(_ENCODING, _ERRORS)  # as os.fsencode, in half its time
 
 
 def find(listing: Path, folder: str, names: Sequence[str]) -> dict[str, Entry]:
-    """Look up some names of a folder in a specification: names in the one order, with no folder between them.
+    """Look up some names of a folder in a specification. The names are in order, with no folder between them.
 
-    The file may be one that was begun and ends anywhere: it tells what it holds.
+    The file may be incomplete and end anywhere. Then only its complete lines are searched.
 
     Raises:
         OSError
@@ -135,7 +134,7 @@ def find(listing: Path, folder: str, names: Sequence[str]) -> dict[str, Entry]:
 
 
 def _seek(stream: BinaryIO, wanted: bytes) -> None:
-    """Go to a line before which none is wanted, not far from the first that is."""
+    """Seek to a line not far before the first wanted one. No line before it is wanted."""
     low, high = 0, stream.seek(0, os.SEEK_END)
     while high - low > _NEAR_BYTES:
         middle = stream.seek((low + high) // 2)
@@ -149,7 +148,7 @@ def _seek(stream: BinaryIO, wanted: bytes) -> None:
 
 
 def _place_of(line: bytes) -> bytes:
-    """The place of a line's entry; what is no entry stands before all of them."""
+    """The place of a line's entry. Other lines come before all entries."""
     path, _, _ = line.decode("ascii").partition(" ")
     return place(_unescape(path[2:])) if path.startswith("./") else b""
 
@@ -159,7 +158,7 @@ def _whole_lines(stream: BinaryIO) -> Iterator[str]:
 
 
 def check(line: str) -> None:
-    """See that a line is that of an entry which a tree can hold, with the digest of a file.
+    """Check that a line is a valid entry of a tree. A file must have a digest.
 
     Raises:
         ValueError
@@ -176,7 +175,7 @@ def _parts(line: str) -> list[str]:
 
 
 def line(of: Entry) -> str:
-    """Write an entry."""
+    """The line of an entry."""
     path, kind, mode, uid, gid, mtime_ns, size, target, digest, names = of
     seconds, nanoseconds = divmod(mtime_ns, 10**9)
     of_its_kind = ""
@@ -210,7 +209,7 @@ def entry(line: str) -> Entry:
 
 @functools.lru_cache
 def _facts(text: str) -> tuple[str, int, int, int]:
-    """Read kind, mode, owner and group, which many entries share."""
+    """Read kind, mode, owner and group. The result is cached, because many entries share them."""
     kind, mode, uid, gid = (word.partition("=")[2] for word in text.split(" "))
     if max(int(uid), int(gid)) > _LARGEST_ID:
         raise ValueError(text)

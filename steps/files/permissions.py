@@ -1,7 +1,8 @@
-"""Gives what a process has made its mode and times, and says where the volume does not keep them.
+"""Sets mode and times of entries, and reports whether the volume keeps them.
 
-SMB shares, Azure Files, some NFS exports and vfat refuse to change a mode or a time, or accept it and change nothing. A
-uid says nothing: EFS access points, `all_squash` and `uid=` mounts show one for all files. So it is asked by doing.
+SMB shares, Azure Files, some NFS exports and vfat refuse to change a mode or a time, or accept it and change nothing.
+The uid proves nothing: EFS access points, `all_squash` and `uid=` mounts show one uid for all files. So the functions
+try the change and look at the result.
 """
 
 import errno
@@ -14,16 +15,16 @@ from steps.files import beneath
 _REFUSALS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EACCES})  # EACCES: cifs
 _ACCESS_ACL, _DEFAULT_ACL = "system.posix_acl_access", "system.posix_acl_default"  # acl(5)
 _NO_ACL = frozenset({errno.ENODATA, errno.EOPNOTSUPP, errno.ENOSYS})
-_A_MODE, _A_TIME_NS = 0o600, 10**18  # that no new file has by itself
+_A_MODE, _A_TIME_NS = 0o600, 10**18  # no new file has these by itself
 
-Give = Callable[[int], bool]  # something to a descriptor; whether it was kept
+Give = Callable[[int], bool]  # changes the file of a descriptor; whether the volume kept it
 
 
 def give_mode(descriptor: int, mode: int) -> bool:
-    """Set a mode, without an access ACL, whose mask would make it say nothing; return whether it is there then.
+    """Set a mode and remove the access ACL, whose mask would override the mode. Return whether the mode is kept.
 
     Raises:
-        OSError: for another reason than that the volume keeps none.
+        OSError: for other reasons than that the volume keeps no modes.
 
     """
     try:
@@ -37,7 +38,7 @@ def give_mode(descriptor: int, mode: int) -> bool:
 
 
 def give_times(what: int | str, mtime_ns: int, folder: int | None = None) -> bool:
-    """Set the times of a descriptor, or of a name in an opened folder, a link as itself; return whether it took them.
+    """Set the times of a descriptor, or of a name in an opened folder (a link itself). Return whether it took them.
 
     Raises:
         OSError: as `give_mode`.
@@ -53,12 +54,12 @@ def give_times(what: int | str, mtime_ns: int, folder: int | None = None) -> boo
 
 
 def is_refusal(error: OSError) -> bool:
-    """Whether an errno says that a volume can't do such a thing at all."""
+    """Whether an errno means that the volume can't do such a change at all."""
     return error.errno in _REFUSALS
 
 
 def inherits(folder: int) -> bool:
-    """Whether a folder has a default ACL, which what is made in it gets: its mode is not the one asked for then."""
+    """Whether a folder has a default ACL. New entries inherit it, so their mode may differ from the requested one."""
     try:
         os.getxattr(folder, _DEFAULT_ACL)
     except OSError:
@@ -67,18 +68,18 @@ def inherits(folder: int) -> bool:
 
 
 def serves(found: os.stat_result, needed: int) -> bool:
-    """Whether the group gets what is needed; where it is none of ours, whether all others do; in the group's bits."""
+    """Whether the group has the `needed` bits, or others have them if the group is not ours. `needed`: group's bits."""
     if found.st_mode & needed == needed:
         return True
-    ours = {0, os.getegid(), *os.getgroups()}  # such a group is denied what its bits lack, whatever others may
+    ours = {0, os.getegid(), *os.getgroups()}  # a member of a group gets only its bits, even if others have more
     return found.st_gid not in ours and found.st_mode & needed >> 3 == needed >> 3
 
 
 def is_anothers(folder: int, refused: Give, name: str) -> bool:
-    """Whether what was found in a folder and refused a call is another user's: a fresh file there, `name`, takes it.
+    """Whether an entry that refused a call belongs to another user: a new file `name` in its folder accepts the call.
 
     Raises:
-        OSError: no file can be made there.
+        OSError: no file can be created there.
 
     """
     descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
@@ -90,19 +91,19 @@ def is_anothers(folder: int, refused: Give, name: str) -> bool:
 
 
 def takes_mode(descriptor: int) -> bool:
-    """Whether a fresh file takes a mode."""
+    """Whether a new file keeps a mode."""
     return give_mode(descriptor, _A_MODE | stat.S_IXUSR)
 
 
 def takes_times(descriptor: int) -> bool:
-    """Whether a fresh file takes times."""
+    """Whether a new file keeps times."""
     return give_times(descriptor, _A_TIME_NS)
 
 
 def open_up(name: str, folder: int, mode: int) -> bool:
-    """Add to the mode of a folder in an opened one, that this user may be shut out of; return whether it is there then.
+    """Add bits to the mode of a folder, even one that this user may not enter. Return whether it has them then.
 
-    By O_PATH, which needs no right, and /proc, because chmod(2) of a name would follow a link.
+    This uses O_PATH, which needs no permission, and /proc, because chmod(2) of a name would follow a link.
 
     Raises:
         OSError: as `give_mode`.
@@ -120,10 +121,10 @@ def open_up(name: str, folder: int, mode: int) -> bool:
 
 
 def is_anothers_folder(above: int, name: str) -> bool:
-    """Whether a folder that was found and refused a mode is another user's: a fresh one beside it, `name`, takes it.
+    """Whether a folder that refused a mode belongs to another user: a new folder `name` beside it keeps the mode.
 
     Raises:
-        OSError: no folder can be made there.
+        OSError: no folder can be created there.
 
     """
     os.mkdir(name, 0o700, dir_fd=above)
@@ -134,7 +135,7 @@ def is_anothers_folder(above: int, name: str) -> bool:
 
 
 def _drop_acl(descriptor: int) -> bool:
-    """Remove an access ACL, if one is there; return whether none is there then."""
+    """Remove an access ACL, if there is one. Return whether there is none now."""
     try:
         os.getxattr(descriptor, _ACCESS_ACL)
     except OSError:

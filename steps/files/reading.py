@@ -1,4 +1,4 @@
-"""Reads files of a tree: opened some ahead of their reader, by blocks, to their digest."""
+"""Reads files of a tree: opens some files ahead of their reader, and reads blocks and digests."""
 
 import functools
 import hashlib
@@ -11,21 +11,21 @@ from steps.files.beneath import READ, closed, open_folder
 from steps.files.mtree import FILE
 from steps.process import interruption
 
-BLOCK = 256 << 10  # fits a processor's own cache; a new buffer of 1 MiB for each read took twice as long
+BLOCK = 256 << 10  # fits into the cache of a processor; a new buffer of 1 MiB for each read took twice as long
 LARGE = 4 << 20  # files above this size are tasks of their own
-_OPEN_AHEAD = 16  # files that the system reads while one is taken: half the time from a cold cache, with 8 workers
+_OPEN_AHEAD = 16  # files that the system reads ahead: half the time from a cold cache, with 8 workers
 
 
-Named = tuple[str, str]  # as a Leaf, which takes longer to make
+Named = tuple[str, str]  # like a Leaf, but faster to create
 Read = TypeVar("Read")
 Of = TypeVar("Of")
-Stream = int | OSError | None  # a file that was opened, or why not; None for what is no file
+Stream = int | OSError | None  # an opened file, or the error; None for other entries
 
 
 def streams(here: int, leaves: Iterable[Named], known: Container[str] = ()) -> Iterator[tuple[Named, Stream]]:
     """Open the files of a folder some ahead of their reader.
 
-    Of the `known` ones nothing is read ahead: they may not be read at all.
+    The content of `known` files is not read ahead, because it may not be needed.
     """
     return opened_ahead(
         (leaf, opened(here, leaf[0], ask=leaf[0] not in known) if leaf[1] == FILE else None) for leaf in leaves
@@ -33,7 +33,7 @@ def streams(here: int, leaves: Iterable[Named], known: Container[str] = ()) -> I
 
 
 def opened_ahead(files: Iterator[tuple[Of, Stream]]) -> Iterator[tuple[Of, Stream]]:
-    """Have files opened some ahead of their reader, so that the system reads them meanwhile; each is closed here."""
+    """Keep some files open ahead of their reader, so that the system reads them meanwhile. All are closed here."""
     waiting: deque[tuple[Of, Stream]] = deque()
     try:
         for each in files:
@@ -50,7 +50,7 @@ def opened_ahead(files: Iterator[tuple[Of, Stream]]) -> Iterator[tuple[Of, Strea
 
 
 def opened(here: int, name: str, *, ask: bool) -> Stream:
-    """Open a file of a folder, and `ask` the system to read it."""
+    """Open a file of a folder, and `ask` the system to read it ahead."""
     try:
         descriptor = os.open(name, READ, dir_fd=here)
     except OSError as error:
@@ -61,24 +61,24 @@ def opened(here: int, name: str, *, ask: bool) -> Stream:
 
 
 def _ask(descriptor: int, start: int) -> None:
-    """Ask the system to read some of a file that is read soon."""
+    """Ask the system to read a part of a file ahead."""
     try:  # noqa: SIM105  to enter `suppress` takes longer than to ask
         os.posix_fadvise(descriptor, start, LARGE, os.POSIX_FADV_WILLNEED)
-    except OSError:  # what has taken its name may be no file any more
+    except OSError:  # the name may belong to another kind of entry now
         pass
 
 
 def close(stream: Stream) -> None:
-    """Close what was opened, if it was."""
+    """Close a stream, if it was opened."""
     if isinstance(stream, int):
         os.close(stream)
 
 
 def read_by(here: int, name: str, stream: Stream, read: Callable[..., Read], *arguments: Any) -> Read:
-    """Read a file that was opened ahead, or failed to be; None opens it once more.
+    """Read a file that was opened ahead, or raise the error of its open. None opens it again.
 
     Raises:
-        OSError: and whatever `read` raises, which gets the descriptor and the arguments
+        OSError, and whatever `read` raises, which gets the descriptor and the arguments
 
     """
     if isinstance(stream, int):
@@ -90,20 +90,20 @@ def read_by(here: int, name: str, stream: Stream, read: Callable[..., Read], *ar
 
 
 def opened_again(top: int, path: str) -> int:
-    """Open a file below the root once more, by its folder opened anew; the caller closes it."""
+    """Open a file below the root again, through its folder, which is opened again too; the caller closes it."""
     folder, _, name = path.rpartition("/")
     with closed(open_folder(top, folder)) as here:
         return os.open(name, READ, dir_fd=here)
 
 
 def digest(descriptor: int) -> tuple[int, str]:
-    """Size in bytes and SHA-256 of a file that is opened."""
+    """Size in bytes and SHA-256 of an opened file."""
     size = os.fstat(descriptor).st_size
     return size, read_digest(descriptor, size)
 
 
 def read_digest(descriptor: int, expected: int) -> str:
-    """Read a file and return its SHA-256; of one that is longer than expected, of a byte more."""
+    """Read a file and return its SHA-256. Of a file longer than expected, one byte more is read."""
     sha256 = hashlib.sha256()
     for block in blocks(descriptor, expected):
         interruption.point()
@@ -112,11 +112,11 @@ def read_digest(descriptor: int, expected: int) -> str:
 
 
 def blocks(descriptor: int, expected: int) -> Iterator[memoryview]:
-    """Read a file to its expected end and a byte more, each block into the same memory; that end costs no extra call.
+    """Read a file to its expected end and one byte more, each block into the same memory. The end needs no extra call.
 
-    One that has more has changed, and may grow faster than it is read.
+    A longer file has changed, and may grow faster than it is read.
 
-    Of a large one the system is asked for more than is read, so that a disk is never idle while a block is digested.
+    For a large file the system is asked to read ahead, so that the disk is not idle while a block is digested.
     """
     done, asked = 0, 0
     while done <= expected:
@@ -133,7 +133,7 @@ def blocks(descriptor: int, expected: int) -> Iterator[memoryview]:
 
 
 def small(descriptor: int, expected: int) -> bytes:
-    """Read a file of less than a block to its end; of one that is longer than expected, a byte more."""
+    """Read a file of less than a block to its end. Of a file longer than expected, one byte more is read."""
     content = os.read(descriptor, expected + 1)
     while len(content) < expected and (more := os.read(descriptor, expected + 1 - len(content))):
         content += more
@@ -141,7 +141,7 @@ def small(descriptor: int, expected: int) -> bytes:
 
 
 def _read(descriptor: int, wanted: int, end: int) -> memoryview:
-    """Read so many bytes, or less where the file ends; to come to the expected end is to have read to it."""
+    """Read so many bytes, or fewer if the file ends. Stop at the expected end, without a call to confirm it."""
     block, done = _buffer(), 0
     while done < wanted:
         count = os.readv(descriptor, [block[done:wanted]])
@@ -153,5 +153,5 @@ def _read(descriptor: int, wanted: int, end: int) -> memoryview:
 
 @functools.cache
 def _buffer() -> memoryview:
-    """The one block through which a process reads large files; new ones each time cost more than the reading."""
+    """The block into which a process reads large files. A new block for each read costs more than the read."""
     return memoryview(bytearray(BLOCK))

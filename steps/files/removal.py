@@ -1,4 +1,4 @@
-"""Removes what a volume holds, and follows no link."""
+"""Removes entries of a volume, and follows no link."""
 
 import errno
 import os
@@ -13,17 +13,17 @@ from steps.files import beneath, permissions, volume
 from steps.files.beneath import closed, open_folder, open_top
 from steps.process import interruption
 
-HELD = 64  # folders in each other that a process has open: a tree may be deeper than descriptors go
+HELD = 64  # nested folders that a process keeps open: a tree may be deeper than the limit of descriptors
 FOLDER_OUT = 0o770
 
 
 def empty(root: Path, passed_over: Collection[str] | None = None) -> None:
-    """Remove all that a volume holds but the names that are passed over at its root; the root stays as it is.
+    """Remove all entries of a volume, except the names `passed_over` at its root. The root itself stays.
 
-    None: those that the volume itself shows.
+    None: the names that `volume.passed_over` finds.
 
     Raises:
-        errors.NotRemovable, errors.VolumeFailed and its like, errors.Interrupted
+        errors.NotRemovable, errors.VolumeFailed and others of `volume.failures`, errors.Interrupted
 
     """
     passed = volume.passed_over(root) if passed_over is None else passed_over
@@ -32,10 +32,10 @@ def empty(root: Path, passed_over: Collection[str] | None = None) -> None:
 
 
 def drop(root: Path, paths: Iterable[str]) -> None:
-    """Remove what has these paths, as far as it is there, a folder with all that is in it.
+    """Remove the entries of these paths, as far as they exist; a folder with its content.
 
     Raises:
-        errors.NotRemovable, errors.VolumeFailed and its like, errors.Interrupted
+        errors.NotRemovable, errors.VolumeFailed and others of `volume.failures`, errors.Interrupted
 
     """
     with opened_root(root) as top, volume.failures(root):
@@ -46,7 +46,7 @@ def drop(root: Path, paths: Iterable[str]) -> None:
 
 
 def let_in(root: Path, names: Iterable[str]) -> None:
-    """Let ourselves into those folders at a root that are ours; nothing where they are not there."""
+    """Give this user access to its own folders of these names at a root. Missing ones are skipped."""
     with opened_root(root) as top:
         for name in names:
             with suppress(OSError):
@@ -54,14 +54,14 @@ def let_in(root: Path, names: Iterable[str]) -> None:
 
 
 def keep(folder: int, names: set[str]) -> None:
-    """Remove what is none of these from a folder."""
+    """Remove all entries of a folder, except these names."""
     for name in set(beneath.names(folder)) - names:
         remove(name, folder)
 
 
 @contextmanager
 def opened_root(root: Path) -> Iterator[int]:
-    """The root of a tree, whose failures to open are its volume's."""
+    """Open the root of a tree. Errors are raised as errors of its volume."""
     with volume.failures(root):
         descriptor = open_top(root)
     with closed(descriptor):
@@ -69,12 +69,12 @@ def opened_root(root: Path) -> Iterator[int]:
 
 
 def is_folder(name: str, folder: int) -> bool:
-    """Whether a name in an opened folder is a folder; a link is none."""
+    """Whether a name in an opened folder is a folder. A link is not."""
     return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
 
 
 def remove(name: str, folder: int) -> None:
-    """Remove whatever has this name, a folder with all that is in it.
+    """Remove the entry of this name; a folder with its content.
 
     Raises:
         errors.NotRemovable, errors.Interrupted, OSError
@@ -104,23 +104,23 @@ def remove(name: str, folder: int) -> None:
 def _removing(name: str, folder: int) -> Iterator[None]:
     try:
         yield
-    except FileNotFoundError:  # gone already
+    except FileNotFoundError:  # already gone
         pass
     except OSError as error:
-        if error.errno == errno.ESTALE:  # which another try may get over
+        if error.errno == errno.ESTALE:  # another try may succeed
             raise
         raise errors.NotRemovable(place_of(name, folder), os.strerror(error.errno or 0)) from error
 
 
 def place_of(name: str, folder: int) -> str:
-    """The path of a name in an opened folder; without /proc the name alone."""
+    """The path of a name in an opened folder; only the name if /proc is missing."""
     with suppress(OSError):
         return os.path.join(os.readlink(f"/proc/self/fd/{folder}"), name)
     return name
 
 
 class _Descent:
-    """The way down from a folder into those in it, of which the innermost are open: they may lie deep in each other."""
+    """The path from a folder down through nested folders. Only the innermost stay open, because it may be deep."""
 
     def __init__(self, top: int) -> None:
         self._top = top
@@ -133,7 +133,7 @@ class _Descent:
         return self._open[-1] if self._path else self._top
 
     def enter(self, name: str) -> list[str]:
-        """Go into a folder, letting ourselves in; return the names in it."""
+        """Enter a folder, and give this user access if needed; return the names in it."""
         permissions.open_up(name, self.here, FOLDER_OUT)
         self._open.append(open_folder(self.here, name))
         self._path.append(name)
@@ -142,7 +142,7 @@ class _Descent:
         return beneath.names(self.here)
 
     def leave(self) -> str:
-        """Go out of the innermost folder; return its name."""
+        """Leave the innermost folder; return its name."""
         os.close(self._open.pop())
         name = self._path.pop()
         if self._path and not self._open:
@@ -150,6 +150,6 @@ class _Descent:
         return name
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close all open folders."""
         for descriptor in self._open:
             os.close(descriptor)

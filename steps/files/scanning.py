@@ -1,4 +1,4 @@
-"""A tree looked at: listed with or without the digests of its files, or only counted."""
+"""Reads a tree: lists its entries, with or without digests of its files, or only counts them."""
 
 import errno
 import os
@@ -19,13 +19,13 @@ from steps.files.tally import Doubt, Lost, Taken, Tally, Why
 from steps.files.walk import Folder, Names, Visitor
 from steps.process import interruption
 
-_SPARSE = 1 << 20  # files above this size may have holes worth a look
-_STAT_BLOCK = 512  # bytes; what st_blocks counts in, see stat(2)
-_ALONE_S = 0.06  # to look at 5,000 files of a disk, which takes 40 ms; others would be ready after 10, and end after 5
+_SPARSE = 1 << 20  # bytes; only larger files are searched for holes
+_STAT_BLOCK = 512  # bytes; the unit of st_blocks, see stat(2)
+_ALONE_S = 0.06  # enough for 5,000 files on a disk (40 ms); workers take 10 ms to start, and 5 to end
 
 
 class Holes(NamedTuple):
-    """So many bytes of files that were counted are holes, which need no room."""
+    """Bytes of counted files that are holes and need no space."""
 
     size_bytes: int
 
@@ -37,7 +37,7 @@ def scan(
     workers: int | None = None,
     passed_over: Collection[str] = volume.NO_CONTENT,
 ) -> Generator[Entry | Lost, None, None]:
-    """List a tree but for names at its root; files without their digests, unless these are asked for."""
+    """List a tree, except the names `passed_over` at its root; with `digests`, every file is read."""
     look = partial(_Look, digests=digests, passed_over=passed_over)
     return _visit(root, look, workers, alone_s=0 if digests else _ALONE_S)
 
@@ -48,7 +48,7 @@ def measure(
     tell: Callable[[Tally], object] = lambda _so_far: None,
     passed_over: Collection[str] = volume.NO_CONTENT,
 ) -> Tally:
-    """Count a tree's entries and bytes, but for names at its root; each second `tell` gets what is counted so far."""
+    """Count entries and bytes of a tree, except names at its root. `tell` gets the counts so far each second."""
     total = Tally()
     count = partial(_Count, passed_over=passed_over)
     for item in _visit(root, count, workers, alone_s=_ALONE_S, tick=lambda: tell(total)):
@@ -69,10 +69,10 @@ def _visit(
     alone_s: float,
     tick: Callable[[], object] = lambda: None,
 ) -> Generator[Any, None, None]:
-    """Walk a tree with so many processes; None: as many as suit its medium."""
+    """Walk a tree with this number of processes; None: as many as suit its medium."""
     try:
         top = walk.open_tree(root)
-    except OSError:  # a root that is not there is no empty tree
+    except OSError:  # a missing root is not an empty tree
         yield Lost(".", Why.UNREADABLE)
         return
     count = medium.workers(root) if workers is None else workers
@@ -82,7 +82,7 @@ def _visit(
 
 @dataclass
 class _Look:
-    """The visitor that only looks, and reads the files if digests are asked for."""
+    """The visitor that describes entries, and reads the files for their digests if asked."""
 
     top: int
     digests: bool
@@ -125,7 +125,7 @@ class _Look:
 
 @dataclass
 class _Count:
-    """The visitor that counts: files, folders, links, bytes and holes, in the order in which the folders have them."""
+    """The visitor that counts files, folders, links, bytes and holes, in the order of the folders."""
 
     top: int
     passed_over: Collection[str]
@@ -166,9 +166,9 @@ class _Count:
 
 
 def _hole_bytes(here: int, name: str, size_bytes: int) -> int:
-    """How much of a file is holes, 0 where the file system does not say.
+    """Bytes of a file that are holes, 0 if the file system does not say.
 
-    Blocks alone do not tell: where a file system compresses, data take fewer blocks, and more on another.
+    The number of blocks is not enough: data take fewer blocks if the file system compresses, and more on others.
     """
     try:
         with closed(os.open(name, READ, dir_fd=here)) as stream:
@@ -178,10 +178,10 @@ def _hole_bytes(here: int, name: str, size_bytes: int) -> int:
 
 
 def _data_bytes(stream: int) -> int:
-    """How much of a file is no hole.
+    """Bytes of a file that are not holes.
 
     Raises:
-        OSError: the file system does not know, or contradicts itself.
+        OSError: the file system does not support this, or contradicts itself.
 
     """
     total = end = 0
@@ -190,7 +190,7 @@ def _data_bytes(stream: int) -> int:
         try:
             start = os.lseek(stream, end, os.SEEK_DATA)
         except OSError as error:
-            if error.errno == errno.ENXIO:  # no data any more
+            if error.errno == errno.ENXIO:  # no more data
                 return total
             raise
         before, end = end, os.lseek(stream, start, os.SEEK_HOLE)

@@ -1,4 +1,4 @@
-"""What was found in a tree: entries that were taken, those that could not be and why, and what all add up to."""
+"""The result of a walk through a tree: entries that were taken, entries that were not and why, and the totals."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,17 +12,17 @@ from steps.files.mtree import FILE, FOLDER, Entry, place
 
 
 class Why(Enum):
-    """Why an entry of a tree is none of its stream."""
+    """Why an entry of a tree was not taken."""
 
     VANISHED = "vanished"
-    HIDDEN = "hidden"  # its folder lists it, and nothing else finds it: NFS keeps the name of what is gone for a while
+    HIDDEN = "hidden"  # its folder lists it, but it can't be found: NFS keeps names of deleted files for a while
     SPECIAL = "special"  # a socket, FIFO or device
     UNREADABLE = "unreadable"
     CHANGING = "changing"
 
 
 class Lost(NamedTuple):
-    """An entry that could not be taken; `gone`: the outermost folder that vanished with it, or is hidden."""
+    """An entry that was not taken; `gone`: the outermost folder that vanished with it, or is hidden."""
 
     path: str
     why: Why
@@ -30,29 +30,29 @@ class Lost(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What to call it: the folder that vanished, with a slash, or the entry."""
+        """Its name in messages: the folder that vanished, with a slash, or the entry."""
         return f"{self.gone}/" if self.gone else self.path
 
 
 class Doubt(NamedTuple):
-    """An entry that could not be taken, and may be there: a second look decides."""
+    """An entry that could not be taken, but may exist: a second look decides."""
 
     path: str
     is_folder: bool = False
 
 
 class Listed(NamedTuple):
-    """Entries that were taken, as lines of a listing, and what they add up to."""
+    """Entries that were taken, as lines of a listing, with their totals."""
 
     lines: str
     sums: "Sums"
     shared: int
-    visible: bool  # any of them does not lie under a dot-name at the top
-    round: int = 0  # 0: in the one order; entries of each later round are in order among themselves
+    visible: bool  # one of them is not below a dot-name at the top
+    round: int = 0  # 0: in the order of the listing; entries of a later round are in order among themselves
 
 
 class Grew(NamedTuple):
-    """A file that grew while it was read: it was taken as it was at first."""
+    """A file that grew while it was read. It was saved without the new data."""
 
     path: str
 
@@ -63,20 +63,20 @@ Sums = tuple[int, int, int, int, int]  # of a Tally: files, folders, links, byte
 
 @dataclass
 class Tally:
-    """What lies in a tree, in counts and names; sizes in bytes."""
+    """Counts and names of the entries of a tree; sizes in bytes."""
 
     files: int = 0
     folders: int = 0
     links: int = 0
     size_bytes: int = 0
-    fingerprint: int = 0  # of all paths, kinds and sizes, in no order; equal only within a process and its workers
-    hole_bytes: int = 0  # of the size; none of what is compared, because a copy may have others
-    shared: int = 0  # files of several names, once for each
+    fingerprint: int = 0  # of all paths, kinds and sizes, in any order; only for one process and its workers
+    hole_bytes: int = 0  # part of the size; not compared, because a copy may have other holes
+    shared: int = 0  # files with several names (hard links), counted once for each name
     special: list[str] = field(default_factory=list)
     unreadable: Few = field(default_factory=Few)
     changing: Few = field(default_factory=Few)
     grew: Few = field(default_factory=Few)
-    gone: set[str] = field(default_factory=set)  # names of what vanished, those of folders with a slash
+    gone: set[str] = field(default_factory=set)  # names of vanished entries; those of folders end with a slash
     notes: list[str] = field(
         default_factory=list, compare=False
     )  # sentences for the evidence: what was left out, and why
@@ -91,12 +91,12 @@ class Tally:
 
     @property
     def entries(self) -> int:
-        """All of them."""
+        """The number of all entries."""
         return self.files + self.folders + self.links
 
     @property
     def vanished(self) -> Few:
-        """What vanished; a folder stands for all that lay in it."""
+        """The vanished entries. A folder stands for all its content."""
         outermost, folder = Few(), "/"
         for name in sorted(self.gone, key=place):
             if not name.startswith(folder):
@@ -106,16 +106,16 @@ class Tally:
 
     @property
     def data_bytes(self) -> int:
-        """What needs room: the size without the holes."""
+        """The bytes that need space: the size without the holes."""
         return max(self.size_bytes - self.hole_bytes, 0)
 
     @property
     def sums(self) -> Sums:
-        """What can be added up and compared."""
+        """The totals that can be added and compared."""
         return self.files, self.folders, self.links, self.size_bytes, self.fingerprint
 
     def add(self, sums: Sums) -> None:
-        """Add what was counted elsewhere."""
+        """Add totals that were counted elsewhere."""
         files, folders, links, size_bytes, fingerprint = sums
         self.files += files
         self.folders += folders
@@ -129,7 +129,7 @@ class Tally:
         self.shared += entry.kind == FILE and entry.names > 1
 
     def lose(self, lost: Lost) -> None:
-        """Note an entry that could not be taken."""
+        """Count an entry that was not taken."""
         if lost.why is Why.VANISHED:
             self.gone.add(lost.name)
         elif lost.why is Why.SPECIAL:
@@ -138,7 +138,7 @@ class Tally:
             (self.changing if lost.why is Why.CHANGING else self.unreadable).append(lost.path)
 
     def listed(self, taken: Iterable[Lost | Grew | Listed]) -> Iterator[Listed]:
-        """Pass the lines on, counted, and note the others."""
+        """Count the lines and pass them on; count the other items too."""
         for item in taken:
             if isinstance(item, Lost):
                 self.lose(item)
@@ -150,7 +150,7 @@ class Tally:
                 yield item
 
     def kept(self, taken: Iterable[Entry | Lost]) -> Iterator[Entry]:
-        """Pass the entries on, counted, and note the others."""
+        """Count the entries and pass them on; count the lost ones too."""
         for item in taken:
             if isinstance(item, Lost):
                 self.lose(item)
@@ -160,7 +160,7 @@ class Tally:
 
 
 def summed(found: Iterable[tuple[str, str, int]]) -> Sums:
-    """Add up entries by their path, kind and size: in one loop, because it is done for each."""
+    """The totals of entries, by path, kind and size. One loop, because it runs for each entry."""
     files = folders = links = size_bytes = fingerprint = 0
     for each in found:
         _, kind, size = each
@@ -176,7 +176,7 @@ def summed(found: Iterable[tuple[str, str, int]]) -> Sums:
 
 
 def as_lines(items: Iterable[Any]) -> Iterator[Any]:
-    """Tell entries that follow each other as lines: to write them is for the workers, and cheaper to hand on."""
+    """Turn consecutive entries into lines. The workers do this, and lines are cheaper to send."""
     for is_entry, run in groupby(items, key=lambda item: isinstance(item, Entry)):
         if is_entry:
             entries = list(run)

@@ -1,4 +1,4 @@
-"""A mounted volume: what it refuses, what room it has, what lies at its root and below, without following a link."""
+"""A mounted volume: its errors, its free space, and the entries at its root and below. No link is followed."""
 
 import errno
 import os
@@ -14,24 +14,25 @@ from steps.files.beneath import closed, open_file, open_folder
 
 LOST_AND_FOUND = "lost+found"  # the file system's own, never content
 NO_CONTENT = (LOST_AND_FOUND,)
-# Where a NAS shows earlier states of a volume, at its root and read-only: nobody can remove them, and a copy of them
-# would be larger than the volume. NetApp ONTAP, Amazon FSx, Trident and Isilon .snapshot (on SMB ~snapshot), Synology
-# and Btrfs's snapper .snapshots, ZFS (FSx for OpenZFS too) .zfs, Dell Celerra and Unity .ckpt. See velero#5578.
+# Folders at the root of a volume in which a NAS shows earlier states, read-only. Nobody can remove them, and a copy of
+# them would be larger than the volume. NetApp ONTAP, Amazon FSx, Trident and Isilon .snapshot (on SMB ~snapshot),
+# Synology and Btrfs's snapper .snapshots, ZFS (FSx for OpenZFS too) .zfs, Dell Celerra and Unity .ckpt. See
+# velero#5578.
 SNAPSHOTS = (".snapshot", ".snapshots", ".zfs", ".ckpt", "~snapshot")
 TEMPORARY = ".threescale-backup-"
 
 _LISTINGS = 3
 _NO_FOLDER = {errno.ENOTDIR, errno.ELOOP}
-_FULL = {errno.ENOSPC, errno.EDQUOT}  # which says nothing of a folder
-_AS_PLACE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC  # a folder that may not be read takes files too
+_FULL = {errno.ENOSPC, errno.EDQUOT}  # these say nothing about a folder
+_AS_PLACE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC  # an unreadable folder may take files too
 _PROBE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC  # opens a link as itself, and waits for nobody at a FIFO
-NO_WAY = {errno.ELOOP, errno.ENOTDIR}  # a link or a file has the name of a folder
+_LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC  # opens a link itself, and does not block at a FIFO
+NO_WAY = {errno.ELOOP, errno.ENOTDIR}  # a link or a file is in the place of a folder
 
 
 class failures:  # noqa: N801  a context manager, written out: it is entered for each file
-    """Turn the system's errors at `path`, or at what lies `below` it, into ours.
+    """Turn errors of the system at `path`, or at the path `below` it, into errors of this tool.
 
     Raises:
         errors.NotWritable, errors.VolumeReadOnly, errors.VolumeFull, errors.VolumeStale, errors.VolumeFailed
@@ -53,9 +54,9 @@ class failures:  # noqa: N801  a context manager, written out: it is entered for
 
 
 def failure(error: OSError, path: Path, below: str = "") -> errors.PhaseError:
-    """One of the system's errors as ours; the path is put together here, where there is an error, and not each time."""
+    """The error of this tool for an error of the system. The path is joined only here, to save time without errors."""
     named = str(error.filename or "")
-    where = named if named.startswith("/") else str(path / below)  # a name in an opened folder says too little
+    where = named if named.startswith("/") else str(path / below)  # a name without its folder says too little
     reason = error.strerror or os.strerror(error.errno or 0)
     if error.errno in {errno.EACCES, errno.EPERM}:
         return errors.NotWritable(where, reason)
@@ -69,9 +70,9 @@ def failure(error: OSError, path: Path, below: str = "") -> errors.PhaseError:
 
 
 def free_bytes(path: Path) -> int | None:
-    """What an ordinary user may still write on the file system of `path`; None where it does not say.
+    """Bytes that an ordinary user may still write on the file system of `path`; None if unknown.
 
-    One that counts no blocks at all (an object store, some FUSE file systems) is not full, it does not know.
+    A file system that reports no blocks at all (an object store, some FUSE file systems) is not full but unknown.
     """
     try:
         usage = os.statvfs(path)
@@ -81,7 +82,7 @@ def free_bytes(path: Path) -> int | None:
 
 
 def open_root(root: Path) -> int:
-    """Open a volume, or the folder that a person named, which may be a link; the caller closes it.
+    """Open a volume, or a folder that a person named. It may be a link. The caller closes it.
 
     Raises:
         OSError
@@ -94,7 +95,7 @@ def opened(root: Path, path: str) -> int:
     """Open a file of the backup to read it: no link is followed below the root; the caller closes it.
 
     Raises:
-        OSError: EINVAL where anything else than a regular file has its name
+        OSError: EINVAL if it is not a regular file
 
     """
     with closed(open_root(root)) as top:
@@ -102,10 +103,10 @@ def opened(root: Path, path: str) -> int:
 
 
 def look(root: Path, path: str) -> os.stat_result | None:
-    """What has a path on the volume, a link as itself; None where there is nothing.
+    """The status of a path on the volume, of a link itself; None if nothing is there.
 
     Raises:
-        OSError: ELOOP or ENOTDIR where a link or a file has the name of a folder above it
+        OSError: ELOOP or ENOTDIR if a link or a file is in the place of a folder above it
 
     """
     with closed(open_root(root)) as top:
@@ -113,7 +114,7 @@ def look(root: Path, path: str) -> os.stat_result | None:
 
 
 def look_below(top: int, path: str) -> os.stat_result | None:
-    """The same below an opened folder."""
+    """The same as `look`, below an opened folder."""
     try:
         with closed(beneath.opened(top, path, _LOOK)) as found:
             return os.fstat(found)
@@ -122,7 +123,7 @@ def look_below(top: int, path: str) -> os.stat_result | None:
 
 
 def is_there(root: Path, path: str) -> bool:
-    """Whether anything has a path on the volume: what is in its way is no proof that it is missing.
+    """Whether anything is at a path on the volume. A link or file in the place of a folder counts as there.
 
     Raises:
         OSError
@@ -137,12 +138,12 @@ def is_there(root: Path, path: str) -> bool:
 
 
 def content(root: Path, without: Collection[str] | None = None) -> list[str]:
-    """Name what lies at a volume's root, without what is no content, and leftovers of an interrupted write.
+    """The names at a volume's root, except those that are not content and leftovers of an interrupted write.
 
-    `without` are the names that are no content; None: those that are `passed_over` on a mounted volume.
+    `without` are the names that are not content; None: those of `passed_over`.
 
     Raises:
-        errors.ReadFailed: it can't be listed.
+        errors.ReadFailed: the root can't be listed.
 
     """
     names = _names_at(root)
@@ -151,7 +152,7 @@ def content(root: Path, without: Collection[str] | None = None) -> list[str]:
 
 
 def _names_at(root: Path) -> list[str]:
-    """The names at a volume's root; a listing that fails is asked for again, a network volume may recover."""
+    """The names at a volume's root. A failed listing is repeated, because a network volume may recover."""
     for left in reversed(range(_LISTINGS)):
         try:
             with closed(open_root(root)) as top:
@@ -163,13 +164,13 @@ def _names_at(root: Path) -> list[str]:
 
 
 def passed_over(root: Path) -> tuple[str, ...]:
-    """Names at the root of a mounted volume that are no content: `lost+found`, and the snapshot folders of a NAS.
+    """Names at the root of a mounted volume that are not content: `lost+found`, and the snapshot folders of a NAS.
 
-    A snapshot folder has one of the known names, and no file can be made in it. That is asked only where the mount is
-    read-write; where it is read-only the name alone decides.
+    A snapshot folder has one of the known names, and no file can be created in it. On a read-only mount the name alone
+    decides.
 
     Raises:
-        errors.ReadFailed: it can't be listed.
+        errors.ReadFailed: the root can't be listed.
 
     """
     there = _names_at(root)
@@ -177,12 +178,12 @@ def passed_over(root: Path) -> tuple[str, ...]:
 
 
 def snapshots(passed: Collection[str]) -> tuple[str, ...]:
-    """Those of the names passed over that are snapshot folders."""
+    """The snapshot folders among the skipped names."""
     return tuple(name for name in passed if name in SNAPSHOTS)
 
 
 def shown(root: Path, name: str) -> str:
-    """How many entries a folder at a volume's root shows, in words; what lies deeper is not looked at."""
+    """How many entries a folder at a volume's root shows, in words. Deeper entries are not counted."""
     try:
         with closed(open_root(root)) as top, closed(open_folder(top, name)) as folder:
             count = len(os.listdir(folder))
@@ -192,7 +193,7 @@ def shown(root: Path, name: str) -> str:
 
 
 def temporary_name() -> str:
-    """A name that nobody has, for what is not whole yet."""
+    """A unique name for an incomplete file."""
     return f"{TEMPORARY}{secrets.token_hex(8)}"
 
 
@@ -200,7 +201,7 @@ def _is_snapshot_folder(root: Path, name: str) -> bool:
     try:
         if not stat.S_ISDIR(os.lstat(root / name).st_mode):
             return False
-    except OSError:  # of what is listed; it is no proof of anything
+    except OSError:  # the name is listed, so an error proves nothing
         pass
     return _is_read_only(root) or not _takes_files(root, name)
 
@@ -208,12 +209,12 @@ def _is_snapshot_folder(root: Path, name: str) -> bool:
 def _is_read_only(root: Path) -> bool:
     try:
         return bool(os.statvfs(root).f_flag & os.ST_RDONLY)
-    except OSError:  # to make a file tells it too
+    except OSError:  # the attempt to create a file will tell
         return False
 
 
 def _takes_files(root: Path, name: str) -> bool:
-    """Try to make a file in a folder; what is no folder counts too. A folder is never tried: it may make a snapshot."""
+    """Try to create a file in a folder; True for other entries too. No folder is tried: it may make a snapshot."""
     probe = temporary_name()
     try:
         with closed(open_root(root)) as top, closed(os.open(name, _AS_PLACE, dir_fd=top)) as folder:
@@ -227,6 +228,6 @@ def _takes_file(folder: int, name: str) -> bool:
         os.close(os.open(name, _PROBE, 0o600, dir_fd=folder))
     except OSError as error:
         return error.errno in _FULL
-    with suppress(OSError):  # it was made, and that is the answer
+    with suppress(OSError):  # the file was created, and that is the answer
         os.unlink(name, dir_fd=folder)
     return True

@@ -1,12 +1,12 @@
 """A file tree as a stream of entries in one stable order: each folder before its content, names by their bytes.
 
-A worker takes a folder at a time, with the names in it that are no folders, and answers what other folders there are.
-Everything is reached from a descriptor of its folder: a path may be longer than the system takes, and a name costs one
-look-up. What is done with an entry (note it, read it, copy it) is the visitor's.
+A worker takes one folder at a time with its other entries, and returns the folders in it as new tasks. Each entry is
+opened from a descriptor of its folder: a path may be longer than the system allows, and a name needs one look-up. The
+visitor decides what to do with an entry: list, read or copy it.
 
-An errno proves nothing. NFS and GlusterFS answer ENOENT, ENOTDIR, ELOOP, ENXIO or ESTALE for what is there
-(nfs-ganesha#341, glusterfs#2574 and #3436). So an entry has vanished only when a second look, in its folder opened
-anew, finds the name neither by itself nor in the listing.
+An errno proves nothing. NFS and GlusterFS may return ENOENT, ENOTDIR, ELOOP, ENXIO or ESTALE for entries that exist
+(nfs-ganesha#341, glusterfs#2574 and #3436). So an entry counts as vanished only after a second look: its folder is
+opened again, and neither finds nor lists the name.
 """
 
 import errno
@@ -29,14 +29,14 @@ from steps.files.tally import Doubt, Lost, Taken, Why
 from steps.process import interruption
 
 TOGETHER = 128  # names in one task
-LOOKS = 3  # at what was there and could not be opened
+LOOKS = 3  # at an entry that exists and could not be opened
 _NO_PROOF = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.EINVAL}
-)  # what the system answers for a name that is gone or has become something else, and network volumes at other times
+)  # the system returns these for a name that is gone or has another kind now, and network volumes at other times too
 
 
 class Folder(NamedTuple):
-    """A task: a folder with what lies in it; `made`: by the one above; `looks`: how often it was looked at before."""
+    """A task: a folder with its entries; `made`: the task above created its copy; `looks`: number of earlier looks."""
 
     path: str
     made: bool = False
@@ -44,7 +44,7 @@ class Folder(NamedTuple):
 
 
 class Names(NamedTuple):
-    """A task: more names of a folder than were taken with it, or one that is `alone` because it is large."""
+    """A task: further names of a folder, or one name that is `alone` because its file is large."""
 
     folder: str
     leaves: Sequence[Leaf]
@@ -53,7 +53,7 @@ class Names(NamedTuple):
 
 
 class Left(NamedTuple):
-    """Everything in a folder has been taken, which could not be seen to when the folder itself was."""
+    """A folder whose entries were taken later than the folder itself, and which can be settled now."""
 
     folder: Entry
 
@@ -63,19 +63,19 @@ Take = Callable[[str, str, str, Stream], Taken | More]  # of a path, its name an
 
 
 class Visitor(Protocol):
-    """What is done with the entries of a tree, in the workers."""
+    """Handles the entries of a tree, in the workers."""
 
     top: int  # a descriptor of the tree's root
 
     def folder(self, here: int, task: Folder) -> list[Any]:
-        """Take a folder, opened; the root's path is empty. Raises OSError where it can't be read."""
+        """Take an opened folder. The path of the root is empty. Raises OSError if the folder can't be read."""
 
     def names(self, here: int, task: Names) -> list[Any]:
-        """Take some names of a folder, opened."""
+        """Take some names of an opened folder."""
 
 
 def act(visitor: Visitor, task: Task) -> list[Any]:
-    """Do a task of a walk; what could not be taken gets a second look."""
+    """Do a task of a walk. Entries that could not be taken get a second look."""
     try:
         items = _act(visitor, task)
     except OSError as error:
@@ -86,7 +86,7 @@ def act(visitor: Visitor, task: Task) -> list[Any]:
 
 
 def look_again(visitor: Visitor, doubts: Sequence[Doubt]) -> list[Any]:
-    """Take entries of one folder that were set aside, by what they are now."""
+    """Take entries of one folder that were set aside, in their present state."""
     return _decided(visitor, doubts, looks=0, alone=False)
 
 
@@ -102,14 +102,14 @@ def _doubt_task(task: Task, error: OSError) -> list[Any]:
 
 
 def doubted(path: str, error: OSError, *, is_folder: bool = False) -> Doubt | Lost:
-    """Tell what may have vanished from what can't be read; the root is never gone."""
+    """Doubt for an entry that may have vanished, Lost for one that can't be read. The root never vanishes."""
     if path and error.errno in _NO_PROOF:
         return Doubt(path, is_folder)
     return Lost(path or ".", Why.UNREADABLE)
 
 
 def is_no_proof(error: OSError) -> bool:
-    """Whether an error may mean that a name is gone, and on a network volume need not."""
+    """Whether an error may mean that a name is gone. On a network volume the name may still exist."""
     return error.errno in _NO_PROOF
 
 
@@ -117,7 +117,7 @@ def is_no_proof(error: OSError) -> bool:
 
 
 def _decided(visitor: Visitor, items: Sequence[Any], *, looks: int, alone: bool) -> list[Any]:
-    """Put in the place of each doubt what came of it; all doubts of a task lie in one folder."""
+    """Replace each doubt by the result of a second look. All doubts of a task are in one folder."""
     while doubts := [item for item in items if isinstance(item, Doubt)]:
         looks += 1
         answers = iter(_second_look(visitor, doubts, looks, alone=alone))
@@ -126,7 +126,7 @@ def _decided(visitor: Visitor, items: Sequence[Any], *, looks: int, alone: bool)
 
 
 def _second_look(visitor: Visitor, doubts: Sequence[Doubt], looks: int, *, alone: bool) -> list[list[Any]]:
-    """Open the folder anew, and take each entry as what it is now; the third time what is there can't be read."""
+    """Open the folder again, and take each entry in its present state. After three looks it counts as unreadable."""
     folder = doubts[0].path.rpartition("/")[0]
     here = _reached(visitor.top, folder)
     if isinstance(here, Lost):
@@ -158,7 +158,7 @@ def _taken_as(visitor: Visitor, here: int, task: Names) -> list[Any]:
 
 
 def _seen(here: int, name: str, listed: Callable[[], Container[str]]) -> os.stat_result | Why:
-    """Look at a name in a folder; where it is not found, the folder's listing decides."""
+    """The status of a name in a folder. If it is not found, the listing of the folder decides why."""
     try:
         return os.stat(name, dir_fd=here, follow_symlinks=False)
     except OSError as error:
@@ -171,7 +171,7 @@ def _seen(here: int, name: str, listed: Callable[[], Container[str]]) -> os.stat
 
 
 def _reached(top: int, path: str) -> int | Lost:
-    """Open a folder part by part, or say which part of its path is not there any more, or can't be opened."""
+    """Open a folder part by part, or return the part of its path that vanished or can't be opened."""
     here, at = os.dup(top), ""
     for name in path.split("/") if path else ():
         at = directory.join(at, name)
@@ -204,7 +204,7 @@ def _entered(above: int, name: str) -> int | Why:
 def in_order(
     folder: str, leaves: Sequence[Leaf], take: Callable[[Sequence[Leaf]], list[Any]], made: Callable[[str], bool]
 ) -> list[Any]:
-    """Take a folder's names in their order: some now, those beyond `TOGETHER` and the folders as tasks of their own."""
+    """Take the names of a folder in order: up to `TOGETHER` now, the others and the folders as tasks of their own."""
     items: list[Any] = []
     room = TOGETHER
     for is_folder, run in groupby(leaves, key=lambda leaf: leaf.kind == FOLDER):
@@ -219,13 +219,13 @@ def in_order(
 
 
 def by_itself(path: str) -> More:
-    """In the place of a large file: a task of its own."""
+    """The task for a large file, in its place."""
     folder, _, name = path.rpartition("/")
     return More(Names(folder, [Leaf(name, FILE)], alone=True), apart=True)
 
 
 def take_each(folder: str, opened: Iterable[tuple[Named, Stream]], take: Take) -> list[Any]:
-    """Take names of a folder one by one; what the system refuses to show is lost."""
+    """Take names of a folder one by one. Entries that fail become Lost or Doubt."""
     items: list[Any] = []
     above = directory.join(folder, "")
     for (name, kind), stream in opened:

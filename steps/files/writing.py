@@ -1,6 +1,6 @@
-"""Files get on a volume whole or not at all, readable and replaceable by every UID of the group.
+"""Writes complete files to a volume, or none. Every UID of the group can read and replace them.
 
-The next reader is rarely the writer: another namespace, the operator, a retry.
+The next reader usually has another UID: another namespace, the operator, a retry.
 """
 
 import errno
@@ -17,7 +17,7 @@ from steps.files import beneath, permissions, volume
 from steps.files.beneath import closed, open_folder
 
 log = logging.getLogger(__name__)
-_PAGE = 4096  # bytes; what most file systems allocate at least
+_PAGE = 4096  # bytes; the smallest allocation of most file systems
 _PAGE_OF_ZEROS = bytes(_PAGE)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -28,17 +28,17 @@ FOLDER_MODE = 0o770
 
 
 def put(descriptor: int, data: bytes | bytearray | memoryview) -> None:
-    """Write all of it: the system may take less at a time."""
+    """Write all data. The system may take less in one call."""
     done = os.write(descriptor, data)
     while done < len(data):
         done += os.write(descriptor, memoryview(data)[done:])
 
 
 def put_sparse(descriptor: int, data: bytes | memoryview) -> bool:
-    """Write all of it but pages of zeros, which become holes; True where it ends in one: its size is to be set then.
+    """Write all data. Pages of zeros become holes. True if the data end with a hole: then the caller sets the size.
 
-    The first byte of each page tells nearly always that it holds data: a block of 256 KiB takes 0.5 us so, and 15 us
-    to search for 4 KiB of zeros, a tenth of what its digest takes.
+    The first byte of each page nearly always shows that it holds data. This test takes 0.5 us for a block of 256 KiB. A
+    search for 4 KiB of zeros takes 15 us, a tenth of the time of its digest.
     """
     holes = _holes(data) if 0 in bytes(data[::_PAGE]) else set()
     if not holes:
@@ -56,16 +56,16 @@ def put_sparse(descriptor: int, data: bytes | memoryview) -> bool:
 
 
 def _holes(data: bytes | memoryview) -> set[int]:
-    """Where whole pages of zeros begin."""
+    """The offsets of pages that hold only zeros."""
     starts = range(0, len(data), _PAGE)
     return {at for at in starts if not data[at] and bytes(data[at : at + _PAGE]) == _PAGE_OF_ZEROS}
 
 
 def write_whole(root: Path, name: str, data: bytes) -> None:
-    """Write a file whole: under a temporary name, then renamed; or leave nothing. To sync it is for `durable`.
+    """Write a file under a temporary name, and rename it when it is complete. `durable` syncs it.
 
     Raises:
-        errors.NotWritable and its like, as `failures`
+        errors.NotWritable and others of `volume.failures`
 
     """
     with (
@@ -79,7 +79,7 @@ def write_whole(root: Path, name: str, data: bytes) -> None:
 
 @contextmanager
 def folder_of(root: Path, top: int, name: str) -> Iterator[tuple[int, str]]:
-    """Open the folder of a file below an opened root, made if it is not there; yield it and the file's name in it."""
+    """Open the folder of a file below an opened root, or create it; yield it and the name of the file."""
     above, _, own = name.rpartition("/")
     if above:
         _make_folder(root, top, above)
@@ -88,10 +88,10 @@ def folder_of(root: Path, top: int, name: str) -> Iterator[tuple[int, str]]:
 
 
 def opened_to_write(root: Path, path: str) -> int:
-    """Open a regular file to write it from its start, made if it is not there; the caller closes it.
+    """Open a regular file to write it from its start, or create it; the caller closes it.
 
     Raises:
-        OSError: ELOOP, ENXIO or EINVAL where anything else has its name
+        OSError: ELOOP, ENXIO or EINVAL if it is not a regular file
 
     """
     with closed(volume.open_root(root)) as top:
@@ -103,10 +103,10 @@ def opened_to_write(root: Path, path: str) -> int:
 
 
 def make_folder(root: Path, folder: str) -> None:
-    """Make a folder that the whole group may use, whatever the umask; one that is there stays as it is.
+    """Create a folder that the whole group may use, whatever the umask. An existing folder stays unchanged.
 
     Raises:
-        errors.NotWritable and its like, as `failures`.
+        errors.NotWritable and others of `volume.failures`.
 
     """
     with volume.failures(root), closed(volume.open_root(root)) as top:
@@ -118,21 +118,21 @@ def _make_folder(root: Path, top: int, folder: str) -> None:
     with volume.failures(root, folder), closed(open_folder(top, above)) as here:
         try:
             os.mkdir(name, FOLDER_MODE, dir_fd=here)
-        except FileExistsError:  # since long, or since a phase beside this one made it
+        except FileExistsError:  # from an earlier run, or by a parallel phase
             found = volume.look_below(here, name)
             if found and not stat.S_ISDIR(found.st_mode):
                 raise
         else:
-            permissions.open_up(name, here, FOLDER_MODE)  # the umask, or a default ACL, may have shut it
+            permissions.open_up(name, here, FOLDER_MODE)  # the umask or a default ACL may have closed it
             with closed(open_folder(here, name)) as made:
                 _give_mode(root, folder, made, stat.S_IMODE(os.fstat(made).st_mode) | FOLDER_MODE)
 
 
 def give_mode(root: Path, path: str, descriptor: int) -> None:
-    """Give a file of the backup the mode by which its group reads it; a volume that keeps none is noted.
+    """Give a file of the backup a mode that lets its group read it. A volume that keeps no modes is noted.
 
     Raises:
-        errors.ModeNotKept: its group could not read it.
+        errors.ModeNotKept: the group could not read the file.
 
     """
     _give_mode(root, path, descriptor, FILE_MODE)
@@ -148,10 +148,10 @@ def _give_mode(root: Path, path: str, descriptor: int, mode: int) -> None:
 
 
 def mode_notes() -> tuple[str, ...]:
-    """Say, once, of how many of a backup's own files and folders the volume did not keep the mode in this process."""
+    """Report once how many of the backup's own files and folders did not keep their mode in this process."""
     if not _without_mode:
         return ()
-    note = f"{len(_without_mode)} files of the backup have another mode than they should: the volume does not keep it"
+    note = f"{len(_without_mode)} files of the backup have a wrong mode, because the volume does not keep modes"
     _without_mode.clear()
     log.info("%s", note)
     return (note,)
@@ -161,7 +161,7 @@ _without_mode: set[str] = set()
 
 
 def clear(root: Path, folder: str) -> None:
-    """Remove the files that lie in a folder of the volume."""
+    """Remove the files in a folder of the volume."""
     with volume.failures(root, folder), closed(volume.open_root(root)) as top, closed(open_folder(top, folder)) as here:
         for name in os.listdir(here):
             os.unlink(name, dir_fd=here)
@@ -169,7 +169,7 @@ def clear(root: Path, folder: str) -> None:
 
 @contextmanager
 def temporary_file(folder: int, data: bytes) -> Iterator[str]:
-    """Write a file whole under a temporary name in an opened folder, and see that nothing keeps that name."""
+    """Write a complete file under a temporary name in an opened folder, and remove that name at the end."""
     temporary = volume.temporary_name()
     try:
         with closed(os.open(temporary, _NEW | os.O_EXCL, 0o666, dir_fd=folder)) as stream:

@@ -1,4 +1,4 @@
-"""The APIManager: what it says about the installation, and its own save and restore.
+"""The APIManager: facts that it gives about the installation, and how it is saved and restored.
 
 It is restored last: as soon as it exists, the operator fills every missing Secret with fresh random values.
 """
@@ -50,7 +50,7 @@ def named(cluster: Cluster, name: str) -> Object:
     """The APIManager of this name.
 
     Raises:
-        errors.NoApiManager: there is none of this name any more.
+        errors.NoApiManager: no APIManager has this name any more.
 
     """
     found = cluster.get(APIMANAGER, name)
@@ -60,7 +60,7 @@ def named(cluster: Cluster, name: str) -> Object:
 
 
 def check_databases(apimanager: Object) -> None:
-    """See that the databases, which no backup holds, are the user's.
+    """Check that the databases are external. No backup holds them, so the user must run and back them up.
 
     Raises:
         errors.DatabasesNotExternal
@@ -71,7 +71,7 @@ def check_databases(apimanager: Object) -> None:
 
 
 def check_files(apimanager: Object, *, external: bool) -> None:
-    """See that System's files are where a backup was told that they are.
+    """Check that System's files are in S3 if `external` is set, and in a claim if not.
 
     Raises:
         errors.FileStorageInS3, errors.FileStorageInClaim
@@ -82,15 +82,15 @@ def check_files(apimanager: Object, *, external: bool) -> None:
 
 
 def in_s3(apimanager: Object) -> bool:
-    """Whether System keeps its files in S3; `amazonSimpleStorageService` of old is ignored, as by the operator."""
+    """Whether System keeps its files in S3. The old `amazonSimpleStorageService` is ignored, as the operator does."""
     return fields.at(apimanager, *_S3) is not None
 
 
 def internal_databases(spec: Mapping[str, Any]) -> list[str]:
-    """Name the databases that run in the cluster, of the three that a backup leaves to the user.
+    """The names of those databases that run in the cluster, of the three that a backup leaves to the user.
 
-    The operator's own rule (IsExternal in apimanager_types.go): `externalComponents`, where it is there, is all that
-    counts; else `highAvailability.enabled` means external.
+    The rule is the operator's (IsExternal in apimanager_types.go). If `externalComponents` exists, it alone decides.
+    If not, `highAvailability.enabled` means that all three are external.
     """
     external = spec.get("externalComponents")
     if external is None:
@@ -105,12 +105,12 @@ def internal_databases(spec: Mapping[str, Any]) -> list[str]:
 
 
 def optional_secrets(apimanager: Object) -> tuple[str, ...]:
-    """Secrets of the set that this installation may lack."""
+    """Secrets that this installation need not have."""
     return () if readiness.zync_enabled(apimanager) else (installation.ZYNC_SECRET,)
 
 
 def unneeded_keys(apimanager: Object) -> tuple[str, ...]:
-    """Keys that the operator draws only for an internal Zync database."""
+    """Keys that the operator generates only for an internal Zync database."""
     spec = apimanager["spec"]
     external = fields.at(spec, "externalComponents", "zync", "database") is True
     return (
@@ -121,10 +121,10 @@ def unneeded_keys(apimanager: Object) -> tuple[str, ...]:
 
 
 def external(cluster: Cluster, apimanager: Object) -> External:
-    """Where System's files lie in S3: what the Secret says that the APIManager names for it, but for its credentials.
+    """Where System's files are in S3, as the Secret says that the APIManager names. Credentials are not read.
 
     Raises:
-        errors.KeysMissing: no bucket or region, or no such Secret; errors.NotAllowed
+        errors.KeysMissing: the bucket, the region or the Secret is missing; errors.NotAllowed
 
     """
     name = str(fields.at(apimanager, *_S3, "configurationSecretRef", "name") or "")
@@ -139,11 +139,11 @@ def external(cluster: Cluster, apimanager: Object) -> External:
 
 
 def save(cluster: Cluster, root: Path, name: str, *, is_external: bool = False, planned_routes: int = 0) -> Report:
-    """Save the APIManager and what can only be known while the installation is there.
+    """Save the APIManager, and facts that are known only while the installation exists.
 
     Raises:
-        errors.NoApiManager: there is none of this name any more; as `check_files`, `external`
-        errors.PlannedGone, errors.RoutesGone: the claim of its files, or Routes, were there when it was planned.
+        errors.NoApiManager: no APIManager has this name any more; as `check_files`, `external`
+        errors.PlannedGone, errors.RoutesGone: the claim of its files or Routes existed in the plan and are missing.
 
     """
     apimanager = named(cluster, name)
@@ -156,7 +156,7 @@ def save(cluster: Cluster, root: Path, name: str, *, is_external: bool = False, 
 
 
 def check_same(cluster: Cluster, claim: Object) -> None:
-    """See that the APIManager is still the one that was there when the backup's claim was made.
+    """Check that the APIManager is still the one for which the claim of the backup was created.
 
     Raises:
         errors.NoApiManager, errors.ApiManagerReplaced
@@ -170,10 +170,10 @@ def check_same(cluster: Cluster, claim: Object) -> None:
 
 
 def present(cluster: Cluster, mark: Mark) -> Object | None:
-    """The APIManager that a restore of this backup has made, None where there is none at all.
+    """The APIManager that a restore of this backup has created, None if the namespace has no APIManager.
 
     Raises:
-        errors.ApiManagerPresent: there is another one.
+        errors.ApiManagerPresent: another APIManager exists.
 
     """
     found = cluster.list(APIMANAGER)
@@ -191,14 +191,14 @@ def to_restore(backup: Backup, mark: Mark) -> Object:
 
 
 def restore(cluster: Cluster, backup: Backup) -> bool:
-    """Create the APIManager with this backup's mark; one with the mark stays as it is. Says whether it was created.
+    """Create the APIManager with the mark of this backup and return True; False if one with the mark exists.
 
     Raises:
         errors.ApiManagerPresent, errors.AlreadyExists
 
     """
     if present(cluster, backup.mark) is not None:
-        log.info("APIManager %s: kept, this backup's restore made it", backup.apimanager["metadata"]["name"])
+        log.info("APIManager %s: unchanged, a restore of this backup created it", backup.apimanager["metadata"]["name"])
         return False
     obj = to_restore(backup, backup.mark)
     cluster.create(APIMANAGER, obj)

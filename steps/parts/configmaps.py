@@ -1,7 +1,7 @@
-"""The ConfigMaps of an installation that users edit and the operator would not bring back, and those that are named.
+"""The ConfigMaps that users edit and the operator would not restore, and those that the APIManager names.
 
-Two are the operator's own backup's. Two more are made by the operator once and then left to the user (`system` holds
-the service discovery): its backup passes over them.
+Two of them are in the operator's own backup too. The operator creates two more once and then leaves them to the user;
+its own backup skips them. One of these is `system`, with the service discovery.
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ from steps.threescale.references import Reference, names, of_kind
 
 
 def to_save(named: Sequence[Reference] = ()) -> list[Selection]:
-    """The four, and those that the APIManager names."""
+    """The four ConfigMaps, and those that the APIManager names."""
     of_configmaps = of_kind(named, CONFIGMAP)
-    made_again = installation.EDITED_CONFIGMAPS  # by the operator, where one is gone
+    made_again = installation.EDITED_CONFIGMAPS  # the operator recreates a missing one
     more = [*made_again, *names(of_configmaps, CONFIGMAP)]
     return [
         Selection(CONFIGMAP, layout.CONFIGMAPS, installation.CONFIGMAPS),
@@ -31,7 +31,7 @@ def to_save(named: Sequence[Reference] = ()) -> list[Selection]:
 
 
 def save(cluster: Cluster, root: Path, named: Sequence[Reference] = ()) -> Report:
-    """Save the four, and those that the APIManager names.
+    """Save the four ConfigMaps, and those that the APIManager names.
 
     Raises:
         as `selection.save`
@@ -41,13 +41,13 @@ def save(cluster: Cluster, root: Path, named: Sequence[Reference] = ()) -> Repor
 
 
 def to_restore(backup: Backup) -> list[Object]:
-    """Those that the backup holds."""
+    """The ConfigMaps that the backup holds."""
     known = backup.objects(layout.CONFIGMAPS, installation.CONFIGMAPS)
     return [*known, *backup.referenced(CONFIGMAP)]
 
 
 def restore(target: Target, backup: Backup, *, last_try: bool, conflict: OnConflict = REFUSED) -> list[Standing]:
-    """Create them, keep those that say the same, do with others as asked.
+    """Create the missing ones and keep the equal ones. `conflict` decides about those that differ.
 
     Raises:
         as `conflicts.restore`

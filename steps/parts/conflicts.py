@@ -1,4 +1,4 @@
-"""Saved objects come to a namespace: created where they are absent, kept or replaced where something else is there."""
+"""Restores saved objects to a namespace: missing ones are created, and those that differ are kept or replaced."""
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -17,7 +17,7 @@ from steps.process import interruption
 log = logging.getLogger(__name__)
 
 _COMPARED = ("data", "binaryData")
-# Kubernetes fills the first with the token of an account that the Secret names, and lets in whoever knows the second.
+# Kubernetes writes the token of an account into the first. Whoever knows the second may sign in to the cluster.
 _BARRED = ("kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token")
 
 
@@ -27,20 +27,20 @@ REPLACE = "replace"
 
 
 class OnConflict(NamedTuple):
-    """What becomes of objects that say something else, and what the phases before have told of them."""
+    """What to do with objects that differ from the backup, and what earlier phases reported about them."""
 
     asked: str = REFUSE
-    differing: Collection[str] = ()  # names of those that differed when it was planned
-    versions: Mapping[str, str] = {}  # resourceVersions of those that were saved, by name
-    saved_to: str = ""  # the claim that holds them
-    planned: Collection[str] | None = None  # names of those that were somebody else's then; None: nobody knows
+    differing: Collection[str] = ()  # names of the objects that differed in the plan
+    versions: Mapping[str, str] = {}  # resourceVersions of the saved objects, by name
+    saved_to: str = ""  # the claim that holds the saved objects
+    planned: Collection[str] | None = None  # names of equal objects that the plan found; None: unknown
 
 
 REFUSED = OnConflict()
 
 
 class Target(NamedTuple):
-    """Where objects are restored to: a namespace, the uids of the APIManagers in it, and the mark for what is made."""
+    """Where objects are restored to: a namespace, the uids of its APIManagers, and the mark for created objects."""
 
     cluster: Cluster
     living: Collection[str]
@@ -48,25 +48,25 @@ class Target(NamedTuple):
 
 
 class ObjectState(Enum):
-    """How a saved object stands to a namespace."""
+    """How a saved object compares with the namespace."""
 
     ABSENT = "absent"
-    MADE = "made"  # by a restore of this backup, and it says the same still
-    SAME = "same"  # as somebody else's
+    MADE = "made"  # by a restore of this backup, and still equal to the backup
+    SAME = "same"  # not made by a restore of this backup, but equal to it
     DIFFERS = "differs"
     GOING = "going"
 
 
 class Standing(NamedTuple):
-    """A saved object held against a namespace: the keys that differ, or why it goes; and who else writes it.
+    """A saved object compared with the namespace. `why` names the keys that differ, or why the object vanishes.
 
-    For one that a restore of this backup has replaced `why` names the keys that had differed.
+    If a restore of this backup has replaced the object, `why` names the keys that differed before.
     """
 
     obj: Object
     state: ObjectState
     why: str = ""
-    also: str = ""  # a GitOps controller
+    also: str = ""  # a GitOps controller that writes it too
     found: Object | None = None
 
     @property
@@ -91,7 +91,7 @@ class Standing(NamedTuple):
 
 
 def compare(target: Target, kind: Kind, saved: Iterable[Object]) -> list[Standing]:
-    """Hold saved objects against those in the namespace.
+    """Compare saved objects with those in the namespace.
 
     Raises:
         errors.NamesNotAllowed: the Role lacks names, all of them are in the sentence.
@@ -116,13 +116,13 @@ def compare(target: Target, kind: Kind, saved: Iterable[Object]) -> list[Standin
 
 
 def refuse(standings: Iterable[Standing], namespace: str, *, last_try: bool, asked: str = REFUSE) -> None:
-    """Pass if every object is absent, says the same, or something else is `asked` for those that do not.
+    """Pass if every object is missing or equal, or if `asked` allows those that differ.
 
     Raises:
         errors.TypesRefused: a Secret is of a type that a restore never writes.
-        errors.ObjectsDiffer: another value is there; the keys are named.
-        errors.NotReplaceable: it shall be replaced, and can't be.
-        errors.ObjectsGoing, on the last try errors.ObjectsGoingStill: one is about to be deleted.
+        errors.ObjectsDiffer: an object has other values; the keys are named.
+        errors.NotReplaceable: an object is to be replaced, and can't be.
+        errors.ObjectsGoing, on the last try errors.ObjectsGoingStill: an object is about to be deleted.
 
     """
     found = list(standings)
@@ -148,10 +148,10 @@ def try_replacing(cluster: Cluster, kind: Kind, each: Standing, mark: Mark) -> O
 
 
 def going(obj: Object, living: Collection[str]) -> str:
-    """Say why an object is about to vanish, empty if it is not.
+    """Why an object is about to be deleted, empty if it is not.
 
-    The garbage collector takes an object when all its owners are gone. Whether an owner of a kind other than APIManager
-    lives can't be asked with the rights of a restore, so such an owner counts as alive.
+    The garbage collector deletes an object when all its owners are gone. A restore may read no owners of other kinds
+    than APIManager, so those count as alive.
     """
     metadata = obj["metadata"]
     if fields.is_going(obj):
@@ -178,9 +178,9 @@ def _type(obj: Object) -> str:
 def restore(
     target: Target, kind: Kind, saved: Iterable[Object], *, conflict: OnConflict = REFUSED, last_try: bool
 ) -> list[Standing]:
-    """Create what is absent, with the mark, once nothing speaks against it; keep what says the same.
+    """Check all objects, then create the missing ones with the mark. Equal objects stay unchanged.
 
-    What says something else is kept or replaced where that was asked for: by the version that was saved, no other.
+    An object that differs is kept or replaced as asked. It is replaced only in the version that was saved.
 
     Raises:
         as `refuse`, before the first object is created; errors.ChangedSincePlan, errors.AlreadyExists
@@ -199,12 +199,12 @@ def restore(
             cluster.create(kind, objects.marked(each.obj, target.mark))
             log.info("%s: created", each)
         elif each.state is not ObjectState.DIFFERS:
-            log.info("%s: kept, it says the same", each)
+            log.info("%s: unchanged, its data equals the backup", each)
         elif conflict.asked == REPLACE:
             cluster.replace(kind, _replacement(each, target.mark, conflict.saved_to))
-            log.info("%s: replaced (%s), what was there is in claim %s", each, each.why, conflict.saved_to)
+            log.info("%s: replaced (%s), the previous contents are in claim %s", each, each.why, conflict.saved_to)
         else:
-            log.info("%s: kept, though it differs (%s)", each, each.why)
+            log.info("%s: not replaced, although it differs (%s)", each, each.why)
     return standings
 
 
@@ -221,7 +221,7 @@ def _changes(standings: Iterable[Standing], planned: Collection[str], conflict: 
 
 
 def _unsaved(standings: Iterable[Standing], versions: Mapping[str, str]) -> Iterator[str]:
-    """Name what would be replaced and is not as it was saved."""
+    """The objects that would be replaced and have changed since they were saved, or were not saved."""
     for each in standings:
         if each.state is ObjectState.DIFFERS and each.found:
             metadata = each.found["metadata"]
@@ -232,7 +232,7 @@ def _unsaved(standings: Iterable[Standing], versions: Mapping[str, str]) -> Iter
 
 
 def _replacement(each: Standing, mark: Mark, saved_to: str) -> Object:
-    """The object that is there, with the backup's data, and with its labels and annotations beside those there."""
+    """The existing object with the data of the backup, and with the labels and annotations of both."""
     found, ours = each.found or {}, objects.marked(each.obj, mark)
     metadata = dict(found["metadata"])
     for part, more in (("labels", {}), ("annotations", {marks.REPLACED: each.why, marks.SAVED_TO: saved_to})):

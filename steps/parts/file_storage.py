@@ -1,4 +1,4 @@
-"""System FileStorage: its tree goes to the backup with a listing, and comes back checked against it."""
+"""System FileStorage: its tree is saved with a listing, and a restore checks the files against the listing."""
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -35,13 +35,13 @@ class Amount(NamedTuple):
 
     @property
     def units(self) -> int:
-        """Entries and MiB in one number: many small files and a few large ones both show that it goes on."""
+        """Entries and MiB in one number, so that both many small files and a few large ones show progress."""
         return self.entries + (self.size_bytes >> 20)
 
 
 Progress = Callable[[Amount, Amount], object]  # done, and all
 
-OF_SNAPSHOTS = "it has the name under which a storage shows its snapshots"
+OF_SNAPSHOTS = "storage systems show snapshots under this name"
 
 
 def save(
@@ -51,13 +51,13 @@ def save(
     workers: int | None = None,
     passed_over: Collection[str] | None = None,
 ) -> Report:
-    """Copy the tree of the mounted claim to the volume and write its listing; go on where a run before was killed.
+    """Copy the tree of the mounted claim to the volume and write its listing; resume a run that was killed.
 
     `workers` is how many processes copy; None: as many as suit the media. `passed_over` are names at the source's root
-    that are none of its content; None: as the volume shows.
+    that are skipped; None: as the volume shows.
 
     Raises:
-        errors.VolumeFull: before the first byte where it is foreseeable.
+        errors.VolumeFull: before the first byte if the free space is known.
         errors.ReadFailed, errors.ChangedWhileRead: after everything else was copied.
 
     """
@@ -107,17 +107,17 @@ def restore(
     *,
     replacing: Workflow | None = None,
 ) -> Tally | None:
-    """Fill system-storage from the backup; None where it was filled before, because a 3scale may have written since.
+    """Fill system-storage from the backup. None if it was filled before, because 3scale may have written to it since.
 
-    A target that a restore of this backup began is gone on with. The claim says `begun` before the first
-    byte and `complete` after the last was checked and synced. Where a workflow is `replacing` what it holds, one that
-    says `set-aside` is emptied before.
+    An interrupted restore of this backup is resumed. The claim says `begun` before the first byte is written, and
+    `complete` after the last byte is checked and synced. If a workflow is `replacing` the files, a claim that says
+    `set-aside` is emptied first.
 
     Raises:
         errors.TargetNotEmpty: it holds files and this backup's mark does not say `begun`.
-        errors.SavedGone, errors.TargetInUse: it is not the time to empty it.
-        errors.FilledWithout: it was filled, and files were left out that must not be.
-        errors.BackupDamaged, errors.TargetDiffers, errors.VolumeFull and its like
+        errors.SavedGone, errors.TargetInUse: it must not be emptied now.
+        errors.FilledWithout: it was filled without files that must not be left out.
+        errors.BackupDamaged, errors.TargetDiffers, errors.VolumeFull and others of `volume.failures`
 
     """
     claim = backup_claims.find(cluster, installation.SYSTEM_STORAGE)
@@ -125,7 +125,7 @@ def restore(
     system_storage.check_left_out(claim, backup)
     state = fields.annotation(claim, marks.RESTORE_STATE)
     if state in marks.FILLED:
-        log.info("PersistentVolumeClaim %s: kept, its files were restored before", installation.SYSTEM_STORAGE)
+        log.info("PersistentVolumeClaim %s: skipped, its files were already restored", installation.SYSTEM_STORAGE)
         return None
     backup.check_listing()
     again = state == marks.BEGUN
@@ -138,7 +138,7 @@ def restore(
     with _room(target, _lacking(backup, target, workers, filling.passed)):
         system_storage.mark(cluster, backup, marks.BEGUN, {marks.LEFT_OUT: backup.lacking or None})
         with durability.durable(target):
-            if again and backup.left_out:  # a try before may have brought what is damaged since
+            if again and backup.left_out:  # an earlier try may have copied files that are damaged since
                 removal.drop(target, backup.left_out.paths)
             tally = _fill(backup, filling, progress, workers)
     system_storage.mark(cluster, backup, marks.COMPLETE)
@@ -148,12 +148,12 @@ def restore(
 def prove(
     backup: Backup, claim: str, target: Path, progress: Progress, workers: int | None = None, *, last_try: bool = True
 ) -> Tally:
-    """Fill a scratch claim as a restore would fill system-storage, read back all that was written, and empty it.
+    """Fill a scratch claim as a restore fills system-storage, read back all that was written, and empty the claim.
 
-    A backup without digests is held against itself, as it is read once more.
+    A backup without digests is read again and compared with the copy.
 
     Raises:
-        errors.BackupDamaged, errors.TargetDiffers, errors.VolumeFull and its like
+        errors.BackupDamaged, errors.TargetDiffers, errors.VolumeFull and others of `volume.failures`
 
     """
     filling = _Filling.of(claim, target, again=bool(volume.content(target)))
@@ -168,15 +168,16 @@ def prove(
         found = comparison.compare(wanted, target, digests=True, workers=workers, passed_over=filling.passed)
         if wrong := Few.of(found):
             raise errors.TargetDiffers(claim, wrong)
-        log.info("PersistentVolumeClaim %s: all of it was read back and is equal", claim)
+        log.info("PersistentVolumeClaim %s: verified, everything was read back and equals the backup", claim)
         return tally
 
 
 @contextmanager
 def _emptied(claim: str, target: Path, passed: Collection[str], *, last_try: bool) -> Iterator[None]:
-    """Leave nothing of a backup on a scratch claim, however it ends, but to a try that goes on with it.
+    """Empty a scratch claim at the end, whatever happens, unless another try can resume with its files.
 
-    Its volume outlives it where the reclaim policy is Retain. What can't be removed is said and takes no proof away.
+    The volume outlives the claim if the reclaim policy is Retain. If files can't be removed, the log says so, and the
+    proof stays valid.
     """
     try:
         yield
@@ -193,7 +194,7 @@ def _empty_scratch(claim: str, target: Path, passed: Collection[str]) -> None:
         with durability.durable(target):
             removal.empty(target, passed)
     except errors.PhaseError as error:
-        log.info("PersistentVolumeClaim %s: files of the backup are left on its volume: %s", claim, error)
+        log.info("PersistentVolumeClaim %s: not emptied, files of the backup remain on its volume: %s", claim, error)
         if isinstance(error, errors.TryAgain):
             raise
     else:
@@ -206,7 +207,7 @@ def _scanned(backup: Backup, filling: "_Filling", workers: int) -> Iterator[Entr
 
 
 def _empty(cluster: Cluster, claim: Object, target: Path, workflow: Workflow) -> None:
-    """Remove what was saved; a run that was killed amid it left the claim `set-aside`, and this goes on."""
+    """Remove the files that were saved. After a killed run the claim still says `set-aside`, and this resumes."""
     saved_to = fields.annotation(claim, marks.SAVED_TO)
     if not system_storage.is_saved(cluster, claim):
         raise errors.SavedGone(installation.SYSTEM_STORAGE, saved_to)
@@ -216,11 +217,11 @@ def _empty(cluster: Cluster, claim: Object, target: Path, workflow: Workflow) ->
         raise errors.TargetHoldsSnapshots(installation.SYSTEM_STORAGE, left)
     with durability.durable(target):
         removal.empty(target, {*volume.passed_over(target), *unsaved})
-    log.info("PersistentVolumeClaim %s: emptied, what it held is in claim %s", installation.SYSTEM_STORAGE, saved_to)
+    log.info("PersistentVolumeClaim %s: emptied, previous files are in claim %s", installation.SYSTEM_STORAGE, saved_to)
 
 
 class _Filling(NamedTuple):
-    """A claim that is filled, with the names at its volume's root that are none of its content."""
+    """A claim that is being filled, and the names at its volume's root that are skipped."""
 
     claim: str
     target: Path
@@ -229,13 +230,13 @@ class _Filling(NamedTuple):
 
     @classmethod
     def of(cls, claim: str, target: Path, *, again: bool) -> "_Filling":
-        """Look at a target's root; in a repetition a folder that this restore has made there is no snapshot folder."""
+        """Look at a target's root. In a repetition, a folder that this restore made there is not a snapshot folder."""
         if again:
             removal.let_in(target, volume.SNAPSHOTS)
         return cls(claim, target, volume.passed_over(target), again)
 
     def of_target(self, lines: Iterable[str]) -> Iterable[str]:
-        """Lines of a listing without what lies in a folder where the target shows its own snapshots."""
+        """The lines of a listing, without entries in a folder where the target shows its own snapshots."""
         snapshots = volume.snapshots(self.passed)
         if not snapshots:
             return lines
@@ -251,34 +252,31 @@ def _check_empty(target: Path, passed: Collection[str]) -> None:
 
 
 def snapshots(root: Path) -> dict[str, str]:
-    """The snapshot folders at a volume's root that are passed over, and how many entries each shows, in words."""
+    """The snapshot folders at a volume's root that are skipped, and how many entries each shows, in words."""
     return {name: volume.shown(root, name) for name in volume.snapshots(volume.passed_over(root))}
 
 
 def _note_passed_over(tally: Tally, root: Path, passed: Collection[str], what: str) -> None:
-    """Name the snapshot folders that are passed over, in the log and for the evidence."""
+    """Report the skipped snapshot folders, in the log and for the evidence."""
     for name in volume.snapshots(passed):
-        note = (
-            f"folder {name!r} at the root of {what} is passed over, with the {volume.shown(root, name)} that it shows: "
-            f"{OF_SNAPSHOTS}"
-        )
+        note = f"folder {name!r} at the root of {what} is skipped, with its {volume.shown(root, name)}: {OF_SNAPSHOTS}"
         log.warning(note)
         tally.notes.append(note)
 
 
 def _note(tally: Tally, note: str) -> None:
-    """Say it in the log, and keep it for the evidence."""
+    """Log a note, and keep it for the evidence."""
     log.info("%s", note)
     tally.notes.append(note)
 
 
 def _note_unkept(tally: Tally, meter: Meter) -> None:
-    """Say what the volume does not keep, once."""
+    """Report modes and times that the volume does not keep."""
     counts = meter.counts
     if counts.modes_refused:
-        _note(tally, f"{counts.modes_refused} entries have another mode than they should: the volume does not keep it")
+        _note(tally, f"{counts.modes_refused} entries have a wrong mode, because the volume does not keep modes")
     if counts.times_refused:
-        _note(tally, f"{counts.times_refused} entries have other times than they should: the volume does not keep them")
+        _note(tally, f"{counts.times_refused} entries have wrong times, because the volume does not keep times")
 
 
 def _fill(backup: Backup, filling: _Filling, progress: Progress, workers: int) -> Tally:
@@ -297,15 +295,15 @@ def _fill(backup: Backup, filling: _Filling, progress: Progress, workers: int) -
         log.warning(backup.lacking)
     _note_passed_over(tally, target, passed, f"the volume of claim {claim}")
     if volume.snapshots(passed) and (left_out := backup.counts.entries - tally.entries):
-        _note(tally, f"{left_out} entries of the backup lie in such a folder and are not restored")
+        _note(tally, f"{left_out} entries of the backup are not restored, because they are in a skipped folder")
     log.info(
         "%d files, %d folders, %d links: restored, %d bytes", tally.files, tally.folders, tally.links, tally.size_bytes
     )
     counts = meter.counts
     if counts.widened:
-        log.info("%d entries got more rights for the group than they had, so that System can write", counts.widened)
+        log.info("%d entries: permissions of the group extended, so that System can write", counts.widened)
     if counts.ownership_kept:
-        _note(tally, f"{counts.ownership_kept} entries keep the restoring user as owner: it may not give them away")
+        _note(tally, f"{counts.ownership_kept} entries are owned by the restoring user, which may not change owners")
     _note_unkept(tally, meter)
     return tally
 
@@ -319,10 +317,10 @@ def bring(
     again: bool,
     passed_over: Collection[str] | None = None,
 ) -> tuple[Tally, Few]:
-    """Copy a tree as the lines of its listing say, and hold it against them while the system writes to the disk.
+    """Copy a tree as the lines of its listing say, and compare it with them while the system writes to the disk.
 
     Names at the target's root that are `passed_over` are not its content; None: as the volume shows.
-    Returns what was counted, and what differs. Raises what `copy_back.copy` does.
+    Returns the counts and the differences. Raises what `copy_back.copy` does.
     """
     passed = volume.passed_over(target) if passed_over is None else passed_over
     with durability.writing_back(target, lambda: work.meter.counts.size_bytes) as write_back:
@@ -334,23 +332,23 @@ def bring(
 
 
 def _copied(target: Path, workers: int, passed: Collection[str]) -> int:
-    """Bytes of data that a run before this one has brought."""
+    """Bytes of data that an earlier run has copied."""
     if not volume.content(target, passed):
         return 0
     return scanning.measure(target, workers, passed_over=passed).data_bytes
 
 
 def _lacking(backup: Backup, target: Path, workers: int, passed: Collection[str]) -> int:
-    """Bytes for which the target must have room still."""
+    """Bytes for which the target must still have room."""
     copied, free = _copied(target, workers, passed), volume.free_bytes(target)
     return backup.needed_bytes(None if free is None else free + copied) - copied
 
 
 @contextmanager
 def _room(target: Path, needed_bytes: int) -> Iterator[None]:
-    """Refuse a volume without room before the first byte; one that fills up all the same ends in the same sentence.
+    """Refuse a volume without enough room before the first byte. One that fills up later gives the same error.
 
-    One that does not say how much is free is tried.
+    A volume that does not report its free space is tried.
 
     Raises:
         errors.VolumeFull
@@ -366,16 +364,16 @@ def _room(target: Path, needed_bytes: int) -> Iterator[None]:
 
 
 def _judge(tally: Tally) -> None:
-    """Say what was not copied; what could not be read is a failure."""
+    """Report entries that were not copied. Entries that could not be read are a failure."""
     if tally.vanished:
         _note(tally, f"{len(tally.vanished)} entries vanished while the tree was read: {_quoted(tally.vanished)}")
     if tally.grew:
         _note(
             tally,
-            f"{len(tally.grew)} files grew while they were read, saved as they were at first: {_quoted(tally.grew)}",
+            f"{len(tally.grew)} files grew while they were read, saved without the new data: {_quoted(tally.grew)}",
         )
     if tally.shared:
-        log.info("%d files are names of a content that has several (hard links): each has its own now", tally.shared)
+        log.info("%d files are hard links: each is saved as a file of its own", tally.shared)
     for path in tally.special:
         log.info("%r: not copied, it is a socket, FIFO or device", path)
     if tally.unreadable:
@@ -385,12 +383,12 @@ def _judge(tally: Tally) -> None:
 
 
 def _quoted(few: Few) -> str:
-    """The first of some names; those of folders end with a slash."""
+    """The first of some names. Names that end with a slash are folders."""
     return str(Few([f"folder {name[:-1]!r}" if name.endswith("/") else repr(name) for name in few.first], few.count))
 
 
 def _count(progress: Progress, so_far: Tally) -> None:
-    """Show that it goes on while it is not known yet how much there is."""
+    """Show progress while the total is not known yet."""
     progress(Amount(0, 0), Amount(so_far.entries, so_far.size_bytes))
 
 

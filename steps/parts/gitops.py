@@ -1,7 +1,7 @@
-"""Who else writes an object: a GitOps controller that puts back what its repository says, whatever a restore created.
+"""Finds GitOps controllers. Such a controller overwrites a restored object with the state of its repository.
 
-Argo CD tracks what it manages by an annotation that holds the object's identity, older ones by a label whose name can
-be set (argo-cd.readthedocs.io, user-guide/resource_tracking); Flux labels it (fluxcd.io, kustomize-controller and
+Argo CD marks its objects with an annotation that holds the object's identity. Older versions use a label, whose name
+can be set (argo-cd.readthedocs.io, user-guide/resource_tracking). Flux uses labels (fluxcd.io, kustomize-controller and
 helm-controller).
 """
 
@@ -18,13 +18,13 @@ _FLUX = (("kustomize.toolkit.fluxcd.io/", "Kustomization"), ("helm.toolkit.fluxc
 
 
 def owner(obj: dict[str, Any]) -> str:
-    """Name the controller and what in it holds the object, empty where there is none: `Argo CD (Application infra)`."""
+    """The controller and its resource that owns the object, such as `Argo CD (Application infra)`; empty: none."""
     application = _application(obj)
     return f"Argo CD (Application {application})" if application else _flux(obj)
 
 
 def _application(obj: dict[str, Any]) -> str:
-    """The Application, in any way in which Argo CD tracks; none by a copied annotation of another object."""
+    """The Application, by any tracking method of Argo CD. An annotation copied from another object does not count."""
     if tracking_id := fields.annotation(obj, _TRACKING_ID):
         application, _, identity = tracking_id.partition(":")
         return application if _names(identity, obj) else ""
@@ -42,7 +42,7 @@ def _is_argo_cd(manager: str) -> bool:
 
 
 def _names(identity: str, obj: dict[str, Any]) -> bool:
-    """Whether GROUP/KIND:NAMESPACE/NAME is this object; one that was saved has no namespace."""
+    """Whether GROUP/KIND:NAMESPACE/NAME is this object. A saved object has no namespace."""
     kind, _, place = identity.partition(":")
     namespace, _, name = place.partition("/")
     group = obj["apiVersion"].rpartition("/")[0].partition("/")[0]

@@ -1,6 +1,6 @@
 """What Secrets, ConfigMaps and the APIManager share: how an object is saved and read.
 
-The form on the volume is the operator's: one raw JSON object a file, so that a field that nobody here knows survives.
+The form on the volume is the operator's: one raw JSON object a file. So fields that this tool does not know survive.
 """
 
 import copy
@@ -24,8 +24,8 @@ from steps.threescale.references import Reference, names
 
 log = logging.getLogger(__name__)
 
-# What only the server, or one cluster, can mean. The operator drops some of it, and its restore needs the rest gone too
-# (a namespace, a resourceVersion or an owner of another cluster stops or undoes a create).
+# Fields that are valid only on their server or cluster. The operator drops some of them. Its restore needs the others
+# dropped too: a namespace, a resourceVersion or an owner of another cluster makes a create fail or be undone.
 _DROPPED = (
     "clusterName",
     "creationTimestamp",
@@ -45,7 +45,7 @@ _DROPPED_LABELS = (installation.WATCHED_SECRET_PREFIX,)
 
 
 def clean(obj: Object) -> Object:
-    """An object as a backup holds it: a deep copy without what only its server or cluster can mean."""
+    """An object as a backup holds it: a deep copy without fields that are valid only on its server or cluster."""
     kept = {key: value for key, value in copy.deepcopy(obj).items() if key != "status"}
     metadata = {key: value for key, value in kept["metadata"].items() if key not in _DROPPED}
     for key, prefixes in (("annotations", _DROPPED_ANNOTATIONS), ("labels", _DROPPED_LABELS)):
@@ -58,27 +58,27 @@ def clean(obj: Object) -> Object:
 
 
 def content(obj: Object) -> bytes:
-    """An object as it lies on the volume."""
+    """The bytes of an object as they are on the volume."""
     return layout.as_json(clean(obj))
 
 
 def size(obj: Object) -> str:
-    """How much that is, for a plan."""
+    """The size of an object on the volume, for a plan."""
     return f"{len(content(obj))} bytes"
 
 
 def save(root: Path, path: str, obj: Object) -> Digest:
-    """Write one object to the volume and return the digest of the bytes as they came from the source."""
+    """Write one object to the volume and return the digest of its bytes."""
     data = content(obj)
     layout.write(root, path, data)
     return Digest(size=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
 def absent(cluster: Cluster, references: Iterable[Reference]) -> list[Reference]:
-    """Those that lead to nothing in the namespace.
+    """The references whose object is missing in the namespace.
 
     Raises:
-        errors.NamesNotAllowed: the Role lacks names, all of them are in the sentence.
+        errors.NamesNotAllowed: the Role lacks names; the message lists all of them.
 
     """
     all_of_them = list(references)
@@ -89,7 +89,7 @@ def absent(cluster: Cluster, references: Iterable[Reference]) -> list[Reference]
 
 
 class Looked(NamedTuple):
-    """What is there of some names of a kind, and the refusals to say so."""
+    """The objects found by their names, the names that are missing, and those that the server refused to read."""
 
     found: dict[str, Object]
     missing: list[str]
@@ -97,7 +97,7 @@ class Looked(NamedTuple):
 
 
 def look(cluster: Cluster, kind: Kind, names: Iterable[str]) -> Looked:
-    """Read the objects of these names; one that no object can have is not asked for, it would be part of a URL."""
+    """Read the objects of these names. An invalid name is not asked for, because it would become part of a URL."""
     looked = Looked({}, [], {})
     for name in names:
         interruption.point()
@@ -117,10 +117,10 @@ def look(cluster: Cluster, kind: Kind, names: Iterable[str]) -> Looked:
 
 
 def allowed(cluster: Cluster, kind: Kind, names: Iterable[str]) -> Looked:
-    """Read the objects of these names, all of which the Role must let be read.
+    """Read the objects of these names. The Role must allow all of them.
 
     Raises:
-        errors.NamesNotAllowed: all names that it lacks are in the sentence.
+        errors.NamesNotAllowed: the message lists all names that the Role lacks.
 
     """
     looked = look(cluster, kind, names)
@@ -130,7 +130,7 @@ def allowed(cluster: Cluster, kind: Kind, names: Iterable[str]) -> Looked:
 
 
 def empty_keys(obj: Object, required: Iterable[str]) -> list[str]:
-    """Name the required keys that are absent or empty."""
+    """The required keys that are missing or empty."""
     data = obj.get("data") or {}
     return [key for key in required if not data.get(key)]
 

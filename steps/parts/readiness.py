@@ -1,6 +1,6 @@
-"""Whether 3scale is ready: nothing restores the Routes, Zync makes them anew once System tells it to.
+"""Whether 3scale is ready. No backup holds the Routes: Zync recreates them when System asks for it.
 
-The resync comes before the wait, because `Available` needs the Routes that it brings.
+The resync comes before the wait, because `Available` needs the Routes that it creates.
 """
 
 import logging
@@ -20,15 +20,15 @@ log = logging.getLogger(__name__)
 
 
 def zync_enabled(apimanager: Object) -> bool:
-    """Whether Zync runs; it can be switched off from 3scale 2.16."""
+    """Whether Zync is enabled. It can be disabled from 3scale 2.16 on."""
     return fields.at(apimanager, "spec", "zync", "enabled") is not False
 
 
 def ready(cluster: Cluster, apimanager: Object, *, planned_routes: int = 0) -> Ready:
-    """What of an installation is ready now; `planned_routes` is how many hosts of Routes a plan has seen admitted.
+    """What is ready now in an installation. `planned_routes` is the number of Route hosts that a plan found admitted.
 
     Raises:
-        errors.RoutesGone: there are fewer, admitted or not.
+        errors.RoutesGone: fewer hosts exist now, admitted or not.
 
     """
     conditions = fields.at(apimanager, "status", "conditions") or []
@@ -46,7 +46,7 @@ def _admitted(cluster: Cluster, planned: int) -> set[str]:
     except errors.UnknownResource:
         routes = []
     hosts = {route["spec"]["host"] for route in routes}
-    if len(hosts) < planned:  # a router that restarts admits none for a while; that is no Route less
+    if len(hosts) < planned:  # all hosts count: while a router restarts, it admits none
         raise errors.RoutesGone(planned, len(hosts), cluster.namespace)
     return {route["spec"]["host"] for route in routes if _is_admitted(route)}
 
@@ -59,20 +59,20 @@ def _is_admitted(route: Object) -> bool:
     )
 
 
-_LOOK_S = 5.0  # between two looks; the operator's own rhythm
+_LOOK_S = 5.0  # between two looks; the interval of the operator
 _AVAILABLE = "Available"
-_KILLED = frozenset({137, 143})  # 128 and the signal: how a command ends whose container is stopped, for a new pod, say
+_KILLED = frozenset({137, 143})  # 128 and the signal: exit codes of a command whose container was stopped
 
 
 class Patience(NamedTuple):
-    """How long each wait may take, and how often one looks."""
+    """How long each wait may take, and how many seconds lie between two looks."""
 
     wait_minutes: float
     look_s: float = _LOOK_S
 
 
 def resync(cluster: Cluster, backup: Backup, patience: Patience) -> bool:
-    """Wait for System's Sidekiq and have it tell Zync every domain; False where Zync is disabled.
+    """Wait for System's Sidekiq and let it send all domains to Zync. False if Zync is disabled.
 
     Raises:
         errors.WaitedInVain, errors.ResyncFailed, errors.ResyncUnknown, errors.ApiManagerGone
@@ -95,8 +95,8 @@ def wait(cluster: Cluster, backup: Backup, ready: str, patience: Patience) -> No
     """Wait until the installation is ready: `available`, `deployments`, or `as-before`.
 
     Raises:
-        errors.WaitedInVain: its sentence says what was missing last.
-        errors.ApiManagerGone: it can't become ready any more.
+        errors.WaitedInVain: the message says what was missing last.
+        errors.ApiManagerGone: 3scale can't become ready without it.
 
     """
     ready = _asked(backup, ready)
@@ -106,7 +106,7 @@ def wait(cluster: Cluster, backup: Backup, ready: str, patience: Patience) -> No
 
 
 def waits(backup: Backup, ready: str) -> Iterator[str]:
-    """Name what `resync` and `wait` are going to wait for."""
+    """What `resync` and `wait` will wait for, one line each."""
     if zync_enabled(backup.apimanager):
         yield f"a ready pod of {installation.SIDEKIQ}, for zync:resync:domains"
     yield f"3scale ({_asked(backup, ready)})"
@@ -114,7 +114,7 @@ def waits(backup: Backup, ready: str) -> Iterator[str]:
 
 def _asked(backup: Backup, ready: str) -> str:
     if ready == "as-before" and backup.ready == Ready() and (backup.move or not _tells_available(backup)):
-        # nothing is known of before, and Available waits for hosts that only 3scale can change, or never comes
+        # the earlier state is unknown, and Available may never come: it needs hosts that only 3scale can change
         return "deployments"
     return ready
 
@@ -125,13 +125,13 @@ def _tells_available(backup: Backup) -> bool:
 
 
 class _Missing(NamedTuple):
-    """A look that was in vain, and what it missed."""
+    """The result of a look that found something missing."""
 
     what: str
 
 
 class RouteState(NamedTuple):
-    """What a look at the APIManager saw."""
+    """The state that the APIManager reports."""
 
     now: Ready
     messages: str
@@ -139,7 +139,7 @@ class RouteState(NamedTuple):
 
 
 def _wait(what: str, look: Callable[[], str | _Missing], patience: Patience) -> str:
-    """Look until it is there; an API server that fails for a while is only one more reason to look again."""
+    """Look until it is there. If the API server does not answer, look again."""
     for _ in interruption.looks(patience.wait_minutes * 60, patience.look_s):
         try:
             found = look()
@@ -152,7 +152,7 @@ def _wait(what: str, look: Callable[[], str | _Missing], patience: Patience) -> 
 
 
 def _sidekiq(cluster: Cluster, backup: Backup) -> str | _Missing:
-    """A running and ready pod of System's Sidekiq, in either era's labels."""
+    """A running and ready pod of System's Sidekiq, by the old labels or the new ones."""
     for key in installation.POD_LABELS:
         for pod in cluster.list(POD, f"{key}={installation.SIDEKIQ}"):
             if _is_ready(pod):
@@ -184,7 +184,7 @@ def _state(cluster: Cluster, backup: Backup) -> RouteState:
 
 
 def _messages(status: Object) -> list[str]:
-    """What the operator says of conditions that are not True."""
+    """The operator's messages about conditions that are not True."""
     conditions = [item for item in status.get("conditions") or [] if item.get("status") != "True"]
     return [f"{item['type']}: {item['message']}" for item in conditions if item.get("message")]
 
@@ -196,7 +196,7 @@ def _available(state: RouteState, _before: Ready) -> str | _Missing:
 
 
 def _deployments(state: RouteState, before: Ready) -> str | _Missing:
-    """Those that were ready are ready again; of an operator's backup, which records none, all that there are."""
+    """All Deployments that were ready are ready again. A backup of the operator records none: then all must be."""
     missing = sorted(set(before.deployments) - set(state.now.deployments)) or sorted(state.not_ready)
     if missing or not state.now.deployments:
         return _Missing(f"Deployments not ready: {', '.join(missing) or 'all'}")
@@ -222,4 +222,7 @@ def _as_before(state: RouteState, before: Ready) -> str | _Missing:
     ]
     if missing:
         return _Missing("; ".join([*missing, *filter(None, [state.messages])]))
-    return f"WARNING: all that was ready is ready again, but 3scale is not Available, as before: {state.messages}"
+    return (
+        "WARNING: 3scale is not Available, but everything that was ready at backup time is ready again: "
+        f"{state.messages}"
+    )

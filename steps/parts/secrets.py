@@ -1,8 +1,8 @@
-"""The Secrets of an installation: thirteen are saved, and those that the APIManager names; nine and these are restored.
+"""The Secrets of an installation. Thirteen are saved, and those that the APIManager names; nine and these are restored.
 
-The three with the databases' addresses are the user's to restore, as the documentation says, because a restored
-installation may use other databases; they come from the backup where that is asked for. system-memcache is saved and
-never restored, as the operator does.
+By default the user restores the three Secrets with the addresses of the databases, because a restored installation may
+use other databases. On request they come from the backup. system-memcache is saved and never restored, as the operator
+does.
 """
 
 from collections.abc import Collection, Sequence
@@ -24,7 +24,7 @@ from steps.threescale.references import Reference, names, of_kind
 
 
 def to_save(optional: Collection[str], named: Sequence[Reference] = ()) -> list[Selection]:
-    """The thirteen, of which some may be absent, and those that the APIManager names."""
+    """The thirteen Secrets, of which `optional` ones may be missing, and those that the APIManager names."""
     of_secrets = of_kind(named, SECRET)
     return [
         Selection(SECRET, layout.SECRETS, installation.SECRETS, optional),
@@ -33,7 +33,7 @@ def to_save(optional: Collection[str], named: Sequence[Reference] = ()) -> list[
 
 
 def check_keys(obj: Object, namespace: str, unneeded: Collection[str] = ()) -> None:
-    """See that a Secret has a value under each required key.
+    """Check that a Secret has a value under each required key.
 
     Raises:
         errors.KeysMissing
@@ -46,7 +46,7 @@ def check_keys(obj: Object, namespace: str, unneeded: Collection[str] = ()) -> N
 
 
 def save(cluster: Cluster, root: Path, *, optional: Collection[str], named: Sequence[Reference] = ()) -> Report:
-    """Save the thirteen, and those that the APIManager names.
+    """Save the thirteen Secrets, and those that the APIManager names.
 
     Raises:
         as `selection.save`
@@ -56,20 +56,20 @@ def save(cluster: Cluster, root: Path, *, optional: Collection[str], named: Sequ
 
 
 def to_restore(backup: Backup) -> list[Object]:
-    """Those of the nine that the backup holds (`zync` may be absent), and those that its APIManager names."""
+    """Those of the nine Secrets that the backup holds (`zync` may be missing), and those that its APIManager names."""
     known = backup.objects(layout.SECRETS, installation.RESTORED_SECRETS)
     return [*known, *backup.referenced(SECRET)]
 
 
 class Databases(NamedTuple):
-    """Where the Secrets with the databases' addresses come from: the user, or the backup and a Secret over it."""
+    """Where the Secrets with the databases' addresses come from: the user, or the backup with a Secret of overrides."""
 
     restored: bool = False
     overrides: str = ""  # name of a Secret with keys SECRET.KEY, whose values replace the backup's
 
     @classmethod
     def of(cls, asked: AskedDatabases) -> "Databases":
-        """As a person asks for it.
+        """Read the arguments of a restore.
 
         Raises:
             errors.OverridesWithoutRestore
@@ -81,7 +81,7 @@ class Databases(NamedTuple):
         return cls(restored, asked.database_overrides)
 
     def to_restore(self, cluster: Cluster, backup: Backup) -> list[Object]:
-        """Those of the three that come from the backup, complete.
+        """The database Secrets that come from the backup, with the overrides applied.
 
         Raises:
             errors.ObjectsMissing, errors.NamesNotAllowed, errors.BadOverride, errors.KeysMissing, errors.BackupDamaged
@@ -119,7 +119,7 @@ EXPECTED = Databases()
 def restore(
     target: Target, backup: Backup, *, last_try: bool, conflict: OnConflict = REFUSED, databases: Databases = EXPECTED
 ) -> list[Standing]:
-    """Create them, keep those that say the same, do with others as asked.
+    """Create the missing ones and keep the equal ones. `conflict` decides about those that differ.
 
     Raises:
         as `conflicts.restore`, `Databases.to_restore`

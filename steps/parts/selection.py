@@ -1,4 +1,4 @@
-"""What a backup saves of one kind, by name: its plan looks for the same that its phases then save."""
+"""The objects of one kind that a backup saves, by name. Its plan checks the same names that its phases save."""
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -21,23 +21,23 @@ _LONGEST_NAME = 255 - len(".json")  # file systems take names of 255 bytes, Kube
 
 
 class Selection(NamedTuple):
-    """Names that lie in one folder of the volume; those in `optional` may be absent."""
+    """Names of objects in one folder of the volume. Those in `optional` may be missing."""
 
     kind: Kind
     folder: str
     names: Sequence[str]
     optional: Collection[str] = ()
-    named: Sequence[Reference] = ()  # how the APIManager comes to some of them
+    named: Sequence[Reference] = ()  # where the APIManager names some of them
 
     def look(self, cluster: Cluster) -> Looked:
-        """Read what is there of it."""
+        """Read the objects that exist."""
         return objects.look(cluster, self.kind, self.names)
 
     def save(self, cluster: Cluster, root: Path, known: Mapping[str, Object] = {}) -> dict[str, Digest]:
-        """Save the objects as a folder that holds nothing else; those in `known` were read already, by name.
+        """Save the objects to a folder that then holds nothing else. `known` are objects already read, by name.
 
         Raises:
-            errors.ObjectsMissing: after all that is there was saved.
+            errors.ObjectsMissing: after all existing objects were saved.
 
         """
         for part in (self.folder.partition("/")[0], self.folder):
@@ -52,7 +52,7 @@ class Selection(NamedTuple):
                 saved[path] = objects.save(root, path, obj)
                 log.info("%s %s: saved, %d bytes", self.kind.name, name, saved[path].size)
             elif name in self.optional:
-                log.info("%s %s: absent, as it may be", self.kind.name, name)
+                log.info("%s %s: skipped, it is optional and does not exist", self.kind.name, name)
             else:
                 missing.append(name)
         if missing:
@@ -60,7 +60,7 @@ class Selection(NamedTuple):
         return saved
 
     def objections(self, looked: Looked, cluster: Cluster) -> Iterator[errors.PhaseError]:
-        """Say what keeps it from being saved."""
+        """The reasons why these objects can't be saved."""
         if long := [name for name in self.names if len(name) > _LONGEST_NAME]:
             yield errors.NamesTooLong(self.kind.name, long, _LONGEST_NAME)
         named = {each.name for each in self.named}
@@ -75,7 +75,7 @@ class Selection(NamedTuple):
 
 
 def save(selections: Sequence[Selection], cluster: Cluster, root: Path) -> dict[str, Digest]:
-    """Save them, once all is there that the APIManager names.
+    """Save the objects, after a check that all objects exist that the APIManager names.
 
     Raises:
         errors.ReferencesMissing, errors.NamesNotAllowed, errors.NamesTooLong: before the first is saved

@@ -1,7 +1,7 @@
-"""What a restore replaces is first saved to a claim of its own, from which it can be put back.
+"""A restore saves what it replaces to a claim of its own first, so that a person can put it back.
 
-The claim lies beside those of backups and is called none: no catalogue lists it and no restore opens it. Its volume is
-laid out as a backup's, but objects are whole, as the server gave them, so that a person can put them back.
+The claim is not a backup: the catalogue does not list it and no restore opens it. Its volume has the layout of a
+backup, but objects are complete, as the server gave them.
 """
 
 import logging
@@ -30,19 +30,19 @@ log = logging.getLogger(__name__)
 
 _SUFFIX = "-replaced"
 _TO_COME = Workflow("threescale-restore-to-come", "to-come")
-# Claims whose files must be saved before others take their place: a storage may put files into a fresh one.
+# States of a claim whose files must be saved before they are replaced. A storage may put files into a new claim.
 UNSAVED = (ClaimState.THEIRS, ClaimState.FRESH, ClaimState.SAVE_LOST, ClaimState.IN_USE)
 
 
 class SetAsideClaim(NamedTuple):
-    """The claim for what is replaced; an empty class means the cluster's default."""
+    """The claim for replaced objects and files. An empty class means the cluster's default."""
 
     size: str
     storage_class: str
 
 
 def wanted(storage: Object | None, *, files: bool) -> SetAsideClaim:
-    """Of the class of system-storage, and as large with a margin where its files are saved too."""
+    """The claim has the class of system-storage, and its size with a margin if files are saved too."""
     if storage is None:
         return SetAsideClaim(installation.SYSTEM_STORAGE_FLOOR, "")
     storage_class = str(storage["spec"].get("storageClassName") or "")
@@ -55,14 +55,14 @@ def wanted(storage: Object | None, *, files: bool) -> SetAsideClaim:
 
 
 def claim_name(workflow: Workflow) -> str:
-    """What the claim of a restore is called."""
+    """The name of the claim of a restore."""
     return claims.own_name(workflow, _SUFFIX)
 
 
 def new(cluster: Cluster, asked: SetAsideClaim, workflow: Workflow) -> Object | None:
-    """The claim of this workflow, to be created; None where a try before has created it.
+    """Return the claim of this workflow, to be created. None if an earlier try created it.
 
-    For a plan of a person it is that of a workflow to come.
+    A person's plan has no workflow yet, so it gets the claim of a workflow to come.
 
     Raises:
         errors.ReplacedClaimTaken, errors.ClaimGoingAway
@@ -82,7 +82,7 @@ def new(cluster: Cluster, asked: SetAsideClaim, workflow: Workflow) -> Object | 
 
 
 def create(cluster: Cluster, asked: SetAsideClaim, workflow: Workflow) -> str:
-    """Create the claim of this workflow, where a try before has not; return its name.
+    """Create the claim of this workflow, unless an earlier try did; return its name.
 
     Raises:
         as `new`; errors.QuotaExceeded, errors.AlreadyExists
@@ -90,15 +90,15 @@ def create(cluster: Cluster, asked: SetAsideClaim, workflow: Workflow) -> str:
     """
     if claim := new(cluster, asked, workflow):
         cluster.create(CLAIM, claim)
-        log.info("PersistentVolumeClaim %s: created, %s, for what is replaced", claim["metadata"]["name"], asked.size)
+        log.info("PersistentVolumeClaim %s: created, %s, for replaced objects and files", claim["metadata"]["name"], asked.size)
     return claim_name(workflow)
 
 
 def save_objects(cluster: Cluster, kind: Kind, names: Iterable[str], root: Path) -> dict[str, str]:
-    """Save objects whole, as they are now; return the resourceVersion of each.
+    """Save complete objects, as they are now; return the resourceVersion of each by name.
 
     Raises:
-        errors.ChangedSincePlan: one is gone.
+        errors.ChangedSincePlan: an object is gone.
 
     """
     versions = {}
@@ -125,9 +125,9 @@ def save_files(  # noqa: PLR0913  from where, to where, and who
     progress: Progress,
     workers: int | None = None,
 ) -> Report | None:
-    """Save what system-storage holds, see that it is so, and say on that claim that it may go.
+    """Save the files of system-storage, verify the copy, and note on system-storage that its files may be removed.
 
-    None where it is done, and where a claim that was made for this holds nothing.
+    None if this is already done, or if a claim that this restore created is empty.
 
     Raises:
         errors.TargetInUse, errors.SavedDiffers; as `file_storage.save`
@@ -136,7 +136,7 @@ def save_files(  # noqa: PLR0913  from where, to where, and who
     claim = backup_claims.find(cluster, installation.SYSTEM_STORAGE)
     state = system_storage.state(cluster, claim, backup)
     if state not in UNSAVED:
-        log.info("PersistentVolumeClaim %s: nothing to save, this restore goes on", installation.SYSTEM_STORAGE)
+        log.info("PersistentVolumeClaim %s: nothing to save, a restore has begun", installation.SYSTEM_STORAGE)
         return None
     if state is ClaimState.FRESH and not volume.content(source):
         log.info("PersistentVolumeClaim %s: nothing to save, it is empty", installation.SYSTEM_STORAGE)

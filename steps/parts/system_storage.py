@@ -1,4 +1,4 @@
-"""The claim of System FileStorage as a restore makes it, and the mark on it that says how far its files have come."""
+"""The claim of System FileStorage as a restore creates it, and the mark that says how far its files are restored."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -16,7 +16,7 @@ from steps.threescale import installation
 
 
 class ClaimState(Enum):
-    """How the claim stands to a restore of a backup; "ours" is what a restore of that backup has made."""
+    """The state of the claim for a restore of a backup. "Ours" means that a restore of this backup created it."""
 
     ABSENT = "The claim does not exist."
     THEIRS = "Somebody else made the claim, or a restore of another backup."
@@ -31,7 +31,7 @@ class ClaimState(Enum):
 
 
 def state(cluster: Cluster, claim: Object | None, backup: Backup, *, is_going: bool = False) -> ClaimState:
-    """Find out how the claim stands to a restore of this backup. The caller knows whether the claim `is_going`."""
+    """The state of the claim for a restore of this backup. `is_going`: the claim is about to be deleted."""
     if claim is None:
         return ClaimState.ABSENT
     if not backup.mark.on(claim):
@@ -44,9 +44,9 @@ def state(cluster: Cluster, claim: Object | None, backup: Backup, *, is_going: b
 
 
 def wanted(backup: Backup, asked: AskedStorage) -> Object:
-    """The claim of System FileStorage as a restore creates it, with the mark and not yet begun.
+    """The claim of System FileStorage as a restore creates it, with the mark of the backup and no state yet.
 
-    Size: the largest of the APIManager's request, the capacity it had, the data with a margin, and 100Mi.
+    Size: the largest of the APIManager's request, the recorded capacity, the data with a margin, and 100Mi.
 
     Raises:
         errors.RequestTooSmall
@@ -63,7 +63,7 @@ def wanted(backup: Backup, asked: AskedStorage) -> Object:
 
 
 def check(claim: Object, backup: Backup, *, replaced: bool = False) -> None:
-    """See that a system-storage that is there already may take the backup's files; its own may be `replaced`.
+    """Check that an existing system-storage may take the files of the backup. `replaced`: its own files may go.
 
     Raises:
         errors.ClaimOfAnotherRestore, errors.ClaimTooSmall
@@ -78,7 +78,7 @@ def check(claim: Object, backup: Backup, *, replaced: bool = False) -> None:
 
 
 def check_unused(cluster: Cluster, workflow: Workflow) -> None:
-    """See that nobody else has the files that are to be replaced.
+    """Check that no other pod uses the files that are to be replaced.
 
     Raises:
         errors.TargetInUse
@@ -89,29 +89,29 @@ def check_unused(cluster: Cluster, workflow: Workflow) -> None:
 
 
 def saved_to(claim: Object, backup: Backup) -> str:
-    """The claim to which a restore of this backup has saved what it held, empty where none has."""
+    """The claim to which a restore of this backup saved its previous files, empty if none did."""
     return fields.annotation(claim, marks.SAVED_TO) if backup.mark.on(claim) else ""
 
 
 def is_set_aside(claim: Object, backup: Backup) -> bool:
-    """Whether what it holds is saved by a restore of this backup, and is to be removed."""
+    """Whether a restore of this backup saved the files of the claim and is to remove them."""
     return bool(saved_to(claim, backup)) and fields.annotation(claim, marks.RESTORE_STATE) == marks.SET_ASIDE
 
 
 def is_saved(cluster: Cluster, claim: Object) -> bool:
-    """Whether the claim to which its files were saved is there, and stays."""
+    """Whether the claim to which its files were saved exists and is not about to be deleted."""
     found = cluster.get(CLAIM, fields.annotation(claim, marks.SAVED_TO))
     return found is not None and not fields.is_going(found)
 
 
 def left_out(claim: Object, backup: Backup) -> str:
-    """What a restore of this backup has not brought to what it filled, in a sentence; empty: nothing, or not filled."""
+    """The files that a restore of this backup left out of the claim, in a sentence; empty: none, or not filled."""
     is_filled = backup.mark.on(claim) and fields.annotation(claim, marks.RESTORE_STATE) in marks.FILLED
     return fields.annotation(claim, marks.LEFT_OUT) if is_filled else ""
 
 
 def check_left_out(claim: Object, backup: Backup) -> None:
-    """See that what was filled before lacks nothing, unless something may be left out.
+    """Check that a claim that was filled before is complete, unless files may be left out.
 
     Raises:
         errors.FilledWithout
@@ -122,16 +122,16 @@ def check_left_out(claim: Object, backup: Backup) -> None:
 
 
 def mark(cluster: Cluster, backup: Backup, state: str, more: Mapping[str, str | None] = {}) -> None:
-    """Say on system-storage how far the restore of its files has come: set-aside, begun, complete or in-use.
+    """Note on system-storage how far the restore of its files is: set-aside, begun, complete or in-use.
 
-    `more` annotations go with it; None takes one away.
+    `more` are further annotations; None removes one.
     """
     annotations = {**backup.mark.annotations(), marks.RESTORE_STATE: state, **more}
     cluster.patch(CLAIM, installation.SYSTEM_STORAGE, {"metadata": {"annotations": annotations}})
 
 
 def check_filled(cluster: Cluster, backup: Backup) -> None:
-    """See that the files which a restore of this backup has restored are there still, before a 3scale begins with them.
+    """Check that the claim with the restored files still exists, before 3scale begins to use them.
 
     Raises:
         errors.ClaimGone, errors.ClaimGoingAway, errors.RestoredGone
@@ -147,7 +147,7 @@ def check_filled(cluster: Cluster, backup: Backup) -> None:
 
 
 def use(cluster: Cluster, backup: Backup) -> None:
-    """Say that a 3scale writes to what a restore of this backup has filled; another claim of this name is let alone.
+    """Note that 3scale writes to the claim that a restore of this backup filled. Other claims stay unchanged.
 
     Raises:
         errors.ClaimGone, errors.ClaimGoingAway
@@ -169,7 +169,7 @@ def _size(backup: Backup, asked: AskedStorage, request: str) -> str:
 
 
 def check_request(backup: Backup, request: str) -> str:
-    """See that a size that is asked for takes the backup's files, and return it.
+    """Check that the files of the backup fit into the requested size, and return that size.
 
     Raises:
         errors.RequestTooSmall

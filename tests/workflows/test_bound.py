@@ -261,13 +261,13 @@ def test_with_skip_all_files_come_back_but_the_damaged_ones_and_these_are_named(
     for phase in ("prepare", "file-storage"):
         told = workflow.node(phase).outputs["left-out"]
         assert told.startswith(f"{count} entries are damaged or missing and are left out: ")
-        assert f"{PDF!r} has other bytes than listed" in told
+        assert f"{PDF!r} has different content than the listing" in told
     log = workflow.node("prepare").attempts[-1].log
-    assert f"left out System FileStorage {PDF!r} has other bytes than listed" in " ".join(log.split())
+    assert f"left out System FileStorage {PDF!r} has different content than the listing" in " ".join(log.split())
     assert "file-storage-damage=skip reads all" in log
     record = json.loads(lost.get("configmaps", "threescale-restore-results")["data"][f"{workflow.name}.json"])
     (files,) = (phase for phase in record["phases"] if phase["phase"] == "file-storage")
-    assert f"{PDF!r} has other bytes than listed" in files["notes"][0]
+    assert f"{PDF!r} has different content than the listing" in files["notes"][0]
     assert record["outcome"] == "succeeded"
 
 
@@ -315,7 +315,7 @@ def test_without_it_one_damaged_file_is_refused(lost):
     workflow = lost.restore("nightly")
 
     assert workflow.phase == "Failed"
-    assert "has other bytes" in workflow.node("file-storage").attempts[-1].message
+    assert "has different content" in workflow.node("file-storage").attempts[-1].message
 
 
 def test_a_damage_that_shows_only_after_the_plan_is_a_changed_plan(lost):
@@ -344,7 +344,7 @@ def test_objects_and_the_listing_must_be_whole_all_the_same(lost, path):
 
     said = refusal(lost, lost.restore("nightly", file_storage_damage="skip"), "prepare")
 
-    assert f"{path} has other bytes than the manifest says" in said
+    assert f"{path} has different content than the manifest" in said
 
 
 def test_a_backup_without_digests_refuses_to_skip(by_operator):

@@ -82,7 +82,7 @@ def test_a_drill_of_a_damaged_backup_fails_proves_nothing_and_leaves_nothing(rea
     record, _ = entry(ready, workflow, names.DRILL_RESULTS)
     assert workflow.phase == "Failed"
     assert workflow.node("file-storage").exit_code == 1
-    assert "has other bytes than the listing says" in record["failures"][0]["sentence"]
+    assert "has different content than the listing" in record["failures"][0]["sentence"]
     assert (record["outcome"], record["claim"]) == ("failed", "nightly")
     assert "submit a new drill" in record["advice"]
     assert proven(ready) is None

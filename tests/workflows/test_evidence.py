@@ -110,7 +110,7 @@ def test_a_restore_that_fails_leaves_its_phase_its_sentence_and_the_advice(lost)
     assert [phase["phase"] for phase in record["phases"]] == ["check", "prepare"]
     assert began_and_ended(text)
     told = check_page(text)
-    assert told.index("has other bytes than the listing says") < told.index("What to do next")
+    assert told.index("has different content than the listing") < told.index("What to do next")
 
 
 @pytest.mark.thorough

@@ -47,9 +47,9 @@ def test_a_damage_fails_the_workflow_with_the_finding_and_marks_the_claim(kept):
     read, report = workflow.node("read"), workflow.node("report")
     told = described(kept)
     assert (workflow.phase, read.exit_code, len(read.attempts)) == ("Failed", 1, 1)
-    assert "terms and conditions.pdf' has other bytes than listed" in read.attempts[0].message
+    assert "terms and conditions.pdf' has different content than the listing" in read.attempts[0].message
     assert told["damaged"]["workflow"] == workflow.name
-    assert "terms and conditions.pdf' has other bytes than listed" in told["damage"]
+    assert "terms and conditions.pdf' has different content than the listing" in told["damage"]
     assert "its claim says so" in report.outputs["report"]
     assert not fields.label(of(kept), marks.VERIFIED)
 

@@ -48,7 +48,7 @@ def test_only_a_retry_completes_what_a_backup_has_begun(live: Stage, argo: Argo)
     assert [failed.node(part).phase for part in PARTS] == [*["Succeeded"] * 3, "Failed"]
     assert begun.manifest is None
     assert memoized.phase == "Failed"
-    assert taken("a backup begun", failed) in memoized.tries("file-storage")[-1].message
+    assert taken("an unfinished backup", failed) in memoized.tries("file-storage")[-1].message
     assert unchanged == begun
     assert retried.phase == "Succeeded", retried.failures()
     assert retried.node("secrets(0)").finished == failed.node("secrets(0)").finished

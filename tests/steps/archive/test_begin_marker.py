@@ -86,7 +86,7 @@ def marker_that_is_a_folder(root):
 @pytest.mark.parametrize(
     ("fill", "holder"),
     [
-        (begun_by_another, "a backup begun of workflow backup-0 (uid uid-0)"),
+        (begun_by_another, "an unfinished backup of workflow backup-0 (uid uid-0)"),
         (sealed_by_another, "a finished backup of workflow backup-0 (uid uid-0)"),
         (of_the_operator, "a backup that this tool did not begin (made by the operator?)"),
         (strange, "1 other entries at its root, the first is 'holiday.jpg'"),

@@ -38,19 +38,19 @@ class TestRefused:
             contents.open_at(tmp_path / "gone")
 
     def test_an_empty_one(self, tmp_path):
-        with refused(errors.NotABackup, reason=Holding("but 0 other entries")):
+        with refused(errors.NotABackup, reason=Holding("it has 0 other entries")):
             contents.open_at(tmp_path)
 
     def test_strange_data(self, tmp_path):
         (tmp_path / "holiday.jpg").touch()
 
-        with refused(errors.NotABackup, reason=Holding("but 1 other entries")):
+        with refused(errors.NotABackup, reason=Holding("it has 1 other entries")):
             contents.open_at(tmp_path)
 
     def test_one_that_was_begun_and_never_sealed(self, backup_volume):
         (backup_volume / layout.MANIFEST).unlink()
 
-        with refused(errors.NotABackup, reason=Holding("begun and never sealed")):
+        with refused(errors.NotABackup, reason=Holding("begun and not finished")):
             contents.open_at(backup_volume)
 
     def test_one_whose_manifest_is_damaged(self, backup_volume):
@@ -158,7 +158,7 @@ class TestWhatIsJudgedIsUsed:
         path = f"{layout.SECRETS}/system-seed.json"
         (root / path).write_bytes((root / path).read_bytes().replace(b"system-seed", b"system-deed"))
 
-        with refused(errors.BackupDamaged, findings=Holding("has other bytes than when the backup was opened")):
+        with refused(errors.BackupDamaged, findings=Holding("has different content than when the backup was opened")):
             opened.objects(layout.SECRETS, ["system-seed"])
 
     def test_an_object_that_comes_after_it_was_opened_is_not_read(self, tmp_path):
@@ -178,7 +178,7 @@ class TestWhatIsJudgedIsUsed:
         listing = backup_volume / layout.LISTING
         listing.write_bytes(listing.read_bytes().replace(b"sha256digest=0", b"sha256digest=1", 1))
 
-        with refused(errors.BackupDamaged, findings=Holding(f"{layout.LISTING} has other bytes")):
+        with refused(errors.BackupDamaged, findings=Holding(f"{layout.LISTING} has different content")):
             list(opened.lines())
 
     def test_the_tree_of_the_operator_is_known_by_names_sizes_and_whole_seconds(self, tmp_path):

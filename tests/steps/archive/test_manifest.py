@@ -25,7 +25,7 @@ def test_a_phase_that_has_left_no_report_has_none(tmp_path):
 def test_a_damaged_report_is_told_by_its_place(tmp_path):
     layout.write(tmp_path, "reports/secrets.json", b'{"objects": {"canary": 1}}')
 
-    with refused(errors.BackupDamaged, findings=["reports/secrets.json is no report"]) as error:
+    with refused(errors.BackupDamaged, findings=["reports/secrets.json is not a valid report"]) as error:
         manifest.reported(tmp_path, "secrets")
 
     assert "canary" not in str(error.value)
@@ -146,7 +146,7 @@ def test_what_is_nested_without_end_is_no_manifest_and_no_report(tmp_path, deep)
 
     with pytest.raises(errors.NotABackup):
         manifest.parse(deep.encode())
-    with refused(errors.BackupDamaged, findings=["reports/secrets.json is no report"]):
+    with refused(errors.BackupDamaged, findings=["reports/secrets.json is not a valid report"]):
         manifest.reported(tmp_path, "secrets")
 
 

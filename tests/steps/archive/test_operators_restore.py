@@ -321,7 +321,7 @@ def test_a_name_with_a_dot_or_of_more_than_63_characters_can_t_be_taken(backup_v
 
     (said,) = objections(backup_volume)
 
-    assert f"its claim's name '{name}' becomes that of a volume in its pods" in said
+    assert f"its pods name a volume after the claim '{name}'" in said
 
 
 def test_of_an_operator_s_backup_the_name_is_not_known(backup_volume):
@@ -345,23 +345,23 @@ DAMAGES = {
     ),
     "a namespace": (
         lambda root: change(root, "secrets/zync.json", namespace="src"),
-        "secrets/zync.json carries metadata.namespace, which no other cluster takes",
+        "secrets/zync.json has metadata.namespace, which other clusters refuse",
     ),
     "a resourceVersion": (
         lambda root: change(root, "configmaps/system-environment.json", resourceVersion="7"),
-        "configmaps/system-environment.json carries metadata.resourceVersion, which no other cluster takes",
+        "configmaps/system-environment.json has metadata.resourceVersion, which other clusters refuse",
     ),
     "an owner": (
         lambda root: change(root, layout.APIMANAGER, ownerReferences=[]),
-        f"{layout.APIMANAGER} carries metadata.ownerReferences, which no other cluster takes",
+        f"{layout.APIMANAGER} has metadata.ownerReferences, which other clusters refuse",
     ),
     "a uid": (
         lambda root: change(root, layout.APIMANAGER, uid="1"),
-        f"{layout.APIMANAGER} carries metadata.uid, which no other cluster takes",
+        f"{layout.APIMANAGER} has metadata.uid, which other clusters refuse",
     ),
     "a status": (
         lambda root: change(root, layout.APIMANAGER, status={}),
-        f"{layout.APIMANAGER} carries status, which no other cluster takes",
+        f"{layout.APIMANAGER} has status, which other clusters refuse",
     ),
     "another version": (
         lambda root: change(root, layout.APIMANAGER, apiVersion="apps.3scale.net/v2"),
@@ -369,11 +369,11 @@ DAMAGES = {
     ),
     "a closed file": (
         lambda root: (root / "secrets/system-app.json").chmod(0o600),
-        "'secrets/system-app.json' is closed to its group",
+        "'secrets/system-app.json' is not readable by its group",
     ),
     "a closed folder": (
         lambda root: (root / layout.TREE / "empty-dir").chmod(0o740),
-        "'system-filestorage-pvc/empty-dir' is closed to its group",
+        "'system-filestorage-pvc/empty-dir' is not readable by its group",
     ),
 }
 
@@ -393,7 +393,7 @@ def test_an_apimanager_that_no_secret_can_hold_is_said(backup_volume):
     (said,) = objections(backup_volume)
 
     assert said.startswith(f"{layout.APIMANAGER} has 10")
-    assert said.endswith("more than the Secret in which it travels can hold")
+    assert said.endswith("more than the Secret that carries it can hold")
 
 
 def test_a_tree_of_dot_files_is_said(backup_volume):
@@ -403,7 +403,7 @@ def test_a_tree_of_dot_files_is_said(backup_volume):
 
     (said,) = objections(backup_volume)
 
-    assert "shows no entry at its top" in said
+    assert "has no visible entry at its root" in said
 
 
 def test_files_in_s3_are_said(backup_volume):

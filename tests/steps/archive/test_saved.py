@@ -31,7 +31,7 @@ def test_what_is_as_it_was_saved_is_read(tmp_path):
     [
         (SECRET[:-1], f"has {len(SECRET) - 1} bytes instead of {len(SECRET)}"),
         (SECRET + b"\n", f"has {len(SECRET) + 1} bytes instead of {len(SECRET)}"),
-        (SECRET.replace(b"zync", b"zynd"), "has other bytes than the manifest says"),
+        (SECRET.replace(b"zync", b"zynd"), "has different content than the manifest"),
         (b"", f"has 0 bytes instead of {len(SECRET)}"),
     ],
 )
@@ -43,14 +43,14 @@ def test_any_other_byte_is_a_finding(tmp_path, data, finding):
     ("data", "finding"),
     [
         (b"", "has 0 bytes: the backup was aborted"),
-        (b"{canary", "is no JSON"),
-        (b"\xff\xfe", "is no JSON"),
-        (b"[]", "is no Kubernetes object"),
-        (b"{}", "is no Kubernetes object"),
-        (b'{"metadata": []}', "is no Kubernetes object"),
-        (b'{"kind": "ConfigMap", "metadata": {"name": "zync"}}', "is a ConfigMap, no Secret"),
-        (b'{"kind": "Secret", "metadata": {"name": "other"}}', "holds an object of another name"),
-        (b'{"kind": "Secret", "metadata": {}}', "holds an object of another name"),
+        (b"{canary", "is not JSON"),
+        (b"\xff\xfe", "is not JSON"),
+        (b"[]", "is not a Kubernetes object"),
+        (b"{}", "is not a Kubernetes object"),
+        (b'{"metadata": []}', "is not a Kubernetes object"),
+        (b'{"kind": "ConfigMap", "metadata": {"name": "zync"}}', "is a ConfigMap, not a Secret"),
+        (b'{"kind": "Secret", "metadata": {"name": "other"}}', "holds an object with a different name"),
+        (b'{"kind": "Secret", "metadata": {}}', "holds an object with a different name"),
     ],
 )
 def test_without_a_digest_a_file_must_hold_what_its_name_says(tmp_path, data, finding):
@@ -87,7 +87,7 @@ DEEP = ['{"a":' * 100_000, "[" * 900 + "]" * 900]
 def test_what_is_nested_without_end_is_no_json(tmp_path, deep):
     finding = saved.read(put(tmp_path, deep.encode()), PATH, None)[1]
 
-    assert finding in {f"{PATH} is no JSON", f"{PATH} is no Kubernetes object"}
+    assert finding in {f"{PATH} is not JSON", f"{PATH} is not a Kubernetes object"}
 
 
 def test_an_object_that_is_nested_too_deep_to_walk_through_is_a_finding(tmp_path):
@@ -112,7 +112,7 @@ def test_an_object_that_is_nested_too_deep_to_walk_through_is_a_finding(tmp_path
 def test_an_object_with_fields_of_other_types_is_a_finding(tmp_path, change, field):
     data = json.dumps({**json.loads(SECRET), **change}).encode()
 
-    said = f"{PATH} has fields of another form than Kubernetes gives them ({field})"
+    said = f"{PATH} has fields that are invalid in Kubernetes ({field})"
     assert saved.read(put(tmp_path, data), PATH, None) == ({}, said)
 
 
@@ -146,4 +146,4 @@ def test_a_file_larger_than_any_object_is_a_finding_and_is_not_read(tmp_path):
     with (tmp_path / PATH).open("wb") as stream:
         stream.truncate(4 << 30)
 
-    assert saved.read(tmp_path, PATH, None) == ({}, f"{PATH} has more than 16 MiB, too many to be read")
+    assert saved.read(tmp_path, PATH, None) == ({}, f"{PATH} has more than 16 MiB and is too large to read")

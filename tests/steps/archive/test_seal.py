@@ -81,7 +81,7 @@ def test_the_result_record_is_sealed_with_the_rest(unsealed):
     [
         (lambda path: path.unlink(), "result.json is missing"),
         (lambda path: path.write_bytes(path.read_bytes()[:-1]), "result.json has "),
-        (lambda path: path.write_bytes(path.read_bytes()[::-1]), "result.json has other bytes than the manifest says"),
+        (lambda path: path.write_bytes(path.read_bytes()[::-1]), "result.json has different content than the manifest"),
         (lambda path: (path.unlink(), path.mkdir()), "result.json is not a regular file"),
     ],
     ids=["missing", "shortened", "changed", "a folder"],
@@ -180,18 +180,18 @@ def remove_tree(root):
 
 
 DAMAGES = [
-    (flip_secret, "secrets/zync.json has other bytes than the manifest says"),
+    (flip_secret, "secrets/zync.json has different content than the manifest"),
     (truncate_secret, "secrets/zync.json has "),
     (empty_secret, "secrets/zync.json has 0 bytes instead of "),
     (remove_configmap, "configmaps/system-environment.json is missing"),
     (add_secret, "secrets/more.json is not in the manifest"),
     (add_beside_the_apimanager, "apimanager/other.json is not in the manifest"),
-    (flip_listing, "system-filestorage.mtree has other bytes than the manifest says"),
+    (flip_listing, "system-filestorage.mtree has different content than the manifest"),
     (remove_listing, "system-filestorage.mtree is missing"),
     (listing_to_folder, "system-filestorage.mtree is not a regular file"),
     (shorten_listing, "system-filestorage.mtree has "),
     (remove_file, "system-filestorage-pvc: '.hidden-top' is missing"),
-    (lengthen_file, "system-filestorage-pvc: '.hidden-top' has 17 bytes, listed with 7"),
+    (lengthen_file, "system-filestorage-pvc: '.hidden-top' has 17 bytes instead of 7"),
     (add_file, "system-filestorage-pvc: 'stranger' is not listed"),
     (remove_tree, "system-filestorage-pvc: '.hidden-top' is missing"),
 ]
@@ -228,16 +228,16 @@ def edited(root, **changes):
 
 
 PLANTED = {
-    "of another backup": (lambda root: edited(root, backup="another"), "something else than the phases have reported"),
-    "of another workflow": (lambda root: edited(root, workflow_uid="uid-2"), "something else than the phases"),
-    "of other objects": (lambda root: edited(root, objects={}), "something else than the phases"),
+    "of another backup": (lambda root: edited(root, backup="another"), "differs from the reports of the phases"),
+    "of another workflow": (lambda root: edited(root, workflow_uid="uid-2"), "differs from the reports"),
+    "of other objects": (lambda root: edited(root, objects={}), "differs from the reports"),
     "of the year 9999": (lambda root: edited(root, ended="9999-01-01T00:00:00Z"), "ended at 9999-01-01"),
     "of another form": (lambda root: edited(root, schema_version=2), "schema version 2"),
     "without a record": (lambda root: edited(root, result=None), "has no digest of result.json"),
     "of a version that moves the cursor": (lambda root: edited(root, tool_version="1\x1b[2K"), "tool_version"),
     "none": (lambda root: (root / layout.MANIFEST).write_bytes(b"{"), "manifest.json is damaged"),
     "a folder": (lambda root: ((root / layout.MANIFEST).unlink(), (root / layout.MANIFEST).mkdir()), "not a regular"),
-    "over a changed file": (flip_file, "terms and conditions.pdf' has other bytes"),
+    "over a changed file": (flip_file, "terms and conditions.pdf' has different content"),
     "over a changed Secret": (flip_secret, "secrets/zync.json"),
     "without its sums": (lambda root: (root / layout.SUMS).unlink(), "SHA256SUMS is missing"),
     "beside a stranger": (lambda root: (root / "stranger").touch(), "stranger at the root"),
@@ -258,7 +258,9 @@ def test_a_flipped_byte_in_the_tree_is_found_when_every_byte_is_read(backup_volu
     opened = contents.open_at(backup_volume)
 
     assert list(opened.findings(digests=False)) == []
-    assert list(opened.findings(digests=True)) == ["system-filestorage-pvc: '.hidden-top' has other bytes than listed"]
+    assert list(opened.findings(digests=True)) == [
+        "system-filestorage-pvc: '.hidden-top' has different content than the listing"
+    ]
 
 
 def test_a_listing_with_other_counts_than_were_found_is_not_sealed(unsealed):
@@ -267,7 +269,7 @@ def test_a_listing_with_other_counts_than_were_found_is_not_sealed(unsealed):
     with durability.durable(unsealed) as disk:
         manifest.report(disk, "file-storage", report.model_copy(update={"file_storage": facts}))
 
-    with refused(errors.BackupDamaged, findings=Holding("lists other counts than were found in the source")):
+    with refused(errors.BackupDamaged, findings=Holding("has different counts than the source had")):
         close(unsealed)
 
 
@@ -283,7 +285,7 @@ def test_what_the_apimanager_names_and_no_phase_has_saved_is_not_sealed(unsealed
         close(unsealed)
 
     field = "productionSpec.customPolicies[0].secretRef.name"
-    assert f"{path} was not saved, the APIManager names it since (spec.apicast.{field})" in str(error.value)
+    assert f"{path} was not saved, the APIManager names it only since then (spec.apicast.{field})" in str(error.value)
     assert not (unsealed / layout.MANIFEST).exists()
 
 
@@ -319,7 +321,7 @@ def test_a_stranger_beside_the_references_is_a_finding(backup_volume, stranger):
 def test_a_stranger_at_the_root_is_not_sealed(unsealed):
     (unsealed / "holiday.jpg").touch()
 
-    with refused(errors.BackupDamaged, findings=Holding("holiday.jpg at the root is no part of a backup")):
+    with refused(errors.BackupDamaged, findings=Holding("holiday.jpg at the root is not part of a backup")):
         close(unsealed)
 
 
@@ -337,7 +339,7 @@ def test_sums_that_are_not_the_manifest_s_are_a_finding(backup_volume, data):
 
     findings = list(contents.open_at(backup_volume).findings(digests=False))
 
-    assert findings == ["SHA256SUMS is missing or not the manifest's"]
+    assert findings == ["SHA256SUMS is missing or differs from the manifest"]
 
 
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="there is no sha256sum on this machine")
@@ -450,7 +452,7 @@ def test_a_listing_that_is_swapped_after_it_was_judged_is_damage_where_it_is_use
     judged = next(looks, None)
     path.write_bytes(path.read_bytes().replace(b"mode=06", b"mode=07", 1))
 
-    with refused(errors.BackupDamaged, findings=Holding("has other bytes than the manifest says")):
+    with refused(errors.BackupDamaged, findings=Holding("has different content than the manifest")):
         list(seal.listed(backup_volume, facts.listing))
     assert judged is None
 

@@ -43,17 +43,20 @@ def swap(root):
 
 STRUCTURE = {
     "a file is gone": (lambda root: (root / PDF).unlink(), "'acme/2026/terms and conditions.pdf' is missing"),
-    "a file is shorter": (lambda root: truncate(root / PDF), "listed with"),
+    "a file is shorter": (lambda root: truncate(root / PDF), "instead of"),
     "a file too many": (lambda root: (root / TREE / "more").touch(), "'more' is not listed"),
     "a folder is gone": (lambda root: shutil.rmtree(root / TREE / "acme"), "'acme' is missing"),
-    "a link leads elsewhere": (relink, "points elsewhere than listed"),
+    "a link leads elsewhere": (relink, "has a different target than the listing"),
     "an object has other bytes": (lambda root: flip(root / "secrets/zync.json"), "secrets/zync.json"),
     "an object is gone": (lambda root: (root / "configmaps/system-environment.json").unlink(), "is missing"),
     "an object too many": (lambda root: (root / "secrets/more.json").touch(), "secrets/more.json is not in the manif"),
-    "the listing has other bytes": (lambda root: flip(root / layout.LISTING), f"{layout.LISTING} has other bytes"),
-    "the evidence has other bytes": (lambda root: flip(root / layout.RESULT), f"{layout.RESULT} has other bytes"),
+    "the listing has other bytes": (
+        lambda root: flip(root / layout.LISTING),
+        f"{layout.LISTING} has different content",
+    ),
+    "the evidence has other bytes": (lambda root: flip(root / layout.RESULT), f"{layout.RESULT} has different content"),
     "the sums are gone": (lambda root: (root / layout.SUMS).unlink(), f"{layout.SUMS} is missing"),
-    "the manifest is gone": (lambda root: (root / layout.MANIFEST).unlink(), "begun and never sealed"),
+    "the manifest is gone": (lambda root: (root / layout.MANIFEST).unlink(), "begun and not finished"),
     "the manifest can't be read": (lambda root: (root / layout.MANIFEST).write_bytes(b"{"), "manifest.json is damaged"),
     "the manifest is another one": (swap, "manifest.json is not the sealed one"),
     "the volume is empty": (lambda root: [shutil.rmtree(root), root.mkdir()], "0 other entries"),
@@ -114,7 +117,7 @@ def test_a_flipped_byte_is_found_in_the_night_that_reads_it(backup_volume, seale
     nights = every_night(backup_volume, sealed.claim)
 
     assert next(nights).rotation  # the first is right
-    with refused(errors.BackupDamaged, findings=Holding("conditions.pdf' has other bytes than listed")):
+    with refused(errors.BackupDamaged, findings=Holding("conditions.pdf' has different content than the listing")):
         list(nights)
 
 
@@ -293,7 +296,7 @@ def test_a_damage_is_told_on_the_claim_until_a_whole_verification_finds_none(kep
     flip(backup_volume / PDF)
     read(kept, backup_volume)
 
-    assert "'acme/2026/terms and conditions.pdf' has other bytes than listed" in told
+    assert "'acme/2026/terms and conditions.pdf' has different content than the listing" in told
     assert damaged
     assert not fields.label(claim(kept), marks.DAMAGED)
     assert fields.label(claim(kept), marks.VERIFIED)

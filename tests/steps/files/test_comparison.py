@@ -86,10 +86,10 @@ def test_an_entry_more_or_less_than_listed_is_found(content, data):
 
 
 ANY_DAMAGE = [
-    (flip, ["'acme/logo.png' has other bytes than listed"]),
-    (truncate, ["'acme/logo.png' has 3 bytes, listed with 4"]),
-    (extend, ["'acme/logo.png' has 5 bytes, listed with 4"]),
-    (fill, ["'acme/empty' has 1 bytes, listed with 0"]),
+    (flip, ["'acme/logo.png' has different content than the listing"]),
+    (truncate, ["'acme/logo.png' has 3 bytes instead of 4"]),
+    (extend, ["'acme/logo.png' has 5 bytes instead of 4"]),
+    (fill, ["'acme/empty' has 1 bytes instead of 0"]),
     (remove_file, ["'acme/logo.png' is missing"]),
     (remove_folder, ["'acme' is missing", "'acme/empty' is missing", "'acme/logo.png' is missing"]),
     (add_file, ["'acme/more' is not listed"]),
@@ -98,7 +98,7 @@ ANY_DAMAGE = [
     (file_to_folder, ["'acme/empty' is a dir, listed as file"]),
     (folder_to_link, ["'none' is a link, listed as dir"]),
     (file_to_fifo, ["'acme/empty' is a socket, FIFO or device"]),
-    (link_elsewhere, ["'current' points elsewhere than listed"]),
+    (link_elsewhere, ["'current' has a different target than the listing"]),
 ]
 
 
@@ -211,9 +211,9 @@ class TestUnlike:
         (root / "folder-1/file-1").write_bytes(b"2")
 
         assert list(comparison.unlike(entries, root, workers)) == [
-            "'folder-1/file-1' has other bytes than listed",
-            "'folder-3/large' has other bytes than listed",
-            "'folder-6/file-6' has other bytes than listed",
+            "'folder-1/file-1' has different content than the listing",
+            "'folder-3/large' has different content than the listing",
+            "'folder-6/file-6' has different content than the listing",
         ]
 
     def test_each_that_can_not_be_read_as_it_is_listed_is_named(self, listed):
@@ -226,9 +226,9 @@ class TestUnlike:
         shutil.rmtree(root / "folder-4")
 
         assert list(comparison.unlike(entries, root, 0)) == [
-            "'folder-1/file-1' has other bytes than listed",
+            "'folder-1/file-1' has different content than the listing",
             "'folder-2/file-2' can't be read",
-            "'folder-3/file-3' has other bytes than listed",
+            "'folder-3/file-3' has different content than the listing",
             *(f"{path!r} can't be read" for path in in_four),
         ]
 

@@ -155,7 +155,7 @@ def test_a_listing_that_is_not_in_its_order_is_refused(listed, together, tmp_pat
     for name in ("source", "target"):
         (tmp_path / name).mkdir(exist_ok=True)
 
-    with refused(errors.BackupDamaged, findings=Holding("'a' is not in its order, or there twice")):
+    with refused(errors.BackupDamaged, findings=Holding("'a' is out of order or listed twice")):
         back(listed, tmp_path / "source", tmp_path / "target")
 
 
@@ -165,7 +165,7 @@ def test_a_file_with_other_bytes_never_comes_under_its_name(copied, damage, tmp_
     damage(copy)
     (tmp_path / "target").mkdir()
 
-    with refused(errors.BackupDamaged, findings=["'acme/logo.png' has other bytes than the listing says"]):
+    with refused(errors.BackupDamaged, findings=["'acme/logo.png' has different content than the listing"]):
         back(entries, copy, tmp_path / "target")
 
     assert os.listdir(tmp_path / "target/acme") == ["empty"]

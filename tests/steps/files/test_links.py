@@ -284,7 +284,7 @@ class TestADeepTree:
             above.chmod(0o770)
 
         assert list(operators_restore.objections(contents.open_at(backup_volume))) == [
-            "'secrets/a/b/c' is closed to its group"
+            "'secrets/a/b/c' is not readable by its group"
         ]
 
 

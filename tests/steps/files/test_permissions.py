@@ -144,7 +144,7 @@ class TestARefusedCall:
 
         report = save(source, root)
 
-        said = "6 entries have other times than they should: the volume does not keep them"
+        said = "6 entries have wrong times, because the volume does not keep times"
         assert report.notes == (said,)
         assert caplog.messages.count(said) == 1
         assert [entry.mode for entry in seal.listed(root) if entry.path == "first"] == [0o600]

@@ -308,7 +308,7 @@ class TestRestore:
 
         assert not apimanager.restore(empty.connect(), opened)
         assert empty.get("apimanagers", NAME) == before
-        assert f"APIManager {NAME}: kept" in caplog.text
+        assert f"APIManager {NAME}: unchanged" in caplog.text
 
     def test_another_one_is_not_touched(self, empty, backup_volume):
         put(empty)

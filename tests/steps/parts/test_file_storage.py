@@ -646,7 +646,7 @@ def test_an_ordinary_user_of_the_group_saves_and_restores_all_but_the_owners(emp
     facts = opened.manifest.file_storage
     assert (report.files, report.folders, report.links) == (facts.files, facts.folders, facts.links)
     assert report.size_bytes == facts.size_bytes
-    assert f"{opened.counts.entries} entries keep the restoring user as owner" in caplog.text
+    assert f"{opened.counts.entries} entries are owned by the restoring user" in caplog.text
 
 
 @pytest.mark.skipif(shutil.which("mtree") is None, reason="there is no mtree (Debian: mtree-netbsd) on this machine")
@@ -722,7 +722,7 @@ class TestSnapshots:
         assert names(root / "backup" / layout.TREE) == [".hidden", ".hidden/.snapshot", "logo"]
         assert (report.file_storage.files, report.file_storage.folders) == (1, 2)
         (note,) = report.notes
-        assert "folder '.snapshot' at the root of System FileStorage is passed over, with the 1 entry" in note
+        assert "folder '.snapshot' at the root of System FileStorage is skipped, with its 1 entry" in note
 
     def test_those_of_the_target_stay_while_it_is_filled_compared_and_emptied(self, saved):
         root, _ = saved
@@ -754,7 +754,7 @@ class TestSnapshots:
         tally = file_storage.restore(door, contents.open_at(backed_up), root, no_progress, 0)
 
         note = next(each for each in tally.notes if ".snapshot" in each)
-        assert "'.snapshot' at the root of the volume of claim system-storage is passed over" in note
+        assert "'.snapshot' at the root of the volume of claim system-storage is skipped" in note
         assert note in caplog.text
         assert state(empty) == "complete"
 

@@ -148,7 +148,7 @@ class TestSaveAll:
         caplog.set_level(logging.INFO)
 
         assert Selection(SECRET, "secrets", ["zync"], ["zync"]).save(empty.connect(), tmp_path) == {}
-        assert "Secret zync: absent, as it may be" in caplog.text
+        assert "Secret zync: skipped, it is optional" in caplog.text
 
 
 def test_a_mark_replaces_an_older_one():

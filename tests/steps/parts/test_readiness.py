@@ -249,7 +249,7 @@ class TestAsBefore:
 
         wait(empty, backup_volume, "as-before", before=before)
 
-        assert "WARNING: all that was ready is ready again" in caplog.text
+        assert "WARNING: 3scale is not Available" in caplog.text
         assert "Available: Routes missing: renamed.test" in caplog.text
 
     def test_what_is_missing_is_named_by_kind(self, empty, backup_volume):

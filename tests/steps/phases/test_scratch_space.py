@@ -300,7 +300,7 @@ def test_an_object_that_appears_meanwhile_is_not_taken_for_ours(begun, backup_vo
 def test_a_drill_of_a_damaged_backup_fails_and_says_so_on_the_claim(begun, backup_volume, tmp_path, sealed):
     flip(backup_volume / PDF)
 
-    with refused(errors.BackupDamaged, findings=Holding("has other bytes than the listing says")):
+    with refused(errors.BackupDamaged, findings=Holding("has different content than the listing")):
         files(begun, backup_volume, tmp_path / "scratch")
     remove(begun)
 
@@ -316,7 +316,7 @@ def test_a_tree_that_is_not_as_it_was_written_is_found(begun, backup_volume, tmp
     written = drill_written(target)
     monkeypatch.setattr("steps.files.comparison.differences", written)
 
-    with refused(errors.TargetDiffers, findings=Holding("conditions.pdf' has other bytes than listed")):
+    with refused(errors.TargetDiffers, findings=Holding("conditions.pdf' has different content than the listing")):
         files(begun, backup_volume, target)
 
     assert list(target.iterdir()) == []
@@ -348,7 +348,7 @@ def test_a_scratch_volume_that_can_not_be_emptied_is_told_and_proves_the_backup_
         files(begun, backup_volume, tmp_path / "scratch")
 
     assert (
-        f"PersistentVolumeClaim {NAME}: files of the backup are left on its volume: The file system failed"
+        f"PersistentVolumeClaim {NAME}: not emptied, files of the backup remain on its volume: The file system failed"
         in caplog.text
     )
 

@@ -67,7 +67,7 @@ def test_a_flipped_byte_in_the_tree_stops_the_restore_and_once_mended_it_goes_on
     workflow = lost.restore("nightly")
 
     assert (workflow.phase, workflow.node("file-storage").exit_code) == ("Failed", 1)
-    assert "has other bytes than the listing says" in workflow.node("file-storage").attempts[0].message
+    assert "has different content than the listing" in workflow.node("file-storage").attempts[0].message
     assert restore_state(lost) == "begun"
     assert written(lost) == ONLY_THE_CLAIM
     assert not (lost.storage / harmed.relative_to(tree)).exists()

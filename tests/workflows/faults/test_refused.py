@@ -241,31 +241,35 @@ DAMAGES = {
     "a flipped byte in a Secret": (
         "secrets/system-memcache.json",  # one that is not even restored
         flip,
-        "secrets/system-memcache.json has other bytes than the manifest says",
+        "secrets/system-memcache.json has different content than the manifest",
     ),
     "a flipped byte in a ConfigMap": (
         "configmaps/system-environment.json",
         flip,
-        "configmaps/system-environment.json has other bytes",
+        "configmaps/system-environment.json has different content",
     ),
     "a flipped byte in the APIManager": (
         "apimanager/apimanager-backup.json",
         flip,
-        "apimanager/apimanager-backup.json has other bytes",
+        "apimanager/apimanager-backup.json has different content",
     ),
-    "a flipped byte in the listing": ("system-filestorage.mtree", flip, "system-filestorage.mtree has other bytes"),
+    "a flipped byte in the listing": (
+        "system-filestorage.mtree",
+        flip,
+        "system-filestorage.mtree has different content",
+    ),
     "a missing file of the tree": (
         f"{TREE}/acme/2026/terms and conditions.pdf",
         lambda path: path.unlink(),
         "'acme/2026/terms and conditions.pdf' is missing",
     ),
-    "a shortened file of the tree": (f"{TREE}/acme/2026/-rf", truncate, "'acme/2026/-rf' has 7 bytes, listed with 27"),
+    "a shortened file of the tree": (f"{TREE}/acme/2026/-rf", truncate, "'acme/2026/-rf' has 7 bytes instead of 27"),
     "a link in the place of a folder": (
         f"{TREE}/empty-dir",
         lambda path: (path.rmdir(), path.symlink_to("acme")),
         "'empty-dir' is a link, listed as dir",
     ),
-    "no manifest": ("manifest.json", lambda path: path.unlink(), "was begun and never sealed"),
+    "no manifest": ("manifest.json", lambda path: path.unlink(), "was begun and not finished"),
 }
 
 

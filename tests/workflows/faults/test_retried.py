@@ -110,7 +110,7 @@ def test_a_restore_gets_over_an_api_server_that_fails(lost, hand, differences):
         "apimanager": [75, 75, 0],
         "routes": [75, 0],
     }
-    assert "its files were restored before" in workflow.node("file-storage").attempts[-1].log
+    assert "its files were already restored" in workflow.node("file-storage").attempts[-1].log
     assert differences(lost) == []
 
 

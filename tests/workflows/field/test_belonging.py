@@ -210,4 +210,4 @@ def test_an_installation_that_was_not_available_is_ready_with_its_own_routes(ins
     caplog.set_level("INFO")
     readiness.wait(installed.connect("threescale-restore"), opened, "as-before", AT_ONCE)
 
-    assert "all that was ready is ready again, but 3scale is not Available, as before" in caplog.text
+    assert "3scale is not Available, but everything that was ready at backup time is ready again" in caplog.text

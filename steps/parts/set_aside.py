@@ -90,7 +90,11 @@ def create(cluster: Cluster, asked: SetAsideClaim, workflow: Workflow) -> str:
     """
     if claim := new(cluster, asked, workflow):
         cluster.create(CLAIM, claim)
-        log.info("PersistentVolumeClaim %s: created, %s, for replaced objects and files", claim["metadata"]["name"], asked.size)
+        log.info(
+            "PersistentVolumeClaim %s: created, %s, for replaced objects and files",
+            claim["metadata"]["name"],
+            asked.size,
+        )
     return claim_name(workflow)
 
 

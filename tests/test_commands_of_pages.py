@@ -13,12 +13,11 @@ import pytest
 import yaml
 
 from steps.archive import layout, marks
-from tests.builders import commands
+from tests.builders import commands, documentation
+from tests.builders.documentation import MADE, PAGES, name_of
 from tests.builders.installations import move_to_s3
 from tests.builders.scratch import SCRATCH
 from tests.conftest import Sealed, Stage, bring
-from tests.test_pages import MADE, PAGES, name_of
-from tests.test_pages import commands as lines_of
 from workflows.manifests import render
 from workflows.rehearsal.rehearse import SETTINGS
 
@@ -44,7 +43,7 @@ def lines(tool: str) -> Iterator[Any]:
     """Each whole command of the pages that begins with a tool's name, or has it after a pipe, once."""
     seen = set()
     for page in (each for each in PAGES if MADE not in each.parents):
-        for line in lines_of(page.read_text()):
+        for line in documentation.commands(page.read_text()):
             words = " ".join(line.partition("  #")[0].split()).replace(".venv/bin/", "")
             is_ours = words.startswith(tool) or f"| {tool}" in words
             if is_ours and words not in seen and not IN_PART.search(words) and not any(map(words.count, ELSEWHERE)):
@@ -78,7 +77,12 @@ def test_a_command_of_a_page_ends_well(
     before, _, told = line.partition(PEOPLE)
     command, _, after = told.partition(" | ")
     here = {"NAMESPACE": stage.namespace, "api": stage.namespace, "OTHER": "other", "IMAGE": commands.IMAGE}
-    for placeholder, word in {**here, "NAME": sealed.name, "DIR": str(backup_volume)}.items():
+    for placeholder, word in {
+        **here,
+        "NAME": sealed.name,
+        "DIR": str(backup_volume),
+        "private/copy": str(backup_volume),
+    }.items():
         command = re.sub(rf"(?<=[ =]){placeholder}\b", word, command)
 
     code, out, err = commands.run(*shlex.split(command), stdin=apimanager if before else None)

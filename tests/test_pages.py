@@ -16,11 +16,10 @@ from steps.contract.prune_contract import PruneArguments
 from steps.contract.restore_contract import RestoreArguments
 from steps.contract.verify_contract import VerifyArguments
 from steps.contract.watchdog_contract import WatchdogArguments
+from tests.builders.documentation import MADE, PAGES, ROOT, commands, name_of
 from workflows.__main__ import main
 
-ROOT = Path(__file__).parents[1]
 MEAN, MOST = 16, 28  # words: of a sentence on average, and below which nine of ten stay
-MADE = ROOT / "docs/reference"  # from the code, where the sentences are counted
 TEMPLATES: dict[str, type[Declared]] = {
     "backup": BackupArguments,
     "restore": RestoreArguments,
@@ -31,12 +30,7 @@ TEMPLATES: dict[str, type[Declared]] = {
 }
 
 
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "tests").rglob("*.md")])
 CODE = sorted([*(ROOT / "steps").rglob("*.py"), *(ROOT / "workflows").rglob("*.py")])
-
-
-def name_of(path: Path) -> str:
-    return str(path.relative_to(ROOT))
 
 
 def paragraphs(text: str) -> Iterator[str]:
@@ -92,14 +86,6 @@ def test_links_lead_somewhere(page: Path) -> None:
             astray.append(link)
 
     assert astray == []
-
-
-def commands(text: str) -> list[str]:
-    """The lines of code of a page, those that go on in the next one put together."""
-    fenced = re.findall(r"^```\w*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    indented = re.findall(r"(?m)^ {4}(.*)$", text)
-    lines = "\n".join([*fenced, *indented]).replace("\\\n", " ").replace("|\n", "| ")
-    return lines.splitlines()
 
 
 def known_options(words: list[str]) -> tuple[str, set[str]]:

@@ -32,9 +32,10 @@ class ClaimDecision(NamedTuple):
     kept: str | None = ""  # how the evidence describes a claim that stays; None: the evidence has no line for it
 
 
+_STOPS = "; files that are there stop the restore"
 _UNSAID = ClaimDecision(None)  # another line has the reason already
 _NEW = ClaimDecision(Does.CREATE, kept=None)
-_MUST_BE_EMPTY = ClaimDecision(Does.SAME, "must be empty, which is checked when it is mounted")
+_MUST_BE_EMPTY = ClaimDecision(Does.SAME)
 _MADE = ClaimDecision(Does.CREATE, done=True)
 _FILLED = _MADE._replace(kept="its files were restored before")
 _REPLACED = ClaimDecision(Does.REPLACE, SAVED_FIRST, saves=True, kept=None)
@@ -96,7 +97,8 @@ def add(
         plan.add(Does.KEEP, FILES, "not checked")
         lacking = add_left_out_before(plan, claim, backup)
     else:
-        lacking = _add_tree(plan, backup, claim if state is ClaimState.FILLED else None)
+        does = Does.UNSEEN if decided is _MUST_BE_EMPTY else Does.CREATE
+        lacking = _add_tree(plan, backup, claim if state is ClaimState.FILLED else None, does)
     kept = [] if decided.kept is None else became(KEPT, decided.kept)
     return PlannedStorage(None if claim else new, claim, is_saved, goes, kept, lacking)
 
@@ -135,11 +137,11 @@ def _add_going(
     return [Standing(claim, ObjectState.GOING, f"{reason}{by}")]
 
 
-def _add_tree(plan: Plan, backup: Backup, filled: Object | None = None) -> str:
+def _add_tree(plan: Plan, backup: Backup, filled: Object | None, does: Does) -> str:
     """Plan the files, and return a sentence about files left out; for a `filled` claim, those left out before."""
     counts = backup.counts
     told = f"{counts.files} files, {counts.folders} folders, {counts.links} links, {counts.size_bytes} bytes"
-    plan.add(Does.CREATE, FILES, told, done=filled is not None)
+    plan.add(does, FILES, f"{told}{_STOPS if does is Does.UNSEEN else ''}", done=filled is not None)
     if filled and system_storage.left_out(filled, backup) != backup.lacking:
         return add_left_out_before(plan, filled, backup)
     if backup.left_out:

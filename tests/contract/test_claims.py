@@ -143,7 +143,7 @@ def test_of_a_volume_that_is_not_there_nothing_is_said(cluster, fields):
     assert cluster.stays("persistentvolumeclaims", name)
     assert cluster.find("persistentvolumeclaims", name)["status"] == {"phase": "Pending"}
     assert events.last(cluster.connect(), CLAIM.name, name) is None
-    with refused(errors.ClaimWithoutVolume, event=Holding("volume no-such-volume is not there")):
+    with refused(errors.ClaimWithoutVolume, event=Holding("volume no-such-volume is missing")):
         waiting.wait_for_volume(cluster.connect("threescale-backup"), name, 0.0)
 
 

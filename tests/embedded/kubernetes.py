@@ -68,6 +68,10 @@ class Faults:
         with self._lock:
             self._waiting.append(fault)
 
+    def forget(self) -> None:
+        with self._lock:
+            self._waiting = []
+
     def strike(self, moment: str, request: Request) -> None:
         """Let each fault act that fits; one that raises ends the request, and the ones after it keep waiting."""
         while fault := self._take(moment, request):
@@ -230,6 +234,10 @@ class Cluster(cluster.Cluster):
             raise _usual(status, reason, message, retry_after_s)
 
         self._faults.add(Fault(BEFORE, verb, resource, name, times, refuse))
+
+    def forget_faults(self) -> None:
+        """Let no fault that still waits meet a request."""
+        self._faults.forget()
 
     def drop_next(self, verb: str, resource: str, *, name: str | None = None, times: int = 1) -> None:
         """Close the connection instead of an answer, and do nothing."""

@@ -62,6 +62,9 @@ ALLOWS = {
     ("list", "deploymentconfigs", False): "See how each DeploymentConfig is set up, with its environment variables.",
     ("list", "routes", False): "See all Routes and their hosts.",
     ("list", "events", False): "Read all events.",
+    ("list", "resourcequotas", False): "See the quotas of the namespace and how much is used.",
+    ("list", "appliedclusterresourcequotas", False): "See OpenShift's quotas over several namespaces, where this "
+    "namespace belongs to them.",
     ("get", "workflows", False): "Read the arguments and outputs of every Workflow.",
     ("list", "workflows", False): "List all Workflows with their arguments and outputs.",
     ("get", "cronworkflows", True): "Read the schedule of the backups.",

@@ -276,7 +276,7 @@ def test_a_dot_in_the_name_is_told_by_verify(backup_volume):
     result = CliRunner().invoke(main, ["verify", "--for-operator", str(backup_volume)])
 
     assert result.exit_code == 1
-    assert "APIManagerRestore can't restore this backup: its claim's name 'night.ly' becomes" in result.stdout
+    assert "APIManagerRestore can't restore this backup: its pods name a volume after the claim" in result.stdout
 
 
 # --- what is said ---

@@ -5,7 +5,7 @@ from collections import Counter
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from steps import errors
@@ -13,7 +13,7 @@ from steps.archive import contents, layout, marks
 from steps.contract.restore_contract import RestoreWishes
 from steps.files import volume
 from steps.kubernetes import fields
-from steps.kubernetes.kinds import CONFIGMAP, SECRET
+from steps.kubernetes.kinds import APIMANAGER, CLAIM, CONFIGMAP, SECRET
 from steps.kubernetes.workflow import Workflow
 from steps.parts import (
     apimanager,
@@ -26,7 +26,7 @@ from steps.parts import (
 )
 from steps.parts.conflicts import KEEP, REFUSE, REPLACE, OnConflict, Target
 from steps.plans import restore_plan
-from steps.plans.plan import Does
+from steps.plans.plan import FILES, Does
 from steps.threescale import installation
 from tests.builders.objects import patch, put_apimanager
 from tests.builders.operators_backup import operators_own
@@ -570,7 +570,7 @@ def test_snapshots_on_the_backup_s_volume_are_a_warning_of_the_plan(quiet, backu
 
 class TestWhatAPlanSaysIsWhatHappens:
     @pytest.mark.lesson(5)
-    def test_for_random_states_of_the_target(self, quiet, backup_volume):
+    def test_for_random_states_of_the_target(self, quiet, backup_volume):  # noqa: PLR0915  what holds of each
         as_it_was = contents.open_at(backup_volume, backup_volume.name)
         door = quiet.connect("threescale-restore")
         likely = st.sampled_from(STATES[:3])
@@ -598,6 +598,8 @@ class TestWhatAPlanSaysIsWhatHappens:
             planned = restore_plan.of(door, opened, wishes, last_try=True)
             said = [line.what for line in planned.plan.lines if line.does is Does.CREATE and not line.done]
             replaced = [line.what for line in planned.plan.lines if line.does is Does.REPLACE]
+            unseen = [line.what for line in planned.plan.lines if line.does is Does.UNSEEN]
+            assert (FILES in unseen) == (storage in {"empty", "filled"} and file_conflict == REFUSE)
             may_be_filled = storage == "absent" and file_conflict == REPLACE  # by the storage itself
             claims = [f"{WORKFLOW.name}-replaced"] if replaced or may_be_filled else []
             quiet.kubernetes.clear_requests()
@@ -636,5 +638,67 @@ class TestWhatAPlanSaysIsWhatHappens:
                 kept = {line.what for line in planned.plan.lines if line.does is Does.KEEP}
                 moved = [line.what for line in planned.plan.lines if line.does is Does.REWRITTEN]
                 assert sorted(moved) == sorted(rewritten(quiet, as_it_was, kept))
+
+        check()
+
+    def test_for_a_server_that_refuses_and_for_a_target_that_changes_after_the_plan(self, quiet, backup_volume):
+        opened, server = contents.open_at(backup_volume, backup_volume.name), quiet.kubernetes
+        door = quiet.connect("threescale-restore")
+        everything = {each.name: each for each in (SECRET, CONFIGMAP, CLAIM, APIMANAGER)}
+
+        @given(
+            st.fixed_dictionaries(dict.fromkeys(SOME, st.sampled_from(STATES[:3]))),
+            st.sampled_from((None, None, None, None, *everything)),
+            st.sampled_from((None, None, None, 0, 3)),
+            st.one_of(st.none(), st.tuples(st.sampled_from(SOME), st.sampled_from(STATES[:4]))),
+            st.sampled_from((REFUSE, KEEP, REPLACE)),
+        )
+        @example(dict.fromkeys(SOME, "absent"), None, None, (SOME[0], "same"), REFUSE)
+        @example(dict.fromkeys(SOME, "absent"), None, None, (SOME[0], "differs"), REPLACE)
+        @example(dict.fromkeys(SOME, "same"), None, None, (SOME[0], "absent"), KEEP)
+        @settings(max_examples=16, deadline=None)
+        def check(states, refused, room, change, on_conflict):
+            wishes = RestoreWishes(on_conflict=on_conflict)
+            server.forget_faults()
+            server.quota("secrets", quiet.namespace, limit=1000)
+            clear(quiet, opened)
+            for what, laid in states.items():
+                lay(quiet, opened, what, laid)
+            if room is not None:
+                server.quota("secrets", quiet.namespace, limit=len(quiet.exists("secrets")) + room)
+            if refused:
+                denied = {"status": 403, "reason": "Forbidden", "message": f"{refused} is denied by policy"}
+                server.refuse_next("create", everything[refused].resource, times=99, **denied)
+            planned = restore_plan.of(door, opened, wishes, last_try=True)
+            said = [line.what for line in planned.plan.lines if line.does is Does.CREATE and not line.done]
+            server.quota("secrets", quiet.namespace, limit=1000)
+            if change:
+                lay(quiet, opened, *change)
+            server.clear_requests()
+            folder, saved_to = quiet.engine.volume("system-storage"), quiet.engine.volume(f"{WORKFLOW.name}-replaced")
+
+            ended = None
+            try:
+                act_by(door, opened, planned, folder, wishes, saved_to)
+            except errors.PhaseError as error:
+                ended = error
+
+            writes = [each for each in server.writes() if "restore" in each.user]
+            created = sorted(each.name for each in writes if each.verb == "create")
+            names = sorted({what.rpartition(" ")[2] for what in said if what != FILES})
+            assert bool(planned.plan.objections) == bool(refused or room is not None)
+            if planned.plan.objections:
+                assert ended is planned.plan.objections[0]
+                assert writes == []
+            elif change is None:
+                assert (ended, created) == (None, names)
+            else:
+                was_made = change[1] == "made"  # as a try before would have made it
+                assert set(created) <= set(names)
+                assert ended or set(names) - set(created) <= ({change[0].split()[1]} if was_made else set())
+                assert [each.name for each in writes if each.verb == "update"] == []
+                if change[1] == "differs":
+                    there = quiet.get(PLURALS[change[0].split()[0]], change[0].split()[1])
+                    assert there["data"]["more"] == "eA=="
 
         check()

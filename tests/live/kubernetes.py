@@ -23,10 +23,13 @@ Object = dict[str, Any]
 
 TOKEN_S = 3600
 SERVERS_OWN = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "finalizers", "selfLink")
+_ADMISSION = "admissionregistration.k8s.io"
 MORE_KINDS = (
     Kind("", "v1", "nodes", "Node", namespaced=False, has_status=True),
     Kind("", "v1", "persistentvolumes", "PersistentVolume", namespaced=False),
     Kind("", "v1", "resourcequotas", "ResourceQuota"),
+    Kind(_ADMISSION, "v1", "validatingadmissionpolicies", "ValidatingAdmissionPolicy", namespaced=False),
+    Kind(_ADMISSION, "v1", "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding", namespaced=False),
     Kind("storage.k8s.io", "v1", "storageclasses", "StorageClass", namespaced=False),
 )  # that the embedded cluster has not
 _TIMEOUT_S = 30.0

@@ -270,6 +270,15 @@ def test_an_apimanager_that_the_server_would_not_take_is_not_proven(begun, backu
     assert nothing_is_left(begun)
 
 
+def test_a_webhook_without_dry_runs_fails_no_drill_and_is_named(begun, backup_volume, caplog):
+    says = 'admission webhook "label.example.test" does not support dry run'
+    begun.kubernetes.refuse_next("create", "apimanagers", status=400, reason="BadRequest", message=says)
+
+    objects(begun, backup_volume)
+
+    assert "label.example.test" in caplog.text
+
+
 def test_an_object_that_the_cluster_changes_is_found(begun, backup_volume):
     def change(_request):
         begun.kubernetes.patch("secrets", SCRATCH, "zync", {"data": {"SECRET_KEY_BASE": "Y2hhbmdlZA=="}})

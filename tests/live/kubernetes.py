@@ -151,9 +151,9 @@ class Kubernetes:
         )  # fmt: skip
         response = self._api.call_api(*request, _request_timeout=_TIMEOUT_S)
         response.read()
-        answer: Object = json.loads(response.data or b"{}")
         if response.status >= 300:
-            raise Refused(response.status, answer)
+            raise Refused(response.status, _refusal(response.data))
+        answer: Object = json.loads(response.data or b"{}")
         return answer
 
     @staticmethod
@@ -246,6 +246,15 @@ class Kubernetes:
         response = self._api.call_api(*request, _request_timeout=_TIMEOUT_S)
         response.read()
         return response.data.decode(errors="replace") if response.status < 300 else ""
+
+
+def _refusal(data: bytes) -> Object:
+    """The Status of a refusal. A path that is not served yet is refused in plain text."""
+    try:
+        content = json.loads(data or b"{}")
+    except ValueError:
+        content = None
+    return content if isinstance(content, dict) else {}
 
 
 def until(what: str, look: Any, timeout_s: float) -> Any:

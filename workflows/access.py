@@ -155,7 +155,7 @@ def _in_scratch(settings: Settings) -> list[Manifest]:
 
 def _secrets(settings: Settings, known: Sequence[str]) -> Sequence[str]:
     """Return the names of the Secrets that may be read. An empty result means all Secrets."""
-    return () if settings.all_secrets else sorted({*known, *settings.secrets})
+    return () if settings.all_secrets else sorted({*known, installation.DEFAULT_PULL_SECRET, *settings.secrets})
 
 
 def _configmaps(settings: Settings, *evidence: str) -> Sequence[str]:

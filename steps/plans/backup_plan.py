@@ -100,7 +100,10 @@ def _add_selection(plan: Plan, cluster: Cluster, each: Selection, unneeded_keys:
     plan.objections += each.objections(looked, cluster)
     for name in each.names:
         what = f"{each.kind.name} {name}"
-        if name in looked.refused:
+        if name in each.defaults and name not in looked.found:
+            how = "not allowed to get it" if name in looked.refused else "does not exist"
+            plan.add(Does.YOURS, what, f"{how}, the operator uses it by default")
+        elif name in looked.refused:
             plan.add(Does.REFUSED, what, "not allowed to get it")
         elif name not in looked.missing:
             obj = looked.found[name]

@@ -16,7 +16,7 @@ from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import APIMANAGER, CLAIM, SECRET, Kind, Object
 from steps.kubernetes.mounting import ANYWHERE, Placement
 from steps.kubernetes.workflow import Workflow
-from steps.parts import apimanager, configmaps, objects, readiness, secrets
+from steps.parts import apimanager, configmaps, objects, readiness, reconciliation, secrets
 from steps.parts.objects import named
 from steps.parts.selection import Selection
 from steps.plans.plan import FILES, Does, Plan
@@ -93,6 +93,11 @@ def _add_objects(plan: Plan, cluster: Cluster, found: Object) -> None:
         _add_selection(plan, cluster, each)
     plan.ask("the databases", lambda: apimanager.check_databases(found))
     plan.add(Does.SAVE, named(found), objects.size(found))
+    operator = reconciliation.operator(cluster)
+    for doubt in reconciliation.doubts(found, operator):
+        plan.add(Does.WARNING, named(found), doubt, is_bound=False)
+    if operator is None:
+        plan.add(Does.NOT_ASKED, "the 3scale operator", reconciliation.UNKNOWN, is_bound=False)
 
 
 def _add_selection(plan: Plan, cluster: Cluster, each: Selection, unneeded_keys: Collection[str] = ()) -> None:

@@ -23,7 +23,7 @@ from steps.kubernetes.kinds import (
     Object,
 )
 from steps.kubernetes.workflow import Workflow
-from steps.parts import configmaps, conflicts, objects, secrets
+from steps.parts import configmaps, conflicts, objects, reconciliation, secrets
 from steps.parts.conflicts import ObjectState, Standing
 from steps.parts.secrets import EXPECTED, Databases
 from steps.threescale import belonging, installation, references
@@ -178,6 +178,5 @@ def _operator_version(cluster: Cluster) -> str:
     """The operator's 3scale version. Empty if the operator runs in another namespace or has no version label."""
     for name in installation.OPERATOR_DEPLOYMENTS:
         if found := cluster.get(DEPLOYMENT, name):
-            labels = found["spec"]["template"]["metadata"].get("labels") or {}
-            return str(labels.get(installation.OPERATOR_VERSION_LABEL, ""))
+            return reconciliation.version(found)
     return ""

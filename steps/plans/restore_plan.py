@@ -237,6 +237,8 @@ def _add_domains(plan: Plan, backup: Backup, databases: Sequence[Object], kept: 
 
 def _add_apimanager(plan: Plan, backup: Backup) -> None:
     plan.add(Does.CREATE, named(backup.apimanager), objects.size(backup.apimanager))
+    for doubt in backup.unreconciled:
+        plan.add(Does.WARNING, named(backup.apimanager), f"when it was saved: {doubt}")
     if controller := gitops.owner(backup.apimanager):
         plan.add_warning(named(backup.apimanager), controller)
 

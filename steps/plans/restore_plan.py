@@ -24,7 +24,7 @@ from steps.parts import (
     apimanager,
     configmaps,
     conflicts,
-    gitops,
+    controllers,
     objects,
     readiness,
     secrets,
@@ -239,8 +239,8 @@ def _add_apimanager(plan: Plan, backup: Backup) -> None:
     plan.add(Does.CREATE, named(backup.apimanager), objects.size(backup.apimanager))
     for doubt in backup.unreconciled:
         plan.add(Does.WARNING, named(backup.apimanager), f"when it was saved: {doubt}")
-    if controller := gitops.owner(backup.apimanager):
-        plan.add_warning(named(backup.apimanager), controller)
+    for warning in controllers.warnings(backup.apimanager):
+        plan.add(Does.WARNING, named(backup.apimanager), warning)
 
 
 def _add_waits(plan: Plan, backup: Backup, wishes: RestoreWishes) -> None:

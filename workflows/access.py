@@ -60,6 +60,7 @@ def _backup_rules(settings: Settings) -> list[Manifest]:
         *_evidence(names.BACKUP_RESULTS),
         _rule(APIMANAGER, ["get", "list"]),
         _rule(CLAIM, ["get", "list", "create", "patch"]),  # patch: the state of the backup's own claim
+        _rule(DEPLOYMENT, ["get"], installation.OPERATOR_DEPLOYMENTS),  # whether the operator runs
         _rule(POD, ["list"]),  # who mounts system-storage, why a pod does not start
         _rule(ROUTE, ["list"]),  # which are admitted
         _rule(EVENT, ["list"]),
@@ -155,7 +156,7 @@ def _in_scratch(settings: Settings) -> list[Manifest]:
 
 def _secrets(settings: Settings, known: Sequence[str]) -> Sequence[str]:
     """Return the names of the Secrets that may be read. An empty result means all Secrets."""
-    return () if settings.all_secrets else sorted({*known, *settings.secrets})
+    return () if settings.all_secrets else sorted({*known, installation.DEFAULT_PULL_SECRET, *settings.secrets})
 
 
 def _configmaps(settings: Settings, *evidence: str) -> Sequence[str]:

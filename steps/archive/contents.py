@@ -89,6 +89,11 @@ class Backup:
         return self.manifest.source.system_storage if self.manifest else SystemStorage()
 
     @property
+    def unreconciled(self) -> tuple[str, ...]:
+        """Why the operator may not have looked after the APIManager when it was saved."""
+        return (self.manifest.source.unreconciled if self.manifest else None) or ()
+
+    @property
     def ready(self) -> Ready:
         """What was ready. Under a new domain, without Routes of the old domain and the conditions that need them."""
         found = self.manifest.source.ready if self.manifest else Ready()

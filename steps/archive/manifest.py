@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -79,6 +79,7 @@ class Source(_Model):
     external: External | None = None
     system_storage: SystemStorage = SystemStorage()
     ready: Ready = Ready()
+    unreconciled: tuple[str, ...] | None = None  # why its operator may not look after it; None: nothing was found
 
 
 class FileTree(_Model):
@@ -135,7 +136,11 @@ PHASES = ("secrets", "configmaps", "apimanager", FILE_STORAGE)
 
 def report(disk: Disk, phase: str, facts: Report) -> None:
     """Write the report of a phase to the volume after its data are synced, because a later try relies on it."""
-    unknown_before = None if facts.notes else {"notes"}  # older versions of the tool read reports without notes
+    unknown_before: dict[str, Any] = {}  # older versions of the tool read reports without these
+    if not facts.notes:
+        unknown_before["notes"] = True
+    if facts.source and facts.source.unreconciled is None:
+        unknown_before["source"] = {"unreconciled"}
     layout.commit(disk, _report_path(phase), layout.as_json(facts.model_dump(mode="json", exclude=unknown_before)))
 
 

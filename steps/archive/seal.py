@@ -262,7 +262,7 @@ def path_of(reference: Reference) -> str:
 def _lacking(root: Path, manifest: Manifest) -> Iterator[str]:
     """Yield objects that the saved APIManager names and no phase saved: it may have changed in between."""
     apimanager, _ = saved.read(root, layout.APIMANAGER, None)
-    for each in references.of(apimanager):
+    for each in references.required(references.of(apimanager)):
         if path_of(each) not in manifest.objects:
             yield f"{path_of(each)} was not saved, the APIManager names it only since then ({each.path})"
 

@@ -31,6 +31,16 @@ def is_going(obj: dict[str, Any]) -> bool:
     return bool(obj["metadata"].get("deletionTimestamp"))
 
 
+def owners(obj: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the ownerReferences, empty if there are none."""
+    return list(obj["metadata"].get("ownerReferences") or [])
+
+
+def controller(obj: dict[str, Any]) -> dict[str, Any]:
+    """Return the ownerReference of the controller, empty if there is none. The server allows one at most."""
+    return next((each for each in owners(obj) if each.get("controller") is True), {})
+
+
 def walk(value: Any, path: str, key: str = "") -> Iterator[tuple[str, str, Any]]:
     """Yield a value and all values in it, the outer first, as path, key and value. Items of a list have no key."""
     yield path, key, value

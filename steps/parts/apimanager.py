@@ -20,7 +20,7 @@ from steps.kubernetes import claims, fields
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.fields import annotation
 from steps.kubernetes.kinds import APIMANAGER, CLAIM, SECRET, Object
-from steps.parts import objects, readiness
+from steps.parts import objects, readiness, reconciliation
 from steps.threescale import installation
 
 log = logging.getLogger(__name__)
@@ -152,7 +152,9 @@ def save(cluster: Cluster, root: Path, name: str, *, is_external: bool = False, 
     writing.clear(root, layout.OF_APIMANAGER)
     saved = objects.save(root, layout.APIMANAGER, apimanager)
     log.info("APIManager %s: saved, %d bytes", name, saved.size)
-    return Report(objects={layout.APIMANAGER: saved}, source=_source(cluster, apimanager, planned_routes))
+    source = _source(cluster, apimanager, planned_routes)
+    notes = tuple(f"APIManager {name} {each}" for each in source.unreconciled or ())
+    return Report(objects={layout.APIMANAGER: saved}, source=source, notes=notes)
 
 
 def check_same(cluster: Cluster, claim: Object) -> None:
@@ -216,6 +218,7 @@ def _source(cluster: Cluster, apimanager: Object, planned_routes: int) -> Source
         operator_version=annotation(apimanager, installation.OPERATOR_VERSION),
         wildcard_domain=str(apimanager["spec"].get("wildcardDomain", "")),
         ready=readiness.ready(cluster, apimanager, planned_routes=planned_routes),
+        unreconciled=tuple(reconciliation.doubts(apimanager, reconciliation.operator(cluster))) or None,
         **_files(cluster, apimanager),
     )
 

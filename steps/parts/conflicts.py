@@ -11,7 +11,7 @@ from steps.archive.marks import Mark
 from steps.kubernetes import fields, kinds
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import Kind, Object
-from steps.parts import gitops, objects
+from steps.parts import controllers, objects
 from steps.process import interruption
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Standing(NamedTuple):
     obj: Object
     state: ObjectState
     why: str = ""
-    also: str = ""  # a GitOps controller that writes it too
+    also: tuple[str, ...] = ()  # warnings of other controllers that may write it too
     found: Object | None = None
 
     @property
@@ -101,7 +101,7 @@ def compare(target: Target, kind: Kind, saved: Iterable[Object]) -> list[Standin
     looked = objects.allowed(target.cluster, kind, [obj["metadata"]["name"] for obj in saved])
     for obj in saved:
         found = looked.found.get(obj["metadata"]["name"])
-        also = gitops.owner(found or obj)
+        also = tuple(controllers.warnings(found or obj))
         if found is None:
             standings.append(Standing(obj, ObjectState.ABSENT, also=also))
         elif reason := going(found, target.living):

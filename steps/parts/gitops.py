@@ -14,6 +14,7 @@ _TRACKING_ID = f"{_ARGO_CD}tracking-id"  # APPLICATION:GROUP/KIND:NAMESPACE/NAME
 _INSTANCE = f"{_ARGO_CD}instance"  # the label of clusters that leave the well-known one to others
 _WRITER = "argocd"  # begins the field managers of its controllers
 _WELL_KNOWN_INSTANCE = "app.kubernetes.io/instance"  # Argo CD's label by default, and many a chart's own
+MANAGES = "manages this object and may overwrite it from its repository"
 _FLUX = (("kustomize.toolkit.fluxcd.io/", "Kustomization"), ("helm.toolkit.fluxcd.io/", "HelmRelease"))
 
 
@@ -21,6 +22,11 @@ def owner(obj: dict[str, Any]) -> str:
     """The controller and its resource that owns the object, such as `Argo CD (Application infra)`; empty: none."""
     application = _application(obj)
     return f"Argo CD (Application {application})" if application else _flux(obj)
+
+
+def warning(owner: str) -> str:
+    """What a plan says of an object with an `owner`."""
+    return f"{owner} {MANAGES}"
 
 
 def _application(obj: dict[str, Any]) -> str:

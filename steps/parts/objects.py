@@ -18,6 +18,7 @@ from steps.contract import values
 from steps.contract.names import PREFIX
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import Kind, Object
+from steps.parts import controllers
 from steps.process import interruption
 from steps.threescale import installation
 from steps.threescale.references import Reference, names
@@ -141,11 +142,12 @@ def named(obj: Object) -> str:
 
 
 def marked(obj: Object, mark: Mark) -> Object:
-    """The object with the annotations of a restore, and the labels of a drill."""
-    metadata: dict[str, Any] = clean(obj)["metadata"]
+    """The object with the annotations of a restore and the labels of a drill, without marks that mean one cluster."""
+    cleaned = clean(controllers.without(obj))
+    metadata: dict[str, Any] = cleaned["metadata"]
     annotations = {**metadata.get("annotations", {}), **mark.annotations()}
     labels = {**metadata.get("labels", {}), **mark.labels}
     return {
-        **clean(obj),
+        **cleaned,
         "metadata": {**metadata, **({"labels": labels} if labels else {}), "annotations": annotations},
     }

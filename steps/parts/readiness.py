@@ -4,7 +4,7 @@ The resync comes before the wait, because `Available` needs the Routes that it c
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from steps import errors
@@ -14,7 +14,7 @@ from steps.kubernetes import fields
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import APIMANAGER, POD, ROUTE, Object
 from steps.process import interruption
-from steps.threescale import installation
+from steps.threescale import belonging, installation
 
 log = logging.getLogger(__name__)
 
@@ -27,28 +27,34 @@ def zync_enabled(apimanager: Object) -> bool:
 def ready(cluster: Cluster, apimanager: Object, *, planned_routes: int = 0) -> Ready:
     """What is ready now in an installation. `planned_routes` is the number of Route hosts that a plan found admitted.
 
+    Only Routes of the APIManager and of Zync count.
+
     Raises:
         errors.RoutesGone: fewer hosts exist now, admitted or not.
 
     """
+    routes = [route for route in _routes(cluster) if belonging.is_route(route)]
+    hosts = {route["spec"]["host"] for route in routes}
+    if len(hosts) < planned_routes:  # all hosts count: while a router restarts, it admits none
+        raise errors.RoutesGone(planned_routes, len(hosts), cluster.namespace)
+    return _ready(apimanager, routes)
+
+
+def _ready(apimanager: Object, routes: Iterable[Object]) -> Ready:
     conditions = fields.at(apimanager, "status", "conditions") or []
     return Ready(
         conditions=tuple(sorted(item["type"] for item in conditions if item.get("status") == "True")),
         deployments=tuple(sorted(fields.at(apimanager, "status", "deployments", "ready") or [])),
-        routes=tuple(sorted(_admitted(cluster, planned_routes))),
+        routes=tuple(sorted({route["spec"]["host"] for route in routes if _is_admitted(route)})),
     )
 
 
-def _admitted(cluster: Cluster, planned: int) -> set[str]:
-    """Hosts of the Routes that every router has admitted; none on a cluster without Routes."""
+def _routes(cluster: Cluster) -> list[Object]:
+    """The Routes with a host; none on a cluster without Routes."""
     try:
-        routes = [route for route in cluster.list(ROUTE) if route["spec"].get("host")]
+        return [route for route in cluster.list(ROUTE) if route["spec"].get("host")]
     except errors.UnknownResource:
-        routes = []
-    hosts = {route["spec"]["host"] for route in routes}
-    if len(hosts) < planned:  # all hosts count: while a router restarts, it admits none
-        raise errors.RoutesGone(planned, len(hosts), cluster.namespace)
-    return {route["spec"]["host"] for route in routes if _is_admitted(route)}
+        return []
 
 
 def _is_admitted(route: Object) -> bool:
@@ -177,7 +183,7 @@ def _state(cluster: Cluster, backup: Backup) -> RouteState:
     status = found.get("status") or {}
     deployments = status.get("deployments") or {}
     return RouteState(
-        now=ready(cluster, found),
+        now=_ready(found, _routes(cluster)),  # older backups recorded each Route of the namespace
         messages="; ".join(_messages(status)),
         not_ready=[*(deployments.get("starting") or []), *(deployments.get("stopped") or [])],
     )

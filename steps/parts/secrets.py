@@ -20,7 +20,7 @@ from steps.parts import conflicts, objects, selection
 from steps.parts.conflicts import REFUSED, OnConflict, Standing, Target
 from steps.parts.selection import Selection
 from steps.threescale import installation
-from steps.threescale.references import Reference, names, of_kind
+from steps.threescale.references import Reference, defaults, names, of_kind
 
 
 def to_save(optional: Collection[str], named: Sequence[Reference] = ()) -> list[Selection]:
@@ -28,7 +28,7 @@ def to_save(optional: Collection[str], named: Sequence[Reference] = ()) -> list[
     of_secrets = of_kind(named, SECRET)
     return [
         Selection(SECRET, layout.SECRETS, installation.SECRETS, optional),
-        Selection(SECRET, layout.REFERENCED_SECRETS, names(of_secrets, SECRET), named=of_secrets),
+        Selection(SECRET, layout.REFERENCED_SECRETS, names(of_secrets, SECRET), defaults(of_secrets), named=of_secrets),
     ]
 
 

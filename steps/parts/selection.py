@@ -13,7 +13,7 @@ from steps.kubernetes.kinds import Kind, Object
 from steps.parts import objects
 from steps.parts.objects import Looked
 from steps.process import interruption
-from steps.threescale.references import Reference
+from steps.threescale.references import Reference, defaults
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Selection(NamedTuple):
         saved, missing = {}, []
         for name in self.names:
             interruption.point()
-            obj = known[name] if name in known else cluster.get(self.kind, name)
+            obj = known[name] if name in known else self._get(cluster, name)
             if obj is not None:
                 path = f"{self.folder}/{name}.json"
                 saved[path] = objects.save(root, path, obj)
@@ -59,13 +59,26 @@ class Selection(NamedTuple):
             raise errors.ObjectsMissing(self.kind.name, missing, cluster.namespace)
         return saved
 
+    @property
+    def defaults(self) -> set[str]:
+        """Names that the APIManager does not have, and the operator uses. Nothing depends on their objects."""
+        return defaults(self.named)
+
+    def _get(self, cluster: Cluster, name: str) -> Object | None:
+        try:
+            return cluster.get(self.kind, name)
+        except errors.NotAllowed:
+            if name in self.defaults:  # a Role that was rendered before this name was known
+                return None
+            raise
+
     def objections(self, looked: Looked, cluster: Cluster) -> Iterator[errors.PhaseError]:
         """The reasons why these objects can't be saved."""
         if long := [name for name in self.names if len(name) > _LONGEST_NAME]:
             yield errors.NamesTooLong(self.kind.name, long, _LONGEST_NAME)
         named = {each.name for each in self.named}
         yield from (error for name, error in looked.refused.items() if name not in named)
-        if refused := [name for name in looked.refused if name in named]:
+        if refused := [name for name in looked.refused if name in named and name not in self.defaults]:
             yield errors.NamesNotAllowed(self.kind.resource, refused, cluster.namespace, cluster.server)
         missing = [name for name in looked.missing if name not in self.optional]
         if own := [name for name in missing if name not in named]:

@@ -16,7 +16,7 @@ from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import APIMANAGER, CLAIM, SECRET, Kind, Object
 from steps.kubernetes.mounting import ANYWHERE, Placement
 from steps.kubernetes.workflow import Workflow
-from steps.parts import apimanager, configmaps, objects, readiness, secrets
+from steps.parts import apimanager, configmaps, controllers, objects, readiness, reconciliation, secrets
 from steps.parts.objects import named
 from steps.parts.selection import Selection
 from steps.plans.plan import FILES, Does, Plan
@@ -93,6 +93,12 @@ def _add_objects(plan: Plan, cluster: Cluster, found: Object) -> None:
         _add_selection(plan, cluster, each)
     plan.ask("the databases", lambda: apimanager.check_databases(found))
     plan.add(Does.SAVE, named(found), objects.size(found))
+    _add_controllers(plan, found)
+    operator = reconciliation.operator(cluster)
+    for doubt in reconciliation.doubts(found, operator):
+        plan.add(Does.WARNING, named(found), doubt, is_bound=False)
+    if operator is None:
+        plan.add(Does.NOT_ASKED, "the 3scale operator", reconciliation.UNKNOWN, is_bound=False)
 
 
 def _add_selection(plan: Plan, cluster: Cluster, each: Selection, unneeded_keys: Collection[str] = ()) -> None:
@@ -100,16 +106,26 @@ def _add_selection(plan: Plan, cluster: Cluster, each: Selection, unneeded_keys:
     plan.objections += each.objections(looked, cluster)
     for name in each.names:
         what = f"{each.kind.name} {name}"
-        if name in looked.refused:
+        if name in each.defaults and name not in looked.found:
+            how = "not allowed to get it" if name in looked.refused else "does not exist"
+            plan.add(Does.YOURS, what, f"{how}, the operator uses it by default")
+        elif name in looked.refused:
             plan.add(Does.REFUSED, what, "not allowed to get it")
         elif name not in looked.missing:
             obj = looked.found[name]
             if size := plan.ask(what, partial(_complete, obj, cluster.namespace, unneeded_keys)):
                 plan.add(Does.SAVE, what, size)
+                _add_controllers(plan, obj)
         elif name in each.optional:
             plan.add(Does.ABSENT, what, "optional, does not exist")
         else:
             plan.add(Does.REFUSED, what, "missing")
+
+
+def _add_controllers(plan: Plan, obj: Object) -> None:
+    """Warn of controllers that a restored object may lack, or may fight with. Owners are known only now."""
+    for warning in controllers.warnings(obj):
+        plan.add(Does.WARNING, named(obj), warning, is_bound=False)
 
 
 def _complete(obj: Object, namespace: str, unneeded_keys: Collection[str]) -> str:

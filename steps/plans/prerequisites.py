@@ -23,10 +23,10 @@ from steps.kubernetes.kinds import (
     Object,
 )
 from steps.kubernetes.workflow import Workflow
-from steps.parts import configmaps, conflicts, objects, secrets
+from steps.parts import configmaps, conflicts, objects, reconciliation, secrets
 from steps.parts.conflicts import ObjectState, Standing
 from steps.parts.secrets import EXPECTED, Databases
-from steps.threescale import installation
+from steps.threescale import belonging, installation, references
 from steps.threescale.references import Reference
 
 
@@ -104,7 +104,7 @@ def check_still_there(cluster: Cluster, backup: Backup) -> None:
     restored += [(CONFIGMAP, obj) for obj in configmaps.to_restore(backup)]
     wanted = [Reference(kind, obj["metadata"]["name"], "") for kind, obj in restored]
     wanted += [Reference(SECRET, name, "") for name in installation.DATABASE_SECRETS]
-    gone = objects.absent(cluster, [*wanted, *backup.named])
+    gone = objects.absent(cluster, [*wanted, *references.required(backup.named)])
     if names := sorted({f"{each.kind.name} {each.name} is missing" for each in gone}):
         raise errors.ChangedSincePlan(cluster.namespace, names)
 
@@ -158,18 +158,16 @@ def living(cluster: Cluster) -> set[str]:
 
 
 def _left(cluster: Cluster) -> list[str]:
-    """Remains of an installation: its workloads, and its pods that have not ended."""
-    left = []
-    for kind in (DEPLOYMENT, DEPLOYMENT_CONFIG, POD):
-        left += [
-            f"{kind.name} {obj['metadata']['name']}" for obj in _components(cluster, kind) if not mounting.ended(obj)
-        ]
-    return left
+    """Remains of an installation: its workloads, and its pods that have not ended. Those of others don't count."""
+    workloads = {kind: _listed(cluster, kind) for kind in (DEPLOYMENT, DEPLOYMENT_CONFIG)}
+    left = [(kind, obj) for kind, found in workloads.items() for obj in found if belonging.is_workload(obj)]
+    left += [(POD, obj) for obj in belonging.pods(cluster.list(POD), workloads) if not mounting.ended(obj)]
+    return [f"{kind.name} {obj['metadata']['name']}" for kind, obj in left]
 
 
-def _components(cluster: Cluster, kind: Kind) -> list[Object]:
+def _listed(cluster: Cluster, kind: Kind) -> list[Object]:
     try:
-        return cluster.list(kind, installation.COMPONENT_LABEL)
+        return cluster.list(kind)
     except errors.UnknownResource:
         if kind is DEPLOYMENT_CONFIG:  # only OpenShift has them
             return []
@@ -180,6 +178,5 @@ def _operator_version(cluster: Cluster) -> str:
     """The operator's 3scale version. Empty if the operator runs in another namespace or has no version label."""
     for name in installation.OPERATOR_DEPLOYMENTS:
         if found := cluster.get(DEPLOYMENT, name):
-            labels = found["spec"]["template"]["metadata"].get("labels") or {}
-            return str(labels.get(installation.OPERATOR_VERSION_LABEL, ""))
+            return reconciliation.version(found)
     return ""

@@ -24,7 +24,7 @@ from steps.parts import (
     apimanager,
     configmaps,
     conflicts,
-    gitops,
+    controllers,
     objects,
     readiness,
     secrets,
@@ -37,7 +37,7 @@ from steps.parts.set_aside import SetAsideClaim
 from steps.plans import admission, prerequisites, storage_plan
 from steps.plans.plan import Does, Plan
 from steps.plans.storage_plan import PlannedStorage
-from steps.threescale import installation
+from steps.threescale import installation, references
 
 log = logging.getLogger(__name__)
 
@@ -199,7 +199,8 @@ def _check_domain(there: Object, backup: Backup) -> None:
 
 
 def _check_references(cluster: Cluster, backup: Backup) -> None:
-    lacking = [each for each in backup.named if not backup.holds(each)]  # objects in the backup are compared elsewhere
+    named = references.required(backup.named)
+    lacking = [each for each in named if not backup.holds(each)]  # objects in the backup are compared elsewhere
     if absent := objects.absent(cluster, lacking):
         raise errors.ReferencesMissing([str(each) for each in absent], cluster.namespace)
 
@@ -214,8 +215,8 @@ def _add_what_stays(plan: Plan, backup: Backup) -> None:
     """Plan the objects of the installation that a restore does not create."""
     for each in backup.named:
         if not backup.holds(each):
-            how = "the APIManager refers to it, but the backup does not contain it"
-            plan.add(Does.YOURS, f"{each.kind.name} {each.name}", how)
+            who = "the operator uses it by default" if each.is_default else "the APIManager refers to it"
+            plan.add(Does.YOURS, f"{each.kind.name} {each.name}", f"{who}, but the backup does not contain it")
     for name in sorted({*installation.SECRETS} - {*installation.RESTORED_SECRETS, *installation.DATABASE_SECRETS}):
         plan.add(Does.OPERATORS, f"{SECRET.name} {name}", "the operator creates a new one")
 
@@ -236,8 +237,10 @@ def _add_domains(plan: Plan, backup: Backup, databases: Sequence[Object], kept: 
 
 def _add_apimanager(plan: Plan, backup: Backup) -> None:
     plan.add(Does.CREATE, named(backup.apimanager), objects.size(backup.apimanager))
-    if controller := gitops.owner(backup.apimanager):
-        plan.add_warning(named(backup.apimanager), controller)
+    for doubt in backup.unreconciled:
+        plan.add(Does.WARNING, named(backup.apimanager), f"when it was saved: {doubt}")
+    for warning in controllers.warnings(backup.apimanager):
+        plan.add(Does.WARNING, named(backup.apimanager), warning)
 
 
 def _add_waits(plan: Plan, backup: Backup, wishes: RestoreWishes) -> None:

@@ -24,6 +24,9 @@ EDITED_CONFIGMAPS = (
     "backend-environment",
     "system",
 )  # created once and then left to the user; the operator does not save them
+# Used without a field that names it (operator, AmpImagesDefaultImagePullSecrets); none from 2.16 on.
+DEFAULT_PULL_SECRET = "threescale-registry-auth"  # noqa: S105  the name of a Secret, not its value
+LAST_WITH_PULL_SECRET = (2, 15)
 ZYNC_SECRET = "zync"  # noqa: S105  the name of a Secret, not its value
 
 # Without these keys the restored objects don't fit the restored databases: addresses of the databases, and values
@@ -46,7 +49,28 @@ SYSTEM_STORAGE_ACCESS_MODE = "ReadWriteMany"
 
 SIDEKIQ = "system-sidekiq"  # Deployment and container
 POD_LABELS = ("deployment", "deploymentconfig")  # 3scale 2.15 and later, and before 2.15
-COMPONENT_LABEL = "threescale_component"  # on every workload and its pods, in all versions
+# Deployments, up to 2.14 DeploymentConfigs (operator, pkg/3scale/amp/component). The databases that it can run are left
+# out: system-mysql, system-postgresql, system-redis, backend-redis, zync-database. People run their own ones beside
+# 3scale under these names.
+WORKLOADS = (
+    "apicast-production",
+    "apicast-staging",
+    "backend-cron",
+    "backend-listener",
+    "backend-worker",
+    "system-app",
+    "system-memcache",
+    "system-searchd",  # from 2.14
+    SIDEKIQ,
+    "system-sphinx",  # up to 2.13
+    "zync",
+    "zync-que",
+)
+# Zync's label of a Route, now and before (zync, app/services/integration/kubernetes_service.rb). The owner of the Route
+# is the root of the owners of Zync's pod, as far as Zync may read them: the APIManager, or the workload.
+ZYNC_LABELS = ("3scale.net/created-by", "3scale.created-by")
+ZYNC_LABEL_VALUE = "zync"
+ZYNC_WORKLOADS = ("zync", "zync-que")
 RESYNC_COMMAND = ("bash", "-c", "bundle exec rake zync:resync:domains")  # operator, pkg/restore
 
 THREESCALE_VERSION = "apps.3scale.net/apimanager-threescale-version"

@@ -321,3 +321,18 @@ class TestUnderAnotherDomain:
 
         apimanager(empty, conditions=[("Available", "no routes")], ready=["system-app", "zync"])
         self.wait(empty, backup_volume, before=Ready())
+
+
+class TestReady:
+    @staticmethod
+    def ready(stage, planned_routes=0):
+        door = stage.connect("threescale-backup")
+        return readiness.ready(door, stage.get("apimanagers", NAME), planned_routes=planned_routes)
+
+    def test_a_route_of_somebody_else_does_not_stand_in_for_one_of_3scale(self, empty):
+        apimanager(empty)
+        route(empty, "a.test")
+
+        assert self.ready(empty).routes == ()
+        with refused(errors.RoutesGone, planned=1, found=0):
+            self.ready(empty, planned_routes=1)

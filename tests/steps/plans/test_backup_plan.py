@@ -396,3 +396,14 @@ def save(door, found, root):
     paths = {path: digest for report in reports for path, digest in report.objects.items()}
     objects = {path: json.loads((root / path).read_bytes()) for path in paths}
     return {f"{obj['kind']} {obj['metadata']['name']}": f"{paths[path].size} bytes" for path, obj in objects.items()}
+
+
+def test_a_controller_that_writes_an_object_too_is_in_the_plan(installed):
+    owner = {"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "name": "smtp", "uid": "u"}
+    patch(installed, "secrets", "system-smtp", {"metadata": {"ownerReferences": [owner]}})
+    annotations = {"meta.helm.sh/release-name": "infra"}
+    patch(installed, "apimanagers", NAME, {"metadata": {"annotations": annotations}})
+
+    planned = of(installed)
+
+    assert told(planned, Does.WARNING) == ["Secret system-smtp", f"APIManager {NAME}"]

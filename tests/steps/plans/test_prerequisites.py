@@ -56,9 +56,9 @@ class TestCheckRestore:
     def test_a_part_of_an_installation_is_waited_for_and_then_refused(self, lost, api, kind):
         left(lost, api, kind)
 
-        with refused(errors.InstallationGoing, what=Holding(f"{kind} left-over")):
+        with refused(errors.InstallationGoing, what=Holding(f"{kind} system-app")):
             self.check(lost)
-        with refused(errors.InstallationLeft, what=Holding(f"{kind} left-over")):
+        with refused(errors.InstallationLeft, what=Holding(f"{kind} system-app")):
             self.check(lost, last_try=True)
 
     def test_a_pod_that_has_ended_is_no_part_of_an_installation(self, lost):
@@ -98,9 +98,9 @@ def left(stage, api, kind, phase="Running"):
             "apiVersion": api,
             "kind": kind,
             "metadata": {
-                "name": "left-over",
+                "name": "system-app",
                 "namespace": stage.namespace,
-                "labels": {"threescale_component": "system"},
+                "labels": {"deployment": "system-app"},
             },
             "spec": {},
             "status": {"phase": phase},

@@ -1,7 +1,7 @@
 import pytest
 
 from steps.kubernetes.kinds import CONFIGMAP, SECRET
-from steps.threescale import references
+from steps.threescale import installation, references
 from tests.builders import crd
 from workflows.rehearsal.threescale import objects as threescale_objects
 
@@ -88,3 +88,37 @@ def test_names_come_once_and_in_order():
 
     assert references.names(all_of_it, SECRET) == ["x", "y"]
     assert references.names(all_of_it, CONFIGMAP) == []
+
+
+def of_version(version, **spec):
+    return references.of({"metadata": {"annotations": {installation.THREESCALE_VERSION: version}}, "spec": spec})
+
+
+@pytest.mark.parametrize("version", ["2.9", "2.14", "2.15", "2.15.4"])
+def test_the_operator_s_default_pull_secret_is_a_reference_up_to_2_15(version):
+    (reference,) = of_version(version)
+
+    assert str(reference) == "Secret threescale-registry-auth (spec.imagePullSecrets, the default)"
+    assert references.names([reference], SECRET) == ["threescale-registry-auth"]
+    assert references.defaults([reference]) == {"threescale-registry-auth"}
+    assert references.required([reference]) == []
+
+
+@pytest.mark.parametrize("version", ["2.16", "2.16.0", "3.0", "", "2", "two.nine"])
+def test_there_is_no_default_from_2_16_on_or_of_an_unknown_version(version):
+    assert of_version(version) == []
+
+
+def test_a_field_that_is_there_leaves_no_room_for_the_default():
+    named = of_version("2.15.1", imagePullSecrets=[{"name": "threescale-registry-auth"}])
+
+    assert of_version("2.15.1", imagePullSecrets=[]) == []
+    assert references.required(named) == named
+    assert references.defaults(named) == set()
+
+
+def test_a_default_that_another_field_names_must_exist():
+    found = of_version("2.15.1", secretRef={"name": "threescale-registry-auth"})
+
+    assert len(found) == 2
+    assert references.defaults(found) == set()

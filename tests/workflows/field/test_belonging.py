@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from steps import errors
 from steps.archive import contents, layout
+from steps.catalogue.backup_claims import WantedClaim
+from steps.kubernetes.workflow import Workflow
 from steps.parts import apimanager, readiness
 from steps.parts.readiness import Patience
-from steps.plans.plan import Does
+from steps.plans import backup_plan
+from steps.plans.plan import Does, Plan
 from tests.builders import phases
 from tests.conftest import Stage
 from workflows.rehearsal.threescale import installation as threescale
@@ -46,6 +48,11 @@ def give_pull_secret(stage: Stage) -> None:
     )
 
 
+def planned_backup(stage: Stage) -> Plan:
+    wanted = WantedClaim("nightly", "10Gi", "", "")
+    return backup_plan.of(stage.connect("threescale-backup"), wanted, Workflow("backup-1", "uid-1")).plan
+
+
 def lose(stage: Stage) -> None:
     """Lose the installation and its pull Secret; the databases' Secrets are given again."""
     stage.lose()
@@ -57,7 +64,6 @@ def lose(stage: Stage) -> None:
 class TestThePullSecretThatTheOperatorTakesByDefault:
     """Up to 2.15 an APIManager without `imagePullSecrets` means Secret threescale-registry-auth (operator, 0.12)."""
 
-    @pytest.mark.xfail(strict=True, reason="the operator's default pull Secret is no reference yet")
     def test_it_is_saved_and_restored(self, installed, tmp_path):
         to_version(installed, "2.15.1")
         give_pull_secret(installed)
@@ -73,7 +79,6 @@ class TestThePullSecretThatTheOperatorTakesByDefault:
         assert after is not None
         assert (after["type"], after["data"]) == (before["type"], before["data"])
 
-    @pytest.mark.xfail(strict=True, reason="a plan does not name the operator's default pull Secret yet")
     def test_one_that_is_not_in_the_backup_is_named_in_the_plan(self, installed, tmp_path, planned):
         to_version(installed, "2.15.1")
         phases.backup(installed, tmp_path / "nightly")
@@ -89,6 +94,44 @@ class TestThePullSecretThatTheOperatorTakesByDefault:
         lose(installed)
 
         assert planned(installed, tmp_path / "nightly").plan.objections == []
+
+    def test_a_backup_names_it_where_it_is_missing(self, installed):
+        to_version(installed, "2.15.1")
+
+        plan = planned_backup(installed)
+
+        assert plan.objections == []
+        assert [(line.does, line.how) for line in plan.lines if line.what == f"Secret {PULL_SECRET}"] == [
+            (Does.YOURS, "does not exist, the operator uses it by default")
+        ]
+
+    def test_a_role_that_does_not_know_it_does_not_stop_a_backup(self, installed, tmp_path):
+        to_version(installed, "2.15.1")
+        give_pull_secret(installed)
+        role = installed.get("roles", "threescale-backup")
+        for rule in role["rules"]:
+            if PULL_SECRET in rule.get("resourceNames", []):
+                rule["resourceNames"].remove(PULL_SECRET)
+        installed.kubernetes.apply(role)
+
+        plan = planned_backup(installed)
+        phases.backup(installed, tmp_path / "nightly")
+
+        assert plan.objections == []
+        assert [(line.does, line.how) for line in plan.lines if line.what == f"Secret {PULL_SECRET}"] == [
+            (Does.YOURS, "not allowed to get it, the operator uses it by default")
+        ]
+        assert not (tmp_path / "nightly" / layout.REFERENCED_SECRETS / f"{PULL_SECRET}.json").exists()
+
+    def test_one_that_is_missing_after_the_plan_of_a_restore_is_no_change(self, installed, tmp_path):
+        to_version(installed, "2.15.1")
+        phases.backup(installed, tmp_path / "nightly")
+        lose(installed)
+
+        phases.restore(installed, tmp_path / "nightly")
+
+        assert installed.get("secrets", PULL_SECRET) is None
+        assert installed.exists("apimanagers") == [threescale.NAME]
 
     def test_from_2_16_on_it_is_nobody_s(self, installed, tmp_path, planned):
         to_version(installed, "2.16.0")
@@ -134,7 +177,6 @@ beside = pytest.mark.parametrize("put", [gateway, database])
 
 
 @beside
-@pytest.mark.xfail(strict=True, reason="belonging is told by a label that others share")
 def test_a_workload_of_somebody_else_does_not_speak_against_a_restore(quiet, backup_volume, planned, put):
     put(quiet)
 
@@ -142,7 +184,6 @@ def test_a_workload_of_somebody_else_does_not_speak_against_a_restore(quiet, bac
 
 
 @beside
-@pytest.mark.xfail(strict=True, reason="belonging is told by a label that others share")
 def test_an_installation_is_restored_beside_a_workload_of_somebody_else(lost, put):
     put(lost)
     before = lost.exists("deployments")
@@ -178,7 +219,6 @@ def not_available(stage: Stage) -> None:
     stage.kubernetes.patch("apimanagers", stage.namespace, threescale.NAME, {"status": {"conditions": said}})
 
 
-@pytest.mark.xfail(strict=True, reason="every Route of the namespace is recorded")
 def test_only_the_routes_of_3scale_are_recorded(installed):
     door = installed.connect("threescale-backup")
     found = apimanager.named(door, threescale.NAME)
@@ -189,15 +229,7 @@ def test_only_the_routes_of_3scale_are_recorded(installed):
     assert readiness.ready(door, found).routes == ours
 
 
-@pytest.mark.parametrize(
-    "is_foreign",
-    [
-        False,
-        pytest.param(
-            True, marks=pytest.mark.xfail(strict=True, raises=errors.WaitedInVain, reason="every Route is waited for")
-        ),
-    ],
-)
+@pytest.mark.parametrize("is_foreign", [False, True])
 def test_an_installation_that_was_not_available_is_ready_with_its_own_routes(installed, tmp_path, caplog, is_foreign):
     not_available(installed)
     if is_foreign:

@@ -97,6 +97,8 @@ def add(
         lacking = add_left_out_before(plan, claim, backup)
     else:
         lacking = _add_tree(plan, backup, claim if state is ClaimState.FILLED else None)
+    for each in system_storage.not_restored(backup, wishes, claim):
+        plan.add(Does.LEFT_OUT, STORAGE, each, is_bound=False)  # it changes when the claim exists
     kept = [] if decided.kept is None else became(KEPT, decided.kept)
     return PlannedStorage(None if claim else new, claim, is_saved, goes, kept, lacking)
 

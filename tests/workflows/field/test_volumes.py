@@ -50,13 +50,7 @@ def warn(stage: Stage, claim: dict[str, Any]) -> None:
 
 
 class TestASlowProvisioner:
-    @pytest.mark.parametrize(
-        "warns",
-        [
-            False,
-            pytest.param(True, marks=pytest.mark.xfail(strict=True, reason="a first Warning event ends the wait")),
-        ],
-    )
+    @pytest.mark.parametrize("warns", [False, True])
     def test_a_volume_that_comes_late_is_waited_for(self, empty, warns):
         empty.kubernetes.storage_classes["slow"] = "Never"
         claim = empty.claim(storageClassName="slow")
@@ -70,7 +64,6 @@ class TestASlowProvisioner:
 
         assert empty.get(CLAIMS, STORAGE)["status"]["phase"] == "Bound"
 
-    @pytest.mark.xfail(strict=True, reason="a first Warning event ends the try")
     def test_a_backup_on_a_volume_that_comes_late_needs_no_second_try(self, installed):
         installed.kubernetes.storage_classes["slow"] = "Never"
         late: list[threading.Timer] = []
@@ -122,7 +115,6 @@ def give_disk(stage: Stage) -> None:
 
 class TestAStaticVolume:
     @pytest.mark.parametrize("chosen", [True, False], ids=["chosen", "of the claim alone"])
-    @pytest.mark.xfail(strict=True, reason="no class and the default class are one thing to a backup and to a restore")
     def test_a_claim_of_no_class_comes_back_of_no_class(self, installed, tmp_path, planned, chosen):
         static_storage(installed, chosen=chosen)
         phases.backup(installed, tmp_path / "nightly")
@@ -135,13 +127,11 @@ class TestAStaticVolume:
         assert found.plan.objections == []
         assert found.claim["spec"].get("storageClassName") == ""
 
-    @pytest.mark.xfail(strict=True, reason="no word says that a claim shall have no class")
     def test_no_class_can_be_asked_for(self, backup_volume):
         spec = system_storage.wanted(contents.open_at(backup_volume), AskedStorage(storage_class="none"))["spec"]
 
         assert spec["storageClassName"] == ""
 
-    @pytest.mark.xfail(strict=True, reason="a restore takes no volume-name")
     def test_a_restore_takes_the_volume_that_it_is_told(self, lost):
         give_disk(lost)
 

@@ -35,12 +35,27 @@ class Digest(_Model):
 
 
 class SystemStorage(_Model):
-    """The claim of System FileStorage at backup time; sizes as Kubernetes quantities, empty if unknown."""
+    """The claim of System FileStorage at backup time; sizes as Kubernetes quantities, empty if unknown.
+
+    Without a name in `storage_class`, `no_class` tells a claim of no class (`""` in Kubernetes) from one that names
+    none. Backups made before lack it: then the cluster's default is meant. `data_source` and `data_source_ref` say from
+    what the claim was filled, by the keys of Kubernetes.
+    """
 
     storage_class: str = ""
+    no_class: bool = False
     access_modes: tuple[str, ...] = ()
     request: str = ""
     capacity: Quantity = ""
+    labels: dict[str, str] = {}
+    volume_attributes_class: str = ""
+    data_source: dict[str, str] = {}
+    data_source_ref: dict[str, str] = {}
+
+    @property
+    def class_name(self) -> str | None:
+        """The class as Kubernetes writes it: empty for no class, None for the cluster's default."""
+        return self.storage_class or ("" if self.no_class else None)
 
 
 class Ready(_Model):

@@ -92,7 +92,7 @@ def check_free(cluster: Cluster, name: str, workflow: Workflow) -> Object | None
 
 
 class WantedClaim(NamedTuple):
-    """The claim of a new backup. An empty class means the cluster's default. `external`: the backup holds no files.
+    """The claim of a new backup. Its class is the argument's. `external`: the backup holds no files.
 
     In a plan, an empty name stands for the name of the future workflow. An empty schedule means a manual backup.
     """
@@ -113,10 +113,7 @@ class WantedClaim(NamedTuple):
     @property
     def spec(self) -> Object:
         """The spec of the claim."""
-        spec = claims.spec_of(_ONCE, self.storage_request, self.storage_class)
-        if self.volume_name:  # never the default class: it would keep the claim from this volume
-            spec |= {"volumeName": self.volume_name, "storageClassName": self.storage_class}
-        return spec
+        return claims.on_volume(_ONCE, self.storage_request, self.storage_class, self.volume_name)
 
 
 def create_backup(cluster: Cluster, wanted: WantedClaim, apimanager: Object, workflow: Workflow) -> Object:

@@ -70,5 +70,6 @@ def words(operation: str) -> list[str]:
 
 
 def _nearest(name: str, known: Collection[str]) -> str:
-    """Return the known name that is most similar, empty if none is similar."""
-    return next(iter(difflib.get_close_matches(name, known, n=1)), "")
+    """Return the known name that is most similar, empty if none is similar. Of two, the first by the alphabet."""
+    similar = sorted(difflib.get_close_matches(name, known, n=max(1, len(known))))
+    return max(similar, key=lambda each: difflib.SequenceMatcher(None, each, name).ratio(), default="")

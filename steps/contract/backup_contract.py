@@ -23,7 +23,8 @@ class WantedBackup(Declared):
     storage_request: Annotated[str, values.SIZE] = "10Gi"
     """Create the claim of the backup with this size."""
     storage_class: values.StorageClassOrNone = ""
-    """Create the claim of the backup with this StorageClass. If empty, the cluster's default StorageClass is used."""
+    """Create the claim of the backup with this StorageClass. If empty, the cluster's default StorageClass is used.
+    Choose `none` for a claim of no StorageClass, which gets a volume that an administrator has made."""
     volume_name: Annotated[str, values.OrNothing(values.VOLUME)] = ""
     """Write the backup to this existing, empty PersistentVolume. The claim then has the StorageClass in
     `storage-class`, or no StorageClass if `storage-class` is empty."""
@@ -44,7 +45,7 @@ class _Schedule(Declared):
     started the backup. Retention keeps the backup of a person unless retention runs with `manual=yes`."""
 
 
-class BackupArguments(WantedBackup, _Plan, WorkersAsked, _Schedule):
+class BackupArguments(WantedBackup, _Plan, WorkersAsked, _Schedule, ClaimWait):
     """Arguments of `threescale-backup`."""
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from steps.contract import values
-from steps.contract.declaration import Declared, DeclaredPhase, Output, maybe
+from steps.contract.declaration import Declared, DeclaredPhase, Marker, Output, maybe
 from steps.contract.mounts import Mount
 from steps.contract.told import PLACE, ClaimWait, Placed, ReadBackup
 
@@ -28,13 +28,13 @@ class AskedScratch(Declared):
 
     storage_class: values.StorageClassOrNone = ""
     """Restore System's files to a scratch claim of this StorageClass. If empty, the StorageClass of the backup's claim
-    is used."""
+    is used. Choose `none` for a claim of no StorageClass, which gets a volume that an administrator has made."""
     storage_request: values.SizeOrNone = ""
     """Restore System's files to a scratch claim of this size. If empty, the size is computed from the data, with a
     margin."""
 
 
-class DrillArguments(ToProve, Scratch, AskedScratch):
+class DrillArguments(ToProve, Scratch, AskedScratch, ClaimWait):
     """Arguments of `threescale-drill`."""
 
 
@@ -91,7 +91,12 @@ class DrillFileStorage(ReadBackup, _ScratchClaim, Placed):
     """Folder where the scratch claim is mounted."""
 
 
-class DrillRemove(DeclaredPhase, ClaimWait):
+class _GoneWait(Declared):
+    gone_wait_s: Annotated[float, values.PAUSE_S, Marker.FIXED] = 30.0
+    """Wait this many seconds at most until the scratch claim is deleted."""
+
+
+class DrillRemove(DeclaredPhase, _GoneWait):
     """Remove everything that the drill created, then mark the backup's claim as proven if the drill succeeded."""
 
     command = ("drill", "remove")

@@ -35,7 +35,10 @@ class AskedStorage(Declared):
 
     storage_class: values.StorageClassOrNone = ""
     """Create the claim system-storage with this StorageClass. If empty, the StorageClass at the time of the backup is
-    used."""
+    used. Choose `none` for a claim of no StorageClass, which gets a volume that an administrator has made."""
+    volume_name: Annotated[str, values.OrNothing(values.VOLUME)] = ""
+    """Restore System's files to this existing, empty PersistentVolume. The claim system-storage then has the
+    StorageClass in `storage-class`, or no StorageClass if `storage-class` is empty."""
     access_mode: Literal["", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"] = ""
     """Create the claim system-storage with this access mode. If empty, the access mode at the time of the backup is
     used."""
@@ -130,6 +133,7 @@ class RestoreArguments(
     _Approve,
     WorkersAsked,
     AskedReadiness,
+    ClaimWait,
 ):
     """Arguments of `threescale-restore`."""
 

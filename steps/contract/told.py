@@ -25,8 +25,17 @@ class ReadBackup(DeclaredPhase, OfClaim, BackupMounted):
 
 
 class ClaimWait(Declared):
-    claim_wait_s: Annotated[float, values.PAUSE_S, Marker.FIXED] = 30.0
-    """Wait this many seconds at most until a claim has its volume."""
+    claim_wait: Annotated[int, values.WHOLE_MINUTES] = 10
+    """Wait at most this many minutes until the claims of a phase have their volumes. The time limit of the phase
+    follows this argument."""
+
+    @property
+    def claim_wait_s(self) -> float:
+        """The limit in seconds."""
+        return self.claim_wait * 60.0
+
+
+CLAIM_WAIT = "claim-wait"
 
 
 class WorkersAsked(Declared):

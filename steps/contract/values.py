@@ -275,6 +275,7 @@ GROUP = WholeNumber(0, (1 << 31) - 1)  # the range of Kubernetes (IsValidGroupID
 USER = WholeNumber(1, (1 << 31) - 1)  # root is refused
 FRACTION = Number(0, 1)
 MINUTES = Number(0, 120)
+WHOLE_MINUTES = WholeNumber(0, 120)
 PAUSE_S = Number(0, 3600)
 LIMIT_S = Number(0, 3600, above=True)
 SIZE = Size()
@@ -287,6 +288,7 @@ CLAIM = Name("a claim")
 OBJECT = Name("an object")
 STORAGE_CLASS = Name("a StorageClass")
 VOLUME = Name("a PersistentVolume")
+NO_CLASS = "none"  # of an argument: a claim of no StorageClass, for a volume that an administrator made
 SECRET = Name("a Secret")
 CRON_WORKFLOW = Name("a CronWorkflow", most=52)  # Argo appends the time of each run
 DOMAIN = Like(

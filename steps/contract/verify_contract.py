@@ -19,7 +19,7 @@ class ToVerify(Declared):
     backups are verified, the backup that was verified longest ago is chosen."""
 
 
-class VerifyArguments(ToVerify, Sample):
+class VerifyArguments(ToVerify, Sample, ClaimWait):
     """Arguments of `threescale-verify`."""
 
 

@@ -165,10 +165,13 @@ class ClaimOnTwoNodes(Final):
     )
 
 
-class ClaimWithoutVolume(TryAgain):
+class ClaimWithoutVolume(Final):
     name: str
     event: str
-    says = "Claim {name!r} gets no volume ({event}). Check the claim's storage class, its volume and its size."
+    says = (
+        "Claim {name!r} gets no volume ({event}). Check the claim's storage class, its volume and its size. If the "
+        "storage is slow, raise claim-wait."
+    )
 
 
 class ResyncUnknown(TryAgain):

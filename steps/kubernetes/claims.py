@@ -15,10 +15,28 @@ from steps.kubernetes.workflow import Workflow
 MARGIN = Decimal("1.2")  # times the data, because the file system needs room too
 
 
-def spec_of(access_mode: str, request: str, storage_class: str) -> Object:
-    """Return the spec of a new claim. An empty class means the cluster's default."""
+def spec_of(access_mode: str, request: str, storage_class: str | None) -> Object:
+    """Return the spec of a new claim. An empty class means no class, and None means the cluster's default.
+
+    A claim of no class gets only a volume that exists and has no class (docs of Kubernetes, Persistent Volumes, Class).
+    """
     spec: Object = {"accessModes": [access_mode], "resources": {"requests": {"storage": request}}}
-    return {**spec, "storageClassName": storage_class} if storage_class else spec
+    return spec if storage_class is None else {**spec, "storageClassName": storage_class}
+
+
+def class_of(asked: str, default: str | None = None) -> str | None:
+    """Return the class that an argument `storage-class` asks for, as `spec_of` takes it. If empty, the default."""
+    return "" if asked == values.NO_CLASS else asked or default
+
+
+def on_volume(access_mode: str, request: str, asked_class: str, volume_name: str, default: str | None = None) -> Object:
+    """Return the spec of a new claim on an existing volume. If `volume_name` is empty, any volume of the class will do.
+
+    With a volume, the default class is never used: it would keep the claim from this volume.
+    """
+    if not volume_name:
+        return spec_of(access_mode, request, class_of(asked_class, default))
+    return {**spec_of(access_mode, request, class_of(asked_class, "")), "volumeName": volume_name}
 
 
 def capacity(claim: Object) -> str:
@@ -32,6 +50,8 @@ def told(claim: Object) -> str:
     name = spec.get("storageClassName")
     of_class = {None: "of the default class", "": "of no class"}.get(name, f"of class {name}")
     volume = [f"on volume {spec['volumeName']}"] if spec.get("volumeName") and not capacity(claim) else []
+    if attributes := spec.get("volumeAttributesClassName"):
+        volume.append(f"with volumeAttributesClassName {attributes}")
     return ", ".join(
         [capacity(claim) or spec["resources"]["requests"]["storage"], *spec["accessModes"], of_class, *volume]
     )

@@ -16,11 +16,11 @@ from steps.archive.manifest import External, Report, Source, SystemStorage
 from steps.archive.marks import Mark
 from steps.contract.names import EXTERNAL
 from steps.files import writing
-from steps.kubernetes import claims, fields
+from steps.kubernetes import fields
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.fields import annotation
 from steps.kubernetes.kinds import APIMANAGER, CLAIM, SECRET, Object
-from steps.parts import objects, readiness, reconciliation
+from steps.parts import objects, readiness, reconciliation, system_storage
 from steps.threescale import installation
 
 log = logging.getLogger(__name__)
@@ -233,9 +233,4 @@ def _system_storage(cluster: Cluster) -> SystemStorage:
     claim = cluster.get(CLAIM, installation.SYSTEM_STORAGE)
     if claim is None:
         raise errors.PlannedGone(CLAIM.name, [installation.SYSTEM_STORAGE], cluster.namespace)
-    return SystemStorage(
-        storage_class=claim["spec"].get("storageClassName") or "",
-        access_modes=tuple(claim["spec"].get("accessModes") or ()),
-        request=fields.at(claim, "spec", "resources", "requests", "storage") or "",
-        capacity=claims.capacity(claim),
-    )
+    return system_storage.recorded(claim)

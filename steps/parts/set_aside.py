@@ -35,17 +35,20 @@ UNSAVED = (ClaimState.THEIRS, ClaimState.FRESH, ClaimState.SAVE_LOST, ClaimState
 
 
 class SetAsideClaim(NamedTuple):
-    """The claim for replaced objects and files. An empty class means the cluster's default."""
+    """The claim for replaced objects and files. The class None means the cluster's default."""
 
     size: str
-    storage_class: str
+    storage_class: str | None
 
 
 def wanted(storage: Object | None, *, files: bool) -> SetAsideClaim:
-    """The claim has the class of system-storage, and its size with a margin if files are saved too."""
+    """The claim has the class of system-storage, and its size with a margin if files are saved too.
+
+    If system-storage has no class, the claim has the cluster's default: nobody has made a second volume for it.
+    """
     if storage is None:
-        return SetAsideClaim(installation.SYSTEM_STORAGE_FLOOR, "")
-    storage_class = str(storage["spec"].get("storageClassName") or "")
+        return SetAsideClaim(installation.SYSTEM_STORAGE_FLOOR, None)
+    storage_class = storage["spec"].get("storageClassName") or None
     if not files:
         return SetAsideClaim(installation.SYSTEM_STORAGE_FLOOR, storage_class)
     held = quantity(claims.capacity(storage) or storage["spec"]["resources"]["requests"]["storage"])

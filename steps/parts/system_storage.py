@@ -1,17 +1,20 @@
 """The claim of System FileStorage as a restore creates it, and the mark that says how far its files are restored."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
 
 from steps import errors
 from steps.archive import marks
 from steps.archive.contents import Backup
+from steps.archive.manifest import SystemStorage
+from steps.contract.names import PREFIX
 from steps.contract.restore_contract import AskedStorage
 from steps.kubernetes import claims, fields, mounting, waiting
 from steps.kubernetes.claims import quantity
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CLAIM, Object
 from steps.kubernetes.workflow import Workflow
+from steps.parts import objects
 from steps.threescale import installation
 
 
@@ -54,12 +57,65 @@ def wanted(backup: Backup, asked: AskedStorage) -> Object:
     """
     chosen = fields.at(backup.apimanager, "spec", "system", "fileStorage", "persistentVolumeClaim") or {}
     modes = backup.system_storage.access_modes or (installation.SYSTEM_STORAGE_ACCESS_MODE,)
-    spec = claims.spec_of(
+    source = backup.system_storage
+    of_apimanager = chosen.get("storageClassName")
+    spec = claims.on_volume(
         asked.access_mode or modes[0],
         _size(backup, asked, str(fields.at(chosen, "resources", "requests") or "0")),
-        asked.storage_class or chosen.get("storageClassName") or backup.system_storage.storage_class,
+        asked.storage_class,
+        asked.volume_name,
+        source.class_name if of_apimanager is None else of_apimanager,
     )
-    return claims.new(installation.SYSTEM_STORAGE, {}, backup.mark.annotations(), spec)
+    if source.volume_attributes_class and not _other_volume(asked):
+        spec["volumeAttributesClassName"] = source.volume_attributes_class
+    return claims.new(installation.SYSTEM_STORAGE, _restorable(source.labels), backup.mark.annotations(), spec)
+
+
+def recorded(claim: Object) -> SystemStorage:
+    """What a backup records of the claim."""
+    spec = claim["spec"]
+    return SystemStorage(
+        storage_class=spec.get("storageClassName") or "",
+        no_class=spec.get("storageClassName") == "",
+        access_modes=tuple(spec.get("accessModes") or ()),
+        request=fields.at(spec, "resources", "requests", "storage") or "",
+        capacity=claims.capacity(claim),
+        labels=_restorable(fields.at(claim, "metadata", "labels") or {}),
+        volume_attributes_class=spec.get("volumeAttributesClassName") or "",
+        data_source=_reference(spec.get("dataSource")),
+        data_source_ref=_reference(spec.get("dataSourceRef")),
+    )
+
+
+def not_restored(backup: Backup, asked: AskedStorage, existing: Object | None) -> Iterator[str]:
+    """What the source's claim had and system-storage will not have, each with the reason. `existing`: it is there."""
+    source = backup.system_storage
+    there = fields.at(existing, "metadata", "labels") or {} if existing else _restorable(source.labels)
+    if lacking := [name for name, value in sorted(_restorable(source.labels).items()) if there.get(name) != value]:
+        yield f"labels of the backed-up claim: {', '.join(lacking)}; the claim exists and is not changed"
+    if (name := source.volume_attributes_class) and existing:
+        if existing["spec"].get("volumeAttributesClassName") != name:
+            yield f"volumeAttributesClassName {name}; the claim exists and is not changed"
+    elif name and _other_volume(asked):
+        yield f"volumeAttributesClassName {name}; it belongs to the StorageClass of the backed-up claim"
+    if origin := source.data_source_ref or source.data_source:
+        what = f"{origin.get('kind', '')} {origin.get('name', '')}"
+        yield f"data source {what}; the new claim must come empty"
+
+
+def _reference(found: Object | None) -> dict[str, str]:
+    """A reference of Kubernetes without its empty keys: a claim as the source has `apiGroup: null`."""
+    return {key: str(value) for key, value in (found or {}).items() if value}
+
+
+def _other_volume(asked: AskedStorage) -> bool:
+    return bool(asked.storage_class or asked.volume_name)
+
+
+def _restorable(labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels of a claim, without the tool's own: with these the claim would be taken for a backup."""
+    kept = objects.clean({"metadata": {"labels": dict(labels)}})["metadata"].get("labels", {})
+    return {name: value for name, value in kept.items() if not name.startswith(PREFIX)}
 
 
 def check(claim: Object, backup: Backup, *, replaced: bool = False) -> None:

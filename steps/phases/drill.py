@@ -93,7 +93,7 @@ def _remove(run: Run, told: declared.DrillRemove) -> None:
     if told.proven == YES:
         _say_proven(run, cluster, told.claim, ledger)
     if ledger:
-        scratch_space.close(cluster, ledger, told.claim_wait_s)
+        scratch_space.close(cluster, ledger, told.gone_wait_s)
 
 
 @contextmanager

@@ -74,10 +74,8 @@ def _prepare(run: Run, told: declared.RestorePrepare) -> None:
     opened, cluster = restore.backup, restore.cluster
     made = restore_plan.prepare(cluster, planned, run.workflow, filter(None, (told.plan_digest, told.digest)))
     replaced_claim = set_aside.claim_name(run.workflow) if planned.wanted else ""
-    if replaced_claim:
-        waiting.wait_for_volume(cluster, replaced_claim, told.claim_wait_s)
-    if not opened.external:
-        waiting.wait_for_volume(cluster, installation.SYSTEM_STORAGE, told.claim_wait_s)
+    mounted = [replaced_claim, "" if opened.external else installation.SYSTEM_STORAGE]
+    waiting.wait_for_volumes(cluster, filter(None, mounted), told.claim_wait_s)
     run.output(
         file_storage=marks.place(external=bool(opened.external)),
         kept_secrets=",".join(planned.kept_secrets) or NOTHING,

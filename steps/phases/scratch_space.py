@@ -198,7 +198,7 @@ def create_claim(cluster: Cluster, backup: Backup, ledger: Ledger, asked: AskedS
     except errors.ClaimTaken as error:
         raise errors.ScratchClaimTaken(name, cluster.namespace) from error
     size = system_storage.check_request(backup, asked.storage_request or _size(backup))
-    storage_class = asked.storage_class or _class_of(cluster, ledger.claim)
+    storage_class = claims.class_of(asked.storage_class, _class_of(cluster, ledger.claim))
     labels = {marks.WORKFLOW: ledger.workflow.name, **labels_of(cluster.namespace, ledger.workflow)}
     claim = claims.new(name, labels, {marks.STARTED: times.utc(times.now())}, {})
     owner = {"apiVersion": CONFIGMAP.api_version, "kind": CONFIGMAP.name, "name": _LEDGER, "uid": ledger.uid}
@@ -216,8 +216,9 @@ def _size(backup: Backup) -> str:
     return max(str(int(needed)), installation.SYSTEM_STORAGE_FLOOR, key=quantity)
 
 
-def _class_of(cluster: Cluster, claim: str) -> str:
-    return str((backup_claims.find(cluster, claim)["spec"]).get("storageClassName") or "")
+def _class_of(cluster: Cluster, claim: str) -> str | None:
+    """Return the class of a claim. A claim of no class counts as the default: no volume waits for the scratch claim."""
+    return backup_claims.find(cluster, claim)["spec"].get("storageClassName") or None
 
 
 def try_objects(scratch: Cluster, backup: Backup, mark: Mark, *, last_try: bool) -> list[Standing]:

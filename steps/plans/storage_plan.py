@@ -99,6 +99,8 @@ def add(
     else:
         does = Does.UNSEEN if decided is _MUST_BE_EMPTY else Does.CREATE
         lacking = _add_tree(plan, backup, claim if state is ClaimState.FILLED else None, does)
+    for each in system_storage.not_restored(backup, wishes, claim):
+        plan.add(Does.LEFT_OUT, STORAGE, each, is_bound=False)  # it changes when the claim exists
     kept = [] if decided.kept is None else became(KEPT, decided.kept)
     return PlannedStorage(None if claim else new, claim, is_saved, goes, kept, lacking)
 

@@ -132,7 +132,7 @@ def test_no_class_and_no_volume_is_said_but_is_no_warning(cluster):
     message = "no persistent volumes available for this claim and no storage class is set"
     assert event == ("Normal", "FailedBinding", message)
     with refused(errors.ClaimWithoutVolume, event=Holding("FailedBinding")):
-        waiting.wait_for_volume(cluster.connect("threescale-backup"), "static", PATIENCE_S)
+        waiting.wait_for_volume(cluster.connect("threescale-backup"), "static", 0.0)
 
 
 @pytest.mark.parametrize("fields", [{"storageClassName": ""}, {}], ids=["without-a-class", "of-the-default-class"])

@@ -51,7 +51,6 @@ REFERENCE = [
 LONGEST = 32  # words of a sentence, with its facts
 AGAIN = {
     "AlreadyExists",
-    "ClaimWithoutVolume",
     "Conflict",
     "InstallationGoing",
     "Interrupted",

@@ -304,7 +304,8 @@ NUMBERS = [
     ("restore prepare", "wait_minutes"),
     ("restore routes", "wait_minutes"),
     ("restore routes", "look_s"),
-    ("backup prepare", "claim_wait_s"),
+    ("backup prepare", "claim_wait"),
+    ("restore check", "claim_wait"),
 ]
 
 

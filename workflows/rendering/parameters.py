@@ -16,6 +16,15 @@ def value(name: str) -> str:
     return f"{getattr(g.inputs.parameters, name):$}"
 
 
+def minutes(name: str) -> str:
+    """Write an input of whole minutes as the rest of a duration, such as the `10m` of `15m10m`. Go adds such parts.
+
+    Argo reads a duration before the phase can refuse the input. So anything that is no number counts as 0.
+    """
+    told = f"inputs.parameters['{name}']"
+    return f"{{{{={told} matches '^[0-9][0-9]?[0-9]?$' ? {told} : '0'}}}}m"
+
+
 def words(names: Iterable[str]) -> list[str]:
     """Write input parameters as options of the same names."""
     return [word for name in names for word in (f"--{name}", value(name))]

@@ -20,10 +20,10 @@ from hera.workflows.models import (
 from steps.contract.arguments import REFUSED
 from steps.contract.declaration import DeclaredPhase, Output, failure, fields_of, of_run
 from steps.contract.mounts import Mount
-from steps.contract.told import NODE
+from steps.contract.told import CLAIM_WAIT, NODE
 from steps.errors import TRY_AGAIN_EXIT
 from workflows.rendering import mounts as mounting
-from workflows.rendering.parameters import OUTPUTS_PATH, declare, output, value
+from workflows.rendering.parameters import OUTPUTS_PATH, declare, minutes, output, value
 from workflows.rendering.placement import together_in_place
 from workflows.rendering.settings import Settings
 
@@ -103,6 +103,8 @@ def phase(
         next((each.told_as for each in fields if each.name in {"claim", "claim_name"}), ""),
         [] if known is None else _judged(known),
     )
+    if CLAIM_WAIT in {each.told_as for each in fields}:
+        pod = replace(pod, timeout=f"{pod.timeout}{minutes(CLAIM_WAIT)}")
     if pod.affinity is None and NODE in {each.name for each in fields}:
         pod = replace(pod, affinity=together_in_place())
     return container(settings, declared.command, told, pod)

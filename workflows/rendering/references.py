@@ -13,6 +13,7 @@ from workflows.rendering.document import Manifest
 
 _TAG = re.compile(r"\{\{([^{}]*)\}\}")
 _NAME = re.compile(r"\w+(?:\??\.[\w-]+)+")
+_KEY = re.compile(r"\['([\w-]+)'\]")  # a name that is no word of an expression
 _TASK_NAME = re.compile(r"[A-Za-z][-A-Za-z0-9]*")
 _GLOBALS = {
     "workflow.name",
@@ -145,11 +146,16 @@ def _parameters(of: Manifest, what: str) -> list[Manifest]:
     return found
 
 
+def _names(expression: str) -> Iterator[str]:
+    for name in _NAME.findall(_KEY.sub(r".\1", expression)):
+        yield name.replace("?", "")
+
+
 def _tags(value: Any) -> Iterator[str]:
     """Yield every tag in a manifest's strings, keys included. For an expression, yield the names that it uses."""
     if isinstance(value, str):
         for tag in _TAG.findall(value):
-            yield from (name.replace("?", "") for name in _NAME.findall(tag)) if tag.startswith("=") else [tag]
+            yield from _names(tag) if tag.startswith("=") else [tag]
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from _tags(key)

@@ -209,7 +209,7 @@ class TestCheckMountable:
         with refused(errors.ClaimWithoutVolume, event=Holding("volume disk is missing")) as error:
             backup_claims.check_mountable(empty.connect(), "nightly", ME, 0.0)
 
-        assert error.value.exit_code == 75
+        assert error.value.exit_code == 1
 
     def test_a_claim_whose_volume_is_lost_holds_no_backup(self, empty):
         empty.claim("nightly", volumeName="disk")

@@ -12,7 +12,7 @@ from steps.parts.set_aside import SetAsideClaim
 from tests.builders.claims import CLAIMS
 from tests.builders.refusals import refused
 
-ASKED = SetAsideClaim("100Mi", "")
+ASKED = SetAsideClaim("100Mi", None)
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def test_a_claim_of_another_workflow_is_not_taken(empty):
 @pytest.mark.parametrize(
     ("storage", "files", "expected"),
     [
-        (None, False, SetAsideClaim("100Mi", "")),
+        (None, False, SetAsideClaim("100Mi", None)),
         ({"spec": {"storageClassName": "nfs"}}, False, SetAsideClaim("100Mi", "nfs")),
-        ({"spec": {"resources": {"requests": {"storage": "1k"}}}}, True, SetAsideClaim(str(100 << 20), "")),
+        ({"spec": {"resources": {"requests": {"storage": "1k"}}}}, True, SetAsideClaim(str(100 << 20), None)),
         (
             {"spec": {"storageClassName": "nfs"}, "status": {"capacity": {"storage": "10G"}}},
             True,

@@ -41,6 +41,63 @@ def size_of(obj):
     return obj["spec"]["resources"]["requests"]["storage"]
 
 
+SNAPSHOT = {"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "monday"}
+
+
+class TestWhatIsRecordedOfTheClaim:
+    @pytest.mark.parametrize("name", [None, "", "fast"])
+    def test_no_class_and_an_unnamed_class_are_two_things(self, name):
+        spec = {} if name is None else {"storageClassName": name}
+
+        assert system_storage.recorded({"metadata": {}, "spec": spec}).class_name == name
+
+    def test_in_a_backup_that_says_nothing_of_it_the_default_class_is_meant(self):
+        assert SystemStorage.model_validate({"storage_class": ""}).class_name is None
+
+    def test_labels_attributes_class_and_data_source_are_recorded(self):
+        clone = {"apiGroup": None, "kind": "PersistentVolumeClaim", "name": "old"}
+        spec = {"volumeAttributesClassName": "gold", "dataSource": clone, "dataSourceRef": SNAPSHOT}
+        metadata = {"labels": {"app": "3scale", marks.STATE: "failed"}}
+
+        found = system_storage.recorded({"metadata": metadata, "spec": spec})
+
+        assert found.labels == {"app": "3scale"}
+        assert found.volume_attributes_class == "gold"
+        assert found.data_source == {"kind": "PersistentVolumeClaim", "name": "old"}
+        assert found.data_source_ref == SNAPSHOT
+
+
+class TestWhatIsNotRestoredOfTheClaim:
+    def test_of_a_new_claim_it_is_the_data_source(self, backup_volume):
+        facts = {"labels": {"team": "api"}, "volume_attributes_class": "gold", "data_source": SNAPSHOT}
+
+        found = [*system_storage.not_restored(opened(backup_volume, **facts), NOTHING_ASKED, None)]
+
+        assert found == ["data source VolumeSnapshot monday; the new claim must come empty"]
+
+    def test_on_another_storage_class_it_is_the_attributes_class_too(self, backup_volume):
+        source = opened(backup_volume, volume_attributes_class="gold")
+
+        [found] = system_storage.not_restored(source, AskedStorage(storage_class="fast"), None)
+
+        assert found.startswith("volumeAttributesClassName gold; it belongs to")
+
+    def test_of_a_claim_that_exists_it_is_all_that_the_claim_lacks(self, backup_volume):
+        source = opened(backup_volume, labels={"team": "api"}, volume_attributes_class="gold")
+        existing = {"metadata": {"labels": {"app": "3scale"}}, "spec": {}}
+
+        labels, attributes = system_storage.not_restored(source, NOTHING_ASKED, existing)
+
+        assert labels == "labels of the backed-up claim: team; the claim exists and is not changed"
+        assert attributes == "volumeAttributesClassName gold; the claim exists and is not changed"
+
+    def test_of_a_claim_that_exists_as_it_was_it_is_nothing(self, backup_volume):
+        source = opened(backup_volume, labels={"team": "api"}, volume_attributes_class="gold")
+        existing = {"metadata": {"labels": {"team": "api"}}, "spec": {"volumeAttributesClassName": "gold"}}
+
+        assert [*system_storage.not_restored(source, NOTHING_ASKED, existing)] == []
+
+
 class TestSystemStorage:
     @pytest.mark.parametrize(
         ("facts", "size"),
@@ -84,12 +141,46 @@ class TestSystemStorage:
             ({"storage_class": "old", "chosen": {"storageClassName": "chosen"}}, "", "chosen"),
             ({"storage_class": "old", "chosen": {"storageClassName": "chosen"}}, "asked", "asked"),
             ({}, "", None),
+            ({"no_class": True}, "", ""),
+            ({"no_class": True}, "asked", "asked"),
+            ({"chosen": {"storageClassName": ""}}, "", ""),
+            ({"storage_class": "old"}, "none", ""),
         ],
     )
     def test_its_class_is_that_asked_for_or_chosen_or_as_it_was(self, backup_volume, facts, asked, expected):
         spec = system_storage.wanted(opened(backup_volume, **facts), AskedStorage(storage_class=asked))["spec"]
 
         assert spec.get("storageClassName") == expected
+
+    @pytest.mark.parametrize(("asked", "expected"), [("", ""), ("fast", "fast"), ("none", "")])
+    def test_on_a_volume_by_name_it_has_no_class_but_that_asked_for(self, backup_volume, asked, expected):
+        found = opened(backup_volume, storage_class="old")
+
+        spec = system_storage.wanted(found, AskedStorage(storage_class=asked, volume_name="disk"))["spec"]
+
+        assert (spec["volumeName"], spec["storageClassName"]) == ("disk", expected)
+
+    def test_it_has_the_labels_of_the_source_but_none_of_this_tool(self, backup_volume):
+        found = opened(backup_volume, labels={"team": "api", marks.BACKUP: "nightly"})
+
+        assert system_storage.wanted(found, NOTHING_ASKED)["metadata"]["labels"] == {"team": "api"}
+
+    @pytest.mark.parametrize(
+        ("asked", "expected"), [({}, "gold"), ({"storage_class": "fast"}, None), ({"volume_name": "disk"}, None)]
+    )
+    def test_its_attributes_class_is_that_of_the_source_on_storage_of_the_same_kind(
+        self, backup_volume, asked, expected
+    ):
+        found = opened(backup_volume, storage_class="old", volume_attributes_class="gold")
+
+        spec = system_storage.wanted(found, AskedStorage(**asked))["spec"]
+
+        assert spec.get("volumeAttributesClassName") == expected
+
+    def test_it_is_never_filled_from_the_data_source_of_the_source(self, backup_volume):
+        found = opened(backup_volume, data_source=SNAPSHOT, data_source_ref=SNAPSHOT)
+
+        assert not {"dataSource", "dataSourceRef"} & system_storage.wanted(found, NOTHING_ASKED)["spec"].keys()
 
     @pytest.mark.parametrize(
         ("was", "asked", "expected"),

@@ -59,7 +59,7 @@ def files(stage, root, target, claim="nightly"):
 
 
 def remove(stage, proven="no", claim="nightly"):
-    run(stage, "remove", "--claim", claim, "--proven", proven, "--claim-wait-s", 5)
+    run(stage, "remove", "--claim", claim, "--proven", proven, "--gone-wait-s", 5)
 
 
 NAME = scratch_space.claim_name(ME)

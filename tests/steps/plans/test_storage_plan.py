@@ -7,6 +7,7 @@ from steps.parts import set_aside, system_storage
 from steps.parts.conflicts import REFUSE, REPLACE
 from steps.parts.system_storage import ClaimState
 from steps.plans import restore_plan, storage_plan
+from steps.plans.plan import Does
 
 HERE = {
     ClaimState.ABSENT: None,
@@ -41,9 +42,12 @@ def of(stage, root, **wishes):
     return restore_plan.of(door, contents.open_at(root, root.name), RestoreWishes(**wishes), last_try=True)
 
 
+STORAGE = "PersistentVolumeClaim system-storage"
+
+
 def told_of_storage(planned):
     """What a plan says of the claim of System FileStorage, in words."""
-    found = [line for line in planned.plan.lines if line.what == "PersistentVolumeClaim system-storage"]
+    found = [line for line in planned.plan.lines if line.what == STORAGE and line.does is not Does.LEFT_OUT]
     return ", ".join(f"{line.does.value} (done)" if line.done else line.does.value for line in found)
 
 
@@ -90,3 +94,20 @@ class TestTheClaimOfSystemFileStorage:
         saves = {state for state, decided in storage_plan.DECISIONS.items() if decided[REPLACE].saves}
 
         assert saves - {ClaimState.ABSENT} == {*set_aside.UNSAVED}
+
+
+class TestWhatIsNotRestoredOfTheClaim:
+    def test_a_plan_says_it_and_its_digest_does_not_depend_on_it(self, quiet, backup_volume):
+        without = of(quiet, backup_volume, storage_class="standard").plan
+        manifest = backup_volume / "manifest.json"
+        opened = contents.open_at(backup_volume, backup_volume.name)
+        storage = opened.manifest.source.system_storage.model_copy(update={"volume_attributes_class": "gold"})
+        source = opened.manifest.source.model_copy(update={"system_storage": storage})
+        manifest.write_text(opened.manifest.model_copy(update={"source": source}).model_dump_json())
+
+        plan = of(quiet, backup_volume, storage_class="standard").plan
+
+        assert [line.how.partition(";")[0] for line in plan.lines if line.does is Does.LEFT_OUT] == [
+            "volumeAttributesClassName gold"
+        ]
+        assert [line for line in plan.lines if line.is_bound] == [line for line in without.lines if line.is_bound]

@@ -88,7 +88,7 @@ def test_a_quota_on_claims_costs_that_night_and_no_other(by_night: Stage) -> Non
 def test_a_storage_class_that_vanished_leaves_a_claim_that_the_next_night_removes(by_night: Stage) -> None:
     earlier(by_night, "before", days=1)
     classes = dict(by_night.kubernetes.storage_classes)
-    by_night.kubernetes.storage_classes["standard"] = "Never"
+    del by_night.kubernetes.storage_classes["standard"]
     lost = night(by_night)
 
     assert lost.phase == "Failed"

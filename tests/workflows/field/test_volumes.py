@@ -13,6 +13,9 @@ from steps.kubernetes import fields, waiting
 from steps.parts import system_storage
 from tests.builders import phases
 from tests.conftest import Stage
+from workflows.manifests import render
+from workflows.rehearsal.argo import retry_strategy, tags
+from workflows.rehearsal.rehearse import SETTINGS
 from workflows.rehearsal.threescale import installation as threescale
 
 pytestmark = pytest.mark.thorough
@@ -50,13 +53,7 @@ def warn(stage: Stage, claim: dict[str, Any]) -> None:
 
 
 class TestASlowProvisioner:
-    @pytest.mark.parametrize(
-        "warns",
-        [
-            False,
-            pytest.param(True, marks=pytest.mark.xfail(strict=True, reason="a first Warning event ends the wait")),
-        ],
-    )
+    @pytest.mark.parametrize("warns", [False, True])
     def test_a_volume_that_comes_late_is_waited_for(self, empty, warns):
         empty.kubernetes.storage_classes["slow"] = "Never"
         claim = empty.claim(storageClassName="slow")
@@ -70,7 +67,6 @@ class TestASlowProvisioner:
 
         assert empty.get(CLAIMS, STORAGE)["status"]["phase"] == "Bound"
 
-    @pytest.mark.xfail(strict=True, reason="a first Warning event ends the try")
     def test_a_backup_on_a_volume_that_comes_late_needs_no_second_try(self, installed):
         installed.kubernetes.storage_classes["slow"] = "Never"
         late: list[threading.Timer] = []
@@ -88,6 +84,46 @@ class TestASlowProvisioner:
         assert workflow.phase == "Succeeded", workflow.message
         assert [attempt.exit_code for attempt in workflow.node("prepare").attempts] == [0]
         assert workflow.outputs[CLAIM] == "slowly"
+
+    def test_a_class_that_is_not_there_ends_the_backup_at_the_first_try(self, installed):
+        workflow = installed.backup(name="slowly", storage_class="unknown")
+
+        assert [attempt.exit_code for attempt in workflow.node("prepare").attempts] == [1]
+        assert '"unknown" not found' in workflow.node("prepare").attempts[0].message
+
+    def test_the_limit_that_is_asked_for_ends_the_wait(self, installed):
+        installed.kubernetes.storage_classes["slow"] = "Never"
+
+        workflow = installed.backup(name="slowly", storage_class="slow", claim_wait="0")
+
+        assert [attempt.exit_code for attempt in workflow.node("prepare").attempts] == [1]
+        assert "raise claim-wait" in workflow.node("prepare").attempts[0].message
+
+    def test_a_limit_that_is_no_number_is_refused_by_the_phase_and_not_by_argo(self, installed):
+        workflow = installed.backup(claim_wait="soon")
+
+        assert workflow.phase == "Failed"
+        assert "'soon' is not a whole number" in workflow.node("prepare").attempts[0].message
+
+    @pytest.mark.parametrize(("told", "more_s"), [("10", 600), ("0", 0), ("120", 7200), ("soon", 0), ("1h", 0)])
+    def test_the_time_limit_of_each_phase_that_waits_for_a_claim_follows_it(self, told, more_s):
+        templates = [each for manifest in render(SETTINGS) for each in manifest.get("spec", {}).get("templates", ())]
+        waits = [
+            each for each in templates if "claim-wait" in {i["name"] for i in inputs_of(each)} and "dag" not in each
+        ]
+        given = {"inputs.parameters.claim-wait": told, "inputs.parameters.time-limit": "15m"}
+
+        limits = {
+            each["name"]: retry_strategy.duration_s(tags.substitute(each["timeout"], given, "a timeout"))
+            for each in waits
+        }
+
+        assert limits == dict.fromkeys(["prepare", "check", "choose"], 900 + more_s)
+
+
+def inputs_of(template: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = template.get("inputs", {}).get("parameters", [])
+    return found
 
 
 def static_storage(stage: Stage, *, chosen: bool) -> None:
@@ -122,7 +158,6 @@ def give_disk(stage: Stage) -> None:
 
 class TestAStaticVolume:
     @pytest.mark.parametrize("chosen", [True, False], ids=["chosen", "of the claim alone"])
-    @pytest.mark.xfail(strict=True, reason="no class and the default class are one thing to a backup and to a restore")
     def test_a_claim_of_no_class_comes_back_of_no_class(self, installed, tmp_path, planned, chosen):
         static_storage(installed, chosen=chosen)
         phases.backup(installed, tmp_path / "nightly")
@@ -135,13 +170,11 @@ class TestAStaticVolume:
         assert found.plan.objections == []
         assert found.claim["spec"].get("storageClassName") == ""
 
-    @pytest.mark.xfail(strict=True, reason="no word says that a claim shall have no class")
     def test_no_class_can_be_asked_for(self, backup_volume):
         spec = system_storage.wanted(contents.open_at(backup_volume), AskedStorage(storage_class="none"))["spec"]
 
         assert spec["storageClassName"] == ""
 
-    @pytest.mark.xfail(strict=True, reason="a restore takes no volume-name")
     def test_a_restore_takes_the_volume_that_it_is_told(self, lost):
         give_disk(lost)
 

@@ -50,7 +50,11 @@ def test_nothing_refers_to_what_is_not_there(manifest: dict[str, Any]) -> None:
             "inputs.parameters.x",
         ),
         (lambda spec: _template(spec, "seal")["container"]["args"].append("{{workflow.nmae}}"), "workflow.nmae"),
-        (lambda spec: spec["arguments"]["parameters"].pop(), "workflow.parameters.schedule"),
+        (lambda spec: spec["arguments"]["parameters"].pop(), "workflow.parameters.claim-wait"),
+        (
+            lambda spec: _template(spec, "seal").update(timeout="{{=inputs.parameters['x-y']}}m"),
+            "inputs.parameters.x-y",
+        ),
         (lambda spec: _task(spec, "seal").update(template="sela"), "sela"),
         (lambda spec: _task(spec, "seal").update(name="1st"), "task name"),
         (lambda spec: _task(spec, "seal").update(depends="prepare && nobody"), "nobody"),

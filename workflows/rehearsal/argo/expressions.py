@@ -23,7 +23,7 @@ _WORDS: Final = re.compile(rf"\s*({_LITERALS}|[A-Za-z_]\w*|{_SYMBOLS})")
 _TASKS: Final = re.compile(rf"\s*([A-Za-z0-9][-A-Za-z0-9_]*|{_SYMBOLS})")
 _RESULTS: Final = {"Succeeded": "Succeeded", "Failed": "Failed", "Errored": "Error"}
 _CONSTANTS: Final[dict[str, Value]] = {"true": True, "false": False, "nil": None}
-_LEVELS: Final = (("||",), ("&&",), ("==", "!=", "in"), ("??",))
+_LEVELS: Final = (("||",), ("&&",), ("==", "!=", "in", "matches"), ("??",))
 _DEPENDS_NAME: Final = re.compile(r"([a-zA-Z0-9][-a-zA-Z0-9]*)(?:\.[A-Z][A-Za-z]+)?")
 
 
@@ -141,6 +141,12 @@ class _Reader:
     def _member(self, name: str) -> str:
         while joint := self._take(".", "?."):
             name = f"{name}{joint}{self._next()}"
+        if self._take("["):  # a key that is no word, such as `['claim-wait']`
+            key = self._next()
+            self._expect("]")
+            if key[0] not in "'\"":
+                raise Unreadable(f"{key!r} is no key")
+            name = f"{name}.{key[1:-1]}"
         return name
 
     def _items(self) -> list[Term]:
@@ -179,6 +185,8 @@ def _compare(operator: str, left: Value, right: Value, *, lenient: bool) -> bool
 
     `lenient`: as govaluate does, where different types are unequal.
     """
+    if operator == "matches":
+        return re.search(str(right), str(left)) is not None
     if operator == "in":
         return isinstance(right, list) and left in right
     if lenient and operator in ("==", "!=") and _kind(left) != _kind(right):

@@ -63,7 +63,7 @@ def test_depends_names_each_task_once():
 
 # --- expressions ---
 
-TRY = {"lastRetry.exitCode": "75", "lastRetry.status": "Failed", "lastRetry.message": ""}
+TRY = {"lastRetry.exitCode": "75", "lastRetry.status": "Failed", "lastRetry.message": "", "inputs.claim-wait": "10"}
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,9 @@ TRY = {"lastRetry.exitCode": "75", "lastRetry.status": "Failed", "lastRetry.mess
         ("lastRetry.message != '' && lastRetry.message == 1", False),
         ("lastRetry.message == nil", False),
         ("true ? 'a' : 'b'", "a"),
+        ("inputs['claim-wait']", "10"),
+        ("inputs['claim-wait'] matches '^[0-9]+$'", True),
+        ("lastRetry.status matches '^[0-9]+$'", False),
         ("'it\\'s'", "it's"),
     ],
 )
@@ -88,7 +91,8 @@ def test_an_expression_is_evaluated_as_expr_does(text, value):
         "lastRetry.exitCode == 75",
         "asInt(lastRetry.exitCode) == 75",
         "not true",
-        "lastRetry['status']",
+        "lastRetry['status'",
+        "lastRetry[status]",
         "now()",
         "true < false",
         "a ? b",

@@ -182,7 +182,7 @@ class RestorePlanOnly(_ReadBackup, RestoreWishes):
         maybe("left-out", "Sentence about the files that are left out because they are damaged or missing."),
     )
 
-    time_limit: str = ""
+    time_limit: str = "15m"
     """Time limit of the phase, for instance 15m."""
 
 
@@ -214,7 +214,7 @@ class RestorePrepare(_ReadBackup, RestoreWishes, _PlanDigest, ClaimWait):
 
     checked: str = ""
     """Time when `check` began and ended, for the result record."""
-    time_limit: str = ""
+    time_limit: str = "15m"
     """Time limit of the phase, for instance 15m."""
     digest: str = ""
     """Digest of the plan that this workflow has printed."""

@@ -32,8 +32,9 @@ def is_going(obj: dict[str, Any]) -> bool:
 
 
 def owners(obj: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the ownerReferences, empty if there are none."""
-    return list(obj["metadata"].get("ownerReferences") or [])
+    """Return the ownerReferences, empty if there are none. In a file of the operator they may be anything."""
+    found = obj["metadata"].get("ownerReferences")
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def controller(obj: dict[str, Any]) -> dict[str, Any]:

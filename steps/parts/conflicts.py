@@ -153,10 +153,9 @@ def going(obj: Object, living: Collection[str]) -> str:
     The garbage collector deletes an object when all its owners are gone. A restore may read no owners of other kinds
     than APIManager, so those count as alive.
     """
-    metadata = obj["metadata"]
     if fields.is_going(obj):
         return "is being deleted"
-    owners = metadata.get("ownerReferences") or []
+    owners = fields.owners(obj)
     if owners and all(owner["kind"] == kinds.APIMANAGER.name and owner["uid"] not in living for owner in owners):
         return f"belongs to APIManager {owners[0]['name']}, which is gone"
     return ""

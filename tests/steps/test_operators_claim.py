@@ -275,7 +275,7 @@ class TestRefused:
 
         said = self.refuse(waiting, root, errors.NotABackup)
 
-        gap = f"he operator did not finish it, the log of its Job says why; secrets/{name}.json has 0 bytes"
+        gap = f"he operator did not finish it, see the log of its Job; secrets/{name}.json has 0 bytes"
         assert gap in said
         code, told = verified(root)
         assert (code, gap in told) == (1, True)
@@ -285,7 +285,7 @@ class TestRefused:
 
         said = self.refuse(waiting, root, errors.NotABackup)
 
-        assert f"the log of its Job says why; {layout.APIMANAGER} is missing." in said
+        assert f"see the log of its Job; {layout.APIMANAGER} is missing." in said
 
     @pytest.mark.parametrize("path", [ZYNC, "configmaps/apicast-environment.json", layout.APIMANAGER])
     @pytest.mark.parametrize("options", [{}, {"domain": ("--wildcard-domain", NEW)}], ids=["as it was", "moved"])

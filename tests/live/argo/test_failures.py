@@ -45,7 +45,7 @@ def test_a_backup_without_3scale_ends_with_the_reason_and_makes_no_claim(live: S
     assert reason in workflow.node("prepare(0)").message
     assert reason in shown(argo, workflow)
     assert workflow.node("report").outputs["report"].startswith(f"prepare failed: main: Error (exit code 1): {reason}")
-    assert "submit again with another name" in workflow.node("report").outputs["report"]
+    assert "submit a new backup with another name" in workflow.node("report").outputs["report"]
     assert live.kubernetes.list("persistentvolumeclaims", live.namespace) == []
     assert told(live, names.BACKUP_RESULTS, workflow) == ("no-api-manager", {"namespace": live.namespace})
 

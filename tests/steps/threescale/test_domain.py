@@ -162,7 +162,7 @@ def test_a_restore_under_another_domain_says_what_it_changes_and_goes_on_under_n
             rf"^rewritten +{re.escape(place)} +{re.escape(OLD)} becomes {re.escape(NEW)}$", told, re.MULTILINE
         )
     for phase in ("prepare", "routes"):
-        assert f"change them to {NEW} there, then run `bundle exec rake" in restored.node(phase).log
+        assert f"Change them to {NEW} in the database, then run `bundle exec rake" in restored.node(phase).log
 
     again = lost.engine.submit("threescale-restore", {"claim-name": "nightly"}, entrypoint="prepare")
     said = again.nodes[0].attempts[-1].message
@@ -180,7 +180,7 @@ def test_a_database_that_shares_the_old_domain_is_named(lost):
 
     prepared = lost.engine.submit("threescale-restore", {"claim-name": "nightly", **arguments}, entrypoint="prepare")
 
-    line = rf"^stays as it is +Secret system-database: URL +holds {re.escape(OLD)}$"
+    line = rf"^stays as it is +Secret system-database: URL +contains {re.escape(OLD)}$"
     assert re.search(line, prepared.nodes[0].log, re.MULTILINE)
 
 

@@ -14,7 +14,7 @@ from steps.kubernetes.claims import quantity
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CLAIM, Object
 from steps.kubernetes.workflow import Workflow
-from steps.parts import objects
+from steps.parts import controllers
 from steps.threescale import installation
 
 
@@ -113,8 +113,8 @@ def _other_volume(asked: AskedStorage) -> bool:
 
 
 def _restorable(labels: Mapping[str, str]) -> dict[str, str]:
-    """The labels of a claim, without the tool's own: with these the claim would be taken for a backup."""
-    kept = objects.clean({"metadata": {"labels": dict(labels)}})["metadata"].get("labels", {})
+    """The labels of a claim without the tool's own, which mean a backup, and without marks that mean one cluster."""
+    kept = controllers.without({"metadata": {"labels": dict(labels)}})["metadata"].get("labels", {})
     return {name: value for name, value in kept.items() if not name.startswith(PREFIX)}
 
 

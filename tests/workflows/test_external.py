@@ -103,7 +103,7 @@ def test_it_is_whole_by_our_own_check_and_by_the_system_s_until_files_are_in_it_
     for name in (layout.TREE, layout.LISTING):
         (saved / name).mkdir()
         assert (
-            f"{name} is there, though the files are external" in CliRunner().invoke(main, ["verify", str(saved)]).stdout
+            f"{name} exists, but the manifest says that the files are external" in CliRunner().invoke(main, ["verify", str(saved)]).stdout
         )
 
 

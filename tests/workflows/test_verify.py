@@ -50,7 +50,7 @@ def test_a_damage_fails_the_workflow_with_the_finding_and_marks_the_claim(kept):
     assert "terms and conditions.pdf' has different content than the listing" in read.attempts[0].message
     assert told["damaged"]["workflow"] == workflow.name
     assert "terms and conditions.pdf' has different content than the listing" in told["damage"]
-    assert "its claim says so" in report.outputs["report"]
+    assert "its claim records that" in report.outputs["report"]
     assert not fields.label(of(kept), marks.VERIFIED)
 
 

@@ -65,7 +65,7 @@ def test_backups_that_stopped_fail_the_watchdog_and_one_that_came_ends_the_alarm
     assert overdue[metrics.SCHEDULED] == 0
     assert overdue[metrics.VERIFIED] == datetime(2026, 11, 2, 5, tzinfo=UTC).timestamp()
     assert good.phase == "Succeeded", good.message
-    assert "the newest complete backup, night-2, began 2 h ago; CronWorkflow" in good.node("watch").log
+    assert "the newest complete backup, night-2, began 2 h ago. CronWorkflow" in good.node("watch").log
     assert value(watched, metrics.NEWEST) == new.timestamp()
     assert value(watched, metrics.BACKUPS, state="complete") == 2
     assert value(watched, metrics.NEWEST_BYTES) == value(watched, metrics.BEFORE_BYTES) == 3400

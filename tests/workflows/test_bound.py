@@ -194,7 +194,8 @@ def test_a_backup_that_is_marked_damaged_is_refused_with_the_way_out(lost):
 def test_the_log_of_the_seal_tells_the_digest_to_keep(sealed):
     log = sealed.workflow.node("seal").attempts[-1].log
 
-    assert f"SHA-256 {sealed.claim['metadata']['annotations']['threescale-backup/manifest-sha256']}" in log
+    digest = sealed.claim["metadata"]["annotations"]["threescale-backup/manifest-sha256"]
+    assert f"SHA-256 of its manifest: {digest}" in log
 
 
 @pytest.fixture

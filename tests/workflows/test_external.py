@@ -102,9 +102,7 @@ def test_it_is_whole_by_our_own_check_and_by_the_system_s_until_files_are_in_it_
     assert subprocess.run(command, cwd=saved, check=False).returncode == 0  # noqa: S603  the system's own
     for name in (layout.TREE, layout.LISTING):
         (saved / name).mkdir()
-        assert (
-            f"{name} exists, but the manifest says that the files are external" in CliRunner().invoke(main, ["verify", str(saved)]).stdout
-        )
+        assert f"{name} exists, but the manifest says" in CliRunner().invoke(main, ["verify", str(saved)]).stdout
 
 
 @pytest.mark.thorough

@@ -70,7 +70,7 @@ def test_old_backups_and_what_is_left_of_failed_runs_go_and_nothing_else(mixed: 
     assert done.node("decide").outputs["to-delete"] == "3"
     assert done.node("delete").outputs == {"deleted": "3", "spared": "0", "failure": ""}
     assert "night-1: deleted: no rule keeps it" in done.node("delete").log
-    assert "with Retain they stay on the PersistentVolume" in done.node("decide").log
+    assert "With Retain, the data stay on the PersistentVolume" in done.node("decide").log
     told = phases(done)
     assert {path: phase for path, phase in told.items() if path.endswith(("look", "remove"))} == {
         "failed-run(0:begun).look": "Succeeded",

@@ -27,6 +27,7 @@ _ADMISSION = "admissionregistration.k8s.io"
 MORE_KINDS = (
     Kind("", "v1", "nodes", "Node", namespaced=False, has_status=True),
     Kind("", "v1", "persistentvolumes", "PersistentVolume", namespaced=False),
+    Kind("", "v1", "limitranges", "LimitRange"),
     Kind("", "v1", "resourcequotas", "ResourceQuota"),
     Kind(_ADMISSION, "v1", "validatingadmissionpolicies", "ValidatingAdmissionPolicy", namespaced=False),
     Kind(_ADMISSION, "v1", "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding", namespaced=False),

@@ -102,3 +102,16 @@ def test_a_quota_that_all_secrets_together_exceed_is_in_the_plan_and_nothing_is_
     assert "ResourceQuota of-objects" in failure(planned, "plan")
     assert "ResourceQuota of-objects" in failure(done, "prepare")
     assert restored(lost) == []
+
+
+def test_a_claim_over_a_limit_range_is_in_the_plan_and_nothing_is_written(lost: Stage) -> None:
+    metadata = {"name": "small-claims", "namespace": lost.namespace}
+    spec = {"limits": [{"type": "PersistentVolumeClaim", "max": {"storage": "1Mi"}}]}
+    lost.kubernetes.create({"apiVersion": "v1", "kind": "LimitRange", "metadata": metadata, "spec": spec})
+
+    planned = lost.restore("nightly", plan="only")
+    done = lost.restore("nightly")
+
+    assert "maximum storage usage per PersistentVolumeClaim is 1Mi" in failure(planned, "plan")
+    assert "maximum storage usage per PersistentVolumeClaim is 1Mi" in failure(done, "prepare")
+    assert restored(lost) == []

@@ -79,7 +79,7 @@ def test_a_restore_that_was_killed_and_then_stopped_goes_on_when_it_is_submitted
     assert (stopped.phase, stopped.message) == ("Failed", STOPPED)
     assert stopped.node("routes(0)").message == "main: Error (exit code 137)"
     assert stopped.node("routes(1)").message.startswith(INTERRUPTED)
-    assert "the same restore submitted again" in stopped.node("report").outputs["report"]
+    assert "submit the same restore again" in stopped.node("report").outputs["report"]
 
     made = uids(live)
     with Operator(live.kubernetes, live.installation):

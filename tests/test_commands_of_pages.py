@@ -17,7 +17,7 @@ from tests.builders import commands, documentation
 from tests.builders.documentation import MADE, PAGES, name_of
 from tests.builders.installations import move_to_s3
 from tests.builders.scratch import SCRATCH
-from tests.conftest import Sealed, Stage, bring
+from tests.conftest import NAMESPACE, Sealed, Stage, bring
 from workflows.manifests import render
 from workflows.rehearsal.rehearse import SETTINGS
 
@@ -56,6 +56,15 @@ def test_pages_have_commands() -> None:
     assert len(list(lines(ARGO))) > 20
 
 
+def kubeconfig(line: str, request: pytest.FixtureRequest, sealed: Sealed) -> str:
+    """Have the namespace that a command supposes; return the way to it."""
+    stage: Stage = request.getfixturevalue("lost" if "plan restore" in line else "installed")
+    if "plan" not in line:
+        bring(stage, sealed)
+    stage.connect()
+    return str(stage.folder / "kubeconfig-None")
+
+
 @pytest.mark.parametrize("line", list(lines(PEOPLE)))
 def test_a_command_of_a_page_ends_well(
     line: str,
@@ -64,25 +73,17 @@ def test_a_command_of_a_page_ends_well(
     backup_volume: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    stage: Stage = request.getfixturevalue("lost" if "plan restore" in line else "installed")
-    if "plan" not in line:
-        bring(stage, sealed)
-    stage.connect()
-    monkeypatch.chdir(stage.folder)
-    monkeypatch.setenv("KUBECONFIG", str(stage.folder / "kubeconfig-None"))
+    monkeypatch.chdir(backup_volume.parent)
+    if " -n " in line.partition(PEOPLE)[2]:
+        monkeypatch.setenv("KUBECONFIG", kubeconfig(line, request, sealed))
     apimanager = (backup_volume / layout.APIMANAGER).read_text()
     Path("apimanager.yaml").write_text(apimanager)
     Path("my-apimanagerbackup.yaml").write_text(yaml.safe_dump(OPERATORS_BACKUP))
     Path("restore.json").write_text((backup_volume / layout.RESULT).read_text())
     before, _, told = line.partition(PEOPLE)
     command, _, after = told.partition(" | ")
-    here = {"NAMESPACE": stage.namespace, "api": stage.namespace, "OTHER": "other", "IMAGE": commands.IMAGE}
-    for placeholder, word in {
-        **here,
-        "NAME": sealed.name,
-        "DIR": str(backup_volume),
-        "private/copy": str(backup_volume),
-    }.items():
+    here = {"NAMESPACE": NAMESPACE, "api": NAMESPACE, "OTHER": "other", "IMAGE": commands.IMAGE, "NAME": sealed.name}
+    for placeholder, word in {**here, **dict.fromkeys(("DIR", "private/copy"), str(backup_volume))}.items():
         command = re.sub(rf"(?<=[ =]){placeholder}\b", word, command)
 
     code, out, err = commands.run(*shlex.split(command), stdin=apimanager if before else None)

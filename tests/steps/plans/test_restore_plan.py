@@ -641,6 +641,7 @@ class TestWhatAPlanSaysIsWhatHappens:
 
         check()
 
+    @pytest.mark.thorough
     def test_for_a_server_that_refuses_and_for_a_target_that_changes_after_the_plan(self, quiet, backup_volume):
         opened, server = contents.open_at(backup_volume, backup_volume.name), quiet.kubernetes
         door = quiet.connect("threescale-restore")

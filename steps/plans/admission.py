@@ -16,39 +16,37 @@ from steps.plans.plan import Does, Plan
 
 
 def add_new(plan: Plan, cluster: Cluster, created: Iterable[tuple[Kind, Object]]) -> None:
-    """Ask about objects that are to be created; refusals, and quotas that are too small, are objections of the plan."""
-    admitted: list[tuple[Kind, Object]] = []
+    """Ask about objects that will be created. Refusals, and quotas that are too small, become objections."""
     exceeded: dict[str, errors.QuotaExceeded] = {}
-    for kind, obj in created:
+
+    def create(kind: Kind, obj: Object) -> Object:
         try:
-            answer = ask(plan, named(obj), partial(cluster.create, kind, obj, dry_run=True))
-        except errors.QuotaExceeded as refusal:
-            answer, exceeded[named(obj)] = None, refusal
-        admitted.append((kind, answer or obj))
+            return _dry_run(plan, named(obj), partial(cluster.create, kind, obj, dry_run=True)) or obj
+        except errors.QuotaExceeded as refusal:  # of one object; below all are counted together
+            exceeded[named(obj)] = refusal
+            return obj
+
+    admitted = [(kind, plan.ask(named(obj), partial(create, kind, obj)) or obj) for kind, obj in created]
     if short := _too_small(plan, cluster, admitted):
-        plan.ask("quotas", partial(_refuse, errors.QuotaTooSmall(cluster.namespace, short)))
+        plan.object_to("quotas", errors.QuotaTooSmall(cluster.namespace, short))
         return
-    for what, error in exceeded.items():
-        plan.ask(what, partial(_refuse, error))
+    for what, refusal in exceeded.items():
+        plan.object_to(what, refusal)
 
 
-def ask(plan: Plan, what: str, attempt: Callable[[], Object]) -> Object | None:
-    """Try a dry run; return the object as the server would keep it, None where it refuses or can't say.
+def ask(plan: Plan, what: str, attempt: Callable[[], Object]) -> None:
+    """Ask about one object by a dry run. A refusal becomes an objection of the plan; raises as `Plan.ask`."""
+    plan.ask(what, partial(_dry_run, plan, what, attempt))
 
-    Raises:
-        errors.QuotaExceeded; as `Plan.ask`
 
-    """
+def _dry_run(plan: Plan, what: str, attempt: Callable[[], Object]) -> Object | None:
+    """Return the object as the server would keep it. None, with a warning, if a webhook supports no dry run."""
     try:
         return attempt()
     except errors.NoDryRun as error:
-        told = f"admission webhook {error.webhook!r} answers no dry run, so the webhook may refuse it later"
+        told = f"admission webhook {error.webhook!r} supports no dry run, so it may still refuse the object"
         plan.add(Does.WARNING, what, told, is_bound=False)
-    except errors.QuotaExceeded:
-        raise
-    except errors.PhaseError as error:
-        plan.ask(what, partial(_refuse, error))
-    return None
+        return None
 
 
 def _too_small(plan: Plan, cluster: Cluster, created: Iterable[tuple[Kind, Object]]) -> list[str]:
@@ -65,7 +63,3 @@ def _too_small(plan: Plan, cluster: Cluster, created: Iterable[tuple[Kind, Objec
                 told = f"{limit.used} of {limit.hard} {limit.resource} in use, {need} needed"
                 short.append(f"{limit.quota}: {told}")
     return short
-
-
-def _refuse(error: errors.PhaseError) -> None:
-    raise error

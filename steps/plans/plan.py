@@ -95,9 +95,9 @@ class Plan:
         self.add(Does.WARNING, what, gitops.warning(controller))
 
     def ask(self, what: str, look: Callable[[], Found]) -> Found | None:
-        """Call `look`, and collect its error as an objection, so that a person sees all objections at once.
+        """Call `look`, and make its error an objection to `what`, so that a person sees all objections at once.
 
-        If `what` is not empty, the error gets a line of the plan too. Returns None after an error.
+        Returns None after an error.
 
         Raises:
             errors.NoAnswer, errors.Interrupted: they are no objection, and further requests would take long.
@@ -108,10 +108,14 @@ class Plan:
         except (errors.Unanswered, errors.Interrupted):
             raise
         except errors.PhaseError as error:
-            self.objections.append(error)
-            if what:
-                self.add(Does.REFUSED, what, str(error))
+            self.object_to(what, error)
             return None
+
+    def object_to(self, what: str, error: errors.PhaseError) -> None:
+        """Append an objection. If `what` is not empty, the objection gets a line of the plan too."""
+        self.objections.append(error)
+        if what:
+            self.add(Does.REFUSED, what, str(error))
 
     def check(self) -> None:
         """Log all lines, then raise the first objection, if any."""

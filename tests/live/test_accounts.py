@@ -33,6 +33,7 @@ ANY = {
         "persistentvolumeclaims": "get list create",
         "pods": "list",
         "pods/exec": "get create",
+        "resourcequotas": "list",
         "routes": "list",
         "secrets": "create",
         "workflowtaskresults": "create patch",
@@ -68,6 +69,7 @@ BY_NAME = {
         ("secrets", "system-seed"): "get",
         ("configmaps", "system-environment"): "get",
         ("configmaps", "threescale-backup-results"): "get patch",
+        ("deployments", "threescale-operator-controller-manager-v2"): "get",
     },
     "threescale-restore": {
         ("secrets", "system-seed"): "get update",

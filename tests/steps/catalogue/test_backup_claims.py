@@ -83,6 +83,7 @@ class TestCreateBackup:
             ("fast", "", "fast"),
             ("", "old-disk", ""),
             ("fast", "old-disk", "fast"),
+            ("none", "", ""),
         ],
     )
     def test_a_volume_by_name_never_gets_the_default_class(self, empty, storage_class, volume_name, expected):
@@ -99,6 +100,7 @@ class TestCreateBackup:
             ("", "", "10Gi, ReadWriteOnce, of the default class"),
             ("fast", "", "10Gi, ReadWriteOnce, of class fast"),
             ("", "old-disk", "10Gi, ReadWriteOnce, of no class, on volume old-disk"),
+            ("none", "", "10Gi, ReadWriteOnce, of no class"),
         ],
     )
     def test_it_is_told_as_it_is_going_to_be(self, storage_class, volume_name, expected):

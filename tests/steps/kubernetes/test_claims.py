@@ -2,6 +2,7 @@ from decimal import Decimal
 
 import pytest
 
+from steps.kubernetes import claims
 from steps.kubernetes.claims import quantity
 
 
@@ -34,3 +35,25 @@ def test_a_quantity_is_read(text, value):
 def test_what_is_no_quantity_is_refused(text):
     with pytest.raises(ValueError, match=r".*"):
         quantity(text)
+
+
+@pytest.mark.parametrize(
+    ("asked", "default", "expected"),
+    [
+        ("none", "fast", ""),
+        ("none", None, ""),
+        ("", "fast", "fast"),
+        ("", "", ""),
+        ("", None, None),
+        ("slow", "", "slow"),
+    ],
+)
+def test_none_asks_for_no_class_and_nothing_for_the_default(asked, default, expected):
+    assert claims.class_of(asked, default) == expected
+
+
+@pytest.mark.parametrize(("asked", "expected"), [("none", ""), ("", ""), ("slow", "slow")])
+def test_a_named_volume_never_gets_the_cluster_s_default_class(asked, expected):
+    spec = claims.on_volume("ReadWriteOnce", "1Gi", asked, "disk", "fast")
+
+    assert (spec["storageClassName"], spec["volumeName"]) == (expected, "disk")

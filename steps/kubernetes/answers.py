@@ -43,13 +43,14 @@ _REASONS = re.compile(  # apimachinery meta/v1; a webhook may write any other wo
 _REFUSER = r"(?P<who>[-a-z0-9.]{1,253})"
 _FORBIDDEN = rf"[-a-z0-9.]+ {_NAME} is forbidden: "
 _INTERNAL = "Internal error occurred: "
+_NO_DRY_RUN = rf'admission webhook "{_REFUSER}" does not support dry run'
 # apiserver pkg/admission/plugin: webhook/errors, webhook/mutating, policy/validating; policy/generic for a
 # MutatingAdmissionPolicy, whose kind the message does not name
 _REFUSERS = tuple(
     (re.compile(form), word)
     for form, word in (
         (rf'({_FORBIDDEN}|{_INTERNAL})?admission webhook "{_REFUSER}" denied the request', "admission webhook"),
-        (rf'admission webhook "{_REFUSER}" does not support dry run', "admission webhook"),
+        (_NO_DRY_RUN, "admission webhook"),
         (rf'{_INTERNAL}admission webhook "{_REFUSER}" attempted to modify the object,', "admission webhook"),
         (rf'{_INTERNAL}failed calling webhook "{_REFUSER}":', "admission webhook"),
         (
@@ -60,7 +61,6 @@ _REFUSERS = tuple(
         (rf'policy "{_REFUSER}" denied request:', "admission policy"),
     )
 )
-_NOT_ASKED = re.compile(rf'admission webhook "{_REFUSER}" does not support dry run')
 _SERVERS_OWN = ("uid", "resourceVersion", "creationTimestamp")  # of each stored object
 _TEXTS = ("data", "binaryData")  # of Secrets and ConfigMaps
 _MAPS = ("spec", "status")
@@ -106,7 +106,7 @@ class Answer(NamedTuple):
     @property
     def not_asked(self) -> str:
         """The admission webhook that answers no dry run, empty where there is none."""
-        found = _NOT_ASKED.fullmatch(str(self.refusal.get("message", "")))
+        found = re.fullmatch(_NO_DRY_RUN, str(self.refusal.get("message", "")))
         return found["who"] if found else ""
 
     @property

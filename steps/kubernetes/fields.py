@@ -37,6 +37,11 @@ def owners(obj: dict[str, Any]) -> list[dict[str, Any]]:
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
+def group(obj: dict[str, Any]) -> str:
+    """Return the API group of an object or of an ownerReference, empty for the core group."""
+    return str(obj.get("apiVersion", "")).rpartition("/")[0]
+
+
 def controller(obj: dict[str, Any]) -> dict[str, Any]:
     """Return the ownerReference of the controller, empty if there is none. The server allows one at most."""
     return next((each for each in owners(obj) if each.get("controller") is True), {})

@@ -41,14 +41,14 @@ _FROM_ITS_STORE = f"{_OVERWRITES} from its store"
 TABLE = (
     Row(
         "Argo CD",
-        ("argocd.argoproj.io/",),
+        (gitops.ARGO_CD,),
         Fate.KEPT,
         gitops.MANAGES,
         "argo-cd.readthedocs.io, user-guide/resource_tracking",
     ),
     Row(
         "Flux",
-        ("kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/"),
+        tuple(prefix for prefix, _ in gitops.FLUX),
         Fate.KEPT,
         gitops.MANAGES,
         "fluxcd.io, kustomize-controller and helm-controller",
@@ -160,7 +160,7 @@ def warnings(obj: dict[str, Any]) -> Iterator[str]:
     if owner := gitops.owner(obj):
         yield gitops.warning(owner)
     names = [*(obj["metadata"].get("labels") or {}), *(obj["metadata"].get("annotations") or {})]
-    owners = {f"{each.get('kind')}.{str(each.get('apiVersion')).rpartition('/')[0]}" for each in fields.owners(obj)}
+    owners = {f"{each.get('kind')}.{fields.group(each)}" for each in fields.owners(obj)}
     for row in TABLE:
         if row.warns == gitops.MANAGES:  # `gitops.owner` looks closer, because people copy these marks
             continue

@@ -9,13 +9,13 @@ from typing import Any
 
 from steps.kubernetes import fields
 
-_ARGO_CD = "argocd.argoproj.io/"
-_TRACKING_ID = f"{_ARGO_CD}tracking-id"  # APPLICATION:GROUP/KIND:NAMESPACE/NAME
-_INSTANCE = f"{_ARGO_CD}instance"  # the label of clusters that leave the well-known one to others
+ARGO_CD = "argocd.argoproj.io/"
+_TRACKING_ID = f"{ARGO_CD}tracking-id"  # APPLICATION:GROUP/KIND:NAMESPACE/NAME
+_INSTANCE = f"{ARGO_CD}instance"  # the label of clusters that leave the well-known one to others
 _WRITER = "argocd"  # begins the field managers of its controllers
 _WELL_KNOWN_INSTANCE = "app.kubernetes.io/instance"  # Argo CD's label by default, and many a chart's own
 MANAGES = "manages this object and may overwrite it from its repository"
-_FLUX = (("kustomize.toolkit.fluxcd.io/", "Kustomization"), ("helm.toolkit.fluxcd.io/", "HelmRelease"))
+FLUX = (("kustomize.toolkit.fluxcd.io/", "Kustomization"), ("helm.toolkit.fluxcd.io/", "HelmRelease"))
 
 
 def owner(obj: dict[str, Any]) -> str:
@@ -39,7 +39,7 @@ def _application(obj: dict[str, Any]) -> str:
     head = obj["metadata"]
     signs = [*(head.get("annotations") or {}), *(head.get("labels") or {})]
     writers = [str(each.get("manager", "")) for each in head.get("managedFields") or []]
-    is_its_own = any(sign.startswith(_ARGO_CD) for sign in signs) or any(map(_is_argo_cd, writers))
+    is_its_own = any(sign.startswith(ARGO_CD) for sign in signs) or any(map(_is_argo_cd, writers))
     return fields.label(obj, _WELL_KNOWN_INSTANCE) if is_its_own else ""
 
 
@@ -58,7 +58,7 @@ def _names(identity: str, obj: dict[str, Any]) -> bool:
 
 
 def _flux(obj: dict[str, Any]) -> str:
-    for prefix, kind in _FLUX:
+    for prefix, kind in FLUX:
         if name := fields.label(obj, f"{prefix}name"):
             return f"Flux ({kind} {'/'.join(filter(None, (fields.label(obj, f'{prefix}namespace'), name)))})"
     return ""

@@ -8,6 +8,7 @@ because it may hold the address of a database.
 from collections.abc import Iterator
 
 from steps import errors
+from steps.archive.contents import minor
 from steps.kubernetes import fields
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import DEPLOYMENT, Object
@@ -30,9 +31,14 @@ def operator(cluster: Cluster) -> Object | None:
 
     """
     try:
-        return next(filter(None, (cluster.get(DEPLOYMENT, name) for name in installation.OPERATOR_DEPLOYMENTS)), None)
+        return find_operator(cluster)
     except (errors.NotAllowed, errors.UnknownResource):  # a Role of an older version
         return None
+
+
+def find_operator(cluster: Cluster) -> Object | None:
+    """The operator's Deployment, None if it runs in another namespace. Raises as `Cluster.get`."""
+    return next(filter(None, (cluster.get(DEPLOYMENT, name) for name in installation.OPERATOR_DEPLOYMENTS)), None)
 
 
 def version(operator: Object) -> str:
@@ -56,9 +62,5 @@ def _of_operator(apimanager: Object, operator: Object) -> Iterator[str]:
     if not fields.at(operator, "status", "availableReplicas"):
         yield f"is not reconciled, Deployment {name} of the operator has no available pod"
     told, installs = fields.annotation(apimanager, installation.THREESCALE_VERSION), version(operator)
-    if told and installs and _minor(told) != _minor(installs):
+    if told and installs and minor(told) != minor(installs):
         yield f"was reconciled last by an operator of {told}, and Deployment {name} is of {installs}"
-
-
-def _minor(version: str) -> list[str]:
-    return version.split(".")[:2]

@@ -90,14 +90,15 @@ def recorded(claim: Object) -> SystemStorage:
 def not_restored(backup: Backup, asked: AskedStorage, existing: Object | None) -> Iterator[str]:
     """What the source's claim had and system-storage will not have, each with the reason. `existing`: it is there."""
     source = backup.system_storage
-    there = fields.at(existing, "metadata", "labels") or {} if existing else _restorable(source.labels)
-    if lacking := [name for name, value in sorted(_restorable(source.labels).items()) if there.get(name) != value]:
-        yield f"labels of the backed-up claim: {', '.join(lacking)}; the claim exists and is not changed"
-    if (name := source.volume_attributes_class) and existing:
-        if existing["spec"].get("volumeAttributesClassName") != name:
-            yield f"volumeAttributesClassName {name}; the claim exists and is not changed"
-    elif name and _other_volume(asked):
-        yield f"volumeAttributesClassName {name}; it belongs to the StorageClass of the backed-up claim"
+    attributes = source.volume_attributes_class
+    if existing:
+        there = fields.at(existing, "metadata", "labels") or {}
+        if lacking := [name for name, value in sorted(_restorable(source.labels).items()) if there.get(name) != value]:
+            yield f"labels of the backed-up claim: {', '.join(lacking)}; the claim exists and is not changed"
+        if attributes and existing["spec"].get("volumeAttributesClassName") != attributes:
+            yield f"volumeAttributesClassName {attributes}; the claim exists and is not changed"
+    elif attributes and _other_volume(asked):
+        yield f"volumeAttributesClassName {attributes}; it belongs to the StorageClass of the backed-up claim"
     if origin := source.data_source_ref or source.data_source:
         what = f"{origin.get('kind', '')} {origin.get('name', '')}"
         yield f"data source {what}; the new claim must come empty"

@@ -52,14 +52,15 @@ def _dry_run(plan: Plan, what: str, attempt: Callable[[], Object]) -> Object | N
 def _too_small(plan: Plan, cluster: Cluster, created: Iterable[tuple[Kind, Object]]) -> list[str]:
     """Compare what the new objects need with what quotas leave."""
     needs, short = quotas.needed(created), []
-    for kind in quotas.KINDS if needs else ():
+    for kind in quotas.KINDS:
         try:
             limits = quotas.limits(cluster, kind)
         except errors.NotAllowed:
             plan.add(Does.NOT_ASKED, f"{kind.name}s", f"this account may not list {kind.resource}", is_bound=False)
             continue
         for limit in limits:
-            if limit.used + (need := needs[limit.resource]) > limit.hard and need:
+            need = needs[limit.resource]
+            if need and limit.used + need > limit.hard:
                 told = f"{limit.used} of {limit.hard} {limit.resource} in use, {need} needed"
                 short.append(f"{limit.quota}: {told}")
     return short

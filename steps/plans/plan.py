@@ -15,7 +15,7 @@ from enum import Enum
 from typing import NamedTuple, TypeVar
 
 from steps import errors
-from steps.parts import gitops, objects
+from steps.parts import objects
 from steps.parts.conflicts import KEEP, REFUSE, REPLACE, ObjectState, Standing
 
 log = logging.getLogger(__name__)
@@ -89,10 +89,6 @@ class Plan:
             self.add(does, str(each), how, done=each.state is ObjectState.MADE)
             for warning in each.also:
                 self.add(Does.WARNING, str(each), warning)
-
-    def add_warning(self, what: str, controller: str) -> None:
-        """Append a warning that a GitOps controller also writes an object."""
-        self.add(Does.WARNING, what, gitops.warning(controller))
 
     def ask(self, what: str, look: Callable[[], Found]) -> Found | None:
         """Call `look`, and make its error an objection to `what`, so that a person sees all objections at once.

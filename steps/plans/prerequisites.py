@@ -176,7 +176,5 @@ def _listed(cluster: Cluster, kind: Kind) -> list[Object]:
 
 def _operator_version(cluster: Cluster) -> str:
     """The operator's 3scale version. Empty if the operator runs in another namespace or has no version label."""
-    for name in installation.OPERATOR_DEPLOYMENTS:
-        if found := cluster.get(DEPLOYMENT, name):
-            return reconciliation.version(found)
-    return ""
+    found = reconciliation.find_operator(cluster)
+    return reconciliation.version(found) if found else ""

@@ -129,7 +129,7 @@ def _add_going(
 ) -> list[Standing]:
     """Check that the claim can take the files, and warn of another writer. Return it if it is about to be deleted."""
     if controller := gitops.owner(claim):
-        plan.add_warning(STORAGE, controller)
+        plan.add(Does.WARNING, STORAGE, gitops.warning(controller))
     if not (reason := conflicts.going(claim, alive)):
         plan.ask(STORAGE, lambda: system_storage.check(claim, backup, replaced=asked == REPLACE))
         return []

@@ -15,11 +15,6 @@ _POD_LABELS = dict(zip(installation.POD_LABELS, (DEPLOYMENT, DEPLOYMENT_CONFIG),
 _OF_WORKLOADS = ("ReplicaSet", "ReplicationController")  # what stands between a workload and its pods
 
 
-def is_owned(obj: Object) -> bool:
-    """Whether an APIManager controls the object."""
-    return _is_apimanager(fields.controller(obj))
-
-
 def is_workload(obj: Object) -> bool:
     """Whether a Deployment or DeploymentConfig is 3scale's.
 
@@ -39,7 +34,7 @@ def pods(found: Iterable[Object], workloads: Mapping[Kind, Iterable[Object]]) ->
     known = {
         (kind, obj["metadata"]["name"]): is_workload(obj) for kind, objects in workloads.items() for obj in objects
     }
-    return [each for each in found if is_owned(each) or _is_pod(each, known)]
+    return [each for each in found if _is_apimanager(fields.controller(each)) or _is_pod(each, known)]
 
 
 def _is_pod(pod: Object, known: Mapping[tuple[Kind, str], bool]) -> bool:
@@ -67,5 +62,4 @@ def _is_zync(owner: Object) -> bool:
 
 
 def _is_of(owner: Object, kind: Kind) -> bool:
-    group = str(owner.get("apiVersion", "")).rpartition("/")[0]
-    return (group, owner.get("kind")) == (kind.group, kind.name)
+    return (fields.group(owner), owner.get("kind")) == (kind.group, kind.name)

@@ -32,6 +32,7 @@ WORKFLOWS = [
     "commands",
     "rehearsal",
     "manifests",
+    "configuration",
     "access",
     "schedule",
     "backup restore verify drill watchdog",
@@ -268,7 +269,9 @@ def test_below_their_command_the_workflows_know_names_of_the_steps_only():
     }
 
     assert {name for name in used if not name.startswith("contract.")} == {
+        "catalogue.durations",
         "errors",
+        "kubernetes.claims",
         "kubernetes.kinds",
         "threescale.installation",
     }

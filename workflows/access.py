@@ -36,20 +36,19 @@ _RBAC = "rbac.authorization.k8s.io"
 
 def access(settings: Settings) -> list[Manifest]:
     """Render a ServiceAccount, a Role and a RoleBinding for each workflow, and the rights of a drill elsewhere."""
-    place = settings.namespace
     return [
-        *_account(backup.NAME, _backup_rules(settings), place),
-        *_account(restore.NAME, _restore_rules(settings), place),
-        *_account(prune.NAME, _prune_rules(), place),
-        *_account(verify.NAME, [_argo(), *_catalogue()], place),
-        *_account(drill.NAME, _drill_rules(), place),
+        *_account(settings, backup.NAME, _backup_rules(settings)),
+        *_account(settings, restore.NAME, _restore_rules(settings)),
+        *_account(settings, prune.NAME, _prune_rules()),
+        *_account(settings, verify.NAME, [_argo(), *_catalogue()]),
+        *_account(settings, drill.NAME, _drill_rules()),
         *_in_scratch(settings),
     ]
 
 
 def of_watchdog(settings: Settings) -> list[Manifest]:
     """Render the ServiceAccount, Role and RoleBinding of the watchdog, which only reads."""
-    return _account(watchdog.NAME, _watchdog_rules(), settings.namespace)
+    return _account(settings, watchdog.NAME, _watchdog_rules())
 
 
 def _backup_rules(settings: Settings) -> list[Manifest]:
@@ -149,9 +148,7 @@ def _in_scratch(settings: Settings) -> list[Manifest]:
         _rule(APIMANAGER, ["list", "create"]),  # create: for a dry run, which needs the same right
         _rule(CLAIM, ["list"]),  # whether the namespace holds a backup
     ]
-    _, role, binding = _account(f"{drill.NAME}-scratch", rules, settings.drill_namespace)
-    account = {"kind": "ServiceAccount", "name": drill.NAME, "namespace": settings.namespace}
-    return [role, {**binding, "subjects": [account]}]
+    return _role(f"{drill.NAME}-scratch", rules, settings.drill_namespace, _subject(settings, drill.NAME))
 
 
 def _secrets(settings: Settings, known: Sequence[str]) -> Sequence[str]:
@@ -178,11 +175,17 @@ def _rule(kind: Kind, verbs: Sequence[str], names: Sequence[str] = (), subresour
     return {**rule, "resourceNames": list(names)} if names else rule
 
 
-def _account(name: str, rules: list[Manifest], namespace: str | None) -> list[Manifest]:
-    metadata: Manifest = {"name": name, **({"namespace": namespace} if namespace else {}), "labels": dict(PART_OF)}
-    subject = {"kind": "ServiceAccount", "name": name, **({"namespace": namespace} if namespace else {})}
+def _account(settings: Settings, workflow: str, rules: list[Manifest]) -> list[Manifest]:
+    metadata = _metadata(settings.account(workflow), settings.namespace)
+    if annotations := settings.annotations(workflow):
+        metadata["annotations"] = annotations
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
+    return [account, *_role(workflow, rules, settings.namespace, _subject(settings, workflow))]
+
+
+def _role(name: str, rules: list[Manifest], namespace: str | None, subject: Manifest) -> list[Manifest]:
+    metadata = _metadata(name, namespace)
     return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
         {"apiVersion": f"{_RBAC}/v1", "kind": "Role", "metadata": metadata, "rules": rules},
         {
             "apiVersion": f"{_RBAC}/v1",
@@ -192,3 +195,12 @@ def _account(name: str, rules: list[Manifest], namespace: str | None) -> list[Ma
             "subjects": [subject],
         },
     ]
+
+
+def _metadata(name: str, namespace: str | None) -> Manifest:
+    return {"name": name, **({"namespace": namespace} if namespace else {}), "labels": dict(PART_OF)}
+
+
+def _subject(settings: Settings, workflow: str) -> Manifest:
+    place = {"namespace": settings.namespace} if settings.namespace else {}
+    return {"kind": "ServiceAccount", "name": settings.account(workflow), **place}

@@ -1,12 +1,12 @@
 """All manifests that an administrator applies, with checked references."""
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 
-from steps.contract import values
 from steps.contract.prune_contract import PruneArguments
 from workflows import access
 from workflows.backup import backup
+from workflows.configuration import checks
+from workflows.configuration.installation import Installation
 from workflows.drill import drill
 from workflows.monitoring import alerts, dashboard
 from workflows.monitoring.alerts import Thresholds
@@ -15,53 +15,56 @@ from workflows.rendering.document import Manifest
 from workflows.rendering.references import BadReferenceError, check
 from workflows.rendering.settings import Settings
 from workflows.restore import restore
-from workflows.schedule import NAME as BACKUP_SCHEDULE
 from workflows.schedule import Cron, schedule
 from workflows.verify import verify
 from workflows.watchdog import watchdog
 
 
-def render(  # noqa: PLR0913  what is rendered only where it is asked for
+def of(installation: Installation) -> list[Manifest]:
+    """Render everything that an installation asks for.
+
+    Raises:
+        BadReferenceError: never in a release; the tests render every combination.
+    """
+    return render(
+        installation.settings,
+        installation.crons,
+        installation.rules,
+        timezone=installation.timezone,
+        thresholds=checks.thresholds(installation),
+    )
+
+
+def render(
     settings: Settings,
-    cron: str | None = None,
-    timezone: str = "UTC",
-    arguments: Mapping[str, str] = MappingProxyType({}),
+    crons: Sequence[Cron] = (),
     rules: PruneArguments | None = None,
     *,
-    proofs: Sequence[Cron] = (),
-    watch_cron: str | None = None,
-    max_age: str = values.MAX_AGE,
+    timezone: str = "UTC",
     thresholds: Thresholds | None = None,
 ) -> list[Manifest]:
     """Render everything: access first, then the templates, then the schedules with their arguments.
 
-    `cron` and `arguments` are those of the backup. `proofs` are the schedules of verifications and drills.
-
-    `rules` are those of retention, for `threescale-prune` and for the end of each scheduled backup. `watch_cron` adds
-    the watchdog, which fails if the newest backup is older than `max_age`. `thresholds` adds the alerts and the
-    dashboard for one namespace. Without `cron`, neither the watchdog nor the alerts check the schedule of the backup.
+    `rules` are those of retention, for `threescale-prune` and for the end of each scheduled backup. A schedule of the
+    watchdog adds the watchdog. `thresholds` adds the alerts and the dashboard for one namespace.
 
     Raises:
         schedule.BadScheduleError
         BadReferenceError: never in a release; the tests render every combination.
     """
-    kept = rules or PruneArguments()
+    kept, operations = rules or PruneArguments(), {each.of for each in crons}
     built = [backup(settings, kept).to_dict(), prune(settings, kept).to_dict()]
     built += [build(settings).to_dict() for build in (restore, verify, drill)]
-    nightly = [Cron("backup", cron, arguments)] if cron is not None else []
     accounts = access.access(settings)
-    if watch_cron is not None:
+    if "watchdog" in operations:
         accounts += access.of_watchdog(settings)
         built.append(watchdog(settings).to_dict())
-        looked_at = BACKUP_SCHEDULE if cron is not None else ""
-        nightly.append(Cron("watchdog", watch_cron, {"max-age": max_age, "schedule": looked_at}))
-    for each in (*nightly, *proofs):
-        built.append(schedule(settings, each.cron, timezone, each.arguments, of=each.of).to_dict())
+    built += [schedule(settings, each.cron, timezone, each.arguments, of=each.of).to_dict() for each in crons]
     manifests = [*accounts, *built]
     if thresholds:
         namespace = settings.namespace or ""
         manifests += [
-            alerts.prometheus_rule(namespace, thresholds, scheduled=cron is not None),
+            alerts.prometheus_rule(namespace, thresholds, scheduled="backup" in operations),
             dashboard.config_map(namespace, thresholds.expected_every),
         ]
     problems = [problem for manifest in manifests for problem in check(manifest)]

@@ -36,7 +36,6 @@ PRUNE = "prune"
 _AT_ONCE = 4  # tasks in parallel, so that many failed runs don't take the nodes from others
 _ASKED = ("sealed", "scheduled")  # outputs of a backup; retention runs if both are `yes`
 _CLAIM = "claim-name"
-_POD = Pod(affinity=anywhere(), account=NAME)
 _ABOUT = About(
     NAME,
     PruneArguments,
@@ -71,13 +70,15 @@ def at_the_end(settings: Settings, rules: PruneArguments) -> Mapping[str, Any]:
 def _retention(settings: Settings, asked: Mapping[str, Parameter], *, first: bool) -> DAG:
     """Build the DAG. `first`: for a workflow of its own, which checks its arguments and retries its phases."""
     given = {name: value(name) for name in asked if name != PLAN}
+    pod = Pod(affinity=anywhere(), account=settings.account(NAME), retried=first)
 
     def template(declared: type[DeclaredPhase]) -> Container:
         known = asked if first and declared.judges else None
-        return phase(settings, declared, replace(_POD, retried=first), known=known, inputs=asked)
+        return phase(settings, declared, pod, known=known, inputs=asked)
 
     decide, delete, remove = (template(each) for each in (PruneDecide, PruneDelete, PruneRemove))
-    failed_run = _failed_run(settings, remove, {name: asked[name] for name in given})
+    look = phase(settings, PruneLook, replace(pod, retried=False))
+    failed_run = _failed_run(look, remove, {name: asked[name] for name in given})
     told = None if first else metrics.of_runs_within(PRUNE)
     with DAG(name=PRUNE, inputs=list(asked.values()), fail_fast=False, parallelism=_AT_ONCE, metrics=told) as dag:
         decided = Task(name="decide", template=decide, arguments={**given, PLAN: value(PLAN)})
@@ -99,9 +100,8 @@ def _retention(settings: Settings, asked: Mapping[str, Parameter], *, first: boo
     return dag
 
 
-def _failed_run(settings: Settings, remove: Container, rules: Mapping[str, Parameter]) -> DAG:
+def _failed_run(look: Container, remove: Container, rules: Mapping[str, Parameter]) -> DAG:
     """For one claim of a failed run: read its volume, and remove the claim if the volume holds nothing."""
-    look = phase(settings, PruneLook, replace(_POD, retried=False))
     claim = declare(PruneLook)[_CLAIM]
     with DAG(name="failed-run", inputs=[*rules.values(), claim], fail_fast=False) as dag:
         looked = Task(name="look", template=look, arguments={_CLAIM: value(_CLAIM)})

@@ -7,7 +7,7 @@ Two runs of a schedule never run at once, and a new run never replaces a running
 last missed run if it is no older than an hour. So an outage is reported, too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 from zoneinfo import available_timezones
@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from steps.contract.backup_contract import BackupArguments
 from steps.contract.declaration import Declared
 from steps.contract.drill_contract import DrillArguments
-from steps.contract.names import KIND, PART_OF
+from steps.contract.names import KIND
 from steps.contract.verify_contract import VerifyArguments
 from steps.contract.watchdog_contract import WatchdogArguments
 from workflows import backup, drill, verify, watchdog
@@ -80,6 +80,39 @@ class BadScheduleError(ValueError):
     """A schedule that Argo would refuse only after `kubectl apply`. The text says what is wrong."""
 
 
+def check_cron(cron: str) -> str:
+    """Return a cron schedule that Argo takes. Raises BadScheduleError."""
+    if mistake := clock.mistake(cron):
+        raise BadScheduleError(f"{cron!r} is not a valid cron schedule: {mistake}")
+    return cron
+
+
+def check_timezone(timezone: str) -> str:
+    """Return a time zone that the IANA database has. Raises BadScheduleError."""
+    if timezone not in available_timezones():
+        raise BadScheduleError(f"{timezone!r} is not a time zone of the IANA database, such as Europe/Madrid or UTC")
+    return timezone
+
+
+def mistakes(of: str, arguments: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the arguments that Argo would not check and each run of an operation would refuse: name, sentence."""
+    kind = _KINDS[of]
+    known = {name: parameter.enum for name, parameter in declare(kind.model).items() if name not in kind.refused}
+    for name, value in arguments.items():
+        if name in kind.refused:
+            yield name, kind.refused[name]
+        elif name not in known:
+            yield name, f"{name!r} is not an argument of {kind.noun}. Choose one of {', '.join(known)}"
+        elif (choices := known[name]) and value not in choices:
+            yield name, f"{value!r} is not one of {', '.join(map(repr, choices))}"
+    try:
+        kind.model.model_validate({name: value for name, value in arguments.items() if name in known})
+    except ValidationError as error:
+        for problem in error.errors():
+            if not known[name := str(problem["loc"][0])]:  # else it was named above
+                yield name, problem["msg"].removeprefix("Value error, ")
+
+
 def schedule(
     settings: Settings,
     cron: str,
@@ -94,45 +127,21 @@ def schedule(
         BadScheduleError: Argo would refuse the schedule, the IANA database does not have the time zone, or a schedule
             of this operation can't set an argument.
     """
-    if mistake := clock.mistake(cron):
-        raise BadScheduleError(f"{cron!r} is not a valid cron schedule: {mistake}")
-    if timezone not in available_timezones():
-        raise BadScheduleError(f"{timezone!r} is not a time zone of the IANA database, such as Europe/Madrid or UTC")
     kind = _KINDS[of]
-    _check(kind, arguments)
+    for name, sentence in mistakes(of, arguments):
+        raise BadScheduleError(f"argument {name}: {sentence}")
     return CronWorkflow(
         name=f"{kind.template}-schedule",
         namespace=settings.namespace,
-        labels=PART_OF,
+        labels=settings.labels,
         annotations={TITLE: kind.title},
-        schedules=[cron],
-        timezone=timezone,
+        schedules=[check_cron(cron)],
+        timezone=check_timezone(timezone),
         concurrency_policy="Forbid",
         starting_deadline_seconds=_MISSED_S,
         successful_jobs_history_limit=kind.kept,
         failed_jobs_history_limit=kind.kept,
-        workflow_metadata=WorkflowMetadata(labels={KIND: of}),
+        workflow_metadata=WorkflowMetadata(labels={KIND: of, **settings.of_controller}),
         workflow_template_ref=WorkflowTemplateRef(name=kind.template),
         arguments=[Parameter(name=name, value=value) for name, value in {**arguments, **kind.fixed}.items()] or None,
     )
-
-
-def _check(kind: _Kind, arguments: Mapping[str, str]) -> None:
-    """Refuse arguments that Argo would not check and each run would refuse."""
-    known = {name: parameter.enum for name, parameter in declare(kind.model).items()}
-    for name, reason in kind.refused.items():
-        if name in arguments:
-            raise BadScheduleError(f"argument {name}: {reason}")
-        del known[name]
-    for name, value in arguments.items():
-        if name not in known:
-            raise BadScheduleError(f"{name!r} is not an argument of {kind.noun}. Choose one of {', '.join(known)}")
-        if (choices := known[name]) and value not in choices:
-            raise BadScheduleError(f"argument {name}: {value!r} is not one of {', '.join(map(repr, choices))}")
-    try:
-        kind.model.model_validate(dict(arguments))
-    except ValidationError as error:
-        problem = error.errors()[0]
-        raise BadScheduleError(
-            f"argument {problem['loc'][0]}: {problem['msg'].removeprefix('Value error, ')}"
-        ) from error

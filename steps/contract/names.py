@@ -9,6 +9,7 @@ KIND = PREFIX + "kind"  # of a workflow: backup, restore, watchdog ...
 
 Operation = Literal["backup", "restore", "prune", "verify", "drill", "watchdog"]  # one workflow each
 Form = Literal["webhook", "slack"]  # of a notification
+INSTANCE_ID = "workflows.argoproj.io/controller-instanceid"  # a controller's label (Argo, workflow/common/common.go)
 SYSTEM_STORAGE = "system-storage"  # the claim of System FileStorage, always of this name (operator, system.go)
 EXTERNAL = "external"  # System's files are in S3, not in a claim
 

@@ -7,7 +7,7 @@ from steps.contract.declaration import Declared, DeclaredPhase, Output, maybe
 from steps.contract.told import BackupMounted
 
 
-class RulesAsked(Declared):
+class KeepRules(Declared):
     """The rules of retention. Without a `keep-...` rule, nothing is deleted."""
 
     keep_last: Annotated[int, values.COUNT] = 0
@@ -43,14 +43,19 @@ class RulesAsked(Declared):
     """Delete the claim of a failed run that began longer ago than this, for instance 3d. The volume is read first. The
     claim is kept if the volume holds a manifest, or files that the run did not write. If empty, claims of failed runs
     are never deleted."""
-    timezone: str = "UTC"
-    """Count the hours, days, weeks, months and years of the rules in this time zone, for instance Europe/Madrid."""
 
     @property
     def keeps(self) -> list[str]:
         """The `keep-...` rules that are on, as texts such as `keep-last 3`."""
         told = self.model_dump(by_alias=True).items()
         return [f"{name} {value}" for name, value in told if name.startswith("keep-") and value]
+
+
+class RulesAsked(KeepRules):
+    """The rules of retention, and the time zone in which they count."""
+
+    timezone: str = "UTC"
+    """Count the hours, days, weeks, months and years of the rules in this time zone, for instance Europe/Madrid."""
 
 
 class _Plan(Declared):

@@ -290,6 +290,11 @@ STORAGE_CLASS = Name("a StorageClass")
 VOLUME = Name("a PersistentVolume")
 NO_CLASS = "none"  # of an argument: a claim of no StorageClass, for a volume that an administrator made
 SECRET = Name("a Secret")
+LABEL_VALUE = Like(
+    r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?",
+    "not a valid value of a label: write at most 63 characters of a-z, A-Z, 0-9, '-', '_' and '.', a letter or digit "
+    "first and last",
+)
 CRON_WORKFLOW = Name("a CronWorkflow", most=52)  # Argo appends the time of each run
 DOMAIN = Like(
     rf"(?=.{{1,253}}$){_PART}(\.{_PART})*",

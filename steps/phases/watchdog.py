@@ -15,6 +15,7 @@ from steps import errors
 from steps.catalogue import catalogue
 from steps.catalogue.catalogue import BackupEntry, BackupState
 from steps.catalogue.durations import Duration
+from steps.contract.names import INSTANCE_ID
 from steps.contract.watchdog_contract import Watch
 from steps.kubernetes import fields, times
 from steps.kubernetes.claims import quantity
@@ -42,11 +43,12 @@ class Going(StrEnum):
 
 @dataclass(frozen=True)
 class Schedule:
-    """A CronWorkflow. `last` is when it last started a workflow."""
+    """A CronWorkflow. `last` is when it last started a workflow. `instance_id` is that of its controller."""
 
     name: str
     going: Going
     last: datetime | None = None
+    instance_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,15 @@ class Look:
         if self.schedule.going is Going.ACTIVE and (last is None or last < oldest):
             since = f"since {times.utc(last)}" if last else "yet"
             yield f"CronWorkflow {name} has started no workflow {since}. Check Argo's controller and its log"
+            if last is None:
+                yield self._instance()
+
+    def _instance(self) -> str:
+        """Return which controllers start the workflows of a schedule that has never started any."""
+        name, instance_id = self.schedule.name, self.schedule.instance_id
+        if instance_id:
+            return f"Only a controller with the instanceID {instance_id} runs CronWorkflow {name}"
+        return f"A controller with an instanceID ignores CronWorkflow {name}, which has no label {INSTANCE_ID}"
 
 
 def look(cluster: Cluster, schedule: str, now: datetime) -> Look:
@@ -160,7 +171,8 @@ def _schedule(cluster: Cluster, name: str) -> Schedule:
     if found is None or fields.is_going(found):
         return Schedule(name, Going.GONE)
     last = times.moment(str(fields.at(found, "status", "lastScheduledTime") or ""))
-    return Schedule(name, Going.SUSPENDED if found["spec"].get("suspend") else Going.ACTIVE, last)
+    instance_id = str(fields.at(found, "metadata", "labels", INSTANCE_ID) or "")
+    return Schedule(name, Going.SUSPENDED if found["spec"].get("suspend") else Going.ACTIVE, last, instance_id)
 
 
 def _unix(moment: datetime | None) -> str:

@@ -17,6 +17,7 @@ from tests.live.second_node import FIRST, SECOND
 from tests.live.stage import Stage
 from tests.live.volumes import Opener
 from workflows.rehearsal.threescale.objects import REFERENCED_SECRETS
+from workflows.rendering.pods import Pods
 from workflows.rendering.settings import Settings
 
 FIRST_USER = 1_000_680_000  # as OpenShift numbers the users of a namespace; no image knows one
@@ -80,8 +81,7 @@ def new_stage(
         settings = Settings(
             image=image,
             namespace=namespace,
-            run_as_user=user,
-            fs_group=user,
+            pods=Pods(run_as_user=user, fs_group=user),
             secrets=REFERENCED_SECRETS,
             look_s=_LOOK_S,
         )

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.builders.crons import BY_NIGHT
 from tests.live import definitions
 from tests.live.kubernetes import Kubernetes, Object, Refused
 from tests.live.stage import Stage
 from workflows.manifests import render
+from workflows.rendering.pods import Pods
 
 pytestmark = pytest.mark.cluster
 
@@ -33,8 +35,8 @@ def dry_run(live: Stage, manifest: Object) -> None:
 
 
 def manifests(live: Stage) -> list[Object]:
-    settings = live.settings.model_copy(update={"fs_group": 1000, "run_as_user": 1000})
-    return render(settings, cron="0 2 * * *", timezone="Europe/Madrid")
+    settings = live.settings.model_copy(update={"pods": Pods(fs_group=1000, run_as_user=1000)})
+    return render(settings, [BY_NIGHT], timezone="Europe/Madrid")
 
 
 @pytest.mark.usefixtures("with_argos_kinds")

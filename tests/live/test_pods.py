@@ -53,7 +53,7 @@ def test_a_phase_is_locked_in_and_can_only_read_its_source(live: Stage) -> None:
     found = json.loads(live.backup(storage_request="256Mi").node("file-storage").log)
 
     assert found == {
-        "user": live.settings.run_as_user or found["user"],
+        "user": live.settings.pods.run_as_user or found["user"],
         "group": 0,
         "known as": "",
         "capabilities": 0,

@@ -191,15 +191,15 @@ def chosen(data: Any, command: click.Command) -> dict[str, str]:
     return dict(data.draw(st.dictionaries(st.sampled_from(texts), VALUES, max_size=3))) if texts else {}
 
 
-def check_told(code: int, said: str, *, codes: set[int]) -> None:
-    """One sentence, on one line, that nobody has to report."""
+def check_told(code: int, said: str, *, codes: set[int], problems: int = 1) -> None:
+    """One sentence a problem, on one line, that nobody has to report."""
     errors_told = [line for line in said.splitlines() if line.startswith("Error: ")]
     assert code in codes
     assert "Traceback" not in said
     assert "unexpected" not in said
     assert all(sign == "\n" or sign.isprintable() for sign in said), said
     if code:
-        assert len(errors_told) == 1, said
+        assert 1 <= len(errors_told) <= problems, said
 
 
 def check_people(data: Any, place: Path) -> None:
@@ -209,7 +209,7 @@ def check_people(data: Any, place: Path) -> None:
 
     code, said = people(*words)
 
-    check_told(code, said, codes={0, 1, 2})
+    check_told(code, said, codes={0, 1, 2}, problems=4 if path == "manifests" else 1)  # one for each field
     assert {each: each.stat().st_mtime_ns for each in place.rglob("*")} == before
 
 
@@ -345,7 +345,7 @@ def test_what_a_schedule_could_never_use_is_refused_when_it_is_rendered(of: str)
     said = {value: people(*told, option, f"{name}={value}") for value in values}
 
     assert {code for code, _ in said.values()} == {1}
-    assert [value for value, (_, text) in said.items() if not text.startswith(f"Error: argument {name}: ")] == []
+    assert [value for value, (_, text) in said.items() if not text.startswith(f"Error: {option} {name}")] == []
     assert max(len(text) for _, text in said.values()) < 1000
 
 

@@ -9,6 +9,7 @@ import pytest
 from steps.catalogue import catalogue
 from steps.contract import names
 from steps.contract.backup_contract import CLAIM
+from tests.builders.crons import WATCHED
 from tests.builders.nights import KEEP, backups, nights, prune
 from tests.builders.receiver import receiving
 from tests.conftest import Stage
@@ -48,7 +49,7 @@ def record(stage: Stage, workflow: Workflow, name: str = names.BACKUP_RESULTS) -
 @pytest.fixture
 def watched(installed: Stage) -> Stage:
     """The sample installation, with the watchdog too."""
-    for manifest in render(SETTINGS, watch_cron="17 * * * *"):
+    for manifest in render(SETTINGS, [WATCHED]):
         installed.engine.apply(manifest)
     return installed
 

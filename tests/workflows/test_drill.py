@@ -23,7 +23,7 @@ PHASES = ["choose", "prepare", "objects", "file-storage", "remove"]
 def ready(kept):
     """A namespace with a backup, and the rights of a drill in a scratch namespace."""
     settings = SETTINGS.model_copy(update={"drill_namespace": SCRATCH})
-    for manifest in render(settings, proofs=[Cron("drill", "0 5 * * 0", {"scratch-namespace": SCRATCH})]):
+    for manifest in render(settings, [Cron("drill", "0 5 * * 0", {"scratch-namespace": SCRATCH})]):
         kept.engine.apply(manifest)
     return kept
 

@@ -8,9 +8,11 @@ import pytest
 
 from steps.contract.prune_contract import PruneArguments
 from tests import documents
+from tests.builders.crons import BY_NIGHT, WATCHED_BY_NIGHT
 from workflows.manifests import render
 from workflows.monitoring.alerts import Thresholds
 from workflows.rendering.document import file_name, to_yaml
+from workflows.rendering.pods import Pods
 from workflows.rendering.settings import Settings
 from workflows.schedule import Cron
 
@@ -25,18 +27,59 @@ PROOFS = [
     Cron("verify", "0 4 * * *", {"sample": "10%"}),
     Cron("drill", "0 5 * * 0", {"scratch-namespace": "threescale-drills"}),
 ]
-PLAIN = render(Settings(image=IMAGE), cron="0 2 * * *", timezone="Europe/Madrid", proofs=PROOFS)
+PLAIN = render(Settings(image=IMAGE), [BY_NIGHT, *PROOFS], timezone="Europe/Madrid")
 WITH_USERS = render(
-    Settings(image=IMAGE, namespace="api", fs_group=2000, run_as_user=1234, drill_namespace="threescale-drills")
+    Settings(
+        image=IMAGE,
+        namespace="api",
+        pods=Pods(fs_group=2000, run_as_user=1234),
+        drill_namespace="threescale-drills",
+    )
 )
 ALARM = render(
     Settings(image=IMAGE, namespace="api", notify_secret=NOTIFIED, notify_form="slack"),
-    "0 2 * * *",
-    watch_cron="17 * * * *",
+    [BY_NIGHT, WATCHED_BY_NIGHT],
     thresholds=Thresholds(
         expected_every=timedelta(hours=26), verified_every=timedelta(days=8), proven_every=timedelta(days=35)
     ),
 )
+# Every field of a pod and of Argo that a cluster may need, for all phases and for one.
+NEEDS = {
+    "resources": {"limits": {"cpu": "500m"}},
+    "executorResources": {"requests": {"cpu": "10m"}, "limits": {"cpu": "100m", "memory": "128Mi"}},
+    "imagePullPolicy": "IfNotPresent",
+    "imagePullSecrets": [{"name": "my-registry"}],
+    "nodeSelector": {"node-role.kubernetes.io/infra": ""},
+    "tolerations": [{"key": "node-role.kubernetes.io/infra", "operator": "Exists", "effect": "NoSchedule"}],
+    "priorityClassName": "backups",
+    "labels": {"sidecar.istio.io/inject": "false"},
+    "annotations": {"linkerd.io/inject": "disabled"},
+    "phases": {
+        "backup/seal": {
+            "resources": {"limits": {"cpu": "2", "memory": "1Gi"}},
+            "imagePullSecrets": [{"name": "of-the-seal"}],
+            "nodeSelector": {"disk": "fast"},
+            "labels": {"sidecar.istio.io/inject": "true"},
+        }
+    },
+}
+WITH_NEEDS = render(
+    Settings.model_validate(
+        {
+            "image": IMAGE,
+            "namespace": "api",
+            "pods": NEEDS,
+            "argo": {
+                "instanceID": "ours",
+                "parallelism": 3,
+                "podGC": {"strategy": "OnPodSuccess", "deleteDelayDuration": "1h"},
+            },
+            "accounts": {"backup": {"name": "saver", "annotations": {"iam.gke.io/gcp-service-account": "backup"}}},
+        }
+    ),
+    [BY_NIGHT],
+)
+OF_NEEDS = {"saver", "threescale-backup", "threescale-backup-schedule"}
 OF_ALARM = {"threescale-watchdog", "threescale-watchdog-schedule", "threescale-backup-dashboard"}
 CASES = [(file_name(manifest), manifest) for manifest in PLAIN]
 CASES += [(f"with-users-{file_name(manifest)}", manifest) for manifest in WITH_USERS]
@@ -44,6 +87,11 @@ CASES += [
     (f"alarm-{file_name(manifest)}", manifest)
     for manifest in ALARM
     if manifest["metadata"]["name"] in OF_ALARM or manifest["kind"] == "PrometheusRule"
+]
+CASES += [
+    (f"with-needs-{file_name(manifest)}", manifest)
+    for manifest in WITH_NEEDS
+    if manifest["metadata"]["name"] in OF_NEEDS and manifest["kind"] != "Role"
 ]
 CASES += [
     (f"with-rules-{file_name(manifest)}", manifest)

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from steps.contract.prune_contract import PruneArguments
+from tests.builders.crons import WATCHED
 from workflows import backup, drill, prune, restore, verify
 from workflows.manifests import render
+from workflows.rendering.pods import Pods
 from workflows.rendering.settings import Settings
 
 IMAGE = "registry.example.com/steps:1"
@@ -76,7 +78,7 @@ def test_a_condition_compares_in_quotes_what_a_phase_has_put_out_or_argo_s_own_s
     of_run = r"=\(workflow\?\.outputs\?\.parameters\?\.\w+ \?\? ''\)"
     one = rf"'\{{\{{({told}|{of_run})\}}\}}' [!=]= '[-\w]*'"
     told_elsewhere = Settings.model_validate({"image": IMAGE, "notify_secret": "mine"})
-    rendered = render(told_elsewhere, rules=RULES, watch_cron="17 * * * *")
+    rendered = render(told_elsewhere, [WATCHED], RULES)
 
     found = {condition for manifest in rendered for condition in conditions_of(manifest)}
     assert len(found) > 15
@@ -225,7 +227,7 @@ def test_what_proves_a_backup_mounts_it_read_only(workflow: str, name: str) -> N
 
 def test_the_exit_handler_holds_the_lock_for_no_longer_than_its_timeouts() -> None:
     told = Settings(image=IMAGE, notify_secret="mine")  # noqa: S106  the name of a Secret
-    rendered = [m for m in render(told, watch_cron="17 * * * *") if m["kind"] == "WorkflowTemplate"]
+    rendered = [m for m in render(told, [WATCHED]) if m["kind"] == "WorkflowTemplate"]
     templates = [_template(m["spec"], name) for m in rendered for name in ("report", "notify")]
 
     assert {(each["timeout"], "retryStrategy" in each) for each in templates} == {("15m", False), ("5m", False)}
@@ -291,7 +293,7 @@ def test_pods_of_retention_may_run_anywhere() -> None:
 
 
 def test_users_and_groups_are_set_only_when_asked_for() -> None:
-    asked = render(Settings(image=IMAGE, fs_group=2000, run_as_user=1234))
+    asked = render(Settings(image=IMAGE, pods=Pods(fs_group=2000, run_as_user=1234)))
     security = [manifest["spec"]["securityContext"] for manifest in asked if manifest["kind"] == "WorkflowTemplate"]
 
     assert security[0] == security[1]

@@ -56,7 +56,7 @@ def test_a_damage_fails_the_workflow_with_the_finding_and_marks_the_claim(kept):
 
 @pytest.mark.thorough
 def test_night_by_night_a_share_is_read_until_all_of_it_is(kept):
-    for manifest in render(SETTINGS, proofs=[Cron("verify", "0 4 * * *", {"sample": "40%"})]):
+    for manifest in render(SETTINGS, [Cron("verify", "0 4 * * *", {"sample": "40%"})]):
         kept.engine.apply(manifest)
 
     seen = []

@@ -9,6 +9,7 @@ from steps.archive import marks
 from steps.kubernetes import times
 from tests.builders.claims import laid, sealed
 from tests.builders.commands import ask
+from tests.builders.crons import BY_NIGHT, WATCHED, WATCHED_BY_NIGHT
 from tests.builders.notifications import TOLD, give_url
 from tests.builders.receiver import receiving
 from workflows import schedule, watchdog
@@ -17,9 +18,8 @@ from workflows.manifests import render
 from workflows.monitoring import metrics
 from workflows.rehearsal.rehearse import SETTINGS
 
-CRON = "17 * * * *"
 WATCH_NAME = f"{watchdog.NAME}-schedule"
-RENDERED = render(TOLD, "0 2 * * *", watch_cron=CRON, max_age="26h")
+RENDERED = render(TOLD, [BY_NIGHT, WATCHED_BY_NIGHT])
 CRONS = {item["metadata"]["name"]: item["spec"] for item in RENDERED if item["kind"] == "CronWorkflow"}
 
 
@@ -143,11 +143,11 @@ def test_the_watchdog_asks_for_what_was_said_and_looks_at_our_schedule() -> None
     arguments = CRONS[WATCH_NAME]["workflowSpec"]["arguments"]["parameters"]
 
     assert arguments == [{"name": "max-age", "value": "26h"}, {"name": "schedule", "value": schedule.NAME}]
-    assert CRONS[WATCH_NAME]["schedules"] == [CRON]
+    assert CRONS[WATCH_NAME]["schedules"] == [WATCHED.cron]
 
 
 def test_without_a_schedule_of_ours_the_watchdog_looks_for_none() -> None:
-    (cron,) = [item["spec"] for item in render(TOLD, watch_cron=CRON) if item["kind"] == "CronWorkflow"]
+    (cron,) = [item["spec"] for item in render(TOLD, [WATCHED]) if item["kind"] == "CronWorkflow"]
 
     assert {"name": "schedule", "value": ""} in cron["workflowSpec"]["arguments"]["parameters"]
 

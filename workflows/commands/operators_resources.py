@@ -14,14 +14,14 @@ from steps.contract.restore_contract import RestoreArguments
 from steps.kubernetes.kinds import APIMANAGER
 from workflows import backup, restore
 from workflows.rendering import document
-from workflows.rendering.document import Manifest
+from workflows.rendering.document import BadTextError, Manifest
 from workflows.rendering.settings import Namespace
 
 _SHOWN = 60  # characters of an unknown name
 _MOST = 10  # problems in one message
 
 
-class BadResourceError(ValueError):
+class BadResourceError(BadTextError):
     """The file holds no valid APIManagerBackup or APIManagerRestore. The text says where and why."""
 
 

@@ -9,18 +9,21 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar, cast
 
 import click
 
 from steps.contract import values
 from steps.phases.command_line import Command, NamedPath, Value, options_of
+from workflows.rendering.document import BadTextError
 
 if TYPE_CHECKING:
     from steps.kubernetes.cluster import Cluster
 
+Parsed = TypeVar("Parsed")
 FOLDER = NamedPath(file_okay=False, path_type=Path)
 _TIMEOUT_S = 30.0
+_LARGEST = 4 << 20  # characters of a file; etcd takes 1.5 MB for a resource, and a List holds several
 _FORM = "threescale-backup.output"  # the key in the metadata that all contexts of a command share
 
 
@@ -33,11 +36,6 @@ def output_option(*forms: str, about: str = "Print the result in this format.") 
 
     form = click.Choice(forms)
     return click.option("-o", "--output", type=form, default=forms[0], show_default=True, callback=note, help=about)
-
-
-def named_values(option: str, name: str, about: str) -> Callable[[Command], Command]:
-    """Return a repeatable option for the arguments of a schedule."""
-    return click.option(option, name, multiple=True, metavar="NAME=VALUE", help=about)
 
 
 class Where(NamedTuple):
@@ -114,12 +112,30 @@ def at_cluster(function: Command) -> Command:
     return cast("Command", told)
 
 
-def refuse(sentence: str) -> NoReturn:
-    """Print one error message and end with exit code 1."""
+def refuse(*sentences: str) -> NoReturn:
+    """Print one error message, or one for each problem, and end with exit code 1."""
     from steps import errors
 
-    click.echo(errors.printable(f"Error: {sentence}"), err=True)
+    for sentence in sentences:
+        click.echo(errors.printable(f"Error: {sentence}"), err=True)
     sys.exit(1)
+
+
+def read_file(name: str, read: Callable[[str], Parsed]) -> Parsed:
+    """Read a file of a person, or stdin for `-`. Refuse a file that can't be read or is not valid."""
+    shown = "<stdin>" if name == "-" else name
+    try:
+        with click.open_file(name, encoding="utf-8") as stream:
+            text = stream.read(_LARGEST + 1)
+        if len(text) > _LARGEST:
+            refuse(f"{shown}: the file is longer than {_LARGEST >> 20} MiB, so it is not a Kubernetes resource")
+        return read(text)
+    except OSError as error:
+        refuse(f"can't read {name}: {error.strerror}")
+    except UnicodeDecodeError:
+        refuse(f"{shown}: the file is not valid UTF-8, so it is not YAML")
+    except BadTextError as error:
+        refuse(f"{shown}: {error}")
 
 
 class People(click.Group):

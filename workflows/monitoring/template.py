@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from hera.workflows import Container, Parameter, WorkflowTemplate
-from hera.workflows.models import Mutex, PodGC, Synchronization, TTLStrategy, WorkflowMetadata
+from hera.workflows.models import LocalObjectReference, Mutex, PodGC, Synchronization, TTLStrategy, WorkflowMetadata
 
 from steps.contract.arguments import PLAN
 from steps.contract.declaration import Declared, failure
-from steps.contract.names import KIND, PART_OF
+from steps.contract.names import KIND
 from workflows.monitoring import metrics, notification
 from workflows.rendering.exit_handler import Ended, exit_handler
 from workflows.rendering.labels import DESCRIPTION, TITLE
@@ -66,20 +66,22 @@ def workflow_template(
     with WorkflowTemplate(
         name=about.name,
         namespace=settings.namespace,
-        labels=PART_OF,
+        labels=settings.labels,
         annotations={TITLE: about.title, DESCRIPTION: about.description},
-        workflow_metadata=WorkflowMetadata(labels={KIND: about.operation}),
+        workflow_metadata=WorkflowMetadata(labels={KIND: about.operation, **settings.of_controller}),
         entrypoint=about.operation,
         on_exit="exit",
         arguments=list(arguments.values()),
-        service_account_name=about.name,
+        service_account_name=settings.account(about.name),
+        image_pull_secrets=[LocalObjectReference(name=each.name) for each in settings.pods.image_pull_secrets] or None,
+        parallelism=settings.argo.parallelism,
         security_context=pod_security(settings),
         affinity=together() if about.on_one_node else None,
         synchronization=Synchronization(mutexes=[Mutex(name=about.mutex)]),
         active_deadline_seconds=about.deadline_s,
         # An ended pod still prevents the deletion of its claims, System's too. So it is deleted, but not at once, so
         # that people can read its log. Its last message stays in the workflow.
-        pod_gc=PodGC(strategy="OnPodCompletion", delete_delay_duration="10m"),
+        pod_gc=PodGC.model_validate(settings.argo.pod_gc.model_dump(by_alias=True)),
         ttl_strategy=TTLStrategy(seconds_after_success=7 * _DAY_S, seconds_after_failure=30 * _DAY_S),
         metrics=list(metrics.of_runs(about.operation, arguments)),
     ) as template:

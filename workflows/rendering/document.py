@@ -23,6 +23,10 @@ _MISREAD = re.compile(
 )
 
 
+class BadTextError(ValueError):
+    """The text of a file is not what it should hold. The message says what is wrong."""
+
+
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # whichever there is
     """Quotes a text that some reader of YAML would read as another type."""
 

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from hera.expr import g
-from hera.workflows import Container, Counter, Gauge, Parameter, Resources, RetryPolicy, RetryStrategy
+from hera.workflows import Container, Counter, Gauge, Parameter, RetryPolicy, RetryStrategy
 from hera.workflows.models import (
     Affinity,
     Backoff,
@@ -41,7 +41,6 @@ _RETRY = RetryStrategy(
 _LOCKED = SecurityContext(
     allow_privilege_escalation=False, read_only_root_filesystem=True, capabilities=Capabilities(drop=["ALL"])
 )
-_SMALL = Resources(cpu_request="50m", memory_request="96Mi", memory_limit="256Mi")
 
 Metric = Counter | Gauge
 
@@ -112,9 +111,11 @@ def phase(
 
 def container(settings: Settings, command: Sequence[str], told: Told, pod: Pod = USUAL) -> Container:
     """Make a container template that runs one subcommand of the image; its last word is the template's name."""
+    needs = settings.pods.of(command)
     return Container(
         name=command[-1],
         image=settings.image,
+        image_pull_policy=needs.image_pull_policy,
         command=["python", "-m", "steps"],
         args=[*_common(retried=pod.retried), *told.judged, *command, *told.arguments, *mounting.of_secret(pod.secret)],
         inputs=list(told.inputs),
@@ -123,10 +124,17 @@ def container(settings: Settings, command: Sequence[str], told: Told, pod: Pod =
         volume_mounts=mounting.volume_mounts(told.mounts, pod.secret),
         affinity=pod.affinity,
         timeout=pod.timeout,
-        resources=_SMALL,
+        resources=needs.resources.as_argo(),
         security_context=_LOCKED,
         retry_strategy=_RETRY if pod.retried else None,
         service_account_name=pod.account,
+        automount_service_account_token=True,  # a phase asks the API server, and defaults of a controller may say no
+        node_selector=dict(needs.node_selector) or None,
+        tolerations=needs.argo_tolerations(),
+        priority_class_name=needs.priority_class_name,
+        labels=dict(needs.labels) or None,
+        annotations=dict(needs.annotations) or None,
+        pod_spec_patch=needs.patch(),
         metrics=list(pod.metrics) or None,
     )
 
@@ -139,9 +147,9 @@ def pod_security(settings: Settings) -> PodSecurityContext:
     return PodSecurityContext(
         run_as_non_root=True,
         seccomp_profile=SeccompProfile(type="RuntimeDefault"),
-        run_as_user=settings.run_as_user,
-        fs_group=settings.fs_group,
-        fs_group_change_policy="OnRootMismatch" if settings.fs_group is not None else None,
+        run_as_user=settings.pods.run_as_user,
+        fs_group=settings.pods.fs_group,
+        fs_group_change_policy="OnRootMismatch" if settings.pods.fs_group is not None else None,
     )
 
 

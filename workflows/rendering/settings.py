@@ -1,13 +1,54 @@
 """The settings that are fixed at rendering, so that a person who submits a workflow can't choose what runs."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from steps.contract import values
+from steps.contract.names import INSTANCE_ID, PART_OF, Operation
+from steps.contract.values import Like
+from workflows.rendering.pods import FreeKey, LabelValue, ObjectName, Pods, Text, Written
 
 Namespace = Annotated[str, AfterValidator(values.NAMESPACE.check)]
-ObjectName = Annotated[str, AfterValidator(values.OBJECT.check)]
+Image = Annotated[str, AfterValidator(Like(r"[!-~]+", "not an image: an image is one word").check)]
+Strategy = Literal["OnPodCompletion", "OnPodSuccess", "OnWorkflowCompletion", "OnWorkflowSuccess"]
+_GO_DURATION = Like(
+    r"([0-9]{1,9}(\.[0-9]{1,9})?(ms|s|m|h))+", "not a duration of Argo: write for instance 10m or 1h30m"
+)
+
+
+class Account(Written):
+    """The service account of a workflow."""
+
+    name: ObjectName | None = None
+    """Name of the service account. By default it has the name of the workflow."""
+    annotations: Mapping[FreeKey, Text] = Field(default_factory=dict)
+    """Annotations of the service account, for instance for the identity at a cloud provider."""
+
+
+class PodCollection(Written):
+    """When Argo deletes the pods of a workflow. An ended pod still prevents the deletion of its claims."""
+
+    strategy: Literal["OnPodCompletion", "OnPodSuccess", "OnWorkflowCompletion", "OnWorkflowSuccess"] = (
+        "OnPodCompletion"
+    )
+    """Which pods are deleted, and after which event."""
+    delete_delay_duration: Annotated[str, AfterValidator(_GO_DURATION.check)] = "10m"
+    """How long after that event. Until then people can read the log of the pod."""
+
+
+class Argo(Written):
+    """What Argo's controller of this cluster asks of workflows."""
+
+    namespace: Namespace = "argo"
+    """Namespace of Argo's controller. The commands `doctor` and `init` ask there for its settings."""
+    instance_id: LabelValue = Field(default="", alias="instanceID")
+    """The `instanceID` of the controller that runs the workflows. A controller with one ignores all others."""
+    parallelism: int | None = Field(default=None, ge=1)
+    """Run at most this many pods of a workflow at the same time."""
+    pod_gc: PodCollection = Field(default=PodCollection(), alias="podGC")
+    """When the pods of a workflow are deleted."""
 
 
 class Settings(BaseModel):
@@ -15,10 +56,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    image: str = Field(pattern=r"^[!-~]+$")
+    image: Image
     namespace: Namespace | None = None
-    fs_group: int | None = Field(default=None, ge=0, lt=1 << 31)
-    run_as_user: int | None = Field(default=None, ge=1, lt=1 << 31)
     secrets: tuple[ObjectName, ...] = ()  # names from an APIManager, for the Roles
     configmaps: tuple[ObjectName, ...] = ()
     all_secrets: bool = False  # instead of names
@@ -26,3 +65,28 @@ class Settings(BaseModel):
     look_s: float = Field(default=5.0, ge=0, le=3600)  # between two checks of the operator's progress
     notify_secret: ObjectName | None = None  # its key `url` is the address for results
     notify_form: Literal["webhook", "slack"] = "webhook"
+    pods: Pods = Pods()
+    accounts: Mapping[Operation, Account] = Field(default_factory=dict)
+    argo: Argo = Argo()
+
+    def account(self, workflow: str) -> str:
+        """Return the name of the service account of a workflow."""
+        return self._account(workflow).name or workflow
+
+    def annotations(self, workflow: str) -> dict[str, str]:
+        """Return the annotations of the service account of a workflow."""
+        return dict(self._account(workflow).annotations)
+
+    @property
+    def of_controller(self) -> dict[str, str]:
+        """The label by which a controller with an `instanceID` knows its objects."""
+        return {INSTANCE_ID: self.argo.instance_id} if self.argo.instance_id else {}
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels of the objects that Argo's controller reads."""
+        return {**PART_OF, **self.of_controller}
+
+    def _account(self, workflow: str) -> Account:
+        named = {f"threescale-{operation}": account for operation, account in self.accounts.items()}
+        return named.get(workflow, Account())

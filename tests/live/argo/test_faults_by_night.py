@@ -19,6 +19,7 @@ from tests.live.local_volumes import LocalVolumes
 from tests.live.stage import Stage
 from workflows import schedule
 from workflows.manifests import render
+from workflows.schedule import Cron
 
 pytestmark = pytest.mark.cluster
 
@@ -39,7 +40,7 @@ def nights(live: Stage, argo: Argo, tmp_path: Path) -> Nights:
 
 
 def every_minute(nights: Nights) -> None:
-    for manifest in render(nights.stage.settings, "* * * * *", rules=KEEP):
+    for manifest in render(nights.stage.settings, [Cron("backup", "* * * * *", {})], KEEP):
         nights.stage.kubernetes.apply(manifest)
 
 

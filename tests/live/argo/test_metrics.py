@@ -43,7 +43,7 @@ def told(url: str, namespace: str) -> dict[str, set[str]]:
 
 def test_every_metric_is_exported_by_the_name_that_the_alerts_ask_for(live: Stage, argo: Argo, url: str) -> None:
     live.installation.install()
-    for manifest in render(live.settings, rules=KEEP, watch_cron=NEVER):
+    for manifest in render(live.settings, [NEVER], KEEP):
         live.kubernetes.apply(manifest)
     assert argo.wait(argo.backup(name="nightly", schedule=schedule.NAME)).phase == "Succeeded"
     assert argo.wait(argo.restore("mistyped")).phase == "Failed"

@@ -31,7 +31,7 @@ def left_over(stage: Stage, name: str) -> None:
 @pytest.mark.lesson(19)
 def test_a_scheduled_backup_ends_with_retention_and_stays_green(live: Stage, argo: Argo) -> None:
     live.installation.install()
-    for manifest in render(live.settings, rules=RULES, watch_cron=NEVER):
+    for manifest in render(live.settings, [NEVER], RULES):
         live.kubernetes.apply(manifest)
     left_over(live, "left-over")
     first = argo.wait(argo.backup(schedule=schedule.NAME))

@@ -9,6 +9,7 @@ from tests.live.kubernetes import until
 from tests.live.stage import Stage
 from workflows import schedule
 from workflows.manifests import render
+from workflows.schedule import Cron
 
 pytestmark = pytest.mark.cluster
 
@@ -19,7 +20,7 @@ TWO_S = 330.0  # one of the first minutes may begin before the one of the backup
 
 def test_a_schedule_fires_twice_and_makes_two_sealed_claims(live: Stage, argo: Argo) -> None:
     live.installation.install()
-    for manifest in render(live.settings, "* * * * *"):
+    for manifest in render(live.settings, [Cron("backup", "* * * * *", {})]):
         live.kubernetes.apply(manifest)
 
     def two() -> list[Workflow]:

@@ -92,6 +92,17 @@ def test_a_controller_that_was_down_is_seen(old, last, since):
     assert f" CronWorkflow {SCHEDULE} has started no workflow {since}" in refusal(old)
 
 
+def test_of_a_schedule_that_never_started_anything_its_controller_is_named(old):
+    old.kubernetes.patch("cronworkflows", old.namespace, SCHEDULE, {"status": {"lastScheduledTime": ""}})
+
+    assert f"A controller with an instanceID ignores CronWorkflow {SCHEDULE}, which has no label" in refusal(old)
+
+    label = {"metadata": {"labels": {"workflows.argoproj.io/controller-instanceid": "ours"}}}
+    old.kubernetes.patch("cronworkflows", old.namespace, SCHEDULE, label)
+
+    assert f"Only a controller with the instanceID ours runs CronWorkflow {SCHEDULE}" in refusal(old)
+
+
 def test_a_suspended_schedule_is_told_of_before_it_is_too_late(empty):
     laid(empty, "night-2", started="2026-11-03T08:00:00Z", **sealed())
     scheduled(empty, suspend=True)

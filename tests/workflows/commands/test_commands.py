@@ -267,11 +267,11 @@ def test_each_night_s_backup_has_the_arguments_that_were_given() -> None:
         (["--schedule", "0 25 * * *"], "'25' is not a valid hour"),
         (
             ["--schedule", "0 2 * * *", "--argument", "storage-request=20GB"],
-            "argument storage-request: '20GB' is not a size",
+            "argument storage-request '20GB' is not a size",
         ),
         (
             ["--schedule", "0 2 * * *", "--argument", "storage-request="],
-            "argument storage-request: '' is not a size",
+            "argument storage-request '' is not a size",
         ),
         (["--timezone", "Madrid"], "'Madrid' is not a time zone"),
         (["--schedule", "0 2 * * *", "--timezone", "Mars/Olympus"], "Mars/Olympus"),
@@ -289,6 +289,7 @@ def test_a_schedule_that_argo_would_refuse_is_refused_here(arguments: list[str],
     [
         (["--keep-within", "7"], "Invalid value for '--keep-within': '7' is not a duration"),
         (["--failed-after", "soon"], "Invalid value for '--failed-after': 'soon' is not a duration"),
+        (["--expected-every", "26"], "Invalid value for '--expected-every': '26' is not a duration"),
     ],
 )
 def test_a_rule_that_is_none_is_a_wrong_command_line(arguments: list[str], named: str) -> None:
@@ -577,10 +578,10 @@ def test_shares_that_take_longer_than_a_backup_is_kept_or_an_alert_waits_are_sai
     ("arguments", "named"),
     [
         (["--verify", "4 * * *"], "five fields"),
-        (["--verify", "0 4 * * *", "--verify-argument", "sample=250%"], "argument sample: '250%' is not a share"),
-        (["--verify", "0 4 * * *", "--verify-argument", "sample=0%"], "argument sample: '0%' is not a share"),
+        (["--verify", "0 4 * * *", "--verify-argument", "sample=250%"], "argument sample '250%' is not a share"),
+        (["--verify", "0 4 * * *", "--verify-argument", "sample=0%"], "argument sample '0%' is not a share"),
         (["--verify", "0 4 * * *", "--verify-argument", "claim-name=x"], "each run takes the next backup"),
-        (["--verify", "0 4 * * *", "--verify-argument", "sample=ten"], "argument sample: 'ten' is not a share"),
+        (["--verify", "0 4 * * *", "--verify-argument", "sample=ten"], "argument sample 'ten' is not a share"),
         (["--verify", "0 4 * * *", "--verify-argument", "share=10%"], "'share' is not an argument of a verification"),
         (["--verify-argument", "sample=10%"], "Add --verify"),
         (["--drill", "0 5 * * 0"], "Add --drill-namespace"),

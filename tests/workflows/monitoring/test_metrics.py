@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from steps.contract.prune_contract import PruneArguments
+from tests.builders.crons import WATCHED
 from tests.builders.metrics import of_spec
 from workflows.manifests import render
 from workflows.monitoring import metrics
 from workflows.rehearsal.rehearse import SETTINGS
 
-RENDERED = render(SETTINGS, rules=PruneArguments.model_validate({"keep-daily": "7"}), watch_cron="17 * * * *")
+RENDERED = render(SETTINGS, [WATCHED], PruneArguments.model_validate({"keep-daily": "7"}))
 
 
 ASKED = [metric for manifest in RENDERED if manifest["kind"] == "WorkflowTemplate" for metric in of_spec(manifest)]

@@ -9,6 +9,7 @@ import pytest
 from steps.archive import marks
 from steps.contract import names
 from steps.kubernetes import fields
+from tests.builders.crons import WATCHED
 from tests.builders.notifications import SECRET, TOLD, give_url
 from tests.builders.receiver import receiving
 from workflows.manifests import render
@@ -133,7 +134,7 @@ def exits(settings: Any) -> dict[str, dict[str, dict[str, Any]]]:
     """The tasks of each exit handler, by names."""
     return {
         manifest["metadata"]["name"]: {task["name"]: task for task in template["dag"]["tasks"]}
-        for manifest in render(settings, watch_cron="17 * * * *")
+        for manifest in render(settings, [WATCHED])
         if manifest["kind"] == "WorkflowTemplate"
         for template in manifest["spec"]["templates"]
         if template["name"] == "exit"
@@ -147,11 +148,11 @@ def test_where_no_secret_is_named_a_good_run_pays_no_pod_and_nothing_mounts_one(
     assert {name for tasks in found.values() for name in tasks} == {"report", "remove"}
     when = {task["when"] for tasks in found.values() for task in tasks.values()}
     assert when == {"'{{workflow.status}}' != 'Succeeded'"}
-    assert "secretName" not in json.dumps(render(SETTINGS, watch_cron="17 * * * *"))
+    assert "secretName" not in json.dumps(render(SETTINGS, [WATCHED]))
 
 
 def test_the_secret_is_a_file_of_one_phase_and_no_variable_or_argument() -> None:
-    for manifest in render(TOLD, watch_cron="17 * * * *"):
+    for manifest in render(TOLD, [WATCHED]):
         named = [part["name"] for part in manifest.get("spec", {}).get("templates", []) if SECRET in json.dumps(part)]
         if manifest["kind"] == "WorkflowTemplate":
             (phase,) = [part for part in manifest["spec"]["templates"] if part["name"] == "notify"]

@@ -29,6 +29,7 @@ VOLUME: Final = {
 }
 CONTAINER: Final = {
     "image": ANYTHING,
+    "imagePullPolicy": NO_EFFECT,
     "command": ANYTHING,
     "args": ANYTHING,
     "volumeMounts": {"name", "mountPath", "readOnly"},
@@ -66,7 +67,8 @@ TEMPLATE: Final = {
     "suspend": set[str](),
     "timeout": ANYTHING,
     "volumes": VOLUME,
-    "affinity": NO_EFFECT,
+    **dict.fromkeys(("affinity", "automountServiceAccountToken", "metadata", "nodeSelector"), NO_EFFECT),
+    **dict.fromkeys(("podSpecPatch", "priorityClassName", "tolerations"), NO_EFFECT),
 }
 SPEC: Final = {
     "activeDeadlineSeconds": ANYTHING,
@@ -78,6 +80,7 @@ SPEC: Final = {
     "serviceAccountName": ANYTHING,
     "templates": TEMPLATE,
     **dict.fromkeys(("affinity", "securityContext", "synchronization", "ttlStrategy"), NO_EFFECT),
+    **dict.fromkeys(("imagePullSecrets", "parallelism"), NO_EFFECT),
     "workflowMetadata": {"labels"},
 }
 CRON: Final = {

@@ -1,0 +1,180 @@
+"""The installation that a person asks for: a file `threescale-backup.yaml`, and options that override its fields."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+
+import click
+from click.core import ParameterSource
+
+from steps.phases.command_line import NamedPath, Value, options_of
+from workflows.commands.options import FOLDER, read_file, refuse
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from workflows.configuration import places
+    from workflows.configuration.installation import Installation
+    from workflows.configuration.reading import Source
+
+_PAIR = "NAME=VALUE"
+# The option of each field that has one, in the order of the help. Those of retention have the names of the rules.
+_OPTIONS = {
+    "image": "--image REF",
+    "namespace": "--namespace NS",
+    "backup.schedule": "--schedule CRON",
+    "timezone": "--timezone ZONE",
+    "backup.arguments": "--argument NAME=VALUE",
+    "verify.schedule": "--verify CRON",
+    "verify.arguments": "--verify-argument NAME=VALUE",
+    "drill.schedule": "--drill CRON",
+    "drill.arguments": "--drill-argument NAME=VALUE",
+    "drill.namespace": "--drill-namespace NS",
+    "pods.fsGroup": "--fs-group N",
+    "pods.runAsUser": "--run-as-user N",
+    "access.apimanagers": "--from-apimanager FILE",
+    "access.secrets": "--secret NAME",
+    "access.configMaps": "--configmap NAME",
+    "access.allSecrets": "--all-secrets",
+    "watchdog.schedule": "--watchdog CRON",
+    "watchdog.expectedEvery": "--expected-every DURATION",
+    "monitoring.enabled": "--monitoring",
+    "monitoring.verifiedEvery": "--verified-every DURATION",
+    "monitoring.provenEvery": "--proven-every DURATION",
+    "monitoring.silentFor": "--silent-for DURATION",
+    "notification.secret": "--notify-secret NAME",
+    "notification.form": "--notify-form",
+    "output": "--output DIR",
+}
+
+
+class InstallationCommand(click.Command):
+    """A command about an installation: `-f FILE`, and the options of its fields before its own.
+
+    The fields are imported when this command is used, so that the list of commands appears at once.
+    """
+
+    def __init__(self, *arguments: Any, fields: bool = True, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._fields: bool | None = fields
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        if self._fields is not None:
+            self.params = [_FILE, *(_options() if self._fields else []), *self.params]
+            self._fields = None
+        return super().get_params(ctx)
+
+
+_FILE = click.Option(
+    ["-f", "--file"],
+    type=NamedPath(path_type=Path, allow_dash=True),
+    metavar="FILE",
+    help="Read the installation from this file, such as threescale-backup.yaml. Use `-` to read from stdin. An option "
+    "overrides the field of the file, and an option that may be given several times adds to it.",
+)
+
+
+def asked(context: click.Context) -> "tuple[Source, Installation]":
+    """Return the installation that the file and the options ask for, or refuse it."""
+    from workflows.configuration import places, problems, reading
+
+    options = {_path(each.opts[0]): each.opts[0] for each in context.command.params if _path(each.opts[0])}
+    file = context.params.get("file")
+    try:
+        text = read_file(str(file), str) if file else ""
+        name = "<stdin>" if str(file) == "-" else str(file)
+        source = reading.of_file(name, text, options) if file else reading.Source(options=options)
+        for path, given in _given(context):
+            source.override(path, given)
+        return source, _with_references(source)
+    except places.BadFileError as error:
+        refuse(str(error))
+    except problems.BadInstallationError as error:
+        refuse(*source.sentences(error))
+
+
+def _given(context: click.Context) -> "list[tuple[places.Path, Any]]":
+    """Return the values of the options of fields that were given."""
+    found: list[tuple[places.Path, Any]] = []
+    for option in context.command.params:
+        path, name = _path(option.opts[0]), str(option.name)
+        if path and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            value = context.params[name]
+            value = str(value) if isinstance(value, Path) else value
+            found.append((path, _pairs(option, value) if option.metavar == _PAIR else value))
+    return found
+
+
+def _path(option: str) -> "places.Path":
+    """Return the path of the field that an option sets, or an empty one."""
+    name = option.removeprefix("--")
+    if name in _rules():
+        return "retention", name
+    return next((tuple(path.split(".")) for path, words in _OPTIONS.items() if words.split()[0] == option), ())
+
+
+def _rules() -> list[str]:
+    from steps.contract.declaration import fields_of
+    from steps.contract.prune_contract import KeepRules
+
+    return [each.told_as for each in fields_of(KeepRules)]
+
+
+def _pairs(option: click.Parameter, words: tuple[str, ...]) -> dict[str, str]:
+    """Read the values NAME=VALUE of an option, or refuse them."""
+    if wrong := [word for word in words if "=" not in word]:
+        refuse(f"{option.opts[0]} {wrong[0]!r} is not valid. Write NAME=VALUE, for instance storage-request=20Gi")
+    read = dict(word.partition("=")[::2] for word in words)
+    if len(read) < len(words):
+        refuse(f"{option.opts[0]} is given twice for the same name")
+    return read
+
+
+def _with_references(source: "Source") -> "Installation":
+    """Add the Secrets and ConfigMaps that the named APIManagers name. Files are looked for beside the file."""
+    from steps.kubernetes.kinds import CONFIGMAP, SECRET
+    from steps.threescale import references
+    from workflows.commands import operators_resources
+
+    installation = source.installation()
+    access = installation.access
+    found = []
+    for number, name in enumerate(access.apimanagers):
+        path = source.beside(("access", "apimanagers", number), name)
+        found += read_file(path, operators_resources.apimanagers)
+    named = [reference for each in found for reference in references.of(each)]
+    names = {
+        "secrets": (*access.secrets, *references.names(named, SECRET)),
+        "config_maps": (*access.config_maps, *references.names(named, CONFIGMAP)),
+    }
+    return installation.model_copy(update={"access": access.model_copy(update=names)})
+
+
+def _options() -> list[click.Parameter]:
+    """Return the options of the fields, those of retention before the last one."""
+    from steps.contract.prune_contract import KeepRules
+    from workflows.configuration.fields import field_at
+    from workflows.configuration.installation import Installation
+
+    made = [_option(words, field_at(Installation, tuple(path.split(".")))) for path, words in _OPTIONS.items()]
+    return [*made[:-1], *options_of(KeepRules, flags=True), made[-1]]
+
+
+def _option(words: str, field: "FieldInfo") -> click.Option:
+    """Return the option of a field. Its help is the sentence of the field."""
+    from workflows.configuration.fields import kind_of, plain
+
+    word, _, metavar = words.partition(" ")
+    told: dict[str, Any] = {"help": " ".join((field.description or "").split()), "metavar": metavar or None}
+    form, kind = plain(field.annotation), kind_of(field)
+    if form is bool:
+        told["is_flag"] = True
+    elif get_origin(form) is Literal:
+        told["type"] = click.Choice(get_args(form))
+    elif kind is not None:
+        told["type"] = Value(kind)
+    elif metavar == "DIR":
+        told["type"] = FOLDER
+    if isinstance(field.default, str):
+        told |= {"default": field.default, "show_default": True}
+    return click.Option([word], multiple=get_origin(form) in {tuple, Mapping}, **told)

@@ -1,0 +1,181 @@
+"""The fields of `threescale-backup.yaml`.
+
+Fields have Kubernetes' camelCase. Below `arguments` and `retention` stand the names of arguments of workflows, as
+`argo submit -p` takes them.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from steps.contract import values
+from steps.contract.names import Form, Operation
+from steps.contract.prune_contract import KeepRules, PruneArguments
+from workflows import schedule
+from workflows.rendering.pods import ObjectName, Pods, Written
+from workflows.rendering.settings import Account, Argo, Image, Namespace, Settings
+
+Cron = Annotated[str, AfterValidator(schedule.check_cron)]
+Zone = Annotated[str, AfterValidator(schedule.check_timezone)]
+Path = Annotated[str, Field(min_length=1)]
+Arguments = Mapping[str, str]
+
+
+class Scheduled(Written):
+    """A workflow that runs by schedule."""
+
+    schedule: Cron | None = None
+    """Start the workflow by this cron schedule."""
+    arguments: Arguments = Field(default_factory=dict)
+    """Arguments of each scheduled run."""
+
+
+class Backups(Scheduled):
+    """Backups by schedule."""
+
+    schedule: Cron | None = None
+    """Start a backup by this cron schedule, for instance "0 2 * * *"."""
+    arguments: Arguments = Field(default_factory=dict)
+    """Give each scheduled backup this argument, for instance storage-request=20Gi."""
+
+
+class Verifications(Scheduled):
+    """Verifications of backups by schedule."""
+
+    schedule: Cron | None = None
+    """Start a verification of a backup by this cron schedule, for instance "0 6 * * *"."""
+    arguments: Arguments = Field(default_factory=dict)
+    """Give each scheduled verification this argument, for instance sample=25%."""
+
+
+class Drills(Scheduled):
+    """Trial restores of backups by schedule."""
+
+    schedule: Cron | None = None
+    """Start a trial restore of a backup by this cron schedule, for instance "0 7 * * 0". This needs a scratch
+    namespace."""
+    arguments: Arguments = Field(default_factory=dict)
+    """Give each scheduled drill this argument, for instance storage-class=fast."""
+    namespace: Namespace | None = None
+    """Give the drills' account rights in this scratch namespace, where drills create objects. This needs the namespace
+    of the installation."""
+
+
+class Watchdog(Written):
+    """Checks by schedule that the newest backup is not too old."""
+
+    schedule: Cron | None = None
+    """Check by this cron schedule whether the newest backup is too old, for instance "17 * * * *"."""
+    expected_every: values.DurationText = values.MAX_AGE
+    """Report and alert when the newest complete backup began longer ago than this."""
+
+
+class Monitoring(Written):
+    """Alerts for Prometheus and a dashboard for Grafana."""
+
+    enabled: bool = False
+    """Render a PrometheusRule with alerts and a Grafana dashboard too. This needs the watchdog and a namespace."""
+    verified_every: values.DurationOrNone | None = None
+    """Alert when no backup was verified in full for this long. By default 8d if verifications are scheduled. An empty
+    value turns the alert off."""
+    proven_every: values.DurationOrNone | None = None
+    """Alert when no backup was restored for trial for this long. By default 35d if drills are scheduled. An empty value
+    turns the alert off."""
+    silent_for: values.DurationText = "3h"
+    """Alert when the watchdog has reported nothing for this long."""
+
+
+class Notification(Written):
+    """Messages about the results of workflows."""
+
+    secret: ObjectName | None = None
+    """Post the results of workflows to the URL in the key `url` of this Secret."""
+    form: Form = "webhook"
+    """Choose the format of the posted results: `webhook` for a program, `slack` for Slack."""
+
+
+class Access(Written):
+    """What the accounts of the workflows may read, and their names."""
+
+    secrets: tuple[ObjectName, ...] = ()
+    """Allow the accounts to use this Secret too."""
+    config_maps: tuple[ObjectName, ...] = ()
+    """Allow the accounts to use this ConfigMap too."""
+    apimanagers: tuple[Path, ...] = ()
+    """Allow the accounts to use the Secrets and ConfigMaps that the APIManagers in this file name."""
+    all_secrets: bool = False
+    """Allow the accounts to read every Secret of the namespace, and restores to replace every Secret. By default the
+    Roles list the Secrets by name."""
+    accounts: Mapping[Operation, Account] = Field(default_factory=dict)
+    """Names and annotations of the service accounts, by operation."""
+
+
+class Installation(Written):
+    """How threescale-backup is installed in a namespace."""
+
+    image: Image
+    """Run the phases with this image, best named by its digest."""
+    namespace: Namespace | None = None
+    """Render the resources for this namespace of a 3scale installation. By default `kubectl apply` decides."""
+    timezone: Zone = "UTC"
+    """Use this time zone for all schedules and for the retention rules, for instance Europe/Madrid."""
+    output: Path | None = None
+    """Write one file for each resource to this folder. By default one stream for `kubectl apply` is printed."""
+    backup: Backups = Backups()
+    """Backups by schedule."""
+    retention: KeepRules = KeepRules()
+    """Which old backups are deleted at the end of each scheduled backup, and by `threescale-prune`."""
+    verify: Verifications = Verifications()
+    """Verifications of backups by schedule."""
+    drill: Drills = Drills()
+    """Trial restores of backups by schedule."""
+    watchdog: Watchdog = Watchdog()
+    """The alarm that backups have stopped."""
+    monitoring: Monitoring = Monitoring()
+    """Alerts and a dashboard."""
+    notification: Notification = Notification()
+    """Messages about the results of workflows."""
+    access: Access = Access()
+    """What the accounts of the workflows may use, and their names."""
+    pods: Pods = Pods()
+    """What the pods of the phases need on this cluster."""
+    argo: Argo = Argo()
+    """What Argo's controller of this cluster asks."""
+
+    @property
+    def settings(self) -> Settings:
+        """What every rendered object depends on."""
+        return Settings(
+            image=self.image,
+            namespace=self.namespace,
+            secrets=self.access.secrets,
+            configmaps=self.access.config_maps,
+            all_secrets=self.access.all_secrets,
+            drill_namespace=self.drill.namespace,
+            notify_secret=self.notification.secret,
+            notify_form=self.notification.form,
+            pods=self.pods,
+            accounts=self.access.accounts,
+            argo=self.argo,
+        )
+
+    @property
+    def rules(self) -> PruneArguments:
+        """The arguments of retention."""
+        return PruneArguments.model_validate({**self.retention.model_dump(), "timezone": self.timezone})
+
+    @property
+    def crons(self) -> list[schedule.Cron]:
+        """The schedules that are asked for, with the arguments of their runs."""
+        watched = {
+            "max-age": self.watchdog.expected_every,
+            "schedule": schedule.NAME if self.backup.schedule else "",
+        }
+        found = [
+            ("backup", self.backup.schedule, self.backup.arguments),
+            ("watchdog", self.watchdog.schedule, watched),
+            ("verify", self.verify.schedule, self.verify.arguments),
+            ("drill", self.drill.schedule, {"scratch-namespace": self.drill.namespace or "", **self.drill.arguments}),
+        ]
+        return [schedule.Cron(of, cron, told) for of, cron, told in found if cron is not None]

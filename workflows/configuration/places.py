@@ -1,0 +1,92 @@
+"""Reads YAML so that each value keeps its place in the file, and every scalar keeps its text.
+
+The models of the fields give the types. So `on`, `1e3` and `010` mean what a person wrote, and not a boolean, a float
+and an eight.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import yaml
+
+from workflows.rendering import document
+
+Path = tuple[str | int, ...]  # names of fields and numbers of items, from the top of the file
+_NULL = "tag:yaml.org,2002:null"
+
+
+class BadFileError(document.BadTextError):
+    """The file is not one YAML document of plain fields. `line` counts from 1, and is 0 if no line is known."""
+
+    def __init__(self, sentence: str, line: int = 0) -> None:
+        super().__init__(sentence)
+        self.line = line
+
+
+class FileFields(NamedTuple):
+    """A file: its fields as texts, lists and mappings, and the line of each path."""
+
+    fields: dict[str, Any]
+    lines: Mapping[Path, int]
+
+    def line(self, path: Path) -> int:
+        """Return the line of a path, or else of the nearest path above it."""
+        return next((self.lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self.lines), 1)
+
+
+def read(text: str) -> FileFields:
+    """Read a file. A field without a value counts as absent, so a section may hold comments only.
+
+    Raises:
+        BadFileError
+    """
+    try:
+        document.read_plain(text)
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        raise BadFileError(f"the file is not valid YAML: {error.problem}", mark.line + 1 if mark else 0) from error
+    except document.Error as error:
+        raise BadFileError(f"the file is not valid YAML: {' '.join(str(error).split())}") from error
+    if root is None or root.tag == _NULL:
+        return FileFields({}, {})
+    if not isinstance(root, yaml.MappingNode):
+        raise BadFileError("the file holds no fields. Write FIELD: VALUE, for instance image: NAME", 1)
+    lines: dict[Path, int] = {}
+    return FileFields(_mapping(root, (), lines), lines)
+
+
+def _mapping(node: yaml.MappingNode, path: Path, lines: dict[Path, int]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in _named(node):
+        place = (*path, name.value)
+        line = name.start_mark.line + 1
+        if place in lines:
+            raise BadFileError(f"{told(place)} is given twice, first in line {lines[place]}", line)
+        lines[place] = line
+        if value.tag != _NULL:
+            found[name.value] = _value(value, place, lines)
+    return found
+
+
+def _named(node: yaml.MappingNode) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
+    for name, value in node.value:
+        if not isinstance(name, yaml.ScalarNode):
+            raise BadFileError("a name of a field must be a word", name.start_mark.line + 1)
+        yield name, value
+
+
+def _value(node: yaml.Node, path: Path, lines: dict[Path, int]) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node, path, lines)
+    if isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            lines[*path, number] = item.start_mark.line + 1
+        return [_value(item, (*path, number), lines) for number, item in enumerate(node.value)]
+    return str(node.value)
+
+
+def told(path: Path) -> str:
+    """Write a path as people do: `pods.tolerations[0].key`."""
+    words = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in path]
+    return "".join(words).removeprefix(".")

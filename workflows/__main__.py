@@ -5,7 +5,7 @@ Exit codes: 0 done (rehearse: equal, verify: whole), 1 refused, failed or not wh
 
 import click
 
-from workflows.commands import backups, manifests, plan, rehearse
+from workflows.commands import backups, init, manifests, plan, rehearse
 from workflows.commands.options import People
 
 
@@ -17,6 +17,7 @@ def main() -> None:
 
 for command in (
     rehearse.rehearse,
+    init.init,
     manifests.manifests,
     manifests.workflow,
     plan.plan,

@@ -39,5 +39,13 @@ DEPLOYMENT_CONFIG = Kind("apis/apps.openshift.io/v1", "deploymentconfigs", "Depl
 ROUTE = Kind("apis/route.openshift.io/v1", "routes", "Route")
 APIMANAGER = Kind("apis/apps.3scale.net/v1alpha1", "apimanagers", "APIManager")
 APIMANAGER_BACKUP = Kind("apis/apps.3scale.net/v1alpha1", "apimanagerbackups", "APIManagerBackup", has_spec=False)
+STORAGE_CLASS = Kind("apis/storage.k8s.io/v1", "storageclasses", "StorageClass", namespaced=False, has_spec=False)
+SECURITY_CONSTRAINTS = Kind(  # only OpenShift has it
+    "apis/security.openshift.io/v1",
+    "securitycontextconstraints",
+    "SecurityContextConstraints",
+    namespaced=False,
+    has_spec=False,
+)
 WORKFLOW = Kind("apis/argoproj.io/v1alpha1", "workflows", "Workflow")
 CRON_WORKFLOW = Kind("apis/argoproj.io/v1alpha1", "cronworkflows", "CronWorkflow")

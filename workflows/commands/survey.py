@@ -1,0 +1,155 @@
+"""What a cluster says of an installation that is to be: the values that `init` writes, and sentences beside them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from steps import errors
+from steps.kubernetes import fields, quotas
+from steps.kubernetes.cluster import Cluster
+from steps.kubernetes.kinds import (
+    APIMANAGER,
+    CONFIGMAP,
+    DEPLOYMENT,
+    POD,
+    SECRET,
+    SECURITY_CONSTRAINTS,
+    STORAGE_CLASS,
+    Object,
+)
+from steps.threescale import installation, references
+from workflows.rendering import document
+
+_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+_CONTROLLER = "workflow-controller"  # Argo's Deployment, and the begin of the name of its ConfigMap
+_GROUP, _USER = 2000, 1000  # where nothing tells with which numbers System's pods run
+# For a quota on requests or limits: a phase (performance.md), and Argo's executor, which copies small outputs.
+_RESOURCES = {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}}
+_EXECUTOR = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}}
+_OF_PODS = ("cpu", "memory", "requests.cpu", "requests.memory", "limits.")
+_OF_CLAIMS = ("requests.storage", "persistentvolumeclaims", "count/persistentvolumeclaims")
+
+
+class Answer(NamedTuple):
+    """What one question found out: values of fields, a sentence, and the field beside which the sentence stands."""
+
+    told: str
+    beside: str = ""
+    values: Mapping[str, Any] = MappingProxyType({})
+
+
+Question = Callable[[Cluster, Cluster], Iterator[Answer]]  # the namespace of 3scale, and that of Argo's controller
+
+
+def ask(cluster: Cluster, argo: Cluster) -> Iterator[Answer]:
+    """Ask all questions. Where the person may not ask, or nobody answers, the answer says so."""
+    for question in (_apimanager, _storage, _quotas, _users, _controller):
+        try:
+            yield from question(cluster, argo)
+        except errors.PhaseError as error:
+            yield Answer(f"{(question.__doc__ or '').partition('.')[0]}: {error}")
+
+
+def _apimanager(cluster: Cluster, _argo: Cluster) -> Iterator[Answer]:
+    """The APIManager and what it names."""
+    try:
+        found = cluster.list(APIMANAGER)
+    except errors.UnknownResource:
+        found = []
+    if not found:
+        yield Answer(
+            f"Namespace {cluster.namespace} has no APIManager, so nothing says which Secrets it names.", "access"
+        )
+        return
+    named = [reference for each in found for reference in references.of(each)]
+    kinds = {"access.secrets": SECRET, "access.configMaps": CONFIGMAP}
+    values = {path: names for path, kind in kinds.items() if (names := references.names(named, kind))}
+    who = ", ".join(each["metadata"]["name"] for each in found)
+    told = ", ".join(f"{len(names)} {kinds[path].resource}" for path, names in values.items()) or "no objects"
+    yield Answer(f"APIManager {who} names {told} of your own.", "access", values)
+
+
+def _storage(cluster: Cluster, _argo: Cluster) -> Iterator[Answer]:
+    """The StorageClasses."""
+    found = cluster.list(STORAGE_CLASS)
+    told = ", ".join(map(_class, found)) or "none"
+    yield Answer(f"StorageClasses of this cluster: {told}.", "backup.arguments")
+    if not any(map(_is_default, found)):
+        yield Answer(
+            "No StorageClass is the default, so a backup needs the argument storage-class.", "backup.arguments"
+        )
+
+
+def _class(each: Object) -> str:
+    usual = ["default"] if _is_default(each) else []
+    return f"{each['metadata']['name']} ({', '.join([*usual, _reclaim(each), _binding(each)])})"
+
+
+def _reclaim(each: Object) -> str:
+    return str(each.get("reclaimPolicy") or "Delete")  # Kubernetes' own default
+
+
+def _binding(each: Object) -> str:
+    return str(each.get("volumeBindingMode") or "Immediate")
+
+
+def _is_default(each: Object) -> bool:
+    return fields.annotation(each, _DEFAULT_CLASS) == "true"
+
+
+def _quotas(cluster: Cluster, _argo: Cluster) -> Iterator[Answer]:
+    """The quotas."""
+    limits = [limit for kind in quotas.KINDS for limit in quotas.limits(cluster, kind)]
+    if limited := sorted({each.resource for each in limits if each.resource.startswith(_OF_PODS)}):
+        told = f"A quota limits {', '.join(limited)}, so every container needs requests and limits."
+        yield Answer(told, "pods", {"pods.resources": _RESOURCES, "pods.executorResources": _EXECUTOR})
+    if room := [each for each in limits if each.resource.startswith(_OF_CLAIMS)]:
+        told = ", ".join(f"{each.resource} {each.used} of {each.hard}" for each in room)
+        yield Answer(f"A quota limits the claims of backups: {told}.", "backup.arguments")
+
+
+def _users(cluster: Cluster, _argo: Cluster) -> Iterator[Answer]:
+    """The users of pods."""
+    if _is_openshift(cluster):
+        yield Answer("OpenShift assigns the user and the group of the pods.", "pods")
+        return
+    pods = [each for each in cluster.list(POD) if fields.at(each, "spec", "securityContext", "fsGroup") is not None]
+    of_system = next((each for each in pods if each["metadata"]["name"].startswith(installation.SIDEKIQ)), None)
+    told = fields.at(of_system, "spec", "securityContext") or {}
+    values = {"pods.fsGroup": told.get("fsGroup", _GROUP), "pods.runAsUser": told.get("runAsUser", _USER)}
+    source = f"as pod {of_system['metadata']['name']} has them" if of_system else "free to choose"
+    yield Answer(f"This is no OpenShift, so the pods need a user and a group: {source}.", "pods", values)
+
+
+def _is_openshift(cluster: Cluster) -> bool:
+    try:
+        cluster.list(SECURITY_CONSTRAINTS)
+    except errors.UnknownResource:
+        return False
+    except errors.NotAllowed:  # so there is such a kind
+        pass
+    return True
+
+
+def _controller(_cluster: Cluster, argo: Cluster) -> Iterator[Answer]:
+    """Argo's controller."""
+    found = argo.get(DEPLOYMENT, _CONTROLLER)
+    if found is None:
+        yield Answer(f"Namespace {argo.namespace} has no Deployment {_CONTROLLER}. Is Argo elsewhere?", "argo")
+    else:
+        images = [each["image"] for each in fields.at(found, "spec", "template", "spec", "containers") or []]
+        yield Answer(f"Argo's controller runs in namespace {argo.namespace}: {', '.join(images)}.", "argo")
+    settings = fields.at(argo.get(CONFIGMAP, f"{_CONTROLLER}-configmap"), "data") or {}
+    if instance_id := _setting(settings, "instanceID"):
+        told = f"Argo's controller has the instanceID {instance_id}."
+        yield Answer(told, "argo", {"argo.instanceID": instance_id})
+
+
+def _setting(settings: Object, name: str) -> str:
+    """Return a setting of the controller, which has a key of its own or stands in the key `config`."""
+    try:
+        config = next(iter(document.read_all(settings.get("config") or "")), None)
+    except document.Error:
+        config = None
+    told = settings.get(name) or (config.get(name) if isinstance(config, dict) else "")
+    return str(told or "")

@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 
 from steps.threescale.installation import SYSTEM_STORAGE
 from tests.live.kubernetes import Kubernetes, Object, Refused, until
-from tests.live.pods import LOCKED, run_python
+from tests.live.pods import ANYWHERE, LOCKED, WITHIN_A_QUOTA, run_python
 from workflows.rehearsal import comparison
 from workflows.rehearsal.comparison import Node, Snapshot
 from workflows.rehearsal.kubernetes.store import now
@@ -121,6 +121,7 @@ class Installation:
             "spec": {
                 "securityContext": self.security,
                 "terminationGracePeriodSeconds": 2,
+                "tolerations": ANYWHERE,
                 "containers": [
                     {
                         "name": SIDEKIQ,
@@ -128,6 +129,7 @@ class Installation:
                         "command": ["bash", "-c", _STUB],
                         "env": [{"name": "PATH", "value": "/tmp/bin:/usr/bin:/bin"}],
                         "securityContext": LOCKED,
+                        "resources": WITHIN_A_QUOTA,
                         "volumeMounts": [
                             {"name": "tmp", "mountPath": "/tmp"},
                             {"name": SYSTEM_STORAGE, "mountPath": "/opt/system/public/system"},

@@ -23,6 +23,12 @@ LOCKED: Final = {
     "readOnlyRootFilesystem": True,
     "capabilities": {"drop": ["ALL"]},
 }
+# What the pods of the sample have, so that they run in every namespace and on every node, as those of 3scale would.
+WITHIN_A_QUOTA: Final = {
+    "requests": {"cpu": "10m", "memory": "32Mi"},
+    "limits": {"cpu": "500m", "memory": "256Mi"},
+}
+ANYWHERE: Final = [{"operator": "Exists"}]
 _WAIT = "import signal; signal.signal(signal.SIGTERM, lambda *_: exit()); signal.pause()"
 _READ = """
 import json, pathlib, sys
@@ -142,12 +148,14 @@ def hand_made(namespace: str, name: str, image: str, command: Sequence[str], **h
             "restartPolicy": "Never",
             "automountServiceAccountToken": False,
             "securityContext": how["security"],
+            "tolerations": ANYWHERE,
             "containers": [
                 {
                     "name": "main",
                     "image": image,
                     "command": list(command),
                     "securityContext": LOCKED,
+                    "resources": WITHIN_A_QUOTA,
                     "volumeMounts": [{"name": claim, "mountPath": path} for path, claim in claims.items()],
                 }
             ],

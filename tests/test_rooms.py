@@ -30,7 +30,7 @@ STEPS = [
 WORKFLOWS = [
     "__main__",
     "commands",
-    "rehearsal",
+    "rehearsal doctor",
     "manifests",
     "configuration",
     "access",

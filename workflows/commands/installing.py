@@ -99,7 +99,7 @@ def _given(context: click.Context) -> "list[tuple[places.Path, Any]]":
     for option in context.command.params:
         path, name = _path(option.opts[0]), str(option.name)
         if path and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            value = context.params[name]
+            value: Any = context.params[name]
             value = str(value) if isinstance(value, Path) else value
             found.append((path, _pairs(option, value) if option.metavar == _PAIR else value))
     return found

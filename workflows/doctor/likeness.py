@@ -47,6 +47,8 @@ def _exact(path: str, wanted: Any, found: Any) -> Iterator[str]:
 
 def is_part(wanted: Any, found: Any) -> bool:
     """Whether all of a rendered value is in a real one. Lists are compared by position, and empty means absent."""
+    if wanted is None:
+        return True
     if isinstance(wanted, Mapping):
         real = found if isinstance(found, Mapping) else {}
         return (not wanted or isinstance(found, Mapping)) and all(

@@ -1,7 +1,7 @@
 """Argo Workflows: its kinds, its version, and how often its controller looks at a workflow."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from steps.kubernetes import fields
@@ -16,6 +16,8 @@ SUPPORTED = "4.0.10 or later of 4.0, or 4.1.2 or later"
 _KINDS = (WORKFLOW, WORKFLOW_TEMPLATE, CRON_WORKFLOW, TASK_RESULT)
 _IMAGE = re.compile(rf"(?:[^@]*/)?{CONTROLLER}:v?(\d+)\.(\d+)\.(\d+)(?:@[^@]+)?")
 _REQUEUE = "DEFAULT_REQUEUE_TIME"  # Argo, docs/environment-variables.md; 10s by default
+
+_NAMESPACED, _MANAGED = "--namespaced", "--managed-namespace"  # Argo, cmd/workflow-controller
 
 
 def kinds(patient: Patient) -> Iterator[Finding]:
@@ -40,6 +42,7 @@ def controller(patient: Patient) -> Iterator[Finding]:
     container = _container(found)
     yield _version(str(container.get("image", "")))
     yield _requeue(namespace, container)
+    yield from _watched(patient, container)
 
 
 def _where(patient: Patient) -> str:
@@ -78,6 +81,21 @@ def _requeue(namespace: str, container: dict[str, Any]) -> Finding:
         f"{_REQUEUE} is not set, so each level of a workflow waits up to 10 s before it starts.",
         f"kubectl -n {namespace} set env deployment/{CONTROLLER} {_REQUEUE}=1s",
     )
+
+
+def _watched(patient: Patient, container: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield an error if the controller runs the workflows of another namespace only."""
+    words = [word for part in ("command", "args") for each in container.get(part) or [] for word in each.split("=", 1)]
+    if _NAMESPACED not in words:
+        return
+    after = words.index(_MANAGED) + 1 if _MANAGED in words else len(words)
+    watched = words[after] if after < len(words) else patient.argo.namespace
+    if watched != patient.namespace:
+        told = (
+            f"The controller runs only the workflows of namespace {watched}, because it is started with {_NAMESPACED}."
+        )
+        remedy = f"Run a controller that watches namespace {patient.namespace}, and name it in argo.namespace."
+        yield Finding(State.ERROR, "Argo's namespace", told, remedy)
 
 
 EXAMINATIONS: tuple[Examination, ...] = (kinds, controller)

@@ -142,8 +142,9 @@ def _defaults(patient: Patient, config: Mapping[str, Any]) -> Iterator[Finding]:
     if enabled and _names_executor(patient):
         told = "initlessPod is enabled, so pods have no container init or wait, and pods.executorResources names them."
         yield Finding(State.WARNING, "initlessPod", told, f"Remove executorResources from {patient.file}.")
-    if limit := config.get("parallelism") or config.get("namespaceParallelism"):
-        yield Finding(State.OK, "parallelism", f"The controller runs at most {limit} workflows at the same time.")
+    for name, where in (("parallelism", ""), ("namespaceParallelism", " of a namespace")):
+        if limit := config.get(name):
+            yield Finding(State.OK, name, f"The controller runs at most {limit} workflows{where} at the same time.")
 
 
 def _names_executor(patient: Patient) -> bool:

@@ -1,6 +1,6 @@
 """What is installed of this tool, compared with what the file asks for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from steps import errors
@@ -46,34 +46,48 @@ class Place(NamedTuple):
         return f"kubectl delete {self.kind.name.lower()} {self.name} -n {self.namespace}"
 
 
+class _Compared(NamedTuple):
+    """Rendered objects by how they are in the cluster. `stale` names the parts that differ."""
+
+    missing: list[Place]
+    stale: list[str]
+    same: list[Place]
+    refusals: list[errors.NotAllowed]
+
+
 def current(patient: Patient) -> Iterator[Finding]:
     """Installed objects: they are compared with what the file renders."""
     if patient.installation is None:
         told = "Without a file it is not known what should be installed."
         yield Finding(State.NOT_TRIED, _WHAT, told, "Use doctor -f FILE.")
         return
-    rendered, refusals = _rendered(patient, patient.installation), []
-    missing, stale, same = [], [], 0
+    seen = _compared(patient, _rendered(patient, patient.installation))
+    if seen.missing:
+        yield Finding(State.ERROR, _WHAT, f"These are missing: {_listed(seen.missing)}.", patient.apply)
+    if seen.stale:
+        yield Finding(State.WARNING, _WHAT, f"These are not as the file asks: {', '.join(seen.stale)}.", patient.apply)
+    if seen.same:
+        yield Finding(State.OK, _WHAT, f"{len(seen.same)} objects are as the file asks.")
+    if seen.refusals:
+        yield refused(_WHAT, seen.refusals)
+
+
+def _compared(patient: Patient, rendered: Mapping[Place, Manifest]) -> _Compared:
+    """Compare each rendered object with the one in the cluster."""
+    seen = _Compared([], [], [], [])
     for place, manifest in rendered.items():
         try:
             real = patient.at(place.namespace).get(place.kind, place.name)
         except errors.NotAllowed as error:
-            refusals.append(error)
+            seen.refusals.append(error)
             continue
         if real is None:
-            missing.append(place)
+            seen.missing.append(place)
         elif paths := [*likeness.differences(manifest, real)]:
-            stale.append(f"{place} ({', '.join(paths)})")
+            seen.stale.append(f"{place} ({', '.join(paths)})")
         else:
-            same += 1
-    if missing:
-        yield Finding(State.ERROR, _WHAT, f"These are missing: {_listed(missing)}.", patient.apply)
-    if stale:
-        yield Finding(State.WARNING, _WHAT, f"These are not as the file asks: {', '.join(stale)}.", patient.apply)
-    if same:
-        yield Finding(State.OK, _WHAT, f"{same} of {len(rendered)} are as the file asks.")
-    if refusals:
-        yield refused(_WHAT, refusals)
+            seen.same.append(place)
+    return seen
 
 
 def alerts(patient: Patient) -> Iterator[Finding]:

@@ -48,10 +48,15 @@ class Surgery:
         return manifests
 
     def controller(
-        self, *, image: str = "quay.io/argoproj/workflow-controller:v4.1.2", env: Any = (), **data: str
+        self,
+        *,
+        image: str = "quay.io/argoproj/workflow-controller:v4.1.2",
+        env: Any = (),
+        args: Sequence[str] = (),
+        **data: str,
     ) -> None:
         """Install Argo's controller with these settings."""
-        container = {"name": "workflow-controller", "image": image, "env": list(env)}
+        container = {"name": "workflow-controller", "image": image, "env": list(env), "args": list(args)}
         spec = {"template": {"spec": {"containers": [container]}}}
         for head, name, more in (
             (("apps/v1", "Deployment"), "workflow-controller", {"spec": spec}),

@@ -88,6 +88,30 @@ def test_with_the_requeue_time_its_value_is_shown(surgery):
     ]
 
 
+@pytest.mark.parametrize(
+    ("args", "watched"),
+    [
+        (["--namespaced"], "argo"),
+        (["--namespaced", "--managed-namespace", "other"], "other"),
+        (["--namespaced", "--managed-namespace=other"], "other"),
+    ],
+)
+def test_a_controller_of_another_namespace_is_an_error(surgery, states, args, watched):
+    surgery.controller(args=args)
+
+    found = surgery.found("Argo's namespace")
+
+    assert states(found) == ["error"]
+    assert f"only the workflows of namespace {watched}," in found[0]["told"]
+
+
+@pytest.mark.parametrize("args", [[], ["--namespaced", "--managed-namespace", "threescale"]])
+def test_a_controller_of_this_namespace_is_well(surgery, args):
+    surgery.controller(args=args)
+
+    assert surgery.found("Argo's namespace") == []
+
+
 def test_who_may_not_read_argo_s_namespace_is_told_so(surgery, states):
     surgery.stage.kubernetes.refuse_next("get", "deployments", status=403, name="workflow-controller")
 

@@ -135,12 +135,11 @@ def test_pods_without_init_and_wait_are_well_otherwise(surgery):
     assert surgery.found("initlessPod") == []
 
 
-def test_a_limit_of_parallel_workflows_is_shown(surgery):
-    surgery.controller(parallelism="3")
+def test_limits_of_parallel_workflows_are_shown(surgery):
+    surgery.controller(parallelism="3", namespaceParallelism="2")
 
-    (found,) = surgery.found("parallelism")
-
-    assert "at most 3 workflows" in found["told"]
+    assert "at most 3 workflows at" in surgery.found("parallelism")[0]["told"]
+    assert "at most 2 workflows of a namespace at" in surgery.found("namespaceParallelism")[0]["told"]
 
 
 def test_settings_that_are_not_there_are_not_guessed(surgery, states):

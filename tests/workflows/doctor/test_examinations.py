@@ -118,6 +118,20 @@ def test_the_option_overrides_the_namespace_of_the_file_also_in_the_remedy(surge
     )
 
 
+def test_a_file_from_stdin_and_a_name_with_a_blank_give_commands_that_can_be_copied(surgery):
+    text = "image: registry.example.com/steps:1\nnamespace: other\n"
+    named = surgery.stage.folder / "my file.yaml"
+    named.write_text(text)
+    surgery.stage.connect()
+    kubeconfig = str(surgery.stage.folder / "kubeconfig-None")
+
+    _, by_stdin, _ = run("doctor", "-f", "-", "--kubeconfig", kubeconfig, stdin=text)
+    _, by_name, _ = run("doctor", "-f", str(named), "--kubeconfig", kubeconfig)
+
+    assert "    threescale-backup manifests -f FILE | kubectl apply --server-side -f -\n" in by_stdin
+    assert f"    threescale-backup manifests -f '{named}' | kubectl apply --server-side -f -\n" in by_name
+
+
 def test_a_mistake_in_the_file_is_named_with_its_line(surgery):
     code, _, err = surgery.run("-f", surgery.write("pdos: {}\n"))
 

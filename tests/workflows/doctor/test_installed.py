@@ -10,9 +10,7 @@ def test_what_was_applied_is_current(surgery):
     surgery.write(ALL.replace("monitoring:\n  enabled: true\n", ""))
     count = len(surgery.apply())
 
-    assert [each["told"] for each in surgery.found("installed objects")] == [
-        f"{count} of {count} are as the file asks."
-    ]
+    assert [each["told"] for each in surgery.found("installed objects")] == [f"{count} objects are as the file asks."]
 
 
 def test_missing_objects_are_one_line_with_the_command_that_applies_them(surgery, states):

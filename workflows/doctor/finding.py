@@ -3,13 +3,16 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import NamedTuple
 
 from steps import errors
 from steps.contract.backup_contract import WantedBackup
 from steps.contract.declaration import fields_of
 from steps.kubernetes.cluster import Cluster
+from workflows import manifests
 from workflows.configuration.installation import Installation
+from workflows.rendering.document import Manifest
 from workflows.rendering.settings import Argo
 
 
@@ -68,6 +71,11 @@ class Patient:
     def apply(self) -> str:
         """The command that applies the manifests of the file."""
         return f"{self.rendering} | kubectl apply --server-side -f -"
+
+    @cached_property
+    def rendered(self) -> list[Manifest]:
+        """What the file renders, nothing if there is no file."""
+        return manifests.of(self.installation) if self.installation else []
 
     def at(self, namespace: str) -> Cluster:
         """Return the objects of a namespace, this one or another one."""

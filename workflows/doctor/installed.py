@@ -16,7 +16,6 @@ from steps.kubernetes.kinds import (
     WORKFLOW_TEMPLATE,
     Kind,
 )
-from workflows import manifests
 from workflows.configuration.installation import Installation
 from workflows.doctor import likeness
 from workflows.doctor.finding import Examination, Finding, Patient, State, refused
@@ -61,7 +60,7 @@ def current(patient: Patient) -> Iterator[Finding]:
         told = "Without a file it is not known what should be installed."
         yield Finding(State.NOT_TRIED, _WHAT, told, "Use doctor -f FILE.")
         return
-    seen = _compared(patient, _rendered(patient, patient.installation))
+    seen = _compared(patient, _rendered(patient))
     if seen.missing:
         yield Finding(State.ERROR, _WHAT, f"These are missing: {_listed(seen.missing)}.", patient.apply)
     if seen.stale:
@@ -103,7 +102,7 @@ def left_over(patient: Patient) -> Iterator[Finding]:
     """Left-over objects: they are of this tool, and no longer rendered."""
     if patient.installation is None:
         return
-    what, rendered, refusals, found = "left-over objects", _rendered(patient, patient.installation), [], []
+    what, rendered, refusals, found = "left-over objects", _rendered(patient), [], []
     for kind, namespace in _places(patient, patient.installation):
         try:
             found += _of_ours(patient.at(namespace), kind)
@@ -126,10 +125,10 @@ def _listed(places: Sequence[Place]) -> str:
     return ", ".join(f"{kind} {', '.join(each)}" for kind, each in names.items())
 
 
-def _rendered(patient: Patient, installation: Installation) -> dict[Place, Manifest]:
+def _rendered(patient: Patient) -> dict[Place, Manifest]:
     """Return what the file renders, by its place."""
     found = {}
-    for manifest in manifests.of(installation):
+    for manifest in patient.rendered:
         metadata = manifest["metadata"]
         kind = _KINDS[manifest["apiVersion"], manifest["kind"]]
         found[Place(kind, metadata["name"], metadata.get("namespace") or patient.namespace)] = manifest

@@ -1,5 +1,6 @@
 """A cluster that a person asks the doctor about, with Argo's controller in it."""
 
+import functools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,12 +23,18 @@ ARGO = "argo"
 Findings = list[dict[str, str]]
 
 
+@functools.cache
+def _rendered(text: str) -> list[dict[str, Any]]:
+    code, out, err = run("manifests", "-f", "-", stdin=text)
+    assert code == 0, err
+    return read(out)
+
+
 @dataclass
 class Surgery:
     """A namespace, the file of its installation, and the doctor."""
 
     stage: Stage
-    text: str = ""
 
     def write(self, more: str = "", secrets: Sequence[str] = SECRETS) -> str:
         """Write the file, and return its name."""
@@ -38,14 +45,13 @@ class Surgery:
         )
         return str(file)
 
-    def apply(self, *words: str) -> list[dict[str, Any]]:
+    def apply(self) -> list[dict[str, Any]]:
         """Apply the manifests of the file."""
-        code, out, err = run("manifests", "-f", str(self.stage.folder / "threescale-backup.yaml"), *words)
-        assert code == 0, err
-        manifests = [each for each in read(out) if each["kind"] != "PrometheusRule"]
-        for each in manifests:
+        text = (self.stage.folder / "threescale-backup.yaml").read_text()
+        applied = [each for each in _rendered(text) if each["kind"] != "PrometheusRule"]
+        for each in applied:
             self.stage.kubernetes.apply(each)
-        return manifests
+        return applied
 
     def controller(
         self,

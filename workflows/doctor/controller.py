@@ -136,7 +136,7 @@ def _defaults(patient: Patient, config: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield what the settings change in each workflow."""
     if _map(config, "workflowDefaults", "spec").get("automountServiceAccountToken") is False:
         told = "The controller takes the token away by default. The templates ask for it, so their pods have it."
-        yield Finding(State.OK, "token of the pods", told)
+        yield Finding(State.OK, "Token of the pods", told)
     initless = config.get("initlessPod")
     enabled = initless.get("enabled") if isinstance(initless, dict) else initless
     if enabled and _names_executor(patient):

@@ -26,7 +26,7 @@ _RIGHTS = (ROLE_BINDING, ROLE)
 _LISTED = (CRON_WORKFLOW, WORKFLOW_TEMPLATE, PROMETHEUS_RULE, *_RIGHTS, SERVICE_ACCOUNT)
 _KINDS = {(kind.api_version, kind.name): kind for kind in (*_LISTED, CONFIGMAP)}
 _SELECTOR = ",".join(f"{name}={value}" for name, value in PART_OF.items())
-_WHAT = "installed objects"
+_WHAT = "Installed objects"
 
 
 class Place(NamedTuple):
@@ -90,19 +90,19 @@ def _compared(patient: Patient, rendered: Mapping[Place, Manifest]) -> _Compared
 
 
 def alerts(patient: Patient) -> Iterator[Finding]:
-    """PrometheusRule: its kind exists if the alerts are asked for."""
+    """Alerts: the kind PrometheusRule exists if they are asked for."""
     asked = patient.installation is not None and patient.installation.monitoring.enabled
     if asked and not patient.cluster.serves(PROMETHEUS_RULE):
         told = "The cluster has no kind PrometheusRule of monitoring.coreos.com/v1, and monitoring.enabled asks for it."
         remedy = f"Install the Prometheus operator, or set monitoring.enabled to false in {patient.file}."
-        yield Finding(State.ERROR, "alerts", told, remedy)
+        yield Finding(State.ERROR, "Alerts", told, remedy)
 
 
 def left_over(patient: Patient) -> Iterator[Finding]:
     """Left-over objects: they are of this tool, and no longer rendered."""
     if patient.installation is None:
         return
-    what, rendered, refusals, found = "left-over objects", _rendered(patient), [], []
+    what, rendered, refusals, found = "Left-over objects", _rendered(patient), [], []
     for kind, namespace in _places(patient, patient.installation):
         try:
             found += _of_ours(patient.at(namespace), kind)

@@ -16,7 +16,7 @@ _FIELD = "backup.arguments storage-class"
 
 
 def storage_class(patient: Patient) -> Iterator[Finding]:
-    """StorageClass of the backups: it exists, and what happens to a backup if its claim is deleted."""
+    """StorageClass of backups: it exists, and what happens to a backup if its claim is deleted."""
     what, asked = "StorageClass of backups", patient.wanted.storage_class
     if asked == values.NO_CLASS:
         told = "The claims have no class, so each backup needs a PersistentVolume without a class."
@@ -67,7 +67,7 @@ def _reclaim(patient: Patient, of_class: Object) -> Iterator[Finding]:
 
 def system_storage(patient: Patient) -> Iterator[Finding]:
     """Claim of System's files: where pods can mount it."""
-    what, name = "claim of System's files", installation.SYSTEM_STORAGE
+    what, name = "Claim of System's files", installation.SYSTEM_STORAGE
     claim = patient.cluster.get(CLAIM, name)
     if claim is None:
         told = f"There is no claim {name}. A restore creates it, and an installation with its files in S3 has none."
@@ -86,7 +86,7 @@ def system_storage(patient: Patient) -> Iterator[Finding]:
 
 def room(patient: Patient) -> Iterator[Finding]:
     """Room for a backup: what quotas leave for its claim."""
-    what, asked = "room for a backup", patient.wanted
+    what, asked = "Room for a backup", patient.wanted
     of_class = claims.class_of(asked.storage_class)
     spec = claims.spec_of("ReadWriteOnce", asked.storage_request, of_class)
     needs = quotas.needed([(CLAIM, claims.new("new", {}, {}, spec))])

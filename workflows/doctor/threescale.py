@@ -26,7 +26,7 @@ def the_apimanager(patient: Patient) -> Iterator[Finding]:
 
 def operator(patient: Patient) -> Iterator[Finding]:
     """Operator of 3scale: a restore asks for its version."""
-    what, found = "3scale operator", reconciliation.find_operator(patient.cluster)
+    what, found = "Operator of 3scale", reconciliation.find_operator(patient.cluster)
     if found is None:
         told = f"Namespace {patient.namespace} has no Deployment of the operator. It may run in another namespace."
         remedy = "Check its version yourself. A restore then needs the argument threescale-version=MAJOR.MINOR."
@@ -54,7 +54,7 @@ def routes(patient: Patient) -> Iterator[Finding]:
 
 def databases(patient: Patient) -> Iterator[Finding]:
     """Databases: they are external, and their Secrets have the keys that the operator reads."""
-    what, checks = "databases", Plan(patient.namespace)
+    what, checks = "Databases", Plan(patient.namespace)
     looked = objects.look(patient.cluster, SECRET, installation.DATABASE_SECRETS)
     if found := _the_one(patient):
         checks.ask("", partial(apimanager.check_databases, found))
@@ -72,8 +72,8 @@ def databases(patient: Patient) -> Iterator[Finding]:
 
 
 def named_objects(patient: Patient) -> Iterator[Finding]:
-    """References of the APIManager: their objects exist, and the file names them."""
-    what, found = "references", _the_one(patient)
+    """References: the objects that the APIManager names exist, and the file names them too."""
+    what, found = "References", _the_one(patient)
     if found is None:
         return
     named = references.required(references.of(found))
@@ -97,12 +97,12 @@ def _unnamed(patient: Patient, named: list[Reference]) -> Iterator[Finding]:
         if lacking and not (kind == SECRET and access.all_secrets):
             told = f"The accounts may not read {kind.name} {', '.join(lacking)}, to which the APIManager refers."
             remedy = f"Add {', '.join(lacking)} to access.{field} in {patient.file}. Then: {patient.apply}"
-            yield Finding(State.ERROR, "references", told, remedy)
+            yield Finding(State.ERROR, "References", told, remedy)
 
 
 def first_backup(patient: Patient) -> Iterator[Finding]:
     """Plan of a backup: what would prevent it."""
-    what, wanted = "plan of a backup", patient.wanted
+    what, wanted = "Plan of a backup", patient.wanted
     if _the_one(patient) is None:
         yield Finding(State.NOT_TRIED, what, "A plan needs the one APIManager of the namespace.")
         return

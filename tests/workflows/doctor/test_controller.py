@@ -115,7 +115,7 @@ def test_a_value_without_its_line_break_can_t_be_read_by_argo_either(surgery, st
 def test_a_token_that_is_taken_away_by_default_is_well(surgery, states):
     surgery.controller(workflowDefaults="spec:\n  automountServiceAccountToken: false\n")
 
-    assert states(surgery.found("token of the pods")) == ["ok"]
+    assert states(surgery.found("Token of the pods")) == ["ok"]
 
 
 @pytest.mark.parametrize("pods", ["executorResources:", "phases:\n    backup/seal:\n      executorResources:"])

@@ -85,8 +85,8 @@ def test_without_a_file_what_needs_one_is_not_tried(surgery):
     code, out, _ = surgery.run("-n", "threescale")
 
     assert code == 0
-    assert [line for line in out.splitlines() if line.startswith("not tried  installed objects")]
-    assert "left-over" not in out
+    assert [line for line in out.splitlines() if line.startswith("not tried  Installed objects")]
+    assert "Left-over" not in out
 
 
 def test_without_file_and_namespace_the_command_asks_for_one(surgery):
@@ -152,3 +152,12 @@ def test_a_server_that_gives_no_answer_ends_the_command_with_one_message(tmp_pat
     assert (code, out) == (1, "")
     assert err.count("\n") == 1
     assert "Kubernetes gave no usable answer" in err
+
+
+def test_a_thing_has_one_name_whether_it_may_be_read_or_not(surgery):
+    surgery.write("monitoring:\n  enabled: true\nwatchdog:\n  schedule: 17 * * * *\n")
+    named = {each["what"] for each in surgery.findings()} | {"Argo's controller", "Argo's settings"}
+
+    refused = surgery.findings("-f", surgery.write(), account="nobody-in-particular")
+
+    assert {each["what"] for each in refused} <= named

@@ -10,7 +10,7 @@ def test_what_was_applied_is_current(surgery):
     surgery.write(ALL.replace("monitoring:\n  enabled: true\n", ""))
     count = len(surgery.apply())
 
-    assert [each["told"] for each in surgery.found("installed objects")] == [f"{count} objects are as the file asks."]
+    assert [each["told"] for each in surgery.found("Installed objects")] == [f"{count} objects are as the file asks."]
 
 
 def test_missing_objects_are_one_line_with_the_command_that_applies_them(surgery, states):
@@ -18,7 +18,7 @@ def test_missing_objects_are_one_line_with_the_command_that_applies_them(surgery
     surgery.stage.kubernetes.delete("workflowtemplates", "threescale", "threescale-drill")
     surgery.stage.kubernetes.delete("serviceaccounts", "threescale", "threescale-drill")
 
-    found = surgery.found("installed objects")
+    found = surgery.found("Installed objects")
 
     assert states(found) == ["error", "ok"]
     assert found[0]["told"] == (
@@ -34,7 +34,7 @@ def test_a_stale_template_is_named_with_the_part_that_differs(surgery, states):
     old["spec"]["serviceAccountName"] = "somebody"
     surgery.stage.kubernetes.apply(old)
 
-    found = surgery.found("installed objects")
+    found = surgery.found("Installed objects")
 
     assert states(found) == ["warning", "ok"]
     told = found[0]["told"]
@@ -48,13 +48,13 @@ def test_what_a_server_adds_to_an_object_is_no_difference(surgery, states):
         each["metadata"] = {**(each.get("metadata") or {}), "annotations": {"added": "by the server"}}
     surgery.stage.kubernetes.apply(real)
 
-    assert states(surgery.found("installed objects")) == ["ok"]
+    assert states(surgery.found("Installed objects")) == ["ok"]
 
 
 def test_what_may_not_be_read_is_told_and_the_others_are_compared(surgery, states):
     surgery.stage.kubernetes.refuse_next("get", "roles", status=403, times=5)
 
-    found = surgery.found("installed objects")
+    found = surgery.found("Installed objects")
 
     assert states(found) == ["ok", "not allowed to ask"]
     assert "get roles threescale-backup, threescale-drill" in found[1]["told"]
@@ -65,7 +65,7 @@ def test_a_left_over_cron_workflow_is_named_with_the_command_that_deletes_it(sur
     surgery.apply()
     surgery.write("watchdog:\n  schedule: 17 * * * *\n")
 
-    found = surgery.found("left-over objects")
+    found = surgery.found("Left-over objects")
 
     assert states(found) == ["warning"]
     assert found[0]["told"] == "The file no longer asks for CronWorkflow threescale-backup-schedule."
@@ -82,7 +82,7 @@ def test_left_overs_of_all_kinds_are_named_but_no_backup_and_no_evidence(surgery
     surgery.stage.claim("nightly", metadata={"labels": part_of})
     surgery.write("drill:\n  namespace: scratch\n")
 
-    (found,) = surgery.found("left-over objects")
+    (found,) = surgery.found("Left-over objects")
 
     assert found["remedy"].split("; ") == [
         "kubectl delete cronworkflow threescale-backup-schedule -n threescale",
@@ -103,7 +103,7 @@ def test_a_left_over_in_the_scratch_namespace_is_named(surgery, kind):
     old["metadata"] = {"name": "old", "namespace": "scratch", "labels": old["metadata"]["labels"]}
     surgery.stage.kubernetes.apply(old)
 
-    (found,) = surgery.found("left-over objects")
+    (found,) = surgery.found("Left-over objects")
 
     assert found["remedy"] == f"kubectl delete {kind[:-1]} old -n scratch"
 
@@ -111,7 +111,7 @@ def test_a_left_over_in_the_scratch_namespace_is_named(surgery, kind):
 def test_what_may_not_be_listed_is_not_taken_for_absent(surgery, states):
     surgery.stage.kubernetes.refuse_next("list", "cronworkflows", status=403)
 
-    found = surgery.found("left-over objects")
+    found = surgery.found("Left-over objects")
 
     assert states(found) == ["not allowed to ask"]
     assert "list cronworkflows" in found[0]["told"]
@@ -120,7 +120,7 @@ def test_what_may_not_be_listed_is_not_taken_for_absent(surgery, states):
 def test_alerts_need_the_prometheus_operator(surgery, states):
     surgery.write(ALL)
 
-    found = surgery.found("alerts")
+    found = surgery.found("Alerts")
 
     assert states(found) == ["error"]
     assert "monitoring.enabled" in found[0]["remedy"]

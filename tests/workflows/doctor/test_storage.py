@@ -106,7 +106,7 @@ def test_claims_of_no_class_need_a_volume_of_an_administrator(surgery, states):
 def test_who_may_not_list_classes_is_told_so(surgery, states):
     surgery.stage.kubernetes.refuse_next("list", "storageclasses", status=403)
 
-    found = surgery.found("StorageClass of the backups")
+    found = surgery.found("StorageClass of backups")
 
     assert states(found) == ["not allowed to ask"]
     assert "list storageclasses" in found[0]["told"]
@@ -126,7 +126,7 @@ def test_the_access_mode_of_system_storage_says_where_pods_can_mount_it(surgery,
     surgery.stage.lose_claim("system-storage")
     surgery.stage.claim(modes=[mode])
 
-    found = surgery.found("claim of System's files")
+    found = surgery.found("Claim of System's files")
 
     assert states(found) == [state]
     assert told in found[0]["told"]
@@ -137,13 +137,13 @@ def test_without_the_claim_nothing_is_said_against_it(surgery, states):
         surgery.stage.kubernetes.delete("pods", "threescale", pod)
     surgery.stage.lose_claim("system-storage")
 
-    assert states(surgery.found("claim of System's files")) == ["not tried"]
+    assert states(surgery.found("Claim of System's files")) == ["not tried"]
 
 
 def test_a_quota_without_room_is_an_error_with_its_name_and_numbers(surgery, states):
     quota(surgery, **{"requests.storage": ("20Gi", "15Gi"), "persistentvolumeclaims": ("9", "2")})
 
-    found = surgery.found("room for a backup")
+    found = surgery.found("Room for a backup")
 
     assert states(found) == ["error"]
     assert found[0]["told"] == "ResourceQuota limits leaves 5.0 GiB of requests.storage, and a backup needs 10.0 GiB."
@@ -153,7 +153,7 @@ def test_a_smaller_backup_has_room(surgery, states):
     quota(surgery, **{"requests.storage": ("20Gi", "15Gi")})
     surgery.write("backup:\n  schedule: 0 2 * * *\n  arguments:\n    storage-request: 5Gi\n", SECRETS)
 
-    found = surgery.found("room for a backup")
+    found = surgery.found("Room for a backup")
 
     assert states(found) == ["ok"]
     assert found[0]["told"] == "Quotas leave room for a claim of 5Gi."
@@ -162,7 +162,7 @@ def test_a_smaller_backup_has_room(surgery, states):
 def test_a_quota_on_claims_counts_them(surgery, states):
     quota(surgery, persistentvolumeclaims=("2", "2"))
 
-    found = surgery.found("room for a backup")
+    found = surgery.found("Room for a backup")
 
     assert states(found) == ["error"]
     assert "leaves 0 of persistentvolumeclaims, and a backup needs 1" in found[0]["told"]
@@ -173,4 +173,4 @@ def test_the_quota_of_a_class_counts_its_claims(surgery, states):
     ask_for(surgery, "kept")
     quota(surgery, **{"kept.storageclass.storage.k8s.io/requests.storage": ("1Gi", "0")})
 
-    assert states(surgery.found("room for a backup")) == ["error"]
+    assert states(surgery.found("Room for a backup")) == ["error"]

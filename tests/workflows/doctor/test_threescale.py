@@ -17,7 +17,7 @@ def test_a_namespace_without_an_apimanager_is_an_error_and_has_no_plan(surgery, 
     found = surgery.findings()
 
     assert states([each for each in found if each["what"] == "APIManager"]) == ["error"]
-    assert states([each for each in found if each["what"] == "plan of a backup"]) == ["not tried"]
+    assert states([each for each in found if each["what"] == "Plan of a backup"]) == ["not tried"]
 
 
 def test_two_apimanagers_are_an_error(surgery, states):
@@ -38,7 +38,7 @@ def test_a_cluster_without_the_kinds_of_3scale_is_an_error(surgery, states):
 
 
 def test_the_operator_is_named_with_its_minor(surgery):
-    (found,) = surgery.found("3scale operator")
+    (found,) = surgery.found("Operator of 3scale")
 
     assert found["state"] == "ok"
     assert "is of 3scale 2.16." in found["told"]
@@ -47,7 +47,7 @@ def test_the_operator_is_named_with_its_minor(surgery):
 def test_an_operator_elsewhere_is_a_warning_with_the_argument_of_a_restore(surgery, states):
     surgery.stage.kubernetes.delete("deployments", "threescale", "threescale-operator-controller-manager-v2")
 
-    found = surgery.found("3scale operator")
+    found = surgery.found("Operator of 3scale")
 
     assert states(found) == ["warning"]
     assert "threescale-version=MAJOR.MINOR" in found[0]["remedy"]
@@ -57,7 +57,7 @@ def test_an_operator_without_a_pod_is_a_warning(surgery, states):
     name = "threescale-operator-controller-manager-v2"
     surgery.stage.kubernetes.patch("deployments", "threescale", name, {"status": {"availableReplicas": 0}})
 
-    assert states(surgery.found("3scale operator")) == ["warning"]
+    assert states(surgery.found("Operator of 3scale")) == ["warning"]
 
 
 def test_a_cluster_without_routes_is_no_trouble(surgery):
@@ -72,7 +72,7 @@ def test_a_cluster_without_routes_is_no_trouble(surgery):
 def test_a_missing_key_of_a_database_secret_is_an_error_that_names_it(surgery, states, key):
     surgery.stage.kubernetes.patch("secrets", "threescale", "backend-redis", {"data": {key: None}})
 
-    found = surgery.found("databases")
+    found = surgery.found("Databases")
 
     assert states(found) == ["error"]
     assert "backend-redis" in found[0]["told"]
@@ -90,7 +90,7 @@ def test_a_trouble_that_the_plan_finds_too_is_told_once(surgery):
 def test_a_missing_database_secret_is_an_error(surgery, states):
     surgery.stage.kubernetes.delete("secrets", "threescale", "system-database")
 
-    found = surgery.found("databases")
+    found = surgery.found("Databases")
 
     assert states(found) == ["error"]
     assert "system-database" in found[0]["told"]
@@ -99,7 +99,7 @@ def test_a_missing_database_secret_is_an_error(surgery, states):
 def test_databases_in_the_cluster_are_an_error(surgery, states):
     change(surgery, externalComponents={"system": {"database": False}})
 
-    found = surgery.found("databases")
+    found = surgery.found("Databases")
 
     assert states(found) == ["error"]
     assert "system database" in found[0]["told"]
@@ -108,7 +108,7 @@ def test_databases_in_the_cluster_are_an_error(surgery, states):
 def test_who_may_not_read_the_database_secrets_is_told_so(surgery, states):
     surgery.stage.kubernetes.refuse_next("get", "secrets", status=403, name="system-redis")
 
-    found = surgery.found("databases")
+    found = surgery.found("Databases")
 
     assert states(found) == ["not allowed to ask"]
     assert found[0]["told"] == "Your account is not allowed to get secrets system-redis."
@@ -117,7 +117,7 @@ def test_who_may_not_read_the_database_secrets_is_told_so(surgery, states):
 def test_a_reference_that_the_file_does_not_name_is_an_error_with_the_field(surgery, states):
     surgery.write(secrets=[name for name in SECRETS if name not in {"my-env", "my-tls"}])
 
-    found = surgery.found("references")
+    found = surgery.found("References")
 
     assert states(found) == ["error"]
     assert found[0]["told"].startswith("The accounts may not read Secret my-env, my-tls, ")
@@ -130,7 +130,7 @@ def test_a_config_map_that_the_file_does_not_name_has_its_own_field(surgery):
     metadata = {"name": "mine", "namespace": "threescale"}
     surgery.stage.kubernetes.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {}})
 
-    (found,) = surgery.found("references")
+    (found,) = surgery.found("References")
 
     assert found["remedy"].startswith("Add mine to access.configMaps in ")
 
@@ -138,20 +138,20 @@ def test_a_config_map_that_the_file_does_not_name_has_its_own_field(surgery):
 def test_with_all_secrets_no_secret_needs_to_be_named(surgery, states):
     surgery.write("  allSecrets: true\n", secrets=["x"])
 
-    assert states(surgery.found("references")) == ["ok"]
+    assert states(surgery.found("References")) == ["ok"]
 
 
 def test_a_reference_without_an_object_is_an_error(surgery, states):
     surgery.stage.kubernetes.delete("secrets", "threescale", "my-tls")
 
-    found = surgery.found("references")
+    found = surgery.found("References")
 
     assert states(found) == ["error"]
     assert "my-tls" in found[0]["told"]
 
 
 def test_the_plan_counts_what_a_backup_would_save(surgery):
-    (found,) = surgery.found("plan of a backup")
+    (found,) = surgery.found("Plan of a backup")
 
     assert found["state"] == "ok"
     assert found["told"].startswith("A backup would save 25 things.")
@@ -160,7 +160,7 @@ def test_the_plan_counts_what_a_backup_would_save(surgery):
 def test_an_objection_of_the_plan_is_an_error(surgery, states):
     surgery.stage.kubernetes.delete("configmaps", "threescale", "system-environment")
 
-    found = surgery.found("plan of a backup")
+    found = surgery.found("Plan of a backup")
 
     assert states(found) == ["error"]
     assert "system-environment" in found[0]["told"]
@@ -171,7 +171,7 @@ def test_a_warning_of_the_plan_is_a_warning(surgery, states):
     patch = {"metadata": {"annotations": {version: "2.15.1"}}}
     surgery.stage.kubernetes.patch("apimanagers", "threescale", threescale.NAME, patch)
 
-    found = surgery.found("plan of a backup")
+    found = surgery.found("Plan of a backup")
 
     assert states(found) == ["warning", "ok"]
     assert found[0]["told"].startswith(f"APIManager {threescale.NAME} was reconciled last by an operator of 2.15.1")
@@ -182,12 +182,12 @@ def test_files_in_s3_need_the_argument_of_the_schedule(surgery, states):
     secrets = [*SECRETS, "my-s3"]
     schedule = "backup:\n  schedule: 0 2 * * *\n"
     surgery.write(schedule, secrets)
-    refused = surgery.found("plan of a backup")
+    refused = surgery.found("Plan of a backup")
     surgery.write(f"{schedule}  arguments:\n    file-storage: external\n", secrets)
 
     assert states(refused) == ["error"]
     assert "file-storage" in refused[0]["told"]
-    assert states(surgery.found("plan of a backup")) == ["ok"]
+    assert states(surgery.found("Plan of a backup")) == ["ok"]
 
 
 def test_who_may_not_read_a_reference_gets_no_error_of_the_plan(surgery, states):
@@ -196,4 +196,4 @@ def test_who_may_not_read_a_reference_gets_no_error_of_the_plan(surgery, states)
     found = surgery.findings()
 
     assert "error" not in states(found)
-    assert states([each for each in found if each["what"] == "plan of a backup"]) == ["not allowed to ask"]
+    assert states([each for each in found if each["what"] == "Plan of a backup"]) == ["not allowed to ask"]

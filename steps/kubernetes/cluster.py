@@ -108,6 +108,15 @@ class Cluster:
         partial_kind = kind._replace(api=f"apis/{_META}", name=_PARTIAL, has_spec=False)
         return self._pages(kind, selector, f"{_PARTIAL}List", partial_kind, _HEADS)
 
+    def serves(self, kind: Kind) -> bool:
+        """Return whether the server's own lists have the kind. Every account may read these lists.
+
+        Raises:
+            errors.NoAnswer: the lists can't be read or are incomplete.
+
+        """
+        return not self._lacks(kind)
+
     def create(self, kind: Kind, obj: Object, *, dry_run: bool = False) -> Object:
         """Create an object. The answer may be lost, so the next try must check an object that already exists.
 

@@ -34,18 +34,26 @@ EVENT = Kind("api/v1", "events", "Event", has_spec=False)
 QUOTA = Kind("api/v1", "resourcequotas", "ResourceQuota")
 # OpenShift's quotas over several namespaces, as one of these sees them
 CLUSTER_QUOTA = Kind("apis/quota.openshift.io/v1", "appliedclusterresourcequotas", "AppliedClusterResourceQuota")
+NAMESPACE = Kind("api/v1", "namespaces", "Namespace", namespaced=False, has_spec=False)
+SERVICE_ACCOUNT = Kind("api/v1", "serviceaccounts", "ServiceAccount", has_spec=False)
+ROLE = Kind("apis/rbac.authorization.k8s.io/v1", "roles", "Role", has_spec=False)
+ROLE_BINDING = Kind("apis/rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding", has_spec=False)
+STORAGE_CLASS = Kind("apis/storage.k8s.io/v1", "storageclasses", "StorageClass", namespaced=False, has_spec=False)
 DEPLOYMENT = Kind("apis/apps/v1", "deployments", "Deployment")
 DEPLOYMENT_CONFIG = Kind("apis/apps.openshift.io/v1", "deploymentconfigs", "DeploymentConfig")
 ROUTE = Kind("apis/route.openshift.io/v1", "routes", "Route")
 APIMANAGER = Kind("apis/apps.3scale.net/v1alpha1", "apimanagers", "APIManager")
 APIMANAGER_BACKUP = Kind("apis/apps.3scale.net/v1alpha1", "apimanagerbackups", "APIManagerBackup", has_spec=False)
-STORAGE_CLASS = Kind("apis/storage.k8s.io/v1", "storageclasses", "StorageClass", namespaced=False, has_spec=False)
-SECURITY_CONSTRAINTS = Kind(  # only OpenShift has it
+WORKFLOW = Kind("apis/argoproj.io/v1alpha1", "workflows", "Workflow")
+CRON_WORKFLOW = Kind("apis/argoproj.io/v1alpha1", "cronworkflows", "CronWorkflow")
+WORKFLOW_TEMPLATE = Kind("apis/argoproj.io/v1alpha1", "workflowtemplates", "WorkflowTemplate")
+TASK_RESULT = Kind("apis/argoproj.io/v1alpha1", "workflowtaskresults", "WorkflowTaskResult", has_spec=False)
+PROMETHEUS_RULE = Kind("apis/monitoring.coreos.com/v1", "prometheusrules", "PrometheusRule")
+# OpenShift's rules for pods, which also fill in what a pod leaves out
+SECURITY_CONSTRAINTS = Kind(
     "apis/security.openshift.io/v1",
     "securitycontextconstraints",
     "SecurityContextConstraints",
     namespaced=False,
     has_spec=False,
 )
-WORKFLOW = Kind("apis/argoproj.io/v1alpha1", "workflows", "Workflow")
-CRON_WORKFLOW = Kind("apis/argoproj.io/v1alpha1", "cronworkflows", "CronWorkflow")

@@ -54,15 +54,23 @@ class Where(NamedTuple):
         return Cluster.connect(self.namespace, _TIMEOUT_S, path, self.context)
 
 
-_WHERE = (
-    click.option(
-        "-n",
-        "--namespace",
-        type=Value(values.NAMESPACE),
-        required=True,
-        metavar="NS",
-        help="Work in this namespace, which holds the 3scale installation or will hold it.",
-    ),
+_NAMESPACE = click.option(
+    "-n",
+    "--namespace",
+    type=Value(values.NAMESPACE),
+    required=True,
+    metavar="NS",
+    help="Work in this namespace, which holds the 3scale installation or will hold it.",
+)
+_NAMESPACE_OF_FILE = click.option(
+    "--namespace",  # first, so that it overrides the field as the other options of fields do
+    "-n",
+    type=Value(values.NAMESPACE),
+    metavar="NS",
+    help="Work in this namespace, which holds the 3scale installation or will hold it. By default the namespace of "
+    "FILE is used.",
+)
+_SERVER = (
     click.option(
         "--kubeconfig",
         metavar="FILE",
@@ -102,12 +110,20 @@ class DeclaredCommand(click.Command):
 
 def at_cluster(function: Command) -> Command:
     """Give a command the options that say where the installation is, as its argument `where`."""
+    return _at(function, _NAMESPACE)
 
+
+def at_cluster_of_file(function: Command) -> Command:
+    """Give a command with `-f FILE` the same options. The namespace of `where` is empty if no option names one."""
+    return _at(function, _NAMESPACE_OF_FILE)
+
+
+def _at(function: Command, namespace_option: Callable[[Command], Command]) -> Command:
     @functools.wraps(function)
-    def told(*arguments: Any, namespace: str, kubeconfig: str | None, context: str, **more: Any) -> object:
-        return function(*arguments, where=Where(namespace, kubeconfig, context), **more)
+    def told(*arguments: Any, namespace: str | None, kubeconfig: str | None, context: str, **more: Any) -> object:
+        return function(*arguments, where=Where(namespace or "", kubeconfig, context), **more)
 
-    for option in reversed(_WHERE):
+    for option in reversed((namespace_option, *_SERVER)):
         told = option(told)
     return cast("Command", told)
 

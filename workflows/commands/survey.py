@@ -18,10 +18,10 @@ from steps.kubernetes.kinds import (
     Object,
 )
 from steps.threescale import installation, references
-from workflows.rendering import document
+from workflows.doctor import controller
+from workflows.doctor.argo import CONTROLLER
 
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
-_CONTROLLER = "workflow-controller"  # Argo's Deployment, and the begin of the name of its ConfigMap
 _GROUP, _USER = 2000, 1000  # where nothing tells with which numbers System's pods run
 # For a quota on requests or limits: a phase (performance.md), and Argo's executor, which copies small outputs.
 _RESOURCES = {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}}
@@ -110,7 +110,7 @@ def _quotas(cluster: Cluster, _argo: Cluster) -> Iterator[Answer]:
 
 def _users(cluster: Cluster, _argo: Cluster) -> Iterator[Answer]:
     """The users of pods."""
-    if _is_openshift(cluster):
+    if cluster.serves(SECURITY_CONSTRAINTS):
         yield Answer("OpenShift assigns the user and the group of the pods.", "pods")
         return
     pods = [each for each in cluster.list(POD) if fields.at(each, "spec", "securityContext", "fsGroup") is not None]
@@ -121,35 +121,15 @@ def _users(cluster: Cluster, _argo: Cluster) -> Iterator[Answer]:
     yield Answer(f"This is no OpenShift, so the pods need a user and a group: {source}.", "pods", values)
 
 
-def _is_openshift(cluster: Cluster) -> bool:
-    try:
-        cluster.list(SECURITY_CONSTRAINTS)
-    except errors.UnknownResource:
-        return False
-    except errors.NotAllowed:  # so there is such a kind
-        pass
-    return True
-
-
 def _controller(_cluster: Cluster, argo: Cluster) -> Iterator[Answer]:
     """Argo's controller."""
-    found = argo.get(DEPLOYMENT, _CONTROLLER)
+    found = argo.get(DEPLOYMENT, CONTROLLER)
     if found is None:
-        yield Answer(f"Namespace {argo.namespace} has no Deployment {_CONTROLLER}. Is Argo elsewhere?", "argo")
+        yield Answer(f"Namespace {argo.namespace} has no Deployment {CONTROLLER}. Is Argo elsewhere?", "argo")
     else:
         images = [each["image"] for each in fields.at(found, "spec", "template", "spec", "containers") or []]
         yield Answer(f"Argo's controller runs in namespace {argo.namespace}: {', '.join(images)}.", "argo")
-    settings = fields.at(argo.get(CONFIGMAP, f"{_CONTROLLER}-configmap"), "data") or {}
-    if instance_id := _setting(settings, "instanceID"):
+    settings = controller.parsed(fields.at(argo.get(CONFIGMAP, controller.CONFIG), "data") or {})
+    if instance_id := str(settings.get("instanceID") or ""):
         told = f"Argo's controller has the instanceID {instance_id}."
         yield Answer(told, "argo", {"argo.instanceID": instance_id})
-
-
-def _setting(settings: Object, name: str) -> str:
-    """Return a setting of the controller, which has a key of its own or stands in the key `config`."""
-    try:
-        config = next(iter(document.read_all(settings.get("config") or "")), None)
-    except document.Error:
-        config = None
-    told = settings.get(name) or (config.get(name) if isinstance(config, dict) else "")
-    return str(told or "")

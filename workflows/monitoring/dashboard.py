@@ -11,6 +11,7 @@ from workflows.rendering.document import Manifest
 
 Panel = dict[str, Any]
 
+NAME = "threescale-backup-dashboard"  # of the ConfigMap
 _NAME = "threescale-backup"
 _WIDTH = 24  # of Grafana's grid
 _HEIGHT = 7
@@ -24,7 +25,7 @@ def config_map(namespace: str, expected_every: timedelta) -> Manifest:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
-            "name": f"{_NAME}-dashboard",
+            "name": NAME,
             "namespace": namespace,
             "labels": {**PART_OF, "grafana_dashboard": "1"},
         },

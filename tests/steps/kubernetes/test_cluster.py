@@ -35,6 +35,15 @@ def test_an_object_is_read_raw(empty):
     assert empty.connect().get(APIMANAGER, "example")["spec"] == spec
 
 
+@pytest.mark.parametrize(
+    ("without", "is_served"), [("", True), ("route.openshift.io", False), ("routes.route.openshift.io", False)]
+)
+def test_whether_a_kind_is_served_needs_no_right(empty, without, is_served):
+    empty.kubernetes.without(without)
+
+    assert empty.connect("nobody-in-particular").serves(ROUTE) is is_served
+
+
 def test_listed_objects_say_what_they_are(empty):
     secret(empty)
 

@@ -150,6 +150,7 @@ class Provisioner:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.classes = {admission.DEFAULT_CLASS: IMMEDIATE}
+        store.create(kinds.named("storageclasses"), "", _default_class())
         store.on_change(self._react)
 
     def _react(self, event: str, obj: Object) -> None:
@@ -220,3 +221,14 @@ class Provisioner:
             "count": 1,
         }
         self._store.create(kinds.named("events"), metadata["namespace"], event)
+
+
+def _default_class() -> Object:
+    """Return the StorageClass of claims that name none, as a new cluster has it."""
+    default = {"storageclass.kubernetes.io/is-default-class": "true"}
+    return {
+        "metadata": {"name": admission.DEFAULT_CLASS, "annotations": default},
+        "provisioner": "rehearsal.example.com/volumes",
+        "reclaimPolicy": "Delete",
+        "volumeBindingMode": IMMEDIATE,
+    }

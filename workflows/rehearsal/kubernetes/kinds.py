@@ -12,7 +12,8 @@ from typing import Any
 Object = dict[str, Any]
 
 RBAC_GROUP = "rbac.authorization.k8s.io"
-BUILT_IN_GROUPS = frozenset({"", "apps", RBAC_GROUP})
+STORAGE_GROUP = "storage.k8s.io"
+BUILT_IN_GROUPS = frozenset({"", "apps", RBAC_GROUP, STORAGE_GROUP})
 VERBS = ["create", "delete", "get", "list", "patch", "update"]
 
 
@@ -50,7 +51,7 @@ class Kind:
     @property
     def counts_generations(self) -> bool:
         """Whether `metadata.generation` counts the changes of this kind's spec."""
-        return self.group not in {"", RBAC_GROUP}
+        return self.group not in {"", RBAC_GROUP, STORAGE_GROUP}
 
 
 KINDS = (
@@ -66,6 +67,7 @@ KINDS = (
     Kind("apps", "v1", "deployments", "Deployment", has_status=True),
     Kind(RBAC_GROUP, "v1", "rolebindings", "RoleBinding"),
     Kind(RBAC_GROUP, "v1", "roles", "Role"),
+    Kind(STORAGE_GROUP, "v1", "storageclasses", "StorageClass", namespaced=False),
     Kind("apps.3scale.net", "v1alpha1", "apimanagerbackups", "APIManagerBackup", has_status=True),
     Kind("apps.3scale.net", "v1alpha1", "apimanagers", "APIManager", has_status=True),
     Kind("apps.openshift.io", "v1", "deploymentconfigs", "DeploymentConfig", has_status=True),

@@ -1,0 +1,13 @@
+"""All examinations of the doctor, in the order of their lines."""
+
+from workflows.doctor import argo, controller, installed, storage, threescale
+from workflows.doctor.finding import Examination
+
+EXAMINATIONS: tuple[Examination, ...] = (
+    *argo.EXAMINATIONS,
+    *controller.EXAMINATIONS,
+    *installed.EXAMINATIONS,
+    # pods.EXAMINATIONS: the dry run of pods
+    *storage.EXAMINATIONS,
+    *threescale.EXAMINATIONS,
+)

@@ -1,0 +1,72 @@
+"""Whether an object in a cluster is as it was rendered.
+
+A server adds defaults, and a controller adds annotations. So a rendered object need only be a part of the real one.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from workflows.rendering.document import Manifest
+
+_KEPT = ("labels", "annotations")  # of the metadata
+_EXACT = ("rules", "roleRef")  # of a Role and a RoleBinding: a server adds nothing, and one more field changes rights
+
+
+def differences(rendered: Manifest, real: Manifest) -> Iterator[str]:
+    """Yield the paths of the parts that differ, two levels deep: `spec.templates[2]`, `metadata.labels`."""
+    for name in _KEPT:
+        if not is_part(rendered["metadata"].get(name), real["metadata"].get(name)):
+            yield f"metadata.{name}"
+    for name, wanted in rendered.items():
+        if name in {"apiVersion", "kind", "metadata", "status"}:
+            continue
+        if name in _EXACT:
+            yield from _exact(name, _full(wanted), _full(real.get(name)))
+        elif isinstance(wanted, Mapping):
+            for key, each in wanted.items():
+                yield from _within(f"{name}.{key}", each, (real.get(name) or {}).get(key))
+        else:
+            yield from _within(name, wanted, real.get(name))
+
+
+def _within(path: str, wanted: Any, found: Any) -> Iterator[str]:
+    """Yield the items of a list that differ, or the path itself."""
+    if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        yield from (f"{path}[{number}]" for number, each in enumerate(wanted) if not is_part(each, found[number]))
+    elif not is_part(wanted, found):
+        yield path
+
+
+def _exact(path: str, wanted: Any, found: Any) -> Iterator[str]:
+    """Yield the items of a list that are not equal, or the path itself."""
+    if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        yield from (f"{path}[{number}]" for number, each in enumerate(wanted) if each != found[number])
+    elif wanted != found:
+        yield path
+
+
+def is_part(wanted: Any, found: Any) -> bool:
+    """Whether all of a rendered value is in a real one. Lists are compared by position, and empty means absent."""
+    if wanted is None:
+        return True
+    if isinstance(wanted, Mapping):
+        real = found if isinstance(found, Mapping) else {}
+        return (not wanted or isinstance(found, Mapping)) and all(
+            is_part(value, real.get(key)) for key, value in wanted.items()
+        )
+    if isinstance(wanted, Sequence) and not isinstance(wanted, str):
+        real_items = found or []
+        return isinstance(real_items, list) and len(wanted) == len(real_items) and all(map(is_part, wanted, real_items))
+    return bool(wanted == found) or (_is_empty(wanted) and _is_empty(found))
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value in ("", [], {})
+
+
+def _full(value: Any) -> Any:
+    """Return a value without its empty parts, which a server leaves out."""
+    if isinstance(value, Mapping):
+        parts = {key: _full(each) for key, each in value.items()}
+        return {key: each for key, each in parts.items() if not _is_empty(each)}
+    return [_full(each) for each in value] if isinstance(value, list) else value

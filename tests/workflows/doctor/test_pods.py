@@ -102,6 +102,14 @@ def test_no_pod_has_a_tag_or_a_mount_without_its_volume(workflow):
             assert {each["name"] for each in mounts} <= volumes
 
 
+def test_a_tag_of_argo_becomes_a_harmless_word():
+    template = {"container": {"image": "i:1"}, "metadata": {"labels": {"of": "{{workflow.name}}"}}}
+
+    pod = argo_pod.build({}, template, NOTHING, "pod-1")
+
+    assert pod["metadata"]["labels"]["of"] == "any"
+
+
 def test_a_patch_merges_named_items_and_replaces_other_lists():
     target = {"containers": [{"name": "a", "args": ["1", "2"]}, {"name": "b"}], "kept": 1}
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from steps import errors
 from steps.contract.names import INSTANCE_ID, PART_OF
 from steps.kubernetes.cluster import Cluster
-from steps.kubernetes.kinds import CONFIGMAP, POD, Kind, Object
+from steps.kubernetes.kinds import CONFIGMAP, POD, SERVICE_ACCOUNT, WORKFLOW_TEMPLATE, Object
 from workflows import manifests
 from workflows.doctor import argo_pod
 from workflows.doctor.argo_pod import Executor
@@ -18,8 +18,6 @@ from workflows.rendering import document
 from workflows.rendering.settings import Argo
 
 ADMITTED = "admitted (admission, Pod Security, quota, LimitRange). Whether the image can be pulled is not known"
-_TEMPLATE = Kind("apis/argoproj.io/v1alpha1", "workflowtemplates", "WorkflowTemplate")
-_ACCOUNT = Kind("api/v1", "serviceaccounts", "ServiceAccount", has_spec=False)
 _CONFIG = "workflow-controller-configmap"  # Argo's own name
 _SHOWN = 3  # phases that a line names
 _ASSUMED = "Argo's settings can't be read, so its containers are assumed to fit Pod Security `restricted`"
@@ -81,9 +79,9 @@ def admitted(patient: Patient) -> Iterator[Finding]:
 def templates_of(patient: Patient) -> list[Object]:
     """Return the WorkflowTemplates that the file renders, or without a file those of the cluster."""
     if patient.installation:
-        return [each for each in manifests.of(patient.installation) if each["kind"] == _TEMPLATE.name]
+        return [each for each in manifests.of(patient.installation) if each["kind"] == WORKFLOW_TEMPLATE.name]
     selector = ",".join(f"{key}={value}" for key, value in PART_OF.items())
-    return patient.cluster.list(_TEMPLATE, selector)
+    return patient.cluster.list(WORKFLOW_TEMPLATE, selector)
 
 
 def argo_of(patient: Patient) -> Argo:
@@ -94,7 +92,7 @@ def argo_of(patient: Patient) -> Argo:
 def has_account(cluster: Cluster, name: str) -> bool:
     """Return whether a service account exists. True also if it may not be read."""
     try:
-        return cluster.get(_ACCOUNT, name) is not None
+        return cluster.get(SERVICE_ACCOUNT, name) is not None
     except errors.NotAllowed:
         return True
 

@@ -8,10 +8,15 @@ from typing import Any
 
 import pytest
 
+from steps.kubernetes.cluster import Cluster
 from tests.builders.commands import run
-from tests.conftest import Stage
+from tests.conftest import REQUEST_TIMEOUT_S, Stage
 from tests.documents import read
+from workflows.configuration.installation import Installation
+from workflows.doctor.finding import Patient
+from workflows.manifests import render
 from workflows.rehearsal.kubernetes import kinds
+from workflows.rehearsal.rehearse import SETTINGS
 
 SECRETS = ("my-env", "my-policy", "my-registry", "my-telemetry", "my-tls", "my-tracing")
 EXECUTOR = (
@@ -107,3 +112,42 @@ def surgery(installed: Stage) -> Surgery:
 @pytest.fixture
 def states() -> Callable[[Findings], list[str]]:
     return lambda found: [each["state"] for each in found]
+
+
+@pytest.fixture
+def applied(empty: Stage) -> Stage:
+    """A namespace that has the WorkflowTemplates in its API server too, not only in the engine."""
+    for manifest in render(SETTINGS):
+        if manifest["kind"] == "WorkflowTemplate":
+            empty.kubernetes.apply(manifest)
+    return empty
+
+
+@pytest.fixture
+def patient() -> Callable[..., Patient]:
+    """Make a patient of a stage: with the rights of an account, and with the fields of a file if `file` is given."""
+
+    def of(stage: Stage, account: str | None = None, file: dict[str, Any] | None = None) -> Patient:
+        cluster = stage.connect(account)
+        path = str(stage.folder / f"kubeconfig-{account}")
+
+        def elsewhere(namespace: str) -> Cluster:
+            return Cluster.connect(namespace, REQUEST_TIMEOUT_S, path)
+
+        told = (
+            None if file is None else Installation.model_validate({"image": "i:1", "namespace": "threescale", **file})
+        )
+        return Patient(cluster, elsewhere, told)
+
+    return of
+
+
+@pytest.fixture
+def configure() -> Callable[..., None]:
+    """Give Argo's controller settings."""
+
+    def of(stage: Stage, **data: str) -> None:
+        metadata = {"name": "workflow-controller-configmap", "namespace": ARGO}
+        stage.kubernetes.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+
+    return of

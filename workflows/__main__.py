@@ -5,7 +5,7 @@ Exit codes: 0 done (rehearse: equal, verify: whole), 1 refused, failed or not wh
 
 import click
 
-from workflows.commands import backups, manifests, plan, rehearse
+from workflows.commands import backups, manifests, plan, rehearse, schema
 from workflows.commands.options import People
 
 
@@ -19,6 +19,7 @@ for command in (
     rehearse.rehearse,
     manifests.manifests,
     manifests.workflow,
+    schema.schema,
     plan.plan,
     backups.list_backups,
     backups.describe,

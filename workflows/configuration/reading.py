@@ -61,7 +61,9 @@ class Source:
         """
         here = self.read.fields
         for part in path[:-1]:
-            here = here.setdefault(str(part), {})
+            if here.get(str(part)) is None:
+                here[str(part)] = {}
+            here = here[str(part)]
             if not isinstance(here, dict):
                 return
         name = str(path[-1])

@@ -12,13 +12,14 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from steps.contract import values
 from steps.contract.names import Form, Operation
 from steps.contract.prune_contract import KeepRules, PruneArguments
+from steps.contract.values import Like
 from workflows import schedule
 from workflows.rendering.pods import ObjectName, Pods, Written, present
 from workflows.rendering.settings import Account, Argo, Image, Namespace, Settings
 
 Cron = Annotated[str, AfterValidator(schedule.check_cron)]
 Zone = Annotated[str, AfterValidator(schedule.check_timezone)]
-Path = Annotated[str, Field(min_length=1)]
+Path = Annotated[str, Like(r"[^\x00]+", "not a path: write the name of a file or folder")]
 Arguments = Mapping[str, str]
 Rules = Annotated[KeepRules, BeforeValidator(present)]
 

@@ -58,7 +58,6 @@ def _said(model: type[BaseModel], path: Path, error: ErrorDetails) -> str:
         "bool_parsing": "is true or false",
         "int_type": "needs a whole number",
         "float_type": "needs a number",
-        "string_too_short": "must not be empty",
     }.get(kind)
     return f" {wanted}, not {shown(given)}" if wanted else f" {shown(given)} is not valid: {error['msg']}"
 

@@ -58,9 +58,9 @@ def wrong_forms(field: Field) -> list[Any]:
         return ["text", LIST, {"x": LIST}]
     if field.is_list:
         return ["text", FIELDS_BELOW, [LIST]]
-    if field.form is bool or field.form in {int, float} or get_origin(field.form) or kind_of(field.info):
-        return [LIST, FIELDS_BELOW, WORD]
-    return [LIST, FIELDS_BELOW]
+    kind = kind_of(field.info)
+    takes_words = field.form is str and (kind is None or kind.fits(WORD))
+    return [LIST, FIELDS_BELOW, *([] if takes_words else [WORD])]
 
 
 def wanted(field: Field) -> str:
@@ -134,6 +134,11 @@ OTHER_FILES = {
         f"image: {IMAGE}\npods:\n  labels:\n    a:\n",
         "4: pods.labels.a needs one word or text",
     ),
+    "a path of nothing": (
+        f"image: {IMAGE}\naccess:\n  apimanagers:\n  - ''\n",
+        "4: access.apimanagers[0] '' is not a path: write the name of a file or folder",
+    ),
+    "a path that no system has": (f'image: {IMAGE}\noutput: "a\\0b"\n', r"2: output 'a\x00b' is not a path"),
     "an item without a value": (
         f"image: {IMAGE}\naccess:\n  secrets:\n  - null\n",
         "4: access.secrets[0] needs one word or text, not nothing",

@@ -31,9 +31,7 @@ def problems(content: Any) -> list[str]:
 
 def test_the_command_prints_the_schema() -> None:
     """In a process of its own, because the phases are found among what is imported."""
-    printed = subprocess.run(
-        [sys.executable, "-m", "workflows", "schema"], capture_output=True, text=True, check=True
-    )
+    printed = subprocess.run([sys.executable, "-m", "workflows", "schema"], capture_output=True, text=True, check=True)
 
     assert json.loads(printed.stdout) == SCHEMA
 

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, get_args
 
 import pytest
 from click.testing import Result

@@ -5,7 +5,7 @@ Exit codes: 0 done (rehearse: equal, verify: whole), 1 refused, failed or not wh
 
 import click
 
-from workflows.commands import backups, doctor, init, manifests, plan, rehearse
+from workflows.commands import backups, doctor, init, manifests, plan, rehearse, schema
 from workflows.commands.options import People
 
 
@@ -20,7 +20,7 @@ for command in (
     init.init,
     manifests.manifests,
     manifests.workflow,
-    doctor.doctor,
+from workflows.commands import backups, doctor, init, manifests, plan, rehearse, schema
     plan.plan,
     backups.list_backups,
     backups.describe,

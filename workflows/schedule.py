@@ -17,7 +17,7 @@ from hera.workflows.models import WorkflowMetadata, WorkflowTemplateRef
 from pydantic import ValidationError
 
 from steps.contract.backup_contract import BackupArguments
-from steps.contract.declaration import Declared
+from steps.contract.declaration import Declared, DeclaredField, fields_of
 from steps.contract.drill_contract import DrillArguments
 from steps.contract.names import KIND
 from steps.contract.verify_contract import VerifyArguments
@@ -92,6 +92,12 @@ def check_timezone(timezone: str) -> str:
     if timezone not in available_timezones():
         raise BadScheduleError(f"{timezone!r} is not a time zone of the IANA database, such as Europe/Madrid or UTC")
     return timezone
+
+
+def arguments(of: str) -> list[DeclaredField]:
+    """Return the arguments that a schedule of an operation can set."""
+    kind = _KINDS[of]
+    return [each for each in fields_of(kind.model) if each.told_as not in kind.refused]
 
 
 def mistakes(of: str, arguments: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any
 
 if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic_core import CoreSchema
 
 _SHOWN = 60  # characters of a refused value in a message
@@ -34,6 +34,7 @@ class ValueKind:
 
     name = "text"
     words: Sequence[str] = ()  # that Argo's form offers
+    pattern = ""  # of the texts, for readers of a JSON Schema; empty if there is none
 
     def __init__(self, wanted: str = "") -> None:
         self.wanted = wanted  # ends the sentence "'x' is "
@@ -66,9 +67,21 @@ class ValueKind:
     def __get_pydantic_core_schema__(self, source: Any, handler: "GetCoreSchemaHandler") -> "CoreSchema":
         from pydantic_core import core_schema  # only validation needs it
 
-        return core_schema.no_info_plain_validator_function(
-            lambda told: self.read(told) if isinstance(told, str) else told
+        return core_schema.no_info_wrap_validator_function(
+            lambda told, other: self.read(told) if isinstance(told, str) else other(told), handler(source)
         )
+
+    def __get_pydantic_json_schema__(self, source: "CoreSchema", handler: "GetJsonSchemaHandler") -> dict[str, Any]:
+        return self.schema()
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of a value in a file.
+
+        YAML reads a text such as `10` as a number, and `true` as a boolean. So they are valid if the text is.
+        """
+        number = "number" if self.fits("1.5") else "integer" if self.fits("1") else ""
+        others = [each for each in (number, "boolean" if self.fits("true") else "") if each]
+        return {"type": ["string", *others] if others else "string", **_matching(self.pattern)}
 
     def _refusal(self, text: str) -> str:
         shown = repr(text[:_SHOWN]) + ("..." if len(text) > _SHOWN else "")
@@ -90,6 +103,10 @@ class Number(ValueKind):
         number = float(text)
         return self._least <= number <= self._most and not (self._above and number == self._least)
 
+    def schema(self) -> dict[str, Any]:
+        least = "exclusiveMinimum" if self._above else "minimum"
+        return {"type": ["number", "string"], least: self._least, "maximum": self._most, **_matching(_REAL.pattern)}
+
     def read(self, text: str) -> float:
         return float(super().read(text))
 
@@ -105,6 +122,10 @@ class WholeNumber(ValueKind):
 
     def fits(self, text: str) -> bool:
         return bool(_WHOLE.fullmatch(text)) and self._least <= int(text) <= self._most
+
+    def schema(self) -> dict[str, Any]:
+        found = {"type": ["integer", "string"], "minimum": self._least, "maximum": self._most}
+        return {**found, **_matching(_WHOLE.pattern)}
 
     def read(self, text: str) -> int:
         return int(super().read(text))
@@ -122,16 +143,21 @@ class Name(ValueKind):
             f"not a valid name of {of}: write a DNS-1123 {rule} (a-z, 0-9, {signs}, at most {most} characters, a "
             "letter or digit first and last)"
         )
-        self._pattern, self._most = _LABEL if label else _SUBDOMAIN, most
+        self._form, self._most = _LABEL if label else _SUBDOMAIN, most
+        self.pattern = self._form.pattern
 
     def fits(self, text: str) -> bool:
-        return len(text) <= self._most and bool(self._pattern.fullmatch(text))
+        return len(text) <= self._most and bool(self._form.fullmatch(text))
+
+    def schema(self) -> dict[str, Any]:
+        return {**super().schema(), "maxLength": self._most}
 
 
 class ResticDuration(ValueKind):
     """A duration of years, months, weeks, days and hours in restic's notation."""
 
     name = "duration"
+    pattern = f"(?=.){_DURATION.pattern}"
 
     def __init__(self) -> None:
         super().__init__("not a duration: write years, months, weeks, days and hours such as 1y6m or 30d")
@@ -149,6 +175,7 @@ class Size(ValueKind):
     """A Kubernetes quantity above zero, small enough that the API server does not cap it."""
 
     name = "quantity"
+    pattern = _SIZE.pattern
 
     def __init__(self) -> None:
         super().__init__("not a size: write a Kubernetes quantity above zero such as 10Gi")
@@ -157,11 +184,15 @@ class Size(ValueKind):
         found = _SIZE.fullmatch(text)
         return found is not None and 0 < _bytes(*found.groups()) <= _LARGEST_SIZE
 
+    def schema(self) -> dict[str, Any]:
+        return {**super().schema(), "exclusiveMinimum": 0}
+
 
 class Share(ValueKind):
     """A share in per cent, above 0% and up to 100%."""
 
     name = "share"
+    pattern = _SHARE.pattern
 
     def __init__(self) -> None:
         super().__init__("not a share: write a percentage above 0% and up to 100%, such as 10%")
@@ -180,10 +211,10 @@ class Like(ValueKind):
 
     def __init__(self, pattern: str, wanted: str) -> None:
         super().__init__(wanted)
-        self._pattern = re.compile(pattern)
+        self._form, self.pattern = re.compile(pattern), pattern
 
     def fits(self, text: str) -> bool:
-        return bool(self._pattern.fullmatch(text))
+        return bool(self._form.fullmatch(text))
 
 
 class OrNothing(ValueKind):
@@ -195,6 +226,9 @@ class OrNothing(ValueKind):
 
     def fits(self, text: str) -> bool:
         return not text or self._kind.fits(text)
+
+    def schema(self) -> dict[str, Any]:
+        return {**self._kind.schema(), **_matching(f"({self._kind.pattern})?")}
 
 
 class Workers(ValueKind):
@@ -212,6 +246,9 @@ class Workers(ValueKind):
 
     def read(self, text: str) -> int | None:
         return self._count.read(text) if text else None
+
+    def schema(self) -> dict[str, Any]:
+        return {**self._count.schema(), **_matching(f"({_WHOLE.pattern})?")}
 
 
 class NameList(ValueKind):
@@ -256,6 +293,11 @@ def _listed(text: str) -> list[str]:
     return [each for each in text.split(",") if each not in {NOTHING, ""}]
 
 
+def _matching(pattern: str) -> dict[str, str]:
+    """Return the pattern as JSON Schema has it, which would find it anywhere in a text."""
+    return {"pattern": f"^(?:{pattern})$"} if pattern else {}
+
+
 def _bytes(number: str, suffix: str | None) -> Decimal:
     suffix = suffix or ""
     if suffix[:1] in {"e", "E"} and len(suffix) > 1 and suffix not in _BINARY:
@@ -272,6 +314,8 @@ QUANTITY = (  # as Kubernetes writes a size (apimachinery resource.Quantity), of
 )
 COUNT = WholeNumber(0, 1_000_000)  # of backups, hours or days; a larger number would have no other effect
 GROUP = WholeNumber(0, (1 << 31) - 1)  # the range of Kubernetes (IsValidGroupID)
+PODS = WholeNumber(1, 10_000)  # at the same time
+SECONDS = WholeNumber(0, (1 << 31) - 1)
 USER = WholeNumber(1, (1 << 31) - 1)  # root is refused
 FRACTION = Number(0, 1)
 MINUTES = Number(0, 120)

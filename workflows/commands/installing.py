@@ -78,7 +78,7 @@ def asked(context: click.Context) -> "tuple[Source, Installation]":
     """Return the installation that the file and the options ask for, or refuse it."""
     from workflows.configuration import places, problems, reading
 
-    options = {_path(each.opts[0]): each.opts[0] for each in context.command.params if _path(each.opts[0])}
+    options = {path_of(each.opts[0]): each.opts[0] for each in context.command.params if path_of(each.opts[0])}
     file = context.params.get("file")
     try:
         text = read_file(str(file), str) if file else ""
@@ -97,7 +97,7 @@ def _given(context: click.Context) -> "list[tuple[places.Path, Any]]":
     """Return the values of the options of fields that were given."""
     found: list[tuple[places.Path, Any]] = []
     for option in context.command.params:
-        path, name = _path(option.opts[0]), str(option.name)
+        path, name = path_of(option.opts[0]), str(option.name)
         if path and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             value: Any = context.params[name]
             value = str(value) if isinstance(value, Path) else value
@@ -105,7 +105,7 @@ def _given(context: click.Context) -> "list[tuple[places.Path, Any]]":
     return found
 
 
-def _path(option: str) -> "places.Path":
+def path_of(option: str) -> "places.Path":
     """Return the path of the field that an option sets, or an empty one."""
     name = option.removeprefix("--")
     if name in _rules():
@@ -171,7 +171,7 @@ def _option(words: str, field: "FieldInfo") -> click.Option:
         told["is_flag"] = True
     elif get_origin(form) is Literal:
         told["type"] = click.Choice(get_args(form))
-    elif kind is not None:
+    elif kind is not None and kind.name not in {"name", "text"}:  # these are checked with all other fields
         told["type"] = Value(kind)
     elif metavar == "DIR":
         told["type"] = FOLDER

@@ -20,6 +20,7 @@ from steps.kubernetes.kinds import (
 from steps.threescale import installation, references
 from workflows.doctor import controller
 from workflows.doctor.argo import CONTROLLER
+from workflows.rendering import document
 
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _GROUP, _USER = 2000, 1000  # where nothing tells with which numbers System's pods run
@@ -46,7 +47,7 @@ def ask(cluster: Cluster, argo: Cluster) -> Iterator[Answer]:
     for question in (_apimanager, _storage, _quotas, _users, _controller):
         try:
             yield from question(cluster, argo)
-        except errors.PhaseError as error:
+        except (errors.PhaseError, document.Error, document.BadTextError) as error:
             yield Answer(f"{(question.__doc__ or '').partition('.')[0]}: {error}")
 
 

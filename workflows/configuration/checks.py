@@ -1,8 +1,11 @@
 """What no single field can tell: fields that need others, contradict them, or would be refused by each run."""
 
+import importlib
+import pkgutil
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
+from steps import contract
 from steps.catalogue.durations import Duration
 from steps.contract.declaration import DeclaredPhase
 from steps.kubernetes.claims import quantity
@@ -16,7 +19,7 @@ from workflows.rendering.pods import PodNeeds
 
 _LONGEST = timedelta(days=3650)  # for an alert; Prometheus counts nanoseconds in 64 bits
 _DAY_H = 24
-_SCRATCH = "scratch-namespace"  # the argument of a drill that has a field of its own
+SCRATCH = "scratch-namespace"  # the argument of a drill that has a field of its own
 
 
 def problems(installation: Installation) -> Iterator[Problem]:
@@ -49,7 +52,7 @@ def _of_schedules(installation: Installation) -> Iterator[Problem]:
             yield _problem((of, "arguments"), f"{{}} is for scheduled runs only. Add {{{of}.schedule}}")
     for of, _, arguments in installation.crons:
         for name, sentence in schedule.mistakes(of, arguments):
-            if name != _SCRATCH:
+            if name != SCRATCH:
                 separator = " " if sentence.startswith("'") else ": "
                 yield _problem((of, "arguments", name), f"{{}}{separator}{sentence}")
 
@@ -58,7 +61,7 @@ def _of_drills(installation: Installation) -> Iterator[Problem]:
     namespace, drill = installation.namespace, installation.drill
     if drill.schedule is not None and drill.namespace is None:
         yield _problem(("drill", "schedule"), "{} needs a scratch namespace. Add {drill.namespace}")
-    if _SCRATCH in drill.arguments:
+    if SCRATCH in drill.arguments:
         why = "can't set scratch-namespace. Use {drill.namespace}, which also gives the rights there"
         yield _problem(("drill", "arguments"), "{} " + why)
     if drill.namespace is not None and namespace is None:
@@ -124,6 +127,8 @@ def _of_accounts(installation: Installation) -> Iterator[Problem]:
 
 def phases() -> dict[str, tuple[str, ...]]:
     """Return the phases by their names in the file, with their commands."""
+    for module in pkgutil.iter_modules(contract.__path__):  # else only those phases that something has imported
+        importlib.import_module(f"{contract.__name__}.{module.name}")
     found = _below(DeclaredPhase)
     return {"/".join(each.command): each.command for each in found if hasattr(each, "command")}
 

@@ -7,19 +7,21 @@ Fields have Kubernetes' camelCase. Below `arguments` and `retention` stand the n
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from steps.contract import values
 from steps.contract.names import Form, Operation
 from steps.contract.prune_contract import KeepRules, PruneArguments
+from steps.contract.values import Like
 from workflows import schedule
-from workflows.rendering.pods import ObjectName, Pods, Written
+from workflows.rendering.pods import ObjectName, Pods, Written, present
 from workflows.rendering.settings import Account, Argo, Image, Namespace, Settings
 
 Cron = Annotated[str, AfterValidator(schedule.check_cron)]
 Zone = Annotated[str, AfterValidator(schedule.check_timezone)]
-Path = Annotated[str, Field(min_length=1)]
+Path = Annotated[str, Like(r"[^\x00]+", "not a path: write the name of a file or folder")]
 Arguments = Mapping[str, str]
+Rules = Annotated[KeepRules, BeforeValidator(present)]
 
 
 class Scheduled(Written):
@@ -124,7 +126,7 @@ class Installation(Written):
     """Write one file for each resource to this folder. By default one stream for `kubectl apply` is printed."""
     backup: Backups = Backups()
     """Backups by schedule."""
-    retention: KeepRules = KeepRules()
+    retention: Rules = KeepRules()
     """Which old backups are deleted at the end of each scheduled backup, and by `threescale-prune`."""
     verify: Verifications = Verifications()
     """Verifications of backups by schedule."""

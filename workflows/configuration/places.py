@@ -4,7 +4,7 @@ The models of the fields give the types. So `on`, `1e3` and `010` mean what a pe
 and an eight.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import yaml
@@ -12,6 +12,10 @@ import yaml
 from workflows.rendering import document
 
 Path = tuple[str | int, ...]  # names of fields and numbers of items, from the top of the file
+_OURS = {  # words for what the parser says
+    "found unhashable key": "a name of a field must be a word",
+    "but found another document": "a second YAML document begins here. Write all fields in one document",
+}
 _NULL = "tag:yaml.org,2002:null"
 
 
@@ -35,7 +39,7 @@ class FileFields(NamedTuple):
 
 
 def read(text: str) -> FileFields:
-    """Read a file. A field without a value counts as absent, so a section may hold comments only.
+    """Read a file. A field without a value is None.
 
     Raises:
         BadFileError
@@ -45,7 +49,8 @@ def read(text: str) -> FileFields:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        raise BadFileError(f"the file is not valid YAML: {error.problem}", mark.line + 1 if mark else 0) from error
+        sentence = _OURS.get(str(error.problem), f"the file is not valid YAML: {error.problem}")
+        raise BadFileError(sentence, mark.line + 1 if mark else 0) from error
     except document.Error as error:
         raise BadFileError(f"the file is not valid YAML: {' '.join(str(error).split())}") from error
     if root is None or root.tag == _NULL:
@@ -58,22 +63,14 @@ def read(text: str) -> FileFields:
 
 def _mapping(node: yaml.MappingNode, path: Path, lines: dict[Path, int]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name, value in _named(node):
+    for name, value in node.value:  # the names are words, because `read_plain` has read the file
         place = (*path, name.value)
         line = name.start_mark.line + 1
         if place in lines:
             raise BadFileError(f"{told(place)} is given twice, first in line {lines[place]}", line)
         lines[place] = line
-        if value.tag != _NULL:
-            found[name.value] = _value(value, place, lines)
+        found[name.value] = _value(value, place, lines)
     return found
-
-
-def _named(node: yaml.MappingNode) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
-    for name, value in node.value:
-        if not isinstance(name, yaml.ScalarNode):
-            raise BadFileError("a name of a field must be a word", name.start_mark.line + 1)
-        yield name, value
 
 
 def _value(node: yaml.Node, path: Path, lines: dict[Path, int]) -> Any:
@@ -83,7 +80,7 @@ def _value(node: yaml.Node, path: Path, lines: dict[Path, int]) -> Any:
         for number, item in enumerate(node.value):
             lines[*path, number] = item.start_mark.line + 1
         return [_value(item, (*path, number), lines) for number, item in enumerate(node.value)]
-    return str(node.value)
+    return None if node.tag == _NULL else str(node.value)
 
 
 def told(path: Path) -> str:

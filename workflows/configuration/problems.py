@@ -54,10 +54,10 @@ def _said(model: type[BaseModel], path: Path, error: ErrorDetails) -> str:
         "dict_type": "needs NAME: VALUE lines below it",
         "tuple_type": "needs a list, one `- ` line for each item",
         "string_type": "needs one word or text",
+        "bool_type": "is true or false",
         "bool_parsing": "is true or false",
-        "int_parsing": "needs a whole number",
-        "greater_than_equal": f"needs a number of at least {facts.get('ge')}",
-        "string_too_short": "must not be empty",
+        "int_type": "needs a whole number",
+        "float_type": "needs a number",
     }.get(kind)
     return f" {wanted}, not {shown(given)}" if wanted else f" {shown(given)} is not valid: {error['msg']}"
 
@@ -70,6 +70,8 @@ def nearest(word: str, known: Sequence[str]) -> str:
 
 def shown(given: Any) -> str:
     """Write a refused value, shortened."""
+    if given is None:
+        return "nothing"
     if isinstance(given, Mapping):
         return "fields"
     if isinstance(given, list | tuple):

@@ -57,22 +57,27 @@ class Source:
     def override(self, path: Path, value: Any) -> None:
         """Put the value of an option over that of the file. Items of a list or map are added.
 
-        A path through a field of another type changes nothing. Validation names that field.
+        Where the file has a value of another type, nothing is changed. Validation names that field.
         """
         here = self.read.fields
         for part in path[:-1]:
-            here = here.setdefault(str(part), {})
+            if here.get(str(part)) is None:
+                here[str(part)] = {}
+            here = here[str(part)]
             if not isinstance(here, dict):
                 return
         name = str(path[-1])
         before = here.get(name)
         if isinstance(value, Mapping):
-            here[name] = {**before, **value} if isinstance(before, Mapping) else dict(value)
-            self.given |= {(*path, each) for each in value}
+            before = {} if before is None else before
+            if isinstance(before, dict):
+                here[name] = {**before, **value}
+                self.given |= {(*path, each) for each in value}
         elif isinstance(value, Sequence) and not isinstance(value, str):
-            kept = list(before) if isinstance(before, Sequence) and not isinstance(before, str) else []
-            here[name] = [*kept, *value]
-            self.given |= {(*path, len(kept) + number) for number in range(len(value))}
+            before = [] if before is None else before
+            if isinstance(before, list):
+                here[name] = [*before, *value]
+                self.given |= {(*path, len(before) + number) for number in range(len(value))}
         else:
             here[name] = value
             self.given.add(path)

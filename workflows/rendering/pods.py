@@ -9,42 +9,37 @@ from typing import Annotated, Any, Literal, Self
 
 from hera.workflows.models import ResourceRequirements
 from hera.workflows.models import Toleration as ArgoToleration
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
 from steps.contract import values
-from steps.contract.values import Like
+from steps.contract.values import Like, OrNothing
 
 _NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _DOMAIN = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
 _KEY = Like(rf"({_DOMAIN}/)?{_NAME}", "not a valid key: write NAME or DOMAIN/NAME")
+_FREE_KEY = Like(
+    rf"(?!workflows\.argoproj\.io/|threescale-backup/)({_DOMAIN}/)?{_NAME}",
+    "not a free key: write NAME or DOMAIN/NAME. Argo and this tool set the keys of workflows.argoproj.io and "
+    "threescale-backup themselves",
+)
 _RESOURCE = Like(
     rf"cpu|memory|ephemeral-storage|hugepages-[0-9]+[KMG]i|{_DOMAIN}/{_NAME}",
     "not a resource: write cpu, memory, ephemeral-storage or DOMAIN/NAME",
 )
-_RESERVED = ("workflows.argoproj.io/", "threescale-backup/")  # keys that Argo and this tool set themselves
+Text = Annotated[str, Like(r"((?!\{\{)[\s\S])*", "not taken, because Argo would replace '{{'. Leave out the braces")]
+ObjectName = Annotated[str, values.OBJECT]
+Key = Annotated[str, _KEY]
+FreeKey = Annotated[str, _FREE_KEY]
+LabelValue = Annotated[str, values.LABEL_VALUE]
+Quantities = Mapping[Annotated[str, _RESOURCE], Annotated[str, values.SIZE]]
 
 
-def _free(key: str) -> str:
-    """Return a key of a label or annotation that nobody else sets. Raises ValueError."""
-    if key.startswith(_RESERVED):
-        raise ValueError(f"{key!r} is set by Argo or by this tool. Choose another key")
-    return _KEY.check(key)
-
-
-def _no_tag(text: str) -> str:
-    """Return a text that Argo takes as it is. Raises ValueError."""
-    if "{{" in text:
-        raise ValueError("Argo would replace a text with '{{' in it. Leave out the braces")
-    return text
-
-
-Text = Annotated[str, AfterValidator(_no_tag)]
-ObjectName = Annotated[str, AfterValidator(values.OBJECT.check)]
-Key = Annotated[str, AfterValidator(_KEY.check)]
-FreeKey = Annotated[str, AfterValidator(_free)]
-LabelValue = Annotated[str, AfterValidator(values.LABEL_VALUE.check)]
-Quantities = Mapping[Annotated[str, AfterValidator(_RESOURCE.check)], Annotated[str, AfterValidator(values.SIZE.check)]]
+def present(told: Any) -> Any:
+    """Return the fields that have a value."""
+    if isinstance(told, Mapping):
+        return {name: value for name, value in told.items() if value is not None}
+    return told
 
 
 class Written(BaseModel):
@@ -53,6 +48,12 @@ class Written(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, alias_generator=to_camel, populate_by_name=True
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nothing(cls, told: Any) -> Any:
+        """Take a field without a value as absent, so that a section may hold comments only."""
+        return present(told)
 
 
 class Resources(Written):
@@ -76,12 +77,13 @@ class LocalReference(Written):
     """An object of the same namespace."""
 
     name: ObjectName
+    """Name of the object."""
 
 
 class Toleration(Written):
     """A taint of nodes that a pod tolerates."""
 
-    key: Key = ""
+    key: Annotated[str, OrNothing(_KEY)] = ""
     """Key of the taint. If empty, every key is tolerated, and the operator must be `Exists`."""
     operator: Literal["Equal", "Exists"] = "Equal"
     """`Exists` tolerates every value of the key."""
@@ -89,7 +91,7 @@ class Toleration(Written):
     """Value of the taint."""
     effect: Literal["", "NoSchedule", "PreferNoSchedule", "NoExecute"] = ""
     """Effect of the taint. If empty, every effect is tolerated."""
-    toleration_seconds: int | None = None
+    toleration_seconds: Annotated[int, values.SECONDS] | None = None
     """For `NoExecute`: how many seconds a running pod stays on the node."""
 
     @model_validator(mode="after")

@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from steps.contract import values
 from steps.contract.names import INSTANCE_ID, PART_OF, Operation
 from steps.contract.values import Like
 from workflows.rendering.pods import FreeKey, LabelValue, ObjectName, Pods, Text, Written
 
-Namespace = Annotated[str, AfterValidator(values.NAMESPACE.check)]
-Image = Annotated[str, AfterValidator(Like(r"[!-~]+", "not an image: an image is one word").check)]
+Namespace = Annotated[str, values.NAMESPACE]
+Image = Annotated[str, Like(r"[!-~]+", "not an image: an image is one word")]
 Strategy = Literal["OnPodCompletion", "OnPodSuccess", "OnWorkflowCompletion", "OnWorkflowSuccess"]
 _GO_DURATION = Like(
     r"([0-9]{1,9}(\.[0-9]{1,9})?(ms|s|m|h))+", "not a duration of Argo: write for instance 10m or 1h30m"
@@ -34,7 +34,7 @@ class PodCollection(Written):
         "OnPodCompletion"
     )
     """Which pods are deleted, and after which event."""
-    delete_delay_duration: Annotated[str, AfterValidator(_GO_DURATION.check)] = "10m"
+    delete_delay_duration: Annotated[str, _GO_DURATION] = "10m"
     """How long after that event. Until then people can read the log of the pod."""
 
 
@@ -45,7 +45,7 @@ class Argo(Written):
     """Namespace of Argo's controller. The commands `doctor` and `init` ask there for its settings."""
     instance_id: LabelValue = Field(default="", alias="instanceID")
     """The `instanceID` of the controller that runs the workflows. A controller with one ignores all others."""
-    parallelism: int | None = Field(default=None, ge=1)
+    parallelism: Annotated[int, values.PODS] | None = None
     """Run at most this many pods of a workflow at the same time."""
     pod_gc: PodCollection = Field(default=PodCollection(), alias="podGC")
     """When the pods of a workflow are deleted."""

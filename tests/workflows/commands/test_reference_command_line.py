@@ -48,6 +48,7 @@ ARGUMENTS = {
     "NAME": "The claim of the backup, as `list` shows it.",
     "DIR": "The folder in which the volume of the backup is mounted, or a copy of the backup.",
     "FILE": "The result record, or `-` for stdin.",
+    "[FILE]": "The file to write, by default `threescale-backup.yaml`.",
 }
 EXIT_CODES = [
     ("0", "Done. `rehearse`: the restored installation equals the saved one. `verify`: the backup is whole."),

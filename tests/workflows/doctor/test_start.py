@@ -122,7 +122,7 @@ def test_a_workflow_that_nobody_takes_tells_about_the_controller(applied, patien
     [
         ({"containerStatuses": [PULLING]}, "pull access denied", "pods.imagePullSecrets"),
         ({"initContainerStatuses": [EXECUTOR], "containerStatuses": [STARTING]}, "no such host", "executor's image"),
-        ({"conditions": [NO_NODE]}, "0/3 nodes: taint backup", "pods.tolerations"),
+        ({"containerStatuses": [STARTING], "conditions": [NO_NODE]}, "0/3 nodes: taint backup", "pods.tolerations"),
     ],
     ids=["image", "image of the executor", "no node"],
 )

@@ -20,7 +20,8 @@ for command in (
     init.init,
     manifests.manifests,
     manifests.workflow,
-from workflows.commands import backups, doctor, init, manifests, plan, rehearse, schema
+    doctor.doctor,
+    schema.schema,
     plan.plan,
     backups.list_backups,
     backups.describe,

@@ -35,6 +35,7 @@ QUOTA = Kind("api/v1", "resourcequotas", "ResourceQuota")
 # OpenShift's quotas over several namespaces, as one of these sees them
 CLUSTER_QUOTA = Kind("apis/quota.openshift.io/v1", "appliedclusterresourcequotas", "AppliedClusterResourceQuota")
 NAMESPACE = Kind("api/v1", "namespaces", "Namespace", namespaced=False, has_spec=False)
+NODE = Kind("api/v1", "nodes", "Node", namespaced=False)
 SERVICE_ACCOUNT = Kind("api/v1", "serviceaccounts", "ServiceAccount", has_spec=False)
 ROLE = Kind("apis/rbac.authorization.k8s.io/v1", "roles", "Role", has_spec=False)
 ROLE_BINDING = Kind("apis/rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding", has_spec=False)

@@ -19,17 +19,25 @@ if TYPE_CHECKING:
 
 @click.command(cls=InstallationCommand, fields=False)
 @at_cluster_of_file
+@click.option(
+    "--start",
+    is_flag=True,
+    help="Start one small Workflow and remove it. This shows that the controller runs it and that the image can be "
+    "pulled.",
+)
 @output_option("text", "json")
 @click.pass_context
-def doctor(context: click.Context, /, where: Where, output: str, **_told: Any) -> None:
-    """Check every precondition of a first backup and of a restore. Nothing is created or changed.
+def doctor(context: click.Context, /, where: Where, output: str, *, start: bool, **_told: Any) -> None:
+    """Check every precondition of a first backup and of a restore. Nothing is left in the cluster.
 
     FILE says how this tool is or will be installed. Exit code 1 means that a line says `error`.
     """
+    from workflows.doctor import start as starting
     from workflows.doctor.examinations import EXAMINATIONS
     from workflows.doctor.finding import State, examine
 
-    found = [*examine(_patient(context, where), *EXAMINATIONS)]
+    last = starting.start if start else starting.not_tried
+    found = [*examine(_patient(context, where), *EXAMINATIONS, last)]
     if output == "json":
         click.echo(json.dumps([each._asdict() for each in found], indent=2))
     else:

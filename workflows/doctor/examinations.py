@@ -1,13 +1,14 @@
 """All examinations of the doctor, in the order of their lines."""
 
-from workflows.doctor import argo, controller, installed, storage, threescale
+from workflows.doctor import argo, controller, installed, needs, pods, storage, threescale
 from workflows.doctor.finding import Examination
 
 EXAMINATIONS: tuple[Examination, ...] = (
     *argo.EXAMINATIONS,
     *controller.EXAMINATIONS,
     *installed.EXAMINATIONS,
-    # pods.EXAMINATIONS: the dry run of pods
+    *pods.EXAMINATIONS,
+    *needs.EXAMINATIONS,
     *storage.EXAMINATIONS,
     *threescale.EXAMINATIONS,
 )

@@ -13,7 +13,7 @@ from steps.kubernetes.kinds import CONFIGMAP, POD, SERVICE_ACCOUNT, WORKFLOW_TEM
 from workflows import manifests
 from workflows.doctor import argo_pod
 from workflows.doctor.argo_pod import Executor
-from workflows.doctor.finding import Finding, Patient, State
+from workflows.doctor.finding import Examination, Finding, Patient, State
 from workflows.rendering import document
 from workflows.rendering.settings import Argo
 
@@ -170,3 +170,6 @@ def remedy(refusal: str, argo: str) -> str:
             f"kubectl -n {argo} patch configmap {_CONFIG} --type merge -p '{patch}'"
         )
     return _REMEDIES[str(found.lastgroup)] if found else "Correct the cause, then run `doctor` again."
+
+
+EXAMINATIONS: tuple[Examination, ...] = (admitted,)

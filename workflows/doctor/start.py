@@ -25,8 +25,8 @@ _ASK = "Run `doctor --start`. It starts one small Workflow and removes it."
 _EXECUTORS = ("init", "wait", "supervisor")  # supervisor: with Argo's setting `initlessPod`
 
 
-def not_tried() -> Iterator[Finding]:
-    """Yield the findings of a doctor that starts nothing."""
+def not_tried(_patient: Patient) -> Iterator[Finding]:
+    """Start of a Workflow: the findings of a doctor that starts nothing."""
     yield Finding(State.NOT_TRIED, CONTROLLER, "whether it runs Workflows of this namespace is not known", _ASK)
     yield Finding(State.NOT_TRIED, POD_START, "whether the image can be pulled is not known", _ASK)
 

@@ -244,7 +244,7 @@ def test_before_the_first_apply_nothing_is_started(empty, patient):
 
 
 def test_without_a_start_both_lines_are_not_tried():
-    found = list(not_tried())
+    found = list(not_tried(None))
 
     assert [(each.what, each.state) for each in found] == [
         (CONTROLLER, State.NOT_TRIED),

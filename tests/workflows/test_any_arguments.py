@@ -138,7 +138,8 @@ def leaves(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], cl
             yield (*path, name), command
 
 
-PEOPLE = {" ".join(path): command for path, command in leaves(main) if path != ("rehearse",)}
+WRITES = {("rehearse",), ("init",)}  # what they are asked for, and nothing else
+PEOPLE = {" ".join(path): command for path, command in leaves(main) if path not in WRITES}
 PHASES = {" ".join(path): command for path, command in leaves(__main__.cli)}
 
 

@@ -42,6 +42,11 @@ def settings(patient: Patient) -> Iterator[Finding]:
     yield from _defaults(patient, config)
 
 
+def patch(namespace: str) -> str:
+    """Return the command that lets the controller's own containers run under Pod Security restricted."""
+    return _PATCH.format(namespace=namespace)
+
+
 def parsed(data: Mapping[str, str]) -> dict[str, Any]:
     """Return the settings as the controller reads them (Argo, config/controller.go, parseConfigMap).
 
@@ -93,7 +98,7 @@ def _executor(patient: Patient, context: Mapping[str, Any]) -> Finding:
     lacking = _lacking(context)
     if not lacking:
         return Finding(State.OK, what, "Its containers may run in namespaces that enforce Pod Security restricted.")
-    command = _PATCH.format(namespace=patient.argo.namespace)
+    command = patch(patient.argo.namespace)
     remedy = f"This replaces the key executor, so add the settings that it has now: {command}"
     told = f"Pod Security restricted refuses its containers, because its securityContext lacks {', '.join(lacking)}."
     enforced = _enforced(patient)

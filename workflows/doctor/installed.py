@@ -26,6 +26,7 @@ _RIGHTS = (ROLE_BINDING, ROLE)
 _LISTED = (CRON_WORKFLOW, WORKFLOW_TEMPLATE, PROMETHEUS_RULE, *_RIGHTS, SERVICE_ACCOUNT)
 _KINDS = {(kind.api_version, kind.name): kind for kind in (*_LISTED, CONFIGMAP)}
 _SELECTOR = ",".join(f"{name}={value}" for name, value in PART_OF.items())
+_SHOWN = 3  # parts of an object that a line names
 _WHAT = "Installed objects"
 
 
@@ -83,7 +84,8 @@ def _compared(patient: Patient, rendered: Mapping[Place, Manifest]) -> _Compared
         if real is None:
             seen.missing.append(place)
         elif paths := [*likeness.differences(manifest, real)]:
-            seen.stale.append(f"{place} ({', '.join(paths)})")
+            more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+            seen.stale.append(f"{place} ({', '.join(paths[:_SHOWN])}{more})")
         else:
             seen.same.append(place)
     return seen

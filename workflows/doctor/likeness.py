@@ -1,15 +1,19 @@
 """Whether an object in a cluster is as it was rendered.
 
 A server adds defaults, and a controller adds annotations. So a rendered object need only be a part of the real one.
+Nobody adds to rules and to Argo's objects. There one more field is what an older rendering asked for.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from steps.kubernetes.kinds import CRON_WORKFLOW, WORKFLOW_TEMPLATE
 from workflows.rendering.document import Manifest
 
 _KEPT = ("labels", "annotations")  # of the metadata
-_EXACT = ("rules", "roleRef")  # of a Role and a RoleBinding: a server adds nothing, and one more field changes rights
+_EXACT = ("rules", "roleRef")  # of a Role and a RoleBinding
+_OF_ARGO = (WORKFLOW_TEMPLATE.name, CRON_WORKFLOW.name)  # their CRDs have no defaults
+_OF_A_PERSON = "suspend"  # of a CronWorkflow: `argo cron suspend` sets it
 
 
 def differences(rendered: Manifest, real: Manifest) -> Iterator[str]:
@@ -22,6 +26,10 @@ def differences(rendered: Manifest, real: Manifest) -> Iterator[str]:
             continue
         if name in _EXACT:
             yield from _exact(name, _full(wanted), _full(real.get(name)))
+        elif rendered["kind"] in _OF_ARGO:
+            ours, theirs = _full(wanted), _full(real.get(name) or {})
+            for key in sorted({*ours, *theirs} - {_OF_A_PERSON}):
+                yield from _exact(f"{name}.{key}", ours.get(key), theirs.get(key))
         elif isinstance(wanted, Mapping):
             for key, each in wanted.items():
                 yield from _within(f"{name}.{key}", each, (real.get(name) or {}).get(key))

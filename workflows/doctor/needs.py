@@ -19,11 +19,11 @@ def nodes(patient: Patient) -> Iterator[Finding]:
     for phases, needs in _distinct(wanted):
         fits = [each for each in found if _fits(each, needs)]
         if fits:
-            yield Finding(State.OK, f"nodes for {phases}", f"{len(fits)} of {len(found)} nodes take the pods.")
+            yield Finding(State.OK, f"Nodes for {phases}", f"{len(fits)} of {len(found)} nodes take the pods.")
         else:
             told = f"None of {len(found)} nodes takes the pods: {'; '.join(_why(each, needs) for each in found[:3])}."
             remedy = "Set pods.tolerations for the taints of nodes, and pods.nodeSelector to labels that a node has."
-            yield Finding(State.ERROR, f"nodes for {phases}", told, remedy)
+            yield Finding(State.ERROR, f"Nodes for {phases}", told, remedy)
 
 
 def pull_secrets(patient: Patient) -> Iterator[Finding]:

@@ -10,17 +10,20 @@ from steps import errors
 from steps.contract.names import INSTANCE_ID, PART_OF
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CONFIGMAP, POD, SERVICE_ACCOUNT, WORKFLOW_TEMPLATE, Object
-from workflows import manifests
-from workflows.doctor import argo_pod
+from workflows.doctor import argo_pod, controller
 from workflows.doctor.argo_pod import Executor
-from workflows.doctor.finding import Examination, Finding, Patient, State
+from workflows.doctor.finding import Examination, Finding, Patient, State, refused
 from workflows.rendering import document
 from workflows.rendering.settings import Argo
 
-ADMITTED = "admitted (admission, Pod Security, quota, LimitRange). Whether the image can be pulled is not known"
-_CONFIG = "workflow-controller-configmap"  # Argo's own name
+ADMITTED = (
+    "The server admits them: admission, Pod Security, quota and LimitRange. Whether the image can be pulled is not "
+    "known."
+)
 _SHOWN = 3  # phases that a line names
-_ASSUMED = "Argo's settings can't be read, so its containers are assumed to fit Pod Security `restricted`"
+_ASSUMED = "Argo's settings can't be read, so its containers are assumed to fit Pod Security restricted."
+_DEFAULT = "Some service accounts do not exist yet, so the pods were tried with the account default."
+_WHAT = "Pods of the phases"
 _FORM = re.compile(  # of the API server: plugin/pkg/admission of resourcequota, limitranger, priority, podsecurity
     r"(?P<quota>(exceeded|failed) quota: |(maximum|minimum) [-a-z./]+ usage per |[-a-z./]+ max limit to request ratio )"
     r"|(?P<priority>no PriorityClass with name )"
@@ -39,8 +42,6 @@ _REMEDIES = {
     "webhook": "Ask the owner of the policy. Labels and annotations of pods are set in pods.labels and "
     "pods.annotations.",
 }
-_EXECUTOR = "securityContext: {runAsNonRoot: true, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}, "
-_EXECUTOR += "seccompProfile: {type: RuntimeDefault}}\\n"
 
 
 @dataclass
@@ -54,7 +55,7 @@ class Shape:
     def what(self) -> str:
         """The phases, shortened."""
         more = len(self.phases) - _SHOWN
-        return f"pods of {', '.join(self.phases[:_SHOWN])}" + (f" and {more} more" if more > 0 else "")
+        return f"Pods of {', '.join(self.phases[:_SHOWN])}" + (f" and {more} more" if more > 0 else "")
 
 
 def admitted(patient: Patient) -> Iterator[Finding]:
@@ -62,15 +63,14 @@ def admitted(patient: Patient) -> Iterator[Finding]:
     templates = templates_of(patient)
     if not templates:
         remedy = "Give the file of the installation with -f, or apply the manifests first."
-        yield Finding(State.NOT_TRIED, "pods of the phases", "there are no WorkflowTemplates of this tool", remedy)
+        yield Finding(State.NOT_TRIED, _WHAT, "There are no WorkflowTemplates of this tool.", remedy)
         return
     executor, notes = executor_of(patient)
     missing = {name for name in _accounts(templates) if not has_account(patient.cluster, name)}
     if missing:
-        notes.append("some service accounts do not exist yet, so the pods were tried with the account `default`")
-    argo = argo_of(patient)
-    for shape in _shapes(templates, executor or Executor(argo_pod.RESTRICTED), missing, argo):
-        finding = _ask(patient.cluster, shape, argo.namespace, notes)
+        notes.append(_DEFAULT)
+    for shape in _shapes(templates, executor or Executor(argo_pod.RESTRICTED), missing, patient.argo):
+        finding = _ask(patient.cluster, shape, patient.argo.namespace, notes)
         yield finding
         if finding.state == State.NOT_ALLOWED:
             return
@@ -79,14 +79,9 @@ def admitted(patient: Patient) -> Iterator[Finding]:
 def templates_of(patient: Patient) -> list[Object]:
     """Return the WorkflowTemplates that the file renders, or without a file those of the cluster."""
     if patient.installation:
-        return [each for each in manifests.of(patient.installation) if each["kind"] == WORKFLOW_TEMPLATE.name]
+        return [each for each in patient.rendered if each["kind"] == WORKFLOW_TEMPLATE.name]
     selector = ",".join(f"{key}={value}" for key, value in PART_OF.items())
     return patient.cluster.list(WORKFLOW_TEMPLATE, selector)
-
-
-def argo_of(patient: Patient) -> Argo:
-    """Return what the file says about Argo's controller, or the defaults."""
-    return patient.installation.argo if patient.installation else Argo()
 
 
 def has_account(cluster: Cluster, name: str) -> bool:
@@ -100,26 +95,14 @@ def has_account(cluster: Cluster, name: str) -> bool:
 def executor_of(patient: Patient) -> tuple[Executor | None, list[str]]:
     """Return the controller's settings for its own containers. None, with a note, if they can't be read."""
     try:
-        config = patient.elsewhere(argo_of(patient).namespace).get(CONFIGMAP, _CONFIG)
-    except errors.NotAllowed:
-        config = None
-    if config is None:
-        return None, [_ASSUMED]
-    try:
-        told = _executor(config.get("data") or {})
-    except (document.Error, AttributeError, IndexError):
+        config = patient.at(patient.argo.namespace).get(CONFIGMAP, controller.CONFIG)
+        told = controller.parsed(config.get("data") or {}).get("executor") or {} if config else None
+    except (errors.NotAllowed, document.Error, document.BadTextError):
+        told = None
+    if not isinstance(told, dict):
         return None, [_ASSUMED]
     image = told.get("image") or argo_pod.EXECUTOR_IMAGE
     return Executor(told.get("securityContext"), told.get("resources"), image), []
-
-
-def _executor(data: dict[str, str]) -> Object:
-    """Return the value of `executor`. All settings may be in one key `config` (Argo, config/controller.go)."""
-    if "config" in data:
-        found = document.read_plain(data["config"])[0].get("executor")
-    else:
-        found = document.read_plain(data.get("executor") or "{}")[0]
-    return dict((found or {}).items())
 
 
 def _accounts(templates: list[Object]) -> set[str]:
@@ -151,24 +134,20 @@ def _ask(cluster: Cluster, shape: Shape, argo: str, notes: list[str]) -> Finding
     try:
         cluster.create(POD, shape.pod, dry_run=True)
     except errors.NotAllowed as error:
-        return Finding(State.NOT_ALLOWED, shape.what, f"this account may not create pods: {error.message}")
+        return refused(_WHAT, [error])
     except errors.NoDryRun as error:
         return Finding(State.WARNING, shape.what, str(error))
     except (errors.QuotaExceeded, errors.Rejected) as error:
-        told = ". ".join([f"refused: {error.message}", *notes])
+        told = " ".join([f"The server refuses them: {error.message}.", *notes])
         return Finding(State.ERROR, shape.what, told, remedy(error.message, argo))
-    return Finding(State.OK, shape.what, ". ".join([ADMITTED, *notes]))
+    return Finding(State.OK, shape.what, " ".join([ADMITTED, *notes]))
 
 
 def remedy(refusal: str, argo: str) -> str:
     """Return what a person can do about a refusal. `argo`: the namespace of Argo's controller."""
     found = _FORM.search(refusal)
     if found and found["security"]:
-        patch = f'{{"data": {{"executor": "{_EXECUTOR}"}}}}'
-        return (
-            "Tell Argo's controller how to run its own containers: "
-            f"kubectl -n {argo} patch configmap {_CONFIG} --type merge -p '{patch}'"
-        )
+        return f"Tell Argo's controller how to run its own containers: {controller.patch(argo)}"
     return _REMEDIES[str(found.lastgroup)] if found else "Correct the cause, then run `doctor` again."
 
 

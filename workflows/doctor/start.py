@@ -15,11 +15,11 @@ from steps.kubernetes.kinds import POD, Object
 from steps.process import interruption
 from workflows import verify
 from workflows.doctor import pods, unstarted
-from workflows.doctor.finding import Finding, Patient, State
+from workflows.doctor.finding import Finding, Patient, State, refused
 from workflows.doctor.run import Run, workflow_of
 
-CONTROLLER = "Argo's controller"
-POD_START = "start of a pod"
+CONTROLLER = "Start of a Workflow"
+POD_START = "Start of a pod"
 WAIT_S = 120.0
 _ASK = "Run `doctor --start`. It starts one small Workflow and removes it."
 _EXECUTORS = ("init", "wait", "supervisor")  # supervisor: with Argo's setting `initlessPod`
@@ -27,8 +27,10 @@ _EXECUTORS = ("init", "wait", "supervisor")  # supervisor: with Argo's setting `
 
 def not_tried(_patient: Patient) -> Iterator[Finding]:
     """Start of a Workflow: the findings of a doctor that starts nothing."""
-    yield Finding(State.NOT_TRIED, CONTROLLER, "whether it runs Workflows of this namespace is not known", _ASK)
-    yield Finding(State.NOT_TRIED, POD_START, "whether the image can be pulled is not known", _ASK)
+    yield Finding(
+        State.NOT_TRIED, CONTROLLER, "Whether the controller runs the Workflows of this namespace is not known.", _ASK
+    )
+    yield Finding(State.NOT_TRIED, POD_START, "Whether the image can be pulled is not known.", _ASK)
 
 
 def start(patient: Patient, wait_s: float = WAIT_S) -> Iterator[Finding]:
@@ -39,18 +41,20 @@ def start(patient: Patient, wait_s: float = WAIT_S) -> Iterator[Finding]:
         yield _refused(error)
         return
     if template is None:
-        yield Finding(State.NOT_TRIED, POD_START, f"no Workflow was started: {lacking}", "Apply the manifests first.")
+        yield Finding(
+            State.NOT_TRIED, POD_START, f"No Workflow was started, because {lacking}.", "Apply the manifests first."
+        )
         return
     run = Run(patient.cluster, workflow_of(template, f"threescale-doctor-{uuid.uuid4().hex[:6]}", wait_s))
     try:
-        found = list(_judged(run, wait_s, pods.argo_of(patient).namespace))
+        found = list(_judged(run, wait_s, patient.argo.namespace))
     finally:
         with interruption.held_back():
             left = run.removed()
     yield from found
     if left:
         remedy = f"Remove it: kubectl -n {patient.namespace} delete {' '.join(left)}"
-        yield Finding(State.WARNING, "removal of the small Workflow", f"still there: {', '.join(left)}", remedy)
+        yield Finding(State.WARNING, "Removal of the Workflow", f"These are still there: {', '.join(left)}.", remedy)
 
 
 def _template(patient: Patient) -> tuple[Object | None, str]:
@@ -66,8 +70,7 @@ def _template(patient: Patient) -> tuple[Object | None, str]:
 
 def _refused(error: errors.PhaseError) -> Finding:
     if isinstance(error, errors.NotAllowed):
-        told = f"this account may not {error.verb} {error.resource}: {error.message}"
-        return Finding(State.NOT_ALLOWED, CONTROLLER, told)
+        return refused(CONTROLLER, [error])
     return Finding(State.ERROR, CONTROLLER, str(error))
 
 
@@ -83,9 +86,9 @@ def _judged(run: Run, wait_s: float, argo: str) -> Iterator[Finding]:
     if not fields.phase(seen):
         yield _untouched(wait_s)
         return
-    yield Finding(State.OK, CONTROLLER, "runs Workflows of this namespace")
+    yield Finding(State.OK, CONTROLLER, "The controller runs the Workflows of this namespace.")
     if fields.phase(seen) == "Succeeded":
-        told = f"the image was pulled, and a Workflow ran in {monotonic() - began:.0f} s{_version(run.pod)}"
+        told = f"The image was pulled, and a Workflow ran in {monotonic() - began:.0f} s{_version(run.pod)}."
         yield Finding(State.OK, POD_START, told)
     else:
         yield _trouble(run, seen, wait_s, argo)
@@ -93,8 +96,8 @@ def _judged(run: Run, wait_s: float, argo: str) -> Iterator[Finding]:
 
 def _untouched(wait_s: float) -> Finding:
     told = (
-        f"nothing happened to a Workflow within {wait_s:.0f} s. The controller is down, does not watch this namespace, "
-        "or has another instanceID"
+        f"Nothing happened to a Workflow within {wait_s:.0f} s. The controller is down, does not watch this namespace, "
+        "or has another instanceID."
     )
     remedy = "Check that the controller runs. Set argo.instanceID to the `instanceID` of its settings."
     return Finding(State.ERROR, CONTROLLER, told, remedy)
@@ -106,11 +109,11 @@ def _trouble(run: Run, seen: Object, wait_s: float, argo: str) -> Finding:
     ended = phase in {"Failed", "Error"}
     why = unstarted.why(run.pod) if run.pod else None
     if why:
-        told = f"pod {run.pod['metadata']['name']}, {why.told}"
+        told = f"Pod {run.pod['metadata']['name']}, {why.told}."
         return Finding(State.ERROR, POD_START, told, why.remedy or pods.remedy(why.told, argo))
-    how = f"a Workflow ended as {phase}" if ended else f"a Workflow did not end within {wait_s:.0f} s"
+    how = f"A Workflow ended as {phase}" if ended else f"A Workflow did not end within {wait_s:.0f} s"
     told = said or _event(run) or "neither Argo nor Kubernetes reports a reason"
-    return Finding(State.ERROR, POD_START, f"{how}: {told}", pods.remedy(told, argo))
+    return Finding(State.ERROR, POD_START, f"{how}: {told}.", pods.remedy(told, argo))
 
 
 def _message(workflow: Object) -> str:

@@ -105,6 +105,7 @@ def surgery(installed: Stage) -> Surgery:
     made = Surgery(installed)
     made.write()
     made.apply()
+    made.stage.kubernetes.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}, "spec": {}})
     made.controller(env=[{"name": "DEFAULT_REQUEUE_TIME", "value": "1s"}], executor=EXECUTOR)
     return made
 

@@ -42,11 +42,32 @@ def test_a_stale_template_is_named_with_the_part_that_differs(surgery, states):
     assert {"spec.templates[2]", "spec.serviceAccountName"} == set(told.partition("(")[2].rstrip(").").split(", "))
 
 
-def test_what_a_server_adds_to_an_object_is_no_difference(surgery, states):
+def test_what_a_controller_adds_to_an_object_is_no_difference(surgery, states):
     real = surgery.stage.kubernetes.get("workflowtemplates", "threescale", "threescale-backup")
-    for each in real["spec"]["templates"]:
-        each["metadata"] = {**(each.get("metadata") or {}), "annotations": {"added": "by the server"}}
+    real["metadata"]["annotations"]["added"] = "by a controller"
     surgery.stage.kubernetes.apply(real)
+
+    assert states(surgery.found("Installed objects")) == ["ok"]
+
+
+def test_what_an_older_rendering_asked_for_is_a_difference(surgery, states):
+    old = surgery.stage.kubernetes.get("workflowtemplates", "threescale", "threescale-backup")
+    old["spec"]["parallelism"] = 2
+    old["spec"]["templates"][0]["tolerations"] = [{"operator": "Exists"}]
+    surgery.stage.kubernetes.apply(old)
+
+    found = surgery.found("Installed objects")
+
+    assert states(found) == ["warning", "ok"]
+    assert "WorkflowTemplate threescale-backup (spec.parallelism, spec.templates[0])" in found[0]["told"]
+
+
+def test_a_schedule_that_a_person_suspended_is_no_difference(surgery, states):
+    surgery.write(SCHEDULED)
+    surgery.apply()
+    cron = surgery.stage.kubernetes.get("cronworkflows", "threescale", "threescale-backup-schedule")
+    cron["spec"]["suspend"] = True
+    surgery.stage.kubernetes.apply(cron)
 
     assert states(surgery.found("Installed objects")) == ["ok"]
 

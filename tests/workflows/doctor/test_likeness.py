@@ -13,8 +13,16 @@ def test_what_a_server_adds_is_no_difference():
     rendered = template(templates=[{"name": "a", "container": {"image": "x"}}])
     real = template(templates=[{"name": "a", "container": {"image": "x", "imagePullPolicy": "Always"}}], ttl=1)
     real["metadata"] |= {"uid": "1", "labels": {"more": "x"}}
+    rendered["kind"] = "PrometheusRule"
 
     assert [*differences(rendered, real)] == []
+
+
+def test_one_more_field_of_a_template_is_a_difference():
+    rendered = template(templates=[{"name": "a"}])
+    real = template(templates=[{"name": "a", "nodeSelector": {"disk": "fast"}}], parallelism=1)
+
+    assert [*differences(rendered, real)] == ["spec.parallelism", "spec.templates[0]"]
 
 
 @pytest.mark.parametrize("empty", [None, "", [], {}])

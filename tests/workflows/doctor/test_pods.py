@@ -135,7 +135,7 @@ def test_every_phase_of_the_templates_is_in_one_of_the_pods_that_are_asked_about
     sick = patient(empty, file={"pods": {"phases": {"backup/file-storage": {"resources": {"limits": {"cpu": "2"}}}}}})
 
     found = pods.templates_of(sick)
-    shapes = pods._shapes(found, Executor(), set(), pods.argo_of(sick))
+    shapes = pods._shapes(found, Executor(), set(), sick.argo)
 
     phases = [phase for each in shapes for phase in each.phases]
     of_all = [t for each in found for t in each["spec"]["templates"] if "container" in t]
@@ -146,7 +146,7 @@ def test_every_phase_of_the_templates_is_in_one_of_the_pods_that_are_asked_about
 def test_a_line_names_three_phases_and_the_number_of_the_others():
     shape = pods.Shape({}, ["backup/a", "backup/b", "backup/c", "backup/d"])
 
-    assert shape.what == "pods of backup/a, backup/b, backup/c and 1 more"
+    assert shape.what == "Pods of backup/a, backup/b, backup/c and 1 more"
 
 
 def test_without_accounts_the_pods_are_tried_with_the_default_one_and_the_line_says_so(applied, patient):
@@ -155,14 +155,14 @@ def test_without_accounts_the_pods_are_tried_with_the_default_one_and_the_line_s
 
     found = list(pods.admitted(patient(applied)))
 
-    assert all("`default`" in each.told for each in found)
+    assert all("account default" in each.told for each in found)
     assert len(found) == 1
 
 
 def test_the_pods_have_the_instance_id_of_the_file(empty, patient):
     sick = patient(empty, file={"argo": {"instanceID": "blue"}})
 
-    shapes = pods._shapes(pods.templates_of(sick), Executor(), set(), pods.argo_of(sick))
+    shapes = pods._shapes(pods.templates_of(sick), Executor(), set(), sick.argo)
 
     assert {each.pod["metadata"]["labels"][INSTANCE_ID] for each in shapes} == {"blue"}
 

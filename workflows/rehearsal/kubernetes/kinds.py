@@ -58,6 +58,7 @@ KINDS = (
     Kind("", "v1", "configmaps", "ConfigMap"),
     Kind("", "v1", "events", "Event"),
     Kind("", "v1", "namespaces", "Namespace", namespaced=False, has_status=True),
+    Kind("", "v1", "nodes", "Node", namespaced=False, has_status=True),
     Kind("", "v1", "persistentvolumes", "PersistentVolume", namespaced=False, has_status=True),
     Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", has_status=True),
     Kind("", "v1", "pods", "Pod", has_status=True),

@@ -10,7 +10,6 @@ from steps.kubernetes.workflow import WORKFLOW_LABEL
 from steps.process import interruption
 
 ENDED = frozenset({"Succeeded", "Failed", "Error"})
-_LOOK_S = 1.0
 _REMOVAL_S = 60.0  # Kubernetes gives a pod 30 s to end
 _KEPT_S = 60  # by Argo, if nobody removes it
 _OF_SPEC = ("serviceAccountName", "imagePullSecrets", "securityContext", "podSpecPatch")
@@ -51,10 +50,10 @@ def _part(obj: Object, keys: tuple[str, ...]) -> Object:
 class Run:
     """One run of the Workflow. `pod` is its pod as it was seen last, because Argo may delete a pod early."""
 
-    def __init__(self, cluster: Cluster, workflow: Object) -> None:
+    def __init__(self, cluster: Cluster, workflow: Object, look_s: float) -> None:
         self.cluster = cluster
         self.pod: Object = {}
-        self._workflow = workflow
+        self._workflow, self._look_s = workflow, look_s
         self._name = str(workflow["metadata"]["name"])
         self._may_exist = True
 
@@ -69,7 +68,7 @@ class Run:
     def end(self, wait_s: float) -> Object:
         """Return the Workflow when it has ended, or after `wait_s` seconds. Raises as `Cluster.get`."""
         seen = self._workflow
-        for _ in interruption.looks(wait_s, _LOOK_S):
+        for _ in interruption.looks(wait_s, self._look_s):
             seen = self.cluster.get(WORKFLOW, self._name) or seen
             self.pod = next(iter(self._pods()), self.pod)
             if fields.phase(seen) in ENDED:
@@ -82,7 +81,7 @@ class Run:
             return []
         left = [f"workflow/{self._name}"]
         with suppress(errors.Final):
-            for _ in interruption.looks(_REMOVAL_S, _LOOK_S):
+            for _ in interruption.looks(_REMOVAL_S, self._look_s):
                 with suppress(errors.TryAgain):
                     left = self._remaining()
                 if not left:

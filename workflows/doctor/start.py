@@ -21,6 +21,7 @@ from workflows.doctor.run import Run, workflow_of
 CONTROLLER = "Start of a Workflow"
 POD_START = "Start of a pod"
 WAIT_S = 120.0
+_LOOK_S = 1.0
 _ASK = "Run `doctor --start`. It starts one small Workflow and removes it."
 _EXECUTORS = ("init", "wait", "supervisor")  # supervisor: with Argo's setting `initlessPod`
 
@@ -33,7 +34,7 @@ def not_tried(_patient: Patient) -> Iterator[Finding]:
     yield Finding(State.NOT_TRIED, POD_START, "Whether the image can be pulled is not known.", _ASK)
 
 
-def start(patient: Patient, wait_s: float = WAIT_S) -> Iterator[Finding]:
+def start(patient: Patient, wait_s: float = WAIT_S, look_s: float = _LOOK_S) -> Iterator[Finding]:
     """Run one small Workflow for at most `wait_s` seconds, and remove it, also after an error or Ctrl-C."""
     try:
         template, lacking = _template(patient)
@@ -45,7 +46,7 @@ def start(patient: Patient, wait_s: float = WAIT_S) -> Iterator[Finding]:
             State.NOT_TRIED, POD_START, f"No Workflow was started, because {lacking}.", "Apply the manifests first."
         )
         return
-    run = Run(patient.cluster, workflow_of(template, f"threescale-doctor-{uuid.uuid4().hex[:6]}", wait_s))
+    run = Run(patient.cluster, workflow_of(template, f"threescale-doctor-{uuid.uuid4().hex[:6]}", wait_s), look_s)
     try:
         found = list(_judged(run, wait_s, patient.argo.namespace))
     finally:

@@ -90,5 +90,6 @@ def test_a_pull_secret_that_is_missing_or_of_another_type_is_an_error(empty, pat
     assert state() is State.ERROR
     apply("Opaque")
     assert state() is State.ERROR
+    empty.kubernetes.delete("secrets", empty.namespace, "my-pull")
     apply("kubernetes.io/dockerconfigjson")
     assert state() is State.OK

@@ -10,7 +10,7 @@ from steps.kubernetes.workflow import WORKFLOW_LABEL
 from workflows.doctor.finding import State
 from workflows.doctor.start import CONTROLLER, POD_START, not_tried, start
 
-WAIT_S = 1.0
+WAIT_S, LOOK_S = 1.0, 0.05
 PULLING = {"name": "main", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "pull access denied"}}}
 EXECUTOR = {"name": "init", "state": {"waiting": {"reason": "ErrImagePull", "message": "no such host"}}}
 STARTING = {"name": "main", "state": {"waiting": {"reason": "PodInitializing"}}}
@@ -68,7 +68,7 @@ def by_subject(found):
 def test_a_workflow_that_succeeds_proves_controller_and_pull_and_is_removed(applied, patient, controller):
     controller.status, controller.pod_status = {"phase": "Succeeded"}, {"phase": "Succeeded"}
 
-    found = by_subject(start(patient(applied), WAIT_S))
+    found = by_subject(start(patient(applied), WAIT_S, LOOK_S))
 
     assert [each.state for each in found.values()] == [State.OK, State.OK]
     assert "Argo v4.1.2" in found[POD_START].told
@@ -87,7 +87,7 @@ def test_the_workflow_is_made_as_the_phases_are_and_prints_the_help(empty, patie
         },
     }
 
-    list(start(patient(empty, file=file), WAIT_S))
+    list(start(patient(empty, file=file), WAIT_S, LOOK_S))
 
     spec = controller.workflow["spec"]
     template = spec["templates"][0]
@@ -110,7 +110,7 @@ def test_the_command_of_the_workflow_succeeds():
 
 
 def test_a_workflow_that_nobody_takes_tells_about_the_controller(applied, patient):
-    found = list(start(patient(applied), WAIT_S))
+    found = list(start(patient(applied), WAIT_S, LOOK_S))
 
     assert [(each.state, each.what) for each in found] == [(State.ERROR, CONTROLLER)]
     assert "argo.instanceID" in found[0].remedy
@@ -129,7 +129,7 @@ def test_a_workflow_that_nobody_takes_tells_about_the_controller(applied, patien
 def test_a_pod_that_waits_says_why_and_names_the_field(applied, patient, controller, status, words, field):
     controller.status, controller.pod_status = {"phase": "Running"}, {"phase": "Pending", **status}
 
-    found = by_subject(start(patient(applied), WAIT_S))
+    found = by_subject(start(patient(applied), WAIT_S, LOOK_S))
 
     assert (found[CONTROLLER].state, found[POD_START].state) == (State.OK, State.ERROR)
     assert words in found[POD_START].told
@@ -149,7 +149,7 @@ def test_a_pod_without_a_reason_is_told_by_its_last_event(applied, patient, cont
 
     controller.acts = warn
 
-    found = by_subject(start(patient(applied), WAIT_S))
+    found = by_subject(start(patient(applied), WAIT_S, LOOK_S))
 
     assert "FailedMount: no volume" in found[POD_START].told
 
@@ -158,7 +158,7 @@ def test_a_pod_without_a_reason_is_told_by_its_last_event(applied, patient, cont
 def test_a_workflow_that_ends_badly_tells_argos_message(applied, patient, controller, phase):
     controller.status = {"phase": phase, "message": 'pods "x" is forbidden: exceeded quota: cpu, requested: cpu=1'}
 
-    found = by_subject(start(patient(applied), WAIT_S))
+    found = by_subject(start(patient(applied), WAIT_S, LOOK_S))
 
     assert phase in found[POD_START].told
     assert "exceeded quota: cpu" in found[POD_START].told
@@ -167,7 +167,7 @@ def test_a_workflow_that_ends_badly_tells_argos_message(applied, patient, contro
 
 @pytest.mark.parametrize(("file", "words"), [(None, "list workflowtemplates"), ({}, "create workflows")])
 def test_an_account_without_the_rights_gets_one_line(applied, patient, file, words):
-    found = list(start(patient(applied, "threescale-verify", file), WAIT_S))
+    found = list(start(patient(applied, "threescale-verify", file), WAIT_S, LOOK_S))
 
     assert [each.state for each in found] == [State.NOT_ALLOWED]
     assert words in found[0].told
@@ -176,7 +176,7 @@ def test_an_account_without_the_rights_gets_one_line(applied, patient, file, wor
 def test_a_workflow_that_admission_refuses_is_an_error(applied, patient):
     applied.kubernetes.refuse_next("create", "workflows", status=403, reason="Forbidden", message="policy: no label")
 
-    found = list(start(patient(applied), WAIT_S))
+    found = list(start(patient(applied), WAIT_S, LOOK_S))
 
     assert [each.state for each in found] == [State.ERROR]
     assert "policy: no label" in found[0].told
@@ -185,7 +185,7 @@ def test_a_workflow_that_admission_refuses_is_an_error(applied, patient):
 def test_a_workflow_whose_creation_got_no_answer_is_removed(applied, patient):
     applied.kubernetes.lose_answer_of_next("create", "workflows")
 
-    found = list(start(patient(applied), WAIT_S))
+    found = list(start(patient(applied), WAIT_S, LOOK_S))
 
     assert [each.state for each in found] == [State.ERROR]
     assert is_clean(applied)
@@ -215,7 +215,7 @@ def test_a_removal_without_an_answer_is_tried_again(applied, patient, controller
     controller.status = {"phase": "Succeeded"}
     applied.kubernetes.refuse_next("delete", "workflows", status=503)
 
-    list(start(patient(applied), WAIT_S))
+    list(start(patient(applied), WAIT_S, LOOK_S))
 
     assert is_clean(applied)
 
@@ -225,7 +225,7 @@ def test_a_pod_that_stays_is_named(applied, patient, controller, monkeypatch):
     controller.status, controller.pod_status = {"phase": "Succeeded"}, {"phase": "Succeeded"}
     controller.finalizers = ["workflows.argoproj.io/status"]
 
-    last = list(start(patient(applied), WAIT_S))[-1]
+    last = list(start(patient(applied), WAIT_S, LOOK_S))[-1]
 
     pod = controller.workflow["metadata"]["name"]
     assert last.state == State.WARNING
@@ -234,10 +234,10 @@ def test_a_pod_that_stays_is_named(applied, patient, controller, monkeypatch):
 
 
 def test_before_the_first_apply_nothing_is_started(empty, patient):
-    without_templates = list(start(patient(empty), WAIT_S))
+    without_templates = list(start(patient(empty), WAIT_S, LOOK_S))
     for name in empty.exists("serviceaccounts"):
         empty.kubernetes.delete("serviceaccounts", empty.namespace, name)
-    without_account = list(start(patient(empty, file={}), WAIT_S))
+    without_account = list(start(patient(empty, file={}), WAIT_S, LOOK_S))
 
     assert [each.state for each in (*without_templates, *without_account)] == [State.NOT_TRIED] * 2
     assert "threescale-verify" in without_account[0].told

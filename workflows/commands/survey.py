@@ -1,6 +1,7 @@
 """What a cluster says of an installation that is to be: the values that `init` writes, and sentences beside them."""
 
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -17,7 +18,9 @@ from steps.kubernetes.kinds import (
     STORAGE_CLASS,
     Object,
 )
+from steps.kubernetes.quotas import Limit
 from steps.threescale import installation, references
+from workflows.commands import tables
 from workflows.doctor import controller
 from workflows.doctor.argo import CONTROLLER
 from workflows.rendering import document
@@ -28,7 +31,8 @@ _GROUP, _USER = 2000, 1000  # where nothing tells with which numbers System's po
 _RESOURCES = {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}}
 _EXECUTOR = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}}
 _OF_PODS = ("cpu", "memory", "requests.cpu", "requests.memory", "limits.")
-_OF_CLAIMS = ("requests.storage", "persistentvolumeclaims", "count/persistentvolumeclaims")
+_STORAGE = "requests.storage"
+_OF_CLAIMS = (_STORAGE, "persistentvolumeclaims", "count/persistentvolumeclaims")
 
 
 class Answer(NamedTuple):
@@ -105,8 +109,12 @@ def _quotas(cluster: Cluster, _argo: Cluster) -> Iterator[Answer]:
         told = f"A quota limits {', '.join(limited)}, so every container needs requests and limits."
         yield Answer(told, "pods", {"pods.resources": _RESOURCES, "pods.executorResources": _EXECUTOR})
     if room := [each for each in limits if each.resource.startswith(_OF_CLAIMS)]:
-        told = ", ".join(f"{each.resource} {each.used} of {each.hard}" for each in room)
+        told = ", ".join(f"{each.resource} {_amount(each.used, each)} of {_amount(each.hard, each)}" for each in room)
         yield Answer(f"A quota limits the claims of backups: {told}.", "backup.arguments")
+
+
+def _amount(number: Decimal, of: Limit) -> str:
+    return tables.size(int(number)) if of.resource == _STORAGE else str(number)
 
 
 def _users(cluster: Cluster, _argo: Cluster) -> Iterator[Answer]:

@@ -115,9 +115,9 @@ class Workflow:
 class Command:
     """The program `argo`, for one namespace."""
 
-    def __init__(self, program: str, kubeconfig: Path, namespace: str) -> None:
+    def __init__(self, program: str, kubeconfig: Path, namespace: str, *more: str) -> None:
         self._program = program
-        self._options = ["--kubeconfig", str(kubeconfig), "--namespace", namespace]
+        self._options = ["--kubeconfig", str(kubeconfig), "--namespace", namespace, *more]
 
     def __call__(self, *words: str) -> str:
         """Run a command and return what it prints."""

@@ -175,6 +175,13 @@ def _has_shape(content: Object, metadata: Object) -> bool:
     )
 
 
+def is_empty_of_metadata(content: Object) -> bool:
+    """Return whether a list of metadata says that it is empty. Kubernetes 1.34 writes its items as null."""
+    metadata = content.get("metadata")
+    is_list = content.get("kind") == "PartialObjectMetadataList" and "items" in content and content["items"] is None
+    return is_list and isinstance(metadata, dict) and isinstance(metadata.get("resourceVersion"), str)
+
+
 def is_named(part: Object) -> bool:
     """Return whether it has a name."""
     return isinstance(part.get("name"), str) and part["name"] != ""

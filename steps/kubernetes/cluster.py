@@ -304,6 +304,8 @@ class Cluster:
             interruption.point()
             content = self._page(kind, {key: value for key, value in asked.items() if value}, accept)
             items, metadata = content.get("items"), content.get("metadata") or {}
+            if answers.is_empty_of_metadata(content):
+                items = []
             if content.get("kind") != called or not isinstance(items, list):
                 raise self._no_answer("list", kind, "", f"a success that is not a {called}")
             if not isinstance(metadata, dict):

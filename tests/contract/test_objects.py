@@ -302,6 +302,14 @@ def test_a_list_is_told_page_by_page_and_of_metadata_alone_where_that_is_asked_f
     assert not last["metadata"].get("continue")
 
 
+def test_an_empty_list_of_metadata_has_null_for_its_items_and_is_read_as_empty(cluster):
+    nothing = (("labelSelector", "nobody=has"),)
+
+    assert cluster.ask("GET", "configmaps", query=nothing, headers=HEADS).content["items"] is None
+    assert cluster.ask("GET", "configmaps", query=nothing).content["items"] == []
+    assert list(cluster.connect().heads(CONFIGMAP, "nobody=has")) == []
+
+
 def test_the_first_page_of_all_counts_those_that_are_left(cluster):
     for number in range(3):
         cluster.create("ConfigMap", f"counted-{number}")

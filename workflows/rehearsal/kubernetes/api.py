@@ -155,7 +155,8 @@ class Api:
             metadata |= {"continue": page.token} | ({} if chosen else {"remainingItemCount": page.left})
         if alone:
             head = {"kind": f"{paging.PARTIAL}List", "apiVersion": paging.META, "metadata": metadata}
-            return Answer(200, head | {"items": [paging.partial(obj) for obj in page.items] or None})  # 1.34 writes null
+            heads = [paging.partial(obj) for obj in page.items]
+            return Answer(200, head | {"items": heads or None})  # Kubernetes 1.34 writes an empty one as null
         items = page.items
         if kind.built_in:  # its items have no kind, as on a real server
             items = [{key: value for key, value in obj.items() if key not in {"apiVersion", "kind"}} for obj in items]

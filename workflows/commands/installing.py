@@ -177,4 +177,6 @@ def _option(words: str, field: "FieldInfo") -> click.Option:
         told["type"] = FOLDER
     if isinstance(field.default, str):
         told |= {"default": field.default, "show_default": True}
-    return click.Option([word], multiple=get_origin(form) in {tuple, Mapping}, **told)
+    if get_origin(form) in {tuple, Mapping}:
+        told |= {"multiple": True, "help": f"{told['help']} Repeat the option for others."}
+    return click.Option([word], **told)

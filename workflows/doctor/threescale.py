@@ -9,7 +9,7 @@ from steps.catalogue.backup_claims import WantedClaim
 from steps.kubernetes.kinds import CONFIGMAP, ROUTE, SECRET, Object
 from steps.kubernetes.workflow import NOBODY
 from steps.parts import apimanager, objects, reconciliation, secrets
-from steps.plans import backup_plan
+from steps.plans import backup_plan, prerequisites
 from steps.plans.plan import Does, Plan
 from steps.threescale import installation, references
 from steps.threescale.references import Reference
@@ -17,8 +17,13 @@ from workflows.doctor.finding import Examination, Finding, Patient, State, refus
 
 
 def the_apimanager(patient: Patient) -> Iterator[Finding]:
-    """APIManager: the namespace has exactly one."""
-    found = apimanager.find(patient.cluster)
+    """APIManager: a backup needs exactly one, and a restore none."""
+    try:
+        found = apimanager.find(patient.cluster)
+    except errors.NoApiManager:
+        told = f"Namespace {patient.namespace} has none, so a backup has nothing to save. A restore needs this."
+        yield Finding(State.WARNING, "APIManager", told)
+        return
     version = found["metadata"].get("annotations", {}).get(installation.THREESCALE_VERSION)
     told = f"{found['metadata']['name']}, 3scale {version}." if version else f"{found['metadata']['name']}."
     yield Finding(State.OK, "APIManager", told)
@@ -62,7 +67,8 @@ def databases(patient: Patient) -> Iterator[Finding]:
         checks.object_to("", errors.ObjectsMissing(SECRET.name, looked.missing, patient.namespace))
     for obj in looked.found.values():
         checks.ask("", partial(secrets.check_keys, obj, patient.namespace))
-    yield from (Finding(State.ERROR, what, str(each)) for each in checks.objections)
+    state, remedy = (State.ERROR, "") if found else (State.WARNING, "Or restore them: database-secrets=restore.")
+    yield from (Finding(state, what, str(each), remedy) for each in checks.objections)
     if looked.refused:
         yield refused(what, looked.refused.values())
     elif not checks.objections:
@@ -120,6 +126,17 @@ def first_backup(patient: Patient) -> Iterator[Finding]:
         yield Finding(State.OK, what, f"A backup would save {count} things. See: {_command(patient)}")
 
 
+def a_restore(patient: Patient) -> Iterator[Finding]:
+    """Place for a restore: the namespace holds no 3scale."""
+    what, found = "Place for a restore", _the_one(patient)
+    if found is not None:
+        name = found["metadata"]["name"]
+        yield Finding(State.OK, what, f"Not this namespace, as long as APIManager {name} is in it.")
+        return
+    prerequisites.check_nothing_left(patient.cluster, last_try=True)
+    yield Finding(State.OK, what, f"Namespace {patient.namespace} has no workload of a 3scale that is gone.")
+
+
 def _command(patient: Patient) -> str:
     return f"threescale-backup plan backup -n {patient.namespace}"
 
@@ -134,4 +151,12 @@ def _the_one(patient: Patient) -> Object | None:
         return None
 
 
-EXAMINATIONS: tuple[Examination, ...] = (the_apimanager, operator, routes, databases, named_objects, first_backup)
+EXAMINATIONS: tuple[Examination, ...] = (
+    the_apimanager,
+    operator,
+    routes,
+    databases,
+    named_objects,
+    first_backup,
+    a_restore,
+)

@@ -11,13 +11,40 @@ def change(surgery, **spec):
     surgery.stage.kubernetes.patch("apimanagers", "threescale", threescale.NAME, {"spec": spec})
 
 
-def test_a_namespace_without_an_apimanager_is_an_error_and_has_no_plan(surgery, states):
+def test_a_namespace_for_a_restore_has_no_apimanager_and_no_error(surgery):
     surgery.stage.lose()
 
-    found = surgery.findings()
+    found = {each["what"]: each for each in surgery.findings()}
 
-    assert states([each for each in found if each["what"] == "APIManager"]) == ["error"]
-    assert states([each for each in found if each["what"] == "Plan of a backup"]) == ["not tried"]
+    assert found["APIManager"]["state"] == "warning"
+    assert found["Plan of a backup"]["state"] == "not tried"
+    assert found["Place for a restore"]["told"] == "Namespace threescale has no workload of a 3scale that is gone."
+    assert "error" not in [each["state"] for each in found.values()]
+
+
+def test_without_an_apimanager_the_secrets_of_the_databases_may_come_from_the_backup(surgery):
+    surgery.stage.lose()
+
+    (found,) = surgery.found("Databases")
+
+    assert (found["state"], found["remedy"]) == ("warning", "Or restore them: database-secrets=restore.")
+
+
+def test_what_is_left_of_a_3scale_that_is_gone_is_an_error_of_a_restore(surgery):
+    surgery.stage.kubernetes.delete("apimanagers", "threescale", threescale.NAME)
+    metadata = {"name": "system-app", "namespace": "threescale", "labels": {"app": "3scale-api-management"}}
+    surgery.stage.kubernetes.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {}})
+
+    (found,) = surgery.found("Place for a restore")
+
+    assert found["state"] == "error"
+    assert "system-app" in found["told"]
+
+
+def test_an_installation_is_no_place_for_a_restore(surgery):
+    (found,) = surgery.found("Place for a restore")
+
+    assert found["told"] == f"Not this namespace, as long as APIManager {threescale.NAME} is in it."
 
 
 def test_two_apimanagers_are_an_error(surgery, states):

@@ -84,7 +84,8 @@ def write_file(line: str, apimanager: str) -> None:
     Path("apimanager.yaml").write_text(apimanager)
     if f"{PEOPLE}init " not in line:
         told = {"image": commands.IMAGE, "namespace": NAMESPACE, "access": {"apimanagers": ["apimanager.yaml"]}}
-        Path(FILE).write_text(yaml.safe_dump(told))
+        for name in {FILE, *re.findall(r" -f (\S+\.yaml)", line)}:
+            Path(name).write_text(yaml.safe_dump(told))
 
 
 @pytest.mark.parametrize("line", list(lines(PEOPLE)))

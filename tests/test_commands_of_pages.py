@@ -1,6 +1,7 @@
 """The commands of the pages run, each on an installation that a page supposes.
 
 `kubectl` and `argo` do not run: an APIManager stands for what `kubectl get` gives, the rehearsal plays `argo submit`.
+What `kubectl apply` would apply is read as YAML.
 """
 
 import re
@@ -21,15 +22,17 @@ from tests.conftest import NAMESPACE, Sealed, Stage, bring
 from workflows.manifests import render
 from workflows.rehearsal.rehearse import SETTINGS
 
-IN_PART = re.compile(r" \.\.\.( |$)|<<|localhost/")  # words are left to the reader, or a document follows
+IN_PART = re.compile(r" \.\.\.( |$)|<<")  # words are left to the reader, or a document follows
 ELSEWHERE = (
     "threescale-backup rehearse",  # .ci/run
+    "doctor -f threescale-backup.yaml --start",  # needs Argo's controller: workflows/doctor/test_start.py
     "threescale-backup check",  # needs a schedule and its watchdog: workflows/test_watchdog.py
     "approve=yes",  # waits for a person: workflows/test_plan.py
     "made-by=operator",  # needs a backup of the operator: workflows/test_bound.py
     "database-overrides=mine",  # needs a Secret of a person: steps/faults
 )
 PEOPLE = "threescale-backup "
+FILE = "threescale-backup.yaml"
 ARGO = "argo submit "
 OPERATORS_BACKUP = {
     "apiVersion": "apps.3scale.net/v1alpha1",
@@ -61,8 +64,28 @@ def kubeconfig(line: str, request: pytest.FixtureRequest, sealed: Sealed) -> str
     stage: Stage = request.getfixturevalue("lost" if "plan restore" in line else "installed")
     if "plan" not in line:
         bring(stage, sealed)
+    if "doctor" in line:
+        ready_for_the_doctor(stage)
     stage.connect()
     return str(stage.folder / "kubeconfig-None")
+
+
+def ready_for_the_doctor(stage: Stage) -> None:
+    """Apply what the file asks for, and give the cluster a node."""
+    code, rendered, err = commands.run("manifests", "-f", FILE)
+    assert code == 0, err
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}, "spec": {}}
+    for each in [*yaml.safe_load_all(rendered), node]:
+        stage.kubernetes.apply(each)
+
+
+def write_file(line: str, apimanager: str) -> None:
+    """Write the file that a page supposes, but where the command writes it."""
+    Path("apimanager.yaml").write_text(apimanager)
+    if f"{PEOPLE}init " not in line:
+        told = {"image": commands.IMAGE, "namespace": NAMESPACE, "access": {"apimanagers": ["apimanager.yaml"]}}
+        for name in {FILE, *re.findall(r" -f (\S+\.yaml)", line)}:
+            Path(name).write_text(yaml.safe_dump(told))
 
 
 @pytest.mark.parametrize("line", list(lines(PEOPLE)))
@@ -74,14 +97,14 @@ def test_a_command_of_a_page_ends_well(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(backup_volume.parent)
-    if " -n " in line.partition(PEOPLE)[2]:
-        monkeypatch.setenv("KUBECONFIG", kubeconfig(line, request, sealed))
     apimanager = (backup_volume / layout.APIMANAGER).read_text()
-    Path("apimanager.yaml").write_text(apimanager)
+    write_file(line, apimanager)
+    if re.search(r" -n |^doctor ", line.partition(PEOPLE)[2].partition(" | ")[0]):
+        monkeypatch.setenv("KUBECONFIG", kubeconfig(line, request, sealed))
     Path("my-apimanagerbackup.yaml").write_text(yaml.safe_dump(OPERATORS_BACKUP))
     Path("restore.json").write_text((backup_volume / layout.RESULT).read_text())
     before, _, told = line.partition(PEOPLE)
-    command, _, after = told.partition(" | ")
+    command, _, after = told.partition(" > ")[0].partition(" | ")
     here = {"NAMESPACE": NAMESPACE, "api": NAMESPACE, "OTHER": "other", "IMAGE": commands.IMAGE, "NAME": sealed.name}
     for placeholder, word in {**here, **dict.fromkeys(("DIR", "private/copy"), str(backup_volume))}.items():
         command = re.sub(rf"(?<=[ =]){placeholder}\b", word, command)

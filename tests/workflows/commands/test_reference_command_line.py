@@ -53,8 +53,9 @@ ARGUMENTS = {
 EXIT_CODES = [
     ("0", "Done. `rehearse`: the restored installation equals the saved one. `verify`: the backup is whole."),
     ("1", "Refused or failed. `verify`: the backup is damaged, or the operator could not restore it. "
-     "`check`: the newest backup is too old. `plan restore`: the restore would be refused."),
-    ("2", "The command line is invalid: an option, a number, or a file to render from."),
+     "`check`: the newest backup is too old. `plan restore`: the restore would be refused. "
+     "`doctor`: a line says `error`. `manifests`: a field or a file to render from is invalid or missing."),
+    ("2", "The command line is invalid, for instance an option or a number."),
 ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.builders import commands, documentation
@@ -11,6 +12,8 @@ from tests.builders.scratch import SCRATCH
 from tests.conftest import Stage
 from workflows.manifests import render
 from workflows.rehearsal.rehearse import SETTINGS
+
+pytestmark = pytest.mark.thorough
 
 REMOVAL = "kubectl delete "
 

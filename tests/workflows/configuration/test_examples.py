@@ -14,6 +14,8 @@ from tests.builders.configured import manifests
 from tests.builders.crd import argo_schema
 from workflows.configuration import schema
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[3]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 each_example = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)

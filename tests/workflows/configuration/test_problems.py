@@ -14,6 +14,8 @@ from workflows.configuration.fields import fields, kind_of, model_at
 from workflows.configuration.installation import Installation
 from workflows.configuration.places import told
 
+pytestmark = pytest.mark.thorough
+
 each_field = pytest.mark.parametrize("field", FIELDS, ids=name_of)
 LIST, FIELDS_BELOW = ["x"], {"x": "y"}
 WORD = "no such/thing {{"  # which no field takes

@@ -7,6 +7,8 @@ import pytest
 
 from workflows.doctor import argo
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[3]
 DIGEST = "@sha256:" + "0" * 64
 

@@ -7,6 +7,8 @@ import pytest
 from tests.workflows.doctor.conftest import EXECUTOR
 from workflows.doctor import controller
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[3]
 
 

@@ -10,6 +10,8 @@ from steps.kubernetes.workflow import WORKFLOW_LABEL
 from workflows.doctor.finding import State
 from workflows.doctor.start import CONTROLLER, POD_START, not_tried, start
 
+pytestmark = pytest.mark.thorough
+
 WAIT_S, LOOK_S = 1.0, 0.05
 PULLING = {"name": "main", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "pull access denied"}}}
 EXECUTOR = {"name": "init", "state": {"waiting": {"reason": "ErrImagePull", "message": "no such host"}}}

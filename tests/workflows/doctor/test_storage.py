@@ -6,6 +6,8 @@ import pytest
 
 from tests.workflows.doctor.conftest import SECRETS
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[3]
 DEFAULT = "storageclass.kubernetes.io/is-default-class"
 

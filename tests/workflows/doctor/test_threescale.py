@@ -6,6 +6,8 @@ from tests.builders.installations import move_to_s3
 from tests.workflows.doctor.conftest import SECRETS
 from workflows.rehearsal.threescale import installation as threescale
 
+pytestmark = pytest.mark.thorough
+
 
 def change(surgery, **spec):
     surgery.stage.kubernetes.patch("apimanagers", "threescale", threescale.NAME, {"spec": spec})

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests import documents
 from tests.builders.crons import BY_NIGHT
 from tests.live import definitions
 from tests.live.kubernetes import Kubernetes, Object, Refused
 from tests.live.stage import Stage
-from workflows.configuration.installation import Installation
+from workflows.configuration.reading import of_file
 from workflows.manifests import of, render
 from workflows.rendering.pods import Pods
 
@@ -56,9 +55,7 @@ def test_everything_rendered_is_accepted_field_by_field(live: Stage) -> None:
 @pytest.mark.usefixtures("with_argos_kinds")
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_is_accepted_field_by_field(live: Stage, example: Path) -> None:
-    told = documents.read(f"---\n{example.read_text()}")[0] | {"namespace": live.namespace, "output": None}
-    drill = {**told.get("drill", {}), "namespace": f"{live.namespace}-drills"} if told.get("drill") else None
-    rendered = of(Installation.model_validate({name: v for name, v in (told | {"drill": drill}).items() if v}))
+    rendered = of(of_file(example.name, example.read_text(), {}).installation())
     judged = [each for each in rendered if each["kind"] != "PrometheusRule"]  # the cluster has no such kind
 
     for manifest in judged:

@@ -8,6 +8,7 @@ from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import POD, WORKFLOW, Kind, Object
 from steps.kubernetes.workflow import WORKFLOW_LABEL
 from steps.process import interruption
+from workflows.doctor import unstarted
 
 ENDED = frozenset({"Succeeded", "Failed", "Error"})
 _REMOVAL_S = 60.0  # Kubernetes gives a pod 30 s to end
@@ -66,12 +67,15 @@ class Run:
             raise
 
     def end(self, wait_s: float) -> Object:
-        """Return the Workflow when it has ended, or after `wait_s` seconds. Raises as `Cluster.get`."""
+        """Return the Workflow when it has ended, can't get its image, or after `wait_s` seconds.
+
+        Raises as `Cluster.get`.
+        """
         seen = self._workflow
         for _ in interruption.looks(wait_s, self._look_s):
             seen = self.cluster.get(WORKFLOW, self._name) or seen
             self.pod = next(iter(self._pods()), self.pod)
-            if fields.phase(seen) in ENDED:
+            if fields.phase(seen) in ENDED or unstarted.is_hopeless(self.pod):
                 break
         return seen
 

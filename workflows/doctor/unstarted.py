@@ -8,6 +8,7 @@ from steps.kubernetes.kinds import Object
 
 # Reasons of a waiting container (Kubernetes, pkg/kubelet/images/types.go) and of a pod without a node (api/core/v1)
 _PULL = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
+_FINAL = frozenset({"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})  # the first: tried before
 _UNSCHEDULABLE = "Unschedulable"
 _USUAL = frozenset({"PodInitializing", "ContainerCreating"})
 _REMEDIES = {
@@ -31,11 +32,22 @@ def why(pod: Object) -> Why | None:
     return next(_of_containers(pod), None) or next(_of_conditions(pod), None)
 
 
-def _of_containers(pod: Object) -> Iterator[Why]:
+def is_hopeless(pod: Object) -> bool:
+    """Return whether a container can't get its image, so that nobody needs to wait longer."""
+    return any(reason in _FINAL for _, reason in _waiting(pod))
+
+
+def _waiting(pod: Object) -> Iterator[tuple[Object, str]]:
+    """Yield the containers that wait, each with its reason."""
     status = pod.get("status") or {}
     for each in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
-        reason = fields.at(each, "state", "waiting", "reason")
-        if not reason or reason in _USUAL:
+        if reason := fields.at(each, "state", "waiting", "reason"):
+            yield each, str(reason)
+
+
+def _of_containers(pod: Object) -> Iterator[Why]:
+    for each, reason in _waiting(pod):
+        if reason in _USUAL:
             continue
         told = f"container {each['name']}: {_words(reason, fields.at(each, 'state', 'waiting', 'message'))}"
         yield Why(told, _REMEDIES["main" if each["name"] == "main" else "argo"] if reason in _PULL else "")

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -136,6 +137,20 @@ def test_a_pod_that_waits_says_why_and_names_the_field(applied, patient, control
     assert (found[CONTROLLER].state, found[POD_START].state) == (State.OK, State.ERROR)
     assert words in found[POD_START].told
     assert field in found[POD_START].remedy
+    assert is_clean(applied)
+
+
+def test_nobody_waits_for_an_image_that_was_tried_in_vain(applied, patient, controller):
+    controller.status, controller.pod_status = (
+        {"phase": "Running"},
+        {"phase": "Pending", "containerStatuses": [PULLING]},
+    )
+    began = time.monotonic()
+
+    found = by_subject(start(patient(applied), 300, LOOK_S))
+
+    assert "ImagePullBackOff" in found[POD_START].told
+    assert time.monotonic() - began < 60
     assert is_clean(applied)
 
 

@@ -10,6 +10,7 @@ from steps.contract.arguments import PLAN
 from steps.contract.declaration import Declared, DeclaredPhase, Marker, Output, maybe, of_run
 from steps.contract.mounts import Mount
 from steps.contract.told import PLACE, ClaimWait, Placed, WorkersAsked
+from steps.contract.value_kinds import OrNothing
 
 CLAIM = "backupPersistentVolumeClaimName"  # the operator's spelling, in its status
 APIMANAGER = "apiManagerSourceName"
@@ -18,14 +19,14 @@ APIMANAGER = "apiManagerSourceName"
 class WantedBackup(Declared):
     """The arguments that a plan depends on."""
 
-    name: Annotated[str, values.OrNothing(values.BACKUP)] = ""
+    name: Annotated[str, OrNothing(values.BACKUP)] = ""
     """Give the backup and its claim this name, a DNS-1123 label. If empty, the name of the workflow is used."""
     storage_request: Annotated[str, values.SIZE] = "10Gi"
     """Create the claim of the backup with this size."""
     storage_class: values.StorageClassOrNone = ""
     """Create the claim of the backup with this StorageClass. If empty, the cluster's default StorageClass is used.
     Choose `none` for a claim of no StorageClass, which gets a volume that an administrator has made."""
-    volume_name: Annotated[str, values.OrNothing(values.VOLUME)] = ""
+    volume_name: Annotated[str, OrNothing(values.VOLUME)] = ""
     """Write the backup to this existing, empty PersistentVolume. The claim then has the StorageClass in
     `storage-class`, or no StorageClass if `storage-class` is empty."""
     file_storage: Literal["", "external"] = ""

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from steps.contract.arguments import FAILURE
 from steps.contract.mounts import Mount
-from steps.contract.values import ValueKind
+from steps.contract.value_kinds import ValueKind
 
 
 class Marker(Enum):

@@ -11,6 +11,7 @@ from steps.contract.arguments import PLAN
 from steps.contract.declaration import Declared, DeclaredPhase, Marker, Output, maybe, of_run
 from steps.contract.mounts import Mount
 from steps.contract.told import BackupMounted, ClaimWait, WorkersAsked
+from steps.contract.value_kinds import OrNothing
 
 
 class _OfClaim(Declared):
@@ -36,7 +37,7 @@ class AskedStorage(Declared):
     storage_class: values.StorageClassOrNone = ""
     """Create the claim system-storage with this StorageClass. If empty, the StorageClass at the time of the backup is
     used. Choose `none` for a claim of no StorageClass, which gets a volume that an administrator has made."""
-    volume_name: Annotated[str, values.OrNothing(values.VOLUME)] = ""
+    volume_name: Annotated[str, OrNothing(values.VOLUME)] = ""
     """Restore System's files to this existing, empty PersistentVolume. The claim system-storage then has the
     StorageClass in `storage-class`, or no StorageClass if `storage-class` is empty."""
     access_mode: Literal["", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"] = ""
@@ -48,7 +49,7 @@ class AskedStorage(Declared):
 
 
 class _Version(Declared):
-    threescale_version: Annotated[str, values.OrNothing(values.VERSION)] = ""
+    threescale_version: Annotated[str, OrNothing(values.VERSION)] = ""
     """Assume this version of 3scale, written as major.minor, for instance 2.16. Set the version only if the operator's
     version can't be read in this namespace, or if the backup records no version."""
 
@@ -59,14 +60,14 @@ class AskedDatabases(Declared):
     database_secrets: Literal["expect", "restore"] = "expect"
     """Choose `expect` if you create the Secrets backend-redis, system-database and system-redis before the restore.
     Choose `restore` to restore these Secrets from the backup."""
-    database_overrides: Annotated[str, values.OrNothing(values.SECRET)] = ""
+    database_overrides: Annotated[str, OrNothing(values.SECRET)] = ""
     """Replace values in the databases' Secrets by values from a Secret of this name, which you create. Its key
     `system-database.URL` replaces the key `URL` of the Secret `system-database`, for instance. This needs
     `database-secrets=restore`."""
 
 
 class _Domain(Declared):
-    wildcard_domain: Annotated[str, values.OrNothing(values.DOMAIN)] = ""
+    wildcard_domain: Annotated[str, OrNothing(values.DOMAIN)] = ""
     """Restore 3scale under this wildcard domain instead of the backup's, for instance apps.example.com. The tenants'
     own hosts are not changed. If empty, the backup's wildcard domain is used."""
 

@@ -5,10 +5,11 @@ from typing import Annotated
 from steps.contract import values
 from steps.contract.declaration import Declared, DeclaredPhase, Output, maybe
 from steps.contract.told import PLACE, ClaimWait, Placed, ReadBackup
+from steps.contract.value_kinds import OrNothing
 
 
 class Sample(Declared):
-    sample: Annotated[str, values.OrNothing(values.SHARE)] = ""
+    sample: Annotated[str, OrNothing(values.SHARE)] = ""
     """Read this share of the backup's bytes in one run, for instance 25%. Each run continues where the last run
     stopped, until all bytes are read. If empty, one run reads the whole backup."""
 

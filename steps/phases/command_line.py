@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from steps.contract.values import NO, YES, ValueKind
+from steps.contract.value_kinds import ValueKind
+from steps.contract.values import NO, YES
 
 if TYPE_CHECKING:
     from steps.contract.declaration import Declared, DeclaredField, DeclaredPhase

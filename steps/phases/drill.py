@@ -10,7 +10,8 @@ from steps.archive import marks
 from steps.catalogue import backup_claims, catalogue, proof, verification
 from steps.contract import drill_contract as declared
 from steps.contract.told import ReadBackup
-from steps.contract.values import NOTHING, YES
+from steps.contract.value_kinds import NOTHING
+from steps.contract.values import YES
 from steps.evidence import records, result
 from steps.evidence.result import Phase
 from steps.kubernetes import fields, waiting

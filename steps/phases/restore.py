@@ -11,7 +11,8 @@ from steps.archive.contents import Backup
 from steps.catalogue import backup_claims
 from steps.contract import arguments, values
 from steps.contract import restore_contract as declared
-from steps.contract.values import NO, NOTHING, YES
+from steps.contract.value_kinds import NOTHING
+from steps.contract.values import NO, YES
 from steps.evidence import result
 from steps.evidence.result import Line
 from steps.files import durability, writing

@@ -7,7 +7,8 @@ from steps import errors
 from steps.archive import marks
 from steps.catalogue import backup_claims, catalogue, proof, rotation, verification
 from steps.catalogue.rotation import Rotation
-from steps.contract.values import NO, NOTHING, YES
+from steps.contract.value_kinds import NOTHING
+from steps.contract.values import NO, YES
 from steps.contract.verify_contract import VerifyChoose, VerifyRead
 from steps.kubernetes import fields
 from steps.phases import choosing

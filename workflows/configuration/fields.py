@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from steps.contract.values import ValueKind
+from steps.contract.value_kinds import ValueKind
 from workflows.configuration.places import Path
 
 

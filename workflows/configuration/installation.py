@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from steps.contract import values
 from steps.contract.names import Form, Operation
 from steps.contract.prune_contract import KeepRules, PruneArguments
-from steps.contract.values import Like
+from steps.contract.value_kinds import Like
 from workflows import schedule
 from workflows.rendering.pods import ObjectName, Pods, Written, present
 from workflows.rendering.settings import Account, Argo, Image, Namespace, Settings

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from steps.contract import values
 from steps.contract.names import INSTANCE_ID, PART_OF, Operation
-from steps.contract.values import Like
+from steps.contract.value_kinds import Like
 from workflows.rendering.pods import FreeKey, LabelValue, ObjectName, Pods, Text, Written
 
 Namespace = Annotated[str, values.NAMESPACE]

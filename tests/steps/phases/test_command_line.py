@@ -7,6 +7,7 @@ import pytest
 from steps.contract import values
 from steps.contract.declaration import Declared
 from steps.contract.mounts import Mount
+from steps.contract.value_kinds import OrNothing
 from steps.phases.command_line import options_of, read
 
 
@@ -18,7 +19,7 @@ class Backup(Declared):
 class Asked(Declared):
     count: Annotated[int, values.COUNT] = 3
     """How many."""
-    size: Annotated[str, values.OrNothing(values.SIZE)] = ""
+    size: Annotated[str, OrNothing(values.SIZE)] = ""
     """Its size."""
 
 

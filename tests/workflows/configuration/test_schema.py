@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from steps.contract import values
-from steps.contract.values import ValueKind
+from steps.contract.value_kinds import ValueKind
 from tests.builders.configured import FIELDS, IMAGE, Field, merged, name_of, nested
 from workflows import schedule
 from workflows.configuration import schema

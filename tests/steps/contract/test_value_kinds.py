@@ -3,7 +3,7 @@ from fractions import Fraction
 import pytest
 
 from steps.contract import values
-from steps.contract.values import OrNothing
+from steps.contract.value_kinds import OrNothing
 from steps.files import medium
 
 

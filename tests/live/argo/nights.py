@@ -19,7 +19,8 @@ CLAIMS: Final = "persistentvolumeclaims"
 COMPLETE: Final = "complete"
 FAILED: Final = "failed"
 UNKNOWN: Final = "unknown"
-NEVER: Final = "0 0 1 1 *"  # for what is there, and fires in no test
+# The watchdog is there, and fires in no test.
+NEVER: Final = schedule.Cron("watchdog", "0 0 1 1 *", {"max-age": "26h", "schedule": ""})
 KEEP: Final = PruneArguments.model_validate({"keep-last": "2", "minimum-redundancy": "1", "failed-after": "0d"})
 
 

@@ -107,7 +107,28 @@ OTHER_FILES = {
         f"image: {IMAGE}\ndrill:\n  namespace: a\n  namespace: b\n",
         "4: drill.namespace is given twice, first in line 3",
     ),
-    "a tab": (f"image: {IMAGE}\npods:\n\tfsGroup: 1\n", "3: the file is not valid YAML"),
+    "a tab": (f"image: {IMAGE}\npods:\n\tfsGroup: 1\n", "3: a tab is in the indentation. Write spaces"),
+    "a tab after a value": (
+        f"image: {IMAGE}\npods:\n  fsGroup: a\n\trunAsUser: 1\n",
+        "4: a tab is in the indentation. Write spaces",
+    ),
+    "a schedule without quotes": (
+        f"image: {IMAGE}\nbackup:\n  schedule: */5 * * * *\n",
+        '3: a value that begins with * needs quotes. Write "*..."',
+    ),
+    "a schedule in Argo's words without quotes": (
+        f"image: {IMAGE}\nbackup:\n  schedule: @daily\n",
+        '3: a value that begins with @ needs quotes. Write "@..."',
+    ),
+    "a percent sign": (
+        f"image: {IMAGE}\nverify:\n  arguments: {{sample: %5}}\n",
+        "3: a value that begins with % needs quotes",
+    ),
+    "fields of a section that are not indented alike": (
+        f"image: {IMAGE}\npods:\n  fsGroup: 1\n   runAsUser: 1\n",
+        "4: this line has a colon where no field can begin. Indent the fields of a section alike, and put a value with "
+        "': ' in quotes",
+    ),
     "an empty file": ("", "1: image is missing. Add it"),
     "comments only": ("# image:\n# namespace: api\n", "1: image is missing. Add it"),
     "an image without a value": ("image:\nnamespace: api\n", "1: image is missing. Add it"),
@@ -115,7 +136,7 @@ OTHER_FILES = {
         f"image: {IMAGE}\n---\nimage: other\n",
         "2: a second YAML document begins here. Write all fields in one document",
     ),
-    "an alias": (f"image: &a {IMAGE}\nnamespace: *a\n", "the file is not valid YAML: aliases (*a) are not read"),
+    "an alias": (f"image: &a {IMAGE}\nnamespace: *a\n", "2: the file is not valid YAML: aliases (*a) are not read"),
     "a merge key": (f"image: {IMAGE}\npods:\n  <<: {{}}\n", "3: pods.<< is not a field"),
     "a list": (f"- image: {IMAGE}\n", "1: the file holds no fields"),
     "a word": ("image\n", "1: the file holds no fields"),

@@ -23,7 +23,7 @@ _OURS = {  # words for what the parser says
     "mapping values are not allowed": "this line has a colon where no field can begin. Indent the fields of a section "
     "alike, and put a value with ': ' in quotes",
 }
-_LINE_BREAK = re.compile("\\r\\n|[\\n\\r\\x85\\u2028\\u2029]")  # of YAML 1.1
+_LINE_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")  # of YAML 1.1
 _NO_START = "cannot start any token"
 _NULL = "tag:yaml.org,2002:null"
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as some
 from tests.builders.configured import FIELDS, IMAGE, Field, line_of, manifests, merged, name_of, nested, write
 from workflows.configuration.fields import fields, kind_of, model_at
 from workflows.configuration.installation import Installation
+from workflows.configuration.places import Path as FieldPath
 from workflows.configuration.places import told
 
 pytestmark = pytest.mark.thorough
@@ -202,6 +203,35 @@ def test_a_section_of_comments_only_changes_nothing(field: Field, tmp_path: Path
     commented = write(tmp_path, with_image(nested(field.path, None)))
 
     assert manifests("-f", commented).stdout == manifests("--image", IMAGE).stdout
+
+
+@pytest.mark.parametrize(
+    ("path", "belongs"),
+    [
+        (("schedule",), "below backup, verify, drill or watchdog"),
+        (("keep-daily",), "below retention"),
+        (("drill", "fsGroup"), "below pods"),
+        (("pods", "podGC"), "below argo"),
+        (("backup", "timezone"), "at the top of the file"),
+        (("pods", "resources", "nodeSelector"), "below pods"),
+    ],
+)
+def test_a_field_in_another_section_is_told_where_it_belongs(path: FieldPath, belongs: str, tmp_path: Path) -> None:
+    file = write(tmp_path, with_image(nested(path, "1")))
+
+    (line,) = refused(manifests("-f", file))
+
+    assert f"{told(path)} is not a field here. It belongs {belongs}. Choose one of " in line
+
+
+def test_a_pull_secret_by_its_name_alone_is_refused_with_the_form_of_kubernetes(tmp_path: Path) -> None:
+    file = write(tmp_path, f"image: {IMAGE}\npods:\n  imagePullSecrets: [my-registry]\n")
+
+    (line,) = refused(manifests("-f", file))
+
+    assert line == (
+        f"Error: {file}:3: pods.imagePullSecrets[0] needs fields below it, not 'my-registry'. Write name: my-registry"
+    )
 
 
 def test_at_most_ten_problems_are_named(tmp_path: Path) -> None:

@@ -141,10 +141,15 @@ def first_backup(patient: Patient) -> Iterator[Finding]:
 
 def a_restore(patient: Patient) -> Iterator[Finding]:
     """Place for a restore: the namespace holds no 3scale."""
-    what, found = "Place for a restore", _the_one(patient)
-    if found is not None:
-        name = found["metadata"]["name"]
-        yield Finding(State.OK, what, f"Not this namespace, as long as APIManager {name} is in it.")
+    what = "Place for a restore"
+    try:
+        name = f"APIManager {apimanager.find(patient.cluster)['metadata']['name']} is"
+    except errors.NoApiManager:
+        name = ""
+    except errors.SeveralApiManagers as error:
+        name = f"APIManagers {', '.join(error.names)} are"
+    if name:
+        yield Finding(State.OK, what, f"Not this namespace, as long as {name} in it.")
         return
     prerequisites.check_nothing_left(patient.cluster, last_try=True)
     yield Finding(State.OK, what, f"Namespace {patient.namespace} has no workload of a 3scale that is gone.")

@@ -57,6 +57,7 @@ DOMAIN = Like(
     rf"(?=.{{1,253}}$){_PART}(\.{_PART})*",
     "not a domain: write a DNS-1123 subdomain such as apps.example.com, without '*.'",
 )
+IMAGE = Like(r"(?!.*://)[!-~]+", "not an image: write one word without https://, such as registry.example.com/steps:1")
 ACCESS_MODES = ("", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")  # empty: as in the backup
 VERSION = Like(
     r"[0-9]{1,4}\.[0-9]{1,4}(\.[0-9A-Za-z.+-]{1,40})?", "not a version: write 3scale's major.minor such as 2.16"

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 def say(source: "Source", installation: "Installation") -> None:
     """Print the warnings, each on a line."""
-    for each in (*_of_clocks(source, installation), *_of_shares(source, installation), *_of_rules(installation)):
+    for each in (
+        *_of_clocks(source, installation),
+        *_of_shares(source, installation),
+        *_of_rules(source, installation),
+    ):
         click.echo(each, err=True)
 
 
@@ -67,7 +71,7 @@ def _kept(installation: "Installation") -> timedelta:
     return max(rules.keep_last * pause, timedelta(days=rules.keep_daily), within)
 
 
-def _of_rules(installation: "Installation") -> Iterator[str]:
+def _of_rules(source: "Source", installation: "Installation") -> Iterator[str]:
     """Say what each scheduled backup deletes, or that nothing is deleted."""
     keeps = installation.rules.keeps
     if installation.backup.schedule is None:
@@ -77,7 +81,8 @@ def _of_rules(installation: "Installation") -> Iterator[str]:
             f"Each scheduled backup ends with retention: {', '.join(keeps)}. Backups that no rule keeps are deleted."
         )
         return
+    rule = source.name(("retention", "keep-daily")) + (": 7" if source.file else " 7")
     yield (
-        "No --keep rule is set, so nothing is deleted and each scheduled backup adds a claim. Set a rule, for instance "
-        "--keep-daily 7. List the backups: threescale-backup list -n NAMESPACE. Delete one: kubectl delete pvc NAME."
+        "No rule of retention is set, so nothing is deleted and each scheduled backup adds a claim. Set a rule, for "
+        f"instance {rule}. List the backups: threescale-backup list -n NAMESPACE. Delete one: kubectl delete pvc NAME."
     )

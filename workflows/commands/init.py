@@ -26,7 +26,12 @@ _PLACEHOLDER = f"registry.example.com/threescale-backup:{__version__}"
 @click.argument(
     "file", type=NamedPath(path_type=Path, dir_okay=False, allow_dash=True), default=_FILE, metavar="[FILE]"
 )
-@click.option("--image", metavar="REF", help="Run the phases with this image, best named by its digest.")
+@click.option(
+    "--image",
+    type=Value(values.IMAGE),
+    metavar="REF",
+    help="Run the phases with this image, best named by its digest.",
+)
 @click.option(
     "-n",
     "--namespace",
@@ -59,13 +64,17 @@ def init(
     With a namespace, the cluster is asked for the APIManager and what it names, for StorageClasses, quotas and Argo.
     Nothing is changed there. A file that exists is not replaced. Use `-` to print the file.
     """
+    from steps import errors
     from workflows.commands import survey
     from workflows.configuration import proposal
 
     answers: Sequence[Answer] = []
     if namespace:
         places = [Where(each, kubeconfig, context).connect() for each in (namespace, argo_namespace)]
-        answers = list(survey.ask(*places))
+        try:
+            answers = list(survey.ask(*places))
+        except errors.Unanswered as error:
+            refuse(f"{error} No file is written")
     found = {"image": image or _PLACEHOLDER, **({"namespace": namespace} if namespace else {})}
     if argo_namespace != "argo":
         found["argo.namespace"] = argo_namespace

@@ -80,6 +80,8 @@ def asked(context: click.Context) -> "tuple[Source, Installation]":
 
     options = {path_of(each.opts[0]): each.opts[0] for each in context.command.params if path_of(each.opts[0])}
     file = context.params.get("file")
+    if not file and context.params.get("image") is None:
+        refuse("No installation is given. Use -f FILE, such as -f threescale-backup.yaml, or --image REF")
     try:
         text = read_file(str(file), str) if file else ""
         name = "<stdin>" if str(file) == "-" else str(file)

@@ -37,12 +37,12 @@ def _deliver(rendered: Sequence[dict[str, Any]], output: Path | None) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True)
         for manifest in rendered:
-            path = output / document.file_name(manifest)
-            path.write_text(document.to_yaml(manifest))
-            click.echo(str(path))
+            (output / document.file_name(manifest)).write_text(document.to_yaml(manifest))
         left = _left(output, {document.file_name(manifest) for manifest in rendered})
     except OSError as error:
         refuse(f"can't write to {output}: {error.strerror}")
+    for manifest in rendered:
+        click.echo(str(output / document.file_name(manifest)))
     if left:
         click.echo(
             f"Files of an earlier rendering that are no longer rendered: {', '.join(left)}. Delete their resources "

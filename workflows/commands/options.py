@@ -144,7 +144,7 @@ def read_file(name: str, read: Callable[[str], Parsed]) -> Parsed:
         with click.open_file(name, encoding="utf-8") as stream:
             text = stream.read(_LARGEST + 1)
         if len(text) > _LARGEST:
-            refuse(f"{shown}: the file is longer than {_LARGEST >> 20} MiB, so it is not a Kubernetes resource")
+            refuse(f"{shown}: the file is longer than {_LARGEST >> 20} MiB. Name the right file")
         return read(text)
     except OSError as error:
         refuse(f"can't read {name}: {error.strerror}")

@@ -47,12 +47,24 @@ Question = Callable[[Cluster, Cluster], Iterator[Answer]]  # the namespace of 3s
 
 
 def ask(cluster: Cluster, argo: Cluster) -> Iterator[Answer]:
-    """Ask all questions. Where the person may not ask, or nobody answers, the answer says so."""
-    for question in (_apimanager, _storage, _quotas, _users, _controller):
+    """Ask all questions. Where the person may not ask, or one question gets no answer, the answer says so.
+
+    Raises:
+        errors.Unanswered: the server does not know the account, or has not answered the first question.
+    """
+    for number, question in enumerate((_apimanager, _storage, _quotas, _users, _controller)):
         try:
             yield from question(cluster, argo)
+        except errors.Unanswered as error:
+            if isinstance(error, errors.NotKnown) or number == 0:
+                raise
+            yield _unknown(question, error)
         except (errors.PhaseError, document.Error, document.BadTextError) as error:
-            yield Answer(f"{(question.__doc__ or '').partition('.')[0]}: {error}")
+            yield _unknown(question, error)
+
+
+def _unknown(question: Question, error: Exception) -> Answer:
+    return Answer(f"{(question.__doc__ or '').partition('.')[0]}: {error}")
 
 
 def _apimanager(cluster: Cluster, _argo: Cluster) -> Iterator[Answer]:

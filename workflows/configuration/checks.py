@@ -98,10 +98,10 @@ def _of_alerts(installation: Installation) -> Iterator[Problem]:
 
 def _of_phases(installation: Installation) -> Iterator[Problem]:
     known = phases()
-    for name in installation.pods.phases.keys() - known.keys():
+    for name in (each for each in installation.pods.phases if each not in known):
         yield _problem(("pods", "phases", name), f"{{}} is not a phase. {nearest(name, sorted(known))}")
     yield from _of_resources(("pods",), installation.pods.of(()))
-    for name in installation.pods.phases.keys() & known.keys():
+    for name in (each for each in installation.pods.phases if each in known):
         yield from _of_resources(("pods", "phases", name), installation.pods.of(known[name]))
 
 

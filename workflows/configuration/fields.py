@@ -35,6 +35,16 @@ def fields(model: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
     return [(each.alias or name, each) for name, each in model.model_fields.items()]
 
 
+def sections_with(model: type[BaseModel], name: str, path: Path = ()) -> Iterator[Path]:
+    """Yield the paths of the sections that have a field of a name. The path of the whole file is empty."""
+    if name in dict(fields(model)):
+        yield path
+    for own, each in fields(model):
+        form = plain(each.annotation)
+        if isinstance(form, type) and issubclass(form, BaseModel):
+            yield from sections_with(form, name, (*path, own))
+
+
 def plain(annotation: Any) -> Any:
     """Return an annotation without `Annotated` and without None."""
     if typing.get_origin(annotation) is typing.Annotated:

@@ -4,6 +4,7 @@ The models of the fields give the types. So `on`, `1e3` and `010` mean what a pe
 and an eight.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -12,10 +13,18 @@ import yaml
 from workflows.rendering import document
 
 Path = tuple[str | int, ...]  # names of fields and numbers of items, from the top of the file
+_TAB = "a tab is in the indentation. Write spaces"
+_QUOTES = 'a value that begins with {0} needs quotes. Write "{0}..."'
 _OURS = {  # words for what the parser says
     "found unhashable key": "a name of a field must be a word",
     "but found another document": "a second YAML document begins here. Write all fields in one document",
+    "while scanning an alias": _QUOTES.format("*"),
+    "violates indentation": _TAB,
+    "mapping values are not allowed": "this line has a colon where no field can begin. Indent the fields of a section "
+    "alike, and put a value with ': ' in quotes",
 }
+_LINE_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")  # of YAML 1.1
+_NO_START = "cannot start any token"
 _NULL = "tag:yaml.org,2002:null"
 
 
@@ -49,8 +58,7 @@ def read(text: str) -> FileFields:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        sentence = _OURS.get(str(error.problem), f"the file is not valid YAML: {error.problem}")
-        raise BadFileError(sentence, mark.line + 1 if mark else 0) from error
+        raise BadFileError(_sentence(error, text), mark.line + 1 if mark else 0) from error
     except document.Error as error:
         raise BadFileError(f"the file is not valid YAML: {' '.join(str(error).split())}") from error
     if root is None or root.tag == _NULL:
@@ -59,6 +67,17 @@ def read(text: str) -> FileFields:
         raise BadFileError("the file holds no fields. Write FIELD: VALUE, for instance image: NAME", 1)
     lines: dict[Path, int] = {}
     return FileFields(_mapping(root, (), lines), lines)
+
+
+def _sentence(error: yaml.MarkedYAMLError, text: str) -> str:
+    """Say in our words what the parser found."""
+    said, mark = f"{error.context} {error.problem}", error.problem_mark
+    if _NO_START in said and mark:
+        sign = _LINE_BREAK.split(text)[mark.line][mark.column : mark.column + 1]
+        return _TAB if sign == "\t" else _QUOTES.format(sign)
+    return next(
+        (ours for theirs, ours in _OURS.items() if theirs in said), f"the file is not valid YAML: {error.problem}"
+    )
 
 
 def _mapping(node: yaml.MappingNode, path: Path, lines: dict[Path, int]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from workflows.configuration.fields import fields, model_at
+from workflows.configuration.fields import fields, model_at, sections_with
 from workflows.configuration.places import Path, told
 
 _SHOWN = 60  # characters of a refused value
@@ -40,8 +40,7 @@ def _said(model: type[BaseModel], path: Path, error: ErrorDetails) -> str:
     if kind == "missing":
         return " is missing. Add it"
     if kind == "extra_forbidden":
-        known = [name for name, _ in fields(model_at(model, path[:-1]))]
-        return f" is not a field. {nearest(str(path[-1]), known)}"
+        return _unknown(model, path)
     if kind == "literal_error":
         return f" {shown(given)} is not one of {facts['expected'].replace(' or ', ', ')}"
     if kind == "value_error":
@@ -59,7 +58,25 @@ def _said(model: type[BaseModel], path: Path, error: ErrorDetails) -> str:
         "int_type": "needs a whole number",
         "float_type": "needs a number",
     }.get(kind)
-    return f" {wanted}, not {shown(given)}" if wanted else f" {shown(given)} is not valid: {error['msg']}"
+    hint = _form(model, path, given) if kind in {"model_type", "model_attributes_type"} else ""
+    return f" {wanted}, not {shown(given)}{hint}" if wanted else f" {shown(given)} is not valid: {error['msg']}"
+
+
+def _unknown(model: type[BaseModel], path: Path) -> str:
+    """Name the fields that could be meant, or the sections that have a field of this name."""
+    name, known = str(path[-1]), [each for each, _ in fields(model_at(model, path[:-1]))]
+    homes = [told(each) for each in sections_with(model, name)]
+    if not homes:
+        return f" is not a field. {nearest(name, known)}"
+    below = " or ".join(part for part in (", ".join(homes[:-1]), homes[-1]) if part)
+    belongs = f"below {below}" if all(homes) else "at the top of the file"
+    return f" is not a field here. It belongs {belongs}. Choose one of {', '.join(known)}"
+
+
+def _form(model: type[BaseModel], path: Path, given: Any) -> str:
+    """Return a hint at the form of an item with a name, such as a pull secret. Empty if there is none."""
+    is_named = isinstance(given, str) and [name for name, _ in fields(model_at(model, path))] == ["name"]
+    return f". Write name: {given}" if is_named else ""
 
 
 def nearest(word: str, known: Sequence[str]) -> str:

@@ -1,12 +1,13 @@
 """The 3scale installation: its APIManager, operator, databases and references, and the plan of a first backup."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 
 from steps import errors
 from steps.archive.contents import minor
 from steps.catalogue.backup_claims import WantedClaim
-from steps.kubernetes.kinds import CONFIGMAP, ROUTE, SECRET, Object
+from steps.kubernetes.kinds import CONFIGMAP, NAMESPACE, ROUTE, SECRET, Object
 from steps.kubernetes.workflow import NOBODY
 from steps.parts import apimanager, objects, reconciliation, secrets
 from steps.plans import backup_plan, prerequisites
@@ -14,6 +15,18 @@ from steps.plans.plan import Does, Plan
 from steps.threescale import installation, references
 from steps.threescale.references import Reference
 from workflows.doctor.finding import Examination, Finding, Patient, State, refused
+
+
+def namespaces(patient: Patient) -> Iterator[Finding]:
+    """Namespace: it exists, and so does the one of the drills. No line if all is well or may not be asked."""
+    what, scratch = "Namespace", patient.installation.drill.namespace if patient.installation else None
+    remedies = {patient.namespace: "Correct -n or the field namespace, or choose the cluster with --context."}
+    if scratch:
+        remedies[scratch] = "Correct the field drill.namespace, or create the namespace."
+    for name, remedy in remedies.items():
+        with suppress(errors.NotAllowed):
+            if patient.cluster.get(NAMESPACE, name) is None:
+                yield Finding(State.ERROR, what, f"There is no namespace {name} in this cluster.", remedy)
 
 
 def the_apimanager(patient: Patient) -> Iterator[Finding]:
@@ -128,10 +141,15 @@ def first_backup(patient: Patient) -> Iterator[Finding]:
 
 def a_restore(patient: Patient) -> Iterator[Finding]:
     """Place for a restore: the namespace holds no 3scale."""
-    what, found = "Place for a restore", _the_one(patient)
-    if found is not None:
-        name = found["metadata"]["name"]
-        yield Finding(State.OK, what, f"Not this namespace, as long as APIManager {name} is in it.")
+    what = "Place for a restore"
+    try:
+        name = f"APIManager {apimanager.find(patient.cluster)['metadata']['name']} is"
+    except errors.NoApiManager:
+        name = ""
+    except errors.SeveralApiManagers as error:
+        name = f"APIManagers {', '.join(error.names)} are"
+    if name:
+        yield Finding(State.OK, what, f"Not this namespace, as long as {name} in it.")
         return
     prerequisites.check_nothing_left(patient.cluster, last_try=True)
     yield Finding(State.OK, what, f"Namespace {patient.namespace} has no workload of a 3scale that is gone.")
@@ -152,6 +170,7 @@ def _the_one(patient: Patient) -> Object | None:
 
 
 EXAMINATIONS: tuple[Examination, ...] = (
+    namespaces,
     the_apimanager,
     operator,
     routes,

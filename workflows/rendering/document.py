@@ -55,7 +55,8 @@ def read_plain(text: str) -> list[Any]:
     for event in yaml.parse(text, Loader=_Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if isinstance(event, yaml.AliasEvent):
-            raise Error(f"aliases (*{event.anchor}) are not read")
+            mark: Any = event.start_mark  # of libyaml or of PyYAML
+            raise yaml.MarkedYAMLError(problem=f"aliases (*{event.anchor}) are not read", problem_mark=mark)
         if depth > _DEEPEST:
             raise Error(f"more than {_DEEPEST} levels are not read")
     try:

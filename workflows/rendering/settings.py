@@ -11,7 +11,7 @@ from steps.contract.value_kinds import Like
 from workflows.rendering.pods import FreeKey, LabelValue, ObjectName, Pods, Text, Written
 
 Namespace = Annotated[str, values.NAMESPACE]
-Image = Annotated[str, Like(r"[!-~]+", "not an image: an image is one word")]
+Image = Annotated[str, values.IMAGE]
 Strategy = Literal["OnPodCompletion", "OnPodSuccess", "OnWorkflowCompletion", "OnWorkflowSuccess"]
 _GO_DURATION = Like(
     r"([0-9]{1,9}(\.[0-9]{1,9})?(ms|s|m|h))+", "not a duration of Argo: write for instance 10m or 1h30m"

@@ -178,8 +178,38 @@ def test_a_schedule_without_a_rule_says_that_nothing_is_deleted() -> None:
 
     assert code == 0
     assert [m["kind"] for m in documents.read(out)][-1] == "CronWorkflow"
-    assert err.startswith("No --keep rule is set, so nothing is deleted and each scheduled backup adds a claim")
+    assert err.startswith("No rule of retention is set, so nothing is deleted and each scheduled backup adds a claim")
     assert "kubectl delete pvc" in err
+
+
+def test_a_file_with_a_schedule_and_no_rule_is_told_the_field_of_a_rule(tmp_path: Path) -> None:
+    file = tmp_path / "threescale-backup.yaml"
+    file.write_text(f"image: {IMAGE}\nbackup: {{schedule: 0 2 * * *}}\n")
+
+    _, _, err = run("manifests", "-f", str(file))
+
+    assert err.startswith("No rule of retention is set, so nothing is deleted and each scheduled backup adds a claim")
+    assert "for instance retention.keep-daily: 7." in err
+
+
+def test_without_a_file_and_an_image_both_ways_are_named() -> None:
+    code, out, err = run("manifests")
+
+    assert (code, out) == (1, "")
+    assert err == "Error: No installation is given. Use -f FILE, such as -f threescale-backup.yaml, or --image REF\n"
+
+
+def test_a_reader_that_ends_early_is_not_taken_for_a_folder_that_is_full(tmp_path: Path) -> None:
+    words = ["manifests", "--image", IMAGE, "--output", str(tmp_path / "out")]
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing) as closed:
+        ended = subprocess.run(  # noqa: S603  our own command
+            [sys.executable, "-m", "workflows", *words], stdout=closed, stderr=subprocess.PIPE, text=True, check=False
+        )
+
+    assert ended.stderr == "Error: can't write to stdout: Broken pipe\n"
+    assert len(list((tmp_path / "out").glob("*.yaml"))) == len(documents.read(run("manifests", "--image", IMAGE)[1]))
 
 
 def arguments_of(out: str, template: str) -> dict[str, str]:

@@ -157,6 +157,33 @@ def test_who_may_ask_nothing_gets_a_file_and_is_told_what_is_not_known(init):
     assert "not allowed" in err
 
 
+@pytest.mark.parametrize("why", ["no connection", "another token"])
+def test_a_cluster_that_does_not_answer_leaves_no_file_behind(installed, file, why):
+    installed.connect()
+    told = yaml.safe_load((installed.folder / "kubeconfig-None").read_text())
+    if why == "no connection":
+        told["clusters"][0]["cluster"]["server"] = "http://127.0.0.1:9"
+    else:
+        told["users"][0]["user"] = {"token": "expired"}
+    kubeconfig = installed.folder / "other"
+    kubeconfig.write_text(yaml.safe_dump(told))
+
+    code, out, err = run("init", str(file), "-n", installed.namespace, "--kubeconfig", str(kubeconfig))
+
+    assert (code, out) == (1, "")
+    assert err.startswith("Error: Kubernetes ")
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("image", ["", "two words", "https://registry.example.com/steps:1"])
+def test_an_image_that_no_file_could_have_is_refused(file, image):
+    code, _, err = run("init", str(file), "--image", image)
+
+    assert code == 2
+    assert f"{image!r} is not an image" in err
+    assert not file.exists()
+
+
 def test_settings_of_the_controller_that_are_no_yaml_are_told(installed, init):
     controller(installed, executor="a: [\n", instanceID="ours")
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as some
 from tests.builders.configured import FIELDS, IMAGE, Field, line_of, manifests, merged, name_of, nested, write
 from workflows.configuration.fields import fields, kind_of, model_at
 from workflows.configuration.installation import Installation
+from workflows.configuration.places import Path as FieldPath
 from workflows.configuration.places import told
 
 pytestmark = pytest.mark.thorough
@@ -107,7 +108,28 @@ OTHER_FILES = {
         f"image: {IMAGE}\ndrill:\n  namespace: a\n  namespace: b\n",
         "4: drill.namespace is given twice, first in line 3",
     ),
-    "a tab": (f"image: {IMAGE}\npods:\n\tfsGroup: 1\n", "3: the file is not valid YAML"),
+    "a tab": (f"image: {IMAGE}\npods:\n\tfsGroup: 1\n", "3: a tab is in the indentation. Write spaces"),
+    "a tab after a value": (
+        f"image: {IMAGE}\npods:\n  fsGroup: a\n\trunAsUser: 1\n",
+        "4: a tab is in the indentation. Write spaces",
+    ),
+    "a schedule without quotes": (
+        f"image: {IMAGE}\nbackup:\n  schedule: */5 * * * *\n",
+        '3: a value that begins with * needs quotes. Write "*..."',
+    ),
+    "a schedule in Argo's words without quotes": (
+        f"image: {IMAGE}\nbackup:\n  schedule: @daily\n",
+        '3: a value that begins with @ needs quotes. Write "@..."',
+    ),
+    "a percent sign": (
+        f"image: {IMAGE}\nverify:\n  arguments: {{sample: %5}}\n",
+        "3: a value that begins with % needs quotes",
+    ),
+    "fields of a section that are not indented alike": (
+        f"image: {IMAGE}\npods:\n  fsGroup: 1\n   runAsUser: 1\n",
+        "4: this line has a colon where no field can begin. Indent the fields of a section alike, and put a value with "
+        "': ' in quotes",
+    ),
     "an empty file": ("", "1: image is missing. Add it"),
     "comments only": ("# image:\n# namespace: api\n", "1: image is missing. Add it"),
     "an image without a value": ("image:\nnamespace: api\n", "1: image is missing. Add it"),
@@ -115,7 +137,7 @@ OTHER_FILES = {
         f"image: {IMAGE}\n---\nimage: other\n",
         "2: a second YAML document begins here. Write all fields in one document",
     ),
-    "an alias": (f"image: &a {IMAGE}\nnamespace: *a\n", "the file is not valid YAML: aliases (*a) are not read"),
+    "an alias": (f"image: &a {IMAGE}\nnamespace: *a\n", "2: the file is not valid YAML: aliases (*a) are not read"),
     "a merge key": (f"image: {IMAGE}\npods:\n  <<: {{}}\n", "3: pods.<< is not a field"),
     "a list": (f"- image: {IMAGE}\n", "1: the file holds no fields"),
     "a word": ("image\n", "1: the file holds no fields"),
@@ -181,6 +203,35 @@ def test_a_section_of_comments_only_changes_nothing(field: Field, tmp_path: Path
     commented = write(tmp_path, with_image(nested(field.path, None)))
 
     assert manifests("-f", commented).stdout == manifests("--image", IMAGE).stdout
+
+
+@pytest.mark.parametrize(
+    ("path", "belongs"),
+    [
+        (("schedule",), "below backup, verify, drill or watchdog"),
+        (("keep-daily",), "below retention"),
+        (("drill", "fsGroup"), "below pods"),
+        (("pods", "podGC"), "below argo"),
+        (("backup", "timezone"), "at the top of the file"),
+        (("pods", "resources", "nodeSelector"), "below pods"),
+    ],
+)
+def test_a_field_in_another_section_is_told_where_it_belongs(path: FieldPath, belongs: str, tmp_path: Path) -> None:
+    file = write(tmp_path, with_image(nested(path, "1")))
+
+    (line,) = refused(manifests("-f", file))
+
+    assert f"{told(path)} is not a field here. It belongs {belongs}. Choose one of " in line
+
+
+def test_a_pull_secret_by_its_name_alone_is_refused_with_the_form_of_kubernetes(tmp_path: Path) -> None:
+    file = write(tmp_path, f"image: {IMAGE}\npods:\n  imagePullSecrets: [my-registry]\n")
+
+    (line,) = refused(manifests("-f", file))
+
+    assert line == (
+        f"Error: {file}:3: pods.imagePullSecrets[0] needs fields below it, not 'my-registry'. Write name: my-registry"
+    )
 
 
 def test_at_most_ten_problems_are_named(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import json
 import re
 
+import pytest
+
 from tests.builders.commands import run
 from workflows.rehearsal.threescale import objects
 
@@ -169,3 +171,25 @@ def test_a_thing_has_one_name_whether_it_may_be_read_or_not(surgery):
     refused = surgery.findings("-f", surgery.write(), account="nobody-in-particular")
 
     assert {each["what"] for each in refused} <= named
+
+
+@pytest.mark.parametrize("account", [None, "nobody-in-particular"])
+def test_a_namespace_that_is_there_or_may_not_be_read_has_no_line(surgery, account):
+    assert surgery.found("Namespace", account=account) == []
+
+
+def test_a_namespace_that_does_not_exist_is_an_error_with_the_cluster_s_answer(surgery):
+    code, out, _ = surgery.run("-n", "misspelt")
+
+    assert code == 1
+    assert "There is no namespace misspelt in this cluster." in out
+    assert "Correct -n or the field namespace, or choose the cluster with --context." in out
+
+
+def test_only_a_missing_namespace_is_asked_in_a_misspelt_scratch_namespace_too(surgery):
+    surgery.write("drill: {namespace: scratched}\n")
+
+    (found,) = surgery.found("Namespace")
+
+    assert (found["state"], found["told"]) == ("error", "There is no namespace scratched in this cluster.")
+    assert found["remedy"] == "Correct the field drill.namespace, or create the namespace."

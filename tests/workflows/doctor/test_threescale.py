@@ -58,6 +58,23 @@ def test_two_apimanagers_are_an_error(surgery, states):
 
     assert states(found) == ["error"]
     assert "second" in found[0]["told"]
+    (place,) = surgery.found("Place for a restore")
+    names = f"APIManagers {threescale.NAME}, second are"
+    assert (place["state"], place["told"]) == ("ok", f"Not this namespace, as long as {names} in it.")
+
+
+def test_who_may_not_list_apimanagers_is_not_told_to_delete_the_installation(surgery):
+    metadata, group = {"name": "reader", "namespace": "threescale"}, "rbac.authorization.k8s.io"
+    rules = [{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "list"]}]
+    subjects = [{"kind": "ServiceAccount", "name": "reader", "namespace": "threescale"}]
+    reference = {"apiGroup": group, "kind": "Role", "name": "reader"}
+    for kind, parts in (("Role", {"rules": rules}), ("RoleBinding", {"subjects": subjects, "roleRef": reference})):
+        surgery.stage.kubernetes.apply({"apiVersion": f"{group}/v1", "kind": kind, "metadata": metadata, **parts})
+
+    (place,) = surgery.found("Place for a restore", account="reader")
+
+    assert place["state"] == "not allowed to ask"
+    assert "list apimanagers" in place["told"]
 
 
 def test_a_cluster_without_the_kinds_of_3scale_is_an_error(surgery, states):

@@ -131,7 +131,10 @@ class Conflict(NoAnswer):
 
 class NoConnection(Final):
     reason: str
-    says = "Kubernetes can't be reached ({reason}). Run this in a pod with a service account, or set KUBECONFIG."
+    says = (
+        "Kubernetes can't be reached ({reason}). Name a kubeconfig and one of its contexts, or run this in a pod with "
+        "a service account."
+    )
 
 
 class ClaimGone(Final):

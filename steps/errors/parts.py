@@ -102,11 +102,11 @@ class NamesNotAllowed(Final):
 
     def compose(self) -> str:
         rule = {"apiGroups": [""], "resources": [self.resource], "resourceNames": list(self.names), "verbs": ["get"]}
+        field = "configMaps" if self.resource == "configmaps" else "secrets"
         return (
             f"This account is not allowed to get {self.resource} {several(self.names)} in namespace {self.namespace} "
-            f"(HTTP 403{of_server(self.server)}). Add the rule {json.dumps(rule)} to the Role, "
-            "or render the Roles with `threescale-backup manifests --from-apimanager FILE` "
-            "(or --secret NAME, --configmap NAME)."
+            f"(HTTP 403{of_server(self.server)}). Add the names to access.{field} of "
+            f"threescale-backup.yaml and apply it again. Or add the rule {json.dumps(rule)} to the Role."
         )
 
 

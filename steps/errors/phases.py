@@ -139,12 +139,12 @@ class NotAllowedInScratch(Final):
         rule = {"apiGroups": [self.group], "resources": [self.resource], "verbs": list(self.verbs)}
         whole = json.dumps({**rule, "resourceNames": list(self.names)} if self.names else rule)
         names = f" {several(self.names)}" if self.names else ""
+        also = " The file names Secrets and ConfigMaps below access." if self.names else ""
         return (
             f"Not allowed to {' and '.join(self.verbs)} {self.resource}{names} "
             f"in scratch namespace {self.namespace} (HTTP 403{of_server(self.server)}). "
-            f"Add the rule {whole} to the Role `threescale-drill-scratch` there. "
-            f"Or render this Role and its RoleBinding with `threescale-backup manifests --drill-namespace "
-            f"{self.namespace}` (and --from-apimanager FILE, --secret NAME, --configmap NAME)."
+            f"Set drill.namespace in threescale-backup.yaml to {self.namespace} and apply the file again."
+            f"{also} Or add the rule {whole} to the Role `threescale-drill-scratch` there."
         )
 
 

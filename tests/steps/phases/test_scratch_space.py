@@ -168,7 +168,7 @@ def test_without_rights_there_the_sentence_holds_the_rule(kept):
 
     said = str(refused.value)
     assert '{"apiGroups": ["apps.3scale.net"], "resources": ["apimanagers"], "verbs": ["list", "create"]}' in said
-    assert f"threescale-backup manifests --drill-namespace {SCRATCH}" in said
+    assert f"Set drill.namespace in threescale-backup.yaml to {SCRATCH} and apply the file again." in said
 
 
 def test_names_that_the_role_lacks_are_all_in_one_sentence(ready, backup_volume):

@@ -8,6 +8,8 @@ import pytest
 from tests.steps.faults.judges import FULL, contents, restored
 from tests.steps.faults.plan import SHORT, Call, Fault
 
+pytestmark = pytest.mark.thorough
+
 COPY = "*/backup/system-filestorage-pvc"
 
 

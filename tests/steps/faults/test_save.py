@@ -11,6 +11,8 @@ from tests.steps.faults.conftest import SMALL
 from tests.steps.faults.judges import FULL, contents, is_as_listed, saved, without
 from tests.steps.faults.plan import SHORT, VANISH, Call, Fault
 
+pytestmark = pytest.mark.thorough
+
 COPY = "*/backup/system-filestorage-pvc"
 
 
@@ -142,7 +144,6 @@ def test_a_folder_that_may_not_be_opened_is_named_after_all_else_was_copied(smal
         pytest.param(Fault(Call.LOOK, "*/source/z/0", errno.ESTALE, 2, 2), id="second stat"),
     ],
 )
-@pytest.mark.thorough
 def test_a_handle_that_was_stale_once_is_asked_for_again(large, save, root, fault):
     ended = save(large.source, fault)
 
@@ -165,7 +166,6 @@ def test_what_comes_in_pieces_is_copied_whole(large, save, root, fault):
 
 
 @pytest.mark.parametrize("number", [errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.ESTALE])
-@pytest.mark.thorough
 def test_a_folder_that_is_there_and_opens_only_later_is_saved(small, save, root, number):
     ended = save(small.source, Fault(Call.OPEN, "*/source/b", number, last=3))
 
@@ -174,7 +174,6 @@ def test_a_folder_that_is_there_and_opens_only_later_is_saved(small, save, root,
 
 
 @pytest.mark.parametrize("number", [errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.ESTALE])
-@pytest.mark.thorough
 def test_a_folder_that_is_there_and_never_opens_is_a_failure_that_names_it(small, save, root, copy, number):
     ended = save(small.source, Fault(Call.OPEN, "*/source/b", number))
 

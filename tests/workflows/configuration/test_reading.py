@@ -124,6 +124,7 @@ def asked(*words: object) -> Installation:
     return installing.asked(command.make_context("manifests", [str(word) for word in words]))[1]
 
 
+@pytest.mark.thorough
 @each_option
 def test_a_field_says_what_its_option_says(field: str, here: Path) -> None:
     base = merged(FULL, BESIDE.get(field, {}))

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.thorough
+
 SCHEDULED = "backup:\n  schedule: 0 2 * * *\nwatchdog:\n  schedule: 17 * * * *\n"
 ALL = SCHEDULED + "monitoring:\n  enabled: true\ndrill:\n  namespace: scratch\n"
 

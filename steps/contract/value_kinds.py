@@ -177,8 +177,8 @@ class Size(ValueKind):
     name = "quantity"
     pattern = _SIZE.pattern
 
-    def __init__(self) -> None:
-        super().__init__("not a size: write a Kubernetes quantity above zero such as 10Gi")
+    def __init__(self, noun: str = "size", such_as: str = "10Gi") -> None:
+        super().__init__(f"not a {noun}: write a Kubernetes quantity above zero such as {such_as}")
 
     def fits(self, text: str) -> bool:
         found = _SIZE.fullmatch(text)

@@ -36,6 +36,7 @@ WHOLE_MINUTES = WholeNumber(0, 120)
 PAUSE_S = RealNumber(0, 3600)
 LIMIT_S = RealNumber(0, 3600, above=True)
 SIZE = Size()
+QUANTITY_OF_RESOURCE = Size("quantity", "500m or 256Mi")
 SHARE = Share()
 DURATION = ResticDuration()
 LABEL_LENGTH = 63  # of a DNS-1123 label, and of a label's value

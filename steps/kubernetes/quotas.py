@@ -50,7 +50,7 @@ def limits(cluster: Cluster, kind: Kind) -> list[Limit]:
     """Read the limits that quotas of a kind set in the namespace; none where the cluster has no such kind.
 
     A quota with scopes counts some objects only, and none of those that a restore creates. A quota without a status
-    limits nothing yet.
+    limits nothing yet. An amount that is no quantity is left out, because the server itself judges each dry run.
 
     Raises:
         as `Cluster.list`
@@ -68,6 +68,14 @@ def _limits(kind: Kind, quota: Object) -> Iterator[Limit]:
     status = fields.at(quota, "status", *(["total"] if kind == CLUSTER_QUOTA else [])) or {}
     used = status.get("used") or {}
     for resource, hard in (status.get("hard") or {}).items():
-        if resource in used:
-            name = f"{kind.name} {quota['metadata']['name']}"
-            yield Limit(name, resource, quantity(str(hard)), quantity(str(used[resource])))
+        most, now = _amount(hard), _amount(used.get(resource))
+        if most is not None and now is not None:
+            yield Limit(f"{kind.name} {quota['metadata']['name']}", resource, most, now)
+
+
+def _amount(told: object) -> Decimal | None:
+    """Return an amount, or None if it is missing or no quantity."""
+    try:
+        return quantity(str(told))
+    except ValueError:
+        return None

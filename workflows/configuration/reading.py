@@ -102,8 +102,9 @@ class Source:
         return name if self.is_given(path) or name == "-" else str(files.Path(self.file).parent / name)
 
     def is_given(self, path: Path) -> bool:
-        """Whether an option gave the field at a path."""
-        return any(path[:end] in self.given for end in range(1, len(path) + 1))
+        """Whether an option gave the field at a path, or all that is below it."""
+        given_above = any(path[:end] in self.given for end in range(1, len(path) + 1))
+        return given_above or (path not in self.read.lines and any(each[: len(path)] == path for each in self.given))
 
 
 def of_file(name: str, text: str, options: Mapping[Path, str]) -> Source:

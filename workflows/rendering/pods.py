@@ -32,7 +32,7 @@ ObjectName = Annotated[str, values.OBJECT]
 Key = Annotated[str, _KEY]
 FreeKey = Annotated[str, _FREE_KEY]
 LabelValue = Annotated[str, values.LABEL_VALUE]
-Quantities = Mapping[Annotated[str, _RESOURCE], Annotated[str, values.SIZE]]
+Quantities = Mapping[Annotated[str, _RESOURCE], Annotated[str, values.QUANTITY_OF_RESOURCE]]
 
 
 def present(told: Any) -> Any:

@@ -75,3 +75,13 @@ def test_a_quota_that_nobody_has_counted_yet_limits_nothing():
 
 def test_a_cluster_without_such_quotas_has_none(empty):
     assert quotas.limits(empty.connect("threescale-restore"), CLUSTER_QUOTA) == []
+
+
+@pytest.mark.parametrize("odd", [{}, {"secrets": "many"}, {"secrets": None}, {"secrets": ["1"]}])
+def test_an_amount_that_is_no_quantity_is_left_out(odd):
+    odd_use = quota({"hard": {"secrets": "4", "configmaps": "2"}, "used": {"configmaps": "1", **odd}})
+    odd_limit = quota({"hard": odd, "used": {"secrets": "1"}})
+
+    found = quotas.limits(Served(odd_use, odd_limit), QUOTA)
+
+    assert [(each.resource, each.hard, each.used) for each in found] == [("configmaps", Decimal(2), Decimal(1))]

@@ -244,6 +244,13 @@ def test_a_wrong_option_is_named_and_not_the_file(here: Path) -> None:
     assert refused.stderr.startswith("Error: --namespace 'My_NS' is not a valid name of a namespace")
 
 
+def test_an_argument_of_an_option_alone_is_named_and_not_the_file(here: Path) -> None:
+    file = write(here, {"image": IMAGE})
+
+    refused = manifests("-f", file, "--argument", "workers=2")
+    assert refused.stderr == "Error: --argument is for scheduled runs only. Add backup.schedule\n"
+
+
 def test_an_option_overrides_a_field_of_a_section_without_a_value(here: Path) -> None:
     file = write(here, f"image: {IMAGE}\npods:\n  # fsGroup: 1\n")
 

@@ -36,7 +36,8 @@ print(json.dumps({str(path): path.read_text() for path in pathlib.Path(sys.argv[
 """
 _ENDED: Final = ("Succeeded", "Failed")
 _PLAYED: Final = {
-    *("name", "inputs", "outputs", "container", "volumes", "timeout", "retryStrategy", "affinity", "securityContext")
+    *("name", "inputs", "outputs", "container", "volumes", "timeout", "retryStrategy", "affinity", "securityContext"),
+    "automountServiceAccountToken",  # true, as it is in a pod that says nothing
 }  # fields of a template; others would be lost here
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.conftest import FIRST_USER
 from tests.live.kubernetes import Kubernetes, until
 from tests.live.local_volumes import LocalVolumes
 from tests.live.second_node import FIRST
 from tests.live.stage import Stage
 from workflows.rehearsal.kubelet.pod import Order
+from workflows.rendering.pods import Pods
 
 pytestmark = pytest.mark.cluster
 
@@ -69,7 +71,7 @@ def is_unmounted(folder: Path) -> bool:
 def test_a_fresh_volume_is_handed_to_the_group_once_and_the_source_never(
     live: Stage, volumes: LocalVolumes, fresh: Path, source: Path
 ) -> None:
-    group = live.settings.fs_group
+    group = live.settings.pods.fs_group
     volume = volumes.make("system-storage", FIRST, folder=source)
     live.installation.storage = {"storageClassName": "", "volumeName": volume}
     live.installation.install()
@@ -100,7 +102,7 @@ def test_a_fresh_volume_is_handed_to_the_group_once_and_the_source_never(
 def test_without_a_group_a_fresh_volume_is_refused_with_what_to_set(
     new_stage: Callable[..., Stage], volumes: LocalVolumes, fresh: Path
 ) -> None:
-    live = new_stage(fs_group=None)
+    live = new_stage(pods=Pods(run_as_user=FIRST_USER))
     live.installation.install()
     volume = volumes.make("backup", FIRST, folder=fresh)
 

@@ -206,7 +206,7 @@ def test_no_way_to_kubernetes_is_told(run, tmp_path, monkeypatch):
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
 
     assert run("restore", "check", "--claim", "nightly") == 1
-    assert "set KUBECONFIG" in log(tmp_path)
+    assert "Name a kubeconfig" in log(tmp_path)
 
 
 def test_every_phase_of_each_workflow_is_a_command():

@@ -22,6 +22,8 @@ from tests.conftest import NAMESPACE, Sealed, Stage, bring
 from workflows.manifests import render
 from workflows.rehearsal.rehearse import SETTINGS
 
+pytestmark = pytest.mark.thorough
+
 IN_PART = re.compile(r" \.\.\.( |$)|<<")  # words are left to the reader, or a document follows
 ELSEWHERE = (
     "threescale-backup rehearse",  # .ci/run

@@ -13,6 +13,8 @@ from tests.builders.documentation import MADE, PAGES, name_of
 from workflows.configuration.fields import fields
 from workflows.configuration.installation import Installation
 
+pytestmark = pytest.mark.thorough
+
 SECTIONS = {name for name, _ in fields(Installation)}
 
 

@@ -12,6 +12,8 @@ from workflows.doctor import argo_pod, pods
 from workflows.doctor.argo_pod import RESTRICTED, Executor
 from workflows.doctor.finding import State
 
+pytestmark = pytest.mark.thorough
+
 MANY = 99
 NOTHING = Executor()
 FORBIDDEN = 'pods "threescale-doctor-1" is forbidden: '

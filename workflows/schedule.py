@@ -147,7 +147,7 @@ def schedule(
         starting_deadline_seconds=_MISSED_S,
         successful_jobs_history_limit=kind.kept,
         failed_jobs_history_limit=kind.kept,
-        workflow_metadata=WorkflowMetadata(labels={KIND: of, **settings.of_controller}),
+        workflow_metadata=WorkflowMetadata(labels={KIND: of, **settings.argo.labels}),
         workflow_template_ref=WorkflowTemplateRef(name=kind.template),
         arguments=[Parameter(name=name, value=value) for name, value in {**arguments, **kind.fixed}.items()] or None,
     )

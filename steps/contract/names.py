@@ -4,6 +4,7 @@ from typing import Literal
 
 TOOL = "threescale-backup"
 PART_OF = {"app.kubernetes.io/part-of": TOOL}
+PART_OF_SELECTOR = ",".join(f"{name}={value}" for name, value in PART_OF.items())  # the selector of these labels
 PREFIX = f"{TOOL}/"  # of this tool's labels and annotations
 KIND = PREFIX + "kind"  # of a workflow: backup, restore, watchdog ...
 

@@ -59,7 +59,7 @@ def _patient(context: click.Context, where: Where) -> "Patient":
     if installation.namespace is None:
         refuse(f"{source.file}: the field namespace is missing. Add it to the file, or use -n NAMESPACE")
     override = f" --namespace {where.namespace}" if where.namespace else ""
-    where = where._replace(namespace=installation.namespace)
+    where = where.at(installation.namespace)
     name = "FILE" if str(file) == "-" else shlex.quote(source.file)
     rendering = f"threescale-backup manifests -f {name}{override}"
     return Patient(where.connect(), _elsewhere(where), installation, name, rendering)
@@ -67,7 +67,7 @@ def _patient(context: click.Context, where: Where) -> "Patient":
 
 def _elsewhere(where: Where) -> "Callable[[str], Cluster]":
     """Return how the objects of another namespace are reached."""
-    return lambda namespace: where._replace(namespace=namespace).connect()
+    return lambda namespace: where.at(namespace).connect()
 
 
 def _lines(found: "Sequence[Finding]") -> Iterator[str]:

@@ -9,7 +9,7 @@ import click
 from steps import __version__
 from steps.contract import values
 from steps.phases.command_line import NamedPath, Value
-from workflows.commands.options import Where, refuse
+from workflows.commands.options import Where, at_cluster_if_any, refuse
 
 if TYPE_CHECKING:
     from workflows.commands.survey import Answer
@@ -32,13 +32,7 @@ _PLACEHOLDER = f"registry.example.com/threescale-backup:{__version__}"
     metavar="REF",
     help="Run the phases with this image, best named by its digest.",
 )
-@click.option(
-    "-n",
-    "--namespace",
-    type=Value(values.NAMESPACE),
-    metavar="NS",
-    help="Ask the cluster about the 3scale installation in this namespace. By default no cluster is asked.",
-)
+@at_cluster_if_any
 @click.option(
     "--argo-namespace",
     type=Value(values.NAMESPACE),
@@ -47,18 +41,7 @@ _PLACEHOLDER = f"registry.example.com/threescale-backup:{__version__}"
     metavar="NS",
     help="Ask in this namespace for the settings of Argo's controller.",
 )
-@click.option(
-    "--kubeconfig", metavar="FILE", help="Use this kubeconfig. By default KUBECONFIG is used, then ~/.kube/config."
-)
-@click.option(
-    "--context",
-    default="",
-    metavar="NAME",
-    help="Use this context of the kubeconfig. By default the current one is used.",
-)
-def init(
-    file: Path, image: str | None, namespace: str | None, argo_namespace: str, kubeconfig: str | None, context: str
-) -> None:
+def init(file: Path, image: str | None, where: Where, argo_namespace: str) -> None:
     """Write a commented FILE that says how this tool is installed, by default threescale-backup.yaml.
 
     With a namespace, the cluster is asked for the APIManager and what it names, for StorageClasses, quotas and Argo.
@@ -69,13 +52,12 @@ def init(
     from workflows.configuration import proposal
 
     answers: Sequence[Answer] = []
-    if namespace:
-        places = [Where(each, kubeconfig, context).connect() for each in (namespace, argo_namespace)]
+    if where.namespace:
         try:
-            answers = list(survey.ask(*places))
+            answers = list(survey.ask(where.connect(), where.at(argo_namespace).connect()))
         except errors.Unanswered as error:
             refuse(f"{error} No file is written")
-    found = {"image": image or _PLACEHOLDER, **({"namespace": namespace} if namespace else {})}
+    found = {"image": image or _PLACEHOLDER, **({"namespace": where.namespace} if where.namespace else {})}
     if argo_namespace != "argo":
         found["argo.namespace"] = argo_namespace
     notes: dict[str, str] = {} if image else {"image": "Replace this by the image that you have pushed."}

@@ -1,5 +1,6 @@
 """The installation that a person asks for: a file `threescale-backup.yaml`, and options that override its fields."""
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
@@ -78,7 +79,7 @@ def asked(context: click.Context) -> "tuple[Source, Installation]":
     """Return the installation that the file and the options ask for, or refuse it."""
     from workflows.configuration import places, problems, reading
 
-    options = {path_of(each.opts[0]): each.opts[0] for each in context.command.params if path_of(each.opts[0])}
+    options = {path: each.opts[0] for each in context.command.params if (path := path_of(each.opts[0]))}
     file = context.params.get("file")
     if not file and context.params.get("image") is None:
         refuse("No installation is given. Use -f FILE, such as -f threescale-backup.yaml, or --image REF")
@@ -109,17 +110,16 @@ def _given(context: click.Context) -> "list[tuple[places.Path, Any]]":
 
 def path_of(option: str) -> "places.Path":
     """Return the path of the field that an option sets, or an empty one."""
-    name = option.removeprefix("--")
-    if name in _rules():
-        return "retention", name
-    return next((tuple(path.split(".")) for path, words in _OPTIONS.items() if words.split()[0] == option), ())
+    return _paths().get(option, ())
 
 
-def _rules() -> list[str]:
+@functools.cache
+def _paths() -> "dict[str, places.Path]":
     from steps.contract.declaration import fields_of
     from steps.contract.prune_contract import KeepRules
 
-    return [each.told_as for each in fields_of(KeepRules)]
+    rules: dict[str, places.Path] = {f"--{each.told_as}": ("retention", each.told_as) for each in fields_of(KeepRules)}
+    return rules | {words.split()[0]: tuple(path.split(".")) for path, words in _OPTIONS.items()}
 
 
 def _pairs(option: click.Parameter, words: tuple[str, ...]) -> dict[str, str]:

@@ -45,6 +45,10 @@ class Where(NamedTuple):
     kubeconfig: str | None = None  # None: kubectl's default
     context: str = ""  # of the kubeconfig; empty: its current one
 
+    def at(self, namespace: str) -> "Where":
+        """Return the same cluster with another namespace."""
+        return self._replace(namespace=namespace)
+
     def connect(self) -> "Cluster":
         """Connect with the given kubeconfig, else with kubectl's default, else with the account of the pod."""
         from steps.kubernetes.cluster import Cluster
@@ -69,6 +73,13 @@ _NAMESPACE_OF_FILE = click.option(
     metavar="NS",
     help="Work in this namespace, which holds the 3scale installation or will hold it. By default the namespace of "
     "FILE is used.",
+)
+_NAMESPACE_IF_ANY = click.option(
+    "-n",
+    "--namespace",
+    type=Value(values.NAMESPACE),
+    metavar="NS",
+    help="Ask the cluster about the 3scale installation in this namespace. By default no cluster is asked.",
 )
 _SERVER = (
     click.option(
@@ -116,6 +127,11 @@ def at_cluster(function: Command) -> Command:
 def at_cluster_of_file(function: Command) -> Command:
     """Give a command with `-f FILE` the same options. The namespace of `where` is empty if no option names one."""
     return _at(function, _NAMESPACE_OF_FILE)
+
+
+def at_cluster_if_any(function: Command) -> Command:
+    """Give a command the same options. The namespace of `where` is empty if no cluster is to be asked."""
+    return _at(function, _NAMESPACE_IF_ANY)
 
 
 def _at(function: Command, namespace_option: Callable[[Command], Command]) -> Command:

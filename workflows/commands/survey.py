@@ -21,14 +21,12 @@ from steps.kubernetes.kinds import (
 from steps.kubernetes.quotas import Limit
 from steps.threescale import installation, references
 from workflows.commands import tables
-from workflows.doctor import controller
+from workflows.configuration import proposal
+from workflows.doctor import controller, storage
 from workflows.doctor.argo import CONTROLLER
 from workflows.rendering import document
 
-_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
-_GROUP, _USER = 2000, 1000  # where nothing tells with which numbers System's pods run
-# For a quota on requests or limits: a phase (performance.md), and Argo's executor, which copies small outputs.
-_RESOURCES = {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}}
+# For a quota on requests or limits: Argo's executor, which copies small outputs.
 _EXECUTOR = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}}
 _OF_PODS = ("cpu", "memory", "requests.cpu", "requests.memory", "limits.")
 _STORAGE = "requests.storage"
@@ -91,27 +89,16 @@ def _storage(cluster: Cluster, _argo: Cluster) -> Iterator[Answer]:
     found = cluster.list(STORAGE_CLASS)
     told = ", ".join(map(_class, found)) or "none"
     yield Answer(f"StorageClasses of this cluster: {told}.", "backup.arguments")
-    if not any(map(_is_default, found)):
+    if not any(map(storage.is_default, found)):
         yield Answer(
             "No StorageClass is the default, so a backup needs the argument storage-class.", "backup.arguments"
         )
 
 
 def _class(each: Object) -> str:
-    usual = ["default"] if _is_default(each) else []
-    return f"{each['metadata']['name']} ({', '.join([*usual, _reclaim(each), _binding(each)])})"
-
-
-def _reclaim(each: Object) -> str:
-    return str(each.get("reclaimPolicy") or "Delete")  # Kubernetes' own default
-
-
-def _binding(each: Object) -> str:
-    return str(each.get("volumeBindingMode") or "Immediate")
-
-
-def _is_default(each: Object) -> bool:
-    return fields.annotation(each, _DEFAULT_CLASS) == "true"
+    usual = ["default"] if storage.is_default(each) else []
+    facts = [*usual, storage.reclaim_policy(each), storage.binding_mode(each)]
+    return f"{each['metadata']['name']} ({', '.join(facts)})"
 
 
 def _quotas(cluster: Cluster, _argo: Cluster) -> Iterator[Answer]:
@@ -119,7 +106,7 @@ def _quotas(cluster: Cluster, _argo: Cluster) -> Iterator[Answer]:
     limits = [limit for kind in quotas.KINDS for limit in quotas.limits(cluster, kind)]
     if limited := sorted({each.resource for each in limits if each.resource.startswith(_OF_PODS)}):
         told = f"A quota limits {', '.join(limited)}, so every container needs requests and limits."
-        yield Answer(told, "pods", {"pods.resources": _RESOURCES, "pods.executorResources": _EXECUTOR})
+        yield Answer(told, "pods", {**_usual("pods.resources"), "pods.executorResources": _EXECUTOR})
     if room := [each for each in limits if each.resource.startswith(_OF_CLAIMS)]:
         told = ", ".join(f"{each.resource} {_amount(each.used, each)} of {_amount(each.hard, each)}" for each in room)
         yield Answer(f"A quota limits the claims of backups: {told}.", "backup.arguments")
@@ -137,9 +124,15 @@ def _users(cluster: Cluster, _argo: Cluster) -> Iterator[Answer]:
     pods = [each for each in cluster.list(POD) if fields.at(each, "spec", "securityContext", "fsGroup") is not None]
     of_system = next((each for each in pods if each["metadata"]["name"].startswith(installation.SIDEKIQ)), None)
     told = fields.at(of_system, "spec", "securityContext") or {}
-    values = {"pods.fsGroup": told.get("fsGroup", _GROUP), "pods.runAsUser": told.get("runAsUser", _USER)}
+    theirs = {f"pods.{name}": told[name] for name in ("fsGroup", "runAsUser") if name in told}
+    values = {**_usual("pods.fsGroup", "pods.runAsUser"), **theirs}
     source = f"as pod {of_system['metadata']['name']} has them" if of_system else "free to choose"
     yield Answer(f"This is no OpenShift, so the pods need a user and a group: {source}.", "pods", values)
+
+
+def _usual(*paths: str) -> dict[str, Any]:
+    """Return the values of fields that the file shows where nothing is known."""
+    return {path: proposal.EXAMPLES[path] for path in paths}
 
 
 def _controller(_cluster: Cluster, argo: Cluster) -> Iterator[Answer]:
@@ -150,7 +143,7 @@ def _controller(_cluster: Cluster, argo: Cluster) -> Iterator[Answer]:
     else:
         images = [each["image"] for each in fields.at(found, "spec", "template", "spec", "containers") or []]
         yield Answer(f"Argo's controller runs in namespace {argo.namespace}: {', '.join(images)}.", "argo")
-    settings = controller.parsed(fields.at(argo.get(CONFIGMAP, controller.CONFIG), "data") or {})
+    settings = controller.read(argo) or {}
     if instance_id := str(settings.get("instanceID") or ""):
         told = f"Argo's controller has the instanceID {instance_id}."
         yield Answer(told, "argo", {"argo.instanceID": instance_id})

@@ -5,6 +5,7 @@ from typing import Any
 
 from steps import errors
 from steps.kubernetes import fields
+from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CONFIGMAP, NAMESPACE, SECURITY_CONSTRAINTS
 from workflows.doctor.finding import Examination, Finding, Patient, State
 from workflows.rendering import document
@@ -24,18 +25,17 @@ _PATCH = (
 def settings(patient: Patient) -> Iterator[Finding]:
     """Argo's settings: instanceID, executor, and defaults of workflows."""
     namespace, what = patient.argo.namespace, "Argo's settings"
-    found = patient.at(namespace).get(CONFIGMAP, CONFIG)
-    if found is None:
-        told = f"Namespace {namespace} has no ConfigMap {CONFIG}, so the settings of the controller are not known."
-        yield Finding(State.WARNING, what, told, "Check the field argo.namespace.")
-        return
     try:
-        config = parsed(found.get("data") or {})
+        config = read(patient.at(namespace))
     except (document.Error, document.BadTextError):
         told = f"ConfigMap {CONFIG} in namespace {namespace} is not valid YAML, so the controller can't read it."
         yield Finding(
             State.ERROR, what, told, "Correct the ConfigMap. A value of several fields ends with a line break."
         )
+        return
+    if config is None:
+        told = f"Namespace {namespace} has no ConfigMap {CONFIG}, so the settings of the controller are not known."
+        yield Finding(State.WARNING, what, told, "Check the field argo.namespace.")
         return
     yield _instance(patient, str(config.get("instanceID") or ""))
     yield _executor(patient, _map(config, "executor", "securityContext"))
@@ -45,6 +45,16 @@ def settings(patient: Patient) -> Iterator[Finding]:
 def patch(namespace: str) -> str:
     """Return the command that lets the controller's own containers run under Pod Security restricted."""
     return _PATCH.format(namespace=namespace)
+
+
+def read(cluster: Cluster) -> dict[str, Any] | None:
+    """Read the settings of the controller in a namespace. None if there is no ConfigMap.
+
+    Raises:
+        document.Error, document.BadTextError: the controller can't read them. Otherwise as `Cluster.get`.
+    """
+    found = cluster.get(CONFIGMAP, CONFIG)
+    return None if found is None else parsed(found.get("data") or {})
 
 
 def parsed(data: Mapping[str, str]) -> dict[str, Any]:
@@ -144,19 +154,12 @@ def _defaults(patient: Patient, config: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(State.OK, "Token of the pods", told)
     initless = config.get("initlessPod")
     enabled = initless.get("enabled") if isinstance(initless, dict) else initless
-    if enabled and _names_executor(patient):
+    if enabled and any(each.executor_resources != Resources() for each in patient.pods.all_needs):
         told = "initlessPod is enabled, so pods have no container init or wait, and pods.executorResources names them."
         yield Finding(State.WARNING, "initlessPod", told, f"Remove executorResources from {patient.file}.")
     for name, where in (("parallelism", ""), ("namespaceParallelism", " of a namespace")):
         if limit := config.get(name):
             yield Finding(State.OK, name, f"The controller runs at most {limit} workflows{where} at the same time.")
-
-
-def _names_executor(patient: Patient) -> bool:
-    if patient.installation is None:
-        return False
-    pods = patient.installation.pods
-    return any(each.executor_resources != Resources() for each in (pods, *pods.phases.values()))
 
 
 EXAMINATIONS: tuple[Examination, ...] = (settings,)

@@ -13,6 +13,7 @@ from steps.kubernetes.cluster import Cluster
 from workflows import manifests
 from workflows.configuration.installation import Installation
 from workflows.rendering.document import Manifest
+from workflows.rendering.pods import Pods
 from workflows.rendering.settings import Argo
 
 
@@ -59,6 +60,11 @@ class Patient:
     def argo(self) -> Argo:
         """What Argo's controller asks. The defaults if there is no file."""
         return self.installation.argo if self.installation else Argo()
+
+    @property
+    def pods(self) -> Pods:
+        """What the pods of the phases need. The defaults if there is no file."""
+        return self.installation.pods if self.installation else Pods()
 
     @property
     def wanted(self) -> WantedBackup:

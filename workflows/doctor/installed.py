@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from steps import errors
-from steps.contract.names import PART_OF
+from steps.contract.names import PART_OF_SELECTOR
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import (
     CONFIGMAP,
@@ -25,7 +25,6 @@ from workflows.rendering.document import Manifest
 _RIGHTS = (ROLE_BINDING, ROLE)
 _LISTED = (CRON_WORKFLOW, WORKFLOW_TEMPLATE, PROMETHEUS_RULE, *_RIGHTS, SERVICE_ACCOUNT)
 _KINDS = {(kind.api_version, kind.name): kind for kind in (*_LISTED, CONFIGMAP)}
-_SELECTOR = ",".join(f"{name}={value}" for name, value in PART_OF.items())
 _SHOWN = 3  # parts of an object that a line names
 _WHAT = "Installed objects"
 
@@ -150,7 +149,7 @@ def _of_ours(cluster: Cluster, kind: Kind) -> list[Place]:
         names = [dashboard.NAME] if cluster.get(kind, dashboard.NAME) else []
     else:
         try:
-            names = [each["metadata"]["name"] for each in cluster.heads(kind, _SELECTOR)]
+            names = [each["metadata"]["name"] for each in cluster.heads(kind, PART_OF_SELECTOR)]
         except errors.UnknownResource:
             names = []
     return [Place(kind, name, cluster.namespace) for name in names]

@@ -4,7 +4,8 @@ A server adds defaults, and a controller adds annotations. So a rendered object 
 Nobody adds to rules and to Argo's objects. There one more field is what an older rendering asked for.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from steps.kubernetes.kinds import CRON_WORKFLOW, WORKFLOW_TEMPLATE
@@ -25,31 +26,23 @@ def differences(rendered: Manifest, real: Manifest) -> Iterator[str]:
         if name in {"apiVersion", "kind", "metadata", "status"}:
             continue
         if name in _EXACT:
-            yield from _exact(name, _full(wanted), _full(real.get(name)))
+            yield from _unlike(name, _full(wanted), _full(real.get(name)), operator.eq)
         elif rendered["kind"] in _OF_ARGO:
             ours, theirs = _full(wanted), _full(real.get(name) or {})
             for key in sorted({*ours, *theirs} - {_OF_A_PERSON}):
-                yield from _exact(f"{name}.{key}", ours.get(key), theirs.get(key))
+                yield from _unlike(f"{name}.{key}", ours.get(key), theirs.get(key), operator.eq)
         elif isinstance(wanted, Mapping):
             for key, each in wanted.items():
-                yield from _within(f"{name}.{key}", each, (real.get(name) or {}).get(key))
+                yield from _unlike(f"{name}.{key}", each, (real.get(name) or {}).get(key), is_part)
         else:
-            yield from _within(name, wanted, real.get(name))
+            yield from _unlike(name, wanted, real.get(name), is_part)
 
 
-def _within(path: str, wanted: Any, found: Any) -> Iterator[str]:
-    """Yield the items of a list that differ, or the path itself."""
+def _unlike(path: str, wanted: Any, found: Any, alike: Callable[[Any, Any], bool]) -> Iterator[str]:
+    """Yield the items of a list that are not alike, or the path itself."""
     if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
-        yield from (f"{path}[{number}]" for number, each in enumerate(wanted) if not is_part(each, found[number]))
-    elif not is_part(wanted, found):
-        yield path
-
-
-def _exact(path: str, wanted: Any, found: Any) -> Iterator[str]:
-    """Yield the items of a list that are not equal, or the path itself."""
-    if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
-        yield from (f"{path}[{number}]" for number, each in enumerate(wanted) if each != found[number])
-    elif wanted != found:
+        yield from (f"{path}[{number}]" for number, each in enumerate(wanted) if not alike(each, found[number]))
+    elif not alike(wanted, found):
         yield path
 
 

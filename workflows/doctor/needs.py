@@ -9,27 +9,28 @@ from workflows.configuration import checks
 from workflows.doctor.finding import Examination, Finding, Patient, State
 from workflows.rendering.pods import PodNeeds, Pods, Toleration
 
+_SHOWN = 3  # nodes that a line names
 _KEEPS_AWAY = ("NoSchedule", "NoExecute")  # effects of taints; PreferNoSchedule takes a pod where it must
 
 
 def nodes(patient: Patient) -> Iterator[Finding]:
     """Nodes for the pods: their labels and taints."""
     found = patient.cluster.list(NODE)
-    wanted = patient.installation.pods if patient.installation else Pods()
-    for phases, needs in _distinct(wanted):
-        fits = [each for each in found if _fits(each, needs)]
+    for phases, needs in _distinct(patient.pods):
+        refusals = {each["metadata"]["name"]: ", ".join(_refuses(each, needs)) for each in found}
+        fits = [name for name, why in refusals.items() if not why]
         if fits:
             yield Finding(State.OK, f"Nodes for {phases}", f"{len(fits)} of {len(found)} nodes take the pods.")
         else:
-            told = f"None of {len(found)} nodes takes the pods: {'; '.join(_why(each, needs) for each in found[:3])}."
+            shown = [f"{name} {why}" for name, why in refusals.items()][:_SHOWN]
+            told = f"None of {len(found)} nodes takes the pods: {'; '.join(shown)}."
             remedy = "Set pods.tolerations for the taints of nodes, and pods.nodeSelector to labels that a node has."
             yield Finding(State.ERROR, f"Nodes for {phases}", told, remedy)
 
 
 def pull_secrets(patient: Patient) -> Iterator[Finding]:
     """Pull Secrets: they exist and hold credentials of a registry."""
-    wanted = patient.installation.pods if patient.installation else Pods()
-    names = {each.name for needs in (wanted, *wanted.phases.values()) for each in needs.image_pull_secrets}
+    names = {each.name for needs in patient.pods.all_needs for each in needs.image_pull_secrets}
     for name in sorted(names):
         secret, what = patient.cluster.get(SECRET, name), f"Secret {name}"
         if secret is None:
@@ -51,14 +52,6 @@ def _distinct(pods: Pods) -> Iterator[tuple[str, PodNeeds]]:
         needs = pods.of(command)
         if (needs.node_selector, needs.tolerations) != (usual.node_selector, usual.tolerations):
             yield name, needs
-
-
-def _fits(node: Object, needs: PodNeeds) -> bool:
-    return not _refuses(node, needs)
-
-
-def _why(node: Object, needs: PodNeeds) -> str:
-    return f"{node['metadata']['name']} {', '.join(_refuses(node, needs))}"
 
 
 def _refuses(node: Object, needs: PodNeeds) -> list[str]:

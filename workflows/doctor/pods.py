@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from steps import errors
-from steps.contract.names import INSTANCE_ID, PART_OF
+from steps.contract.names import PART_OF_SELECTOR
 from steps.kubernetes.cluster import Cluster
-from steps.kubernetes.kinds import CONFIGMAP, POD, SERVICE_ACCOUNT, WORKFLOW_TEMPLATE, Object
+from steps.kubernetes.kinds import POD, SERVICE_ACCOUNT, WORKFLOW_TEMPLATE, Object
 from workflows.doctor import argo_pod, controller
 from workflows.doctor.argo_pod import Executor
 from workflows.doctor.finding import Examination, Finding, Patient, State, refused
@@ -80,8 +80,7 @@ def templates_of(patient: Patient) -> list[Object]:
     """Return the WorkflowTemplates that the file renders, or without a file those of the cluster."""
     if patient.installation:
         return [each for each in patient.rendered if each["kind"] == WORKFLOW_TEMPLATE.name]
-    selector = ",".join(f"{key}={value}" for key, value in PART_OF.items())
-    return patient.cluster.list(WORKFLOW_TEMPLATE, selector)
+    return patient.cluster.list(WORKFLOW_TEMPLATE, PART_OF_SELECTOR)
 
 
 def has_account(cluster: Cluster, name: str) -> bool:
@@ -95,10 +94,10 @@ def has_account(cluster: Cluster, name: str) -> bool:
 def executor_of(patient: Patient) -> tuple[Executor | None, list[str]]:
     """Return the controller's settings for its own containers. None, with a note, if they can't be read."""
     try:
-        config = patient.at(patient.argo.namespace).get(CONFIGMAP, controller.CONFIG)
-        told = controller.parsed(config.get("data") or {}).get("executor") or {} if config else None
+        config = controller.read(patient.at(patient.argo.namespace))
     except (errors.NotAllowed, document.Error, document.BadTextError):
-        told = None
+        config = None
+    told = None if config is None else config.get("executor") or {}
     if not isinstance(told, dict):
         return None, [_ASSUMED]
     image = told.get("image") or argo_pod.EXECUTOR_IMAGE
@@ -113,7 +112,6 @@ def _accounts(templates: list[Object]) -> set[str]:
 def _shapes(templates: list[Object], executor: Executor, missing: set[str], argo: Argo) -> list[Shape]:
     """Return the distinct pods of all phases."""
     name = f"threescale-doctor-{uuid.uuid4().hex[:6]}"
-    labels = {INSTANCE_ID: argo.instance_id} if argo.instance_id else {}
     found: dict[str, Shape] = {}
     for each in templates:
         operation = each["metadata"]["name"].removeprefix("threescale-")
@@ -121,7 +119,7 @@ def _shapes(templates: list[Object], executor: Executor, missing: set[str], argo
             if "container" not in template:
                 continue
             pod = argo_pod.build(each["spec"], template, executor, name)
-            pod["metadata"]["labels"] |= labels
+            pod["metadata"]["labels"] |= argo.labels
             if pod["spec"].get("serviceAccountName") in missing:
                 pod["spec"]["serviceAccountName"] = "default"
             shape = found.setdefault(json.dumps(pod, sort_keys=True), Shape(pod))

@@ -23,7 +23,7 @@ def storage_class(patient: Patient) -> Iterator[Finding]:
         yield Finding(State.OK, what, told)
         return
     found = patient.cluster.list(STORAGE_CLASS)
-    defaults = [each for each in found if _is_default(each)]
+    defaults = [each for each in found if is_default(each)]
     chosen = [each for each in found if each["metadata"]["name"] == asked] if asked else defaults
     if not chosen:
         yield _no_class(patient, asked, [each["metadata"]["name"] for each in found])
@@ -36,8 +36,19 @@ def storage_class(patient: Patient) -> Iterator[Finding]:
     yield from _reclaim(patient, newest)
 
 
-def _is_default(of_class: Object) -> bool:
+def is_default(of_class: Object) -> bool:
+    """Return whether claims that name no class get this one."""
     return any(fields.annotation(of_class, name) == "true" for name in (_DEFAULT, _OLD_DEFAULT))
+
+
+def binding_mode(of_class: Object) -> str:
+    """Return when a claim of this class gets its volume."""
+    return str(of_class.get("volumeBindingMode") or "Immediate")  # Kubernetes' own default
+
+
+def reclaim_policy(of_class: Object) -> str:
+    """Return what happens to a volume whose claim is deleted."""
+    return str(of_class.get("reclaimPolicy") or "Delete")  # Kubernetes' own default
 
 
 def _no_class(patient: Patient, asked: str, names: list[str]) -> Finding:
@@ -49,8 +60,7 @@ def _no_class(patient: Patient, asked: str, names: list[str]) -> Finding:
 
 def _reclaim(patient: Patient, of_class: Object) -> Iterator[Finding]:
     name = of_class["metadata"]["name"]
-    mode = of_class.get("volumeBindingMode") or "Immediate"
-    policy = of_class.get("reclaimPolicy") or "Delete"
+    mode, policy = binding_mode(of_class), reclaim_policy(of_class)
     told = f"Class {name} binds volumes by mode {mode} and has the reclaim policy {policy}."
     if policy != "Delete":
         yield Finding(State.OK, "StorageClass of backups", told)

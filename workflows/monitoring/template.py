@@ -68,7 +68,7 @@ def workflow_template(
         namespace=settings.namespace,
         labels=settings.labels,
         annotations={TITLE: about.title, DESCRIPTION: about.description},
-        workflow_metadata=WorkflowMetadata(labels={KIND: about.operation, **settings.of_controller}),
+        workflow_metadata=WorkflowMetadata(labels={KIND: about.operation, **settings.argo.labels}),
         entrypoint=about.operation,
         on_exit="exit",
         arguments=list(arguments.values()),

@@ -165,6 +165,11 @@ class Pods(PodNeeds):
     phases: Mapping[str, PodNeeds] = {}
     """What single phases need, by `WORKFLOW/PHASE`, for instance `backup/file-storage`."""
 
+    @property
+    def all_needs(self) -> list[PodNeeds]:
+        """What the file says of all pods, and of those of single phases."""
+        return [self, *self.phases.values()]
+
     def of(self, command: Sequence[str]) -> PodNeeds:
         """Return what the pods of a phase need."""
         own = self.phases.get("/".join(command), PodNeeds())

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from steps.contract import values
-from steps.contract.names import INSTANCE_ID, PART_OF, Operation
+from steps.contract.names import INSTANCE_ID, PART_OF, Form, Operation
 from steps.contract.value_kinds import Like
 from workflows.rendering.pods import FreeKey, LabelValue, ObjectName, Pods, Text, Written
 
@@ -30,9 +30,7 @@ class Account(Written):
 class PodCollection(Written):
     """When Argo deletes the pods of a workflow. An ended pod still prevents the deletion of its claims."""
 
-    strategy: Literal["OnPodCompletion", "OnPodSuccess", "OnWorkflowCompletion", "OnWorkflowSuccess"] = (
-        "OnPodCompletion"
-    )
+    strategy: Strategy = "OnPodCompletion"
     """Which pods are deleted, and after which event."""
     delete_delay_duration: Annotated[str, _GO_DURATION] = "10m"
     """How long after that event. Until then people can read the log of the pod."""
@@ -50,6 +48,11 @@ class Argo(Written):
     pod_gc: PodCollection = Field(default=PodCollection(), alias="podGC")
     """When the pods of a workflow are deleted."""
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """The label by which a controller with an `instanceID` knows its objects."""
+        return {INSTANCE_ID: self.instance_id} if self.instance_id else {}
+
 
 class Settings(BaseModel):
     """The settings of one installation."""
@@ -64,7 +67,7 @@ class Settings(BaseModel):
     drill_namespace: Namespace | None = None  # for its Role
     look_s: float = Field(default=5.0, ge=0, le=3600)  # between two checks of the operator's progress
     notify_secret: ObjectName | None = None  # its key `url` is the address for results
-    notify_form: Literal["webhook", "slack"] = "webhook"
+    notify_form: Form = "webhook"
     pods: Pods = Pods()
     accounts: Mapping[Operation, Account] = Field(default_factory=dict)
     argo: Argo = Argo()
@@ -78,14 +81,9 @@ class Settings(BaseModel):
         return dict(self._account(workflow).annotations)
 
     @property
-    def of_controller(self) -> dict[str, str]:
-        """The label by which a controller with an `instanceID` knows its objects."""
-        return {INSTANCE_ID: self.argo.instance_id} if self.argo.instance_id else {}
-
-    @property
     def labels(self) -> dict[str, str]:
         """The labels of the objects that Argo's controller reads."""
-        return {**PART_OF, **self.of_controller}
+        return {**PART_OF, **self.argo.labels}
 
     def _account(self, workflow: str) -> Account:
         named = {f"threescale-{operation}": account for operation, account in self.accounts.items()}

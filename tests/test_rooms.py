@@ -17,12 +17,13 @@ STEPS = [
     "__main__",
     "phases",
     "plans",
+    "repository",
     "parts",
     "catalogue",
     "evidence",
     "archive",
     "files threescale",
-    "kubernetes",
+    "kubernetes restic",
     "contract",
     "process",
     "errors",
@@ -36,7 +37,7 @@ WORKFLOWS = [
     "access",
     "schedule",
     "backup restore verify drill watchdog",
-    "prune",
+    "prune push fetch",
     "monitoring",
     "rendering",
 ]
@@ -57,6 +58,11 @@ TESTED_ELSEWHERE = {
     "steps/phases/choosing.py": "workflows/test_verify.py and test_drill.py",
     "steps/phases/drill.py": "workflows/test_drill.py",
     "steps/phases/prune.py": "workflows/test_prune.py",
+    "steps/phases/fetch.py": "workflows/test_fetch.py",
+    "steps/phases/push.py": "workflows/test_push.py",
+    "steps/phases/repositories.py": "workflows/test_push.py",
+    "steps/repository/probe.py": "workflows/test_push.py",
+    "steps/repository/upload.py": "workflows/test_push.py",
 }
 LAYERS = [
     (package, name, depth)
@@ -228,6 +234,7 @@ def test_one_door_leads_to_kubernetes():
         ("contract", {"process", "errors"}),
         ("kubernetes", {"contract", "process", "errors"}),
         ("files", {"process", "errors"}),
+        ("restic", {"process", "errors"}),
     ],
 )
 def test_a_room_below_the_backup_knows_these_others_alone(room, others):

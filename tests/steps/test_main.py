@@ -53,6 +53,7 @@ def test_the_phases_in_their_order_back_up_and_restore(empty, run, tmp_path, mon
     told = outputs(tmp_path)
     assert told == {
         "plan": "no",
+        "push": "no",
         "scheduled": "no",
         **{name: told[name] for name in ("prepared", "digest", "summary", "names", "planned-secrets")},
         "planned-routes": "6",

@@ -79,6 +79,10 @@ WITH_NEEDS = render(
     ),
     [BY_NIGHT],
 )
+WITH_REPOSITORIES = render(
+    Settings(image=IMAGE, namespace="api", repositories=("at-our-provider", "elsewhere"), repository_claim="copies")
+)
+OF_REPOSITORIES = {"threescale-backup", "threescale-push", "threescale-fetch"}
 OF_NEEDS = {"saver", "threescale-backup", "threescale-backup-schedule"}
 OF_ALARM = {"threescale-watchdog", "threescale-watchdog-schedule", "threescale-backup-dashboard"}
 CASES = [(file_name(manifest), manifest) for manifest in PLAIN]
@@ -92,6 +96,11 @@ CASES += [
     (f"with-needs-{file_name(manifest)}", manifest)
     for manifest in WITH_NEEDS
     if manifest["metadata"]["name"] in OF_NEEDS and manifest["kind"] != "Role"
+]
+CASES += [
+    (f"with-repositories-{file_name(manifest)}", manifest)
+    for manifest in WITH_REPOSITORIES
+    if manifest["metadata"]["name"] in OF_REPOSITORIES
 ]
 CASES += [
     (f"with-rules-{file_name(manifest)}", manifest)

@@ -49,6 +49,15 @@ SAYS = {
             ANNOTATION,
             "The progress of a verification by shares, and the manifest for which it holds.",
         ),
+        marks.PUSHED: (
+            LABEL,
+            "When a proved copy of the backup was in each repository, in UTC, such as `20260102T030405Z`.",
+        ),
+        marks.SNAPSHOT: (
+            ANNOTATION,
+            "The snapshots with copies of the backup, as `REPOSITORY/ID`, separated by commas. Of a fetched backup, "
+            "the snapshot from which it came.",
+        ),
         marks.VERIFYING_BY: (
             ANNOTATION,
             "The workflow that is about to read the next share. It is removed after that share was read.",

@@ -36,6 +36,8 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "access.secrets": ("mine", ["mine"]),
     "access.configMaps": ("mine", ["mine"]),
     "access.allSecrets": ("", True),
+    "repository.secrets": ("copies", ["copies"]),
+    "repository.claim": ("copies", "copies"),
     "watchdog.schedule": ("17 * * * *", "17 * * * *"),
     "watchdog.expectedEvery": ("50h", "50h"),
     "monitoring.enabled": ("", True),

@@ -50,7 +50,7 @@ def test_nothing_refers_to_what_is_not_there(manifest: dict[str, Any]) -> None:
             "inputs.parameters.x",
         ),
         (lambda spec: _template(spec, "seal")["container"]["args"].append("{{workflow.nmae}}"), "workflow.nmae"),
-        (lambda spec: spec["arguments"]["parameters"].pop(), "workflow.parameters.claim-wait"),
+        (lambda spec: spec["arguments"]["parameters"].pop(), "workflow.parameters.repository-init"),
         (
             lambda spec: _template(spec, "seal").update(timeout="{{=inputs.parameters['x-y']}}m"),
             "inputs.parameters.x-y",

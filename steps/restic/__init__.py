@@ -1,0 +1,1 @@
+"""The one door to restic: a repository's Secret, its process, what its end means, its locks. It knows no backup."""

@@ -36,6 +36,8 @@ _PHASES = {
     "verify": "verify.verify_phases",
     "drill": "drill.drill_phases",
     "prune": "prune.prune_phases",
+    "push": "push.push_phases",
+    "fetch": "fetch.fetch_phases",
     "watch": "watchdog.watch",
     "report": "exit.report",
     "notify": "exit.notify",

@@ -26,7 +26,7 @@ from steps.kubernetes.kinds import (
     Kind,
 )
 from steps.threescale import installation
-from workflows import backup, drill, prune, restore, schedule, verify, watchdog
+from workflows import backup, drill, fetch, prune, push, restore, schedule, verify, watchdog
 from workflows.rendering.document import Manifest
 from workflows.rendering.settings import Settings
 
@@ -51,6 +51,23 @@ def of_watchdog(settings: Settings) -> list[Manifest]:
     return _account(settings, watchdog.NAME, _watchdog_rules())
 
 
+def of_push(settings: Settings) -> list[Manifest]:
+    """Render the ServiceAccount, Role and RoleBinding of the copy to the repositories."""
+    return _account(settings, push.NAME, [_argo(), *_catalogue(), *_origin(settings)])
+
+
+def of_fetch(settings: Settings) -> list[Manifest]:
+    """Render the ServiceAccount, Role and RoleBinding of the fetch from a repository."""
+    rules = [
+        _argo(),
+        _rule(CLAIM, ["get", "list", "create", "patch"]),  # patch: the state of the claim that it makes
+        _rule(CONFIGMAP, ["get"], [names.ORIGIN]),
+        _rule(POD, ["list"]),
+        _rule(EVENT, ["list"]),
+    ]
+    return _account(settings, fetch.NAME, rules)
+
+
 def _backup_rules(settings: Settings) -> list[Manifest]:
     return [
         _argo(),
@@ -63,6 +80,7 @@ def _backup_rules(settings: Settings) -> list[Manifest]:
         _rule(POD, ["list"]),  # who mounts system-storage, why a pod does not start
         _rule(ROUTE, ["list"]),  # which are admitted
         _rule(EVENT, ["list"]),
+        *_origin(settings),
     ]
 
 
@@ -158,6 +176,14 @@ def _secrets(settings: Settings, known: Sequence[str]) -> Sequence[str]:
 
 def _configmaps(settings: Settings, *evidence: str) -> Sequence[str]:
     return sorted({*installation.CONFIGMAPS, *installation.EDITED_CONFIGMAPS, *settings.configmaps, *evidence})
+
+
+def _origin(settings: Settings) -> list[Manifest]:
+    """Rules to make the ID of the installation in its repositories, and to record what is known of these."""
+    if not settings.repositories:
+        return []
+    own = [names.ORIGIN, *(names.ledger(each) for each in settings.repositories)]
+    return [_rule(CONFIGMAP, ["create"]), _rule(CONFIGMAP, ["get", "patch"], own)]
 
 
 def _evidence(name: str) -> list[Manifest]:

@@ -1,4 +1,4 @@
-"""The backup, top to bottom: prepare a claim, save the four parts in parallel, seal.
+"""The backup, top to bottom: prepare a claim, save the four parts in parallel, seal, copy to the repositories.
 
 With `plan=only`, only `source` runs after `prepare`. It mounts System's files and reports which files a backup would
 skip.
@@ -16,10 +16,12 @@ from steps.contract import backup_contract as declared
 from steps.contract.arguments import ONLY, PLAN
 from steps.contract.names import EXTERNAL
 from steps.contract.prune_contract import PruneArguments
-from workflows import prune
+from steps.contract.values import NO
+from workflows import prune, push
 from workflows.monitoring import metrics
 from workflows.monitoring.template import About, workflow_template
 from workflows.rendering.conditions import both, differ, equal
+from workflows.rendering.parameters import declare
 from workflows.rendering.phase import Pod
 from workflows.rendering.settings import Settings
 from workflows.rendering.tasks import Tasks
@@ -42,7 +44,8 @@ _ABOUT = About(
 def backup(settings: Settings, rules: PruneArguments | None = None) -> WorkflowTemplate:
     """Build the WorkflowTemplate `threescale-backup`. If `rules` keep anything, a scheduled backup ends with them."""
     at_the_end = partial(prune.at_the_end, settings, rules) if rules and rules.keeps else None
-    with workflow_template(settings, _ABOUT, at_the_end) as built, DAG(name="backup", fail_fast=False) as dag:
+    asked = declare(declared.BackupArguments, _usual(settings))
+    with workflow_template(settings, _ABOUT, at_the_end, asked) as built, DAG(name="backup", fail_fast=False) as dag:
         task = Tasks(settings, built, declared.BackupArguments)
         prepare = task(declared.BackupPrepare)
         plan, files = (prepare.get_parameter(name).value for name in (PLAN, "file-storage"))
@@ -59,6 +62,14 @@ def backup(settings: Settings, rules: PruneArguments | None = None) -> WorkflowT
         for each in (source, *parts):
             prepare >> each
             each >> seal
+        if settings.repositories:
+            of_claim, wanted = (str(prepare.get_parameter(name).value) for name in (declared.CLAIM, declared.PUSH))
+            seal >> push.at_the_end(task, of_claim, wanted)
         claim = ValueFrom(parameter=str(prepare.get_parameter(declared.CLAIM).value))
         dag.outputs = [Parameter(name=declared.CLAIM, value_from=claim)]
     return built
+
+
+def _usual(settings: Settings) -> declared.BackupArguments:
+    """Return the arguments of a backup that gives none: where there is a repository, a copy is required."""
+    return declared.BackupArguments(push=settings.push if settings.repositories else NO)

@@ -8,9 +8,11 @@ from workflows.backup import backup
 from workflows.configuration import checks
 from workflows.configuration.installation import Installation
 from workflows.drill import drill
+from workflows.fetch import fetch
 from workflows.monitoring import alerts, dashboard
 from workflows.monitoring.alerts import Thresholds
 from workflows.prune import prune
+from workflows.push import push
 from workflows.rendering.document import Manifest
 from workflows.rendering.references import BadReferenceError, check
 from workflows.rendering.settings import Settings
@@ -56,6 +58,9 @@ def render(
     built = [backup(settings, kept).to_dict(), prune(settings, kept).to_dict()]
     built += [build(settings).to_dict() for build in (restore, verify, drill)]
     accounts = access.access(settings)
+    if settings.repositories:
+        accounts += [*access.of_push(settings), *access.of_fetch(settings)]
+        built += [build(settings).to_dict() for build in (push, fetch)]
     if "watchdog" in operations:
         accounts += access.of_watchdog(settings)
         built.append(watchdog(settings).to_dict())

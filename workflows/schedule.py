@@ -64,6 +64,7 @@ _KINDS = {
             "name": _OF_ONE_NIGHT,
             "volume-name": _OF_ONE_NIGHT,
             "plan": "a schedule makes backups, not plans",
+            "repository-init": "it is for one run only. Give it to a backup or a push that you submit yourself",
             "schedule": "it is always the name of the CronWorkflow",
         },
         {"schedule": NAME},

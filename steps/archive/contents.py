@@ -60,6 +60,18 @@ class Backup:
     bound_to: str = ""  # `tree_digest` of an operator's backup, compared at the end of each reading
 
     @property
+    def facts(self) -> Manifest:
+        """The manifest of a backup that has one.
+
+        Raises:
+            errors.NoDigests: the operator made the backup.
+
+        """
+        if self.manifest is None:
+            raise errors.NoDigests(self.name)
+        return self.manifest
+
+    @property
     def mark(self) -> Mark:
         """The mark that a restore of this backup puts on each object that it creates."""
         return Mark(self.name, self.digest)

@@ -39,6 +39,9 @@ DAMAGE = PREFIX + "damage"  # the damage, in a sentence
 VERIFYING = PREFIX + "verifying"  # how far a verification in parts has come
 VERIFYING_BY = PREFIX + "verifying-by"  # who reads the next part; removed when that is read
 
+PUSHED = PREFIX + "pushed"  # when a proved copy was in each repository
+SNAPSHOT = PREFIX + "snapshot"  # REPOSITORY/ID of each of these copies
+
 RUNNING = "running"
 COMPLETE = "complete"
 FAILED = "failed"  # set at the end of a run; a run that could not set it is detected otherwise

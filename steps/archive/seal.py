@@ -279,6 +279,17 @@ def _strangers(root: Path, manifest: Manifest) -> Iterator[str]:
     yield from (f"{name} at the root is not part of a backup" for name in volume.content(root) if name not in known)
 
 
+def top_entries(root: Path, manifest: Manifest) -> list[str]:
+    """The names at the root of a sealed backup that are part of it.
+
+    Raises:
+        errors.ReadFailed: the root can't be listed.
+
+    """
+    known = _known(manifest)
+    return [name for name in volume.content(root, ()) if name in known]
+
+
 def strangers(root: Path, manifest: Manifest | None) -> list[str]:
     """Names at the root of a backup that are not part of it. Manifest None: of a backup of the operator.
 

@@ -145,17 +145,48 @@ def create_backup(cluster: Cluster, wanted: WantedClaim, apimanager: Object, wor
     return created
 
 
-def complete(cluster: Cluster, claim: Object, manifest: Manifest, digest: str) -> None:
+def create_fetched(cluster: Cluster, name: str, facts: Manifest, spec: Object, workflow: Workflow) -> Object:
+    """Create the claim of a backup that is fetched from a repository, in state running.
+
+    Raises:
+        errors.QuotaExceeded, errors.AlreadyExists
+
+    """
+    source = facts.source
+    version = source.threescale_version
+    labels = {
+        marks.BACKUP: name,
+        marks.STATE: marks.RUNNING,
+        marks.WORKFLOW: workflow.name,
+        marks.WORKFLOW_UID: workflow.uid,
+        **({marks.THREESCALE_VERSION: version} if version else {}),
+        **({marks.FILE_STORAGE: EXTERNAL} if source.external else {}),
+    }
+    annotations = {
+        installation.APIMANAGER_NAME: source.apimanager,
+        installation.APIMANAGER_UID: source.apimanager_uid,
+        installation.BACKUP_NAME: name,
+        installation.BACKUP_UID: workflow.uid,
+        marks.STARTED: times.utc(facts.started),
+    }
+    created = cluster.create(CLAIM, claims.new(name, labels, annotations, spec))
+    log.info("PersistentVolumeClaim %s: created, %s", name, spec["resources"]["requests"]["storage"])
+    return created
+
+
+def complete(cluster: Cluster, claim: Object, manifest: Manifest, digest: str, by: Workflow | None = None) -> None:
     """Label the claim of a backup as complete, with its workflow, unless the claim is labelled so already.
 
-    A workflow resubmitted in memoized mode finishes on the claim of the previous workflow, which had written nothing.
+    `by`: the workflow, if it is not the one that made the backup. A workflow resubmitted in memoized mode finishes on
+    the claim of the previous workflow, which had written nothing.
     """
     if marks.sealed(claim):
         return
-    made_by = {marks.WORKFLOW: manifest.workflow, marks.WORKFLOW_UID: manifest.workflow_uid}
+    name, uid = (by.name, by.uid) if by else (manifest.workflow, manifest.workflow_uid)
+    made_by = {marks.WORKFLOW: name, marks.WORKFLOW_UID: uid}
     facts = manifest.file_storage
     counts = {marks.FILES: str(facts.files), marks.BYTES: str(facts.size_bytes)} if facts else {}
-    labels = {marks.BACKUP: manifest.backup, marks.STATE: marks.COMPLETE, **made_by, **counts}
+    labels = {marks.BACKUP: claim["metadata"]["name"], marks.STATE: marks.COMPLETE, **made_by, **counts}
     annotations = {marks.ENDED: times.utc(manifest.ended), marks.MANIFEST_DIGEST: digest}
     body = {"metadata": {"labels": labels, "annotations": annotations}}
     cluster.patch(CLAIM, claim["metadata"]["name"], body)

@@ -39,7 +39,7 @@ _ENDED = f"{_COMPLETED}=true"
 _LIVING = f"{_COMPLETED}!=true"  # also those without the label
 _PHASES_OF_AN_END = frozenset({"Succeeded", "Failed", "Error"})
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-_TIMES = (marks.VERIFIED, marks.PROVEN, marks.DAMAGED)
+_TIMES = (marks.VERIFIED, marks.PROVEN, marks.DAMAGED, marks.PUSHED)
 _COUNTS = (marks.FILES, marks.BYTES)
 _SHOWN = 64  # characters of an invalid value
 _COUNT = re.compile(r"[0-9]{1,18}")  # more bytes than any volume has
@@ -94,6 +94,8 @@ class BackupEntry:
     damage: str = ""  # the findings
     verifying: Rotation | None = None  # how far a verification by shares has come
     verifying_by: str = ""  # the workflow that resumed it and has not finished
+    pushed: datetime | None = None  # when a proved copy was in each repository
+    snapshots: str = ""  # REPOSITORY/ID of each copy
     workflow: str = ""
     workflow_uid: str = ""
     manifest_sha256: str = ""
@@ -280,6 +282,8 @@ def _entry(cluster: Cluster, claim: Object, workflows: Workflows, *, whole: bool
         damage=fields.annotation(claim, marks.DAMAGE),
         verifying=_rotation(claim),
         verifying_by=fields.annotation(claim, marks.VERIFYING_BY),
+        pushed=times.moment(fields.label(claim, marks.PUSHED)),
+        snapshots=fields.annotation(claim, marks.SNAPSHOT),
         workflow=fields.label(claim, marks.WORKFLOW),
         workflow_uid=fields.label(claim, marks.WORKFLOW_UID),
         manifest_sha256=marks.sealed(claim),

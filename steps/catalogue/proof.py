@@ -44,6 +44,16 @@ def due(entries: Iterable[BackupEntry], looked: Sight, namespace: str, what: str
     return min(ours, key=lambda each: (looked(each) or each.started, each.name))
 
 
+def unpushed(entries: Iterable[BackupEntry], namespace: str) -> BackupEntry:
+    """Return the newest backup of this tool that has no copy in the repositories, else the newest one.
+
+    Raises:
+        errors.NothingToProve: there is no complete backup.
+
+    """
+    return due(entries, lambda entry: entry.pushed, namespace, "push")
+
+
 def check_ended(entries: Iterable[BackupEntry], name: str) -> None:
     """Check that the named backup is not still running.
 
@@ -100,6 +110,17 @@ def proven(cluster: Cluster, claim: Object, workflow: Workflow, counts: str) -> 
     _patch(
         cluster, claim, {marks.PROVEN: _now()}, {marks.PROVEN_BY: workflow.name, marks.PROVEN_COUNTS: counts or None}
     )
+
+
+def fetched(cluster: Cluster, claim: Object, repository: str, snapshot: str) -> None:
+    """Record the snapshot from which a backup was fetched. Raises as `verified`."""
+    _patch(cluster, claim, {}, {marks.SNAPSHOT: f"{repository}/{snapshot}"})
+
+
+def pushed(cluster: Cluster, claim: Object, snapshots: Mapping[str, str]) -> None:
+    """Mark a backup as copied: a proved snapshot of it is in each repository, by name. Raises as `verified`."""
+    told = ",".join(f"{name}/{snapshot}" for name, snapshot in sorted(snapshots.items()))
+    _patch(cluster, claim, {marks.PUSHED: _now()}, {marks.SNAPSHOT: told})
 
 
 @contextmanager

@@ -9,11 +9,13 @@ from steps.contract import values
 from steps.contract.arguments import PLAN
 from steps.contract.declaration import Declared, DeclaredPhase, Marker, Output, maybe, of_run
 from steps.contract.mounts import Mount
+from steps.contract.push_contract import Init, Push, Repositories
 from steps.contract.told import PLACE, ClaimWait, Placed, WorkersAsked
 from steps.contract.value_kinds import OrNothing
 
 CLAIM = "backupPersistentVolumeClaimName"  # the operator's spelling, in its status
 APIMANAGER = "apiManagerSourceName"
+PUSH = "push"
 
 
 class WantedBackup(Declared):
@@ -46,11 +48,11 @@ class _Schedule(Declared):
     started the backup. Retention keeps the backup of a person unless retention runs with `manual=yes`."""
 
 
-class BackupArguments(WantedBackup, _Plan, WorkersAsked, _Schedule, ClaimWait):
+class BackupArguments(WantedBackup, _Plan, WorkersAsked, _Schedule, ClaimWait, Push, Init):
     """Arguments of `threescale-backup`."""
 
 
-class BackupPrepare(DeclaredPhase, WantedBackup, _Plan, WorkersAsked, _Schedule, ClaimWait):
+class BackupPrepare(DeclaredPhase, WantedBackup, _Plan, WorkersAsked, _Schedule, ClaimWait, Push, Init, Repositories):
     """Plan the backup, check that nothing prevents the backup, and create the claim."""
 
     command = ("backup", "prepare")
@@ -60,6 +62,9 @@ class BackupPrepare(DeclaredPhase, WantedBackup, _Plan, WorkersAsked, _Schedule,
         Output(APIMANAGER, "Name of the APIManager of the installation."),
         *PLACE,
         Output("file-storage", "`external` if System's files are in S3, `claim` if they are in a claim."),
+        Output(
+            PUSH, "`required`, `best-effort` or `no`: whether the backup is copied to the repositories.", default="no"
+        ),
         maybe("planned-secrets", "Names of the Secrets that the plan saves."),
         maybe("planned-configmaps", "Names of the ConfigMaps that the plan saves."),
         Output("planned-routes", "Number of Route hosts that existed when the backup was planned.", default="0"),

@@ -78,6 +78,11 @@ class DeclaredPhase(Declared):
     judges: ClassVar[bool] = False
 
 
+def as_text(value: object) -> str:
+    """Return a value as Argo has it. None is an empty text."""
+    return "" if value is None else str(value)
+
+
 class DeclaredField(NamedTuple):
     """A field of a declaration, as commands and manifests read it."""
 
@@ -95,7 +100,7 @@ class DeclaredField(NamedTuple):
         """The default value in Argo. None if a value is required."""
         if self.info.is_required():
             return None
-        return "" if self.info.default is None else str(self.info.default)
+        return as_text(self.info.default)
 
     @property
     def kind(self) -> ValueKind | None:

@@ -31,4 +31,18 @@ class Mount(Enum):
     REPLACED = Way(
         "replaced", "/replaced", "replaced-claim"
     )  # where a restore saves objects and files before it replaces them
+    REPOSITORY = Way("repository", "/repository", read_only_mount=True)  # its Secret, in a folder of the same name
+    SECOND_REPOSITORY = Way("second-repository", "/second-repository", read_only_mount=True)
+    REPOSITORY_CLAIM = Way("repository-claim", "/repository-claim")  # a claim that holds a repository
+    PRIVATE = Way("private", "/private")  # in memory, for what restic must get by file
+    CACHE = Way("cache", "/cache")  # restic's, and its pack files
     SCRATCH = Way("scratch", "/scratch", "scratch-claim")  # where a drill restores the files for trial
+
+
+OF_REPOSITORIES = (
+    Mount.REPOSITORY,
+    Mount.SECOND_REPOSITORY,
+    Mount.REPOSITORY_CLAIM,
+    Mount.PRIVATE,
+    Mount.CACHE,
+)  # only where there are some

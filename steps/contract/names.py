@@ -8,7 +8,7 @@ PART_OF_SELECTOR = ",".join(f"{name}={value}" for name, value in PART_OF.items()
 PREFIX = f"{TOOL}/"  # of this tool's labels and annotations
 KIND = PREFIX + "kind"  # of a workflow: backup, restore, watchdog ...
 
-Operation = Literal["backup", "restore", "prune", "verify", "drill", "watchdog"]  # one workflow each
+Operation = Literal["backup", "restore", "prune", "verify", "drill", "watchdog", "push", "fetch"]  # one workflow each
 Form = Literal["webhook", "slack"]  # of a notification
 INSTANCE_ID = "workflows.argoproj.io/controller-instanceid"  # a controller's label (Argo, workflow/common/common.go)
 SYSTEM_STORAGE = "system-storage"  # the claim of System FileStorage, always of this name (operator, system.go)
@@ -19,3 +19,11 @@ BACKUP_RESULTS = f"{TOOL}-results"
 RESTORE_RESULTS = "threescale-restore-results"
 DRILL_RESULTS = "threescale-drill-results"
 DRILL_LEDGER = "threescale-drill"
+
+# ConfigMaps: the ID of an installation in its repositories; what is known of the snapshots of a repository.
+ORIGIN = f"{TOOL}-origin"
+
+
+def ledger(repository: str) -> str:
+    """Return the name of the ConfigMap with what is known of a repository's snapshots."""
+    return f"{TOOL}-ledger-{repository}"

@@ -12,6 +12,7 @@ from steps.catalogue import backup_claims, verification
 from steps.catalogue.backup_claims import WantedClaim
 from steps.contract import arguments
 from steps.contract import backup_contract as declared
+from steps.contract.push_contract import BEST_EFFORT
 from steps.contract.values import NO, YES
 from steps.evidence import records, result
 from steps.files import durability, writing
@@ -19,11 +20,13 @@ from steps.kubernetes import times, waiting
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CONFIGMAP, SECRET, Kind
 from steps.parts import apimanager, configmaps, file_storage, secrets
+from steps.phases import repositories
 from steps.phases.command_line import PhaseGroup
 from steps.phases.progress import progress
 from steps.phases.run import Run, told_phase
 from steps.plans import backup_plan
 from steps.plans.plan import FILES, Does, Plan
+from steps.repository import probe
 from steps.threescale import references
 
 log = logging.getLogger(__name__)
@@ -40,6 +43,7 @@ def _prepare(run: Run, told: declared.BackupPrepare) -> None:
     run.need("prepare", told.claim_wait_s)
     cluster = run.cluster()
     wanted = WantedClaim.of(told, told.name if plan_only else told.name or run.workflow.name, told.schedule)
+    _probe(told, cluster, init=told.repository_init == YES and not plan_only)
     planned = backup_plan.of(cluster, wanted, run.workflow)
     run.output(digest=planned.plan.digest, summary=planned.plan.summary, names=planned.plan.names)
     if plan_only:
@@ -58,7 +62,22 @@ def _prepare(run: Run, told: declared.BackupPrepare) -> None:
         planned_secrets=",".join(planned.saves(SECRET)),
         planned_configmaps=",".join(planned.saves(CONFIGMAP)),
         planned_routes=planned.routes,
+        push=told.push,
     )
+
+
+def _probe(told: declared.BackupPrepare, cluster: Cluster, *, init: bool) -> None:
+    """Check the repositories before a backup begins. One that does not answer refuses only a required copy."""
+    if told.push == NO:
+        return
+    if not repositories.stores(told):
+        raise errors.NoRepositoryConfigured(f"push={told.push}")
+    try:
+        repositories.each(told, partial(probe.check, cluster=cluster, init=init))
+    except errors.PhaseError as error:
+        if told.push != BEST_EFFORT or isinstance(error, errors.Interrupted):
+            raise
+        log.info("the backup is made all the same, because push is best-effort: %s", error)
 
 
 @backup_phases.phase(declared.BackupSecrets)

@@ -115,4 +115,4 @@ def _type(field: "DeclaredField") -> "click.ParamType[Any]":
         return Value(field.kind)
     if field.words:
         return click.Choice(field.words)
-    return FOLDER if field.info.annotation is Path else click.STRING
+    return FOLDER if field.info.annotation in {Path, Path | None} else click.STRING

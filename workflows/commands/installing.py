@@ -33,6 +33,8 @@ _OPTIONS = {
     "drill.namespace": "--drill-namespace NS",
     "pods.fsGroup": "--fs-group N",
     "pods.runAsUser": "--run-as-user N",
+    "repository.secrets": "--repository SECRET",
+    "repository.claim": "--repository-claim NAME",
     "access.apimanagers": "--from-apimanager FILE",
     "access.secrets": "--secret NAME",
     "access.configMaps": "--configmap NAME",

@@ -5,7 +5,7 @@ Fields have Kubernetes' camelCase. Below `arguments` and `retention` stand the n
 """
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -15,7 +15,7 @@ from steps.contract.prune_contract import KeepRules, PruneArguments
 from steps.contract.value_kinds import Like
 from workflows import schedule
 from workflows.rendering.pods import ObjectName, Pods, Written, present
-from workflows.rendering.settings import Account, Argo, Image, Namespace, Settings
+from workflows.rendering.settings import MEMORY, Account, Argo, Image, Namespace, Settings
 
 Cron = Annotated[str, AfterValidator(schedule.check_cron)]
 Zone = Annotated[str, AfterValidator(schedule.check_timezone)]
@@ -97,6 +97,19 @@ class Notification(Written):
     """Choose the format of the posted results: `webhook` for a program, `slack` for Slack."""
 
 
+class Repository(Written):
+    """Encrypted copies of the backups in restic repositories, outside of the claims."""
+
+    secrets: Annotated[tuple[ObjectName, ...], Field(max_length=2)] = ()
+    """Copy each backup to the restic repository that this Secret describes. At most two repositories."""
+    claim: ObjectName | None = None
+    """Keep the repository on this claim if its Secret has no RESTIC_REPOSITORY. The claim is lost with the namespace."""
+    push: Literal["required", "best-effort", "no"] = "required"
+    """Whether a backup fails if it can't be copied (`required`), or only the node of the copy (`best-effort`)."""
+    memory: Annotated[str, values.QUANTITY_OF_RESOURCE] = MEMORY
+    """Limit the memory of the pods that run restic. It needs about 1 KiB for each file of a backup, and 200 MiB."""
+
+
 class Access(Written):
     """What the accounts of the workflows may read, and their names."""
 
@@ -138,6 +151,8 @@ class Installation(Written):
     """Alerts and a dashboard."""
     notification: Notification = Notification()
     """Messages about the results of workflows."""
+    repository: Repository = Repository()
+    """Encrypted copies of the backups in restic repositories, outside of the claims."""
     access: Access = Access()
     """What the accounts of the workflows may use, and their names."""
     pods: Pods = Pods()
@@ -157,6 +172,10 @@ class Installation(Written):
             drill_namespace=self.drill.namespace,
             notify_secret=self.notification.secret,
             notify_form=self.notification.form,
+            repositories=self.repository.secrets,
+            repository_claim=self.repository.claim,
+            push=self.repository.push,
+            memory=self.repository.memory,
             pods=self.pods,
             accounts=self.access.accounts,
             argo=self.argo,

@@ -16,28 +16,44 @@ from hera.workflows.models import (
     VolumeMount,
 )
 
-from steps.contract.mounts import Mount, Way
+from steps.contract.mounts import OF_REPOSITORIES, Mount, Way
 from workflows.rendering.parameters import value
+from workflows.rendering.settings import Settings
 
 SECRET_PATH = "/secret"  # noqa: S105  a folder: where a Secret of the user's is mounted, in one phase alone
 _SECRET_KEYS = ("url", "ca.crt")
 
 
-def volumes(mounts: Sequence[Mount], claim: str, secret: str) -> list[Volume]:
+_CACHE_SIZE = "8Gi"  # of restic's cache and pack files, measured: docs/explanation/performance.md
+
+
+_SECRETS = (Mount.REPOSITORY, Mount.SECOND_REPOSITORY)
+
+
+def present(settings: Settings, mount: Mount) -> bool:
+    """Return whether a phase has a mount. Those of repositories are only there where some are configured."""
+    if mount in _SECRETS:
+        return bool(_secret_of(settings, mount))
+    if mount is Mount.REPOSITORY_CLAIM:
+        return bool(settings.repository_claim)
+    return mount not in OF_REPOSITORIES or bool(settings.repositories)
+
+
+def volumes(settings: Settings, mounts: Sequence[Mount], claim: str, secret: str) -> list[Volume]:
     """Return the volumes of a pod.
 
     `claim`: the input that names the backup's claim. `secret`: a Secret to mount, or an empty text.
     """
     return [
         Volume(name="tmp", empty_dir=EmptyDirVolumeSource()),
-        *(_volume(mount.value, claim) for mount in mounts),
+        *(_volume_of(settings, mount, claim) for mount in mounts),
         *([_secret_volume(secret)] if secret else []),
     ]
 
 
-def volume_mounts(mounts: Sequence[Mount], secret: str) -> list[VolumeMount]:
+def volume_mounts(settings: Settings, mounts: Sequence[Mount], secret: str) -> list[VolumeMount]:
     """Return the mounts of the pod's container."""
-    ways = [mount.value for mount in mounts if mount.value.path]
+    ways = [mount.value._replace(path=path(settings, mount)) for mount in mounts if mount.value.path]
     return [
         VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108  an emptyDir
         *(VolumeMount(name=way.volume, mount_path=way.path, read_only=way.read_only_mount) for way in ways),
@@ -50,6 +66,30 @@ def of_secret(secret: str) -> list[str]:
     return ["--secret", SECRET_PATH] if secret else []
 
 
+def path(settings: Settings, mount: Mount) -> str:
+    """Return the path of a mount. That of a repository's Secret ends with the name of the Secret."""
+    named = _secret_of(settings, mount)
+    return f"{mount.value.path}/{named}" if named else mount.value.path
+
+
+def _secret_of(settings: Settings, mount: Mount) -> str:
+    """Return the name of the Secret that is mounted, or an empty text."""
+    return dict(zip(_SECRETS, settings.repositories, strict=False)).get(mount, "")
+
+
+def _volume_of(settings: Settings, mount: Mount, claim: str) -> Volume:
+    if named := _secret_of(settings, mount):
+        return _optional(mount.value.volume, SecretVolumeSource(secret_name=named))
+    if mount is Mount.PRIVATE:
+        return Volume(name=mount.value.volume, empty_dir=EmptyDirVolumeSource(medium="Memory", size_limit="1Mi"))
+    if mount is Mount.CACHE:
+        return Volume(name=mount.value.volume, empty_dir=EmptyDirVolumeSource(size_limit=_CACHE_SIZE))
+    if mount is Mount.REPOSITORY_CLAIM:
+        source = PersistentVolumeClaimVolumeSource(claim_name=str(settings.repository_claim))
+        return Volume(name=mount.value.volume, persistent_volume_claim=source)
+    return _volume(mount.value, claim)
+
+
 def _volume(way: Way, of_backup: str) -> Volume:
     named = way.claim or (of_backup if way.volume == Mount.BACKUP.value.volume else "")
     claim_name = value(named) if named else way.volume
@@ -58,6 +98,11 @@ def _volume(way: Way, of_backup: str) -> Volume:
 
 
 def _secret_volume(name: str) -> Volume:
-    """Return the volume of a Secret. It is optional, because a pod would wait silently for a missing Secret."""
     keys = [KeyToPath(key=key, path=key) for key in _SECRET_KEYS]
-    return Volume(name="secret", secret=SecretVolumeSource(secret_name=name, items=keys, optional=True))
+    return _optional("secret", SecretVolumeSource(secret_name=name, items=keys))
+
+
+def _optional(name: str, source: SecretVolumeSource) -> Volume:
+    """Return the volume of a Secret. It is optional, because a pod would wait silently for a missing Secret."""
+    source.optional = True
+    return Volume(name=name, secret=source)

@@ -6,7 +6,7 @@ from hera.expr import g
 from hera.workflows import Parameter
 from hera.workflows.models import ValueFrom
 
-from steps.contract.declaration import Declared, DeclaredField, Output, fields_of
+from steps.contract.declaration import Declared, DeclaredField, Output, as_text, fields_of
 
 OUTPUTS_PATH = "/tmp/outputs"  # noqa: S108  an emptyDir, the only writable place besides the volumes
 
@@ -43,7 +43,7 @@ def output(told: Output) -> Parameter:
 
 def _parameter(field: DeclaredField, values: Declared | None) -> Parameter:
     told = Parameter(name=field.told_as, description=field.about, enum=field.words or None)
-    default = str(getattr(values, field.name)) if values else field.default
+    default = as_text(getattr(values, field.name)) if values else field.default
     if default is not None:
         told.value = default
     return told

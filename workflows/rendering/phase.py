@@ -90,10 +90,10 @@ def phase(
     `fixed`: options that are not inputs, by field name. `inputs`: parameters to use instead of the declared ones.
     """
     fields = fields_of(declared)
-    mounted = {each.option: each.mount for each in fields if each.mount}
+    mounted = {each.option: each.mount for each in fields if each.mount and mounting.present(settings, each.mount)}
     words = {each.option: value(each.told_as) for each in fields if each.is_input and each.is_option}
     words |= {each.option: fixed[each.name] for each in fields if each.name in fixed}
-    words |= {option: mount.value.path for option, mount in mounted.items() if mount.value.path}
+    words |= {option: mounting.path(settings, mount) for option, mount in mounted.items() if mount.value.path}
     told = Told(
         [inputs.get(name, own) for name, own in declare(declared).items()],
         [part for word in words.items() for part in word],
@@ -111,7 +111,7 @@ def phase(
 
 def container(settings: Settings, command: Sequence[str], told: Told, pod: Pod = USUAL) -> Container:
     """Make a container template that runs one subcommand of the image; its last word is the template's name."""
-    needs = settings.pods.of(command)
+    needs = settings.pods.of(command, settings.memory if Mount.CACHE in told.mounts else "")
     return Container(
         name=command[-1],
         image=settings.image,
@@ -120,8 +120,8 @@ def container(settings: Settings, command: Sequence[str], told: Told, pod: Pod =
         args=[*_common(retried=pod.retried), *told.judged, *command, *told.arguments, *mounting.of_secret(pod.secret)],
         inputs=list(told.inputs),
         outputs=list(told.outputs),
-        volumes=mounting.volumes(told.mounts, told.claim, pod.secret),
-        volume_mounts=mounting.volume_mounts(told.mounts, pod.secret),
+        volumes=mounting.volumes(settings, told.mounts, told.claim, pod.secret),
+        volume_mounts=mounting.volume_mounts(settings, told.mounts, pod.secret),
         affinity=pod.affinity,
         timeout=pod.timeout,
         resources=needs.resources.as_argo(),

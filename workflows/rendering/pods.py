@@ -170,10 +170,11 @@ class Pods(PodNeeds):
         """What the file says of all pods, and of those of single phases."""
         return [self, *self.phases.values()]
 
-    def of(self, command: Sequence[str]) -> PodNeeds:
-        """Return what the pods of a phase need."""
+    def of(self, command: Sequence[str], memory: str = "") -> PodNeeds:
+        """Return what the pods of a phase need. `memory`: its usual limit, if it is not that of all phases."""
         own = self.phases.get("/".join(command), PodNeeds())
-        told = own.over(self).over(_USUAL)
+        usual = PodNeeds(resources=Resources(limits={"memory": memory})).over(_USUAL) if memory else _USUAL
+        told = own.over(self).over(usual)
         return told.model_copy(update={"image_pull_secrets": own.image_pull_secrets})  # the others are the workflow's
 
 

@@ -13,6 +13,7 @@ from workflows.rendering.pods import FreeKey, LabelValue, ObjectName, Pods, Text
 Namespace = Annotated[str, values.NAMESPACE]
 Image = Annotated[str, values.IMAGE]
 Strategy = Literal["OnPodCompletion", "OnPodSuccess", "OnWorkflowCompletion", "OnWorkflowSuccess"]
+MEMORY = "2Gi"  # of restic: 1,000,000 files
 _GO_DURATION = Like(
     r"([0-9]{1,9}(\.[0-9]{1,9})?(ms|s|m|h))+", "not a duration of Argo: write for instance 10m or 1h30m"
 )
@@ -68,6 +69,10 @@ class Settings(BaseModel):
     look_s: float = Field(default=5.0, ge=0, le=3600)  # between two checks of the operator's progress
     notify_secret: ObjectName | None = None  # its key `url` is the address for results
     notify_form: Form = "webhook"
+    repositories: tuple[ObjectName, ...] = ()  # Secrets, two at most
+    repository_claim: ObjectName | None = None
+    push: Literal["required", "best-effort", "no"] = "required"  # the default of a backup where there are repositories
+    memory: Annotated[str, values.QUANTITY_OF_RESOURCE] = MEMORY  # of the pods that run restic
     pods: Pods = Pods()
     accounts: Mapping[Operation, Account] = Field(default_factory=dict)
     argo: Argo = Argo()

@@ -32,10 +32,12 @@ class Tasks:
         given: Mapping[str, str] = MappingProxyType({}),
         fixed: Mapping[str, str] = MappingProxyType({}),
         first: Sequence[str] = (),
+        name: str = "",
     ) -> Task:
         """Make the next task. `given`: values of inputs by name. `fixed`: options of its pod by field.
 
-        `first`: the arguments that come before the others, to keep their order (`About.first`).
+        `first`: the arguments that come before the others, to keep their order (`About.first`). `name`: of the task, by
+        default that of its template.
 
         Raises:
             NotGivenError
@@ -43,7 +45,7 @@ class Tasks:
         known, self._known = self._known, ()
         judged = known if declared.judges else None
         template = phase(self._settings, declared, pod, known=judged, fixed=fixed)
-        name = declared.command[-1]
+        name = name or declared.command[-1]
         task = Task(
             name=name, template=template, arguments=self._arguments(name, declared, given, first), when=when or None
         )

@@ -24,7 +24,7 @@ METRICS: Final = {
 VOLUME: Final = {
     "name": ANYTHING,
     "persistentVolumeClaim": {"claimName": ANYTHING, "readOnly": ANYTHING},
-    "emptyDir": set[str](),
+    "emptyDir": dict.fromkeys(("medium", "sizeLimit"), NO_EFFECT),
     "secret": {"secretName": ANYTHING, "optional": ANYTHING, "items": {"key", "path"}},
 }
 CONTAINER: Final = {

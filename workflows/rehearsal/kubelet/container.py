@@ -9,6 +9,7 @@ through.
 import os
 import posixpath
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -79,7 +80,8 @@ def expand(value: str, variables: Mapping[str, str]) -> str:
 
 def environment(home: Path, mounts: Iterable[Mount]) -> dict[str, str]:
     """Return the environment of every process. `TMPDIR` leads to the volume at /tmp, if there is one."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"])
+    own = [str(Path(program).parent) for program in (sys.executable, shutil.which("restic")) if program]
+    path = os.pathsep.join([*own, "/usr/local/bin", "/usr/bin", "/bin"])
     variables = {"PATH": path, "LANG": "C.UTF-8", "HOME": str(home)}
     if temporary := [str(mount.folder) for mount in mounts if mount.path == TMP]:
         variables["TMPDIR"] = temporary[0]

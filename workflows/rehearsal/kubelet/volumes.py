@@ -53,7 +53,7 @@ class Volumes:
             raise errors.UnknownName("volume", mount["name"], where)
         volume = volumes[mount["name"]]
         if "secret" in volume:
-            own = new_folder(folder / "volumes" / mount["name"], 0o755)
+            own = new_folder(folder / "volumes" / mount["name"] / Path(mount["mountPath"]).name, 0o755)
             return Mount(mount["mountPath"].rstrip("/"), self._keys(volume["secret"], own, where), True)
         claim = volume.get("persistentVolumeClaim")
         place = self.claim(claim["claimName"]) if claim else new_folder(folder / "volumes" / mount["name"], 0o777)
@@ -68,7 +68,7 @@ class Volumes:
         data = self._secrets(described["secretName"])
         if data is None and not described.get("optional"):
             raise errors.UnknownName("Secret", described["secretName"], where)
-        for item in described["items"]:
+        for item in described.get("items") or [{"key": key, "path": key} for key in data or {}]:
             if item["key"] in (data or {}):
                 (folder / item["path"]).write_bytes((data or {})[item["key"]])
             elif not described.get("optional"):

@@ -1,0 +1,117 @@
+"""Repositories that are not set up, vanished, or hold something else than the backup."""
+
+from collections.abc import Sequence
+
+from steps.errors.base import BadArgument, Few, Final, several
+
+
+class BadRepository(Final):
+    secret: str
+    problems: Sequence[str]
+    says = "Secret {secret} does not describe a repository: {problems:; }. Correct the Secret."
+
+
+class NoRestic(Final):
+    reason: str
+    says = "restic can't be started: {reason}. Use the image of this tool, or install restic."
+
+
+class OldRestic(Final):
+    found: str
+    oldest: str
+    says = "restic has version {found!r}, and this tool needs {oldest} or later. Use the image of this tool."
+
+
+class NoJson(Final):
+    command: str
+    repository: str
+    says = "restic {command} for repository {repository} printed something unexpected. See the log of the phase."
+
+
+class NoRepositoryConfigured(BadArgument):
+    argument: str
+    says = (
+        "The argument {argument} needs a repository, and this installation has none. "
+        "Add repository.secrets to threescale-backup.yaml and apply the rendered manifests."
+    )
+
+
+class UnknownRepository(BadArgument):
+    name: str
+    known: Sequence[str]
+    says = "There is no repository {name!r}. Choose one of {known}."
+
+
+class RepositoryVanished(Final):
+    repository: str
+    address: str
+    since: str
+    says = (
+        "Repository {repository} at {address} does not exist, but this installation has pushed to it since {since}. "
+        "Nothing was created. Find out who removed it, or correct the address in the Secret."
+    )
+
+
+class NotProved(Final):
+    backup: str
+    repository: str
+    findings: Few
+    says = (
+        "The snapshot of backup {backup} in repository {repository} differs from the backup: {findings}. "
+        "The snapshot is not counted. Push the backup again."
+    )
+
+
+class NoOrigin(Final):
+    configmap: str
+    namespace: str
+    says = (
+        "ConfigMap {configmap} in namespace {namespace} has no id. "
+        "Restore its content, or delete the ConfigMap to begin a new line of snapshots."
+    )
+
+
+class NotPushable(Final):
+    claim: str
+    why: str
+    says = "Claim {claim} can't be pushed: {why}. Push a complete backup of this tool."
+
+
+class NoSnapshot(Final):
+    wanted: str
+    repository: str
+    others: Sequence[str] = ()
+
+    def compose(self) -> str:
+        hint = f" Its backups are: {several(self.others)}." if self.others else " It holds no backup of this tool."
+        return f"Repository {self.repository} has no proved snapshot of backup {self.wanted!r}.{hint} Check the name."
+
+
+class ManySnapshots(Final):
+    wanted: str
+    repository: str
+    snapshots: Sequence[str]
+    says = (
+        "Repository {repository} has several backups named {wanted!r}: {snapshots}. "
+        "Choose one by the ID of its snapshot."
+    )
+
+
+class OtherOrigins(Final):
+    repository: str
+    origins: Sequence[str]
+    says = (
+        "Repository {repository} has no backup of this installation, and backups of several others: {origins}. "
+        "Choose a backup by its name or by the ID of its snapshot."
+    )
+
+
+class FetchedDiffers(Final):
+    backup: str
+    snapshot: str
+    repository: str
+    findings: Few
+    says = (
+        "Snapshot {snapshot} of backup {backup} in repository {repository} is damaged: {findings}. "
+        "The claim holds no backup. Fetch another backup, and verify the repository."
+    )

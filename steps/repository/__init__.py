@@ -1,0 +1,1 @@
+"""Copies of backups in restic repositories: push, proof, fetch, and which snapshots there are."""

@@ -1,0 +1,117 @@
+"""What is known of the snapshots of a repository: proved, verified, restored in a drill, pinned, damaged.
+
+It lies in a ConfigMap for each repository, an entry for each snapshot. A tag in the repository would rewrite the
+snapshot, and its ID with it.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from steps import errors
+from steps.contract import names
+from steps.contract.names import PART_OF
+from steps.kubernetes.cluster import Cluster
+from steps.kubernetes.kinds import CONFIGMAP, Object
+
+_TRIES, _PAUSE_S = 10, 0.05
+_READING = "reading"  # the key of the reading by shares
+
+
+class Known(BaseModel):
+    """What is known of one snapshot. Times in UTC; None: never.
+
+    `proved`: its tree was compared with the manifest. `verified`: every byte was read back and agreed with the listing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    proved: datetime | None = None
+    verified: datetime | None = None
+    proven: datetime | None = None
+    pinned: bool = False
+    damaged: datetime | None = None
+    damage: str = ""
+
+
+class Ledger(BaseModel):
+    """What is known of a repository: of its snapshots by ID, and how far the reading by shares has come."""
+
+    model_config = ConfigDict(frozen=True)
+
+    snapshots: Mapping[str, Known] = {}
+    reading: str = ""
+
+    def of(self, snapshot: str) -> Known:
+        """Return what is known of a snapshot."""
+        return self.snapshots.get(snapshot, Known())
+
+
+def read(cluster: Cluster, repository: str) -> Ledger:
+    """Return what is known. An entry that can't be read counts as unknown. Raises as `Cluster.get`."""
+    return _parse(cluster.get(CONFIGMAP, names.ledger(repository)))
+
+
+def note(cluster: Cluster, repository: str, snapshot: str, change: Callable[[Known], Known]) -> None:
+    """Change what is known of a snapshot. Raises as `Cluster.get` and `Cluster.patch`."""
+    _write(
+        cluster, repository, lambda found: {snapshot: change(found.of(snapshot)).model_dump_json(exclude_defaults=True)}
+    )
+
+
+def forget(cluster: Cluster, repository: str, snapshots: list[str]) -> None:
+    """Remove the entries of snapshots that are gone. Raises as `note`."""
+    if snapshots:
+        _write(cluster, repository, lambda _found: dict.fromkeys(snapshots))
+
+
+def note_reading(cluster: Cluster, repository: str, progress: str) -> None:
+    """Record how far the reading by shares has come. Raises as `note`."""
+    _write(cluster, repository, lambda _found: {_READING: progress})
+
+
+def _write(cluster: Cluster, repository: str, change: Callable[[Ledger], Mapping[str, str | None]]) -> None:
+    for tries in range(1, _TRIES + 1):
+        found = cluster.get(CONFIGMAP, names.ledger(repository))
+        data = dict(change(_parse(found)))
+        try:
+            if found is None:
+                cluster.create(CONFIGMAP, _new(repository, data))
+            else:
+                version = found["metadata"]["resourceVersion"]
+                cluster.patch(
+                    CONFIGMAP, names.ledger(repository), {"metadata": {"resourceVersion": version}, "data": data}
+                )
+        except (errors.AlreadyExists, errors.Conflict):
+            if tries == _TRIES:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return
+
+
+def _new(repository: str, data: Mapping[str, str | None]) -> Object:
+    metadata = {"name": names.ledger(repository), "labels": dict(PART_OF)}
+    return {
+        "apiVersion": "v1",
+        "kind": CONFIGMAP.name,
+        "metadata": metadata,
+        "data": {k: v for k, v in data.items() if v},
+    }
+
+
+def _parse(found: Object | None) -> Ledger:
+    data = dict((found or {}).get("data") or {})
+    reading = str(data.pop(_READING, ""))
+    return Ledger(
+        snapshots={snapshot: known for snapshot, text in data.items() if (known := _known(text))}, reading=reading
+    )
+
+
+def _known(text: str) -> Known | None:
+    try:
+        return Known.model_validate_json(text)
+    except ValidationError:
+        return None

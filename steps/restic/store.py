@@ -1,0 +1,171 @@
+"""Where a repository is and how it is reached: the keys of its Secret, which are restic's own variables.
+
+A password, an address, and credentials of S3 and of Google go to restic as files. Azure's and a REST server's have no
+such form, so they are in the environment of the restic process alone. Nothing of this is an argument of a process.
+(restic's manual: "Preparing a new repository", "Environment Variables".)
+"""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from steps import errors
+
+REPOSITORY, PASSWORD = "RESTIC_REPOSITORY", "RESTIC_PASSWORD"
+CA, SSH_KEY, KNOWN_HOSTS = "ca.crt", "ssh-privatekey", "known_hosts"
+_AWS = {
+    "AWS_ACCESS_KEY_ID": "aws_access_key_id",
+    "AWS_SECRET_ACCESS_KEY": "aws_secret_access_key",
+    "AWS_SESSION_TOKEN": "aws_session_token",
+}
+_GOOGLE = "GOOGLE_APPLICATION_CREDENTIALS"
+_SECRET_VARIABLES = ("AZURE_ACCOUNT_KEY", "AZURE_ACCOUNT_SAS", "RESTIC_REST_USERNAME", "RESTIC_REST_PASSWORD")
+_VARIABLES = (
+    "AWS_DEFAULT_REGION",
+    "AZURE_ACCOUNT_NAME",
+    "AZURE_ENDPOINT_SUFFIX",
+    "GOOGLE_PROJECT_ID",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+)
+_PATH_STYLE, _STORAGE_CLASS = "S3_PATH_STYLE", "S3_STORAGE_CLASS"
+_LIMITS = {"UPLOAD_LIMIT_KIB_PER_S": "--limit-upload", "DOWNLOAD_LIMIT_KIB_PER_S": "--limit-download"}
+KEYS = (
+    *(REPOSITORY, PASSWORD, *_AWS, _GOOGLE, *_SECRET_VARIABLES, *_VARIABLES),
+    *(_PATH_STYLE, _STORAGE_CLASS, *_LIMITS, CA, SSH_KEY, KNOWN_HOSTS),
+)
+_SECRETS = (PASSWORD, *_AWS, _GOOGLE, *_SECRET_VARIABLES, SSH_KEY)
+_SHORTEST = 20  # characters of a password
+_MASKED = 4  # characters of the shortest value that is masked; a shorter one would hide parts of words
+_USER_INFO = re.compile(r"(?<=//)[^/@\s]+(?=@)")
+_ADDRESSES = {
+    "s3": re.compile(r"s3:((https?://)?[^/\s]+)/[^/\s]+(/\S*)?"),
+    "azure": re.compile(r"azure:[^:/\s]+:\S*"),
+    "gs": re.compile(r"gs:[^:/\s]+:\S*"),
+    "rest": re.compile(r"rest:https?://[^/\s]+(/\S*)?"),
+    "sftp": re.compile(r"sftp:(//)?[^:/\s]+(:\d+)?[:/]\S+"),
+    "folder": re.compile(r"/\S+"),
+}
+_FORMS = "s3:https://HOST/BUCKET/PREFIX, azure:CONTAINER:/PREFIX, gs:BUCKET:/PREFIX, sftp:USER@HOST:/FOLDER or rest:URL"
+_ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})  # a restore from these begins hours later
+
+
+@dataclass(frozen=True, repr=False)
+class Store:
+    """A repository, by the name of its Secret and the values of its keys."""
+
+    name: str
+    told: Mapping[str, str]
+
+    @classmethod
+    def mounted(cls, folder: Path, claim: Path | None = None) -> "Store":
+        """Read a mounted Secret, named as its folder. Without an address, a mounted `claim` holds the repository.
+
+        Raises:
+            errors.BadRepository: a key is missing, unknown or invalid.
+
+        """
+        found = sorted(folder.iterdir()) if folder.is_dir() else []
+        told = {each.name: _text(each) for each in found if not each.name.startswith("..")}
+        if claim and REPOSITORY not in told:
+            told[REPOSITORY] = f"{claim}/restic"
+        return cls(folder.name, told).checked()
+
+    def checked(self) -> "Store":
+        """Return the store.
+
+        Raises:
+            errors.BadRepository: a key is missing, unknown or invalid.
+
+        """
+        if problems := list(self._problems()):
+            raise errors.BadRepository(self.name, problems)
+        return self
+
+    @property
+    def kind(self) -> str:
+        """The kind of the store: s3, azure, gs, rest, sftp or folder."""
+        return next((kind for kind, form in _ADDRESSES.items() if form.fullmatch(self.told[REPOSITORY])), "")
+
+    @property
+    def address(self) -> str:
+        """The address, without a password in it."""
+        return self.masked(self.told[REPOSITORY])
+
+    def masked(self, text: str) -> str:
+        """Return the text without the values of secret keys."""
+        values = {self.told[key] for key in _SECRETS if len(self.told.get(key, "")) >= _MASKED}
+        users = {found for key in (REPOSITORY, *_VARIABLES) for found in _USER_INFO.findall(self.told.get(key, ""))}
+        for value in sorted(values | users, key=len, reverse=True):
+            text = text.replace(value, "***")
+        return text
+
+    def options(self, private: Path) -> list[str]:
+        """Return the options of restic for this store. Their values are not secret."""
+        found = []
+        if style := self.told.get(_PATH_STYLE):
+            found.append(f"s3.bucket-lookup={'path' if style == 'yes' else 'dns'}")
+        if storage_class := self.told.get(_STORAGE_CLASS):
+            found.append(f"s3.storage-class={storage_class}")
+        if self.kind == "sftp":
+            found.append(f"sftp.args={self._ssh(private)}")
+        options = [part for each in found for part in ("-o", each)]
+        limits = [part for key, option in _LIMITS.items() if key in self.told for part in (option, self.told[key])]
+        return [*options, *limits, *(["--cacert", str(private / CA)] if CA in self.told else [])]
+
+    def files(self) -> dict[str, str]:
+        """Return the private files by name: what restic must not get by argument or environment."""
+        files = {name: self.told[name] + "\n" for name in (REPOSITORY, PASSWORD, _GOOGLE, CA, SSH_KEY, KNOWN_HOSTS)
+                 if name in self.told}  # fmt: skip
+        if keys := [f"{name} = {self.told[key]}\n" for key, name in _AWS.items() if key in self.told]:
+            files["aws"] = "".join(["[default]\n", *keys])
+        return files
+
+    def environment(self, private: Path) -> dict[str, str]:
+        """Return restic's variables of this store, with the paths of its private files."""
+        variables = {key: self.told[key] for key in (*_SECRET_VARIABLES, *_VARIABLES) if key in self.told}
+        named = {f"{REPOSITORY}_FILE": REPOSITORY, f"{PASSWORD}_FILE": PASSWORD, _GOOGLE: _GOOGLE}
+        named["AWS_SHARED_CREDENTIALS_FILE"] = "aws"
+        there = self.files()
+        return {**variables, **{name: str(private / file) for name, file in named.items() if file in there}}
+
+    def _ssh(self, private: Path) -> str:
+        words = ["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]
+        words += ["-o", f"UserKnownHostsFile={private / KNOWN_HOSTS}", "-o", "GlobalKnownHostsFile=/dev/null"]
+        return shlex.join([*words, "-o", "IdentitiesOnly=yes", "-i", str(private / SSH_KEY)])
+
+    def _problems(self) -> Iterator[str]:
+        yield from (f"it has no key {key}" for key in (REPOSITORY, PASSWORD) if not self.told.get(key))
+        yield from (f"{key!r} is not one of its keys" for key in sorted(self.told.keys() - set(KEYS)))
+        yield from (f"{key} is not text" for key, value in self.told.items() if "\0" in value or "\ufffd" in value)
+        if (password := self.told.get(PASSWORD)) and len(password) < _SHORTEST:
+            yield f"{PASSWORD} has less than {_SHORTEST} characters"
+        if self.told.get(REPOSITORY):
+            yield from self._problems_of_address()
+        if (storage_class := self.told.get(_STORAGE_CLASS, "")).upper() in _ARCHIVES:
+            yield f"{_STORAGE_CLASS} {storage_class} is an archive, from which nothing can be read at once"
+        if self.told.get(_PATH_STYLE, "no") not in {"yes", "no"}:
+            yield f"{_PATH_STYLE} is neither yes nor no"
+        for key in _LIMITS:
+            if key in self.told and not re.fullmatch(r"[1-9][0-9]{0,8}", self.told[key]):
+                yield f"{key} is not a whole number"
+
+    def _problems_of_address(self) -> Iterator[str]:
+        if not self.kind:
+            yield f"{REPOSITORY} is not an address: write {_FORMS}"
+        if self.kind == "sftp":
+            yield from (
+                f"it has no key {key}, which sftp needs" for key in (SSH_KEY, KNOWN_HOSTS) if key not in self.told
+            )
+        if self.kind == "s3" and bool(self.told.get("AWS_ACCESS_KEY_ID")) != bool(
+            self.told.get("AWS_SECRET_ACCESS_KEY")
+        ):
+            yield "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together, and one of them is missing"
+
+
+def _text(path: Path) -> str:
+    """Read a key. Files and editors leave a newline at the end of a value."""
+    return path.read_bytes().decode(errors="replace").strip()

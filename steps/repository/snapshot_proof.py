@@ -16,7 +16,7 @@ def findings(opened, lines, tree_of):
 def counts(opened):
     n = b = 0
     for d, ds, fs in os.walk(opened.root):
-        for f in fs:
+        for f in (x for x in fs if not os.path.islink(os.path.join(d, x))):
             n += 1
             b += os.lstat(os.path.join(d, f)).st_size
     return C(n, b)

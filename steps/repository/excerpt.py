@@ -63,12 +63,11 @@ def fetch(
     """
     sealed = download.read(restic, snapshot)
     patterns = [part for path in wanted for part in ("--include", "/" + _PATTERN.sub(r"\\\1", path))]
+    total = Amount(0, 0)
     for told in download.restoring(restic, snapshot, root, *patterns):
-        done, total = (
-            Amount(*(int(told.get(name, 0)) for name in names))
-            for names in (("files_restored", "bytes_restored"), ("total_files", "total_bytes"))
-        )
-        progress(done, total)
+        total = Amount(int(told.get("total_files", 0)), int(told.get("total_bytes", 0)))
+        progress(Amount(int(told.get("files_restored", 0)), int(told.get("bytes_restored", 0))), total)
+    progress(total, total)
     agreed = Tally()
     looks = (
         _findings_of_objects(root, _digests(sealed.manifest), wanted, agreed),

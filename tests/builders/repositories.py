@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from steps.archive import contents
+from steps.archive import contents, layout, manifest
 from steps.repository import snapshots, upload
 from steps.restic import program
 from steps.restic.program import Restic
 from steps.restic.store import Store
 
-PASSWORD = "correct horse battery staple"
+PASSWORD = "correct horse battery staple"  # noqa: S105  of repositories that the tests make
 ORIGIN, OTHER_ORIGIN = "0123456789abcdef", "fedcba9876543210"
 
 
@@ -66,13 +66,11 @@ def new(folder: Path) -> Repository:
     return made
 
 
-def changed(backup: Path, **facts: Any) -> Path:
+def changed(folder: Path, **facts: Any) -> Path:
     """Change a backup's manifest, as if it were another backup. Its bytes stay."""
-    from steps.archive import layout, manifest
-
-    found = manifest.parse((backup / layout.MANIFEST).read_bytes())
-    (backup / layout.MANIFEST).write_bytes(manifest.text(found.model_copy(update=facts)))
-    return backup
+    found = manifest.parse((folder / layout.MANIFEST).read_bytes())
+    (folder / layout.MANIFEST).write_bytes(manifest.text(found.model_copy(update=facts)))
+    return folder
 
 
 def recorder(folder: Path) -> Path:

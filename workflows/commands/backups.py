@@ -64,7 +64,10 @@ def verify(folder: Path, *, for_operator: bool) -> None:
 
 @click.command("list")
 @at_cluster_or_repository
-@output_option(*_OF_A_LIST, about="Print the list in this format. `wide` is a table with the digests of the manifests.")
+@output_option(
+    *_OF_A_LIST,
+    about="Print the list in this format. `wide` is a table with more columns, such as the digests of the manifests.",
+)
 def list_backups(where: Where, repository: PersonsRepository | None, output: str) -> None:
     """List the backups of a namespace or of a repository with their state, the newest first."""
     from steps.catalogue import catalogue

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 def fetch(name: str, include: tuple[str, ...], folder: Path, repository: PersonsRepository) -> None:
     """Fetch BACKUP out of a restic repository into a folder, without a cluster.
 
-    BACKUP is a name, the ID of a snapshot, or `latest`. All fetched bytes are compared with the backup's digests.
-    The folder then holds credentials in clear.
+    BACKUP is a name, the ID of a snapshot, or `latest`. Fetched objects and files of System are compared with
+    their digests. The folder then holds credentials in clear.
     """
     from steps import errors
     from steps.repository import download, excerpt, snapshots

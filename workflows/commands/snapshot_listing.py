@@ -51,7 +51,7 @@ def of_one(entry: Facts, manifest: Facts, output: str, repository: str) -> str:
         "origin": f"{entry['origin']}, {_installation(entry)}",
         "started by": entry["schedule"],
         "started": entry["started"],
-        "ended": manifest["ended"],
+        "ended": f"{manifest['ended'][:19]}Z",
         "made by": f"{manifest['tool']} {manifest['tool_version']}, workflow {manifest['workflow']}",
         "3scale": entry["threescale_version"],
         "objects": str(len(manifest["objects"])),

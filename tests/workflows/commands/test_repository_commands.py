@@ -4,6 +4,8 @@ import filecmp
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from datetime import timedelta
@@ -199,6 +201,40 @@ def test_a_fetch_that_was_interrupted_is_resumed(repository: Repository, sealed:
     assert run(*words)[0] == 0
     assert run("verify", str(tmp_path / "x"))[0] == 0
     assert sorted(os.listdir(tmp_path / "x")) == sorted(os.listdir(sealed.folder))
+
+
+def test_a_folder_with_an_interrupted_fetch_of_something_else_is_refused(
+    repository: Repository, tmp_path: Path
+) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x/.threescale-backup-fetch").write_text("0123456789abcdef")
+
+    code, _, err = run("fetch", "nightly", "--to", str(tmp_path / "x"), *repository.words)
+
+    assert code == 1
+    assert f"The folder {tmp_path / 'x'} is not empty." in sentence(err)
+    assert os.listdir(tmp_path / "x") == [".threescale-backup-fetch"]
+
+
+def test_a_command_that_is_ended_leaves_no_private_file(
+    repository: Repository, tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = tmp_path / "restic"
+    slow.write_text('#!/bin/sh\ncase "$*" in version*) echo \'{"version": "0.18.0"}\' ;; *) exec sleep 60 ;; esac\n')
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    words = [sys.executable, "-m", "workflows", "list", *repository.words]
+    with subprocess.Popen(words) as process:  # noqa: S603  our own command
+        until = time.monotonic() + 20
+        while not list(temporary.rglob("RESTIC_PASSWORD")) and time.monotonic() < until:
+            time.sleep(0.05)
+        there = os.listdir(temporary)
+        process.terminate()
+        code = process.wait(20)
+
+    assert (len(there), code) == (1, 1)
+    assert os.listdir(temporary) == []
 
 
 def test_a_folder_that_holds_something_is_refused_before_the_repository_is_asked(tmp_path: Path) -> None:

@@ -98,6 +98,15 @@ def restic() -> Restic:
     return restic_programs.debian_13() or pytest.skip(f"no restic: {restic_programs.HOW_TO}")
 
 
+@pytest.fixture(scope="session")
+def restic_on_path(restic: Restic) -> Iterator[None]:
+    """Debian 13's restic as the one that phases and commands start."""
+    before = os.environ["PATH"]
+    os.environ["PATH"] = f"{restic.path.parent}{os.pathsep}{before}"
+    yield
+    os.environ["PATH"] = before
+
+
 @pytest.fixture(scope="session", params=["debian-13", pytest.param("newest", marks=pytest.mark.thorough)])
 def each_restic(request: pytest.FixtureRequest) -> Restic:
     """Debian 13's restic, and the newest of Debian with the thorough tests."""

@@ -29,6 +29,8 @@ ELSEWHERE = (
     "threescale-backup rehearse",  # .ci/run
     "doctor -f threescale-backup.yaml --start",  # needs Argo's controller: workflows/doctor/test_start.py
     "threescale-backup check",  # needs a schedule and its watchdog: workflows/test_watchdog.py
+    "--repository",  # needs a repository: workflows/commands/test_repository_commands.py
+    "threescale-backup fetch",  # the same
     "approve=yes",  # waits for a person: workflows/test_plan.py
     "made-by=operator",  # needs a backup of the operator: workflows/test_bound.py
     "database-overrides=mine",  # needs a Secret of a person: steps/faults

@@ -5,7 +5,7 @@ Exit codes: 0 done (rehearse: equal, verify: whole), 1 refused, failed or not wh
 
 import click
 
-from workflows.commands import backups, doctor, init, manifests, plan, rehearse, schema
+from workflows.commands import backups, doctor, fetching, init, manifests, plan, rehearse, schema
 from workflows.commands.options import People
 
 
@@ -29,6 +29,7 @@ for command in (
     backups.unpin,
     backups.check,
     backups.verify,
+    fetching.fetch,
     backups.report,
 ):
     main.add_command(command)

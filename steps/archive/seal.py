@@ -196,7 +196,7 @@ def listed(root: Path, expected: Digest | None = None) -> Iterator[Entry]:
 def findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:
     """Yield what is missing, extra or differs in a sealed backup. With `digests` every byte of the tree is read."""
     yield from objects_findings(root, manifest)
-    if manifest.result and (finding := _file_finding(root, layout.RESULT, manifest.result)):
+    if manifest.result and (finding := file_finding(root, layout.RESULT, manifest.result)):
         yield finding
     yield from _tree_findings(root, manifest, digests=digests)
 
@@ -320,10 +320,11 @@ def sums_findings(root: Path, manifest: Manifest) -> Iterator[str]:
 
 def listing_finding(root: Path, facts: FileTree) -> str:
     """What is wrong with the listing itself, empty if it matches the manifest."""
-    return _file_finding(root, layout.LISTING, facts.listing)
+    return file_finding(root, layout.LISTING, facts.listing)
 
 
-def _file_finding(root: Path, path: str, expected: Digest) -> str:
+def file_finding(root: Path, path: str, expected: Digest) -> str:
+    """What is wrong with one file by its digest, empty if nothing is."""
     try:
         with closed(volume.opened(root, path)) as descriptor:
             size, sha256 = os.fstat(descriptor).st_size, ""

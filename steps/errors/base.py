@@ -26,8 +26,8 @@ def printable(text: str) -> str:
 class _Template(string.Formatter):
     """Puts facts into a message.
 
-    A list shows its first ten names, joined by the text after the colon. `{list:count}` shows their number and
-    `{text:sentence}` a text as a sentence.
+    A list shows its first ten names, joined by the text after the colon. `{list:count}` shows their number,
+    `{text:sentence}` a text as a sentence, and `{repository:holder}` where the keys of a repository are.
     """
 
     def format_field(self, value: Any, format_spec: str) -> str:
@@ -35,6 +35,8 @@ class _Template(string.Formatter):
             return of_server(value)
         if format_spec == "sentence":
             return as_sentence(value)
+        if format_spec == "holder":
+            return holder(value)
         if isinstance(value, str | int | float | None):
             return str(super().format_field(value, format_spec))
         return str(len(value)) if format_spec == "count" else several(value, format_spec or ", ")
@@ -131,6 +133,11 @@ def several(names: Sequence[str] | Few, comma: str = ", ") -> str:
 def of_server(name: str) -> str:
     """Return a clause with the name of the server that answered, or nothing."""
     return f"; server {name}" if name else ""
+
+
+def holder(repository: str) -> str:
+    """Return where the keys of a repository are: in its Secret, or with a person, who names it by its address."""
+    return "the environment" if any(sign in repository for sign in "/:") else f"Secret {repository}"
 
 
 def as_sentence(text: str) -> str:

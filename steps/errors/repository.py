@@ -11,6 +11,14 @@ class BadRepository(Final):
     says = "Secret {secret} does not describe a repository: {problems:; }. Correct the Secret."
 
 
+class BadEnvironment(BadArgument):
+    problems: Sequence[str]
+    says = (
+        "The options and variables do not describe a repository: {problems:; }. Give the address by --repository or "
+        "RESTIC_REPOSITORY, and the password by --password-file."
+    )
+
+
 class NoRepositoryConfigured(BadArgument):
     argument: str
     says = (
@@ -96,5 +104,31 @@ class FetchedDiffers(Final):
     findings: Few
     says = (
         "Snapshot {snapshot} of backup {backup} in repository {repository} is damaged: {findings}. "
-        "The claim holds no backup. Fetch another backup, and verify the repository."
+        "Do not use what was fetched. Fetch another backup, and verify the repository."
     )
+
+
+class NotInBackup(BadArgument):
+    backup: str
+    paths: Sequence[str]
+    top: Sequence[str]
+    says = (
+        "Backup {backup} does not hold {paths}, so nothing was fetched. At its root are {top}. "
+        "Write a path from the root of the backup."
+    )
+
+
+class BadInclude(BadArgument):
+    path: str
+    says = "{path!r} is not a path inside a backup. Write one such as secrets/system-app.json, without '..'."
+
+
+class FolderTaken(BadArgument):
+    folder: str
+    says = "The folder {folder} is not empty. Name a new folder, or the same backup and paths to resume a fetch."
+
+
+class FolderUnusable(Final):
+    folder: str
+    reason: str
+    says = "The folder {folder} can't be used: {reason}. Name a folder on a disk that you may write to."

@@ -7,7 +7,7 @@ class WrongPassword(Final):
     repository: str
     says = (
         "The password does not open repository {repository}, or the repository has no key. Correct "
-        "RESTIC_PASSWORD in Secret {repository}."
+        "RESTIC_PASSWORD in {repository:holder}."
     )
 
 
@@ -16,7 +16,7 @@ class NoRepository(Final):
     kind: str
     words: str
     says = (
-        'Secret {repository} names no repository ({kind}). restic reports "{words}". Correct the address, or '
+        '{repository:holder} names no repository ({kind}). restic reports "{words}". Correct the address, or '
         "create a repository by one run with `repository-init=yes`. restic then creates a missing bucket or "
         "folder too."
     )
@@ -37,7 +37,7 @@ class StoreRefused(Final):
     words: str
     says = (
         "The store of repository {repository} refuses these credentials for `restic {command}`. restic reports "
-        '"{words}". Correct the credentials in Secret {repository}, or extend their rights in the store.'
+        '"{words}". Correct the credentials in {repository:holder}, or extend their rights in the store.'
     )
 
 
@@ -46,7 +46,7 @@ class BucketMissing(Final):
     words: str
     says = (
         'The bucket of repository {repository} does not exist. restic reports "{words}". Correct the address in '
-        "Secret {repository}, or create the bucket. A run with `repository-init=yes` creates it too."
+        "{repository:holder}, or create the bucket. A run with `repository-init=yes` creates it too."
     )
 
 
@@ -55,7 +55,7 @@ class AddressInvalid(Final):
     words: str
     says = (
         'The address of repository {repository} is invalid or unusable. restic reports "{words}". Correct '
-        "RESTIC_REPOSITORY in Secret {repository}."
+        "RESTIC_REPOSITORY in {repository:holder}."
     )
 
 
@@ -64,7 +64,7 @@ class CredentialsUnusable(Final):
     words: str
     says = (
         'The credentials of repository {repository} can\'t be used. restic reports "{words}". Correct the keys in '
-        "Secret {repository}."
+        "{repository:holder}."
     )
 
 
@@ -73,7 +73,7 @@ class HostKeyUnknown(Final):
     words: str
     says = (
         'The SFTP server of repository {repository} has an unknown host key. ssh reports "{words}". Check the '
-        "server, then put its key into known_hosts of Secret {repository}."
+        "server, then put its key into known_hosts of {repository:holder}."
     )
 
 
@@ -82,7 +82,7 @@ class SshKeyRefused(Final):
     words: str
     says = (
         'The SFTP server of repository {repository} refuses the SSH key. ssh reports "{words}". Correct '
-        "ssh-privatekey in Secret {repository}, or allow the key on the server."
+        "ssh-privatekey in {repository:holder}, or allow the key on the server."
     )
 
 
@@ -91,7 +91,7 @@ class CertificateNotTrusted(Final):
     words: str
     says = (
         'The certificate of repository {repository} is not trusted. restic reports "{words}". Put the certificate'
-        " of its authority into ca.crt of Secret {repository}."
+        " of its authority into ca.crt of {repository:holder}."
     )
 
 
@@ -229,5 +229,5 @@ class SftpNotStarted(TryAgain):
     words: str
     says = (
         "The SFTP session of repository {repository} did not start, and ssh's reason is not known. restic reports"
-        ' "{words}". Check known_hosts and ssh-privatekey in Secret {repository}, and the server.'
+        ' "{words}". Check known_hosts and ssh-privatekey in {repository:holder}, and the server.'
     )

@@ -7,10 +7,10 @@ with a manifest holds a whole backup. A fetch that was killed is resumed by anot
 import hashlib
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from steps import errors
 from steps.archive import contents, layout, manifest
@@ -111,10 +111,18 @@ def download(restic: Restic, snapshot: Snapshot, root: Path, progress: Progress)
 
 
 def _restore(restic: Restic, snapshot: Snapshot, root: Path, found: Manifest, progress: Progress) -> None:
-    words = ["restore", f"{snapshot.id}:{snapshot.root}", "--json", "--target", str(root), "--overwrite", "always"]
-    words += ["--sparse", "--exclude", f"/{layout.MANIFEST}", "--exclude-xattr", "*"]
     total = Amount(found.file_storage.files, found.file_storage.size_bytes) if found.file_storage else Amount(1, 1)
-    for line in locks.lines(restic, *words):
-        told = snapshots.read_message(line)
+    for told in restoring(restic, snapshot, root, "--exclude", f"/{layout.MANIFEST}"):
         progress(Amount(int(told.get("files_restored", 0)), int(told.get("bytes_restored", 0))), total)
     progress(total, total)
+
+
+def restoring(restic: Restic, snapshot: Snapshot, root: Path, *words: str | bytes) -> Iterator[Mapping[str, Any]]:
+    """Restore entries of a backup below a folder, and yield what restic says of its progress. Raises as `locks.lines`.
+
+    What is there already is read and kept if it is right.
+    """
+    source = ["restore", f"{snapshot.id}:{snapshot.root}", "--json", "--target", str(root)]
+    options = ["--overwrite", "always", "--sparse", "--exclude-xattr", "*"]
+    for line in locks.lines(restic, *source, *options, *words):
+        yield snapshots.read_message(line)

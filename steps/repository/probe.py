@@ -25,7 +25,7 @@ def check(restic: Restic, cluster: Cluster, *, init: bool) -> None:
 
     """
     try:
-        restic.run("cat", "config", "--no-lock", limit_s=LIMIT_S)
+        look(restic)
     except (errors.NoRepository, errors.BucketMissing) as error:
         if since := origin.has_pushed(cluster, restic.store.name):
             raise errors.RepositoryVanished(restic.store.name, restic.store.address, since) from error
@@ -35,3 +35,8 @@ def check(restic: Restic, cluster: Cluster, *, init: bool) -> None:
         log.info("repository %s: created at %s", restic.store.name, restic.store.address)
     else:
         log.info("repository %s: opened", restic.store.name)
+
+
+def look(restic: Restic) -> None:
+    """Check that a repository can be opened, and write nothing. Raises as `Restic.lines`."""
+    restic.run("cat", "config", "--no-lock", limit_s=LIMIT_S)

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from shutil import rmtree
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from steps import errors
@@ -31,7 +31,7 @@ OLDEST = (0, 18)  # Debian 13's
 _IDENTITY = ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SESSION_NAME", "AWS_STS_REGIONAL_ENDPOINTS",
              "AWS_REGION", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
              "AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_AUTHORITY_HOST")  # fmt: skip
-_SYSTEM = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "KUBERNETES_SERVICE_HOST")
+_SYSTEM = ("PATH", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "KUBERNETES_SERVICE_HOST")
 _TAIL = 200  # lines of stderr
 _LOOK_S = 0.5
 _GRACE_S = 10.0  # restic removes its lock when it is asked to end
@@ -125,10 +125,10 @@ def opened(store: Store, private: Path, scratch: Path) -> Iterator[Restic]:
 
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold keys
-    own = private / store.name
-    own.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private.mkdir(mode=0o700, parents=True, exist_ok=True)
     scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
+    with TemporaryDirectory(prefix="restic-", dir=private, ignore_cleanup_errors=True) as folder:  # for the owner alone
+        own = Path(folder)
         for name, text in store.files().items():
             descriptor = os.open(own / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w") as file:
@@ -137,8 +137,6 @@ def opened(store: Store, private: Path, scratch: Path) -> Iterator[Restic]:
         found.check_version()
         yield found
         log.info("restic: %d calls, %.1f s", len(found.seconds), sum(seconds for _, seconds in found.seconds))
-    finally:
-        rmtree(own, ignore_errors=True)
 
 
 @contextmanager

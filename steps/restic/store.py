@@ -1,5 +1,7 @@
 """Where a repository is and how it is reached: the keys of its Secret, which are restic's own variables.
 
+A person's commands read the same names from the environment. Files are named there, as restic's own variables do it.
+
 A password, an address, and credentials of S3 and of Google go to restic as files. Azure's and a REST server's have no
 such form, so they are in the environment of the restic process alone. Nothing of this is an argument of a process.
 (restic's manual: "Preparing a new repository", "Environment Variables".)
@@ -8,7 +10,7 @@ such form, so they are in the environment of the restic process alone. Nothing o
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from steps import errors
@@ -37,6 +39,8 @@ KEYS = (
     *(REPOSITORY, PASSWORD, *_AWS, _GOOGLE, *_SECRET_VARIABLES, *_VARIABLES),
     *(_PATH_STYLE, _STORAGE_CLASS, *_LIMITS, CA, SSH_KEY, KNOWN_HOSTS),
 )
+# Of a person: keys that hold the content of a file, and the variable with the path of that file.
+_NAMED_FILES = {CA: "RESTIC_CACERT", _GOOGLE: _GOOGLE, PASSWORD: f"{PASSWORD}_FILE", REPOSITORY: f"{REPOSITORY}_FILE"}
 _SECRETS = (PASSWORD, *_AWS, _GOOGLE, *_SECRET_VARIABLES, SSH_KEY)
 _SHORTEST = 20  # characters of a password
 _MASKED = 4  # characters of the shortest value that is masked; a shorter one would hide parts of words
@@ -49,16 +53,23 @@ _ADDRESSES = {
     "sftp": re.compile(r"sftp:(//)?[^:/\s]+(:\d+)?[:/]\S+"),
     "folder": re.compile(r"/\S+"),
 }
-_FORMS = "s3:https://HOST/BUCKET/PREFIX, azure:CONTAINER:/PREFIX, gs:BUCKET:/PREFIX, sftp:USER@HOST:/FOLDER or rest:URL"
+_FORMS = (
+    "s3:https://HOST/BUCKET/PREFIX, azure:CONTAINER:/PREFIX, gs:BUCKET:/PREFIX, sftp:USER@HOST:/FOLDER, rest:URL "
+    "or /FOLDER"
+)
 _ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})  # a restore from these begins hours later
 
 
 @dataclass(frozen=True, repr=False)
 class Store:
-    """A repository, by the name of its Secret and the values of its keys."""
+    """A repository, by the name of its Secret and the values of its keys.
+
+    A person's repository has no Secret. Its name is the address, and ssh is set up by the person's own files.
+    """
 
     name: str
     told: Mapping[str, str]
+    of_person: bool = False
 
     @classmethod
     def mounted(cls, folder: Path, claim: Path | None = None) -> "Store":
@@ -74,15 +85,35 @@ class Store:
             told[REPOSITORY] = f"{claim}/restic"
         return cls(folder.name, told).checked()
 
+    @classmethod
+    def of_environment(cls, environ: Mapping[str, str], repository: str, password_file: Path | None) -> "Store":
+        """Read a person's variables. An address and a password file that are given as options come first.
+
+        Raises:
+            errors.BadEnvironment: a value is missing or invalid, or a file can't be read.
+
+        """
+        told = {key: environ[key] for key in KEYS if environ.get(key) and key not in _NAMED_FILES}
+        paths = {key: environ[name] for key, name in _NAMED_FILES.items() if environ.get(name)}
+        given = {key: environ[key] for key in (REPOSITORY, PASSWORD) if key not in paths and environ.get(key)}
+        if password_file:
+            paths[PASSWORD] = str(password_file)
+            given.pop(PASSWORD, None)
+        if repository:
+            given[REPOSITORY] = repository
+            paths.pop(REPOSITORY, None)
+        store = cls("", {**told, **given, **{key: _content(path) for key, path in paths.items()}}, of_person=True)
+        return replace(store, name=store.address).checked()
+
     def checked(self) -> "Store":
         """Return the store.
 
         Raises:
-            errors.BadRepository: a key is missing, unknown or invalid.
+            errors.BadRepository, errors.BadEnvironment: a key is missing, unknown or invalid.
 
         """
         if problems := list(self._problems()):
-            raise errors.BadRepository(self.name, problems)
+            raise errors.BadEnvironment(problems) if self.of_person else errors.BadRepository(self.name, problems)
         return self
 
     @property
@@ -93,7 +124,7 @@ class Store:
     @property
     def address(self) -> str:
         """The address, without a password in it."""
-        return self.masked(self.told[REPOSITORY])
+        return self.masked(self.told.get(REPOSITORY, ""))
 
     def masked(self, text: str) -> str:
         """Return the text without the values of secret keys."""
@@ -133,12 +164,15 @@ class Store:
         return {**variables, **{name: str(private / file) for name, file in named.items() if file in there}}
 
     def _ssh(self, private: Path) -> str:
-        words = ["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]
+        words = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]
+        if self.of_person:
+            return shlex.join(words)
+        words += ["-F", "none"]
         words += ["-o", f"UserKnownHostsFile={private / KNOWN_HOSTS}", "-o", "GlobalKnownHostsFile=/dev/null"]
         return shlex.join([*words, "-o", "IdentitiesOnly=yes", "-i", str(private / SSH_KEY)])
 
     def _problems(self) -> Iterator[str]:
-        yield from (f"it has no key {key}" for key in (REPOSITORY, PASSWORD) if not self.told.get(key))
+        yield from (f"{key} is missing" for key in (REPOSITORY, PASSWORD) if not self.told.get(key))
         yield from (f"{key!r} is not one of its keys" for key in sorted(self.told.keys() - set(KEYS)))
         yield from (f"{key} is not text" for key, value in self.told.items() if "\0" in value or "\ufffd" in value)
         if (password := self.told.get(PASSWORD)) and len(password) < _SHORTEST:
@@ -156,14 +190,22 @@ class Store:
     def _problems_of_address(self) -> Iterator[str]:
         if not self.kind:
             yield f"{REPOSITORY} is not an address: write {_FORMS}"
-        if self.kind == "sftp":
+        if self.kind == "sftp" and not self.of_person:
             yield from (
-                f"it has no key {key}, which sftp needs" for key in (SSH_KEY, KNOWN_HOSTS) if key not in self.told
+                f"{key} is missing, and sftp needs it" for key in (SSH_KEY, KNOWN_HOSTS) if key not in self.told
             )
         if self.kind == "s3" and bool(self.told.get("AWS_ACCESS_KEY_ID")) != bool(
             self.told.get("AWS_SECRET_ACCESS_KEY")
         ):
             yield "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together, and one of them is missing"
+
+
+def _content(path: str) -> str:
+    """Read a file that a variable or an option names."""
+    try:
+        return _text(Path(path))
+    except OSError as error:
+        raise errors.BadEnvironment([f"the file {path} can't be read ({error.strerror})"]) from error
 
 
 def _text(path: Path) -> str:

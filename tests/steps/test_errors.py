@@ -202,3 +202,8 @@ def test_of_many_findings_ten_are_told_and_all_are_counted():
 
 def test_what_is_shown_changes_nothing_on_a_terminal():
     assert errors.printable("caf\u00e9 a\nb\x1b[2J\udce9") == "caf\u00e9 a\\nb\\x1b[2J\\udce9"
+
+
+def test_the_keys_of_a_repository_are_in_a_secret_or_with_a_person():
+    assert errors.holder("threescale-repository") == "Secret threescale-repository"
+    assert {errors.holder(each) for each in ("/srv/backups", "s3:https://s3.example.com/b")} == {"the environment"}

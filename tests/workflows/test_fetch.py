@@ -1,7 +1,5 @@
 """A backup comes back from a repository to a new claim, as whole workflows on the embedded cluster."""
 
-import os
-
 import pytest
 
 from steps.archive import contents, marks
@@ -13,9 +11,7 @@ from tests.builders.repositories import NAME, Looked, packs
 ALL_READ = "yes"
 
 
-@pytest.fixture(autouse=True)
-def _in_the_image(restic, monkeypatch):
-    monkeypatch.setenv("PATH", f"{restic.path.parent}{os.pathsep}{os.environ['PATH']}")
+pytestmark = pytest.mark.usefixtures("restic_on_path")
 
 
 @pytest.fixture

@@ -16,9 +16,7 @@ from workflows.rehearsal.rehearse import SETTINGS
 ORIGIN = "threescale-backup-origin"
 
 
-@pytest.fixture(autouse=True)
-def _in_the_image(restic, monkeypatch):
-    monkeypatch.setenv("PATH", f"{restic.path.parent}{os.pathsep}{os.environ['PATH']}")
+pytestmark = pytest.mark.usefixtures("restic_on_path")
 
 
 @pytest.fixture

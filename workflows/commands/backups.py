@@ -1,19 +1,18 @@
 """The commands about backups: those of a namespace, a backup on a volume, the record of a run."""
 
 import sys
-from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
 from steps.contract import values
 from steps.phases.command_line import NamedPath, Value
+from workflows.commands import printing
 from workflows.commands.options import FOLDER, DeclaredCommand, Where, at_cluster, output_option, refuse
+from workflows.commands.repository_options import PersonsRepository, at_cluster_or_repository
 
 _OF_A_LIST = ("table", "wide", "json", "yaml", "name")
-Shown = TypeVar("Shown", bound=Mapping[str, Any] | None)
 _LARGEST_BYTES = 16 << 20  # of a record; of a larger file only the start is read, which is no valid record
 
 
@@ -64,17 +63,34 @@ def verify(folder: Path, *, for_operator: bool) -> None:
 
 
 @click.command("list")
-@at_cluster
-@output_option(*_OF_A_LIST, about="Print the list in this format. `wide` is a table with the digests of the manifests.")
-def list_backups(where: Where, output: str) -> None:
-    """List the backups of a namespace with their state, the newest first."""
+@at_cluster_or_repository
+@output_option(
+    *_OF_A_LIST,
+    about="Print the list in this format. `wide` is a table with more columns, such as the digests of the manifests.",
+)
+def list_backups(where: Where, repository: PersonsRepository | None, output: str) -> None:
+    """List the backups of a namespace or of a repository with their state, the newest first."""
     from steps.catalogue import catalogue
     from workflows.commands import listing
 
+    if repository:
+        _list_snapshots(repository, output)
+        return
     entries = catalogue.read(where.connect())
     click.echo(
-        listing.of_all([_shown(entry.as_json(), output) for entry in entries], output, where.namespace), nl=False
+        listing.of_all([printing.shown(entry.as_json(), output) for entry in entries], output, where.namespace),
+        nl=False,
     )
+
+
+def _list_snapshots(repository: PersonsRepository, output: str) -> None:
+    from steps.repository import snapshots
+    from workflows.commands import snapshot_listing
+
+    with repository.opened() as opened:
+        found, name = snapshots.every(opened.restic), opened.restic.store.name
+    entries = [printing.shown(snapshot_listing.facts(each), output) for each in found]
+    click.echo(snapshot_listing.of_all(entries, output, name), nl=False)
 
 
 @click.command(cls=DeclaredCommand, declared="watchdog_contract.WatchdogArguments")
@@ -94,19 +110,38 @@ def check(where: Where, max_age: str, schedule: str) -> None:
 
 @click.command()
 @click.argument("name", type=Value(values.CLAIM), metavar="NAME")
-@at_cluster
+@at_cluster_or_repository
 @output_option("text", "json", "yaml")
-def describe(name: str, where: Where, output: str) -> None:
-    """Show all facts about the backup NAME, and its result record if the namespace holds one."""
+def describe(name: str, where: Where, repository: PersonsRepository | None, output: str) -> None:
+    """Show all facts about the backup NAME, and its result record if the namespace holds one.
+
+    In a repository, NAME is also the ID of a snapshot or `latest`.
+    """
     from steps.catalogue import catalogue
     from steps.evidence import records
     from workflows.commands import listing
 
+    if repository:
+        _describe_snapshot(name, repository, output)
+        return
     cluster = where.connect()
     entry = catalogue.find(catalogue.read(cluster), name, where.namespace)
     record = records.find(cluster, "backup", entry.workflow_uid)
     facts = record.model_dump(mode="json") if record else None
-    click.echo(listing.of_one(_shown(entry.as_json(), output), _shown(facts, output), output), nl=False)
+    click.echo(listing.of_one(printing.shown(entry.as_json(), output), printing.shown(facts, output), output), nl=False)
+
+
+def _describe_snapshot(name: str, repository: PersonsRepository, output: str) -> None:
+    from steps.repository import download, snapshots
+    from workflows.commands import snapshot_listing
+
+    with repository.opened() as opened:
+        store = opened.restic.store.name
+        chosen = download.choose(snapshots.every(opened.restic), name, "", store)
+        manifest = download.read(opened.restic, chosen).manifest
+    entry = printing.shown(snapshot_listing.facts(chosen), output)
+    facts = printing.shown(snapshot_listing.of_manifest(manifest), output)
+    click.echo(snapshot_listing.of_one(entry, facts, output, store), nl=False)
 
 
 @click.command()
@@ -155,7 +190,7 @@ def report(file: Path, output: Path | None) -> None:
         refuse(f"can't read {file}: {error.strerror}")
     except errors.NoResult as error:
         refuse(f"{file}: {error}")
-    text = page.render(_printable(record.model_dump()))
+    text = page.render(printing.printable(record.model_dump()))
     if output is None:
         click.echo(text, nl=False)
         return
@@ -163,23 +198,3 @@ def report(file: Path, output: Path | None) -> None:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         refuse(f"can't write to {output}: {error.strerror}")
-
-
-def _shown(facts: Shown, output: str) -> Shown:
-    """Return printable facts for a person. JSON and YAML escape by themselves, so there the facts stay unchanged."""
-    return facts if output in {"json", "yaml"} else _printable(facts)
-
-
-def _printable(facts: Shown) -> Shown:
-    """Return the same facts with all nested texts on one line each, without control characters for a terminal."""
-    from steps import errors
-
-    def of(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {of(key): of(inner) for key, inner in value.items()}
-        if isinstance(value, list | tuple):
-            return [of(each) for each in value]
-        return errors.printable(value) if isinstance(value, str) else value
-
-    shown: Shown = of(facts)
-    return shown

@@ -81,7 +81,7 @@ _NAMESPACE_IF_ANY = click.option(
     metavar="NS",
     help="Ask the cluster about the 3scale installation in this namespace. By default no cluster is asked.",
 )
-_SERVER = (
+SERVER = (
     click.option(
         "--kubeconfig",
         metavar="FILE",
@@ -139,7 +139,7 @@ def _at(function: Command, namespace_option: Callable[[Command], Command]) -> Co
     def told(*arguments: Any, namespace: str | None, kubeconfig: str | None, context: str, **more: Any) -> object:
         return function(*arguments, where=Where(namespace or "", kubeconfig, context), **more)
 
-    for option in reversed((namespace_option, *_SERVER)):
+    for option in reversed((namespace_option, *SERVER)):
         told = option(told)
     return cast("Command", told)
 

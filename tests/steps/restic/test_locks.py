@@ -1,7 +1,5 @@
 """A dead lock is removed, whoever's it was; a living one is waited for, and then named."""
 
-import os
-
 import pytest
 
 from steps import errors
@@ -18,8 +16,7 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def made(restic, folder, tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", f"{restic.path.parent}{os.pathsep}{os.environ['PATH']}")
+def made(restic_on_path, folder, tmp_path, monkeypatch):
     monkeypatch.setattr(locks, "ROUND", "1s")  # of five minutes
     told = {"RESTIC_REPOSITORY": str(folder), "RESTIC_PASSWORD": PASSWORD}
     with program.opened(Store("copies", told), tmp_path / "private", tmp_path / "scratch") as opened:

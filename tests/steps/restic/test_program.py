@@ -23,11 +23,6 @@ def store(address, **more):
 
 
 @pytest.fixture
-def on_path(restic, monkeypatch):
-    monkeypatch.setenv("PATH", f"{restic.path.parent}{os.pathsep}{os.environ['PATH']}")
-
-
-@pytest.fixture
 def played(tmp_path, monkeypatch):
     """A program of the name restic that a test writes in shell."""
 
@@ -51,7 +46,7 @@ def opened(tmp_path):
     return open_
 
 
-@pytest.mark.usefixtures("on_path")
+@pytest.mark.usefixtures("restic_on_path")
 def test_a_repository_in_a_folder_is_made_and_opened(opened, tmp_path):
     with opened(store(tmp_path / "repository")) as restic:
         restic.run("init")

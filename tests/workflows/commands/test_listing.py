@@ -27,7 +27,19 @@ def test_a_table_has_a_line_for_each_backup_the_newest_first_and_says_why_one_ha
 
     head, first, second, blank, note = out.splitlines()
     assert code == 0
-    assert head.split() == ["NAME", "STATE", "STARTED", "FILES", "SIZE", "3SCALE", "BY", "VERIFIED", "PROVEN", "PINNED"]
+    assert head.split() == [
+        "NAME",
+        "STATE",
+        "STARTED",
+        "FILES",
+        "SIZE",
+        "3SCALE",
+        "BY",
+        "WHERE",
+        "VERIFIED",
+        "PROVEN",
+        "PINNED",
+    ]
     assert first.split()[:5] == ["newer", "failed", "2026-11-02T02:00:00Z", "-", "-"]
     assert second.split()[:6] == ["older", "complete", "2026-11-01T02:00:00Z", "12", "3.3", "KiB"]
     assert (blank, note) == ("", "newer: workflow of-newer is gone and did not complete the backup")

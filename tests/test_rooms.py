@@ -37,7 +37,7 @@ WORKFLOWS = [
     "access",
     "schedule",
     "backup restore verify drill watchdog",
-    "prune push fetch",
+    "prune push fetch repository_prune",
     "monitoring",
     "rendering",
 ]
@@ -58,6 +58,7 @@ TESTED_ELSEWHERE = {
     "steps/phases/choosing.py": "workflows/test_verify.py and test_drill.py",
     "steps/phases/drill.py": "workflows/test_drill.py",
     "steps/phases/prune.py": "workflows/test_prune.py",
+    "steps/phases/repository_prune.py": "workflows/test_repository_prune.py",
 }
 LAYERS = [
     (package, name, depth)

@@ -9,7 +9,7 @@ import secrets
 
 from steps import errors
 from steps.contract.names import ORIGIN, PART_OF
-from steps.kubernetes import times
+from steps.kubernetes import fields, times
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CONFIGMAP, Object
 
@@ -62,10 +62,10 @@ def adopt(cluster: Cluster, other: str) -> None:
 
     """
     of(cluster)
-    found: Object = _read(cluster) or {}
+    found = _read(cluster) or {}
     told = ",".join(dict.fromkeys([*_adopted(found), other]))
-    version = found["metadata"]["resourceVersion"]
-    cluster.patch(CONFIGMAP, ORIGIN, {"metadata": {"resourceVersion": version}, "data": {_ADOPTED: told}})
+    metadata = {"resourceVersion": fields.at(found, "metadata", "resourceVersion")}
+    cluster.patch(CONFIGMAP, ORIGIN, {"metadata": metadata, "data": {_ADOPTED: told}})
 
 
 def _adopted(found: Object) -> tuple[str, ...]:

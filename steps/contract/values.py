@@ -49,7 +49,6 @@ VOLUME = Name("a PersistentVolume")
 NO_CLASS = "none"  # of an argument: a claim of no StorageClass, for a volume that an administrator made
 SECRET = Name("a Secret")
 SNAPSHOT = Like(r"[0-9a-z]([-0-9a-z]{0,62}[0-9a-z])?", "not the name of a backup, the ID of a snapshot or latest")
-ORIGIN = Like(r"[0-9a-f]{16}", "not an origin: write the 16 characters of 0-9 and a-f that the snapshots have as host")
 LABEL_VALUE = Like(
     r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?",
     "not a valid value of a label: write at most 63 characters of a-z, A-Z, 0-9, '-', '_' and '.', a letter or digit "

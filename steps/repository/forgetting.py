@@ -48,7 +48,7 @@ def _forget(restic: Restic, snapshot: Snapshot) -> str:
     try:
         for _ in locks.lines(restic, "forget", snapshot.id):
             pass
-    except (errors.StoreRefused, errors.ResticFailed) as error:
+    except errors.Final as error:  # another reason than a refusal shows again when the repository is read
         return str(error)
     return ""
 

@@ -20,6 +20,7 @@ from steps.kubernetes.kinds import CONFIGMAP, Object
 _TRIES, _PAUSE_S = 10, 0.05
 _READING = "reading"  # the key of the reading by shares
 _PACKS = "damaged-packs"  # the key of the packs that could not be read back
+_INDEX = "index-damaged"  # the key that the index lacks blobs
 _PACK = re.compile(r"[0-9a-f]{64}")
 
 
@@ -46,7 +47,8 @@ class Ledger(BaseModel):
 
     snapshots: Mapping[str, Known] = {}
     reading: str = ""
-    damaged_packs: tuple[str, ...] = ()
+    packs: tuple[str, ...] = ()  # damaged or missing ones
+    index: bool = False  # it lacks blobs
 
     def of(self, snapshot: str) -> Known:
         """Return what is known of a snapshot."""
@@ -77,11 +79,11 @@ def note_reading(cluster: Cluster, repository: str, progress: str) -> None:
 
 
 def repaired(cluster: Cluster, repository: str, packs: Collection[str]) -> None:
-    """Remove packs from the damaged ones, so that the next push uploads their data again. Raises as `note`."""
+    """Remove packs from the damaged ones, and the mark of the index. Raises as `note`."""
     _write(
         cluster,
         repository,
-        lambda found: {_PACKS: ",".join(each for each in found.damaged_packs if each not in packs) or None},
+        lambda found: {_PACKS: ",".join(each for each in found.packs if each not in packs) or None, _INDEX: None},
     )
 
 
@@ -117,11 +119,12 @@ def _new(repository: str, data: Mapping[str, str | None]) -> Object:
 
 def _parse(found: Object | None) -> Ledger:
     data = dict((found or {}).get("data") or {})
-    reading, packs = str(data.pop(_READING, "")), str(data.pop(_PACKS, ""))
+    reading, packs, index = (str(data.pop(name, "")) for name in (_READING, _PACKS, _INDEX))
     return Ledger(
         snapshots={snapshot: known for snapshot, text in data.items() if (known := _known(text))},
         reading=reading,
-        damaged_packs=tuple(dict.fromkeys(each for each in packs.split(",") if _PACK.fullmatch(each))),
+        packs=tuple(dict.fromkeys(each for each in packs.split(",") if _PACK.fullmatch(each))),
+        index=bool(index),
     )
 
 

@@ -29,21 +29,26 @@ def prune(restic: Restic, cluster: Cluster, scratch: Path) -> int:
 
     """
     name = restic.store.name
-    packs = ledger.read(cluster, name).damaged_packs
+    found = ledger.read(cluster, name)
     try:
-        if not packs:
+        if not found.packs and not found.index:
             _run(restic, "prune")
             return 0
-        repair(restic, packs, scratch)
+        repair(restic, found.packs, scratch, index=found.index)
     except errors.StoreRefused as error:
         raise errors.MayNotPrune(name, str(error)) from error
-    ledger.repaired(cluster, name, packs)
+    ledger.repaired(cluster, name, found.packs)
     log.info("repository %s: not pruned, until the next push has uploaded the lost data again", name)
-    return len(packs)
+    return len(found.packs)
 
 
-def repair(restic: Restic, packs: Sequence[str], scratch: Path) -> None:
-    """Take packs out of the index. What can still be read of them is kept. Raises errors of `answers.of`."""
+def repair(restic: Restic, packs: Sequence[str], scratch: Path, *, index: bool = False) -> None:
+    """Take packs out of the index. What can still be read of them is kept. `index`: it lacks blobs.
+
+    Raises:
+        errors of `answers.of`
+
+    """
     present = {line.decode().strip() for line in restic.lines("list", "packs", "--no-lock")}
     damaged = [each for each in packs if each in present]
     for start in range(0, len(damaged), _AT_ONCE):
@@ -51,7 +56,7 @@ def repair(restic: Restic, packs: Sequence[str], scratch: Path) -> None:
     for copy in scratch.glob("pack-*"):
         copy.unlink()
     missing = len(packs) - len(damaged)
-    if missing:
+    if missing or index:
         _run(restic, "repair", "index")
     log.info("repository %s: %d damaged and %d missing packs taken out", restic.store.name, len(damaged), missing)
 

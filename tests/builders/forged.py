@@ -46,7 +46,9 @@ class Forged:
 
     def save(self, backup: str, when: str, *, origin: str = OWN, whole: bool = True, **tags: Any) -> str:
         """Make the snapshot of a backup, and return its ID."""
-        (self.tree / "manifest.json").write_text(backup)
+        manifest = self.tree / "manifest.json"
+        if not manifest.exists() or manifest.read_text() != backup:  # else the tree would have another time
+            manifest.write_text(backup)
         told = {"backup": backup, "manifest-sha256": f"of-{backup}", "entries": 1 if whole else 2, "schedule": "nights"}
         told |= {"namespace": "api", "apimanager": "apimanager", "files": 10, "bytes": 1000, **tags}
         words = [part for name, value in told.items() if value != "" for part in ("--tag", f"{name}={value}")]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from steps.contract import values
+from steps.contract.value_kinds import Like
 from steps.phases.command_line import Value
 from workflows.commands.options import Where, at_cluster, refuse
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from steps.repository.snapshots import Snapshot
     from steps.restic.program import Restic
 
+_ORIGIN = Like(r"[0-9a-f]{16}", "not an origin: write the 16 characters of 0-9 and a-f that the snapshots have as host")
 _FILES = {"RESTIC_PASSWORD": "RESTIC_PASSWORD_FILE", "RESTIC_REPOSITORY": "RESTIC_REPOSITORY_FILE"}
 
 
@@ -27,7 +29,7 @@ def repository() -> None:
 
 
 @repository.command()
-@click.argument("origin", type=Value(values.ORIGIN), metavar="ORIGIN")
+@click.argument("origin", type=Value(_ORIGIN), metavar="ORIGIN")
 @at_cluster
 @click.option(
     "--repository",

@@ -38,6 +38,7 @@ _PHASES = {
     "prune": "prune.prune_phases",
     "push": "push.push_phases",
     "fetch": "fetch.fetch_phases",
+    "repository-prune": "repository_prune.repository_prune_phases",
     "watch": "watchdog.watch",
     "report": "exit.report",
     "notify": "exit.notify",

@@ -12,7 +12,7 @@ import pytest
 from steps.contract.backup_contract import BackupArguments
 from steps.contract.declaration import Declared, fields_of
 from steps.contract.drill_contract import DrillArguments
-from steps.contract.prune_contract import PruneArguments
+from steps.contract.prune_contract import PruneArguments, RepositoryPruneArguments
 from steps.contract.restore_contract import RestoreArguments
 from steps.contract.verify_contract import VerifyArguments
 from steps.contract.watchdog_contract import WatchdogArguments
@@ -26,6 +26,7 @@ TEMPLATES: dict[str, type[Declared]] = {
     "verify": VerifyArguments,
     "drill": DrillArguments,
     "prune": PruneArguments,
+    "repository-prune": RepositoryPruneArguments,
     "watchdog": WatchdogArguments,
 }
 
@@ -115,7 +116,7 @@ def test_a_command_has_the_options_that_a_page_gives_it(page: Path) -> None:
 def test_a_workflow_has_the_arguments_that_a_page_gives_it(page: Path) -> None:
     unknown = []
     for line in commands(page.read_text()):
-        for template, said in re.findall(r"workflowtemplate/threescale-(\w+)(.*)", line):
+        for template, said in re.findall(r"workflowtemplate/threescale-([\w-]+)(.*)", line):
             known = {each.told_as for each in fields_of(TEMPLATES[template])}
             unknown += [f"{template} {name}" for name in re.findall(r"-p ([\w-]+)=", said) if name not in known]
 

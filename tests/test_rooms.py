@@ -37,7 +37,7 @@ WORKFLOWS = [
     "access",
     "schedule",
     "backup restore verify drill watchdog",
-    "prune push fetch",
+    "prune push fetch repository_prune",
     "monitoring",
     "rendering",
 ]
@@ -63,6 +63,7 @@ TESTED_ELSEWHERE = {
     "steps/phases/repositories.py": "workflows/test_push.py",
     "steps/repository/probe.py": "workflows/test_push.py",
     "steps/repository/upload.py": "workflows/test_push.py",
+    "steps/phases/repository_prune.py": "workflows/test_repository_prune.py",
 }
 LAYERS = [
     (package, name, depth)

@@ -26,7 +26,7 @@ from steps.kubernetes.kinds import (
     Kind,
 )
 from steps.threescale import installation
-from workflows import backup, drill, fetch, prune, push, restore, schedule, verify, watchdog
+from workflows import backup, drill, fetch, prune, push, repository_prune, restore, schedule, verify, watchdog
 from workflows.rendering.document import Manifest
 from workflows.rendering.settings import Settings
 
@@ -39,7 +39,7 @@ def access(settings: Settings) -> list[Manifest]:
     return [
         *_account(settings, backup.NAME, _backup_rules(settings)),
         *_account(settings, restore.NAME, _restore_rules(settings)),
-        *_account(settings, prune.NAME, _prune_rules()),
+        *_account(settings, prune.NAME, _prune_rules(settings)),
         *_account(settings, verify.NAME, [_argo(), *_catalogue()]),
         *_account(settings, drill.NAME, _drill_rules()),
         *_in_scratch(settings),
@@ -66,6 +66,11 @@ def of_fetch(settings: Settings) -> list[Manifest]:
         _rule(EVENT, ["list"]),
     ]
     return _account(settings, fetch.NAME, rules)
+
+
+def of_repository_prune(settings: Settings) -> list[Manifest]:
+    """Render the ServiceAccount, Role and RoleBinding of the freeing of room in the repositories."""
+    return _account(settings, repository_prune.NAME, [_argo(), *_ledgers(settings)])
 
 
 def _backup_rules(settings: Settings) -> list[Manifest]:
@@ -143,7 +148,7 @@ def _catalogue() -> list[Manifest]:
     ]
 
 
-def _prune_rules() -> list[Manifest]:
+def _prune_rules(settings: Settings) -> list[Manifest]:
     return [
         _argo(),
         _rule(CLAIM, ["get", "list", "patch", "delete"]),  # patch: a lost label; delete: only this account may
@@ -151,6 +156,7 @@ def _prune_rules() -> list[Manifest]:
         _rule(APIMANAGER_BACKUP, ["get"]),  # whether a backup of the operator had completed
         _rule(POD, ["list"]),  # who mounts a claim
         _rule(EVENT, ["list"]),
+        *_ledgers(settings, names.ORIGIN),
     ]
 
 
@@ -184,6 +190,15 @@ def _origin(settings: Settings) -> list[Manifest]:
         return []
     own = [names.ORIGIN, *(names.LEDGER.format(each) for each in settings.repositories)]
     return [_rule(CONFIGMAP, ["create"]), _rule(CONFIGMAP, ["get", "patch"], own)]
+
+
+def _ledgers(settings: Settings, *others: str) -> list[Manifest]:
+    """Rules to read what is known of the repositories, and to remove what is gone."""
+    if not settings.repositories:
+        return []
+    own = [names.LEDGER.format(each) for each in settings.repositories]
+    read = [_rule(CONFIGMAP, ["get"], list(others))] if others else []
+    return [*read, _rule(CONFIGMAP, ["get", "patch"], own)]
 
 
 def _evidence(name: str) -> list[Manifest]:

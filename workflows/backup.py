@@ -42,7 +42,8 @@ _ABOUT = About(
 
 def backup(settings: Settings, rules: PruneArguments | None = None) -> WorkflowTemplate:
     """Build the WorkflowTemplate `threescale-backup`. If `rules` keep anything, a scheduled backup ends with them."""
-    at_the_end = partial(prune.at_the_end, settings, rules) if rules and rules.keeps else None
+    kept = rules and (rules.keeps or (settings.repositories and rules.repository_keeps))
+    at_the_end = partial(prune.at_the_end, settings, rules) if rules and kept else None
     asked = declare(declared.BackupArguments, _usual(settings))
     with workflow_template(settings, _ABOUT, at_the_end, asked) as built, DAG(name="backup", fail_fast=False) as dag:
         task = Tasks(settings, built, declared.BackupArguments)

@@ -16,6 +16,7 @@ from workflows.push import push
 from workflows.rendering.document import Manifest
 from workflows.rendering.references import BadReferenceError, check
 from workflows.rendering.settings import Settings
+from workflows.repository_prune import repository_prune
 from workflows.restore import restore
 from workflows.schedule import Cron, schedule
 from workflows.verify import verify
@@ -59,8 +60,8 @@ def render(
     built += [build(settings).to_dict() for build in (restore, verify, drill)]
     accounts = access.access(settings)
     if settings.repositories:
-        accounts += [*access.of_push(settings), *access.of_fetch(settings)]
-        built += [build(settings).to_dict() for build in (push, fetch)]
+        accounts += [*access.of_push(settings), *access.of_fetch(settings), *access.of_repository_prune(settings)]
+        built += [build(settings).to_dict() for build in (push, fetch, repository_prune)]
     if "watchdog" in operations:
         accounts += access.of_watchdog(settings)
         built.append(watchdog(settings).to_dict())

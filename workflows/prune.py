@@ -1,5 +1,8 @@
 """Retention, top to bottom: decide by the catalogue, then delete. The volume of a failed run is read before deletion.
 
+Where repositories are configured, one more phase decides on the copies there, by the same rules under other names. Its
+credentials may be others than those of the push, which need not be able to delete.
+
 A scheduled backup with rules ends with the same DAG, in its exit handler and under the account of retention. There
 `continueOn` keeps a good backup green if retention fails. A leaf of the backup's own DAG could not do that.
 
@@ -20,7 +23,15 @@ from hera.workflows import DAG, Container, Parameter, Task, WorkflowTemplate
 
 from steps.contract.arguments import ONLY, PLAN
 from steps.contract.declaration import DeclaredPhase
-from steps.contract.prune_contract import PruneArguments, PruneDecide, PruneDelete, PruneLook, PruneRemove
+from steps.contract.prune_contract import (
+    PruneArguments,
+    PruneDecide,
+    PruneDelete,
+    PruneForget,
+    PruneLook,
+    PruneRemove,
+    RulesAsked,
+)
 from steps.contract.values import YES
 from workflows.monitoring import metrics
 from workflows.monitoring.template import About, workflow_template
@@ -69,7 +80,7 @@ def at_the_end(settings: Settings, rules: PruneArguments) -> Mapping[str, Any]:
 
 def _retention(settings: Settings, asked: Mapping[str, Parameter], *, first: bool) -> DAG:
     """Build the DAG. `first`: for a workflow of its own, which checks its arguments and retries its phases."""
-    given = {name: value(name) for name in asked if name != PLAN}
+    given = {name: value(name) for name in declare(RulesAsked)}
     pod = Pod(affinity=anywhere(), account=settings.account(NAME), retried=first)
 
     def template(declared: type[DeclaredPhase]) -> Container:
@@ -96,8 +107,23 @@ def _retention(settings: Settings, asked: Mapping[str, Parameter], *, first: boo
             with_param=decided.get_parameter("failed"),
             when=acts,
         )
-        decided >> [deleted, failed]
+        decided >> [deleted, failed, *_forgotten(settings, asked, pod, first=first)]
     return dag
+
+
+def _forgotten(settings: Settings, asked: Mapping[str, Parameter], pod: Pod, *, first: bool) -> list[Task]:
+    """Return the task for the copies in the repositories, where there are some. At the end of a backup it needs rules.
+
+    No node is named, because it mounts no backup.
+    """
+    if not settings.repositories or not (first or _keeps_copies(asked)):
+        return []
+    forget = phase(settings.for_pruning, PruneForget, replace(pod, timeout="2h"), inputs=asked)
+    return [Task(name="forget", template=forget, arguments={name: value(name) for name in declare(PruneForget)})]
+
+
+def _keeps_copies(asked: Mapping[str, Parameter]) -> bool:
+    return any(name.startswith("repository-keep-") and str(each.value) not in {"", "0"} for name, each in asked.items())
 
 
 def _failed_run(look: Container, remove: Container, rules: Mapping[str, Parameter]) -> DAG:

@@ -20,9 +20,10 @@ from steps.contract.backup_contract import BackupArguments
 from steps.contract.declaration import Declared, DeclaredField, fields_of
 from steps.contract.drill_contract import DrillArguments
 from steps.contract.names import KIND
+from steps.contract.prune_contract import RepositoryPruneArguments
 from steps.contract.verify_contract import VerifyArguments
 from steps.contract.watchdog_contract import WatchdogArguments
-from workflows import backup, drill, verify, watchdog
+from workflows import backup, drill, repository_prune, verify, watchdog
 from workflows.rendering import cron as clock
 from workflows.rendering.labels import TITLE
 from workflows.rendering.parameters import declare
@@ -71,6 +72,13 @@ _KINDS = {
     ),
     "verify": _Kind(verify.NAME, VerifyArguments, "a verification", "Verify the backups by schedule", _NEXT),
     "drill": _Kind(drill.NAME, DrillArguments, "a drill", "Restore the backups for trial by schedule", _NEXT),
+    "repository-prune": _Kind(
+        repository_prune.NAME,
+        RepositoryPruneArguments,
+        "the freeing of room in the repositories",
+        "Free room in the repositories by schedule",
+        {},
+    ),
     "watchdog": _Kind(
         watchdog.NAME, WatchdogArguments, "the watchdog", "Check by schedule that 3scale is backed up", {}, kept=3
     ),

@@ -41,6 +41,18 @@ from steps.contract.values import YES
 NO_RULE = "no rule keeps it"
 _OVER = "its run failed longer ago than failed-after"
 
+
+@dataclass(frozen=True)
+class Words:
+    """The words of verdicts that depend on where the backups lie."""
+
+    left: str = f"{_OVER} and its claim never had a volume"  # of a failed run, and may go
+    server: str = "the newest by the API server's clock"
+    by_hand: str = "kubectl delete pvc {0.name}"  # deletes a backup
+
+
+OF_CLAIMS = Words()
+
 _Size = tuple[int, int]  # files, bytes
 Periods = Mapping[str, Callable[[datetime], object]]
 PERIODS: Periods = {
@@ -65,6 +77,7 @@ class Rules:
     operators: bool = False  # also backups of the operator
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     failed_after: Duration | None = None  # age at which claims of failed runs are deleted; None: never
+    words: Words = OF_CLAIMS
 
     @classmethod
     def of(cls, asked: RulesAsked) -> "Rules":
@@ -146,14 +159,14 @@ def decide(entries: Iterable[BackupEntry], rules: Rules, now: datetime, failed_r
     good = [entry for entry in ordered if _counts(entry)]
     over = {entry.uid for entry in ordered if _is_over(entry, rules, now)}
     reasons = {entry.uid: list(_standing(entry, rules, over=entry.uid in over)) for entry in ordered}
-    for entry, reason in (*_by_rules(good, rules, now), *_protected(good), *_before_shrinks(good, rules.max_shrink)):
+    for entry, reason in (*_by_rules(good, rules, now), *_protected(good, rules.words), *_before_shrinks(good, rules)):
         reasons[entry.uid].append(reason)
     kept = [entry for entry in good if reasons[entry.uid]]
     for entry in good:  # the newest first
         if len(kept) < rules.minimum_redundancy and not reasons[entry.uid]:
             reasons[entry.uid].append(f"needed for minimum-redundancy {rules.minimum_redundancy}")
             kept.append(entry)
-    verdicts = [_verdict(entry, reasons[entry.uid], over=entry.uid in over) for entry in ordered]
+    verdicts = [_verdict(entry, reasons[entry.uid], rules.words, over=entry.uid in over) for entry in ordered]
     return Decision(verdicts, _frozen(ordered, rules, now, failed_run))
 
 
@@ -177,12 +190,12 @@ def _counts(entry: BackupEntry) -> bool:
     return entry.state is BackupState.COMPLETE and not entry.damaged and not entry.going
 
 
-def _verdict(entry: BackupEntry, reasons: Sequence[str], *, over: bool) -> Verdict:
+def _verdict(entry: BackupEntry, reasons: Sequence[str], words: Words, *, over: bool) -> Verdict:
     if reasons or not over:
         return Verdict(entry, bool(reasons), ", ".join(reasons) or NO_RULE)
     if entry.volume:
         return Verdict(entry, keep=False, why=f"{_OVER}, unless its volume holds a manifest", unread=True)
-    return Verdict(entry, keep=False, why=f"{_OVER} and its claim never had a volume")
+    return Verdict(entry, keep=False, why=words.left)
 
 
 def _is_over(entry: BackupEntry, rules: Rules, now: datetime) -> bool:
@@ -232,12 +245,12 @@ def _by_rules(good: Sequence[BackupEntry], rules: Rules, now: datetime) -> Itera
         yield from ((entry, "within") for entry in good if entry.began >= since)
 
 
-def _protected(good: Sequence[BackupEntry]) -> Iterator[tuple[BackupEntry, str]]:
+def _protected(good: Sequence[BackupEntry], words: Words) -> Iterator[tuple[BackupEntry, str]]:
     """The newest by each clock: one of the clocks may have been ahead or behind."""
     if not good:
         return
     yield good[0], "the newest"
-    yield max(good, key=lambda entry: entry.created), "the newest by the API server's clock"
+    yield max(good, key=lambda entry: entry.created), words.server
     if (newest := max(good, key=lambda entry: entry.started)) is not good[0]:
         yield newest, "the newest by its pod's clock"
     yield from ((entry, "the newest verified") for entry in [each for each in good if each.verified][:1])
@@ -273,31 +286,31 @@ def _shrunk(good: Sequence[BackupEntry], most: float) -> str:
     return ""
 
 
-def _before_shrinks(good: Sequence[BackupEntry], most: float) -> Iterator[tuple[BackupEntry, str]]:
+def _before_shrinks(good: Sequence[BackupEntry], rules: Rules) -> Iterator[tuple[BackupEntry, str]]:
     """Yield backups from before a shrink: the newest with a much smaller later one, and any with only such later ones.
 
     So a file that comes and goes in an emptied tree does not replace the backup from before it was emptied. The
     smaller backup that shows the shrink is kept too, so that a second run finds the same.
     """
-    counted = _counted(good)
+    counted, most = _counted(good), rules.max_shrink
     smallest = largest = _size(counted[0]) if counted else (0, 0)
     found = False
     for older in counted[1:]:
         size = _size(older)
         if _lost(largest, size, most) or (not found and _lost(smallest, size, most)):
             found = True
-            yield from _shown(counted, older, most)
+            yield from _shown(counted, older, rules)
         smallest = min(smallest[0], size[0]), min(smallest[1], size[1])
         largest = max(largest[0], size[0]), max(largest[1], size[1])
 
 
-def _shown(counted: Sequence[BackupEntry], older: BackupEntry, most: float) -> Iterator[tuple[BackupEntry, str]]:
-    newer, lost = next((each, lost) for each in counted if (lost := _lost(_size(each), _size(older), most)))
+def _shown(counted: Sequence[BackupEntry], older: BackupEntry, rules: Rules) -> Iterator[tuple[BackupEntry, str]]:
+    newer, lost = next((each, lost) for each in counted if (lost := _lost(_size(each), _size(older), rules.max_shrink)))
     yield newer, f"shows that the backups shrank after {older.name}"
     yield (
         older,
         f"from before a shrink: {newer.name} has {lost.now} {lost.what}, this backup has {lost.before}. If the smaller "
-        f"size is right, delete this backup by hand (kubectl delete pvc {older.name})",
+        f"size is right, delete this backup by hand ({rules.words.by_hand.format(older)})",
     )
 
 

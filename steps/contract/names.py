@@ -8,7 +8,7 @@ PART_OF_SELECTOR = ",".join(f"{name}={value}" for name, value in PART_OF.items()
 PREFIX = f"{TOOL}/"  # of this tool's labels and annotations
 KIND = PREFIX + "kind"  # of a workflow: backup, restore, watchdog ...
 
-Operation = Literal["backup", "restore", "prune", "verify", "drill", "watchdog", "push", "fetch"]  # one workflow each
+Operation = Literal["backup", "restore", "prune", "verify", "drill", "watchdog", "push", "fetch", "repository-prune"]
 Form = Literal["webhook", "slack"]  # of a notification
 INSTANCE_ID = "workflows.argoproj.io/controller-instanceid"  # a controller's label (Argo, workflow/common/common.go)
 SYSTEM_STORAGE = "system-storage"  # the claim of System FileStorage, always of this name (operator, system.go)

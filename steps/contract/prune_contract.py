@@ -1,14 +1,18 @@
 """The arguments of retention, and the inputs and outputs of its phases."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, create_model
 
 from steps.contract import values
-from steps.contract.declaration import Declared, DeclaredPhase, Output, maybe
+from steps.contract.declaration import Declared, DeclaredPhase, Output, fields_of, maybe
+from steps.contract.push_contract import Repositories
 from steps.contract.told import BackupMounted
+from steps.contract.value_kinds import OrNothing
 
 
-class KeepRules(Declared):
-    """The rules of retention. Without a `keep-...` rule, nothing is deleted."""
+class CopyRules(Declared):
+    """The rules for the copies in the repositories. Without a `keep-...` rule, none is forgotten."""
 
     keep_last: Annotated[int, values.COUNT] = 0
     """Keep this many of the newest complete backups. 0 turns this rule off."""
@@ -37,6 +41,16 @@ class KeepRules(Declared):
     nothing."""
     manual: Literal["no", "yes"] = "no"
     """Apply the rules also to backups that a person started. By default these backups are kept."""
+
+    @property
+    def keeps(self) -> list[str]:
+        """The `keep-...` rules that are on, as texts such as `keep-last 3`."""
+        return _on(self, "keep-")
+
+
+class KeepRules(CopyRules):
+    """The rules of retention. Without a `keep-...` rule, nothing is deleted."""
+
     operators: Literal["no", "yes"] = "no"
     """Apply the rules also to backups that the operator's APIManagerBackup made. By default these backups are kept."""
     failed_after: values.DurationOrNone = "3d"
@@ -44,18 +58,51 @@ class KeepRules(Declared):
     claim is kept if the volume holds a manifest, or files that the run did not write. If empty, claims of failed runs
     are never deleted."""
 
-    @property
-    def keeps(self) -> list[str]:
-        """The `keep-...` rules that are on, as texts such as `keep-last 3`."""
-        told = self.model_dump(by_alias=True).items()
-        return [f"{name} {value}" for name, value in told if name.startswith("keep-") and value]
+
+def _on(rules: Declared, prefix: str) -> list[str]:
+    told = rules.model_dump(by_alias=True).items()
+    return [f"{name} {value}" for name, value in told if name.startswith(prefix) and value]
 
 
-class RulesAsked(KeepRules):
-    """The rules of retention, and the time zone in which they count."""
-
+class _Zone(Declared):
     timezone: str = "UTC"
     """Count the hours, days, weeks, months and years of the rules in this time zone, for instance Europe/Madrid."""
+
+
+class RulesAsked(KeepRules, _Zone):
+    """The rules of retention, and the time zone in which they count."""
+
+
+REPOSITORY = "repository_"  # before the names of the rules for the copies in the repositories
+
+
+def _of_repositories() -> type[Declared]:
+    """Return a declaration with the fields of `CopyRules`, each with a prefix before its name."""
+    made: dict[str, Any] = {}
+    for each in fields_of(CopyRules):
+        about = f"In a repository, {each.about[:1].lower()}{each.about[1:]}"
+        kind: Any = Annotated[each.info.annotation, *each.info.metadata] if each.info.metadata else each.info.annotation
+        made[REPOSITORY + each.name] = (kind, Field(default=each.info.default, description=about))
+    return create_model("_OfRepositories", __base__=Declared, **made)
+
+
+class RepositoryRules(_of_repositories()):  # type: ignore[misc]  # its fields are those of CopyRules
+    """The rules for the copies in the repositories, as arguments beside those for the claims."""
+
+    @classmethod
+    def told(cls, rules: CopyRules) -> dict[str, Any]:
+        """Return the arguments for these rules, by field."""
+        return {REPOSITORY + name: value for name, value in rules.model_dump().items()}
+
+    @property
+    def repository_keeps(self) -> list[str]:
+        """The `repository-keep-...` rules that are on."""
+        return _on(self, "repository-keep-")
+
+    def of_copies(self, timezone: str) -> RulesAsked:
+        """Return the rules without the prefix."""
+        own = {each.name: getattr(self, REPOSITORY + each.name) for each in fields_of(CopyRules)}
+        return RulesAsked.model_construct(**own, timezone=timezone, failed_after="")
 
 
 class _Plan(Declared):
@@ -64,7 +111,7 @@ class _Plan(Declared):
     `yes` means the same as `only`."""
 
 
-class PruneArguments(RulesAsked, _Plan):
+class PruneArguments(RulesAsked, RepositoryRules, _Plan):
     """Arguments of `threescale-prune`; without a `keep-...` nothing is deleted."""
 
 
@@ -123,3 +170,32 @@ class PruneRemove(DeclaredPhase, RulesAsked, _FailedRun):
 
     uid: str
     """Uid that the claim had when its volume was read."""
+
+
+class PruneForget(DeclaredPhase, RepositoryRules, _Zone, _Plan, Repositories):
+    """Decide for each copy in the repositories whether it is kept, and forget the others, the oldest first."""
+
+    command = ("prune", "forget")
+    gives = (
+        maybe("forgotten", "Number of snapshots that were forgotten."),
+        maybe("kept", "Number of snapshots of this installation that are kept."),
+        maybe("others", "Number of snapshots of other installations, which are never touched."),
+    )
+
+
+class RepositoryPruneArguments(Declared):
+    """Arguments of `threescale-repository-prune`."""
+
+    repository: Annotated[str, OrNothing(values.SECRET)] = ""
+    """Free the room in the repository of this Secret only. If empty, each repository is pruned."""
+
+
+class RepositoryPrune(DeclaredPhase, RepositoryPruneArguments, Repositories):
+    """Take damaged packs out of each repository, and free the room that no snapshot needs."""
+
+    command = ("repository-prune", "free")
+    judges = True
+    gives = (
+        maybe("pruned", "Names of the repositories that were pruned."),
+        maybe("repaired", "Number of damaged packs that were taken out of the repositories."),
+    )

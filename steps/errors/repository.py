@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from steps.errors.base import BadArgument, Few, Final, several
+from steps.errors.base import BadArgument, Few, Final, as_sentence, several
 
 
 class BadRepository(Final):
@@ -132,3 +132,31 @@ class FolderUnusable(Final):
     folder: str
     reason: str
     says = "The folder {folder} can't be used: {reason}. Name a folder on a disk that you may write to."
+
+
+class NotForgotten(Final):
+    repository: str
+    snapshots: Sequence[str]
+    said: str
+
+    def compose(self) -> str:
+        reason = f" {as_sentence(self.said)}" if self.said else ""
+        return (
+            f"Repository {self.repository} did not delete {several(self.snapshots)}.{reason} "
+            "Name credentials that may delete in repository.pruneSecrets."
+        )
+
+
+class MayNotPrune(Final):
+    repository: str
+    said: str
+    says = (
+        "The credentials of repository {repository} may not delete, so it was not pruned. {said:sentence} "
+        "Name credentials that may delete in repository.pruneSecrets."
+    )
+
+
+class NothingToAdopt(Final):
+    origin: str
+    why: str
+    says = "Origin {origin} can't be adopted: {why}. Check the origin in the repository's list of backups."

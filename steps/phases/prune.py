@@ -1,18 +1,25 @@
 """The commands of the phases of retention.
 
 `decide` and `delete` handle backups. For a failed run, `look` reads the volume and `remove` then deletes the claim.
+`forget` handles the copies in the repositories.
 """
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Sequence
 
 from steps.catalogue import backup_claims, deletion
 from steps.catalogue.retention import Rules
 from steps.contract import arguments
 from steps.contract import prune_contract as declared
+from steps.kubernetes import times
+from steps.kubernetes.cluster import Cluster
+from steps.phases import repositories
 from steps.phases.command_line import PhaseGroup
 from steps.phases.run import Run
+from steps.repository import forgetting, kept
+from steps.restic.program import Restic
 
 log = logging.getLogger(__name__)
 prune_phases = PhaseGroup("prune", help="Phases of retention, in the order in which they run.")
@@ -65,6 +72,30 @@ def _look(run: Run, told: declared.PruneLook) -> None:
 def _remove(run: Run, told: declared.PruneRemove) -> None:
     log.info("claim %s: its volume was read, and holds no manifest", told.claim_name)
     _delete(run, "remove", [told.uid], Rules.of(told), read=True)
+
+
+@prune_phases.phase(declared.PruneForget)
+def _forget(run: Run, told: declared.PruneForget) -> None:
+    plan_only = arguments.is_plan("prune", told.plan)
+    rules, cluster = kept.rules(told.of_copies(told.timezone)), run.cluster()
+    counts: Counter[str] = Counter(forgotten=0, kept=0, others=0)
+    try:
+        repositories.each(told, lambda restic: _forget_in(restic, cluster, rules, counts, plan_only=plan_only))
+    finally:
+        run.output(**counts)
+
+
+def _forget_in(restic: Restic, cluster: Cluster, rules: Rules, counts: Counter[str], *, plan_only: bool) -> None:
+    found = kept.judge(restic, cluster, rules, times.now())
+    log.info("repository %s:", restic.store.name)
+    for line in found.text():
+        log.info(line)
+    counts.update(kept=sum(map(len, found.members.values())), others=len(found.others))
+    if plan_only:
+        log.info("this run is only a plan, nothing is forgotten")
+        return
+    gone = forgetting.forget(restic, cluster, found)
+    counts.update(forgotten=gone, kept=-gone)
 
 
 def _delete(run: Run, phase: str, doomed: Sequence[str], rules: Rules, *, read: bool = False) -> None:

@@ -4,8 +4,9 @@ It lies in a ConfigMap for each repository, an entry for each snapshot. A tag in
 snapshot, and its ID with it.
 """
 
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -18,6 +19,9 @@ from steps.kubernetes.kinds import CONFIGMAP, Object
 
 _TRIES, _PAUSE_S = 10, 0.05
 _READING = "reading"  # the key of the reading by shares
+_PACKS = "damaged-packs"  # the key of the packs that could not be read back
+_INDEX = "index-damaged"  # the key that the index lacks blobs
+_PACK = re.compile(r"[0-9a-f]{64}")
 
 
 class Known(BaseModel):
@@ -43,6 +47,8 @@ class RepositoryLedger(BaseModel):
 
     snapshots: Mapping[str, Known] = {}
     reading: str = ""
+    packs: tuple[str, ...] = ()  # damaged or missing ones
+    index: bool = False  # it lacks blobs
 
     def of(self, snapshot: str) -> Known:
         """Return what is known of a snapshot."""
@@ -70,6 +76,15 @@ def forget(cluster: Cluster, repository: str, snapshots: list[str]) -> None:
 def note_reading(cluster: Cluster, repository: str, progress: str) -> None:
     """Record how far the reading by shares has come. Raises as `note`."""
     _write(cluster, repository, lambda _found: {_READING: progress})
+
+
+def repaired(cluster: Cluster, repository: str, packs: Collection[str]) -> None:
+    """Remove packs from the damaged ones, and the mark of the index. Raises as `note`."""
+    _write(
+        cluster,
+        repository,
+        lambda found: {_PACKS: ",".join(each for each in found.packs if each not in packs) or None, _INDEX: None},
+    )
 
 
 def _write(cluster: Cluster, repository: str, change: Callable[[RepositoryLedger], Mapping[str, str | None]]) -> None:
@@ -104,9 +119,12 @@ def _new(repository: str, data: Mapping[str, str | None]) -> Object:
 
 def _parse(found: Object | None) -> RepositoryLedger:
     data = dict((found or {}).get("data") or {})
-    reading = str(data.pop(_READING, ""))
+    reading, packs, index = (str(data.pop(name, "")) for name in (_READING, _PACKS, _INDEX))
     return RepositoryLedger(
-        snapshots={snapshot: known for snapshot, text in data.items() if (known := _known(text))}, reading=reading
+        snapshots={snapshot: known for snapshot, text in data.items() if (known := _known(text))},
+        reading=reading,
+        packs=tuple(dict.fromkeys(each for each in packs.split(",") if _PACK.fullmatch(each))),
+        index=bool(index),
     )
 
 

@@ -9,7 +9,7 @@ import secrets
 
 from steps import errors
 from steps.contract.names import ORIGIN, PART_OF
-from steps.kubernetes import times
+from steps.kubernetes import fields, times
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CONFIGMAP, Object
 
@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 _ID = "id"
 _PUSHED = "pushed-"  # and the name of the Secret
+_ADOPTED = "adopted"  # other origins, whose snapshots retention counts as those of this one
 
 
 def of(cluster: Cluster) -> str:
@@ -46,6 +47,30 @@ def pushed(cluster: Cluster, repository: str) -> None:
     """Record that this installation has pushed to a repository."""
     if not has_pushed(cluster, repository):
         cluster.patch(CONFIGMAP, ORIGIN, {"data": {_PUSHED + repository: times.utc(times.now())}})
+
+
+def adopted(cluster: Cluster) -> tuple[str, ...]:
+    """Return the adopted origins of the namespace."""
+    return _adopted(_read(cluster) or {})
+
+
+def adopt(cluster: Cluster, other: str) -> None:
+    """Record another origin, so that retention counts its snapshots as those of this installation.
+
+    Raises:
+        errors.Conflict: somebody has changed the ConfigMap meanwhile. Otherwise as `of`.
+
+    """
+    of(cluster)
+    found = _read(cluster) or {}
+    told = ",".join(dict.fromkeys([*_adopted(found), other]))
+    metadata = {"resourceVersion": fields.at(found, "metadata", "resourceVersion")}
+    cluster.patch(CONFIGMAP, ORIGIN, {"metadata": metadata, "data": {_ADOPTED: told}})
+
+
+def _adopted(found: Object) -> tuple[str, ...]:
+    told = str((found.get("data") or {}).get(_ADOPTED, ""))
+    return tuple(each for each in (part.strip() for part in told.split(",")) if each)
 
 
 def _read(cluster: Cluster) -> Object | None:

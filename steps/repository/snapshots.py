@@ -43,6 +43,7 @@ class Snapshot:
     added_bytes: int | None = None  # what it added to the repository
     expected: int | None = None
     processed: int | None = None
+    written: datetime | None = None  # when restic had written it, by the clock of the pod that pushed it
 
     @property
     def is_whole(self) -> bool:
@@ -76,6 +77,7 @@ class Snapshot:
             added_bytes=_count(summary.get("data_added_packed")),
             expected=_count(tags.get(_ENTRIES)),
             processed=_count(summary.get("total_files_processed")),
+            written=times.moment(str(summary.get("backup_end", ""))),
         )
 
 

@@ -45,6 +45,7 @@ class Restic:
     def __init__(self, store: Store, private: Path, scratch: Path) -> None:
         self.store = store
         self.seconds: list[tuple[str, float]] = []
+        self._folder = scratch
         self._options = store.options(private)
         self._environment = {
             **{name: os.environ[name] for name in (*_SYSTEM, *_IDENTITY) if name in os.environ},
@@ -66,7 +67,7 @@ class Restic:
 
         """
         began, command = time.monotonic(), os.fsdecode(words[0])
-        with _running(["restic", *words, *self._options], self._environment) as process:
+        with _running(["restic", *words, *self._options], self._environment, self._folder) as process:
             said: deque[bytes] = deque(maxlen=_TAIL)
             follower = threading.Thread(target=self._follow, args=(process.stderr, said), daemon=True)
             follower.start()
@@ -140,11 +141,18 @@ def opened(store: Store, private: Path, scratch: Path) -> Iterator[Restic]:
 
 
 @contextmanager
-def _running(words: list[str | bytes], environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
-    """Start a process. It is asked to end, and then killed, if the block is left before its end."""
+def _running(
+    words: list[str | bytes], environment: dict[str, str], folder: Path
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start a process in a folder that it may write to. It is ended if the block is left before its end."""
     try:
         process = subprocess.Popen(  # noqa: S603  the words are ours, and no shell reads them
-            words, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            words,
+            env=environment,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
     except OSError as error:
         raise errors.NoRestic(error.strerror or str(error)) from error

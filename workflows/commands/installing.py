@@ -35,6 +35,8 @@ _OPTIONS = {
     "pods.runAsUser": "--run-as-user N",
     "repository.secrets": "--repository SECRET",
     "repository.claim": "--repository-claim NAME",
+    "repository.pruneSecrets": "--repository-prune-secret SECRET",
+    "repository.pruneSchedule": "--repository-prune CRON",
     "access.apimanagers": "--from-apimanager FILE",
     "access.secrets": "--secret NAME",
     "access.configMaps": "--configmap NAME",
@@ -118,9 +120,11 @@ def path_of(option: str) -> "places.Path":
 @functools.cache
 def _paths() -> "dict[str, places.Path]":
     from steps.contract.declaration import fields_of
-    from steps.contract.prune_contract import KeepRules
+    from steps.contract.prune_contract import CopyRules, KeepRules
 
     rules: dict[str, places.Path] = {f"--{each.told_as}": ("retention", each.told_as) for each in fields_of(KeepRules)}
+    for each in fields_of(CopyRules):
+        rules[f"--repository-{each.told_as}"] = ("repository", "retention", each.told_as)
     return rules | {words.split()[0]: tuple(path.split(".")) for path, words in _OPTIONS.items()}
 
 
@@ -156,12 +160,13 @@ def _with_references(source: "Source") -> "Installation":
 
 def _options() -> list[click.Parameter]:
     """Return the options of the fields, those of retention before the last one."""
-    from steps.contract.prune_contract import KeepRules
+    from steps.contract.prune_contract import KeepRules, RepositoryRules
     from workflows.configuration.fields import field_at
     from workflows.configuration.installation import Installation
 
     made = [_option(words, field_at(Installation, tuple(path.split(".")))) for path, words in _OPTIONS.items()]
-    return [*made[:-1], *options_of(KeepRules, flags=True), made[-1]]
+    rules = [*options_of(KeepRules, flags=True), *options_of(RepositoryRules, flags=True)]
+    return [*made[:-1], *rules, made[-1]]
 
 
 def _option(words: str, field: "FieldInfo") -> click.Option:

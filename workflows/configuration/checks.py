@@ -29,6 +29,7 @@ def problems(installation: Installation) -> Iterator[Problem]:
     yield from _of_alerts(installation)
     yield from _of_phases(installation)
     yield from _of_accounts(installation)
+    yield from _of_repositories(installation)
 
 
 def thresholds(installation: Installation) -> Thresholds | None:
@@ -117,12 +118,27 @@ def _of_resources(path: Path, needs: PodNeeds) -> Iterator[Problem]:
 
 def _of_accounts(installation: Installation) -> Iterator[Problem]:
     names: dict[str, str] = {}
-    for of in ("backup", "restore", "prune", "verify", "drill", "watchdog"):
+    for of in ("backup", "restore", "prune", "verify", "drill", "watchdog", "push", "fetch", "repository-prune"):
         name = installation.settings.account(f"threescale-{of}")
         if name in names:
             why = f"is the account of {names[name]} too. Each workflow needs an account of its own, for its own rights"
             yield _problem(("access", "accounts", of, "name"), f"{{}} {name} {why}")
         names[name] = of
+
+
+def _of_repositories(installation: Installation) -> Iterator[Problem]:
+    asked = installation.repository
+    given = {
+        "retention": bool(asked.retention.keeps),
+        "pruneSecrets": bool(asked.prune_secrets),
+        "pruneSchedule": asked.prune_schedule is not None,
+    }
+    if not asked.secrets:
+        for name in (name for name, is_given in given.items() if is_given):
+            yield _problem(("repository", name), "{} needs a repository. Add {repository.secrets}")
+    elif asked.prune_secrets and len(asked.prune_secrets) != len(asked.secrets):
+        why = f"has {len(asked.prune_secrets)} Secrets, and {{repository.secrets}} has {len(asked.secrets)}"
+        yield _problem(("repository", "pruneSecrets"), f"{{}} {why}. Name one for each, in the same order")
 
 
 def phases() -> dict[str, tuple[str, ...]]:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from steps.contract import values
 from steps.contract.names import Form, Operation
-from steps.contract.prune_contract import KeepRules, PruneArguments
+from steps.contract.prune_contract import CopyRules, KeepRules, PruneArguments, RepositoryRules
 from steps.contract.value_kinds import Like
 from workflows import schedule
 from workflows.rendering.pods import ObjectName, Pods, Written, present
@@ -22,6 +22,7 @@ Zone = Annotated[str, AfterValidator(schedule.check_timezone)]
 Path = Annotated[str, Like(r"[^\x00]+", "not a path: write the name of a file or folder")]
 Arguments = Mapping[str, str]
 Rules = Annotated[KeepRules, BeforeValidator(present)]
+RulesOfCopies = Annotated[CopyRules, BeforeValidator(present)]
 
 
 class Scheduled(Written):
@@ -108,6 +109,13 @@ class Repository(Written):
     """Whether a backup fails if it can't be copied (`required`), or only the node of the copy (`best-effort`)."""
     memory: Annotated[str, values.QUANTITY_OF_RESOURCE] = MEMORY
     """Limit the memory of the pods that run restic. It needs about 1 KiB for each file of a backup, and 200 MiB."""
+    retention: RulesOfCopies = CopyRules()
+    """Which old copies are forgotten at the end of each scheduled backup, and by `threescale-prune`."""
+    prune_secrets: Annotated[tuple[ObjectName, ...], Field(max_length=2)] = ()
+    """Delete from the repository with the credentials in this Secret, which has all keys of the repository's own
+    Secret. In the order of `secrets`. By default the same Secrets are used."""
+    prune_schedule: Cron | None = None
+    """Free the room of forgotten copies by this cron schedule, for instance "0 9 * * 0"."""
 
 
 class Access(Written):
@@ -173,6 +181,7 @@ class Installation(Written):
             notify_secret=self.notification.secret,
             notify_form=self.notification.form,
             repositories=self.repository.secrets,
+            prune_repositories=self.repository.prune_secrets,
             repository_claim=self.repository.claim,
             push=self.repository.push,
             memory=self.repository.memory,
@@ -184,7 +193,8 @@ class Installation(Written):
     @property
     def rules(self) -> PruneArguments:
         """The arguments of retention."""
-        return PruneArguments.model_validate({**self.retention.model_dump(), "timezone": self.timezone})
+        of_copies = RepositoryRules.told(self.repository.retention)
+        return PruneArguments.model_validate({**self.retention.model_dump(), **of_copies, "timezone": self.timezone})
 
     @property
     def crons(self) -> list[schedule.Cron]:
@@ -199,4 +209,5 @@ class Installation(Written):
             ("verify", self.verify.schedule, self.verify.arguments),
             ("drill", self.drill.schedule, {"scratch-namespace": self.drill.namespace or "", **self.drill.arguments}),
         ]
+        found.append(("repository-prune", self.repository.prune_schedule, {}))
         return [schedule.Cron(of, cron, told) for of, cron, told in found if cron is not None]

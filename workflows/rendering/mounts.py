@@ -80,7 +80,8 @@ def _secret_of(settings: Settings, mount: Mount) -> str:
 
 def _volume_of(settings: Settings, mount: Mount, claim: str) -> Volume:
     if named := _secret_of(settings, mount):
-        return _optional(mount.value.volume, SecretVolumeSource(secret_name=named))
+        others = dict(zip(settings.repositories, settings.credentials, strict=False))
+        return _optional(mount.value.volume, SecretVolumeSource(secret_name=others.get(named, named)))
     if mount is Mount.PRIVATE:
         return Volume(name=mount.value.volume, empty_dir=EmptyDirVolumeSource(medium="Memory", size_limit=_size("1Mi")))
     if mount is Mount.CACHE:

@@ -70,12 +70,19 @@ class Settings(BaseModel):
     notify_secret: ObjectName | None = None  # its key `url` is the address for results
     notify_form: Form = "webhook"
     repositories: tuple[ObjectName, ...] = ()  # Secrets, two at most
+    prune_repositories: tuple[ObjectName, ...] = ()  # Secrets whose credentials may delete; empty: the same ones
+    credentials: tuple[ObjectName, ...] = ()  # mounted instead of `repositories`, whose names they get
     repository_claim: ObjectName | None = None
     push: Literal["required", "best-effort", "no"] = "required"  # the default of a backup where there are repositories
     memory: Annotated[str, values.QUANTITY_OF_RESOURCE] = MEMORY  # of the pods that run restic
     pods: Pods = Pods()
     accounts: Mapping[Operation, Account] = Field(default_factory=dict)
     argo: Argo = Argo()
+
+    @property
+    def for_pruning(self) -> "Settings":
+        """The same, with the credentials that may delete from the repositories."""
+        return self.model_copy(update={"credentials": self.prune_repositories})
 
     def account(self, workflow: str) -> str:
         """Return the name of the service account of a workflow."""

@@ -10,13 +10,16 @@ from tests.builders import restic_locks
 PASSWORD = "a password for the tests of repositories"  # noqa: S105  # of repositories that live as long as a test
 
 
+pytestmark = pytest.mark.usefixtures("restic_on_path")
+
+
 @pytest.fixture
 def folder(tmp_path):
     return tmp_path / "repository"
 
 
 @pytest.fixture
-def made(restic_on_path, folder, tmp_path, monkeypatch):
+def made(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(locks, "ROUND", "1s")  # of five minutes
     told = {"RESTIC_REPOSITORY": str(folder), "RESTIC_PASSWORD": PASSWORD}
     with program.opened(Store("copies", told), tmp_path / "private", tmp_path / "scratch") as opened:

@@ -58,6 +58,18 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "retention.manual": ("", "yes"),
     "retention.operators": ("", "yes"),
     "retention.failed-after": ("9d", "9d"),
+    "repository.pruneSecrets": ("may-delete", ["may-delete"]),
+    "repository.pruneSchedule": ("0 9 * * 0", "0 9 * * 0"),
+    "repository.retention.keep-last": ("3", 3),
+    "repository.retention.keep-hourly": ("4", 4),
+    "repository.retention.keep-daily": ("5", 5),
+    "repository.retention.keep-weekly": ("6", 6),
+    "repository.retention.keep-monthly": ("7", 7),
+    "repository.retention.keep-yearly": ("8", 8),
+    "repository.retention.keep-within": ("1y6m", "1y6m"),
+    "repository.retention.minimum-redundancy": ("9", 9),
+    "repository.retention.max-shrink": ("0.25", 0.25),
+    "repository.retention.manual": ("", "yes"),
 }
 FULL = {
     "image": IMAGE,
@@ -68,6 +80,7 @@ FULL = {
     "watchdog": {"schedule": "7 * * * *"},
     "monitoring": {"enabled": True},
     "notification": {"secret": "address"},
+    "repository": {"secrets": ["copies"]},
 }
 # Their effect shows only where another field has not been given.
 BESIDE = {"monitoring.enabled": {"monitoring": {"enabled": False}}}

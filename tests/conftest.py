@@ -27,9 +27,13 @@ from tests.live.stage import kebab
 from tests.stores import faults as store_faults
 from tests.stores import restic as restic_programs
 from tests.stores import s3 as s3_server
+from tests.stores import sftp as sftp_server
+from tests.stores import versitygw as versitygw_server
 from tests.stores.faults import Faults
 from tests.stores.restic import Restic
 from tests.stores.s3 import S3
+from tests.stores.sftp import Sftp
+from tests.stores.versitygw import Versitygw
 from workflows.manifests import render
 from workflows.rehearsal.argo.engine import Workflow
 from workflows.rehearsal.rehearse import SETTINGS
@@ -122,6 +126,22 @@ def faults(s3: S3) -> Iterator[Faults]:
     """A proxy in front of the S3 server, without a fault until the test adds one."""
     with store_faults.in_front_of(s3.port) as proxy:
         yield proxy
+
+
+@pytest.fixture(scope="session")
+def sftp() -> Iterator[Sftp]:
+    """OpenSSH's server, for SFTP alone."""
+    sshd = sftp_server.program() or pytest.skip("no sshd: install Debian's openssh-server")
+    with sftp_server.running(sshd) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def versitygw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Versitygw]:
+    """An S3 server with versions and object lock, for thorough tests: it is built the first time."""
+    program = versitygw_server.program() or pytest.skip("no versitygw: install Go, which builds it")
+    with versitygw_server.running(program, tmp_path_factory.mktemp("versitygw")) as server:
+        yield server
 
 
 @dataclass

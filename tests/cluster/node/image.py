@@ -1,8 +1,8 @@
 """Builds the step image where no registry can be reached: a base from Debian's packages, wheels fetched beforehand.
 
-`RUN` gets no network. pip finds the wheels in a folder that is mounted while building, and is told so by a mounted
-configuration: the Containerfile is the one for a machine with a registry, and none of this stays in the image. Wheels
-are for the base's Python, Debian 12's 3.11.
+`RUN` gets no network. pip and apt find wheels and packages in folders that are mounted while building, and are told so
+by mounted configurations: the Containerfile is the one for a machine with a registry, and none of this stays in the
+image. Wheels are for the base's Python, Debian 12's 3.11; restic is Debian 13's, since Debian 12's is too old.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from . import commands, packages, programs
+from . import commands, debs, packages, programs
 
 CONTEXT: Final = Path(__file__).parents[3]
 CONTAINERFILE: Final = CONTEXT / "images" / "steps" / "Containerfile"
@@ -47,10 +47,12 @@ def build(containerfile: Path, context: Path, name: str, output: Path, say: Call
     settings = _storage() / "pip.conf"
     settings.write_text(_PIP)
     wheels = _fetch_wheels(containerfile.parent)
+    fetched = debs.fetch(_storage(), containerfile, _in_base)
     _podman(
         *("build", "--pull-never", "--layers", "--isolation", "oci", "--runtime", "runc", "--network", "none"),
         *_LIMITS,
         *("--volume", f"{wheels}:/wheels:ro", "--volume", f"{settings}:/etc/pip.conf:ro"),
+        *("--volume", f"{fetched}:/debs:ro", "--volume", f"{fetched}/sources.list:/etc/apt/sources.list:ro"),
         *("--build-arg", f"BASE={BASE}", "--file", str(containerfile), "--tag", name, str(context)),
     )
     _podman("image", "prune", "--force", "--filter", "until=24h")  # layers of builds long past
@@ -71,6 +73,12 @@ def run(name: str, options: Sequence[str], *command: str) -> str:
         *("run", "--rm", "--pull", "never", "--network", "host", *_LIMITS, "--read-only", "--cap-drop", "all"),
         *("--security-opt", "no-new-privileges", *options, "--entrypoint", command[0], name, *command[1:]),
     )
+
+
+def _in_base(folder: Path, script: str) -> str:
+    """Run a script as root in the base with this machine's network; it sees the folder as /debs."""
+    network = ("--network", "host", "--volume", f"{folder}:/debs", *_LIMITS)
+    return _podman("run", "--rm", "--pull", "never", *network, BASE, "sh", "-euc", script)
 
 
 def _fetch_wheels(folder: Path) -> Path:

@@ -18,6 +18,7 @@ STEPS = [
     "phases",
     "plans",
     "parts",
+    "repository",
     "catalogue",
     "evidence",
     "archive",

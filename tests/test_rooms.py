@@ -19,6 +19,7 @@ STEPS = [
     "plans",
     "repository",
     "parts",
+    "repository",
     "catalogue",
     "evidence",
     "archive",

@@ -15,9 +15,7 @@ from steps.files.beneath import closed
 from steps.files.mtree import FILE, FOLDER, LINK, Entry
 from steps.repository.nodes import Node
 
-MOUNT = "backup"  # the folder of a snapshot that holds the backup
-
-_TREE = mtree.place(f"{MOUNT}/{layout.TREE}")
+_TREE = mtree.place(layout.TREE)
 _OF_THE_CLAIM = (layout.MANIFEST, layout.SUMS, layout.BEGIN, layout.RESULT)  # the manifest lacks the size of some
 
 
@@ -70,9 +68,8 @@ def _of_tree(entry: Entry) -> Node:
 def _fixed(backup: Backup) -> list[Node]:
     """The entries outside the tree, in order. The manifest decides where it has a size, else the claim."""
     facts = _sealed(backup)
-    found = {".": Node(mtree.place(MOUNT), FOLDER)}
     try:
-        found |= _looked(backup.root, [*_OF_THE_CLAIM, *layout.FOLDERS, *_reports(backup.root)])
+        found = _looked(backup.root, [*_OF_THE_CLAIM, *layout.FOLDERS, *_reports(backup.root)])
     except OSError as error:
         raise errors.ReadFailed([str(error.filename or backup.root)], os.strerror(error.errno or 0)) from error
     sizes = {path: digest.size for path, digest in facts.objects.items()}
@@ -107,4 +104,4 @@ def _kind(found: os.stat_result) -> str:
 
 
 def _node(path: str, kind: str, size: int = 0) -> Node:
-    return Node(mtree.place(f"{MOUNT}/{path}"), kind, size if kind == FILE else 0)
+    return Node(mtree.place(path), kind, size if kind == FILE else 0)

@@ -15,7 +15,7 @@ from steps.archive import layout, seal
 from steps.archive.contents import Backup
 from steps.archive.manifest import Manifest
 from steps.parts.file_storage import Amount, Progress
-from steps.repository import snapshot_proof, snapshots
+from steps.repository import sealed_content, snapshot_proof, snapshots
 from steps.repository.snapshots import Snapshot
 from steps.restic import locks
 from steps.restic.program import Restic
@@ -57,14 +57,16 @@ def findings(restic: Restic, opened: Backup, snapshot: Snapshot) -> Iterator[str
     if hashlib.sha256(manifest).hexdigest() != opened.digest:
         yield f"{layout.MANIFEST} differs from the one on the claim"
         return
-    tree = f"{snapshot.id}:".encode()
-    nodes = restic.lines("ls", "--no-lock", "--json", snapshot.id)
-    yield from snapshot_proof.findings(opened, nodes, lambda path: restic.run("cat", "tree", "--no-lock", tree + path))
+    tree = f"{snapshot.id}:{snapshot.root}"
+    nodes = restic.lines("ls", "--no-lock", "--json", tree)
+    yield from snapshot_proof.findings(
+        opened, nodes, lambda path: restic.run("cat", "tree", "--no-lock", tree.encode() + path)
+    )
 
 
 def _save(restic: Restic, opened: Backup, origin: str, schedule: str, progress: Progress) -> Snapshot:
     manifest = opened.facts
-    expected = snapshot_proof.counts(opened)
+    expected = sealed_content.counts(opened)
     total = Amount(expected.files, expected.size_bytes)
     words = ["backup", "--json", "--force", "--no-scan", "--host", origin, *snapshots.time_option(manifest)]
     words += [

@@ -47,12 +47,12 @@ class Repository:
         return self.summary
 
     def lines(self, snapshot):
-        return self.run("ls", "--json", snapshot).splitlines(keepends=True)
+        return self.run("ls", "--json", f"{snapshot}:/backup").splitlines(keepends=True)
 
     def tree_of(self, snapshot):
         def tree_of(path):
             self.calls.append(path)
-            return self.run("cat", "tree", f"{snapshot}:".encode() + path)
+            return self.run("cat", "tree", f"{snapshot}:/backup".encode() + path)
 
         return tree_of
 

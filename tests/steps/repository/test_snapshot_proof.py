@@ -13,7 +13,7 @@ from steps.repository import sealed_content, snapshot_proof
 from tests.builders import snapshots
 from tests.builders.trees import MIB, ORDINARY_USER, ROOT, build, folders, sparse, trees
 
-TREE = f"/backup/{layout.TREE}"
+TREE = f"/{layout.TREE}"
 ODD = [b"two\nlines", b'"', b"back\\slash", b"caf\xe9", b"caf\xff", "caf\ufffd".encode(), "\u200b".encode(), b"a-b"]
 FEW = settings(
     max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
@@ -151,7 +151,7 @@ def test_each_file_beside_the_tree_is_needed_with_its_size(repository, backup_vo
     (tmp_path / "copy").mkdir()
     changed = snapshots.copy(backup_volume, tmp_path / "copy")
     beside = [path for path in changed.rglob("*") if path.is_file() and layout.TREE not in path.parts]
-    sizes = {f"/{path.relative_to(changed.parent)}": path.stat().st_size for path in beside}
+    sizes = {f"/{path.relative_to(changed)}": path.stat().st_size for path in beside}
 
     for path in beside:
         path.write_bytes(b"")
@@ -171,7 +171,7 @@ def test_strangers_beside_the_tree_are_named(repository, odd, pushed):
         (pushed / name).mkdir()
 
     assert repository.findings(odd, pushed) == [
-        f"'/backup/{name}' is in the snapshot, but not part of the backup"
+        f"'/{name}' is in the snapshot, but not part of the backup"
         for name in (".snapshot", "lost+found", "secrets/lost+found")
     ]
 
@@ -194,8 +194,8 @@ def test_files_that_restic_could_not_read_are_named_and_not_counted(odd, anyones
 def test_an_empty_list_lacks_everything(backup_volume):
     found = list(snapshot_proof.findings(contents.open_at(backup_volume), [], lambda _path: b""))
 
-    assert len(found) == 1 + len(list(backup_volume.rglob("*")))
-    assert found[0] == "'/backup' is missing in the snapshot"
+    assert len(found) == len(list(backup_volume.rglob("*")))
+    assert found[0] == "'/SHA256SUMS' is missing in the snapshot"
 
 
 def test_a_list_that_can_not_be_read_is_a_finding(backup_volume):
@@ -216,7 +216,7 @@ def check_any_tree(data, sealed, repository):
 
         assert repository.findings(root) == []
         assert sorted(repository.findings(root, changed)) == sorted(
-            f"{f'/backup/{path.relative_to(changed)}'!r} is missing in the snapshot" for path in lost
+            f"{f'/{path.relative_to(changed)}'!r} is missing in the snapshot" for path in lost
         )
 
 

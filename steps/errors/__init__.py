@@ -11,4 +11,5 @@ from steps.errors.parts import *
 from steps.errors.phases import *
 from steps.errors.plans import *
 from steps.errors.process import *
+from steps.errors.restic import *
 from steps.errors.threescale import *

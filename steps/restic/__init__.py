@@ -1,0 +1,1 @@
+"""The one door to restic: its process, environment, endings and locks. It knows no backup."""

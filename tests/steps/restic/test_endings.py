@@ -79,6 +79,12 @@ def test_damage_is_named_though_restic_blames_the_source():
     assert type(error) is errors.RepositoryDamaged
 
 
+def test_damage_is_named_though_the_store_stopped_answering_later():
+    error = of(1, "pack 1234: does not exist\nLoad(<data/56>, 0, 0) failed: connection refused", "check")
+
+    assert type(error) is errors.RepositoryDamaged
+
+
 def test_a_store_that_does_not_answer_is_not_called_damaged():
     error = of(1, "ReadFull(<data/1234>): 503 Service Unavailable\nFatal: repository contains errors", "check")
 

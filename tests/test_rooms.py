@@ -230,6 +230,7 @@ def test_one_door_leads_to_kubernetes():
         ("contract", {"process", "errors"}),
         ("kubernetes", {"contract", "process", "errors"}),
         ("files", {"process", "errors"}),
+        ("restic", {"process", "errors"}),
     ],
 )
 def test_a_room_below_the_backup_knows_these_others_alone(room, others):

@@ -11,23 +11,6 @@ class BadRepository(Final):
     says = "Secret {secret} does not describe a repository: {problems:; }. Correct the Secret."
 
 
-class NoRestic(Final):
-    reason: str
-    says = "restic can't be started: {reason}. Use the image of this tool, or install restic."
-
-
-class OldRestic(Final):
-    found: str
-    oldest: str
-    says = "restic has version {found!r}, and this tool needs {oldest} or later. Use the image of this tool."
-
-
-class NoJson(Final):
-    command: str
-    repository: str
-    says = "restic {command} for repository {repository} printed something unexpected. See the log of the phase."
-
-
 class NoRepositoryConfigured(BadArgument):
     argument: str
     says = (

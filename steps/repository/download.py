@@ -97,7 +97,7 @@ def download(restic: Restic, snapshot: Snapshot, root: Path, progress: Progress)
 
     Raises:
         errors.FetchedDiffers: what was fetched differs from the manifest, and no manifest is left.
-        errors.VolumeFull and others of `volume.failures`; errors of `answers.of`
+        errors.VolumeFull and others of `volume.failures`; errors of `endings.of`
 
     """
     sealed = read(restic, snapshot)

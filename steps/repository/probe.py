@@ -21,12 +21,12 @@ def check(restic: Restic, cluster: Cluster, *, init: bool) -> None:
 
     Raises:
         errors.RepositoryVanished: this installation has pushed to it, and it does not exist.
-        errors of `answers.of`
+        errors of `endings.of`
 
     """
     try:
         restic.run("cat", "config", "--no-lock", limit_s=LIMIT_S)
-    except errors.NoRepository as error:
+    except (errors.NoRepository, errors.BucketMissing) as error:
         if since := origin.has_pushed(cluster, restic.store.name):
             raise errors.RepositoryVanished(restic.store.name, restic.store.address, since) from error
         if not init:

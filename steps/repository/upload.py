@@ -35,7 +35,7 @@ def upload(restic: Restic, opened: Backup, origin: str, schedule: str, progress:
 
     Raises:
         errors.NotProved: the snapshot differs from the backup.
-        errors of `answers.of`
+        errors of `endings.of`
 
     """
     for found in snapshots.every(restic, f"{snapshots.DIGEST}={opened.digest}"):

@@ -22,7 +22,7 @@ from typing import Any
 
 from steps import errors
 from steps.process import interruption
-from steps.restic import answers
+from steps.restic import endings
 from steps.restic.store import Store
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Restic:
         """Run a command, and yield the lines of its stdout. Its end is judged after the last line.
 
         Raises:
-            errors of `answers.of`; errors.Interrupted: the phase was asked to end; errors.NoRestic
+            errors of `endings.of`; errors.Interrupted: the phase was asked to end; errors.NoRestic
 
         """
         began, command = time.monotonic(), os.fsdecode(words[0])
@@ -76,7 +76,7 @@ class Restic:
         self.seconds.append((command, time.monotonic() - began))
         if code != 0:
             text = self.store.masked(b"".join(said).decode(errors="replace"))
-            raise answers.of(code, text, repository=self.store.name, command=command, limit_s=limit_s)
+            raise endings.of(code, text, repository=self.store.name, command=command, limit_s=limit_s)
 
     def run(self, *words: str | bytes, limit_s: float | None = None) -> bytes:
         """Run a command, and return its stdout. Raises as `lines`."""

@@ -58,7 +58,11 @@ AGAIN = {
     "NotKnown",
     "NotRemoved",
     "ObjectsGoing",
+    "RepositoryLocked",
+    "ResticStopped",
     "ResyncUnknown",
+    "SftpNotStarted",
+    "StoreUnanswered",
     "VolumeStale",
     "WorkerLost",
 }

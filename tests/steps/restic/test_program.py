@@ -61,7 +61,9 @@ def test_a_repository_in_a_folder_is_made_and_opened(on_path, opened, tmp_path):
 
 def test_secrets_are_in_private_files_alone_and_gone_at_the_end(played, opened, tmp_path):
     seen = tmp_path / "seen"
-    played(f'echo "$@" > {seen}; env >> {seen}; ulimit -c >> {seen}; cat $RESTIC_PASSWORD_FILE $AWS_SHARED_CREDENTIALS_FILE > {seen}.files')
+    played(
+        f'echo "$@" > {seen}; env >> {seen}; ulimit -c >> {seen}; cat $RESTIC_PASSWORD_FILE $AWS_SHARED_CREDENTIALS_FILE > {seen}.files'
+    )
     private = tmp_path / "private/threescale-repository"
 
     with opened(store("s3:https://s3.example.com/bucket", **KEYS)) as restic:

@@ -77,7 +77,9 @@ def test_addresses_of_each_kind_are_known(address, kind):
     assert store(RESTIC_REPOSITORY=address).kind == kind
 
 
-@pytest.mark.parametrize("address", ["s3:x", "s3:bucket", "bucket", "http://host", "b2:bucket", "rclone:x:y", "rest:host"])
+@pytest.mark.parametrize(
+    "address", ["s3:x", "s3:bucket", "bucket", "http://host", "b2:bucket", "rclone:x:y", "rest:host"]
+)
 def test_other_addresses_are_refused_with_the_forms_that_there_are(address):
     (problem,) = problems({**S3, "RESTIC_REPOSITORY": address})
 
@@ -114,7 +116,13 @@ def test_sftp_needs_a_key_and_known_hosts():
 def test_no_secret_is_in_the_options_or_in_the_environment_of_an_s3_repository(tmp_path):
     given = " ".join([*store().options(tmp_path), *store().environment(tmp_path).values()])
 
-    for key in ("RESTIC_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "RESTIC_REPOSITORY"):
+    for key in (
+        "RESTIC_PASSWORD",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "RESTIC_REPOSITORY",
+    ):
         assert S3[key] not in given
     assert store().environment(tmp_path)["AWS_SHARED_CREDENTIALS_FILE"] == f"{tmp_path}/aws"
     assert "aws_session_token = the-session-token" in store().files()["aws"]

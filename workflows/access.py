@@ -40,7 +40,7 @@ def access(settings: Settings) -> list[Manifest]:
         *_account(settings, backup.NAME, _backup_rules(settings)),
         *_account(settings, restore.NAME, _restore_rules(settings)),
         *_account(settings, prune.NAME, _prune_rules()),
-        *_account(settings, verify.NAME, [_argo(), *_catalogue()]),
+        *_account(settings, verify.NAME, [_argo(), *_catalogue(), *_origin(settings)]),
         *_account(settings, drill.NAME, _drill_rules()),
         *_in_scratch(settings),
     ]

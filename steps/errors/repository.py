@@ -98,3 +98,13 @@ class FetchedDiffers(Final):
         "Snapshot {snapshot} of backup {backup} in repository {repository} is damaged: {findings}. "
         "The claim holds no backup. Fetch another backup, and verify the repository."
     )
+
+
+class SnapshotsDamaged(Final):
+    repository: str
+    damage: str
+    backups: Sequence[str]
+    says = (
+        "Repository {repository} is damaged: {damage}. Backups whose snapshot is damaged: {backups}. "
+        "Repair the repository with the account of prune, then push these backups again."
+    )

@@ -5,7 +5,7 @@ snapshot, and its ID with it.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -13,11 +13,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from steps import errors
 from steps.contract import names
 from steps.contract.names import PART_OF
+from steps.kubernetes import times
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CONFIGMAP, Object
 
 _TRIES, _PAUSE_S = 10, 0.05
+_LENGTH = 300  # characters of a finding; a ConfigMap has 1 MiB for all snapshots
 _READING = "reading"  # the key of the reading by shares
+_PACKS = "damaged-packs"  # the key of their IDs, joined by commas; prune's account takes them out of the index
+_INDEX = "index-damaged"  # the key that the index lacks blobs; prune's account rebuilds it
+_OWN = (_READING, _PACKS, _INDEX)
 
 
 class Known(BaseModel):
@@ -43,6 +48,13 @@ class Ledger(BaseModel):
 
     snapshots: Mapping[str, Known] = {}
     reading: str = ""
+    packs: tuple[str, ...] = ()  # damaged or missing ones
+    index: bool = False  # it lacks blobs
+
+    @property
+    def damaged(self) -> list[str]:
+        """The IDs of the snapshots that are marked as damaged."""
+        return sorted(each for each, known in self.snapshots.items() if known.damaged)
 
     def of(self, snapshot: str) -> Known:
         """Return what is known of a snapshot."""
@@ -70,6 +82,31 @@ def forget(cluster: Cluster, repository: str, snapshots: list[str]) -> None:
 def note_reading(cluster: Cluster, repository: str, progress: str) -> None:
     """Record how far the reading by shares has come. Raises as `note`."""
     _write(cluster, repository, lambda _found: {_READING: progress})
+
+
+def note_damage(
+    cluster: Cluster, repository: str, snapshots: Mapping[str, str], packs: Collection[str] = (), *, index: bool = False
+) -> None:
+    """Mark snapshots by ID as damaged, each with its finding, and record the damaged packs. Raises as `note`."""
+
+    def change(found: Ledger) -> Mapping[str, str]:
+        now = times.now()
+        marked = {
+            each: found.of(each).model_copy(update={"damaged": now, "damage": text[:_LENGTH], "verified": None})
+            for each, text in snapshots.items()
+        }
+        told = {each: known.model_dump_json(exclude_defaults=True) for each, known in marked.items()}
+        if every := sorted({*found.packs, *packs}):
+            told[_PACKS] = ",".join(every)
+        return told | ({_INDEX: "yes"} if index else {})
+
+    _write(cluster, repository, change)
+
+
+def note_verified(cluster: Cluster, repository: str, snapshot: str) -> None:
+    """Mark a snapshot as verified: every byte was read back. This removes a mark of damage. Raises as `note`."""
+    whole = {"verified": times.now(), "damaged": None, "damage": ""}
+    note(cluster, repository, snapshot, lambda known: known.model_copy(update=whole))
 
 
 def _write(cluster: Cluster, repository: str, change: Callable[[Ledger], Mapping[str, str | None]]) -> None:
@@ -104,9 +141,12 @@ def _new(repository: str, data: Mapping[str, str | None]) -> Object:
 
 def _parse(found: Object | None) -> Ledger:
     data = dict((found or {}).get("data") or {})
-    reading = str(data.pop(_READING, ""))
+    reading, packs, index = (str(data.pop(key, "")) for key in _OWN)
     return Ledger(
-        snapshots={snapshot: known for snapshot, text in data.items() if (known := _known(text))}, reading=reading
+        snapshots={snapshot: known for snapshot, text in data.items() if (known := _known(text))},
+        reading=reading,
+        packs=tuple(filter(None, packs.split(","))),
+        index=bool(index),
     )
 
 

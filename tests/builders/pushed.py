@@ -7,7 +7,7 @@ from steps.repository import upload
 from steps.restic import program
 from steps.restic.store import Store
 
-PASSWORD = "a password for the tests of repositories"
+PASSWORD = "a password for the tests of repositories"  # noqa: S105  not one of a server
 ORIGIN = "0123456789abcdef"
 
 
@@ -24,8 +24,8 @@ def push(restic, root):
     return upload.upload(restic, contents.open_at(root), ORIGIN, "", lambda *_: None).snapshot
 
 
-def packs_of(restic, snapshot, kind):
-    """The packs with the trees or the data of a snapshot alone: those that came with its push."""
+def packs_of(restic, kind):
+    """The packs that hold trees alone, or data alone."""
     found = {}
     for index in restic.run("list", "index", "--no-lock").decode().split():
         for pack in restic.json("cat", "index", "--no-lock", index)["packs"]:

@@ -144,7 +144,7 @@ def test_a_snapshot_with_another_listing_or_manifest_is_not_read_further(reposit
 @pytest.mark.parametrize("harm", [pushed.flip, pushed.truncate, os.unlink])
 def test_a_damaged_pack_is_a_finding(repository, odd, tmp_path, harm):
     snapshot = pushed.push(repository, odd)
-    (pack,) = pushed.packs_of(repository, snapshot, "data")
+    (pack,) = pushed.packs_of(repository, "data")
     harm(pushed.path_of(tmp_path, pack))
 
     found = findings(repository, snapshot, tmp_path)

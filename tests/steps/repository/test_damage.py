@@ -1,0 +1,155 @@
+"""A share of a repository's data is read, damaged packs are named, and the snapshots that use them are found."""
+
+import json
+import os
+import shutil
+from datetime import UTC, datetime
+
+import pytest
+
+from steps import errors
+from steps.archive import layout
+from steps.repository import damage
+from steps.repository.damage import Damage, Share
+from tests.builders import pushed
+from tests.builders import snapshots as sealed_backups
+
+WHOLE = Share(1, 1)
+
+
+@pytest.fixture
+def on_path(restic, monkeypatch):
+    monkeypatch.setenv("PATH", f"{restic.path.parent}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.fixture
+def repository(on_path, tmp_path):
+    with pushed.opened(tmp_path) as restic:
+        restic.run("init")
+        yield restic
+
+
+@pytest.fixture
+def two(repository, backup_volume, tmp_path):
+    """A snapshot of a backup, one of a second backup with one file of its own, and the packs that this one added."""
+    first = pushed.push(repository, backup_volume)
+    before = packs(repository)
+    source = shutil.copytree(backup_volume / layout.TREE, tmp_path / "source", symlinks=True)
+    (source / "new").write_bytes(os.urandom(5000))
+    sealed_backups.with_tree(backup_volume, source)
+    second = pushed.push(repository, backup_volume)
+    added = {pack: kinds for pack, kinds in packs(repository).items() if pack not in before}
+    return first, second, before, added
+
+
+def packs(restic):
+    """The kinds of blobs of each pack."""
+    found = {}
+    for index in restic.run("list", "index", "--no-lock").decode().split():
+        for pack in restic.json("cat", "index", "--no-lock", index)["packs"]:
+            found[pack["id"]] = {blob["type"] for blob in pack["blobs"]}
+    return found
+
+
+def of_kind(found, kind):
+    return next(pack for pack, kinds in found.items() if kinds == {kind})
+
+
+def test_a_good_repository_has_no_damage(repository, two):
+    assert not damage.look(repository, WHOLE)
+
+
+@pytest.mark.parametrize("kind", ["data", "tree"])
+@pytest.mark.parametrize("harm", [pushed.flip, pushed.truncate, os.unlink])
+def test_damage_of_a_pack_names_it_and_marks_the_snapshots_that_use_it(repository, two, tmp_path, harm, kind):
+    first, second, before, added = two
+    pack = of_kind(added, kind)
+    harm(pushed.path_of(tmp_path, pack))
+
+    found = damage.look(repository, WHOLE)
+
+    assert found == Damage([pack])
+    assert damage.users(repository, [second, first], found) == [second]
+
+
+@pytest.mark.parametrize("harm", [pushed.flip, os.unlink])
+def test_damage_of_a_pack_that_both_use_marks_both(repository, two, tmp_path, harm):
+    first, second, before, added = two
+    harm(pushed.path_of(tmp_path, of_kind(before, "data")))
+
+    found = damage.look(repository, WHOLE)
+
+    assert set(damage.users(repository, [second, first], found)) == {first, second}
+
+
+def test_a_header_that_cannot_be_read_hides_no_snapshot(repository, two, tmp_path):
+    first, second, before, added = two
+    pack = of_kind(added, "data")
+    path = pushed.path_of(tmp_path, pack)
+    pushed.flip(path, path.stat().st_size - 60)
+
+    found = damage.look(repository, WHOLE)
+
+    assert found == Damage([pack])
+    assert damage.users(repository, [second, first], found) == [second]
+
+
+def test_a_lost_index_marks_the_snapshots_that_lack_blobs(repository, two, tmp_path):
+    first, second, before, added = two
+    for index in (tmp_path / "repository/index").iterdir():
+        told = repository.json("cat", "index", "--no-lock", index.name)
+        if {pack["id"] for pack in told["packs"]} & added.keys():
+            index.unlink()
+
+    found = damage.look(repository, WHOLE)
+
+    assert found == Damage([], unindexed=True)
+    assert damage.users(repository, [second, first], found) == [second]
+
+
+def test_a_share_sees_the_damage_of_its_own_packs_alone_and_all_shares_see_all(repository, two, tmp_path):
+    first, second, before, added = two
+    pack = of_kind(added, "data")
+    pushed.flip(pushed.path_of(tmp_path, pack))
+
+    found = [damage.look(repository, Share(number, 4)) for number in (1, 2, 3, 4)]
+
+    assert sorted(map(bool, found)) == [False, False, False, True]
+    assert Damage([pack]) in found
+
+
+def test_shares_advance_and_begin_again_after_the_last():
+    read, last = [], ""
+    for _ in range(4):
+        last = str(Share.after(last, 3))
+        read.append(last)
+
+    assert read == ["1/3", "2/3", "3/3", "1/3"]
+
+
+@pytest.mark.parametrize("last", ["", "2/30", "nonsense", "3/3", "7/3x"])
+def test_another_number_of_nights_begins_with_the_first_share(last):
+    assert Share.after(last, 3) == Share(1, 3)
+
+
+def test_a_living_exclusive_lock_is_waited_for_and_a_dead_one_is_not(repository, two, tmp_path, monkeypatch):
+    lock = {"time": datetime.now(UTC).isoformat(), "exclusive": True, "hostname": "pruner"}
+    run = repository.run
+    monkeypatch.setattr(
+        repository,
+        "run",
+        lambda *words, **more: (
+            b"abc\n"
+            if words[:2] == ("list", "locks")
+            else json.dumps(lock).encode()
+            if words[:2] == ("cat", "lock")
+            else run(*words, **more)
+        ),
+    )
+    with pytest.raises(errors.RepositoryLocked) as error:
+        damage.look(repository, WHOLE)
+
+    assert error.value.host == "pruner"
+    lock["time"] = "2026-01-01T00:00:00.123456789Z"
+
+    assert not damage.look(repository, WHOLE)

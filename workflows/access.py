@@ -48,7 +48,7 @@ def access(settings: Settings) -> list[Manifest]:
 
 def of_watchdog(settings: Settings) -> list[Manifest]:
     """Render the ServiceAccount, Role and RoleBinding of the watchdog, which only reads."""
-    return _account(settings, watchdog.NAME, _watchdog_rules())
+    return _account(settings, watchdog.NAME, [*_watchdog_rules(), *_ledgers(settings)])
 
 
 def of_push(settings: Settings) -> list[Manifest]:
@@ -184,6 +184,12 @@ def _origin(settings: Settings) -> list[Manifest]:
         return []
     own = [names.ORIGIN, *(names.ledger(each) for each in settings.repositories)]
     return [_rule(CONFIGMAP, ["create"]), _rule(CONFIGMAP, ["get", "patch"], own)]
+
+
+def _ledgers(settings: Settings) -> list[Manifest]:
+    """Rules to read what is known of the snapshots in the repositories."""
+    own = [names.ledger(each) for each in settings.repositories]
+    return [_rule(CONFIGMAP, ["get"], own)] if own else []
 
 
 def _evidence(name: str) -> list[Manifest]:

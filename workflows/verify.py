@@ -1,6 +1,7 @@
 """The verification, top to bottom: choose a backup, read it, and record the result on its claim.
 
-A verification delays no backup. Where a repository is configured, a share of its data is read beside it. It has a mutex of its own, and mounts the claim read-only.
+A verification delays no backup. It has a mutex of its own, and mounts the claim read-only. Where a repository is
+configured, a share of its data is read beside it.
 """
 
 from hera.workflows import DAG, WorkflowTemplate

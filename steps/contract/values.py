@@ -19,6 +19,7 @@ from steps.contract.value_kinds import (
 )
 
 YES, NO = "yes", "no"
+_OBJECT = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
 _PART = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"  # of a domain
 MAX_AGE = "26h"  # of the newest backup: a day, and two hours more
 MAX_SHRINK = 0.5  # of a backup, compared with the backup before
@@ -68,6 +69,7 @@ VERSION = Like(
 )
 MOST_WORKERS = 16  # each process takes memory, and a file server has other clients
 WORKERS = Workers(MOST_WORKERS)
+SECRETS = Like(rf"{_OBJECT}(,{_OBJECT})*", "not a list of names: write names of Secrets, separated by commas")
 NAMES = NameList()
 VERSIONS = Versions()
 DIGEST = DigestText()

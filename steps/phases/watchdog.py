@@ -92,7 +92,9 @@ class Look:
         return newest
 
     def check_copies(self, max_age: Duration | None, limit: str) -> None:
-        """Check that a backup with a copy in the repositories is young enough, and that no copy is damaged. Without `max_age` only the second.
+        """Check that a backup with a copy in the repositories is young enough, and that no copy is damaged.
+
+        Without `max_age` the age is not checked.
 
         Raises:
             errors.NotPushed, errors.CopiesDamaged

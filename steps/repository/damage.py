@@ -28,14 +28,14 @@ _BATCH = 10_000  # IDs of 64 characters; the arguments of a process may have 2 M
 _SHARE = re.compile(r"(\d{1,5})/(\d{1,5})")
 
 
-class Share(NamedTuple):
+class NightlyShare(NamedTuple):
     """A share of the data: `number` of `of` that are read one after another."""
 
     number: int
     of: int
 
     @classmethod
-    def after(cls, last: str, of: int) -> "Share":
+    def after(cls, last: str, of: int) -> "NightlyShare":
         """Return the share after the last good one, as the ledger has it. The first one follows the last of all."""
         found = _SHARE.fullmatch(last)
         number = int(found[1]) if found and int(found[2]) == of else 0
@@ -60,7 +60,7 @@ class Damage(NamedTuple):
         return "; ".join([*told, *(["the index lacks blobs of snapshots"] if self.unindexed else [])])
 
 
-def look(restic: Restic, share: Share) -> Damage:
+def look(restic: Restic, share: NightlyShare) -> Damage:
     """Read a share of the data, and check the structure of the whole repository. Takes no lock.
 
     Raises:

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from steps import errors
 from steps.kubernetes.cluster import Cluster
-from steps.repository import damage, ledger, reading, snapshots
-from steps.repository.damage import Share
+from steps.repository import damage, ledger, reading_back, snapshots
+from steps.repository.damage import NightlyShare
 from steps.repository.snapshots import Snapshot
 from steps.restic.program import Restic
 
 log = logging.getLogger(__name__)
 
 
-def read_share(restic: Restic, cluster: Cluster, nights: int) -> Share:
+def read_share(restic: Restic, cluster: Cluster, nights: int) -> NightlyShare:
     """Read the next share of the data. The progress advances only after a share without damage.
 
     Raises:
@@ -27,7 +27,7 @@ def read_share(restic: Restic, cluster: Cluster, nights: int) -> Share:
 
     """
     name = restic.store.name
-    share = Share.after(ledger.read(cluster, name).reading, nights)
+    share = NightlyShare.after(ledger.read(cluster, name).reading, nights)
     log.info("repository %s: reads share %s of the data", name, share)
     found = damage.look(restic, share)
     if not found:
@@ -59,7 +59,7 @@ def read_whole(restic: Restic, cluster: Cluster, snapshot: Snapshot, scratch: Pa
 
     """
     name, short = restic.store.name, snapshot.id[:8]
-    if wrong := errors.Few.of(reading.findings(restic, snapshot, scratch)):
+    if wrong := errors.Few.of(reading_back.findings(restic, snapshot, scratch)):
         log.info("repository %s: snapshot %s is damaged: %s", name, short, wrong)
         ledger.note_damage(cluster, name, {snapshot.id: str(wrong)})
     else:

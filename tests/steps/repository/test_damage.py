@@ -10,11 +10,11 @@ import pytest
 from steps import errors
 from steps.archive import layout
 from steps.repository import damage
-from steps.repository.damage import Damage, Share
+from steps.repository.damage import Damage, NightlyShare
 from tests.builders import pushed
 from tests.builders import snapshots as sealed_backups
 
-WHOLE = Share(1, 1)
+WHOLE = NightlyShare(1, 1)
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_a_share_sees_the_damage_of_its_own_packs_alone_and_all_shares_see_all(r
     pack = of_kind(added, "data")
     pushed.flip(pushed.path_of(tmp_path, pack))
 
-    found = [damage.look(repository, Share(number, 4)) for number in (1, 2, 3, 4)]
+    found = [damage.look(repository, NightlyShare(number, 4)) for number in (1, 2, 3, 4)]
 
     assert sorted(map(bool, found)) == [False, False, False, True]
     assert Damage([pack]) in found
@@ -121,7 +121,7 @@ def test_a_share_sees_the_damage_of_its_own_packs_alone_and_all_shares_see_all(r
 def test_shares_advance_and_begin_again_after_the_last():
     read, last = [], ""
     for _ in range(4):
-        last = str(Share.after(last, 3))
+        last = str(NightlyShare.after(last, 3))
         read.append(last)
 
     assert read == ["1/3", "2/3", "3/3", "1/3"]
@@ -129,7 +129,7 @@ def test_shares_advance_and_begin_again_after_the_last():
 
 @pytest.mark.parametrize("last", ["", "2/30", "nonsense", "3/3", "7/3x"])
 def test_another_number_of_nights_begins_with_the_first_share(last):
-    assert Share.after(last, 3) == Share(1, 3)
+    assert NightlyShare.after(last, 3) == NightlyShare(1, 3)
 
 
 def test_a_living_exclusive_lock_is_waited_for_and_a_dead_one_is_not(repository, two, tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 
 from steps.archive import layout
 from steps.files.mtree import place
-from steps.repository import reading, snapshots
+from steps.repository import reading_back, snapshots
 from tests.builders import pushed
 from tests.builders import snapshots as sealed_backups
 from tests.builders.trees import MIB, sparse
@@ -45,7 +45,7 @@ def repository(on_path, tmp_path):
 
 
 def findings(restic, snapshot, tmp_path):
-    return list(reading.findings(restic, snapshot, tmp_path))
+    return list(reading_back.findings(restic, snapshot, tmp_path))
 
 
 def test_a_snapshot_of_odd_names_is_read_whole_without_its_volume(repository, odd, tmp_path):

@@ -30,10 +30,6 @@ def known(stage):
     return ledger.read(stage.connect(), repositories.NAME)
 
 
-def exit_code(workflow):
-    return [attempt.exit_code for attempt in workflow.node("repository").attempts]
-
-
 def test_damage_is_marked_and_healed_by_a_repair_and_a_push(kept, address, restic):
     good = kept.verify(repository_nights="2")
 
@@ -42,7 +38,7 @@ def test_damage_is_marked_and_healed_by_a_repair_and_a_push(kept, address, resti
     pack = max(repositories.packs(address), key=lambda path: path.stat().st_size)
     pushed.flip(pack)
 
-    bad = [kept.verify(repository_nights="1") for _ in range(1)][0]
+    bad = kept.verify(repository_nights="1")
 
     assert bad.phase == "Failed"
     assert bad.node("read").phase == "Succeeded"

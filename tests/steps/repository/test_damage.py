@@ -23,7 +23,7 @@ def on_path(restic, monkeypatch):
 
 
 @pytest.fixture
-def repository(on_path, tmp_path):
+def repository(on_path, tmp_path):  # noqa: ARG001  it is a fixture
     with pushed.opened(tmp_path) as restic:
         restic.run("init")
         yield restic
@@ -55,14 +55,15 @@ def of_kind(found, kind):
     return next(pack for pack, kinds in found.items() if kinds == {kind})
 
 
-def test_a_good_repository_has_no_damage(repository, two):
+@pytest.mark.usefixtures("two")
+def test_a_good_repository_has_no_damage(repository):
     assert not damage.look(repository, WHOLE)
 
 
 @pytest.mark.parametrize("kind", ["data", "tree"])
 @pytest.mark.parametrize("harm", [pushed.flip, pushed.truncate, os.unlink])
 def test_damage_of_a_pack_names_it_and_marks_the_snapshots_that_use_it(repository, two, tmp_path, harm, kind):
-    first, second, before, added = two
+    first, second, _, added = two
     pack = of_kind(added, kind)
     harm(pushed.path_of(tmp_path, pack))
 
@@ -74,7 +75,7 @@ def test_damage_of_a_pack_names_it_and_marks_the_snapshots_that_use_it(repositor
 
 @pytest.mark.parametrize("harm", [pushed.flip, os.unlink])
 def test_damage_of_a_pack_that_both_use_marks_both(repository, two, tmp_path, harm):
-    first, second, before, added = two
+    first, second, before, _ = two
     harm(pushed.path_of(tmp_path, of_kind(before, "data")))
 
     found = damage.look(repository, WHOLE)
@@ -83,7 +84,7 @@ def test_damage_of_a_pack_that_both_use_marks_both(repository, two, tmp_path, ha
 
 
 def test_a_header_that_cannot_be_read_hides_no_snapshot(repository, two, tmp_path):
-    first, second, before, added = two
+    first, second, _, added = two
     pack = of_kind(added, "data")
     path = pushed.path_of(tmp_path, pack)
     pushed.flip(path, path.stat().st_size - 60)
@@ -95,7 +96,7 @@ def test_a_header_that_cannot_be_read_hides_no_snapshot(repository, two, tmp_pat
 
 
 def test_a_lost_index_marks_the_snapshots_that_lack_blobs(repository, two, tmp_path):
-    first, second, before, added = two
+    first, second, _, added = two
     for index in (tmp_path / "repository/index").iterdir():
         told = repository.json("cat", "index", "--no-lock", index.name)
         if {pack["id"] for pack in told["packs"]} & added.keys():
@@ -108,7 +109,7 @@ def test_a_lost_index_marks_the_snapshots_that_lack_blobs(repository, two, tmp_p
 
 
 def test_a_share_sees_the_damage_of_its_own_packs_alone_and_all_shares_see_all(repository, two, tmp_path):
-    first, second, before, added = two
+    *_, added = two
     pack = of_kind(added, "data")
     pushed.flip(pushed.path_of(tmp_path, pack))
 
@@ -132,7 +133,8 @@ def test_another_number_of_nights_begins_with_the_first_share(last):
     assert NightlyShare.after(last, 3) == NightlyShare(1, 3)
 
 
-def test_a_living_exclusive_lock_is_waited_for_and_a_dead_one_is_not(repository, two, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("two")
+def test_a_living_exclusive_lock_is_waited_for_and_a_dead_one_is_not(repository, monkeypatch):
     lock = {"time": datetime.now(UTC).isoformat(), "exclusive": True, "hostname": "pruner"}
     run = repository.run
     monkeypatch.setattr(
@@ -153,3 +155,29 @@ def test_a_living_exclusive_lock_is_waited_for_and_a_dead_one_is_not(repository,
     lock["time"] = "2026-01-01T00:00:00.123456789Z"
 
     assert not damage.look(repository, WHOLE)
+
+
+UNANSWERED = """
+case "$1" in
+check)
+  echo 'Load(<data/d05dd3e6e4>, 154, 0) returned error, retrying after 1s: dial tcp: connection refused' >&2
+  echo 'download error: dial tcp 127.0.0.1:1: connect: connection refused' >&2
+  echo 'pack PACK contains 1 errors: [partial download error: connection reset by peer]' >&2
+  echo 'Fatal: repository contains errors' >&2
+  exit 1;;
+esac
+""".replace("PACK", "d0" * 32)
+
+
+def test_a_pack_that_could_not_be_fetched_is_no_damage(tmp_path, monkeypatch):
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    program = folder / "restic"
+    program.write_text(f"""#!/bin/sh\n[ "$1" = version ] && echo '{{"version":"0.18.0"}}' && exit\n{UNANSWERED}""")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+    with pushed.opened(tmp_path) as restic, pytest.raises(errors.StoreUnanswered) as error:
+        damage.look(restic, WHOLE)
+
+    assert error.value.exit_code == errors.TRY_AGAIN_EXIT

@@ -38,7 +38,7 @@ def odd(backup_volume, tmp_path):
 
 
 @pytest.fixture
-def repository(on_path, tmp_path):
+def repository(on_path, tmp_path):  # noqa: ARG001  it is a fixture
     with pushed.opened(tmp_path) as restic:
         restic.run("init")
         yield restic

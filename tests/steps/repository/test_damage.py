@@ -169,15 +169,31 @@ esac
 """.replace("PACK", "d0" * 32)
 
 
-def test_a_pack_that_could_not_be_fetched_is_no_damage(tmp_path, monkeypatch):
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    program = folder / "restic"
-    program.write_text(f"""#!/bin/sh\n[ "$1" = version ] && echo '{{"version":"0.18.0"}}' && exit\n{UNANSWERED}""")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+@pytest.fixture
+def played(tmp_path, monkeypatch):
+    """restic, as a shell script plays it."""
 
-    with pushed.opened(tmp_path) as restic, pytest.raises(errors.StoreUnanswered) as error:
+    def play(script):
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        program = folder / "restic"
+        program.write_text(f"""#!/bin/sh\n[ "$1" = version ] && echo '{{"version":"0.18.0"}}' && exit\n{script}""")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+        return pushed.opened(tmp_path)
+
+    return play
+
+
+def test_a_pack_that_could_not_be_fetched_is_no_damage(played):
+    with played(UNANSWERED) as restic, pytest.raises(errors.StoreUnanswered) as error:
         damage.look(restic, WHOLE)
 
     assert error.value.exit_code == errors.TRY_AGAIN_EXIT
+
+
+def test_beside_a_damaged_pack_one_that_could_not_be_fetched_is_not_named(played):
+    gone = f"echo 'pack {'ab' * 32}: does not exist' >&2\n  exit 1"
+
+    with played(UNANSWERED.replace("exit 1", gone)) as restic:
+        assert damage.look(restic, WHOLE) == Damage(["ab" * 32])

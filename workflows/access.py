@@ -40,7 +40,7 @@ def access(settings: Settings) -> list[Manifest]:
         *_account(settings, backup.NAME, _backup_rules(settings)),
         *_account(settings, restore.NAME, _restore_rules(settings)),
         *_account(settings, prune.NAME, _prune_rules(settings)),
-        *_account(settings, verify.NAME, [_argo(), *_catalogue()]),
+        *_account(settings, verify.NAME, [_argo(), *_catalogue(), *_origin(settings)]),
         *_account(settings, drill.NAME, _drill_rules()),
         *_in_scratch(settings),
     ]
@@ -48,7 +48,7 @@ def access(settings: Settings) -> list[Manifest]:
 
 def of_watchdog(settings: Settings) -> list[Manifest]:
     """Render the ServiceAccount, Role and RoleBinding of the watchdog, which only reads."""
-    return _account(settings, watchdog.NAME, _watchdog_rules())
+    return _account(settings, watchdog.NAME, [*_watchdog_rules(), *_ledgers(settings, read_only=True)])
 
 
 def of_push(settings: Settings) -> list[Manifest]:
@@ -192,13 +192,13 @@ def _origin(settings: Settings) -> list[Manifest]:
     return [_rule(CONFIGMAP, ["create"]), _rule(CONFIGMAP, ["get", "patch"], own)]
 
 
-def _ledgers(settings: Settings, *others: str) -> list[Manifest]:
-    """Rules to read what is known of the repositories, and to remove what is gone."""
+def _ledgers(settings: Settings, *others: str, read_only: bool = False) -> list[Manifest]:
+    """Rules to read what is known of the repositories, and to change it unless `read_only`."""
     if not settings.repositories:
         return []
     own = [names.LEDGER.format(each) for each in settings.repositories]
     read = [_rule(CONFIGMAP, ["get"], list(others))] if others else []
-    return [*read, _rule(CONFIGMAP, ["get", "patch"], own)]
+    return [*read, _rule(CONFIGMAP, ["get"] if read_only else ["get", "patch"], own)]
 
 
 def _evidence(name: str) -> list[Manifest]:

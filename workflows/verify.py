@@ -1,12 +1,13 @@
 """The verification, top to bottom: choose a backup, read it, and record the result on its claim.
 
-A verification delays no backup. It has a mutex of its own, and mounts the claim read-only.
+A verification delays no backup. It has a mutex of its own, and mounts the claim read-only. Where a repository is
+configured, a share of its data is read beside it.
 """
 
 from hera.workflows import DAG, WorkflowTemplate
 
 from steps.contract.told import NODE, NODE_OPERATOR
-from steps.contract.verify_contract import VerifyArguments, VerifyChoose, VerifyRead
+from steps.contract.verify_contract import VerifyArguments, VerifyChoose, VerifyRead, VerifyRepository
 from workflows.monitoring.template import About, workflow_template
 from workflows.rendering.phase import Pod
 from workflows.rendering.settings import Settings
@@ -24,7 +25,7 @@ _ABOUT = About(
     "but no rule counts it. Make a new backup now, then find out what happened to the volume. If the backup could not "
     "be read, fix the reported problem and submit the same verification again.",
     mutex=NAME,
-    first=("choose", "read"),
+    first=("choose", "read", "repository"),
 )
 
 
@@ -34,4 +35,6 @@ def verify(settings: Settings) -> WorkflowTemplate:
         task = Tasks(settings, built, VerifyArguments)
         choose = task(VerifyChoose)
         choose >> task(VerifyRead, Pod(timeout="6h"), first=("claim-name", "rotation", NODE_OPERATOR, NODE))
+        if settings.repositories:
+            task(VerifyRepository, Pod(timeout="6h"))  # beside the others: neither keeps the other from its turn
     return built

@@ -69,7 +69,7 @@ def close(disk: Disk, *, tool_version: str, begin: Begin, started: datetime, end
     data = record(manifest, found).encode()
     layout.write(root, layout.RESULT, data)
     manifest = manifest.model_copy(update={"result": Digest(size=len(data), sha256=hashlib.sha256(data).hexdigest())})
-    layout.write(root, layout.SUMS, _sums(manifest))
+    layout.write(root, layout.SUMS, sums(manifest))
     written = text(manifest)
     layout.commit(disk, layout.MANIFEST, written)
     return Sealed(manifest, hashlib.sha256(written).hexdigest())
@@ -308,7 +308,7 @@ def strangers(root: Path, manifest: Manifest | None) -> list[str]:
 def sums_findings(root: Path, manifest: Manifest) -> Iterator[str]:
     """Yield a finding if SHA256SUMS differs from the manifest."""
     try:
-        same = layout.read(root, layout.SUMS) == _sums(manifest)
+        same = layout.read(root, layout.SUMS) == sums(manifest)
     except FileNotFoundError:
         same = False
     except OSError as error:
@@ -337,7 +337,7 @@ def file_finding(root: Path, path: str, expected: Digest) -> str:
     return "" if sha256 == expected.sha256 else f"{path} has different content than the manifest"
 
 
-def _sums(manifest: Manifest) -> bytes:
+def sums(manifest: Manifest) -> bytes:
     """The file that `sha256sum -c` reads at the root of the volume."""
     lines = {path: digest.sha256 for path, digest in manifest.objects.items()}
     if manifest.result:

@@ -19,6 +19,7 @@ from steps.contract.value_kinds import (
 )
 
 YES, NO = "yes", "no"
+_OBJECT = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
 _PART = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"  # of a domain
 MAX_AGE = "26h"  # of the newest backup: a day, and two hours more
 MAX_SHRINK = 0.5  # of a backup, compared with the backup before
@@ -28,6 +29,8 @@ QUANTITY = (  # as Kubernetes writes a size (apimachinery resource.Quantity), of
 COUNT = WholeNumber(0, 1_000_000)  # of backups, hours or days; a larger number would have no other effect
 GROUP = WholeNumber(0, (1 << 31) - 1)  # the range of Kubernetes (IsValidGroupID)
 PODS = WholeNumber(1, 10_000)  # at the same time
+NIGHTS = WholeNumber(0, 1000)
+REPOSITORY_NIGHTS = 30  # a month for all data of a repository
 SECONDS = WholeNumber(0, (1 << 31) - 1)
 USER = WholeNumber(1, (1 << 31) - 1)  # root is refused
 FRACTION = RealNumber(0, 1)
@@ -66,6 +69,7 @@ VERSION = Like(
 )
 MOST_WORKERS = 16  # each process takes memory, and a file server has other clients
 WORKERS = Workers(MOST_WORKERS)
+SECRETS = Like(rf"{_OBJECT}(,{_OBJECT})*", "not a list of names: write names of Secrets, separated by commas")
 NAMES = NameList()
 VERSIONS = Versions()
 DIGEST = DigestText()

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from steps.contract import values
 from steps.contract.declaration import Declared, DeclaredPhase, Output, maybe
+from steps.contract.push_contract import Repositories
 from steps.contract.told import PLACE, ClaimWait, Placed, ReadBackup
 from steps.contract.value_kinds import OrNothing
 
@@ -14,13 +15,19 @@ class Sample(Declared):
     stopped, until all bytes are read. If empty, one run reads the whole backup."""
 
 
+class Nights(Declared):
+    repository_nights: Annotated[int, values.NIGHTS] = values.REPOSITORY_NIGHTS
+    """Read the data of each repository in this many runs, an equal share in each. 0 reads none. Without a repository
+    this has no effect."""
+
+
 class ToVerify(Declared):
     claim_name: values.ClaimOrNone = ""
     """Verify the backup on the claim of this name. If empty, the newest backup that is not verified is chosen. If all
     backups are verified, the backup that was verified longest ago is chosen."""
 
 
-class VerifyArguments(ToVerify, Sample, ClaimWait):
+class VerifyArguments(ToVerify, Sample, Nights, ClaimWait):
     """Arguments of `threescale-verify`."""
 
 
@@ -49,4 +56,14 @@ class VerifyRead(ReadBackup, Sample, _Rotation, Placed):
         maybe("files", "Number of files that were read."),
         maybe("bytes", "Number of bytes that were read."),
         maybe("verified", "`yes` if every byte of a sealed backup was read and is correct."),
+    )
+
+
+class VerifyRepository(DeclaredPhase, Nights, Repositories):
+    """Read a share of each repository's data, and mark the snapshots that use damaged data."""
+
+    command = ("verify", "repository")
+    gives = (
+        maybe("repository-share", "Share of the data that was read, by repository."),
+        maybe("repository-damaged", "Number of snapshots of backups that are marked as damaged."),
     )

@@ -1,9 +1,11 @@
 """The arguments of the watchdog, and the inputs and outputs of its phase."""
 
 from functools import partial
+from typing import Annotated
 
 from steps.contract import values
 from steps.contract.declaration import Declared, DeclaredPhase, Output, maybe
+from steps.contract.value_kinds import OrNothing
 
 STATES = ("running", "complete", "failed", "unknown", "damaged")  # of backups; a damaged one is in another state too
 
@@ -16,6 +18,11 @@ class WatchdogArguments(Declared):
     weeks, days and hours as y, m, w, d and h."""
     schedule: values.ScheduleOrNone = "threescale-backup-schedule"
     """Report also the state of this CronWorkflow, which starts the backups. If empty, no CronWorkflow is checked."""
+    pushed_max_age: values.DurationOrNone = ""
+    """Fail if the newest backup with a copy in the repositories began longer ago than this, for instance 26h. If empty,
+    copies are not checked."""
+    repositories: Annotated[str, OrNothing(values.SECRETS)] = ""
+    """Report damaged snapshots in the repositories of these Secrets, separated by commas."""
 
 
 _or_nan = partial(Output, default="NaN")  # a number that may be unknown
@@ -36,6 +43,10 @@ class Watch(DeclaredPhase, WatchdogArguments):
         _or_nan("newest-capacity", "Capacity in bytes of the claim of the newest complete backup."),
         _or_nan("before-files", "Number of files in the complete backup before the newest one."),
         _or_nan("before-bytes", "Number of bytes in the files of the complete backup before the newest one."),
+        _or_nan(
+            "pushed", "Unix time when the newest backup with a copy in the repositories began, 0 if there is none."
+        ),
+        _or_nan("damaged-snapshots", "Number of snapshots in the repositories that are marked as damaged."),
         _or_nan("scheduled", "1 if the CronWorkflow of the backups exists and is not suspended, else 0."),
         *(_or_nan(state, f"Number of backups in the state {state}.") for state in STATES),
     )

@@ -30,6 +30,29 @@ class BackupOverdue(Final):
         return " ".join([newest, began, *map(as_sentence, self.why), advice])
 
 
+class NotPushed(Final):
+    namespace: str
+    newest: str  # empty: no backup has a copy
+    age: str
+    limit: str
+
+    def compose(self) -> str:
+        none = f"No backup in namespace {self.namespace} has a copy in the repositories."
+        late = (
+            f"The newest backup in namespace {self.namespace} with a copy in the repositories is {self.newest}. "
+            f"It began {self.age} ago, more than {self.limit}."
+        )
+        return f"{late if self.newest else none} Read the last push, then submit `threescale-push`."
+
+
+class CopiesDamaged(Final):
+    snapshots: Sequence[str]
+    says = (
+        "{snapshots:count} snapshot(s) in the repositories are damaged: {snapshots}. "
+        "Repair the repository, then push the backups of these snapshots again."
+    )
+
+
 class NoManifest(Final):
     claim: str
     says = (

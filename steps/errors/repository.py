@@ -160,3 +160,13 @@ class NothingToAdopt(Final):
     origin: str
     why: str
     says = "Origin {origin} can't be adopted: {why}. Check the origin in the repository's list of backups."
+
+
+class SnapshotsDamaged(Final):
+    repository: str
+    damage: str
+    backups: Sequence[str]
+    says = (
+        "Repository {repository} is damaged: {damage}. Backups whose snapshot is damaged: {backups}. "
+        "Repair the repository with the account of prune, then push these backups again."
+    )

@@ -46,7 +46,8 @@ def _upload(run: Run, told: PushUpload) -> None:
 
     def copy(restic: Restic) -> None:
         probe.check(restic, cluster, init=False)
-        made = upload.upload(restic, opened, line, fields.label(claim, marks.SCHEDULE), progress())
+        damaged = ledger.read(cluster, restic.store.name).damaged
+        made = upload.upload(restic, opened, line, fields.label(claim, marks.SCHEDULE), progress(), damaged)
         origin.pushed(cluster, restic.store.name)
         now = times.now()
         ledger.note(

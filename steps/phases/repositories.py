@@ -13,6 +13,8 @@ from steps.restic.store import Store
 
 log = logging.getLogger(__name__)
 
+CACHE = Path("/cache")
+
 
 def stores(told: Repositories) -> list[Store]:
     """Return the configured repositories.
@@ -46,7 +48,7 @@ def named(told: Repositories, name: str) -> Store:
 @contextmanager
 def opened(told: Repositories, store: Store) -> Iterator[Restic]:
     """Open restic for a repository. Raises as `program.opened`."""
-    private, cache = told.private or Path("/private"), told.cache or Path("/cache")
+    private, cache = told.private or Path("/private"), told.cache or CACHE
     with program.opened(store, private, cache) as restic:
         yield restic
 

@@ -9,11 +9,13 @@ from steps.catalogue import backup_claims, catalogue, proof, rotation, verificat
 from steps.catalogue.rotation import Rotation
 from steps.contract.value_kinds import NOTHING
 from steps.contract.values import NO, YES
-from steps.contract.verify_contract import VerifyChoose, VerifyRead
+from steps.contract.verify_contract import VerifyChoose, VerifyRead, VerifyRepository
 from steps.kubernetes import fields
-from steps.phases import choosing
+from steps.phases import choosing, repositories
 from steps.phases.command_line import PhaseGroup
 from steps.phases.run import Run
+from steps.repository import damage_watch
+from steps.restic.program import Restic
 
 log = logging.getLogger(__name__)
 verify_phases = PhaseGroup("verify", help="Phases of a verification, in the order in which they run.")
@@ -58,3 +60,24 @@ def _read(run: Run, told: VerifyRead) -> None:
         proof.advanced(cluster, found, read.rotation)
     else:
         proof.verified(cluster, found, run.workflow)
+
+
+@verify_phases.phase(VerifyRepository)
+def _repository(run: Run, told: VerifyRepository) -> None:
+    if not told.repository_nights:
+        log.info("no share of a repository is read, because repository-nights is 0")
+        return
+    cluster, shares = run.cluster(), {}
+
+    def read(restic: Restic) -> None:
+        shares[restic.store.name] = damage_watch.read_share(restic, cluster, told.repository_nights)
+        damage_watch.reread(restic, cluster, told.cache or repositories.CACHE)
+
+    try:
+        repositories.each(told, read)
+    finally:
+        names = [each.name for each in repositories.stores(told)]
+        run.output(
+            repository_share=" ".join(f"{name}:{share}" for name, share in shares.items()),
+            repository_damaged=damage_watch.count(cluster, names),
+        )

@@ -24,10 +24,12 @@ from steps.kubernetes.kinds import CRON_WORKFLOW
 from steps.kubernetes.times import now
 from steps.phases.command_line import PhaseCommand
 from steps.phases.run import Run
+from steps.repository import ledger
 
 log = logging.getLogger(__name__)
 NEVER = "0"
 UNKNOWN = "NaN"
+_CUT = 56  # of the 64 characters of a snapshot's ID
 _DAYS_FROM_H = 72  # a shorter age is written in hours
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -60,6 +62,8 @@ class Look:
     entries: Sequence[BackupEntry]
     schedule: Schedule
     failed_run: str = ""
+    repositories: Sequence[str] = ()
+    damaged: Sequence[str] = ()  # REPOSITORY/ID of snapshots
 
     @property
     def good(self) -> list[BackupEntry]:
@@ -87,6 +91,27 @@ class Look:
             raise errors.BackupOverdue(newest.name, self.namespace, age, limit, list(self._why(oldest)))
         return newest
 
+    def check_copies(self, max_age: Duration | None, limit: str) -> None:
+        """Check that a backup with a copy in the repositories is young enough, and that no copy is damaged.
+
+        Without `max_age` the age is not checked.
+
+        Raises:
+            errors.NotPushed, errors.CopiesDamaged
+
+        """
+        newest = self.pushed
+        if max_age and (newest is None or newest.began < max_age.before(self.now)):
+            name, age = (newest.name, told(self.now - newest.began)) if newest else ("", "")
+            raise errors.NotPushed(self.namespace, name, age, limit)
+        if self.damaged:
+            raise errors.CopiesDamaged([each[:-_CUT] for each in self.damaged])
+
+    @property
+    def pushed(self) -> BackupEntry | None:
+        """The newest backup that has a copy in each repository."""
+        return next((entry for entry in self.good if entry.pushed), None)
+
     def well(self, newest: BackupEntry) -> str:
         """Return the message if the newest backup is young enough, with a warning if the schedule is off."""
         age = told(self.now - newest.began)
@@ -107,6 +132,8 @@ class Look:
             "before-bytes": _number(before.size_bytes if before else None),
             **{state.value: str(sum(entry.state is state for entry in self.entries)) for state in BackupState},
             "damaged": str(sum(bool(entry.damaged) for entry in self.entries)),
+            "pushed": _unix(self.pushed.began if self.pushed else None) if self.repositories else UNKNOWN,
+            "damaged-snapshots": str(len(self.damaged)) if self.repositories else UNKNOWN,
             "scheduled": _scheduled(self.schedule.going),
         }
 
@@ -147,15 +174,20 @@ class Look:
         return f"A controller with an instanceID ignores CronWorkflow {name}, which has no label {INSTANCE_ID}"
 
 
-def look(cluster: Cluster, schedule: str, now: datetime) -> Look:
+def look(cluster: Cluster, schedule: str, now: datetime, repositories: str = "") -> Look:
     """Read the catalogue and the CronWorkflow named `schedule`. An empty name reads no CronWorkflow.
+
+    `repositories`: names of Secrets, separated by commas. What is known of their snapshots is read too.
 
     Raises:
         errors.NotAllowed, errors.NoAnswer: the catalogue can't be read completely, so nothing is reported.
 
     """
     entries = catalogue.read(cluster)
-    return Look(cluster.namespace, now, entries, _schedule(cluster, schedule), catalogue.failed_run(cluster, entries))
+    named = [each for each in repositories.split(",") if each]
+    damaged = [f"{name}/{each}" for name in named for each in ledger.read(cluster, name).damaged]
+    failed = catalogue.failed_run(cluster, entries)
+    return Look(cluster.namespace, now, entries, _schedule(cluster, schedule), failed, named, damaged)
 
 
 def told(age: timedelta) -> str:
@@ -196,9 +228,12 @@ def _scheduled(going: Going) -> str:
 
 def _watch(run: Run, told: Watch) -> None:
     limit = Duration.read(told.max_age, "max-age")
-    seen = look(run.cluster(), told.schedule, now())
+    pushed_limit = Duration.read(told.pushed_max_age, "pushed-max-age") if told.pushed_max_age else None
+    seen = look(run.cluster(), told.schedule, now(), told.repositories)
     run.output(**seen.facts())
-    log.info(seen.well(seen.check(limit, told.max_age)))
+    newest = seen.check(limit, told.max_age)
+    seen.check_copies(pushed_limit, told.pushed_max_age)
+    log.info(seen.well(newest))
 
 
 watch = PhaseCommand(Watch, _watch)

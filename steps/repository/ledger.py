@@ -14,14 +14,17 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from steps import errors
 from steps.contract import names
 from steps.contract.names import PART_OF
+from steps.kubernetes import times
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CONFIGMAP, Object
 
 _TRIES, _PAUSE_S = 10, 0.05
+_LENGTH = 300  # characters of a finding; a ConfigMap has 1 MiB for all snapshots
 _READING = "reading"  # the key of the reading by shares
 _PACKS = "damaged-packs"  # the key of the packs that could not be read back
 _INDEX = "index-damaged"  # the key that the index lacks blobs
 _PACK = re.compile(r"[0-9a-f]{64}")
+_OWN = (_READING, _PACKS, _INDEX)
 
 
 class Known(BaseModel):
@@ -49,6 +52,11 @@ class RepositoryLedger(BaseModel):
     reading: str = ""
     packs: tuple[str, ...] = ()  # damaged or missing ones
     index: bool = False  # it lacks blobs
+
+    @property
+    def damaged(self) -> list[str]:
+        """The IDs of the snapshots that are marked as damaged."""
+        return sorted(each for each, known in self.snapshots.items() if known.damaged)
 
     def of(self, snapshot: str) -> Known:
         """Return what is known of a snapshot."""
@@ -85,6 +93,31 @@ def repaired(cluster: Cluster, repository: str, packs: Collection[str]) -> None:
         repository,
         lambda found: {_PACKS: ",".join(each for each in found.packs if each not in packs) or None, _INDEX: None},
     )
+
+
+def note_damage(
+    cluster: Cluster, repository: str, snapshots: Mapping[str, str], packs: Collection[str] = (), *, index: bool = False
+) -> None:
+    """Mark snapshots by ID as damaged, each with its finding, and record the damaged packs. Raises as `note`."""
+
+    def change(found: RepositoryLedger) -> Mapping[str, str]:
+        now = times.now()
+        marked = {
+            each: found.of(each).model_copy(update={"damaged": now, "damage": text[:_LENGTH], "verified": None})
+            for each, text in snapshots.items()
+        }
+        told = {each: known.model_dump_json(exclude_defaults=True) for each, known in marked.items()}
+        if every := sorted({*found.packs, *packs}):
+            told[_PACKS] = ",".join(every)
+        return told | ({_INDEX: "yes"} if index else {})
+
+    _write(cluster, repository, change)
+
+
+def note_verified(cluster: Cluster, repository: str, snapshot: str) -> None:
+    """Mark a snapshot as verified: every byte was read back. This removes a mark of damage. Raises as `note`."""
+    whole = {"verified": times.now(), "damaged": None, "damage": ""}
+    note(cluster, repository, snapshot, lambda known: known.model_copy(update=whole))
 
 
 def _write(cluster: Cluster, repository: str, change: Callable[[RepositoryLedger], Mapping[str, str | None]]) -> None:

@@ -7,7 +7,7 @@ keeps a snapshot also where it could not read a file, so nothing counts before t
 import hashlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from steps import errors
@@ -30,8 +30,12 @@ class Uploaded(NamedTuple):
     was_there: bool
 
 
-def upload(restic: Restic, opened: Backup, origin: str, schedule: str, progress: Progress) -> Uploaded:
+def upload(
+    restic: Restic, opened: Backup, origin: str, schedule: str, progress: Progress, damaged: Collection[str] = ()
+) -> Uploaded:
     """Copy a sealed backup into a repository, unless a proved snapshot of it is there.
+
+    `damaged` are the IDs of snapshots that count as absent, because the repository has lost data of them.
 
     Raises:
         errors.NotProved: the snapshot differs from the backup.
@@ -39,6 +43,13 @@ def upload(restic: Restic, opened: Backup, origin: str, schedule: str, progress:
 
     """
     for found in snapshots.every(restic, f"{snapshots.DIGEST}={opened.digest}"):
+        if found.id in damaged:
+            log.info(
+                "repository %s: snapshot %s of this backup is damaged, so the backup is copied again",
+                restic.store.name,
+                found.id[:8],
+            )
+            continue
         if not (wrong := errors.Few.of(findings(restic, opened, found))):
             log.info("repository %s: snapshot %s of this backup exists already", restic.store.name, found.id[:8])
             return Uploaded(found, was_there=True)

@@ -7,7 +7,7 @@ Meanings = tuple[tuple[str, type[errors.PhaseError]], ...]
 DAMAGE: Meanings = (
     (
         r"ciphertext verification failed|invalid data returned|\bpack \S+: does not exist|unexpected pack id|"
-        r"could be damaged|(index|repository) is damaged|slice bounds out of range|"
+        r"could be damaged|(index|repository) is damaged|file is too short|slice bounds out of range|"
         r"not found in (the )?(index|repository)$|(Load|ReadFull)\(<\w+/\w+>.*(no such file|does not exist|\(404\))",
         errors.RepositoryDamaged,
     ),

@@ -14,8 +14,8 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,6 +26,8 @@ from steps.restic import endings
 from steps.restic.store import Store
 
 log = logging.getLogger(__name__)
+
+Hear = Callable[[str], object]
 
 OLDEST = (0, 18)  # Debian 13's
 _IDENTITY = ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SESSION_NAME", "AWS_STS_REGIONAL_ENDPOINTS",
@@ -59,8 +61,22 @@ class Restic:
             "GOGC": "20",  # a third less memory; reading and writing decide the time
         }
 
-    def lines(self, *words: str | bytes, limit_s: float | None = None) -> Iterator[bytes]:
-        """Run a command, and yield the lines of its stdout. Its end is judged after the last line.
+    def lines(self, *words: str | bytes, limit_s: float | None = None, hear: Hear | None = None) -> Iterator[bytes]:
+        """Run a command, and yield the lines of its stdout. Raises as `pieces`, after the last line."""
+        rest = b""
+        with closing(self.pieces(*words, limit_s=limit_s, hear=hear)) as pieces:
+            for piece in pieces:
+                *lines, rest = (rest + piece).split(b"\n")
+                yield from (line + b"\n" for line in lines)
+        if rest:
+            yield rest
+
+    def pieces(
+        self, *words: str | bytes, limit_s: float | None = None, hear: Hear | None = None
+    ) -> Generator[bytes, None, None]:
+        """Run a command, and yield its stdout in pieces. Its end is judged after the last piece.
+
+        `hear` gets each line of stderr, without secrets, from another thread.
 
         Raises:
             errors of `endings.of`; errors.Interrupted: the phase was asked to end; errors.NoRestic
@@ -69,9 +85,9 @@ class Restic:
         began, command = time.monotonic(), os.fsdecode(words[0])
         with _running(["restic", *words, *self._options], self._environment, self._folder) as process:
             said: deque[bytes] = deque(maxlen=_TAIL)
-            follower = threading.Thread(target=self._follow, args=(process.stderr, said), daemon=True)
+            follower = threading.Thread(target=self._follow, args=(process.stderr, said, hear), daemon=True)
             follower.start()
-            over = yield from _lines(process, None if limit_s is None else began + limit_s)
+            over = yield from _pieces(process, None if limit_s is None else began + limit_s)
             code = None if over else process.wait()
             follower.join(_GRACE_S)
         self.seconds.append((command, time.monotonic() - began))
@@ -80,8 +96,8 @@ class Restic:
             raise endings.of(code, text, repository=self.store.name, command=command, limit_s=limit_s)
 
     def run(self, *words: str | bytes, limit_s: float | None = None) -> bytes:
-        """Run a command, and return its stdout. Raises as `lines`."""
-        return b"".join(self.lines(*words, limit_s=limit_s))
+        """Run a command, and return its stdout. Raises as `pieces`."""
+        return b"".join(self.pieces(*words, limit_s=limit_s))
 
     def json(self, *words: str, limit_s: float | None = None) -> Any:
         """Run a command, and return what it prints as JSON. Raises as `lines`; errors.NoJson: it printed other text."""
@@ -105,11 +121,13 @@ class Restic:
                 return
         raise errors.OldRestic(version, ".".join(map(str, OLDEST)))
 
-    def _follow(self, stream: Any, tail: "deque[bytes]") -> None:
+    def _follow(self, stream: Any, tail: "deque[bytes]", hear: Hear | None) -> None:
         """Keep the last lines of stderr, and log what restic tries again."""
         logged = 0.0
         for line in stream:
             tail.append(line)
+            if hear:
+                hear(self.store.masked(line.decode(errors="replace")))
             if _RETRIED in line.decode(errors="replace") and time.monotonic() - logged > 30:
                 logged = time.monotonic()
                 log.info("restic tries again: %s", self.store.masked(line.decode(errors="replace")).strip()[:300])
@@ -163,24 +181,19 @@ def _running(
             _end(process)
 
 
-def _lines(process: "subprocess.Popen[bytes]", until: float | None) -> Generator[bytes, None, bool]:
-    """Yield the lines of stdout. Returns True if the time was over and the process was ended."""
-    pieces: queue.Queue[bytes] = queue.Queue(_PIECES)
-    threading.Thread(target=_read, args=(process.stdout, pieces), daemon=True).start()
-    rest = b""
+def _pieces(process: "subprocess.Popen[bytes]", until: float | None) -> Generator[bytes, None, bool]:
+    """Yield stdout as it comes. Returns True if the time was over and the process was ended."""
+    waiting: queue.Queue[bytes] = queue.Queue(_PIECES)
+    threading.Thread(target=_read, args=(process.stdout, waiting), daemon=True).start()
     while True:
         interruption.point()
         if until is not None and time.monotonic() > until:
             _end(process)
             return True
         with suppress(queue.Empty):
-            if not (piece := pieces.get(timeout=_LOOK_S)):
-                break
-            *lines, rest = (rest + piece).split(b"\n")
-            yield from (line + b"\n" for line in lines)
-    if rest:
-        yield rest
-    return False
+            if not (piece := waiting.get(timeout=_LOOK_S)):
+                return False
+            yield piece
 
 
 def _read(stream: Any, pieces: "queue.Queue[bytes]") -> None:

@@ -95,7 +95,7 @@ def _list_snapshots(repository: PersonsRepository, output: str) -> None:
 
 @click.command(cls=DeclaredCommand, declared="watchdog_contract.WatchdogArguments")
 @at_cluster
-def check(where: Where, max_age: str, schedule: str) -> None:
+def check(where: Where, max_age: str, schedule: str, pushed_max_age: str, repositories: str) -> None:
     """Check that the newest backup is not too old. Exit code 1 means that it is too old or missing."""
     from datetime import UTC, datetime
 
@@ -104,8 +104,11 @@ def check(where: Where, max_age: str, schedule: str) -> None:
     from steps.phases import watchdog
 
     limit = Duration.read(max_age, "--max-age")
-    seen = watchdog.look(where.connect(), schedule, datetime.now(UTC))
-    click.echo(errors.printable(seen.well(seen.check(limit, max_age))))
+    pushed_limit = Duration.read(pushed_max_age, "--pushed-max-age") if pushed_max_age else None
+    seen = watchdog.look(where.connect(), schedule, datetime.now(UTC), repositories)
+    newest = seen.check(limit, max_age)
+    seen.check_copies(pushed_limit, pushed_max_age)
+    click.echo(errors.printable(seen.well(newest)))
 
 
 @click.command()

@@ -42,6 +42,8 @@ def thresholds(installation: Installation) -> Thresholds | None:
         verified_every=limits["verifiedEvery"] or None,
         proven_every=limits["provenEvery"] or None,
         silent_for=limits["silentFor"],
+        pushed_every=limits["pushedEvery"] or None,
+        copied=bool(installation.repository.secrets),
         max_shrink=installation.retention.max_shrink,
     )
 
@@ -165,6 +167,7 @@ def _limits(installation: Installation) -> Mapping[Path, str]:
     return {
         ("watchdog", "expectedEvery"): installation.watchdog.expected_every,
         ("monitoring", "silentFor"): alarm.silent_for,
+        ("repository", "pushedEvery"): installation.pushed_every,
         **{("monitoring", name): default if said is None else said for name, (said, default) in usual.items()},
     }
 

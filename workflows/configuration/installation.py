@@ -107,6 +107,9 @@ class Repository(Written):
     """Keep the repository on this claim if its Secret has no RESTIC_REPOSITORY. It is lost with the namespace."""
     push: Literal["required", "best-effort", "no"] = "required"
     """Whether a backup fails if it can't be copied (`required`), or only the node of the copy (`best-effort`)."""
+    pushed_every: values.DurationOrNone | None = None
+    """Report and alert when the newest backup with a copy began longer ago than this. By default the value of
+    `watchdog.expectedEvery`. An empty value turns this off."""
     memory: Annotated[str, values.QUANTITY_OF_RESOURCE] = MEMORY
     """Limit the memory of the pods that run restic. It needs about 1 KiB for each file of a backup, and 200 MiB."""
     retention: RulesOfCopies = CopyRules()
@@ -197,11 +200,24 @@ class Installation(Written):
         return PruneArguments.model_validate({**self.retention.model_dump(), **of_copies, "timezone": self.timezone})
 
     @property
+    def pushed_every(self) -> str:
+        """How old the newest backup with a copy may be, empty where nobody asks."""
+        if not self.repository.secrets:
+            return ""
+        said = self.repository.pushed_every
+        return self.watchdog.expected_every if said is None else said
+
+    @property
     def crons(self) -> list[schedule.Cron]:
         """The schedules that are asked for, with the arguments of their runs."""
         watched = {
             "max-age": self.watchdog.expected_every,
             "schedule": schedule.NAME if self.backup.schedule else "",
+            **(
+                {"pushed-max-age": self.pushed_every, "repositories": ",".join(self.repository.secrets)}
+                if self.repository.secrets
+                else {}
+            ),
         }
         found = [
             ("backup", self.backup.schedule, self.backup.arguments),

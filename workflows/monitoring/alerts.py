@@ -36,6 +36,8 @@ class Thresholds(BaseModel):
     expected_every: timedelta
     verified_every: timedelta | None = None
     proven_every: timedelta | None = None
+    pushed_every: timedelta | None = None
+    copied: bool = False  # a repository is configured
     silent_for: timedelta = timedelta(hours=3)  # how long the watchdog may report nothing
     max_shrink: float = Field(default=values.MAX_SHRINK, ge=0, le=1)
 
@@ -70,6 +72,7 @@ def alerts(namespace: str, thresholds: Thresholds, *, scheduled: bool = True) ->
         *([_schedule_off(seen)] if scheduled else []),
         *_of_sizes(seen, thresholds),
         *_of_proofs(seen, thresholds),
+        *_of_copies(seen, thresholds),
         _failed(namespace),
         _nearly_full(namespace),
     ]
@@ -181,6 +184,29 @@ def _of_proofs(seen: _Catalogue, thresholds: Thresholds) -> Iterator[Alert]:
                 f"Run it now: argo submit --from workflowtemplate/threescale-{how}. Then find out why no schedule "
                 "runs it.",
             )
+
+
+def _of_copies(seen: _Catalogue, thresholds: Thresholds) -> Iterator[Alert]:
+    if thresholds.pushed_every is not None:
+        yield Alert(
+            "ThreescaleBackupNotPushed",
+            f"time() - {seen.last(metrics.PUSHED)} > {_s(thresholds.pushed_every)}",
+            "5m",
+            "critical",
+            f"The newest copy of 3scale's backups {_HERE} in the repositories is too old, or no copy exists",
+            "Read the node push of the last threescale-backup workflow (argo get) and fix the problem. Then copy the "
+            "backup now: argo submit --from workflowtemplate/threescale-push",
+        )
+    if thresholds.copied:
+        yield Alert(
+            "ThreescaleBackupCopyDamaged",
+            f"{seen.last(metrics.DAMAGED_SNAPSHOTS)} > 0",
+            "5m",
+            "critical",
+            f"A copy of 3scale's backups {_HERE} in a repository is damaged",
+            "Read the last threescale-verify workflow (argo get), which names the backups. Repair the repository with "
+            "the account of prune, then push these backups again.",
+        )
 
 
 def _failed(namespace: str) -> Alert:

@@ -40,6 +40,7 @@ def _dashboard(namespace: str, expected_every: timedelta) -> dict[str, Any]:
         _age("Newest backup", metrics.NEWEST, [*_GREEN, late]),
         _age("Last verified", metrics.VERIFIED),
         _age("Last proven by a restore", metrics.PROVEN),
+        _age("Newest backup with a copy", metrics.PUSHED),
         _age("Last look of the watchdog", metrics.WATCHED),
     ]
     over_time = [
@@ -48,6 +49,9 @@ def _dashboard(namespace: str, expected_every: timedelta) -> dict[str, Any]:
         _series("Bytes of System FileStorage", "bytes", _of(metrics.RUN_BYTES), "{{operation}}"),
         _series("Files of System FileStorage", "none", _of(metrics.RUN_FILES), "{{operation}}"),
         _series("Backups in the catalogue", "none", _of(metrics.BACKUPS), "{{state}}"),
+        _series(
+            "Damaged snapshots in repositories", "none", _of(metrics.DAMAGED_SNAPSHOTS), "{{threescale_namespace}}"
+        ),
         _series("Fill of claims while they are mounted", "percentunit", _fill(), "{{persistentvolumeclaim}}"),
     ]
     return {
@@ -59,7 +63,7 @@ def _dashboard(namespace: str, expected_every: timedelta) -> dict[str, Any]:
         "refresh": "1m",
         "time": {"from": "now-30d", "to": "now"},
         "templating": {"list": [_datasource(), _namespace(namespace)]},
-        "panels": [*_laid(ages, 4, 0), *_laid(over_time, 2, _HEIGHT)],
+        "panels": [*_laid(ages, len(ages), 0), *_laid(over_time, 2, _HEIGHT)],
     }
 
 

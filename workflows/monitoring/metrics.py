@@ -66,6 +66,11 @@ NEWEST_CAPACITY = _metric("newest_capacity_bytes", "Size of the claim of the new
 BEFORE_FILES = _metric("before_files", "The same as newest_files of the complete backup before it.")
 BEFORE_BYTES = _metric("before_bytes", "The same as newest_bytes of the complete backup before it.")
 BACKUPS = _metric("backups", "Backups in the catalogue, by state; damaged ones count in two.")
+PUSHED = _metric(
+    "pushed_timestamp_seconds",
+    "When the newest backup with a copy in the repositories began, in Unix time; 0 where there is none.",
+)
+DAMAGED_SNAPSHOTS = _metric("damaged_snapshots", "Snapshots in the repositories that are marked as damaged.")
 SCHEDULED = _metric("scheduled", "1 while the schedule is there and not suspended, else 0.")
 
 # Output parameters of the watchdog's phase, and the metric that each becomes.
@@ -81,6 +86,8 @@ CATALOGUE: Mapping[str, str] = MappingProxyType(
         "newest-capacity": NEWEST_CAPACITY,
         "before-files": BEFORE_FILES,
         "before-bytes": BEFORE_BYTES,
+        "pushed": PUSHED,
+        "damaged-snapshots": DAMAGED_SNAPSHOTS,
         "scheduled": SCHEDULED,
     }
 )

@@ -12,7 +12,9 @@ import pytest
 from steps.contract.backup_contract import BackupArguments
 from steps.contract.declaration import Declared, fields_of
 from steps.contract.drill_contract import DrillArguments
+from steps.contract.fetch_contract import FetchArguments
 from steps.contract.prune_contract import PruneArguments, RepositoryPruneArguments
+from steps.contract.push_contract import PushArguments
 from steps.contract.restore_contract import RestoreArguments
 from steps.contract.verify_contract import VerifyArguments
 from steps.contract.watchdog_contract import WatchdogArguments
@@ -28,6 +30,8 @@ TEMPLATES: dict[str, type[Declared]] = {
     "prune": PruneArguments,
     "repository-prune": RepositoryPruneArguments,
     "watchdog": WatchdogArguments,
+    "push": PushArguments,
+    "fetch": FetchArguments,
 }
 
 

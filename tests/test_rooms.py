@@ -19,7 +19,6 @@ STEPS = [
     "plans",
     "repository",
     "parts",
-    "repository",
     "catalogue",
     "evidence",
     "archive",

@@ -32,7 +32,7 @@ _ENTRY_BYTES = 8 << 10  # of a file system, for each entry: a block that is not 
 _SMALLEST_BYTES = 64 << 20
 
 
-class Sealed(NamedTuple):
+class ReadManifest(NamedTuple):
     """The manifest of a snapshot, with its bytes."""
 
     manifest: Manifest
@@ -70,7 +70,7 @@ def _latest(whole: Sequence[Snapshot], origin: str, repository: str) -> Snapshot
     return (own or list(whole))[0]
 
 
-def read(restic: Restic, snapshot: Snapshot) -> Sealed:
+def read(restic: Restic, snapshot: Snapshot) -> ReadManifest:
     """Read the manifest of a snapshot, and compare its digest with the snapshot's tag.
 
     Raises:
@@ -81,7 +81,7 @@ def read(restic: Restic, snapshot: Snapshot) -> Sealed:
     if hashlib.sha256(data).hexdigest() != snapshot.digest:
         finding = errors.Few.of([f"{layout.MANIFEST} is not the one of the snapshot's tag"])
         raise errors.FetchedDiffers(snapshot.backup, snapshot.id[:8], restic.store.name, finding)
-    return Sealed(manifest.parse(data), data)
+    return ReadManifest(manifest.parse(data), data)
 
 
 def needed_bytes(found: Manifest) -> int:

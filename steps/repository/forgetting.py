@@ -25,7 +25,7 @@ def forget(restic: Restic, cluster: Cluster, kept: Kept) -> int:
     """Forget what was decided, and clean the ledger. Return how many snapshots are gone.
 
     Raises:
-        errors.NotForgotten: the store refused it. Otherwise errors of `answers.of` and of `Cluster.patch`.
+        errors.NotForgotten: the store refused it. Otherwise errors of `endings.of` and of `Cluster.patch`.
 
     """
     doomed = kept.doomed

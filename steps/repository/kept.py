@@ -67,7 +67,7 @@ def judge(restic: Restic, cluster: Cluster, rules: Rules, now: datetime) -> Kept
     The ledger is read before the repository, so that a snapshot of a push beside this run does not seem to be gone.
 
     Raises:
-        errors of `answers.of` and of `Cluster.get`: nothing is decided.
+        errors of `endings.of` and of `Cluster.get`: nothing is decided.
 
     """
     known = ledger.read(cluster, restic.store.name)

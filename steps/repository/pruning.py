@@ -25,7 +25,7 @@ def prune(restic: Restic, cluster: Cluster, scratch: Path) -> int:
     `scratch`: the folder in which restic runs. It leaves copies of damaged packs there.
 
     Raises:
-        errors.MayNotPrune: the credentials may not delete. Otherwise errors of `answers.of` and of `Cluster.patch`.
+        errors.MayNotPrune: the credentials may not delete. Otherwise errors of `endings.of` and of `Cluster.patch`.
 
     """
     name = restic.store.name
@@ -46,7 +46,7 @@ def repair(restic: Restic, packs: Sequence[str], scratch: Path, *, index: bool =
     """Take packs out of the index. What can still be read of them is kept. `index`: it lacks blobs.
 
     Raises:
-        errors of `answers.of`
+        errors of `endings.of`
 
     """
     present = {line.decode().strip() for line in restic.lines("list", "packs", "--no-lock")}

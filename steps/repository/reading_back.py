@@ -20,7 +20,7 @@ from steps.archive.manifest import Digest, Manifest
 from steps.files import mtree
 from steps.files.mtree import FILE, FOLDER, LINK, Entry
 from steps.repository import download
-from steps.repository.download import Sealed
+from steps.repository.download import ReadManifest
 from steps.repository.snapshots import Snapshot
 from steps.restic.program import Restic
 
@@ -139,14 +139,14 @@ def _read(tar: TarFile, info: TarInfo) -> _Read:
     return _Read(mtree.place(info.name), info.name, kind, size, sha256, info.linkname if kind == LINK else "")
 
 
-def _wanted(sealed: Sealed, digest: str, scratch: Path) -> Iterator[_Wanted]:
+def _wanted(sealed: ReadManifest, digest: str, scratch: Path) -> Iterator[_Wanted]:
     """The entries that the manifest and the listing name, in the order of a snapshot."""
     fixed, facts = sorted(_fixed(sealed, digest)), sealed.manifest.file_storage
     tree = map(_of_tree, seal.listed(scratch, facts.listing)) if facts else iter(())
     return heapq.merge(fixed, tree, key=lambda each: each.place)
 
 
-def _fixed(sealed: Sealed, digest: str) -> Iterator[_Wanted]:
+def _fixed(sealed: ReadManifest, digest: str) -> Iterator[_Wanted]:
     files = _files(sealed.manifest) | {layout.MANIFEST: Digest(size=len(sealed.data), sha256=digest)}
     folders = {str(above) for path in files for above in PurePosixPath(path).parents[:-1]}
     if sealed.manifest.file_storage:

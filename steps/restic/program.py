@@ -199,9 +199,10 @@ def _pieces(process: "subprocess.Popen[bytes]", until: float | None) -> Generato
 def _read(stream: Any, pieces: "queue.Queue[bytes]") -> None:
     """Pass on what the process writes, as soon as it comes. The last piece is empty."""
     piece = b"-"
-    while piece:
-        piece = os.read(stream.fileno(), _PIECE)
-        pieces.put(piece)
+    with suppress(ValueError):  # the caller has stopped early and closed the stream
+        while piece:
+            piece = os.read(stream.fileno(), _PIECE)
+            pieces.put(piece)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

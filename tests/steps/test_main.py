@@ -30,7 +30,7 @@ RESTORE = [
 ]
 
 PROOFS = [
-    *(["verify", phase] for phase in ("choose", "read")),
+    *(["verify", phase] for phase in ("choose", "read", "repository")),
     *(["drill", phase] for phase in ("choose", "prepare", "objects", "file-storage", "remove")),
 ]
 

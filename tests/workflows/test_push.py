@@ -130,7 +130,7 @@ def test_a_missing_secret_is_told_by_its_keys(kept):
 
     workflow = push(kept)
 
-    assert "it has no key RESTIC_REPOSITORY" in message(workflow, "choose")
+    assert "RESTIC_REPOSITORY is missing" in message(workflow, "choose")
 
 
 @pytest.mark.thorough

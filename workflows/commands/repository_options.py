@@ -69,7 +69,7 @@ class PersonsRepository(NamedTuple):
         """Open the repository, and give up soon if it does not answer.
 
         Raises:
-            errors.BadEnvironment, errors.NoRestic, errors.OldRestic; errors of `answers.of`
+            errors.BadEnvironment, errors.NoRestic, errors.OldRestic; errors of `endings.of`
 
         """
         from steps.repository import probe

@@ -62,7 +62,7 @@ def test_a_damaged_pack_and_a_missing_one_are_taken_out_and_the_next_push_heals(
 
 def test_credentials_that_may_not_delete_are_named(empty, forged, tmp_path, monkeypatch):
     def refused(*_words, **_more):
-        raise errors.StoreRefused(NAME)
+        raise errors.StoreRefused(NAME, "prune", "403 Forbidden")
 
     monkeypatch.setattr(pruning.locks, "lines", refused)
 

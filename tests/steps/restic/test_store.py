@@ -50,7 +50,7 @@ def test_a_secret_that_is_not_there_lacks_its_keys(tmp_path):
     with pytest.raises(errors.BadRepository) as refused:
         Store.mounted(tmp_path / "threescale-repository")
 
-    assert refused.value.problems == ["it has no key RESTIC_REPOSITORY", "it has no key RESTIC_PASSWORD"]
+    assert refused.value.problems == ["RESTIC_REPOSITORY is missing", "RESTIC_PASSWORD is missing"]
     assert refused.value.exit_code == 1
 
 
@@ -110,7 +110,7 @@ def test_each_mistake_is_named_by_its_key_and_never_by_its_value(change, problem
 def test_sftp_needs_a_key_and_known_hosts():
     found = problems({key: value for key, value in SFTP.items() if key not in {"ssh-privatekey", "known_hosts"}})
 
-    assert [problem.split(",")[0] for problem in found] == ["it has no key ssh-privatekey", "it has no key known_hosts"]
+    assert [problem.split(",")[0] for problem in found] == ["ssh-privatekey is missing", "known_hosts is missing"]
 
 
 def test_no_secret_is_in_the_options_or_in_the_environment_of_an_s3_repository(tmp_path):

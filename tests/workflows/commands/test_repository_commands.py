@@ -355,7 +355,7 @@ def test_an_old_restic_is_refused_by_its_number(
     (tmp_path / "restic").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
-    assert "restic has version '0.16.4'" in sentence(run("list", *repository.words)[2])
+    assert "0.16.4 of restic is too old" in sentence(run("list", *repository.words)[2])
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ class Repositories:
 
     copies: Callable[[Sequence[BackupEntry]], Copies] = lambda _entries: NO_COPIES
     doubt: Callable[[BackupEntry], str] = lambda _entry: ""  # why the copy of a backup can't take its place now
+    workflow_uid: str = ""  # of the backup at whose end this deletion runs; it writes to its claim no more
 
 
 NO_REPOSITORIES = Repositories()
@@ -231,12 +232,17 @@ def _reprieves(cluster: Cluster, verdict: Verdict, repositories: Repositories, *
         yield verdict.why
     if verdict.unread and not read:
         yield "its volume was not checked for a manifest"
-    if entry.workflow_uid in catalogue.living(cluster):
+    if entry.workflow_uid in catalogue.living(cluster) - _at_its_end(entry, repositories):
         yield f"workflow {entry.workflow} has not ended"
     if pods := mounting.users(cluster, entry.name, workflow.NOBODY):
         yield f"in use by pod {', '.join(sorted(pod['metadata']['name'] for pod in pods))}"
     if entry.state is BackupState.COMPLETE and (doubt := repositories.doubt(entry)):  # the last, because it takes time
         yield doubt
+
+
+def _at_its_end(entry: BackupEntry, repositories: Repositories) -> set[str]:
+    """Return the workflow that runs this deletion, if the backup is complete. Its last phase is over."""
+    return {repositories.workflow_uid} if entry.state is BackupState.COMPLETE else set()
 
 
 def _foreign(cluster: Cluster, root: Path, name: str, names: Sequence[str]) -> str:

@@ -65,7 +65,7 @@ def _asked(told: declared.PruneDecide | declared.PruneDelete, run: Run, rules: R
         return
     _need_repository(told)
     with repositories.all_opened(told) as opened:
-        yield local_claims.asked(opened, run.cluster())
+        yield local_claims.asked(opened, run.cluster(), run.workflow.uid)
 
 
 def _need_repository(told: declared.PruneReadBack | declared.PruneDecide | declared.PruneDelete) -> None:

@@ -37,9 +37,9 @@ class ReadBack:
     damaged: Sequence[tuple[str, str, str]] = ()  # repository, backup, what is wrong
 
 
-def asked(opened: Sequence[Restic], cluster: Cluster) -> Repositories:
-    """Return how a deletion asks the repositories."""
-    return Repositories(partial(copies, opened, cluster), partial(doubt, opened, cluster))
+def asked(opened: Sequence[Restic], cluster: Cluster, workflow_uid: str = "") -> Repositories:
+    """Return how a deletion asks the repositories. It is of the workflow with this uid."""
+    return Repositories(partial(copies, opened, cluster), partial(doubt, opened, cluster), workflow_uid)
 
 
 def copies(opened: Sequence[Restic], cluster: Cluster, entries: Iterable[BackupEntry]) -> Copies:

@@ -183,7 +183,8 @@ def test_the_newest_backup_stays_and_nothing_goes_without_a_whole_reading(every,
                 schedule=schedule, expected=1, processed=1 if whole else 0, written=when,
             )  # fmt: skip
             facts[snapshot_id] = Known(
-                verified=NOW if copy in {"verified", "broken"} else None, damaged=NOW if copy == "damaged" else None
+                verified=NOW if copy in {"verified", "broken", "damaged"} else None,
+                damaged=NOW if copy == "damaged" else None,
             )
     known = RepositoryLedger(snapshots=facts, index=other and local == 4)
     own = list(groups.values())

@@ -132,6 +132,7 @@ def _of_repositories(installation: Installation) -> Iterator[Problem]:
     asked = installation.repository
     given = {
         "retention": bool(asked.retention.keeps),
+        "keepLocal": bool(asked.keep_local),
         "pruneSecrets": bool(asked.prune_secrets),
         "pruneSchedule": asked.prune_schedule is not None,
     }

@@ -114,6 +114,9 @@ class Repository(Written):
     """Limit the memory of the pods that run restic. It needs about 1 KiB for each file of a backup, and 200 MiB."""
     retention: RulesOfCopies = CopyRules()
     """Which old copies are forgotten at the end of each scheduled backup, and by `threescale-prune`."""
+    keep_local: values.CountOrNone = ""
+    """Keep this many of the newest claims, and delete the others once every byte of their copy was read back. By
+    default copies have no effect on claims. `0` keeps no claim of a scheduled backup."""
     prune_secrets: Annotated[tuple[ObjectName, ...], Field(max_length=2)] = ()
     """Delete from the repository with the credentials in this Secret, which has all keys of the repository's own
     Secret. In the order of `secrets`. By default the same Secrets are used."""
@@ -197,7 +200,8 @@ class Installation(Written):
     def rules(self) -> PruneArguments:
         """The arguments of retention."""
         of_copies = RepositoryRules.told(self.repository.retention)
-        return PruneArguments.model_validate({**self.retention.model_dump(), **of_copies, "timezone": self.timezone})
+        more = {"timezone": self.timezone, "keep_local": self.repository.keep_local if self.repository.secrets else ""}
+        return PruneArguments.model_validate({**self.retention.model_dump(), **of_copies, **more})
 
     @property
     def pushed_every(self) -> str:

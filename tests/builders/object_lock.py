@@ -53,11 +53,11 @@ class Locked:
         return sorted({key for kind, key, _ in self.versions() if kind == "Version" and "/locks/" not in key})
 
     def steal(self) -> None:
-        """Delete all objects, then all versions that the store gives up."""
-        for key in self.keys():
-            self.ask("DELETE", key)
+        """Delete all versions that the store gives up, then hide the rest behind markers."""
         for _, key, version in self.versions():
             self.ask("DELETE", key, f"versionId={version}")
+        for key in self.keys():
+            self.ask("DELETE", key)
 
     def undelete(self) -> None:
         """Remove the markers, so that the objects are there again."""

@@ -6,7 +6,6 @@ from steps import errors
 from steps.repository import needed, snapshots
 from tests.builders import pushed
 
-
 pytestmark = pytest.mark.usefixtures("restic_on_path")
 
 
@@ -44,6 +43,7 @@ def test_what_only_other_snapshots_use_is_not_needed(nights, tmp_path):
     assert files(nights) > before
 
 
+@pytest.mark.thorough
 def test_with_the_needed_objects_alone_the_backup_comes_back(nights, tmp_path):
     (tmp_path / "other").write_bytes(b"of another one")
     nights.run("backup", str(tmp_path / "other"))
@@ -65,13 +65,15 @@ def test_without_any_one_of_the_needed_objects_the_backup_does_not_come_back(nig
         (tmp_path / "away").rename(nights.address / each)
 
 
+@pytest.mark.thorough
 def test_many_blobs_are_asked_in_several_calls(nights, monkeypatch):
     once = objects(nights)[1]
-    monkeypatch.setattr(needed, "_BATCH", 3)
+    monkeypatch.setattr(needed, "_BATCH", 40)
 
     assert objects(nights)[1] == once
 
 
+@pytest.mark.thorough
 def test_a_key_with_another_password_is_not_needed(nights, tmp_path):
     before = objects(nights)[1]
     (tmp_path / "new").write_text("another password of tests\n")

@@ -107,7 +107,7 @@ def test_only_get_is_sent(s3, faults):
 
 def test_session_token_region_and_prefix_are_part_of_the_signed_request():
     with recording() as (host, asked):
-        told = store(f"s3:http://{host}/bucket/a/b", AWS_SESSION_TOKEN="the-token", AWS_DEFAULT_REGION="eu-west-9")
+        told = store(f"s3:http://{host}/bucket/a/b", AWS_SESSION_TOKEN="the-token", AWS_DEFAULT_REGION="eu-west-9")  # noqa: S106  # of no account
         until = Bucket(told).locked_until("data/ab/abcd")
     ((path, headers),) = asked
 
@@ -155,7 +155,7 @@ def test_only_the_authority_of_the_secret_is_trusted(s3_of_own_authority):
 
 
 @pytest.mark.thorough
-def test_a_lock_is_told_as_the_store_has_it(versitygw, tmp_path):
+def test_a_lock_is_told_as_the_store_has_it(versitygw):
     bucket = Locked(versitygw, versitygw.locked_bucket())
     bucket.ask("PUT", "config", body="content")
     asked = Bucket(store(f"s3:{versitygw.address}/{bucket.bucket}"))
@@ -178,4 +178,4 @@ def test_a_bucket_without_object_lock_is_not_locked(versitygw):
 def test_a_wrong_key_is_refused(versitygw):
     address = f"s3:{versitygw.address}/{versitygw.locked_bucket()}"
 
-    assert "lack s3:GetObjectRetention (" in why(address, AWS_SECRET_ACCESS_KEY="a wrong one")
+    assert "lack s3:GetObjectRetention (" in why(address, AWS_SECRET_ACCESS_KEY="a wrong one")  # noqa: S106  # of no account

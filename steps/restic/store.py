@@ -126,6 +126,13 @@ class Store:
         return next((kind for kind, form in _ADDRESSES.items() if form.fullmatch(self.told[REPOSITORY])), "")
 
     @property
+    def prefix(self) -> str:
+        """What the keys of an S3 repository begin with, in its bucket. Empty for other stores."""
+        found = re.fullmatch(r"s3:(?:https?://)?[^/]+/[^/]+/?(.*)", self.told[REPOSITORY])
+        path = found[1].strip("/") if found else ""
+        return f"{path}/" if path else ""
+
+    @property
     def address(self) -> str:
         """The address, without a password in it."""
         return self.masked(self.told.get(REPOSITORY, ""))

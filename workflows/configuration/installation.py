@@ -21,6 +21,7 @@ Cron = Annotated[str, AfterValidator(schedule.check_cron)]
 Zone = Annotated[str, AfterValidator(schedule.check_timezone)]
 Path = Annotated[str, Like(r"[^\x00]+", "not a path: write the name of a file or folder")]
 Arguments = Mapping[str, str]
+LOCK_WARNING = "7d"
 Rules = Annotated[KeepRules, BeforeValidator(present)]
 RulesOfCopies = Annotated[CopyRules, BeforeValidator(present)]
 
@@ -110,6 +111,9 @@ class Repository(Written):
     pushed_every: values.DurationOrNone | None = None
     """Report and alert when the newest backup with a copy began longer ago than this. By default the value of
     `watchdog.expectedEvery`. An empty value turns this off."""
+    lock_warning: values.DurationOrNone = LOCK_WARNING
+    """Report and alert this long before the store's lock of the newest copy ends. A store without object lock is not
+    reported. An empty value turns this off."""
     memory: Annotated[str, values.QUANTITY_OF_RESOURCE] = MEMORY
     """Limit the memory of the pods that run restic. It needs about 1 KiB for each file of a backup, and 200 MiB."""
     retention: RulesOfCopies = CopyRules()
@@ -218,7 +222,11 @@ class Installation(Written):
             "max-age": self.watchdog.expected_every,
             "schedule": schedule.NAME if self.backup.schedule else "",
             **(
-                {"pushed-max-age": self.pushed_every, "repositories": ",".join(self.repository.secrets)}
+                {
+                    "pushed-max-age": self.pushed_every,
+                    "repositories": ",".join(self.repository.secrets),
+                    "lock-warning": self.repository.lock_warning,
+                }
                 if self.repository.secrets
                 else {}
             ),

@@ -39,7 +39,7 @@ _SHORT = 8  # characters of a uid
 
 
 @dataclass(frozen=True)
-class Repositories:
+class CopiesAsked:
     """How a deletion asks the repositories. By default there are none."""
 
     copies: Callable[[Sequence[BackupEntry]], Copies] = lambda _entries: NO_COPIES
@@ -47,7 +47,7 @@ class Repositories:
     workflow_uid: str = ""  # of the backup at whose end this deletion runs; it writes to its claim no more
 
 
-NO_REPOSITORIES = Repositories()
+NO_COPIES_ASKED = CopiesAsked()
 
 
 def short(uid: str) -> str:
@@ -59,7 +59,7 @@ def short(uid: str) -> str:
     return uid[:_SHORT]
 
 
-def judge(cluster: Cluster, rules: Rules, repositories: Repositories = NO_REPOSITORIES) -> Decision:
+def judge(cluster: Cluster, rules: Rules, repositories: CopiesAsked = NO_COPIES_ASKED) -> Decision:
     """Read the whole catalogue, and decide which backups are kept and which are deleted.
 
     Raises:
@@ -90,7 +90,7 @@ def delete(
     cluster: Cluster,
     doomed: Sequence[str],
     rules: Rules,
-    repositories: Repositories = NO_REPOSITORIES,
+    repositories: CopiesAsked = NO_COPIES_ASKED,
     *,
     read: bool = False,
 ) -> int:
@@ -113,7 +113,7 @@ def delete(
 
 
 def _delete_batch(
-    cluster: Cluster, doomed: Sequence[str], decision: Decision, repositories: Repositories, *, read: bool
+    cluster: Cluster, doomed: Sequence[str], decision: Decision, repositories: CopiesAsked, *, read: bool
 ) -> int:
     judged = {short(each.entry.uid): each for each in decision.verdicts}
     found = {uid: each for uid in doomed if (each := judged.get(short(uid))) and each.entry.uid.startswith(uid)}
@@ -138,7 +138,7 @@ def _gone_before(cluster: Cluster, doomed: AbstractSet[str]) -> int:
     return sum(short(uid) not in names for uid in doomed)
 
 
-def _delete(cluster: Cluster, verdict: Verdict, repositories: Repositories, *, read: bool) -> bool:
+def _delete(cluster: Cluster, verdict: Verdict, repositories: CopiesAsked, *, read: bool) -> bool:
     """Delete a claim if nothing speaks against it. Return whether the claim is gone."""
     entry = verdict.entry
     if reason := next(_reprieves(cluster, verdict, repositories, read=read), ""):
@@ -225,7 +225,7 @@ def _policies(cluster: Cluster, entries: Sequence[BackupEntry]) -> dict[str, str
     return {entry.name: found.get(entry.volume, "unknown") for entry in entries}
 
 
-def _reprieves(cluster: Cluster, verdict: Verdict, repositories: Repositories, *, read: bool) -> Iterator[str]:
+def _reprieves(cluster: Cluster, verdict: Verdict, repositories: CopiesAsked, *, read: bool) -> Iterator[str]:
     """Yield the reasons to keep a claim."""
     entry = verdict.entry
     if verdict.keep:
@@ -240,7 +240,7 @@ def _reprieves(cluster: Cluster, verdict: Verdict, repositories: Repositories, *
         yield doubt
 
 
-def _at_its_end(entry: BackupEntry, repositories: Repositories) -> set[str]:
+def _at_its_end(entry: BackupEntry, repositories: CopiesAsked) -> set[str]:
     """Return the workflow that runs this deletion, if the backup is complete. Its last phase is over."""
     return {repositories.workflow_uid} if entry.state is BackupState.COMPLETE else set()
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from steps import errors
 from steps.catalogue import backup_claims, catalogue, deletion
-from steps.catalogue.deletion import NO_REPOSITORIES, Repositories
+from steps.catalogue.deletion import NO_COPIES_ASKED, CopiesAsked
 from steps.catalogue.retention import Rules
 from steps.contract import arguments
 from steps.contract import prune_contract as declared
@@ -58,10 +58,10 @@ def _read_back(run: Run, told: declared.PruneReadBack) -> None:
 
 
 @contextmanager
-def _asked(told: declared.PruneDecide | declared.PruneDelete, run: Run, rules: Rules) -> Iterator[Repositories]:
+def _asked(told: declared.PruneDecide | declared.PruneDelete, run: Run, rules: Rules) -> Iterator[CopiesAsked]:
     """Open the repositories where their copies decide on claims."""
     if rules.local is None:
-        yield NO_REPOSITORIES
+        yield NO_COPIES_ASKED
         return
     _need_repository(told)
     with repositories.all_opened(told) as opened:
@@ -118,7 +118,7 @@ def _look(run: Run, told: declared.PruneLook) -> None:
 @prune_phases.phase(declared.PruneRemove)
 def _remove(run: Run, told: declared.PruneRemove) -> None:
     log.info("claim %s: its volume was read, and holds no manifest", told.claim_name)
-    _delete(run, "remove", [told.uid], Rules.of(told), NO_REPOSITORIES, read=True)
+    _delete(run, "remove", [told.uid], Rules.of(told), NO_COPIES_ASKED, read=True)
 
 
 @prune_phases.phase(declared.PruneForget)
@@ -149,7 +149,7 @@ def _forget_in(
 
 
 def _delete(
-    run: Run, phase: str, doomed: Sequence[str], rules: Rules, asked: Repositories, *, read: bool = False
+    run: Run, phase: str, doomed: Sequence[str], rules: Rules, asked: CopiesAsked, *, read: bool = False
 ) -> None:
     run.need(phase)
     gone = deletion.delete(run.cluster(), doomed, rules, asked, read=read)

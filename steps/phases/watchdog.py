@@ -24,7 +24,7 @@ from steps.kubernetes.kinds import CRON_WORKFLOW
 from steps.kubernetes.times import now
 from steps.phases.command_line import PhaseCommand
 from steps.phases.run import Run
-from steps.repository import ledger
+from steps.repository import ledger, remembered
 from steps.repository.ledger import Lock
 
 log = logging.getLogger(__name__)
@@ -211,6 +211,7 @@ def look(cluster: Cluster, schedule: str, now: datetime, repositories: str = "")
     damaged = [f"{name}/{each}" for name, found in known.items() for each in found.damaged]
     locks = {name: found.lock for name, found in known.items() if found.lock and found.lock.until}
     failed = catalogue.failed_run(cluster, entries)
+    entries += remembered.entries(known, entries)
     return Look(cluster.namespace, now, entries, _schedule(cluster, schedule), failed, named, damaged, locks)
 
 

@@ -30,6 +30,18 @@ _PACK = re.compile(r"[0-9a-f]{64}")
 _OWN = (_READING, _PACKS, _INDEX, _LOCK)
 
 
+class Copied(BaseModel):
+    """The backup of a snapshot, for those who can't read the repository. Sizes in bytes, times in UTC."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    backup: str
+    started: datetime
+    schedule: str = ""
+    files: int | None = None
+    size_bytes: int | None = None
+
+
 class Known(BaseModel):
     """What is known of one snapshot. Times in UTC; None: never.
 
@@ -38,6 +50,7 @@ class Known(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
+    copied: Copied | None = None
     proved: datetime | None = None
     verified: datetime | None = None
     proven: datetime | None = None

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from steps.catalogue import deletion
 from steps.catalogue.catalogue import BackupEntry, BackupState
-from steps.catalogue.deletion import Repositories
+from steps.catalogue.deletion import CopiesAsked
 from steps.catalogue.retention import Copies, Rules
 from steps.kubernetes.cluster import Cluster
 from steps.process import interruption
@@ -37,9 +37,9 @@ class ReadBack:
     damaged: Sequence[tuple[str, str, str]] = ()  # repository, backup, what is wrong
 
 
-def asked(opened: Sequence[Restic], cluster: Cluster, workflow_uid: str = "") -> Repositories:
+def asked(opened: Sequence[Restic], cluster: Cluster, workflow_uid: str = "") -> CopiesAsked:
     """Return how a deletion asks the repositories. It is of the workflow with this uid."""
-    return Repositories(partial(copies, opened, cluster), partial(doubt, opened, cluster), workflow_uid)
+    return CopiesAsked(partial(copies, opened, cluster), partial(doubt, opened, cluster), workflow_uid)
 
 
 def copies(opened: Sequence[Restic], cluster: Cluster, entries: Iterable[BackupEntry]) -> Copies:
@@ -107,7 +107,7 @@ def _due(cluster: Cluster, rules: Rules, looked: Mapping[Restic, Looked]) -> Ite
         safe = found.safe
         return Copies({**dict.fromkeys(readable, ""), **safe}, found.alone)
 
-    going = deletion.judge(cluster, rules, Repositories(as_if_read)).to_delete
+    going = deletion.judge(cluster, rules, CopiesAsked(as_if_read)).to_delete
     wanted = [each.manifest_sha256 for each in reversed(going) if each.state is BackupState.COMPLETE]
     yield from (readable[each] for each in dict.fromkeys(wanted) if each not in safe)
 

@@ -20,7 +20,8 @@ def facts(snapshot: "Snapshot") -> dict[str, Any]:
     """Return a snapshot as JSON values. Times have Kubernetes' format."""
     from steps.kubernetes import times
 
-    told = {**asdict(snapshot), "started": times.utc(snapshot.started)}
+    written = times.utc(snapshot.written) if snapshot.written else None
+    told = {**asdict(snapshot), "started": times.utc(snapshot.started), "written": written}
     return {"name": told.pop("backup"), "whole": snapshot.is_whole, "short_id": snapshot.id[:8], **told}
 
 

@@ -1,4 +1,4 @@
-"""The nightly share and its ledger: a night that is killed or has no answer marks nothing, and the next goes on."""
+"""The nightly share and its ledger: a night that is killed or meets a prune marks nothing, and the next goes on."""
 
 import os
 import shutil
@@ -7,8 +7,6 @@ import pytest
 
 from steps import errors
 from steps.repository import damage_watch, ledger
-from steps.restic import program
-from steps.restic.store import Store
 from tests.builders import broken_packs, restic_locks
 
 pytestmark = [pytest.mark.usefixtures("restic_on_path"), pytest.mark.thorough]
@@ -137,21 +135,3 @@ def test_the_reading_takes_no_lock_that_stops_a_push(empty, folder, monkeypatch)
 
     assert "check" in record.read_text().split()
     assert locks.stat().st_mtime_ns == before  # a lock that came and went changes it
-
-
-def test_no_answer_of_a_store_is_tried_again_and_marks_nothing(empty, s3, faults, tmp_path, backup_volume):
-    told = {
-        "RESTIC_REPOSITORY": s3.bucket().repository(faults.address),
-        "RESTIC_PASSWORD": broken_packs.PASSWORD,
-        **s3.credentials,
-    }
-    with program.opened(Store(NAME, told), tmp_path / "private", tmp_path / "scratch") as restic:
-        restic.run("init")
-        broken_packs.push(restic, backup_volume)
-        faults.answer(503, path="/locks")
-
-        with pytest.raises(errors.PhaseError) as error:
-            damage_watch.read_share(restic, empty.connect(), 1)
-
-    assert error.value.exit_code == errors.TRY_AGAIN_EXIT
-    assert (known(empty).damaged, known(empty).packs, known(empty).reading) == ([], (), "")

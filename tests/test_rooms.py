@@ -54,7 +54,6 @@ REHEARSAL = {
 # Modules of the steps without a test file of their name, each with the place of its tests.
 TESTED_ELSEWHERE = {
     "steps/repository/locked.py": "workflows/test_object_lock.py",
-    "steps/repository/damage_watch.py": "workflows/test_verify_repository.py",
     "steps/parts/selection.py": "steps/parts/test_secrets.py, test_configmaps.py and steps/plans/test_backup_plan.py",
     "steps/phases/opened_backup.py": "steps/phases/test_restore.py and workflows/test_bound.py",
     "steps/phases/choosing.py": "workflows/test_verify.py and test_drill.py",
@@ -64,7 +63,6 @@ TESTED_ELSEWHERE = {
     "steps/phases/push.py": "workflows/test_push.py",
     "steps/phases/repositories.py": "workflows/test_push.py",
     "steps/repository/probe.py": "workflows/test_push.py",
-    "steps/repository/upload.py": "workflows/test_push.py",
     "steps/phases/repository_prune.py": "workflows/test_repository_prune.py",
 }
 LAYERS = [

@@ -5,7 +5,7 @@ Exit codes: 0 done (rehearse: equal, verify: whole), 1 refused, failed or not wh
 
 import click
 
-from workflows.commands import backups, doctor, fetching, init, manifests, plan, rehearse, repository, schema
+from workflows.commands import backups, doctor, fetching, init, manifests, plan, rehearse, repository, schema, verifying
 from workflows.commands.options import People
 
 
@@ -28,7 +28,7 @@ for command in (
     backups.pin,
     backups.unpin,
     backups.check,
-    backups.verify,
+    verifying.verify,
     fetching.fetch,
     backups.report,
     repository.repository,

@@ -33,8 +33,8 @@ def verify(settings: Settings) -> WorkflowTemplate:
     """Build the WorkflowTemplate `threescale-verify`."""
     with workflow_template(settings, _ABOUT) as built, DAG(name="verify", fail_fast=False):
         task = Tasks(settings, built, VerifyArguments)
+        if settings.repositories:  # beside the others, and before `choose`: its `claim-name` is the argument
+            task(VerifyRepository, Pod(timeout="6h"))
         choose = task(VerifyChoose)
         choose >> task(VerifyRead, Pod(timeout="6h"), first=("claim-name", "rotation", NODE_OPERATOR, NODE))
-        if settings.repositories:
-            task(VerifyRepository, Pod(timeout="6h"))  # beside the others: neither keeps the other from its turn
     return built

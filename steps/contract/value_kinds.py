@@ -232,14 +232,13 @@ class OrNothing(ValueKind):
         return {**self._kind.schema(), **_matching(f"({self._kind.pattern})?")}
 
 
-class Workers(ValueKind):
-    """A number of processes. An empty text becomes None: the copier then chooses by processors and volumes."""
+class NumberOrNothing(ValueKind):
+    """A whole number from `least` to `most`. An empty text becomes None: a phase then chooses by what it sees."""
 
     name = "number"
-    words = ("", "1", "2", "4", "8", "16")
 
-    def __init__(self, most: int) -> None:
-        self._count = WholeNumber(1, most)
+    def __init__(self, least: int, most: int, words: Sequence[str] = ()) -> None:
+        self._count, self.words = WholeNumber(least, most), words
         super().__init__(self._count.wanted)
 
     def fits(self, text: str) -> bool:

@@ -8,6 +8,7 @@ from steps.contract.value_kinds import (
     Like,
     Name,
     NameList,
+    NumberOrNothing,
     OrNothing,
     RealNumber,
     ResticDuration,
@@ -15,7 +16,6 @@ from steps.contract.value_kinds import (
     Size,
     Versions,
     WholeNumber,
-    Workers,
 )
 
 YES, NO = "yes", "no"
@@ -29,7 +29,7 @@ QUANTITY = (  # as Kubernetes writes a size (apimachinery resource.Quantity), of
 COUNT = WholeNumber(0, 1_000_000)  # of backups, hours or days; a larger number would have no other effect
 GROUP = WholeNumber(0, (1 << 31) - 1)  # the range of Kubernetes (IsValidGroupID)
 PODS = WholeNumber(1, 10_000)  # at the same time
-NIGHTS = WholeNumber(0, 1000)
+NIGHTS = NumberOrNothing(0, 1000)
 REPOSITORY_NIGHTS = 30  # a month for all data of a repository
 SECONDS = WholeNumber(0, (1 << 31) - 1)
 USER = WholeNumber(1, (1 << 31) - 1)  # root is refused
@@ -68,7 +68,7 @@ VERSION = Like(
     r"[0-9]{1,4}\.[0-9]{1,4}(\.[0-9A-Za-z.+-]{1,40})?", "not a version: write 3scale's major.minor such as 2.16"
 )
 MOST_WORKERS = 16  # each process takes memory, and a file server has other clients
-WORKERS = Workers(MOST_WORKERS)
+WORKERS = NumberOrNothing(1, MOST_WORKERS, words=("", "1", "2", "4", "8", "16"))
 SECRETS = Like(rf"{_OBJECT}(,{_OBJECT})*", "not a list of names: write names of Secrets, separated by commas")
 NAMES = NameList()
 VERSIONS = Versions()

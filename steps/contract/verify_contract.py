@@ -16,9 +16,9 @@ class Sample(Declared):
 
 
 class Nights(Declared):
-    repository_nights: Annotated[int, values.NIGHTS] = values.REPOSITORY_NIGHTS
-    """Read the data of each repository in this many runs, an equal share in each. 0 reads none. Without a repository
-    this has no effect."""
+    repository_nights: Annotated[int | None, values.NIGHTS] = None
+    """Read the data of each repository in this many runs, an equal share in each. 0 reads none. If empty, the number
+    is 30, or 0 if `claim-name` names a claim. Without a repository this has no effect."""
 
 
 class ToVerify(Declared):
@@ -59,8 +59,15 @@ class VerifyRead(ReadBackup, Sample, _Rotation, Placed):
     )
 
 
-class VerifyRepository(DeclaredPhase, Nights, Repositories):
+class VerifyRepository(DeclaredPhase, ToVerify, Nights, Repositories):
     """Read a share of each repository's data, and mark the snapshots that use damaged data."""
+
+    @property
+    def nights(self) -> int:
+        """The number of shares. 0: none is read. Who verifies one claim does not ask for a share of all others."""
+        if self.repository_nights is not None:
+            return self.repository_nights
+        return 0 if self.claim_name else values.REPOSITORY_NIGHTS
 
     command = ("verify", "repository")
     gives = (

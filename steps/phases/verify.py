@@ -64,14 +64,15 @@ def _read(run: Run, told: VerifyRead) -> None:
 
 @verify_phases.phase(VerifyRepository)
 def _repository(run: Run, told: VerifyRepository) -> None:
-    if not told.repository_nights:
-        log.info("no share of a repository is read, because repository-nights is 0")
+    if not told.nights:
+        why = f"claim-name is {told.claim_name}" if told.repository_nights is None else "repository-nights is 0"
+        log.info("no share of a repository is read, because %s", why)
         return
     cluster, shares, locks = run.cluster(), {}, {}
 
     def read(restic: Restic) -> None:
         try:
-            shares[restic.store.name] = damage_watch.read_share(restic, cluster, told.repository_nights)
+            shares[restic.store.name] = damage_watch.read_share(restic, cluster, told.nights)
             damage_watch.reread(restic, cluster, told.cache or repositories.CACHE)
         except errors.Final:  # damage must not hide that a lock ends
             locks[restic.store.name] = locked.check(restic, cluster)

@@ -46,15 +46,21 @@ class Kept:
     members: Mapping[str, Sequence[Snapshot]]
     others: Sequence[Snapshot]  # of other origins
     vanished: Sequence[str]  # IDs that the ledger knows and the repository does not
+    replaced: Sequence[Snapshot] = ()  # damaged ones of which a later push made a whole copy
 
     @property
     def doomed(self) -> list[Snapshot]:
         """The snapshots to forget, the oldest first."""
-        return [each for entry in self.decision.to_delete for each in self.members[entry.uid]]
+        over = [each for entry in self.decision.to_delete for each in self.members[entry.uid]]
+        return over if self.decision.frozen else [*(each for each in self.replaced if each not in over), *over]
 
     def text(self) -> Iterator[str]:
         """Yield the verdicts, and a line for each other origin."""
         yield from self.decision.text()
+        for each in () if self.decision.frozen else self.replaced:
+            yield errors.printable(
+                f"delete  {each.backup} ({each.id[:SHORT]})  damaged, and a later snapshot of the same backup is whole"
+            )
         for told, found in groupby(sorted(self.others, key=_line), key=_line):
             every = list(found)
             added = sum(each.added_bytes or 0 for each in every)
@@ -77,7 +83,8 @@ def judge(restic: Restic, cluster: Cluster, rules: Rules, now: datetime, claims:
     ids = {each.id for each in [*seen.own, *seen.others]}
     # if no snapshot is ours, it is another repository
     vanished = [each for each in seen.known.snapshots if each not in ids] if seen.own else []
-    return Kept(replace(decision, verdicts=verdicts), seen.members, seen.others, vanished)
+    replaced = [each for group in seen.members.values() for each in _replaced(group, seen.known)]
+    return Kept(replace(decision, verdicts=verdicts), seen.members, seen.others, vanished, replaced)
 
 
 def _held(verdict: Verdict) -> Verdict:
@@ -85,7 +92,7 @@ def _held(verdict: Verdict) -> Verdict:
 
 
 @dataclass(frozen=True)
-class Looked:
+class RepositoryLook:
     """What a repository holds, and what is known of it. `members`: as in `Kept`."""
 
     known: RepositoryLedger
@@ -104,13 +111,13 @@ def lines(cluster: Cluster) -> set[str]:
     return {origin.known(cluster), *origin.adopted(cluster)} - {""}
 
 
-def look(restic: Restic, cluster: Cluster) -> Looked:
+def look(restic: Restic, cluster: Cluster) -> RepositoryLook:
     """Read the ledger, and then the repository. Raises as `judge`."""
     known = ledger.read(cluster, restic.store.name)
     of_ours, found = lines(cluster), snapshots.every(restic)
     own = [each for each in found if each.origin in of_ours]
     members = {group[0].id: group for group in _groups(own, known)}
-    return Looked(known, own, [each for each in found if each.origin not in of_ours], members)
+    return RepositoryLook(known, own, [each for each in found if each.origin not in of_ours], members)
 
 
 def _groups(own: Iterable[Snapshot], known: RepositoryLedger) -> Iterator[list[Snapshot]]:
@@ -127,6 +134,15 @@ def _groups(own: Iterable[Snapshot], known: RepositoryLedger) -> Iterator[list[S
         else:
             yield [each]
     yield from (sorted(group, key=worth) for group in whole.values())
+
+
+def _replaced(group: Sequence[Snapshot], known: RepositoryLedger) -> Iterator[Snapshot]:
+    """Yield the damaged snapshots of a backup that was proved again later. Else they would keep prune from its work."""
+    first = known.of(group[0].id)
+    for each in group[1:]:
+        damaged = known.of(each.id).damaged
+        if damaged and first.proved and not first.damaged and damaged < first.proved and not known.of(each.id).pinned:
+            yield each
 
 
 def is_good(snapshot: Snapshot, known: RepositoryLedger) -> bool:

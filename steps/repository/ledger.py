@@ -142,13 +142,17 @@ def repaired(cluster: Cluster, repository: str, packs: Collection[str]) -> None:
 def note_damage(
     cluster: Cluster, repository: str, snapshots: Mapping[str, str], packs: Collection[str] = (), *, index: bool = False
 ) -> None:
-    """Mark snapshots by ID as damaged, each with its finding, and record the damaged packs. Raises as `note`."""
+    """Mark snapshots by ID as damaged, each with its finding, and record the damaged packs. Raises as `note`.
+
+    A snapshot that is marked keeps the time of its first mark. A later push is known by that.
+    """
 
     def change(found: RepositoryLedger) -> Mapping[str, str]:
         now = times.now()
         marked = {
-            each: found.of(each).model_copy(update={"damaged": now, "damage": text[:_LENGTH], "verified": None})
+            each: known.model_copy(update={"damaged": known.damaged or now, "damage": text[:_LENGTH], "verified": None})
             for each, text in snapshots.items()
+            for known in (found.of(each),)
         }
         told = {each: known.model_dump_json(exclude_defaults=True) for each, known in marked.items()}
         if every := sorted({*found.packs, *packs}):

@@ -20,7 +20,7 @@ from steps.catalogue.retention import Copies, Rules
 from steps.kubernetes.cluster import Cluster
 from steps.process import interruption
 from steps.repository import damage_watch, kept, ledger, snapshots
-from steps.repository.kept import SHORT, Looked
+from steps.repository.kept import SHORT, RepositoryLook
 from steps.repository.ledger import Known, RepositoryLedger
 from steps.repository.snapshots import Snapshot
 from steps.restic.program import Restic
@@ -91,7 +91,7 @@ def read_back(opened: Sequence[Restic], cluster: Cluster, rules: Rules, scratch:
     return done
 
 
-def _due(cluster: Cluster, rules: Rules, looked: Mapping[Restic, Looked]) -> Iterator[tuple[Restic, Snapshot]]:
+def _due(cluster: Cluster, rules: Rules, looked: Mapping[Restic, RepositoryLook]) -> Iterator[tuple[Restic, Snapshot]]:
     """Yield the copies that keep claims from going because nobody has read them back."""
     readable: dict[str, tuple[Restic, Snapshot]] = {}
     for restic, seen in looked.items():
@@ -112,11 +112,11 @@ def _due(cluster: Cluster, rules: Rules, looked: Mapping[Restic, Looked]) -> Ite
     yield from (readable[each] for each in dict.fromkeys(wanted) if each not in safe)
 
 
-def _looked(opened: Sequence[Restic], cluster: Cluster) -> dict[Restic, Looked]:
+def _looked(opened: Sequence[Restic], cluster: Cluster) -> dict[Restic, RepositoryLook]:
     return {restic: kept.look(restic, cluster) for restic in opened}
 
 
-def _copies(looked: Mapping[Restic, Looked], entries: Iterable[BackupEntry]) -> Copies:
+def _copies(looked: Mapping[Restic, RepositoryLook], entries: Iterable[BackupEntry]) -> Copies:
     of_claims = {each.manifest_sha256 for each in entries if each.manifest_sha256}
     safe: dict[str, str] = {}
     alone: dict[str, BackupEntry] = {}
@@ -132,7 +132,7 @@ def _copies(looked: Mapping[Restic, Looked], entries: Iterable[BackupEntry]) -> 
     return Copies(safe, list(alone.values()))
 
 
-def _whole(seen: Looked) -> list[Snapshot]:
+def _whole(seen: RepositoryLook) -> list[Snapshot]:
     """Return the snapshots of this installation that are whole."""
     return [each for each in seen.own if kept.is_good(each, seen.known)]
 

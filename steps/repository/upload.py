@@ -102,7 +102,10 @@ def _paths(opened: Backup, manifest: Manifest) -> list[str]:
 
 
 def _forget(restic: Restic, snapshot: Snapshot, wrong: errors.Few) -> None:
-    """Remove a snapshot that is not proved. Where the credentials may not, it stays, and nothing counts it."""
+    """Remove a snapshot that is not proved. Where the credentials may not, it stays, and nothing counts it.
+
+    `restic forget` also ends well where the store refused it (restic 0.18), so the repository is read again.
+    """
     name = f"repository {restic.store.name}: snapshot {snapshot.id[:8]}"
     log.info("%s differs from the backup: %s", name, wrong)
     try:
@@ -110,5 +113,8 @@ def _forget(restic: Restic, snapshot: Snapshot, wrong: errors.Few) -> None:
             pass
     except errors.StoreRefused as error:
         log.info("%s stays and is not counted: %s", name, error)
+        return
+    if any(each.id == snapshot.id for each in snapshots.every(restic, f"{snapshots.DIGEST}={snapshot.digest}")):
+        log.info("%s stays and is not counted: the store did not delete it", name)
     else:
         log.info("%s: forgotten", name)

@@ -6,7 +6,6 @@ import pytest
 
 from steps import errors
 from steps.archive import marks
-from steps.contract import names
 from steps.phases import watchdog
 from steps.repository import ledger
 from tests.builders import broken_packs, repositories
@@ -52,10 +51,11 @@ def test_damage_is_marked_and_healed_by_a_repair_and_a_push(kept, address, resti
     with pytest.raises(errors.CopiesDamaged):
         watchdog.look(kept.connect(), "", watchdog.now(), repositories.NAME).check_copies(None, "")
 
-    Looked(restic, address).run("repair", "packs", pack.name)
-    kept.kubernetes.patch(
-        "configmaps", kept.namespace, names.ledger(repositories.NAME), {"data": {"damaged-packs": None}}
-    )
+    repaired = kept.engine.submit("threescale-repository-prune", {})
+
+    assert repaired.phase == "Succeeded", repaired.message
+    assert repaired.node("free").outputs["repaired"] == "1"
+    assert known(kept).packs == ()
     again = kept.engine.submit("threescale-push", {"claim-name": "nightly"})
 
     assert again.phase == "Succeeded", again.message
@@ -65,6 +65,20 @@ def test_damage_is_marked_and_healed_by_a_repair_and_a_push(kept, address, resti
     assert healed.phase == "Succeeded", healed.message
     assert known(kept).damaged == []
     assert known(kept).of(snapshot["id"]).verified
+    watchdog.look(kept.connect(), "", watchdog.now(), repositories.NAME).check_copies(None, "")
+    freed = kept.engine.submit("threescale-repository-prune", {})
+
+    assert freed.phase == "Succeeded", freed.message
+
+
+def test_a_person_who_verifies_one_claim_reads_no_share(kept, address):
+    address.rename(address.with_name("away"))
+
+    alone = kept.verify(claim_name="nightly")
+    asked = kept.verify(claim_name="nightly", repository_nights="1")
+
+    assert (alone.phase, asked.phase) == ("Succeeded", "Failed")
+    assert "claim-name is nightly" in alone.node("repository").log
 
 
 def test_a_repository_that_is_gone_does_not_keep_the_claim_from_being_read(kept, address):

@@ -1,4 +1,4 @@
-"""The commands about backups: those of a namespace, a backup on a volume, the record of a run."""
+"""The commands about backups: those of a namespace or a repository, and the record of a run."""
 
 import sys
 from contextlib import nullcontext
@@ -9,57 +9,11 @@ import click
 from steps.contract import values
 from steps.phases.command_line import NamedPath, Value
 from workflows.commands import printing
-from workflows.commands.options import FOLDER, DeclaredCommand, Where, at_cluster, output_option, refuse
+from workflows.commands.options import DeclaredCommand, Where, at_cluster, output_option, refuse
 from workflows.commands.repository_options import PersonsRepository, at_cluster_or_repository
 
 _OF_A_LIST = ("table", "wide", "json", "yaml", "name")
 _LARGEST_BYTES = 16 << 20  # of a record; of a larger file only the start is read, which is no valid record
-
-
-@click.command()
-@click.argument("folder", type=FOLDER, metavar="DIR")
-@click.option(
-    "--for-operator",
-    is_flag=True,
-    help="Check also whether the operator's APIManagerRestore could restore this backup. "
-    "If it could not, the exit code is 1.",
-)
-def verify(folder: Path, *, for_operator: bool) -> None:
-    """Check every byte of the backup in the folder DIR, a mounted or copied volume.
-
-    Exit code 1 means that the backup is damaged, incomplete or can't be read.
-    """
-    from steps import errors
-    from steps.archive import contents, operators_restore
-
-    try:
-        opened = contents.open_at(folder)
-        findings = list(opened.findings(digests=True))
-        strangers = errors.Few.of(map(repr, opened.strangers))
-        objections = list(operators_restore.objections(opened)) if for_operator else []
-        left = [repr(path) for path in operators_restore.left_behind(opened)] if for_operator else []
-    except errors.PhaseError as error:
-        refuse(f"{folder}: {error}")
-    for finding in findings:
-        click.echo(errors.printable(finding))
-    if opened.manifest is None:
-        maker = "made by the operator, without digests, so only checked that everything exists and can be read"
-    else:
-        maker = (
-            f"backup {opened.name} of 3scale {opened.manifest.source.threescale_version or '(version not recorded)'}"
-        )
-    here = f"{opened.counts.entries} entries, {opened.size_bytes} bytes"
-    files = f"file-storage: {opened.external}" if opened.external else here
-    click.echo(errors.printable(f"{'NOT whole' if findings else 'whole'}: {maker}, {files}"))
-    if strangers:
-        click.echo(errors.printable(f"not part of the backup, skipped by a restore: {strangers}"))
-    for objection in objections:
-        click.echo(errors.printable(f"the operator's APIManagerRestore can't restore this backup: {objection}"))
-    if for_operator and not objections and not findings:
-        click.echo(
-            f"the operator's APIManagerRestore can restore this backup{', without ' if left else ''}{', '.join(left)}"
-        )
-    sys.exit(1 if findings or objections else 0)
 
 
 @click.command("list")

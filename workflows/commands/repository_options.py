@@ -109,10 +109,26 @@ def at_cluster_or_repository(function: Command) -> Command:
     return cast("Command", told)
 
 
-def _check(namespace: str | None, repository: str | None, password_file: Path | None) -> None:
-    """Refuse a command line that names no place, or two."""
+def instead_of_folder(function: Command) -> Command:
+    """Give a command `repository`, which is None if the command is about a folder."""
+
+    @functools.wraps(function)
+    def told(*arguments: Any, repository: str | None, password_file: Path | None, **more: Any) -> object:
+        _check_password_file(repository, password_file)
+        found = None if repository is None else PersonsRepository(repository, password_file)
+        return function(*arguments, repository=found, **more)
+
+    return cast("Command", _INSTEAD(_PASSWORD_FILE(told)))
+
+
+def _check_password_file(repository: str | None, password_file: Path | None) -> None:
     if repository is None and password_file:
         raise click.UsageError("--password-file needs --repository.")
+
+
+def _check(namespace: str | None, repository: str | None, password_file: Path | None) -> None:
+    """Refuse a command line that names no place, or two."""
+    _check_password_file(repository, password_file)
     if repository is None and not namespace:
         option = next(each for each in click.get_current_context().command.params if each.name == "namespace")
         raise click.MissingParameter("Or name a repository by --repository.", param=option)

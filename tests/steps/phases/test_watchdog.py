@@ -186,6 +186,65 @@ def test_the_facts_are_those_of_the_catalogue_and_not_of_the_last_run(old):
     assert facts["newest-capacity"] in {"NaN", str(1 << 30)}
 
 
+REPOSITORY = "threescale-repository"
+
+
+def of_copies(stage, limit="26h"):
+    """The judgement of a watchdog that knows a repository."""
+    seen = watchdog.look(stage.connect(), "", NOW, REPOSITORY)
+    seen.check_copies(Duration.read(limit, "pushed-max-age") if limit else None, limit)
+    return seen
+
+
+def copied(stage, name, started):
+    laid(stage, name, started=started, **sealed(**{marks.PUSHED: "20261102T100000Z"}))
+
+
+def test_a_fresh_copy_is_well_and_its_time_is_told(old):
+    copied(old, "night-2", "2026-11-02T08:00:00Z")
+
+    facts = of_copies(old).facts()
+
+    assert facts["pushed"] == str(int(datetime(2026, 11, 2, 8, tzinfo=UTC).timestamp()))
+    assert facts["damaged-snapshots"] == "0"
+
+
+def test_the_newest_copy_is_overdue_though_a_newer_backup_is_there(empty):
+    copied(empty, "night-1", "2026-11-01T02:00:00Z")
+    laid(empty, "night-2", started="2026-11-03T02:00:00Z", **sealed())
+
+    with pytest.raises(errors.NotPushed) as caught:
+        of_copies(empty)
+
+    assert str(caught.value) == (
+        f"The newest backup in namespace {empty.namespace} with a copy in the repositories is night-1. It began 55 h "
+        "ago, more than 26h. Read the last push, then submit `threescale-push`."
+    )
+    assert of_copies(empty, "56h").pushed.name == "night-1"
+
+
+def test_where_no_backup_has_a_copy_that_is_said(old):
+    with pytest.raises(errors.NotPushed, match=r"No backup in namespace .* has a copy in the repositories"):
+        of_copies(old)
+
+    assert of_copies(old, "").facts()["pushed"] == "0"
+
+
+def test_damaged_copies_are_named_and_counted(old):
+    ledger.note_damage(old.connect(), REPOSITORY, {"ab" * 32: "gone"})
+
+    with pytest.raises(errors.CopiesDamaged, match=rf"1 snapshot.*{REPOSITORY}/abababab"):
+        of_copies(old, "")
+
+    assert watchdog.look(old.connect(), "", NOW, REPOSITORY).facts()["damaged-snapshots"] == "1"
+
+
+def test_without_a_repository_nothing_is_known_of_copies(old):
+    facts = look(old).facts()
+
+    assert (facts["pushed"], facts["damaged-snapshots"]) == ("NaN", "NaN")
+
+
 def test_what_nobody_knows_is_no_number_and_what_never_was_is_zero(empty):
     facts = look(empty, schedule="").facts()
 

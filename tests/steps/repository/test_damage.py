@@ -18,8 +18,8 @@ WHOLE = NightlyShare(1, 1)
 
 
 @pytest.fixture
-def on_path(restic, monkeypatch):
-    monkeypatch.setenv("PATH", f"{restic.path.parent}{os.pathsep}{os.environ['PATH']}")
+def on_path(each_restic, monkeypatch):
+    monkeypatch.setenv("PATH", f"{each_restic.path.parent}{os.pathsep}{os.environ['PATH']}")
 
 
 @pytest.fixture
@@ -55,11 +55,13 @@ def of_kind(found, kind):
     return next(pack for pack, kinds in found.items() if kinds == {kind})
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("two")
 def test_a_good_repository_has_no_damage(repository):
     assert not damage.look(repository, WHOLE)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["data", "tree"])
 @pytest.mark.parametrize("harm", [broken_packs.flip, broken_packs.truncate, os.unlink])
 def test_damage_of_a_pack_names_it_and_marks_the_snapshots_that_use_it(repository, two, tmp_path, harm, kind):
@@ -73,6 +75,7 @@ def test_damage_of_a_pack_names_it_and_marks_the_snapshots_that_use_it(repositor
     assert damage.users(repository, [second, first], found) == [second]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("harm", [broken_packs.flip, os.unlink])
 def test_damage_of_a_pack_that_both_use_marks_both(repository, two, tmp_path, harm):
     first, second, before, _ = two
@@ -83,6 +86,7 @@ def test_damage_of_a_pack_that_both_use_marks_both(repository, two, tmp_path, ha
     assert set(damage.users(repository, [second, first], found)) == {first, second}
 
 
+@pytest.mark.thorough
 def test_a_header_that_cannot_be_read_hides_no_snapshot(repository, two, tmp_path):
     first, second, _, added = two
     pack = of_kind(added, "data")
@@ -108,6 +112,7 @@ def test_a_lost_index_marks_the_snapshots_that_lack_blobs(repository, two, tmp_p
     assert damage.users(repository, [second, first], found) == [second]
 
 
+@pytest.mark.thorough
 def test_a_share_sees_the_damage_of_its_own_packs_alone_and_all_shares_see_all(repository, two, tmp_path):
     *_, added = two
     pack = of_kind(added, "data")
@@ -133,6 +138,7 @@ def test_another_number_of_nights_begins_with_the_first_share(last):
     assert NightlyShare.after(last, 3) == NightlyShare(1, 3)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("two")
 def test_a_living_exclusive_lock_is_waited_for_and_a_dead_one_is_not(repository, monkeypatch):
     lock = {"time": datetime.now(UTC).isoformat(), "exclusive": True, "hostname": "pruner"}

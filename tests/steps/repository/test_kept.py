@@ -224,3 +224,47 @@ def test_a_clock_that_was_ahead_is_seen_by_the_time_of_the_push():
     entry = kept._entry([replace(ahead, written=written)], RepositoryLedger())
 
     assert entry.began == written
+
+
+BEFORE, AFTER = datetime(2026, 11, 6, tzinfo=UTC), datetime(2026, 11, 8, tzinfo=UTC)
+
+
+def twins(forged):
+    """Two snapshots of one backup, and a newer backup."""
+    return (*(forged.save("night-1", "2026-11-01 02:00:00") for _ in range(2)), forged.nights(2)[1])
+
+
+def test_a_damaged_snapshot_is_forgotten_once_its_backup_was_pushed_again(empty, forged):
+    lost, again, newest = twins(forged)
+    marked = Known(proved=BEFORE, damaged=datetime(2026, 11, 7, tzinfo=UTC))
+    know(empty, **{lost: marked, again: Known(proved=AFTER), newest: Known(proved=AFTER)})
+
+    found = judged(empty, forged, kept.rules(RulesAsked(keep_last=9)))
+
+    assert [each.id for each in found.doomed] == [lost]
+    assert any(line.startswith(f"delete  night-1 ({lost[:8]})  damaged, and a later") for line in found.text())
+
+
+@pytest.mark.parametrize(
+    ("lost", "again"),
+    [
+        ({"proved": BEFORE, "damaged": AFTER}, {"proved": BEFORE}),
+        ({"proved": BEFORE, "damaged": BEFORE}, {"proved": AFTER, "damaged": AFTER}),
+        ({"proved": BEFORE, "damaged": BEFORE}, {}),
+        ({"proved": BEFORE, "damaged": BEFORE, "pinned": True}, {"proved": AFTER}),
+        ({"proved": BEFORE}, {"proved": AFTER}),
+    ],
+    ids=["not proved since", "both damaged", "never proved", "pinned", "none damaged"],
+)
+def test_otherwise_a_damaged_snapshot_stays(empty, forged, lost, again):
+    first, second, newest = twins(forged)
+    know(empty, **{first: Known(**lost), second: Known(**again), newest: Known(proved=AFTER)})
+
+    assert doomed(judged(empty, forged, kept.rules(RulesAsked(keep_last=9)))) == []
+
+
+def test_without_a_rule_a_replaced_snapshot_stays_too(empty, forged):
+    lost, again, _ = twins(forged)
+    know(empty, **{lost: Known(proved=BEFORE, damaged=BEFORE), again: Known(proved=AFTER)})
+
+    assert doomed(judged(empty, forged, kept.rules(RulesAsked(minimum_redundancy=0)))) == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from steps.catalogue.catalogue import BackupEntry, Proof
 from steps.catalogue.retention import Copies, Rules, decide
 from steps.repository import kept, ledger, local_claims
-from steps.repository.kept import Looked
+from steps.repository.kept import RepositoryLook
 from steps.repository.ledger import Known, RepositoryLedger
 from steps.repository.snapshots import Snapshot
 from tests.builders.forged import NAME, OTHER, OWN, Forged, know
@@ -188,7 +188,7 @@ def test_the_newest_backup_stays_and_nothing_goes_without_a_whole_reading(every,
             )
     known = RepositoryLedger(snapshots=facts, index=other and local == 4)
     own = list(groups.values())
-    seen = Looked(known, own, [], {each.id: [each] for each in own})
+    seen = RepositoryLook(known, own, [], {each.id: [each] for each in own})
     copies = local_claims._copies({Named(): seen}, claims)
 
     decision = decide(claims, Rules(local=local), NOW, copies=copies)

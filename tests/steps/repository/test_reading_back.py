@@ -17,8 +17,8 @@ ODD = [b"two\nlines", b"caf\xe9", b"back\\slash", b'"', b"a-b", b"n" * 200, "sno
 
 
 @pytest.fixture
-def on_path(restic, monkeypatch):
-    monkeypatch.setenv("PATH", f"{restic.path.parent}{os.pathsep}{os.environ['PATH']}")
+def on_path(each_restic, monkeypatch):
+    monkeypatch.setenv("PATH", f"{each_restic.path.parent}{os.pathsep}{os.environ['PATH']}")
 
 
 @pytest.fixture
@@ -106,6 +106,7 @@ def stranger_at_the_root(tree):
     (tree.parent / "stranger").write_text("")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("change", "finding"),
     [
@@ -130,6 +131,7 @@ def test_one_difference_is_one_finding(repository, odd, tmp_path, change, findin
     assert findings(repository, good, tmp_path) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [layout.LISTING, layout.MANIFEST])
 def test_a_snapshot_with_another_listing_or_manifest_is_not_read_further(repository, odd, tmp_path, name):
     good = broken_packs.push(repository, odd)
@@ -141,6 +143,7 @@ def test_a_snapshot_with_another_listing_or_manifest_is_not_read_further(reposit
     assert found.startswith(name)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("harm", [broken_packs.flip, broken_packs.truncate, os.unlink])
 def test_a_damaged_pack_is_a_finding(repository, odd, tmp_path, harm):
     snapshot = broken_packs.push(repository, odd)
@@ -153,6 +156,7 @@ def test_a_damaged_pack_is_a_finding(repository, odd, tmp_path, harm):
     assert all("repository" in each for each in found)
 
 
+@pytest.mark.thorough
 def test_the_order_of_restic_is_the_order_of_the_listing(repository, odd):
     snapshot = broken_packs.push(repository, odd)
     nodes = map(json.loads, repository.run("ls", "--json", snapshot.id).splitlines()[1:])

@@ -1,4 +1,4 @@
-"""Backups in a repository as a person reads and fetches them, without a cluster: `list`, `describe`, `fetch`."""
+"""Backups in a repository as a person reads them without a cluster: `list`, `describe`, `fetch`, `verify`."""
 
 import filecmp
 import json
@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from steps.archive import contents, layout
-from tests.builders import pushed
+from tests.builders import broken_packs, pushed
 from tests.builders.claims import laid, sealed
 from tests.builders.commands import ask, run
 from tests.builders.pushed import OTHER_ORIGIN, PASSWORD, Repository
@@ -269,7 +269,9 @@ def test_a_path_that_is_none_in_a_backup_is_refused(tmp_path: Path, path: str) -
     assert "is not a path inside a backup" in sentence(err)
 
 
-@pytest.mark.parametrize("words", [["describe", "nigthly"], ["fetch", "nigthly", "--to", "x"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [["describe", "nigthly"], ["fetch", "nigthly", "--to", "x"], ["verify", "nigthly"]], ids=" ".join
+)
 def test_a_mistyped_name_is_one_sentence_with_those_that_are_there(
     repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
@@ -294,11 +296,65 @@ def test_of_two_backups_with_one_name_a_person_chooses_by_the_id(repository: Rep
     assert "backups of several others" in sentence(run("describe", "latest", *repository.words)[2])
 
 
-def test_a_wrong_password_is_one_sentence_at_once(repository: Repository) -> None:
+@pytest.mark.parametrize("place", [["nightly"], ["latest"], []], ids=["name", "latest", "nothing"])
+def test_a_backup_in_a_repository_is_verified(repository: Repository, temporary: Path, place: list[str]) -> None:
+    code, out, err = run("verify", *place, *repository.words)
+
+    assert (code, err) == (0, "")
+    assert out.startswith("whole: backup nightly, snapshot ")
+    assert out.count("\n") == 1
+    assert os.listdir(temporary) == []
+
+
+def test_a_verified_backup_is_chosen_by_the_id_of_its_snapshot(repository: Repository) -> None:
+    snapshot = json.loads(run("describe", "latest", *repository.words, "-o", "json")[1])["id"]
+
+    code, out, _ = run("verify", snapshot[:8], *repository.words)
+
+    assert code == 0
+    assert f"snapshot {snapshot[:8]} of " in out
+
+
+def test_a_damaged_copy_is_not_whole(repository: Repository) -> None:
+    with repository.opened() as restic:
+        (pack, *_) = broken_packs.packs_of(restic, "data")
+    broken_packs.flip(repository.address / "data" / pack[:2] / pack)
+
+    code, out, err = run("verify", "nightly", *repository.words)
+
+    assert (code, err) == (1, "")
+    *found, last = out.splitlines()
+    assert found
+    assert last.startswith("NOT whole: backup nightly, snapshot ")
+
+
+def test_a_copy_of_changed_bytes_is_not_whole(repository: Repository, backup_volume: Path) -> None:
+    wanted = a_file(backup_volume)
+    (backup_volume / wanted).write_bytes(b"*" * (backup_volume / wanted).stat().st_size)
+    repository.push(pushed.changed(backup_volume, backup="forged"))
+
+    code, out, _ = run("verify", "forged", *repository.words)
+
+    assert code == 1
+    assert out.splitlines()[0] == f"'{wanted}' has different content in the snapshot"
+    assert out.splitlines()[1].startswith("NOT whole: backup forged")
+
+
+def test_a_folder_is_verified_without_a_repository(sealed: Sealed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESTIC_REPOSITORY", "/no/such/folder")
+
+    code, out, _ = run("verify", str(sealed.folder))
+
+    assert code == 0
+    assert out.startswith("whole: backup nightly of 3scale")
+
+
+@pytest.mark.parametrize("words", [["list"], ["verify"]], ids=" ".join)
+def test_a_wrong_password_is_one_sentence_at_once(repository: Repository, words: list[str]) -> None:
     repository.password_file.write_text("a password of somebody else\n")
     began = time.monotonic()
 
-    code, out, err = run("list", *repository.words)
+    code, out, err = run(*words, *repository.words)
 
     assert (code, out) == (1, "")
     assert "password" in sentence(err)
@@ -365,6 +421,11 @@ def test_an_old_restic_is_refused_by_its_number(
         (["list", "-n", "api", "--repository", "/x"], "Give either --namespace or --repository"),
         (["list", "-n", "api", "--password-file", "x"], "--password-file needs --repository"),
         (["fetch", "nightly"], "Missing option '--to'"),
+        (["verify"], "Missing argument 'DIR|BACKUP'. Name a folder, or a repository by --repository."),
+        (["verify", "./nightly", "--repository", "/x"], "'./nightly' is not the name of a backup"),
+        (["verify", "nightly", "--repository", "/x", "--for-operator"], "--for-operator needs DIR"),
+        (["verify", ".", "--password-file", "x"], "--password-file needs --repository"),
+        (["verify", ""], "the path is empty"),
     ],
     ids=str,
 )
@@ -401,13 +462,14 @@ def test_no_secret_is_printed_or_in_an_argument(
             ["list", "-o", "json"],
             ["describe", "nightly", "-o", "json"],
             ["fetch", "nightly", "--to", str(tmp_path / "x")],
+            ["verify", "nightly"],
             ["list", "--password-file", str(tmp_path / "none")],
         )
     ]
 
     kept = record.read_text()
     argv = [line for line in kept.splitlines() if line.startswith("argv: ")]
-    assert [code for code, _, _ in told] == ([1, 1, 1, 1] if address else [0, 0, 0, 0])
+    assert [code for code, _, _ in told] == ([1] * 5 if address else [0] * 5)
     assert len(argv) > 3
     assert "canary" not in f"{told}{argv}"
     assert {name for name, value in CANARIES.items() if value in kept} == BY_ENVIRONMENT

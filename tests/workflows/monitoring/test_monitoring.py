@@ -25,7 +25,11 @@ from workflows.rendering.settings import Settings
 
 HOUR = 3600
 THRESHOLDS = Thresholds(
-    expected_every=timedelta(hours=26), verified_every=timedelta(days=8), proven_every=timedelta(days=35)
+    expected_every=timedelta(hours=26),
+    verified_every=timedelta(days=8),
+    proven_every=timedelta(days=35),
+    pushed_every=timedelta(hours=30),
+    copied=True,
 )
 RENDERED = render(Settings(image=IMAGE, namespace="api"), [BY_NIGHT, WATCHED_BY_NIGHT], thresholds=THRESHOLDS)
 OTHERS = {
@@ -133,6 +137,8 @@ def test_no_alert_asks_for_what_is_not_rendered() -> None:
     scheduled = alerts_of("--schedule", "0 2 * * *", "--verify", "0 4 * * *")
     drilled = alerts_of("--drill", "0 5 * * 0", "--drill-namespace", "drills")
 
+    of_copies = {"ThreescaleBackupNotPushed", "ThreescaleBackupCopyDamaged"}
+    assert alone.keys() & of_copies == set()
     of_what_runs = {f"ThreescaleBackup{name}" for name in ("ScheduleOff", "NotVerified", "NotProven")}
     assert alone.keys() & of_what_runs == set()
     assert scheduled.keys() & of_what_runs == {"ThreescaleBackupScheduleOff", "ThreescaleBackupNotVerified"}
@@ -306,6 +312,32 @@ CASES = {
             series(metrics.BACKUPS, steady(7, 5), labels=f'{API},state="complete"'),
         ],
         [fires("ThreescaleBackupDamaged", 1)],
+    ),
+    "a copy in time, and one that is late": (
+        [series(metrics.PUSHED, steady(HOUR, 40))],
+        [
+            fires("ThreescaleBackupNotPushed", 1 + 30 - 0.5),
+            fires("ThreescaleBackupNotPushed", 1 + 30 + 0.5, labels=OF_API),
+        ],
+    ),
+    "no copy ever": (
+        [series(metrics.PUSHED, steady(0, 40))],
+        [fires("ThreescaleBackupNotPushed", 31, labels=OF_API)],
+    ),
+    "no repository": (
+        [
+            series(metrics.PUSHED, " ".join(["NaN"] * 480)),
+            series(metrics.DAMAGED_SNAPSHOTS, " ".join(["NaN"] * 480)),
+        ],
+        [fires("ThreescaleBackupNotPushed", 31), fires("ThreescaleBackupCopyDamaged", 31)],
+    ),
+    "a damaged copy, until it is whole again": (
+        [series(metrics.DAMAGED_SNAPSHOTS, "0+0x12 2+0x12 0+0x24")],
+        [
+            fires("ThreescaleBackupCopyDamaged", 0.9),
+            fires("ThreescaleBackupCopyDamaged", 1.5, labels=OF_API),
+            fires("ThreescaleBackupCopyDamaged", 3),
+        ],
     ),
     "a schedule that is off": (
         [series(metrics.SCHEDULED, "1+0x24 0+0x400")],

@@ -8,6 +8,7 @@ from typing import Any
 from steps.archive import contents
 from steps.repository import upload
 from steps.restic import program
+from steps.restic.store import Store
 from tests.benchmarks.copying import sets
 from tests.benchmarks.copying.sets import Set
 from tests.benchmarks.repository import claims, programs, stores
@@ -32,10 +33,21 @@ def run(wanted: Set, nights: int, folder: Path, say: Callable[[str], None]) -> l
                 namespace.drop("night")
                 told = {"night": night, "changed": changed, "claims_bytes": taken}
                 told |= {"room_bytes": place.room("nights"), "metadata_bytes": programs.tree_bytes(restic)}
+                if night == nights:
+                    told |= _kept(store, work)
                 found.append({"set": wanted.name, "scale": wanted.scale, **told})
                 say(f"night {night}: {told['room_bytes'] / 2**20:.1f} MiB beside {taken / 2**20:.1f} MiB of claims")
     shutil.rmtree(work)
     return found
+
+
+def _kept(store: Store, work: Path) -> dict[str, float]:
+    """What a check and a prune of all nights keep in their scratch folder, and their memory."""
+    told = {}
+    for command in ("check", "prune"):
+        seen = programs.by_hand(store, work / f"of-{command}", [command])
+        told |= {f"{command}_scratch_mib": seen["scratch_mib"], f"{command}_mib": seen["restic_mib"]}
+    return told
 
 
 def line(found: list[dict[str, Any]]) -> str:
@@ -46,4 +58,9 @@ def line(found: list[dict[str, Any]]) -> str:
         f"{last['set']} at {last['scale']:g}, {last['night']} nights: repository {room:.1f} MiB "
         f"(first night {first['room_bytes'] / 2**20:.1f}, metadata of all {metadata:.1f}), claims {claimed:.1f} MiB, "
         f"{room / claimed:.3f} of them"
+        + "".join(
+            f"; {command}: {last[f'{command}_scratch_mib']:.0f} MiB of scratch, {last[f'{command}_mib']:.0f} of memory"
+            for command in ("check", "prune")
+            if f"{command}_mib" in last
+        )
     )

@@ -130,10 +130,11 @@ class _Night:
             found = programs.by_hand(store, self._fresh("hand"), programs.restore_words(snapshot, target))
         yield self._round(FETCH, program, number, found, self._place.counted())
         self._whole(target)
+        used = self._work / "used" / f"{self._claim}-{number}-{_of(program)}"  # removed later: see the README
+        used.parent.mkdir(exist_ok=True)
+        target.rename(used)
         if program == PHASE:
             self._namespace.drop(_BACK)
-        else:
-            shutil.rmtree(target)
 
     def _phase(self, store: Any, account: str, words: tuple[str, ...]) -> dict[str, Any]:
         folder = self._fresh("phase")

@@ -13,7 +13,6 @@ from typing import NamedTuple
 from steps import errors
 from steps.archive import layout, seal
 from steps.archive.contents import Backup
-from steps.archive.manifest import Manifest
 from steps.parts.file_storage import Amount, Progress
 from steps.repository import sealed_content, snapshot_proof, snapshots
 from steps.repository.snapshots import Snapshot
@@ -21,6 +20,8 @@ from steps.restic import locks
 from steps.restic.program import Restic
 
 log = logging.getLogger(__name__)
+
+READING = ("--force", "--no-scan")  # every byte, and no count before: the manifest has it
 
 
 class Uploaded(NamedTuple):
@@ -79,12 +80,12 @@ def _save(restic: Restic, opened: Backup, origin: str, schedule: str, progress: 
     manifest = opened.facts
     expected = sealed_content.counts(opened)
     total = Amount(expected.files, expected.size_bytes)
-    words = ["backup", "--json", "--force", "--no-scan", "--host", origin, *snapshots.time_option(manifest)]
+    words = ["backup", "--json", *READING, "--host", origin, *snapshots.time_option(manifest)]
     words += [
         part for tag in snapshots.tags(manifest, opened.digest, expected.files, schedule) for part in ("--tag", tag)
     ]
     made = ""
-    for line in locks.lines(restic, *words, *_paths(opened, manifest)):
+    for line in locks.lines(restic, *words, *paths(opened)):
         told = snapshots.read_message(line)
         if told:
             progress(Amount(int(told.get("files_done", 0)), int(told.get("bytes_done", 0))), total)
@@ -96,9 +97,9 @@ def _save(restic: Restic, opened: Backup, origin: str, schedule: str, progress: 
     return found[0]
 
 
-def _paths(opened: Backup, manifest: Manifest) -> list[str]:
+def paths(opened: Backup) -> list[str]:
     """Return the top entries of the backup, never `lost+found`, folders of snapshots or strangers."""
-    return [os.fspath(opened.root / name) for name in seal.top_entries(opened.root, manifest)]
+    return [os.fspath(opened.root / name) for name in seal.top_entries(opened.root, opened.facts)]
 
 
 def _forget(restic: Restic, snapshot: Snapshot, wrong: errors.Few) -> None:

@@ -107,6 +107,14 @@ class Restic:
         except ValueError as error:
             raise errors.NoJson(words[0], self.store.name) from error
 
+    def told(self) -> str:
+        """Return how many calls there were, and how long those of each command took."""
+        by_command: dict[str, list[float]] = {}
+        for command, seconds in self.seconds:
+            by_command.setdefault(command, []).append(seconds)
+        each = ", ".join(f"{len(took)} {command} {sum(took):.2f} s" for command, took in by_command.items())
+        return f"{len(self.seconds)} calls, {sum(seconds for _, seconds in self.seconds):.1f} s ({each})"
+
     def check_version(self) -> None:
         """Check that restic is there and not too old.
 
@@ -155,7 +163,7 @@ def opened(store: Store, private: Path, scratch: Path) -> Iterator[Restic]:
         found = Restic(store, own, scratch)
         found.check_version()
         yield found
-        log.info("restic: %d calls, %.1f s", len(found.seconds), sum(seconds for _, seconds in found.seconds))
+        log.info("restic: %s", found.told())
 
 
 @contextmanager

@@ -80,7 +80,7 @@ def _forget(run: Run, told: declared.PruneForget) -> None:
     rules, cluster = kept.rules(told.of_copies(told.timezone)), run.cluster()
     counts: Counter[str] = Counter(forgotten=0, kept=0, others=0)
     try:
-        repositories.each(told, lambda restic: _forget_in(restic, cluster, rules, counts, plan_only=plan_only))
+        repositories.each(told, cluster, lambda restic: _forget_in(restic, cluster, rules, counts, plan_only=plan_only))
     finally:
         run.output(**counts)
 

@@ -74,7 +74,7 @@ def _repository(run: Run, told: VerifyRepository) -> None:
         damage_watch.reread(restic, cluster, told.cache or repositories.CACHE)
 
     try:
-        repositories.each(told, read)
+        repositories.each(told, cluster, read)
     finally:
         names = [each.name for each in repositories.stores(told)]
         run.output(

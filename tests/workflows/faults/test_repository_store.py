@@ -77,7 +77,6 @@ def test_an_odd_password_opens_the_repository_for_a_person_too(copies, password)
 
 
 REFUSED = {
-    "a password of two lines": ({"RESTIC_PASSWORD": "a first line of it\nand a second one"}, "RESTIC_PASSWORD"),
     "a key of two lines": ({"AWS_SECRET_ACCESS_KEY": "one\nregion = moon"}, "AWS_SECRET_ACCESS_KEY"),
     "an address with a blank": ({"RESTIC_REPOSITORY": "s3:http://127.0.0.1/a bucket/x"}, "is not an address"),
     "an address of two lines": ({"RESTIC_REPOSITORY": "s3:http://127.0.0.1/bucket/x\ny"}, "is not an address"),
@@ -144,17 +143,36 @@ def test_a_certificate_that_nobody_knows_is_refused_until_the_secret_has_its_aut
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("status", [403, 507])
-def test_a_store_that_takes_no_data_ends_the_push_at_once(made, status):
-    """A full bucket, and credentials that may only read."""
-    made.faults.answer(status, methods="PUT", path=DATA)
+def test_credentials_that_may_only_read_end_the_push_at_once(made):
+    made.faults.answer(403, methods="PUT", path=DATA)
 
     workflow = made.push()
 
-    check_nothing(made, "upload", workflow, 1, "full" if status == 507 else "refuses")
+    check_nothing(made, "upload", workflow, 1, "refuses")
     assert made.looked.snapshots() == []
     made.faults.heal()
     check_heals(made)
+
+
+@pytest.mark.thorough
+def test_a_bucket_that_is_full_for_a_while_is_asked_again_within_the_same_try(made):
+    made.faults.answer(507, methods="PUT", path=DATA, times=2)
+
+    workflow = made.push()
+
+    assert (workflow.phase, codes(workflow, "upload")) == ("Succeeded", [0])
+
+
+@pytest.mark.thorough
+def test_a_full_store_ends_the_push_without_a_snapshot(copies, mount, tmp_path):
+    full = tmp_path / "full"
+    full.mkdir()
+    mount(full, "size=128k")
+    copies.give(RESTIC_REPOSITORY=f"{full}/repository")
+
+    check_nothing(copies, "upload", copies.push(repository_init="yes"), 1, "full")
+
+    assert not list((full / "repository/snapshots").iterdir())
 
 
 @pytest.mark.thorough

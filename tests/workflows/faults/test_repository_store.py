@@ -2,12 +2,9 @@
 
 import pytest
 
-from steps.archive import marks
 from tests.builders import repositories
-from tests.builders.claims import CLAIMS
-from tests.workflows.faults.copies import DATA, SNAPSHOTS, codes, message
+from tests.workflows.faults.copies import DATA, codes, message
 
-PAGE = "<html><head><title>Sign in</title></head><body>Welcome</body></html>"
 TRY_AGAIN = 75
 NOWHERE = "s3:http://127.0.0.1:9/bucket/repository"
 
@@ -176,19 +173,6 @@ def test_a_full_store_ends_the_push_without_a_snapshot(copies, mount, tmp_path):
 
 
 @pytest.mark.thorough
-def test_a_bucket_that_vanishes_amid_the_push_is_never_made_again_by_itself(copied):
-    copied.looked.run("forget", copied.looked.snapshots()[0]["id"])
-    away = copied.bucket.folder.with_name("away")
-    copied.faults.call(before=lambda: copied.bucket.folder.rename(away), methods="PUT", path=SNAPSHOTS)
-    copied.faults.answer(404, "NoSuchBucket", path=f"/{copied.bucket.name}/")
-
-    workflow = copied.push(claim_name="nightly")
-
-    assert workflow.phase == "Failed"
-    assert not copied.bucket.folder.exists()
-
-
-@pytest.mark.thorough
 def test_credentials_that_may_not_delete_at_all_copy_all_the_same(made):
     made.faults.answer(403, methods="DELETE")
 
@@ -197,26 +181,3 @@ def test_credentials_that_may_not_delete_at_all_copy_all_the_same(made):
     assert workflow.phase == "Succeeded", message(workflow, "upload")
     assert made.is_pushed()
     assert len(made.looked.snapshots()) == 1
-
-
-@pytest.mark.thorough
-def test_a_page_of_a_proxy_is_no_object(copied):
-    copied.faults.page(PAGE, path=SNAPSHOTS)
-
-    workflow = copied.fetch()
-
-    assert workflow.phase == "Failed"
-    assert copied.stage.get(CLAIMS, "back") is None
-    copied.faults.heal()
-    assert copied.fetch().phase == "Succeeded"
-
-
-@pytest.mark.thorough
-def test_a_page_of_a_proxy_instead_of_a_pack_leaves_no_backup(copied):
-    copied.faults.page(PAGE, path=DATA)
-
-    workflow = copied.fetch()
-
-    assert workflow.phase == "Failed"
-    claim = copied.stage.get(CLAIMS, "back")
-    assert claim is None or not marks.sealed(claim)

@@ -184,7 +184,8 @@ def _refusal(fault: Fault) -> tuple[int, list[tuple[str, str]], bytes]:
     assert fault.status is not None
     if fault.page is not None:
         return fault.status, [("Content-Type", "text/html")], fault.page
-    body = f"<?xml version='1.0'?><Error><Code>{fault.code}</Code><Message>as the test asked</Message></Error>"
+    said = "Access Denied." if fault.status == 403 else "as the test asked"  # restic repeats it, and not the code
+    body = f"<?xml version='1.0'?><Error><Code>{fault.code}</Code><Message>{said}</Message></Error>"
     return fault.status, [("Content-Type", "application/xml")], body.encode()
 
 

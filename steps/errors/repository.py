@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from steps.errors.base import BadArgument, Few, Final, as_sentence, several
+from steps.errors.base import BadArgument, Few, Final, TryAgain, as_sentence, several
 
 
 class BadRepository(Final):
@@ -40,6 +40,17 @@ class RepositoryVanished(Final):
     says = (
         "Repository {repository} at {address} does not exist, but this installation has pushed to it since {since}. "
         "Nothing was created. Find out who removed it, or correct the address in the Secret."
+    )
+
+
+class ClocksDiffer(TryAgain):
+    repository: str
+    minutes: int
+    how: str
+    server: str
+    says = (
+        "The pod's clock is {minutes} minutes {how} the API server's{server:server}. The age of locks in repository "
+        "{repository} can't be judged by it. Correct the clock of the node, then submit again."
     )
 
 

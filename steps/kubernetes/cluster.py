@@ -13,6 +13,7 @@ here and the server, and a starting server does not know all kinds yet. Anything
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, Self
 
@@ -25,7 +26,7 @@ from kubernetes.config.config_exception import ConfigException
 from websocket import WebSocketBadStatusException, WebSocketTimeoutException
 
 from steps import errors
-from steps.kubernetes import answers, exchange, remote_command
+from steps.kubernetes import answers, exchange, remote_command, times
 from steps.kubernetes.answers import BY_QUOTA, BY_RIGHTS, PRECONDITION, Answer
 from steps.kubernetes.kinds import POD, Kind, Object
 from steps.kubernetes.remote_command import RemoteCommand
@@ -116,6 +117,21 @@ class Cluster:
 
         """
         return not self._lacks(kind)
+
+    def time(self) -> datetime | None:
+        """Return the server's time, to the second, by the head of an answer. None if the head has none.
+
+        Raises:
+            errors.NoAnswer
+
+        """
+        method, url, headers, body, form = self._serialized("GET", "/version", "")
+        try:
+            answer = self._api.call_api(method, url, headers, body, form, _request_timeout=self._timeout_s).response
+            exchange.read(answer)
+        except (urllib3.exceptions.HTTPError, ApiException, ConfigException, OSError, ValueError) as error:
+            raise errors.NoAnswer("get", "version", "", exchange.reason(error), self.server) from error
+        return times.of_http(answer.headers.get("Date", ""))
 
     def create(self, kind: Kind, obj: Object, *, dry_run: bool = False) -> Object:
         """Create an object. The answer may be lost, so the next try must check an object that already exists.

@@ -1,6 +1,7 @@
 """Times in the formats of Kubernetes."""
 
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 _YEARS = range(1970, 9999)  # valid in every time zone and as a Unix time
 
@@ -15,6 +16,15 @@ def moment(text: str) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return found if found.year in _YEARS else None
+
+
+def of_http(text: str) -> datetime | None:
+    """Parse the time in the head of an answer (RFC 9110, 5.6.7). None if it is missing or invalid."""
+    try:
+        found = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment(found.isoformat())
 
 
 def label_time(moment: datetime) -> str:

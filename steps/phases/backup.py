@@ -73,7 +73,7 @@ def _probe(told: declared.BackupPrepare, cluster: Cluster, *, init: bool) -> Non
     if not repositories.stores(told):
         raise errors.NoRepositoryConfigured(f"push={told.push}")
     try:
-        repositories.each(told, partial(probe.check, cluster=cluster, init=init))
+        repositories.each(told, cluster, partial(probe.check, cluster=cluster, init=init))
     except errors.PhaseError as error:
         if told.push != BEST_EFFORT or isinstance(error, errors.Interrupted):
             raise

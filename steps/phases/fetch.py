@@ -22,7 +22,7 @@ _ONCE = "ReadWriteOnce"
 def _prepare(run: Run, told: FetchPrepare) -> None:
     run.need("prepare", told.claim_wait_s)
     cluster = run.cluster()
-    with repositories.opened(told, repositories.named(told, told.repository)) as restic:
+    with repositories.opened(told, repositories.named(told, told.repository), cluster) as restic:
         probe.check(restic, cluster, init=False)
         found = snapshots.every(restic)
         chosen = download.choose(found, told.backup, origin.known(cluster), restic.store.name)
@@ -49,7 +49,7 @@ def _download(run: Run, told: FetchDownload) -> None:
     claim = backup_claims.find(cluster, told.claim)
     if fields.label(claim, marks.WORKFLOW_UID) != run.workflow.uid:
         raise errors.ClaimTaken(told.claim, cluster.namespace, "not made by this workflow")
-    with repositories.opened(told, repositories.named(told, told.source)) as restic:
+    with repositories.opened(told, repositories.named(told, told.source), cluster) as restic:
         found = [each for each in snapshots.every(restic) if each.id == told.snapshot]
         if not found:
             raise errors.NoSnapshot(told.snapshot, told.source)

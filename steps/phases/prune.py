@@ -47,9 +47,9 @@ def _read_back(run: Run, told: declared.PruneReadBack) -> None:
         )
         return
     _need_repository(told)
-    scratch, until = told.cache or repositories.CACHE, time.monotonic() + _READING_S
-    with repositories.all_opened(told) as opened:
-        done = local_claims.read_back(opened, run.cluster(), rules, scratch, until)
+    scratch, until, cluster = told.cache or repositories.CACHE, time.monotonic() + _READING_S, run.cluster()
+    with repositories.all_opened(told, cluster) as opened:
+        done = local_claims.read_back(opened, cluster, rules, scratch, until)
     run.output(read_back=done.whole, left=done.left)
     if done.left:
         log.info("left to the next run: %d copies, because a run reads for a limited time", done.left)
@@ -64,8 +64,9 @@ def _asked(told: declared.PruneDecide | declared.PruneDelete, run: Run, rules: R
         yield NO_COPIES_ASKED
         return
     _need_repository(told)
-    with repositories.all_opened(told) as opened:
-        yield local_claims.asked(opened, run.cluster(), run.workflow.uid)
+    cluster = run.cluster()
+    with repositories.all_opened(told, cluster) as opened:
+        yield local_claims.asked(opened, cluster, run.workflow.uid)
 
 
 def _need_repository(told: declared.PruneReadBack | declared.PruneDecide | declared.PruneDelete) -> None:
@@ -128,7 +129,9 @@ def _forget(run: Run, told: declared.PruneForget) -> None:
     counts: Counter[str] = Counter(forgotten=0, kept=0, others=0)
     try:
         claims = {each.manifest_sha256 for each in catalogue.read(cluster)} - {""} if told.keep_local else set()
-        repositories.each(told, lambda restic: _forget_in(restic, cluster, rules, counts, claims, plan_only=plan_only))
+        repositories.each(
+            told, cluster, lambda restic: _forget_in(restic, cluster, rules, counts, claims, plan_only=plan_only)
+        )
     finally:
         run.output(**counts)
 

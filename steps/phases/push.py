@@ -30,7 +30,7 @@ def _choose(run: Run, told: PushChoose) -> None:
     cluster = run.cluster()
     entries = catalogue.read(cluster)
     name = choosing.named_or(entries, told.claim_name, partial(proof.unpushed, namespace=cluster.namespace))
-    repositories.each(told, partial(probe.check, cluster=cluster, init=told.repository_init == YES))
+    repositories.each(told, cluster, partial(probe.check, cluster=cluster, init=told.repository_init == YES))
     choosing.tell_chosen(run, cluster, name, told.claim_wait_s)
 
 
@@ -55,7 +55,7 @@ def _upload(run: Run, told: PushUpload) -> None:
         ledger.note(cluster, restic.store.name, made.snapshot.id, lambda known: known.model_copy(update=facts))
         found[restic.store.name] = made
 
-    repositories.each(told, copy)
+    repositories.each(told, cluster, copy)
     told_as = {name: each.snapshot.id for name, each in found.items()}
     proof.pushed(cluster, claim, told_as)
     run.output(

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from steps import errors
 from steps.contract.push_contract import Repositories
+from steps.kubernetes.cluster import Cluster
+from steps.repository import pod_clock
 from steps.restic import program
 from steps.restic.program import Restic
 from steps.restic.store import Store
@@ -46,21 +48,22 @@ def named(told: Repositories, name: str) -> Store:
 
 
 @contextmanager
-def opened(told: Repositories, store: Store) -> Iterator[Restic]:
-    """Open restic for a repository. Raises as `program.opened`."""
+def opened(told: Repositories, store: Store, cluster: Cluster) -> Iterator[Restic]:
+    """Open restic for a repository, if the clock of the pod is right. Raises as `pod_clock.check`, `program.opened`."""
+    pod_clock.check(cluster, store.name)
     private, cache = told.private or Path("/private"), told.cache or CACHE
     with program.opened(store, private, cache) as restic:
         yield restic
 
 
 @contextmanager
-def all_opened(told: Repositories) -> Iterator[list[Restic]]:
+def all_opened(told: Repositories, cluster: Cluster) -> Iterator[list[Restic]]:
     """Open restic for all repositories at once. Raises as `program.opened`."""
     with ExitStack() as stack:
-        yield [stack.enter_context(opened(told, store)) for store in stores(told)]
+        yield [stack.enter_context(opened(told, store, cluster)) for store in stores(told)]
 
 
-def each(told: Repositories, act: Callable[[Restic], None]) -> None:
+def each(told: Repositories, cluster: Cluster, act: Callable[[Restic], None]) -> None:
     """Act on each repository. An error of one does not keep the others from their turn; the first is raised at the end.
 
     Raises:
@@ -70,7 +73,7 @@ def each(told: Repositories, act: Callable[[Restic], None]) -> None:
     failed: list[errors.PhaseError] = []
     for store in stores(told):
         try:
-            with opened(told, store) as restic:
+            with opened(told, store, cluster) as restic:
                 act(restic)
         except errors.Interrupted:
             raise

@@ -28,6 +28,6 @@ def _free(run: Run, told: RepositoryPrune) -> None:
             repaired[restic.store.name] = pruning.prune(restic, cluster, told.cache or Path("/cache"))
 
     try:
-        repositories.each(told, free)
+        repositories.each(told, cluster, free)
     finally:
         run.output(pruned=" ".join(name for name in repaired if not repaired[name]), repaired=sum(repaired.values()))

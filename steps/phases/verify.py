@@ -80,7 +80,7 @@ def _repository(run: Run, told: VerifyRepository) -> None:
         locks[restic.store.name] = locked.check(restic, cluster)
 
     try:
-        repositories.each(told, read)
+        repositories.each(told, cluster, read)
     finally:
         names = [each.name for each in repositories.stores(told)]
         run.output(

@@ -46,6 +46,7 @@ _NAMED_FILES = {CA: "RESTIC_CACERT", _GOOGLE: _GOOGLE, PASSWORD: f"{PASSWORD}_FI
 _SECRETS = (PASSWORD, *_AWS, _GOOGLE, *_SECRET_VARIABLES, SSH_KEY)
 _USERS = "passwd"
 _NSS = {"LD_PRELOAD": "libnss_wrapper.so", "NSS_WRAPPER_GROUP": "/etc/group"}  # cwrap.org; it needs both files
+_TEXTS = (PASSWORD, _GOOGLE, CA, SSH_KEY, KNOWN_HOSTS)  # of several lines, or in a file of its own
 _SHORTEST = 20  # characters of a password
 _MASKED = 4  # characters of the shortest value that is masked; a shorter one would hide parts of words
 _USER_INFO = re.compile(r"(?<=//)[^/@\s]+(?=@)")
@@ -79,12 +80,15 @@ class Store:
     def mounted(cls, folder: Path, claim: Path | None = None) -> "Store":
         """Read a mounted Secret, named as its folder. Without an address, a mounted `claim` holds the repository.
 
+        A key without a value counts as absent.
+
         Raises:
             errors.BadRepository: a key is missing, unknown or invalid.
 
         """
         found = sorted(folder.iterdir()) if folder.is_dir() else []
-        told = {each.name: _text(each) for each in found if not each.name.startswith("..")}
+        read = {each.name: _text(each) for each in found if not each.name.startswith("..")}
+        told = {key: value for key, value in read.items() if value}
         if claim and REPOSITORY not in told:
             told[REPOSITORY] = f"{claim}/restic"
         return cls(folder.name, told).checked()
@@ -200,6 +204,9 @@ class Store:
         yield from (f"{key} is missing" for key in (REPOSITORY, PASSWORD) if not self.told.get(key))
         yield from (f"{key!r} is not one of its keys" for key in sorted(self.told.keys() - set(KEYS)))
         yield from (f"{key} is not text" for key, value in self.told.items() if "\0" in value or "\ufffd" in value)
+        yield from (
+            f"{key} has several lines" for key, value in self.told.items() if key not in _TEXTS and not _is_line(value)
+        )
         if (password := self.told.get(PASSWORD)) and len(password) < _SHORTEST:
             yield f"{PASSWORD} has less than {_SHORTEST} characters"
         if self.told.get(REPOSITORY):
@@ -234,5 +241,10 @@ def _content(path: str) -> str:
 
 
 def _text(path: Path) -> str:
-    """Read a key. Files and editors leave a newline at the end of a value."""
-    return path.read_bytes().decode(errors="replace").strip()
+    """Read a key. Editors leave a newline at the end of a value, a mark at its begin, and line ends of Windows."""
+    return path.read_bytes().decode("utf-8-sig", errors="replace").replace("\r\n", "\n").strip()
+
+
+def _is_line(text: str) -> bool:
+    """Whether a value is a single line: another line of an S3 key would be a setting of its own."""
+    return len(text.splitlines()) < 2

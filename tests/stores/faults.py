@@ -7,7 +7,7 @@ signatures stay true. It remembers what was asked and answered.
 import http.client
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -45,6 +45,10 @@ class Fault:
     methods: frozenset[str] = frozenset()
     path: str = ""
     left: int | None = None
+    skipped: int = 0
+    page: bytes | None = None
+    before: Callable[[], object] = bool
+    after: Callable[[], object] = bool
 
     def fits(self, method: str, path: str) -> bool:
         return self.left != 0 and method in (self.methods or {method}) and bool(re.search(self.path, path))
@@ -82,6 +86,24 @@ class Faults:
         """Answer as if the objects whose path matches were gone; they are still listed."""
         self.answer(404, methods="GET HEAD", path=path)
 
+    def page(self, text: str, *, times: int | None = None, methods: str = "GET", path: str = "") -> None:
+        """Answer with a page of a proxy: HTTP 200, HTML."""
+        self._add(Fault(200, page=text.encode(), methods=frozenset(methods.split()), path=path, left=times))
+
+    def call(
+        self,
+        *,
+        before: Callable[[], object] = bool,
+        after: Callable[[], object] = bool,
+        skip: int = 0,
+        methods: str = "",
+        path: str = "",
+    ) -> None:
+        """Call something before or after one request is forwarded, the one after `skip` that fit."""
+        self._add(
+            Fault(before=before, after=after, skipped=skip, methods=frozenset(methods.split()), path=path, left=1)
+        )
+
     def heal(self) -> None:
         """Forward all again; the requests so far stay known."""
         with self._lock:
@@ -95,6 +117,9 @@ class Faults:
         """What is done to this request: the first fault that fits, or none."""
         with self._lock:
             found = next((fault for fault in self._waiting if fault.fits(method, path)), Fault())
+            if found.skipped:
+                found.skipped -= 1
+                return Fault()
             if found.left is not None:
                 found.left -= 1
             return found
@@ -109,11 +134,13 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         fault = self.faults.next(self.command, self.path)
         self.faults.over.wait(fault.delay_s)
+        fault.before()
         status, headers, answer = None, [], b""
         if fault.status is not None:
             status, headers, answer = _refusal(fault)
         elif not fault.drop:
             status, headers, answer = self._forward(body)
+        fault.after()
         self.faults.requests.append(Request(self.command, self.path, status, len(body), len(answer)))
         self._answer(status, headers, answer)
 
@@ -154,8 +181,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _refusal(fault: Fault) -> tuple[int, list[tuple[str, str]], bytes]:
-    body = f"<?xml version='1.0'?><Error><Code>{fault.code}</Code><Message>as the test asked</Message></Error>"
     assert fault.status is not None
+    if fault.page is not None:
+        return fault.status, [("Content-Type", "text/html")], fault.page
+    said = "Access Denied." if fault.status == 403 else "as the test asked"  # restic repeats it, and not the code
+    body = f"<?xml version='1.0'?><Error><Code>{fault.code}</Code><Message>{said}</Message></Error>"
     return fault.status, [("Content-Type", "application/xml")], body.encode()
 
 

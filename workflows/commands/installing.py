@@ -35,6 +35,7 @@ _OPTIONS = {
     "pods.runAsUser": "--run-as-user N",
     "repository.secrets": "--repository SECRET",
     "repository.claim": "--repository-claim NAME",
+    "repository.keepLocal": "--keep-local N",
     "repository.pruneSecrets": "--repository-prune-secret SECRET",
     "repository.pruneSchedule": "--repository-prune CRON",
     "access.apimanagers": "--from-apimanager FILE",

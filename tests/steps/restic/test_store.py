@@ -46,6 +46,21 @@ def test_a_mounted_secret_is_a_store_by_its_name_and_without_newlines_at_the_end
     assert found == store()
 
 
+def test_an_editor_of_windows_and_keys_without_a_value_change_nothing(tmp_path):
+    told = {**{key: f"\ufeff{value}\r\n" for key, value in S3.items()}, "HTTPS_PROXY": "\r\n", "ca.crt": ""}
+
+    assert Store.mounted(mounted(tmp_path, told)) == store()
+
+
+@pytest.mark.parametrize("key", ["AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "HTTPS_PROXY", "S3_STORAGE_CLASS"])
+def test_a_second_line_in_a_value_of_one_is_refused(key):
+    assert problems({**S3, key: "one\nregion = moon"}) == [f"{key} has several lines"]
+
+
+def test_a_certificate_and_a_password_may_have_several_lines():
+    store(**{"ca.crt": "one\ntwo", "RESTIC_PASSWORD": "a first line of it\nand a second one"}).checked()
+
+
 def test_a_secret_that_is_not_there_lacks_its_keys(tmp_path):
     with pytest.raises(errors.BadRepository) as refused:
         Store.mounted(tmp_path / "threescale-repository")

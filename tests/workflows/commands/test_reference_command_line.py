@@ -46,6 +46,7 @@ def page_of_commands() -> Iterator[str]:
 
 ARGUMENTS = {
     "NAME": "The claim of the backup, as `list` shows it.",
+    "DIR|BACKUP": "The folder with the volume of the backup. With `--repository`, a backup as below BACKUP.",
     "ORIGIN": "The ID of another installation, as `list --repository -o wide` shows it.",
     "BACKUP": "The name of the backup, the ID of its snapshot, or `latest`.",
     "DIR": "The folder in which the volume of the backup is mounted, or a copy of the backup.",

@@ -58,7 +58,6 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "retention.manual": ("", "yes"),
     "retention.operators": ("", "yes"),
     "retention.failed-after": ("9d", "9d"),
-    "repository.keepLocal": ("2", 2),
     "repository.pruneSecrets": ("may-delete", ["may-delete"]),
     "repository.pruneSchedule": ("0 9 * * 0", "0 9 * * 0"),
     "repository.keepLocal": ("2", "2"),

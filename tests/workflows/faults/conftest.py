@@ -14,8 +14,10 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.builders import repositories
 from tests.embedded import kubernetes as embedded
 from tests.embedded.kubernetes import Cluster as Kubernetes
+from tests.workflows.faults.copies import Copies
 from workflows.manifests import render
 from workflows.rehearsal import comparison
 from workflows.rehearsal.rehearse import NAMESPACE, SETTINGS
@@ -37,6 +39,10 @@ class Hand:
     def against(self, phase: str, *blows: Blow) -> None:
         """Have blows wait for the next tries of a phase."""
         self._waiting[phase] += blows
+
+    def forget(self) -> None:
+        """Let no blow that still waits meet a phase."""
+        self._waiting.clear()
 
     def _strike(self, node, process) -> None:
         if self._waiting[node]:
@@ -117,14 +123,14 @@ def _is_under_way(copy, left_ns) -> bool:
     return found.st_size >= 1 << 20 and found.st_mtime_ns != left_ns
 
 
-def _apply(stage, **strategy) -> None:
-    for manifest in render(SETTINGS):
+def _apply(stage, settings=SETTINGS, **strategy) -> None:
+    for manifest in render(settings):
         if manifest["kind"] == "WorkflowTemplate":
             manifest["spec"].pop("onExit")
             for template in manifest["spec"]["templates"]:
                 if "retryStrategy" in template:
                     template["retryStrategy"] |= strategy
-            stage.engine.apply(manifest)
+        stage.engine.apply(manifest)
 
 
 @pytest.fixture
@@ -146,6 +152,24 @@ def hand(empty):
     yield hand
     for thread in hand.threads:
         thread.join()
+
+
+@pytest.fixture
+def copies(kept, hand, s3, faults, restic, restic_on_path):  # noqa: ARG001  the phases start it
+    """A sealed backup, and an empty bucket for its copies behind a proxy with faults."""
+    _apply(
+        kept, SETTINGS.model_copy(update={"repositories": (repositories.NAME,)}), backoff={"duration": "1s"}, limit="1"
+    )
+    copies = Copies(kept, hand, restic, s3.bucket(), faults)
+    copies.give()
+    return copies
+
+
+@pytest.fixture
+def copied(copies):
+    """The same, with a copy in the repository and no fault yet."""
+    assert copies.push(repository_init="yes").phase == "Succeeded"
+    return copies
 
 
 @pytest.fixture(scope="session")

@@ -70,9 +70,11 @@ class Faults:
         """Answer with a status, and an S3 error of this code, instead of asking the server."""
         self._add(Fault(status, code or CODES[status], methods=frozenset(methods.split()), path=path, left=times))
 
-    def slow(self, delay_s: float, *, times: int | None = None, methods: str = "", path: str = "") -> None:
-        """Wait before each request is forwarded."""
-        self._add(Fault(delay_s=delay_s, methods=frozenset(methods.split()), path=path, left=times))
+    def slow(self, delay_s: float, *, times: int | None = None, methods: str = "", path: str = "") -> Fault:
+        """Wait before each request is forwarded. What is returned tells with `left` how many are still to come."""
+        fault = Fault(delay_s=delay_s, methods=frozenset(methods.split()), path=path, left=times)
+        self._add(fault)
+        return fault
 
     def drop(self, *, times: int | None = None, methods: str = "", path: str = "") -> None:
         """Close the connection without an answer."""
@@ -160,13 +162,13 @@ def _refusal(fault: Fault) -> tuple[int, list[tuple[str, str]], bytes]:
 
 
 @contextmanager
-def in_front_of(port: int) -> Iterator[Faults]:
-    """Run the proxy for a server that speaks plain HTTP on this port of the loopback address."""
+def in_front_of(port: int, host: str = "127.0.0.1") -> Iterator[Faults]:
+    """Run the proxy at a host's address, for a server that speaks plain HTTP on this port of the loopback address."""
     faults = Faults(port)
     handler = type("Handler", (_Handler,), {"faults": faults})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with ThreadingHTTPServer((host, 0), handler) as server:
         server.daemon_threads = True
-        faults.address = f"http://127.0.0.1:{server.server_port}"
+        faults.address = f"http://{host}:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

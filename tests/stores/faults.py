@@ -70,9 +70,13 @@ class Faults:
         """Answer with a status, and an S3 error of this code, instead of asking the server."""
         self._add(Fault(status, code or CODES[status], methods=frozenset(methods.split()), path=path, left=times))
 
-    def slow(self, delay_s: float, *, times: int | None = None, methods: str = "", path: str = "") -> Fault:
-        """Wait before each request is forwarded. What is returned tells with `left` how many are still to come."""
-        fault = Fault(delay_s=delay_s, methods=frozenset(methods.split()), path=path, left=times)
+    def slow(self, delay_s: float, *, times: int | None = None, methods: str = "", path: str = "") -> None:
+        """Wait before each request is forwarded."""
+        self._add(Fault(delay_s=delay_s, methods=frozenset(methods.split()), path=path, left=times))
+
+    def hold(self, delay_s: float, *, methods: str = "", path: str = "") -> Fault:
+        """Keep the next request waiting, then close its connection. `left` of what is returned is 0 once it came."""
+        fault = Fault(drop=True, delay_s=delay_s, methods=frozenset(methods.split()), path=path, left=1)
         self._add(fault)
         return fault
 

@@ -36,9 +36,9 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def answers(port: int) -> int | None:
+def answers(port: int, host: str = "127.0.0.1") -> int | None:
     try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
+        socket.create_connection((host, port), 1).close()
     except OSError:
         return None
     return port

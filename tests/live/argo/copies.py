@@ -22,7 +22,7 @@ from tests.stores.restic import Restic
 from tests.stores.s3 import Bucket
 
 HELD_S: Final = 45.0  # longer than anybody needs to strike
-FAILED_ARGO_S: Final = 600.0  # for all tries of a phase
+ALL_TRIES_S: Final = 600.0  # for all tries of a phase
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Copies:
 
     def backup(self, name: str, **parameters: str) -> Workflow:
         """Have a backup made that is sealed, pushed or not."""
-        made = self.argo.wait(self.argo.backup(name=name, **parameters))
+        made = self.argo.wait(self.argo.backup(name=name, **parameters), ALL_TRIES_S)
         assert made.phase == "Succeeded", made.failures()
         return made
 
@@ -65,7 +65,7 @@ class Copies:
         return self.argo.submit("threescale-push", **parameters)
 
     def push(self, **parameters: str) -> Workflow:
-        return self.argo.wait(self.begin(**parameters), FAILED_ARGO_S)
+        return self.argo.wait(self.begin(**parameters), ALL_TRIES_S)
 
     def packs(self) -> list[str]:
         return [path.name for path in packs(self.folder)]
@@ -76,7 +76,7 @@ class Copies:
 
     def begin_and_wait_at(self, method: str, path: str, **parameters: str) -> str:
         """Begin a push, and wait until its first request of a kind is held by the proxy."""
-        held = self.faults.slow(HELD_S, times=1, methods=method, path=path)
+        held = self.faults.hold(HELD_S, methods=method, path=path)
         name = self.begin(**parameters)
         until(f"a request of {name}", lambda: held.left == 0, NODE_S)
         return name

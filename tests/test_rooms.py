@@ -53,6 +53,7 @@ REHEARSAL = {
 }
 # Modules of the steps without a test file of their name, each with the place of its tests.
 TESTED_ELSEWHERE = {
+    "steps/repository/locked.py": "workflows/test_object_lock.py",
     "steps/repository/damage_watch.py": "workflows/test_verify_repository.py",
     "steps/parts/selection.py": "steps/parts/test_secrets.py, test_configmaps.py and steps/plans/test_backup_plan.py",
     "steps/phases/opened_backup.py": "steps/phases/test_restore.py and workflows/test_bound.py",

@@ -1,6 +1,7 @@
 """Retention, top to bottom: decide by the catalogue, then delete. The volume of a failed run is read before deletion.
 
-Where repositories are configured, one more phase decides on the copies there, by the same rules under other names. Its
+Where repositories are configured, a first phase reads back the copies that are to take the place of claims. It does
+nothing without `keep-local`. One more phase decides on the copies there, by the same rules under other names. Its
 credentials may be others than those of the push, which need not be able to delete.
 
 A scheduled backup with rules ends with the same DAG, in its exit handler and under the account of retention. There
@@ -29,6 +30,7 @@ from steps.contract.prune_contract import (
     PruneDelete,
     PruneForget,
     PruneLook,
+    PruneReadBack,
     PruneRemove,
     RulesAsked,
 )
@@ -47,6 +49,7 @@ PRUNE = "prune"
 _AT_ONCE = 4  # tasks in parallel, so that many failed runs don't take the nodes from others
 _ASKED = ("sealed", "scheduled")  # outputs of a backup; retention runs if both are `yes`
 _CLAIM = "claim-name"
+_LOCAL = "keep-local"
 _ABOUT = About(
     NAME,
     PruneArguments,
@@ -80,19 +83,25 @@ def at_the_end(settings: Settings, rules: PruneArguments) -> Mapping[str, Any]:
 
 def _retention(settings: Settings, asked: Mapping[str, Parameter], *, first: bool) -> DAG:
     """Build the DAG. `first`: for a workflow of its own, which checks its arguments and retries its phases."""
+    reads = bool(settings.repositories) and (first or bool(asked[_LOCAL].value))
+    asking = settings if reads else settings.model_copy(update={"repositories": ()})
     given = {name: value(name) for name in declare(RulesAsked)}
     pod = Pod(affinity=anywhere(), account=settings.account(NAME), retried=first)
 
-    def template(declared: type[DeclaredPhase]) -> Container:
-        known = asked if first and declared.judges else None
-        return phase(settings, declared, pod, known=known, inputs=asked)
+    def template(declared: type[DeclaredPhase], pod: Pod = pod) -> Container:
+        is_first = declared is (PruneReadBack if reads else PruneDecide)
+        known = (asked if is_first else ()) if first and declared.judges else None
+        return phase(asking, declared, pod, known=known, inputs=asked)
 
+    read_back = template(PruneReadBack, replace(pod, timeout="6h")) if reads else None
     decide, delete, remove = (template(each) for each in (PruneDecide, PruneDelete, PruneRemove))
     look = phase(settings, PruneLook, replace(pod, retried=False))
     failed_run = _failed_run(look, remove, {name: asked[name] for name in given})
     told = None if first else metrics.of_runs_within(PRUNE)
     with DAG(name=PRUNE, inputs=list(asked.values()), fail_fast=False, parallelism=_AT_ONCE, metrics=told) as dag:
-        decided = Task(name="decide", template=decide, arguments={**given, PLAN: value(PLAN)})
+        told_all = {**given, PLAN: value(PLAN)}
+        read = [Task(name="read-back", template=read_back, arguments=told_all)] if read_back else []
+        decided = Task(name="decide", template=decide, arguments=told_all)
         acts = conditions.differ(decided.get_parameter(PLAN).value, ONLY)
         deleted = Task(
             name="delete",
@@ -108,6 +117,8 @@ def _retention(settings: Settings, asked: Mapping[str, Parameter], *, first: boo
             when=acts,
         )
         decided >> [deleted, failed, *_forgotten(settings, asked, pod, first=first)]
+        for each in read:
+            each >> decided
     return dag
 
 

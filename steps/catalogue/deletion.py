@@ -8,15 +8,16 @@ deleted by the uid and the version that were judged. If somebody has changed it 
 
 import logging
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from pathlib import Path
 
 from steps import errors
 from steps.archive import begin_marker, layout, marks, seal
 from steps.catalogue import backup_claims, catalogue, retention, verification
 from steps.catalogue.catalogue import BackupEntry, BackupState
-from steps.catalogue.retention import Decision, Rules, Verdict
+from steps.catalogue.retention import NO_COPIES, Copies, Decision, Rules, Verdict
 from steps.files import volume
 from steps.kubernetes import fields, mounting, times, workflow
 from steps.kubernetes.cluster import Cluster
@@ -37,6 +38,18 @@ BATCH = 200  # claims that are deleted after one reading of the catalogue
 _SHORT = 8  # characters of a uid
 
 
+@dataclass(frozen=True)
+class CopiesAsked:
+    """How a deletion asks the repositories. By default there are none."""
+
+    copies: Callable[[Sequence[BackupEntry]], Copies] = lambda _entries: NO_COPIES
+    doubt: Callable[[BackupEntry], str] = lambda _entry: ""  # why the copy of a backup can't take its place now
+    workflow_uid: str = ""  # of the backup at whose end this deletion runs; it writes to its claim no more
+
+
+NO_COPIES_ASKED = CopiesAsked()
+
+
 def short(uid: str) -> str:
     """Return the start of a uid, so that thousands of them fit into one argument of the next phase.
 
@@ -46,15 +59,18 @@ def short(uid: str) -> str:
     return uid[:_SHORT]
 
 
-def judge(cluster: Cluster, rules: Rules) -> Decision:
+def judge(cluster: Cluster, rules: Rules, repositories: CopiesAsked = NO_COPIES_ASKED) -> Decision:
     """Read the whole catalogue, and decide which backups are kept and which are deleted.
 
     Raises:
         errors.NotAllowed, errors.NoAnswer: the catalogue can't be read completely, so nothing is decided.
+        errors of `endings.of`: a repository can't be read.
 
     """
     entries = catalogue.read(cluster, whole=True)
-    return retention.decide(entries, rules, times.now(), catalogue.failed_run(cluster, entries))
+    copies = repositories.copies(entries)
+    failed = catalogue.failed_run(cluster, [*entries, *copies.alone])
+    return retention.decide(entries, rules, times.now(), failed, copies)
 
 
 def mend(cluster: Cluster, decision: Decision) -> None:
@@ -70,7 +86,14 @@ def mend(cluster: Cluster, decision: Decision) -> None:
             log.info("%s: label %s restored", entry.name, marks.BACKUP)
 
 
-def delete(cluster: Cluster, doomed: Sequence[str], rules: Rules, *, read: bool = False) -> int:
+def delete(
+    cluster: Cluster,
+    doomed: Sequence[str],
+    rules: Rules,
+    repositories: CopiesAsked = NO_COPIES_ASKED,
+    *,
+    read: bool = False,
+) -> int:
     """Delete the claims with these uids or starts of uids, if the rules still allow it. Return how many are gone.
 
     `read`: their volumes were read and hold no manifest.
@@ -81,21 +104,23 @@ def delete(cluster: Cluster, doomed: Sequence[str], rules: Rules, *, read: bool 
     """
     gone = 0
     for start in range(0, len(doomed), BATCH):
-        decision = judge(cluster, rules)
+        decision = judge(cluster, rules, repositories)
         if decision.frozen:
             log.info("kept %d of %d backups, nothing is deleted: %s", len(doomed) - start, len(doomed), decision.frozen)
             break
-        gone += _delete_batch(cluster, doomed[start : start + BATCH], decision, read=read)
+        gone += _delete_batch(cluster, doomed[start : start + BATCH], decision, repositories, read=read)
     return gone
 
 
-def _delete_batch(cluster: Cluster, doomed: Sequence[str], decision: Decision, *, read: bool) -> int:
+def _delete_batch(
+    cluster: Cluster, doomed: Sequence[str], decision: Decision, repositories: CopiesAsked, *, read: bool
+) -> int:
     judged = {short(each.entry.uid): each for each in decision.verdicts}
     found = {uid: each for uid in doomed if (each := judged.get(short(uid))) and each.entry.uid.startswith(uid)}
     gone = 0
     for verdict in found.values():
         interruption.point()
-        gone += _delete(cluster, verdict, read=read)
+        gone += _delete(cluster, verdict, repositories, read=read)
     return gone + _gone_before(cluster, {*doomed} - found.keys())
 
 
@@ -113,10 +138,10 @@ def _gone_before(cluster: Cluster, doomed: AbstractSet[str]) -> int:
     return sum(short(uid) not in names for uid in doomed)
 
 
-def _delete(cluster: Cluster, verdict: Verdict, *, read: bool) -> bool:
+def _delete(cluster: Cluster, verdict: Verdict, repositories: CopiesAsked, *, read: bool) -> bool:
     """Delete a claim if nothing speaks against it. Return whether the claim is gone."""
     entry = verdict.entry
-    if reason := next(_reprieves(cluster, verdict, read=read), ""):
+    if reason := next(_reprieves(cluster, verdict, repositories, read=read), ""):
         log.info("%s: kept: %s", entry.name, reason)
         return False
     claim = cluster.get(CLAIM, entry.name)
@@ -200,17 +225,24 @@ def _policies(cluster: Cluster, entries: Sequence[BackupEntry]) -> dict[str, str
     return {entry.name: found.get(entry.volume, "unknown") for entry in entries}
 
 
-def _reprieves(cluster: Cluster, verdict: Verdict, *, read: bool) -> Iterator[str]:
+def _reprieves(cluster: Cluster, verdict: Verdict, repositories: CopiesAsked, *, read: bool) -> Iterator[str]:
     """Yield the reasons to keep a claim."""
     entry = verdict.entry
     if verdict.keep:
         yield verdict.why
     if verdict.unread and not read:
         yield "its volume was not checked for a manifest"
-    if entry.workflow_uid in catalogue.living(cluster):
+    if entry.workflow_uid in catalogue.living(cluster) - _at_its_end(entry, repositories):
         yield f"workflow {entry.workflow} has not ended"
     if pods := mounting.users(cluster, entry.name, workflow.NOBODY):
         yield f"in use by pod {', '.join(sorted(pod['metadata']['name'] for pod in pods))}"
+    if entry.state is BackupState.COMPLETE and (doubt := repositories.doubt(entry)):  # the last, because it takes time
+        yield doubt
+
+
+def _at_its_end(entry: BackupEntry, repositories: CopiesAsked) -> set[str]:
+    """Return the workflow that runs this deletion, if the backup is complete. Its last phase is over."""
+    return {repositories.workflow_uid} if entry.state is BackupState.COMPLETE else set()
 
 
 def _foreign(cluster: Cluster, root: Path, name: str, names: Sequence[str]) -> str:

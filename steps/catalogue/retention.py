@@ -76,6 +76,7 @@ class Rules:
     manual: bool = False  # also backups that a person asked for
     operators: bool = False  # also backups of the operator
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    local: int | None = None  # claims that stay, where the others may go for their copies; None: no such rule
     failed_after: Duration | None = None  # age at which claims of failed runs are deleted; None: never
     words: Words = OF_CLAIMS
 
@@ -96,17 +97,32 @@ class Rules:
             manual=asked.manual == YES,
             operators=asked.operators == YES,
             timezone=zone(asked.timezone),
+            local=int(asked.keep_local) if asked.keep_local else None,
             failed_after=_duration(asked.failed_after, "failed-after"),
         )
 
     @property
     def any(self) -> bool:
         """Whether any rule is set."""
-        return bool(self.last or self.within or any(self.periods.values()))
+        return bool(self.last or self.within or any(self.periods.values())) or self.local is not None
 
 
 def _duration(text: str, name: str) -> Duration | None:
     return Duration.read(text, name) if text else None
+
+
+@dataclass(frozen=True)
+class Copies:
+    """What the repositories hold of the backups. `safe`: the place of each copy without which no claim may go.
+
+    Every byte of such a copy was read back, and it is not damaged. `alone`: the backups that have no claim any more.
+    """
+
+    safe: Mapping[str, str] = field(default_factory=dict)  # by the digest of the manifest
+    alone: Sequence[BackupEntry] = ()
+
+
+NO_COPIES = Copies()
 
 
 @dataclass(frozen=True)
@@ -153,12 +169,34 @@ class Decision:
         return [] if self.frozen else [each for each in reversed(self.verdicts) if not each.keep]
 
 
-def decide(entries: Iterable[BackupEntry], rules: Rules, now: datetime, failed_run: str = "") -> Decision:
-    """Judge all backups of a catalogue. `failed_run`: the newest run's workflow, if it failed and left no claim."""
+def decide(
+    entries: Iterable[BackupEntry], rules: Rules, now: datetime, failed_run: str = "", copies: Copies = NO_COPIES
+) -> Decision:
+    """Judge all backups of a catalogue. `failed_run`: the newest run's workflow, if it failed and left no claim.
+
+    With `keep-local`, claims and copies count together: as one backup, if their manifest is the same.
+    """
     ordered = sorted(entries, key=_age, reverse=True)
     good = [entry for entry in ordered if _counts(entry)]
     over = {entry.uid for entry in ordered if _is_over(entry, rules, now)}
     reasons = {entry.uid: list(_standing(entry, rules, over=entry.uid in over)) for entry in ordered}
+    if rules.local is None:
+        _judge(good, rules, now, reasons)
+    else:
+        _judge_claims(good, rules.local, copies, reasons)
+    verdicts = [
+        _verdict(entry, reasons[entry.uid], rules, copies.safe.get(entry.manifest_sha256, ""), over=entry.uid in over)
+        for entry in ordered
+    ]
+    every = sorted([*ordered, *copies.alone], key=_age, reverse=True)
+    return Decision(verdicts, _frozen(every, rules, now, failed_run))
+
+
+_Reasons = Mapping[str, list[str]]  # to keep a backup, by uid
+
+
+def _judge(good: Sequence[BackupEntry], rules: Rules, now: datetime, reasons: _Reasons) -> None:
+    """Add the reasons of the rules, and of the protections that override them."""
     for entry, reason in (*_by_rules(good, rules, now), *_protected(good, rules.words), *_before_shrinks(good, rules)):
         reasons[entry.uid].append(reason)
     kept = [entry for entry in good if reasons[entry.uid]]
@@ -166,8 +204,18 @@ def decide(entries: Iterable[BackupEntry], rules: Rules, now: datetime, failed_r
         if len(kept) < rules.minimum_redundancy and not reasons[entry.uid]:
             reasons[entry.uid].append(f"needed for minimum-redundancy {rules.minimum_redundancy}")
             kept.append(entry)
-    verdicts = [_verdict(entry, reasons[entry.uid], rules.words, over=entry.uid in over) for entry in ordered]
-    return Decision(verdicts, _frozen(ordered, rules, now, failed_run))
+
+
+def _judge_claims(good: Sequence[BackupEntry], local: int, copies: Copies, reasons: _Reasons) -> None:
+    """Add the reasons to keep a claim where a copy may take its place.
+
+    No backup is lost with such a claim. So each protection holds: what it protects stays, in a claim or in a copy.
+    """
+    for entry in [each for each in good if not reasons[each.uid]][:local]:
+        reasons[entry.uid].append(f"keep-local {local}")
+    for entry in good:
+        if entry.manifest_sha256 not in copies.safe:
+            reasons[entry.uid].append("no copy of it was read back whole")
 
 
 def _age(entry: BackupEntry) -> tuple[datetime, datetime, str]:
@@ -190,12 +238,13 @@ def _counts(entry: BackupEntry) -> bool:
     return entry.state is BackupState.COMPLETE and not entry.damaged and not entry.going
 
 
-def _verdict(entry: BackupEntry, reasons: Sequence[str], words: Words, *, over: bool) -> Verdict:
+def _verdict(entry: BackupEntry, reasons: Sequence[str], rules: Rules, copy: str, *, over: bool) -> Verdict:
     if reasons or not over:
-        return Verdict(entry, bool(reasons), ", ".join(reasons) or NO_RULE)
+        going = NO_RULE if rules.local is None else f"its copy {copy} was read back whole"
+        return Verdict(entry, bool(reasons), ", ".join(reasons) or going)
     if entry.volume:
         return Verdict(entry, keep=False, why=f"{_OVER}, unless its volume holds a manifest", unread=True)
-    return Verdict(entry, keep=False, why=words.left)
+    return Verdict(entry, keep=False, why=rules.words.left)
 
 
 def _is_over(entry: BackupEntry, rules: Rules, now: datetime) -> bool:

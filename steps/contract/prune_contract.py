@@ -9,6 +9,7 @@ from steps.contract.declaration import Declared, DeclaredPhase, Output, fields_o
 from steps.contract.push_contract import Repositories
 from steps.contract.told import BackupMounted
 from steps.contract.value_kinds import OrNothing
+from steps.contract.values import CountOrNone
 
 
 class CopyRules(Declared):
@@ -69,7 +70,15 @@ class _Zone(Declared):
     """Count the hours, days, weeks, months and years of the rules in this time zone, for instance Europe/Madrid."""
 
 
-class RulesAsked(KeepRules, _Zone):
+class KeepLocal(Declared):
+    """How many claims stay where the copies in the repositories take the place of the others."""
+
+    keep_local: CountOrNone = ""
+    """Keep this many of the newest claims, and delete the others. A claim is deleted only after every byte of its copy
+    in a repository was read back. The `keep-...` rules then don't decide on claims. If empty, this rule is off."""
+
+
+class RulesAsked(KeepRules, _Zone, KeepLocal):
     """The rules of retention, and the time zone in which they count."""
 
 
@@ -102,7 +111,7 @@ class RepositoryRules(_of_repositories()):  # type: ignore[misc]  # its fields a
     def of_copies(self, timezone: str) -> RulesAsked:
         """Return the rules without the prefix."""
         own = {each.name: getattr(self, REPOSITORY + each.name) for each in fields_of(CopyRules)}
-        return RulesAsked.model_construct(**own, timezone=timezone, failed_after="")
+        return RulesAsked.model_construct(**own, timezone=timezone, failed_after="", keep_local="")
 
 
 class _Plan(Declared):
@@ -121,7 +130,19 @@ _COUNTED = (
 )
 
 
-class PruneDecide(DeclaredPhase, RulesAsked, _Plan):
+class PruneReadBack(DeclaredPhase, RulesAsked, _Plan, Repositories):
+    """Read every byte of the copies of those claims that `keep-local` does not keep, the newest first."""
+
+    command = ("prune", "read-back")
+    judges = True
+    gives = (
+        maybe("read-back", "Number of copies that were read back and are correct."),
+        maybe("left", "Number of copies that are left to the next run."),
+        Output("plan", "`only` if the run is a plan and deletes nothing, else `no`.", of_run="plan"),
+    )
+
+
+class PruneDecide(DeclaredPhase, RulesAsked, _Plan, Repositories):
     """Decide for each backup whether it is kept or deleted, and log the rule."""
 
     command = ("prune", "decide")
@@ -137,7 +158,7 @@ class PruneDecide(DeclaredPhase, RulesAsked, _Plan):
     )
 
 
-class PruneDelete(DeclaredPhase, RulesAsked):
+class PruneDelete(DeclaredPhase, RulesAsked, Repositories):
     """Delete the backups one by one, the oldest first. Each backup is checked again just before its deletion."""
 
     command = ("prune", "delete")
@@ -172,7 +193,7 @@ class PruneRemove(DeclaredPhase, RulesAsked, _FailedRun):
     """Uid that the claim had when its volume was read."""
 
 
-class PruneForget(DeclaredPhase, RepositoryRules, _Zone, _Plan, Repositories):
+class PruneForget(DeclaredPhase, RepositoryRules, _Zone, KeepLocal, _Plan, Repositories):
     """Decide for each copy in the repositories whether it is kept, and forget the others, the oldest first."""
 
     command = ("prune", "forget")

@@ -115,6 +115,7 @@ class WholeNumber(ValueKind):
     """A whole number from `least` to `most`."""
 
     name = "number"
+    pattern = _WHOLE.pattern
 
     def __init__(self, least: int, most: int) -> None:
         super().__init__(f"not a whole number from {least} to {most}")

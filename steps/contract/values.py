@@ -75,6 +75,7 @@ VERSIONS = Versions()
 DIGEST = DigestText()
 
 # Annotations for fields of several workflows.
+CountOrNone = Annotated[str, OrNothing(COUNT)]
 DurationText = Annotated[str, DURATION]
 DurationOrNone = Annotated[str, OrNothing(DURATION)]
 ScheduleOrNone = Annotated[str, OrNothing(CRON_WORKFLOW)]

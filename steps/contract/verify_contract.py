@@ -65,5 +65,6 @@ class VerifyRepository(DeclaredPhase, Nights, Repositories):
     command = ("verify", "repository")
     gives = (
         maybe("repository-share", "Share of the data that was read, by repository."),
+        maybe("locked-until", "Until when the store locks the newest backup, by repository."),
         maybe("repository-damaged", "Number of snapshots of backups that are marked as damaged."),
     )

@@ -24,6 +24,10 @@ class WatchdogArguments(Declared):
     repositories: Annotated[str, OrNothing(values.SECRETS)] = ""
     """Report damaged snapshots in the repositories of these Secrets, separated by commas."""
 
+    lock_warning: values.DurationOrNone = ""
+    """Fail if the store locks what the newest copy needs for less than this, for instance 7d. If empty, locks are not
+    checked. A store whose locks are unknown is not reported."""
+
 
 _or_nan = partial(Output, default="NaN")  # a number that may be unknown
 
@@ -47,6 +51,7 @@ class Watch(DeclaredPhase, WatchdogArguments):
             "pushed", "Unix time when the newest backup with a copy in the repositories began, 0 if there is none."
         ),
         _or_nan("damaged-snapshots", "Number of snapshots in the repositories that are marked as damaged."),
+        _or_nan("locked-until", "Unix time when the first lock of the newest copy ends, 0 if an object has none."),
         _or_nan("scheduled", "1 if the CronWorkflow of the backups exists and is not suspended, else 0."),
         *(_or_nan(state, f"Number of backups in the state {state}.") for state in STATES),
     )

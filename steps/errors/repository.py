@@ -170,3 +170,34 @@ class SnapshotsDamaged(Final):
         "Repository {repository} is damaged: {damage}. Backups whose snapshot is damaged: {backups}. "
         "Repair the repository with the account of prune, then push these backups again."
     )
+
+
+class LocksNotTold(Final):
+    repository: str
+    why: str
+    says = (
+        "It is unknown until when the objects of repository {repository} are locked: {why}. "
+        "Give the credentials the right s3:GetObjectRetention if the bucket has object lock."
+    )
+
+
+class LockEnds(Final):
+    repository: str
+    backup: str
+    until: str
+    warning: str
+    says = (
+        "The lock of the newest backup {backup} in repository {repository} ends {until}, in less than {warning}. "
+        "Extend it with an account that may: the objects are listed by `threescale-backup repository objects latest`."
+    )
+
+
+class LockLacking(Final):
+    repository: str
+    backup: str
+    lacking: int
+    needed: int
+    says = (
+        "Of {needed} objects that the newest backup {backup} in repository {repository} needs, {lacking} are not "
+        "locked. Lock them: the objects are listed by `threescale-backup repository objects latest`."
+    )

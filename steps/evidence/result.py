@@ -139,6 +139,7 @@ class Result(_Model):
     failures: tuple[Failure, ...] = ()
     held_back: tuple[str, ...] = ()
     advice: str = ""
+    snapshots: tuple[str, ...] | None = None  # REPOSITORY/ID of each copy of the backup; None: no repository
 
     def did(self, phase: Phase, lines: Iterable[Line] = (), *, last: bool = False) -> "Result":
         """Return the record after a successful phase. An object that this workflow created or replaced stays so."""
@@ -231,8 +232,12 @@ def _line(path: str, apimanager: str) -> Line:
 
 
 def text(result: Result) -> str:
-    """Return the text of a record, as it is stored on the volume and in a ConfigMap."""
-    return layout.as_json(result.model_dump(mode="json")).decode()
+    """Return the text of a record, as it is stored on the volume and in a ConfigMap.
+
+    Without copies, older versions can read it.
+    """
+    unknown_before = {"snapshots"} if result.snapshots is None else set()
+    return layout.as_json(result.model_dump(mode="json", exclude=unknown_before)).decode()
 
 
 def parse(data: str | bytes) -> Result:

@@ -28,6 +28,10 @@ from steps.phases.run import Run
 log = logging.getLogger(__name__)
 
 REFUSED_ADVICE = "Nothing was changed, and the run does not count as failed. Correct the arguments and submit again."
+SEALED_ADVICE = (
+    "The backup is complete on its claim. What failed came after its seal. If that was the copy to a repository, fix "
+    "the reported problem and run the failed phases again with `argo retry WORKFLOW`, or submit threescale-push."
+)
 _OF_OTHERS = ("child ", "No more retries left", "retryStrategy.expression evaluated to false")
 _FIELDS = ("templateName", "message", "podName", "finishedAt")  # of a node in workflow.failures
 _COMPARED = 1000  # characters of a message; the kubelet cuts a long one
@@ -36,8 +40,9 @@ _SUCCEEDED = "Succeeded"  # a status of Argo
 
 
 def _report(run: Run, told: ExitReport) -> None:
-    refused = told.refused == YES
-    advice = REFUSED_ADVICE if refused else told.advice
+    refused, is_plan = told.refused == YES, arguments.is_plan(told.of, told.plan)
+    sealed = told.of == "backup" and not refused and not is_plan and _label_failed(run, told.claim or run.workflow.name)
+    advice = REFUSED_ADVICE if refused else SEALED_ADVICE if sealed else told.advice
     failed: list[FailedNode] = []
     held_back: list[str] = []
     try:
@@ -49,9 +54,7 @@ def _report(run: Run, told: ExitReport) -> None:
     for line in text.split("\n"):
         log.info(line)
     run.output(report=text)
-    if arguments.is_plan(told.of, told.plan) or told.of not in records.NAMES:
-        return
-    if told.of == "backup" and not refused and _label_failed(run, told.claim or run.workflow.name):
+    if is_plan or sealed or told.of not in records.NAMES:
         return
 
     def fail(found: Result) -> Result:
@@ -135,6 +138,7 @@ def _of_claim(run: Run, ended: Result) -> Result:
             "manifest_sha256": fields.annotation(claim, marks.MANIFEST_DIGEST),
             "counts": {name: int(text) for name, text in counts.items() if text.isdigit()},
             "ended": moment(fields.annotation(claim, marks.ENDED)) or ended.ended,
+            "snapshots": tuple(filter(None, fields.annotation(claim, marks.SNAPSHOT).split(","))) or None,
         }
     )
 

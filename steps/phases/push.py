@@ -14,6 +14,8 @@ from steps.phases.command_line import PhaseGroup
 from steps.phases.progress import progress
 from steps.phases.run import Run
 from steps.repository import ledger, origin, probe, upload
+from steps.repository.ledger import Copied
+from steps.repository.snapshots import Snapshot
 from steps.repository.upload import Uploaded
 from steps.restic.program import Restic
 
@@ -49,10 +51,8 @@ def _upload(run: Run, told: PushUpload) -> None:
         damaged = ledger.read(cluster, restic.store.name).damaged
         made = upload.upload(restic, opened, line, fields.label(claim, marks.SCHEDULE), progress(), damaged)
         origin.pushed(cluster, restic.store.name)
-        now = times.now()
-        ledger.note(
-            cluster, restic.store.name, made.snapshot.id, lambda known: known.model_copy(update={"proved": now})
-        )
+        facts = {"proved": times.now(), "copied": _copied(made.snapshot)}
+        ledger.note(cluster, restic.store.name, made.snapshot.id, lambda known: known.model_copy(update=facts))
         found[restic.store.name] = made
 
     repositories.each(told, copy)
@@ -63,3 +63,13 @@ def _upload(run: Run, told: PushUpload) -> None:
         bytes=sum(each.snapshot.added_bytes or 0 for each in found.values() if not each.was_there),
     )
     log.info("pushed: backup %s, to %s", opened.name, ", ".join(found))
+
+
+def _copied(snapshot: Snapshot) -> Copied:
+    return Copied(
+        backup=snapshot.backup,
+        started=snapshot.started,
+        schedule=snapshot.schedule,
+        files=snapshot.files,
+        size_bytes=snapshot.size_bytes,
+    )

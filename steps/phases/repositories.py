@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from steps import errors
@@ -51,6 +51,13 @@ def opened(told: Repositories, store: Store) -> Iterator[Restic]:
     private, cache = told.private or Path("/private"), told.cache or CACHE
     with program.opened(store, private, cache) as restic:
         yield restic
+
+
+@contextmanager
+def all_opened(told: Repositories) -> Iterator[list[Restic]]:
+    """Open restic for all repositories at once. Raises as `program.opened`."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(opened(told, store)) for store in stores(told)]
 
 
 def each(told: Repositories, act: Callable[[Restic], None]) -> None:

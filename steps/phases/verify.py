@@ -14,7 +14,7 @@ from steps.kubernetes import fields
 from steps.phases import choosing, repositories
 from steps.phases.command_line import PhaseGroup
 from steps.phases.run import Run
-from steps.repository import damage_watch
+from steps.repository import damage_watch, locked
 from steps.restic.program import Restic
 
 log = logging.getLogger(__name__)
@@ -67,11 +67,16 @@ def _repository(run: Run, told: VerifyRepository) -> None:
     if not told.repository_nights:
         log.info("no share of a repository is read, because repository-nights is 0")
         return
-    cluster, shares = run.cluster(), {}
+    cluster, shares, locks = run.cluster(), {}, {}
 
     def read(restic: Restic) -> None:
-        shares[restic.store.name] = damage_watch.read_share(restic, cluster, told.repository_nights)
-        damage_watch.reread(restic, cluster, told.cache or repositories.CACHE)
+        try:
+            shares[restic.store.name] = damage_watch.read_share(restic, cluster, told.repository_nights)
+            damage_watch.reread(restic, cluster, told.cache or repositories.CACHE)
+        except errors.Final:  # damage must not hide that a lock ends
+            locks[restic.store.name] = locked.check(restic, cluster)
+            raise
+        locks[restic.store.name] = locked.check(restic, cluster)
 
     try:
         repositories.each(told, read)
@@ -79,5 +84,6 @@ def _repository(run: Run, told: VerifyRepository) -> None:
         names = [each.name for each in repositories.stores(told)]
         run.output(
             repository_share=" ".join(f"{name}:{share}" for name, share in shares.items()),
+            locked_until=" ".join(f"{name}:{until}" for name, until in locks.items()),
             repository_damaged=damage_watch.count(cluster, names),
         )

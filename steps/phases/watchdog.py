@@ -7,7 +7,7 @@ go to Prometheus (`workflows/monitoring/metrics.py`). There zero is a time that 
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -24,7 +24,8 @@ from steps.kubernetes.kinds import CRON_WORKFLOW
 from steps.kubernetes.times import now
 from steps.phases.command_line import PhaseCommand
 from steps.phases.run import Run
-from steps.repository import ledger
+from steps.repository import ledger, remembered
+from steps.repository.ledger import Lock
 
 log = logging.getLogger(__name__)
 NEVER = "0"
@@ -64,6 +65,7 @@ class Look:
     failed_run: str = ""
     repositories: Sequence[str] = ()
     damaged: Sequence[str] = ()  # REPOSITORY/ID of snapshots
+    locks: Mapping[str, Lock] = field(default_factory=dict)  # by repository, where the store locks anything
 
     @property
     def good(self) -> list[BackupEntry]:
@@ -107,6 +109,25 @@ class Look:
         if self.damaged:
             raise errors.CopiesDamaged([each[:-_CUT] for each in self.damaged])
 
+    def check_locks(self, warning: Duration | None, limit: str) -> None:
+        """Check that the newest copies are locked for longer than `warning`. Without it nothing is checked.
+
+        Raises:
+            errors.LockEnds, errors.LockLacking
+
+        """
+        for name, lock in self.locks.items() if warning else ():
+            if lock.lacking:
+                raise errors.LockLacking(name, lock.backup, lock.lacking, lock.needed)
+            if warning and lock.until and warning.before(lock.until) < self.now:
+                raise errors.LockEnds(name, lock.backup, times.utc(lock.until), limit)
+
+    @property
+    def locked_until(self) -> str:
+        """When the first lock ends, as a Unix time. Unknown if no store locks anything."""
+        ends = [NEVER if lock.lacking else _unix(lock.until) for lock in self.locks.values()]
+        return min(ends, key=int, default=UNKNOWN)
+
     @property
     def pushed(self) -> BackupEntry | None:
         """The newest backup that has a copy in each repository."""
@@ -134,6 +155,7 @@ class Look:
             "damaged": str(sum(bool(entry.damaged) for entry in self.entries)),
             "pushed": _unix(self.pushed.began if self.pushed else None) if self.repositories else UNKNOWN,
             "damaged-snapshots": str(len(self.damaged)) if self.repositories else UNKNOWN,
+            "locked-until": self.locked_until,
             "scheduled": _scheduled(self.schedule.going),
         }
 
@@ -185,9 +207,12 @@ def look(cluster: Cluster, schedule: str, now: datetime, repositories: str = "")
     """
     entries = catalogue.read(cluster)
     named = [each for each in repositories.split(",") if each]
-    damaged = [f"{name}/{each}" for name in named for each in ledger.read(cluster, name).damaged]
+    known = {name: ledger.read(cluster, name) for name in named}
+    damaged = [f"{name}/{each}" for name, found in known.items() for each in found.damaged]
+    locks = {name: found.lock for name, found in known.items() if found.lock and found.lock.until}
     failed = catalogue.failed_run(cluster, entries)
-    return Look(cluster.namespace, now, entries, _schedule(cluster, schedule), failed, named, damaged)
+    entries += remembered.entries(known, entries)
+    return Look(cluster.namespace, now, entries, _schedule(cluster, schedule), failed, named, damaged, locks)
 
 
 def told(age: timedelta) -> str:
@@ -229,11 +254,15 @@ def _scheduled(going: Going) -> str:
 def _watch(run: Run, told: Watch) -> None:
     limit = Duration.read(told.max_age, "max-age")
     pushed_limit = Duration.read(told.pushed_max_age, "pushed-max-age") if told.pushed_max_age else None
+    warning = Duration.read(told.lock_warning, "lock-warning") if told.lock_warning else None
     seen = look(run.cluster(), told.schedule, now(), told.repositories)
     run.output(**seen.facts())
     newest = seen.check(limit, told.max_age)
     seen.check_copies(pushed_limit, told.pushed_max_age)
+    seen.check_locks(warning, told.lock_warning)
     log.info(seen.well(newest))
+    for name, lock in seen.locks.items():
+        log.info("repository %s: %s", name, lock)
 
 
 watch = PhaseCommand(Watch, _watch)

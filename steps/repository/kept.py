@@ -7,7 +7,7 @@ A snapshot has the time of its backup. If that time is later than the push, the 
 time of the push stands beside it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
@@ -16,7 +16,7 @@ from steps import errors
 from steps.catalogue import catalogue, retention
 from steps.catalogue.catalogue import OURS, BackupEntry, BackupState, Proof
 from steps.catalogue.durations import Duration
-from steps.catalogue.retention import Decision, Rules, Words
+from steps.catalogue.retention import Decision, Rules, Verdict, Words
 from steps.contract.prune_contract import RulesAsked
 from steps.kubernetes.cluster import Cluster
 from steps.repository import ledger, origin, snapshots
@@ -61,8 +61,8 @@ class Kept:
             yield errors.printable(f"not touched: {len(every)} snapshots of {told}, which added {added} bytes")
 
 
-def judge(restic: Restic, cluster: Cluster, rules: Rules, now: datetime) -> Kept:
-    """Decide of all snapshots of a repository.
+def judge(restic: Restic, cluster: Cluster, rules: Rules, now: datetime, claims: Collection[str] = ()) -> Kept:
+    """Decide of all snapshots of a repository. Those of backups with these digests are kept: their claims need them.
 
     The ledger is read before the repository, so that a snapshot of a push beside this run does not seem to be gone.
 
@@ -70,16 +70,47 @@ def judge(restic: Restic, cluster: Cluster, rules: Rules, now: datetime) -> Kept
         errors of `endings.of` and of `Cluster.get`: nothing is decided.
 
     """
-    known = ledger.read(cluster, restic.store.name)
-    lines = {origin.known(cluster), *origin.adopted(cluster)} - {""}
-    found = snapshots.every(restic)
-    own = [each for each in found if each.origin in lines]
-    members = {group[0].id: group for group in _groups(own, known)}
-    entries = [_entry(group, known) for group in members.values()]
+    seen = look(restic, cluster)
+    entries = seen.entries
     decision = retention.decide(entries, rules, now, catalogue.failed_run(cluster, entries))
-    ids = {each.id for each in found}
-    vanished = [each for each in known.snapshots if each not in ids] if own else []  # else it is another repository
-    return Kept(decision, members, [each for each in found if each.origin not in lines], vanished)
+    verdicts = [_held(each) if each.entry.manifest_sha256 in claims else each for each in decision.verdicts]
+    ids = {each.id for each in [*seen.own, *seen.others]}
+    # if no snapshot is ours, it is another repository
+    vanished = [each for each in seen.known.snapshots if each not in ids] if seen.own else []
+    return Kept(replace(decision, verdicts=verdicts), seen.members, seen.others, vanished)
+
+
+def _held(verdict: Verdict) -> Verdict:
+    return verdict if verdict.keep else replace(verdict, keep=True, why="its claim is still there")
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a repository holds, and what is known of it. `members`: as in `Kept`."""
+
+    known: RepositoryLedger
+    own: Sequence[Snapshot]
+    others: Sequence[Snapshot]
+    members: Mapping[str, Sequence[Snapshot]]
+
+    @property
+    def entries(self) -> list[BackupEntry]:
+        """The backups with a copy here, as entries of a catalogue."""
+        return [_entry(group, self.known) for group in self.members.values()]
+
+
+def lines(cluster: Cluster) -> set[str]:
+    """Return the own origin and the adopted ones. Raises as `Cluster.get`."""
+    return {origin.known(cluster), *origin.adopted(cluster)} - {""}
+
+
+def look(restic: Restic, cluster: Cluster) -> Looked:
+    """Read the ledger, and then the repository. Raises as `judge`."""
+    known = ledger.read(cluster, restic.store.name)
+    of_ours, found = lines(cluster), snapshots.every(restic)
+    own = [each for each in found if each.origin in of_ours]
+    members = {group[0].id: group for group in _groups(own, known)}
+    return Looked(known, own, [each for each in found if each.origin not in of_ours], members)
 
 
 def _groups(own: Iterable[Snapshot], known: RepositoryLedger) -> Iterator[list[Snapshot]]:
@@ -91,14 +122,15 @@ def _groups(own: Iterable[Snapshot], known: RepositoryLedger) -> Iterator[list[S
 
     whole: dict[str, list[Snapshot]] = {}
     for each in own:
-        if _is_good(each, known):
+        if is_good(each, known):
             whole.setdefault(each.digest, []).append(each)
         else:
             yield [each]
     yield from (sorted(group, key=worth) for group in whole.values())
 
 
-def _is_good(snapshot: Snapshot, known: RepositoryLedger) -> bool:
+def is_good(snapshot: Snapshot, known: RepositoryLedger) -> bool:
+    """Return whether a snapshot holds a whole backup."""
     return snapshot.is_whole or known.of(snapshot.id).proved is not None
 
 
@@ -106,7 +138,7 @@ def _entry(group: Sequence[Snapshot], known: RepositoryLedger) -> BackupEntry:
     """Return the entry of a backup with its copies in this repository."""
     first = group[0]
     facts = known.of(first.id)
-    good = _is_good(first, known)
+    good = is_good(first, known)
     written = first.written or first.started
     return BackupEntry(
         name=f"{first.backup} ({first.id[:SHORT]})",

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -18,13 +19,27 @@ from steps.kubernetes import times
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CONFIGMAP, Object
 
+_Entry = TypeVar("_Entry", bound=BaseModel)
 _TRIES, _PAUSE_S = 10, 0.05
 _LENGTH = 300  # characters of a finding; a ConfigMap has 1 MiB for all snapshots
 _READING = "reading"  # the key of the reading by shares
 _PACKS = "damaged-packs"  # the key of the packs that could not be read back
 _INDEX = "index-damaged"  # the key that the index lacks blobs
+_LOCK = "locked-until"  # the key of the lock of the newest backup
 _PACK = re.compile(r"[0-9a-f]{64}")
-_OWN = (_READING, _PACKS, _INDEX)
+_OWN = (_READING, _PACKS, _INDEX, _LOCK)
+
+
+class Copied(BaseModel):
+    """The backup of a snapshot, for those who can't read the repository. Sizes in bytes, times in UTC."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    backup: str
+    started: datetime
+    schedule: str = ""
+    files: int | None = None
+    size_bytes: int | None = None
 
 
 class Known(BaseModel):
@@ -35,12 +50,35 @@ class Known(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
+    copied: Copied | None = None
     proved: datetime | None = None
     verified: datetime | None = None
     proven: datetime | None = None
     pinned: bool = False
     damaged: datetime | None = None
     damage: str = ""
+
+
+class Lock(BaseModel):
+    """Until when the store locks what the newest backup needs, as it was at `checked`. Times in UTC.
+
+    `until`: when the first lock ends, None if nothing is locked. `lacking`: how many of the `needed` objects have none.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    backup: str
+    checked: datetime
+    until: datetime | None = None
+    needed: int = 0
+    lacking: int = 0
+
+    def __str__(self) -> str:
+        if self.until is None:
+            return f"backup {self.backup} is not locked"
+        if self.lacking:
+            return f"{self.lacking} of {self.needed} objects that backup {self.backup} needs are not locked"
+        return f"the {self.needed} objects that backup {self.backup} needs are locked until {times.utc(self.until)}"
 
 
 class RepositoryLedger(BaseModel):
@@ -52,6 +90,7 @@ class RepositoryLedger(BaseModel):
     reading: str = ""
     packs: tuple[str, ...] = ()  # damaged or missing ones
     index: bool = False  # it lacks blobs
+    lock: Lock | None = None  # None: unknown
 
     @property
     def damaged(self) -> list[str]:
@@ -84,6 +123,11 @@ def forget(cluster: Cluster, repository: str, snapshots: list[str]) -> None:
 def note_reading(cluster: Cluster, repository: str, progress: str) -> None:
     """Record how far the reading by shares has come. Raises as `note`."""
     _write(cluster, repository, lambda _found: {_READING: progress})
+
+
+def note_lock(cluster: Cluster, repository: str, lock: Lock) -> None:
+    """Record until when the newest backup is locked. Raises as `note`."""
+    _write(cluster, repository, lambda _found: {_LOCK: lock.model_dump_json()})
 
 
 def repaired(cluster: Cluster, repository: str, packs: Collection[str]) -> None:
@@ -152,17 +196,18 @@ def _new(repository: str, data: Mapping[str, str | None]) -> Object:
 
 def _parse(found: Object | None) -> RepositoryLedger:
     data = dict((found or {}).get("data") or {})
-    reading, packs, index = (str(data.pop(name, "")) for name in (_READING, _PACKS, _INDEX))
+    reading, packs, index, lock = (str(data.pop(name, "")) for name in _OWN)
     return RepositoryLedger(
-        snapshots={snapshot: known for snapshot, text in data.items() if (known := _known(text))},
+        snapshots={snapshot: known for snapshot, text in data.items() if (known := _read(Known, text))},
         reading=reading,
         packs=tuple(dict.fromkeys(each for each in packs.split(",") if _PACK.fullmatch(each))),
         index=bool(index),
+        lock=_read(Lock, lock),
     )
 
 
-def _known(text: str) -> Known | None:
+def _read(of: type[_Entry], text: str) -> _Entry | None:
     try:
-        return Known.model_validate_json(text)
+        return of.model_validate_json(text)
     except ValidationError:
         return None

@@ -1,7 +1,7 @@
 """The copy of one backup into one repository: a snapshot of exactly what its manifest names, and the proof of it.
 
 Every byte is read each time (`--force`): a size and a time would not show a file that was changed under them. restic
-keeps a snapshot also where it could not read a file, so nothing counts before the snapshot_proof.
+keeps a snapshot also where it could not read a file, so nothing counts before the proof.
 """
 
 import hashlib

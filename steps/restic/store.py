@@ -7,6 +7,8 @@ such form, so they are in the environment of the restic process alone. Nothing o
 (restic's manual: "Preparing a new repository", "Environment Variables".)
 """
 
+import os
+import pwd
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -42,6 +44,8 @@ KEYS = (
 # Of a person: keys that hold the content of a file, and the variable with the path of that file.
 _NAMED_FILES = {CA: "RESTIC_CACERT", _GOOGLE: _GOOGLE, PASSWORD: f"{PASSWORD}_FILE", REPOSITORY: f"{REPOSITORY}_FILE"}
 _SECRETS = (PASSWORD, *_AWS, _GOOGLE, *_SECRET_VARIABLES, SSH_KEY)
+_USERS = "passwd"
+_NSS = {"LD_PRELOAD": "libnss_wrapper.so", "NSS_WRAPPER_GROUP": "/etc/group"}  # cwrap.org; it needs both files
 _SHORTEST = 20  # characters of a password
 _MASKED = 4  # characters of the shortest value that is masked; a shorter one would hide parts of words
 _USER_INFO = re.compile(r"(?<=//)[^/@\s]+(?=@)")
@@ -122,6 +126,13 @@ class Store:
         return next((kind for kind, form in _ADDRESSES.items() if form.fullmatch(self.told[REPOSITORY])), "")
 
     @property
+    def prefix(self) -> str:
+        """What the keys of an S3 repository begin with, in its bucket. Empty for other stores."""
+        found = re.fullmatch(r"s3:(?:https?://)?[^/]+/[^/]+/?(.*)", self.told[REPOSITORY])
+        path = found[1].strip("/") if found else ""
+        return f"{path}/" if path else ""
+
+    @property
     def address(self) -> str:
         """The address, without a password in it."""
         return self.masked(self.told.get(REPOSITORY, ""))
@@ -153,6 +164,8 @@ class Store:
                  if name in self.told}  # fmt: skip
         if keys := [f"{name} = {self.told[key]}\n" for key, name in _AWS.items() if key in self.told]:
             files["aws"] = "".join(["[default]\n", *keys])
+        if self._needs_user:
+            files[_USERS] = f"steps:x:{os.getuid()}:{os.getgid()}::/tmp:/bin/false\n"
         return files
 
     def environment(self, private: Path) -> dict[str, str]:
@@ -161,7 +174,19 @@ class Store:
         named = {f"{REPOSITORY}_FILE": REPOSITORY, f"{PASSWORD}_FILE": PASSWORD, _GOOGLE: _GOOGLE}
         named["AWS_SHARED_CREDENTIALS_FILE"] = "aws"
         there = self.files()
-        return {**variables, **{name: str(private / file) for name, file in named.items() if file in there}}
+        variables |= {name: str(private / file) for name, file in named.items() if file in there}
+        return variables | (_NSS | {"NSS_WRAPPER_PASSWD": str(private / _USERS)} if self._needs_user else {})
+
+    @property
+    def _needs_user(self) -> bool:
+        """Whether ssh would end at once, because `/etc/passwd` lacks the UID that OpenShift gave the pod."""
+        if self.kind != "sftp" or self.of_person:
+            return False
+        try:
+            pwd.getpwuid(os.getuid())
+        except KeyError:
+            return True
+        return False
 
     def _ssh(self, private: Path) -> str:
         words = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]

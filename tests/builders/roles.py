@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from workflows.access import access, of_watchdog
+from workflows.access import access, of_fetch, of_push, of_repository_prune, of_watchdog
 from workflows.rendering.settings import Settings
 
 SETTINGS = Settings(image="none", namespace="api", drill_namespace="scratch")
@@ -17,9 +17,17 @@ ROLES = roles(SETTINGS)
 
 WATCHDOG = {item["metadata"]["name"]: item for item in of_watchdog(SETTINGS) if item["kind"] == "Role"}
 
+WITH_REPOSITORY = SETTINGS.model_copy(update={"repositories": ("REPOSITORY",)})
+OF_REPOSITORIES = {
+    item["metadata"]["name"]: item
+    for render in (of_push, of_fetch, of_repository_prune)
+    for item in render(WITH_REPOSITORY)
+    if item["kind"] == "Role"
+}
+
 
 def grants(role: str) -> Iterator[tuple[str, str, bool]]:
-    for rule in (ROLES | WATCHDOG)[role]["rules"]:
+    for rule in (ROLES | WATCHDOG | OF_REPOSITORIES)[role]["rules"]:
         for resource in rule["resources"]:
             for verb in rule["verbs"]:
                 yield verb, resource, "resourceNames" in rule

@@ -8,6 +8,8 @@ from steps.archive import marks
 from steps.kubernetes import fields
 from tests.builders import repositories
 from tests.builders.claims import CLAIMS
+from tests.builders.notifications import SECRET, give_url
+from tests.builders.receiver import receiving
 from tests.builders.repositories import NAME, Looked
 from tests.builders.volumes import flip, state_of
 from workflows.manifests import render
@@ -231,6 +233,25 @@ def test_with_best_effort_the_backup_is_green_and_its_copy_red(running):
     assert workflow.node("upload").exit_code == 1
     assert fields.label(running.get(CLAIMS, "first"), marks.STATE) == "complete"
     assert not fields.label(running.get(CLAIMS, "first"), marks.PUSHED)
+
+
+@pytest.mark.thorough
+def test_the_notification_names_the_copy_and_a_failed_copy_is_told_as_one(installed, folder, looked):
+    with receiving() as receiver:
+        give_url(installed, receiver.base)
+        installed.kubernetes.apply(repositories.secret(installed.namespace, folder))
+        repositories.configure(installed, notify_secret=SECRET)
+        installed.backup(name="first", repository_init="yes")
+        good = looked.snapshots()[0]["id"]
+        installed.engine.on_start = lambda node, _process: (
+            node == "push" and (folder / "config").rename(folder / "away")
+        )
+        failed = installed.backup(name="second")
+
+    first, second = (posted.json for posted in receiver.posted)
+    assert (first["outcome"], first["snapshots"]) == ("succeeded", [f"{NAME}/{good}"])
+    assert (second["outcome"], second["failures"][0]["phase"]) == ("failed", "upload")
+    assert "The backup is complete on its claim" in failed.node("report").outputs["report"]
 
 
 def test_without_a_repository_a_copy_can_not_be_asked_for(installed):

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from tests.builders.reference import code, made_by, recorded, table
-from tests.builders.roles import ROLES, SETTINGS, WATCHDOG, roles
+from tests.builders.roles import OF_REPOSITORIES, ROLES, SETTINGS, WATCHDOG, WITH_REPOSITORY, roles
 
-ALL_ROLES = ROLES | WATCHDOG
+ALL_ROLES = ROLES | WATCHDOG | OF_REPOSITORIES
+MORE_RULES = roles(WITH_REPOSITORY)
 EVERY_SECRET = roles(SETTINGS.model_copy(update={"all_secrets": True}))
 USED_BY = {
     "threescale-backup": "Makes backups.",
@@ -18,6 +19,9 @@ USED_BY = {
     "threescale-drill": "Restores backups for trial. Its rights in the scratch namespace have a Role of their own.",
     "threescale-drill-scratch": "The Role of `threescale-drill` in the scratch namespace.\n"
     "Use a namespace that holds nothing else. Then only the objects of a drill are at risk.",
+    "threescale-push": "Copies backups to a repository. It is rendered with `--repository REPOSITORY`.",
+    "threescale-fetch": "Fetches backups from a repository. It is rendered with `--repository`.",
+    "threescale-repository-prune": "Frees the room of forgotten copies. It is rendered with `--repository`.",
     "threescale-watchdog": "Checks how old the newest backup is. It is rendered with `--watchdog`.",
 }
 # A grant is a verb, a resource, and whether it is limited to names.
@@ -88,6 +92,10 @@ def permissions() -> Iterator[str]:
     for name, role in ALL_ROLES.items():
         yield from ("", f"## {name}", "", USED_BY[name], "")
         yield from table("Resource", "Verbs", "Names", "A person with this right can", rows=map(cells, role["rules"]))
+    yield from ("", "## With --repository", "")
+    yield "With `manifests --repository REPOSITORY`, other accounts get these rules, too."
+    more = [(code(name), *cells(rule)) for name, role in MORE_RULES.items() for rule in new_in(name, role)]
+    yield from ("", *table("Account", "Resource", "Verbs", "Names", "A person with this right can", rows=more))
     yield from ("", "## With --all-secrets", "")
     yield "With `manifests --all-secrets`, these rules take the place of the rules for named Secrets."
     yield "A Secret that the APIManager names later can then be backed up without a new Role."
@@ -118,7 +126,10 @@ def sentences(rule: dict[str, Any]) -> Iterator[tuple[tuple[Any, ...], str]]:
 
 
 RULES = [
-    (name, rule) for several in (ALL_ROLES, EVERY_SECRET) for name, role in several.items() for rule in role["rules"]
+    (name, rule)
+    for several in (ALL_ROLES, MORE_RULES, EVERY_SECRET)
+    for name, role in several.items()
+    for rule in role["rules"]
 ]
 
 

@@ -13,6 +13,7 @@ from steps.contract import values
 from steps.contract.value_kinds import Like
 from steps.phases.command_line import Value
 from workflows.commands.options import Where, at_cluster, refuse
+from workflows.commands.repository_options import PersonsRepository, at_repository
 
 if TYPE_CHECKING:
     from steps.kubernetes.cluster import Cluster
@@ -59,6 +60,25 @@ def adopt(origin: str, where: Where, name: str | None, *, yes: bool) -> None:
         refuse(f"origin {origin} is not adopted, nothing is changed")
     origins.adopt(cluster, origin)
     click.echo(f"origin {origin}: adopted by namespace {where.namespace}")
+
+
+@repository.command()
+@click.argument("name", type=Value(values.SNAPSHOT), metavar="BACKUP")
+@at_repository
+def objects(name: str, repository: PersonsRepository) -> None:
+    """Print the keys of the objects of the store that BACKUP needs, one on each line.
+
+    BACKUP is a name, the ID of a snapshot, or `latest`. Without these objects it can't be restored, so extend their
+    locks. For a store that is not S3, the paths begin at the root of the repository.
+    """
+    from steps import errors
+    from steps.repository import download, needed, snapshots
+
+    with repository.opened() as opened:
+        store = opened.restic.store
+        chosen = download.choose(snapshots.every(opened.restic), name, "", store.name)
+        for place in needed.objects(opened.restic, chosen):
+            click.echo(errors.printable(f"{store.prefix}{place}"))
 
 
 def _plan(cluster: "Cluster", origin: str, name: str | None) -> Iterator[str]:

@@ -43,6 +43,7 @@ def thresholds(installation: Installation) -> Thresholds | None:
         proven_every=limits["provenEvery"] or None,
         silent_for=limits["silentFor"],
         pushed_every=limits["pushedEvery"] or None,
+        lock_warning=limits["lockWarning"] or None,
         copied=bool(installation.repository.secrets),
         max_shrink=installation.retention.max_shrink,
     )
@@ -132,6 +133,7 @@ def _of_repositories(installation: Installation) -> Iterator[Problem]:
     asked = installation.repository
     given = {
         "retention": bool(asked.retention.keeps),
+        "keepLocal": bool(asked.keep_local),
         "pruneSecrets": bool(asked.prune_secrets),
         "pruneSchedule": asked.prune_schedule is not None,
     }
@@ -168,6 +170,7 @@ def _limits(installation: Installation) -> Mapping[Path, str]:
         ("watchdog", "expectedEvery"): installation.watchdog.expected_every,
         ("monitoring", "silentFor"): alarm.silent_for,
         ("repository", "pushedEvery"): installation.pushed_every,
+        ("repository", "lockWarning"): installation.repository.lock_warning if installation.repository.secrets else "",
         **{("monitoring", name): default if said is None else said for name, (said, default) in usual.items()},
     }
 

@@ -21,6 +21,7 @@ Cron = Annotated[str, AfterValidator(schedule.check_cron)]
 Zone = Annotated[str, AfterValidator(schedule.check_timezone)]
 Path = Annotated[str, Like(r"[^\x00]+", "not a path: write the name of a file or folder")]
 Arguments = Mapping[str, str]
+LOCK_WARNING = "7d"
 Rules = Annotated[KeepRules, BeforeValidator(present)]
 RulesOfCopies = Annotated[CopyRules, BeforeValidator(present)]
 
@@ -110,10 +111,16 @@ class Repository(Written):
     pushed_every: values.DurationOrNone | None = None
     """Report and alert when the newest backup with a copy began longer ago than this. By default the value of
     `watchdog.expectedEvery`. An empty value turns this off."""
+    lock_warning: values.DurationOrNone = LOCK_WARNING
+    """Report and alert this long before the store's lock of the newest copy ends. A store without object lock is not
+    reported. An empty value turns this off."""
     memory: Annotated[str, values.QUANTITY_OF_RESOURCE] = MEMORY
     """Limit the memory of the pods that run restic. It needs about 1 KiB for each file of a backup, and 200 MiB."""
     retention: RulesOfCopies = CopyRules()
     """Which old copies are forgotten at the end of each scheduled backup, and by `threescale-prune`."""
+    keep_local: values.CountOrNone = ""
+    """Keep this many of the newest claims, and delete the others once every byte of their copy was read back. By
+    default copies have no effect on claims. `0` keeps no claim of a scheduled backup."""
     prune_secrets: Annotated[tuple[ObjectName, ...], Field(max_length=2)] = ()
     """Delete from the repository with the credentials in this Secret, which has all keys of the repository's own
     Secret. In the order of `secrets`. By default the same Secrets are used."""
@@ -197,7 +204,8 @@ class Installation(Written):
     def rules(self) -> PruneArguments:
         """The arguments of retention."""
         of_copies = RepositoryRules.told(self.repository.retention)
-        return PruneArguments.model_validate({**self.retention.model_dump(), **of_copies, "timezone": self.timezone})
+        more = {"timezone": self.timezone, "keep_local": self.repository.keep_local if self.repository.secrets else ""}
+        return PruneArguments.model_validate({**self.retention.model_dump(), **of_copies, **more})
 
     @property
     def pushed_every(self) -> str:
@@ -214,7 +222,11 @@ class Installation(Written):
             "max-age": self.watchdog.expected_every,
             "schedule": schedule.NAME if self.backup.schedule else "",
             **(
-                {"pushed-max-age": self.pushed_every, "repositories": ",".join(self.repository.secrets)}
+                {
+                    "pushed-max-age": self.pushed_every,
+                    "repositories": ",".join(self.repository.secrets),
+                    "lock-warning": self.repository.lock_warning,
+                }
                 if self.repository.secrets
                 else {}
             ),

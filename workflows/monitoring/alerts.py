@@ -37,6 +37,7 @@ class Thresholds(BaseModel):
     verified_every: timedelta | None = None
     proven_every: timedelta | None = None
     pushed_every: timedelta | None = None
+    lock_warning: timedelta | None = None  # before the end of a lock
     copied: bool = False  # a repository is configured
     silent_for: timedelta = timedelta(hours=3)  # how long the watchdog may report nothing
     max_shrink: float = Field(default=values.MAX_SHRINK, ge=0, le=1)
@@ -206,6 +207,16 @@ def _of_copies(seen: _Catalogue, thresholds: Thresholds) -> Iterator[Alert]:
             f"A copy of 3scale's backups {_HERE} in a repository is damaged",
             "Read the last threescale-verify workflow (argo get), which names the backups. Repair the repository with "
             "the account of prune, then push these backups again.",
+        )
+    if thresholds.lock_warning is not None:
+        yield Alert(
+            "ThreescaleBackupLockEnds",
+            f"{seen.last(metrics.LOCKED_UNTIL)} - time() < {_s(thresholds.lock_warning)}",
+            "5m",
+            "critical",
+            f"The lock of the newest copy of 3scale's backups {_HERE} ends soon, or objects have no lock",
+            "Extend the locks of the objects that threescale-backup repository objects latest prints, with an account "
+            "that may. Then run threescale-verify again, which reads the new terms.",
         )
 
 

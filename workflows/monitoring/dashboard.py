@@ -52,6 +52,12 @@ def _dashboard(namespace: str, expected_every: timedelta) -> dict[str, Any]:
         _series(
             "Damaged snapshots in repositories", "none", _of(metrics.DAMAGED_SNAPSHOTS), "{{threescale_namespace}}"
         ),
+        _series(
+            "Locks of the newest copy end",
+            "dateTimeAsIso",
+            f"{_of(metrics.LOCKED_UNTIL)} * 1000",
+            "{{threescale_namespace}}",
+        ),
         _series("Fill of claims while they are mounted", "percentunit", _fill(), "{{persistentvolumeclaim}}"),
     ]
     return {

@@ -71,6 +71,10 @@ PUSHED = _metric(
     "When the newest backup with a copy in the repositories began, in Unix time; 0 where there is none.",
 )
 DAMAGED_SNAPSHOTS = _metric("damaged_snapshots", "Snapshots in the repositories that are marked as damaged.")
+LOCKED_UNTIL = _metric(
+    "repository_locked_until_timestamp_seconds",
+    "When the first lock of what the newest copy needs ends, in Unix time; 0 where an object has none, NaN is unknown.",
+)
 SCHEDULED = _metric("scheduled", "1 while the schedule is there and not suspended, else 0.")
 
 # Output parameters of the watchdog's phase, and the metric that each becomes.
@@ -88,6 +92,7 @@ CATALOGUE: Mapping[str, str] = MappingProxyType(
         "before-bytes": BEFORE_BYTES,
         "pushed": PUSHED,
         "damaged-snapshots": DAMAGED_SNAPSHOTS,
+        "locked-until": LOCKED_UNTIL,
         "scheduled": SCHEDULED,
     }
 )

@@ -8,7 +8,9 @@ import pytest
 from steps.contract.backup_contract import BackupArguments
 from steps.contract.declaration import fields_of
 from steps.contract.drill_contract import DrillArguments
-from steps.contract.prune_contract import PruneArguments
+from steps.contract.fetch_contract import FetchArguments
+from steps.contract.prune_contract import PruneArguments, RepositoryPruneArguments
+from steps.contract.push_contract import PushArguments
 from steps.contract.restore_contract import RestoreArguments
 from steps.contract.verify_contract import VerifyArguments
 from steps.contract.watchdog_contract import WatchdogArguments
@@ -23,6 +25,9 @@ ARGUMENTS = {
     "threescale-drill": DrillArguments,
     "threescale-prune": PruneArguments,
     "threescale-watchdog": WatchdogArguments,
+    "threescale-push": PushArguments,
+    "threescale-fetch": FetchArguments,
+    "threescale-repository-prune": RepositoryPruneArguments,
 }
 
 

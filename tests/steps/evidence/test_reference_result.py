@@ -40,6 +40,8 @@ FIELDS = {
     "failures": "The phases that failed. Each has `phase` and `sentence`, and if they are known `code` and `facts`.",
     "held_back": "The reasons why a pod did not start.",
     "advice": "The next step for a person.",
+    "snapshots": "The copies of the backup as `REPOSITORY/ID`. Only a notification has them, because the record on the "
+    "volume is sealed before.",
 }
 DONE = {
     result.SAVED: "The object was saved to a backup.",

@@ -256,11 +256,12 @@ def test_the_end_of_a_run_that_began_at_no_moment_of_utc_is_told(run, empty, beg
     assert run("report", "--of", "restore", *told, stage=empty, account="threescale-restore") == 0
 
 
-def test_a_backup_that_is_sealed_is_not_said_to_have_failed_though_its_workflow_has(empty, run):
+def test_a_backup_that_is_sealed_is_not_said_to_have_failed_though_its_workflow_has(empty, run, tmp_path):
     labels = {marks.STATE: marks.COMPLETE, marks.WORKFLOW_UID: "uid-1"}
     laid(empty, "nightly", labels=labels, annotations={marks.MANIFEST_DIGEST: "ab" * 32})
     words = ("report", "--of", "backup", "--claim", "nightly", "--failures", "null", "--advice", "Mend it.")
 
     assert run(*words, stage=empty, account="threescale-backup") == 0
+    assert outputs(tmp_path)["report"].endswith(exit_phase.SEALED_ADVICE)
     assert empty.get("configmaps", names.BACKUP_RESULTS) is None
     assert empty.get("persistentvolumeclaims", "nightly")["metadata"]["labels"][marks.STATE] == marks.COMPLETE

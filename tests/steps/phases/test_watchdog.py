@@ -10,6 +10,8 @@ from steps.archive import marks
 from steps.catalogue.durations import Duration
 from steps.phases import watchdog
 from steps.phases.watchdog import Going
+from steps.repository import ledger
+from steps.repository.ledger import Lock
 from tests.builders.claims import CLAIMS, laid, sealed
 
 NOW = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
@@ -206,3 +208,46 @@ def test_a_schedule_is_looked_for_where_argo_is_not(empty):
     laid(empty, "night-2", started="2026-11-03T08:00:00Z", **sealed())
 
     assert look(empty).schedule.going is Going.GONE
+
+
+def lock(stage, name, days=30.0, **facts):
+    until = None if days is None else NOW + timedelta(days=days)
+    found = Lock(backup="night-1", checked=NOW, until=until, needed=9, **facts)
+    ledger.note_lock(stage.connect(), name, found)
+
+
+def locks(stage, warning="7d"):
+    seen = watchdog.look(stage.connect(), "", NOW, "one,two")
+    seen.check_locks(Duration.read(warning, "") if warning else None, warning)
+    return seen.facts()["locked-until"]
+
+
+def test_the_lock_that_ends_first_is_reported_of_two_repositories(empty):
+    lock(empty, "one", 30)
+    lock(empty, "two", 20)
+
+    assert locks(empty) == str(int((NOW + timedelta(days=20)).timestamp()))
+
+
+def test_a_lock_that_ends_soon_fails_the_watchdog_with_its_end(empty):
+    lock(empty, "one", 6.9)
+
+    with pytest.raises(errors.LockEnds) as caught:
+        locks(empty)
+    assert "night-1 in repository one ends 2026-11-10T06:36:00Z, in less than 7d" in str(caught.value)
+    assert locks(empty, "6d") == locks(empty, "")
+
+
+def test_an_object_without_a_lock_among_locked_ones_fails_the_watchdog(empty):
+    lock(empty, "one", 300, lacking=2)
+
+    with pytest.raises(errors.LockLacking) as caught:
+        locks(empty)
+    assert "Of 9 objects" in str(caught.value)
+    assert locks(empty, "") == "0"
+
+
+def test_a_store_that_locks_nothing_or_does_not_tell_is_not_reported(empty):
+    lock(empty, "one", None, lacking=9)
+
+    assert locks(empty) == "NaN"

@@ -6,7 +6,7 @@ import pytest
 
 from steps.contract import names
 from steps.repository import ledger
-from steps.repository.ledger import Known
+from steps.repository.ledger import Known, Lock
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ONE, TWO = "1" * 64, "2" * 64
@@ -77,3 +77,35 @@ def test_the_progress_of_the_reading_is_no_snapshot(cluster):
 
     found = ledger.read(cluster, "copies")
     assert (found.reading, found.snapshots) == ("3/30", {})
+
+
+def test_a_lock_is_kept_beside_the_snapshots_and_replaced_by_the_next(cluster):
+    ledger.note(cluster, "copies", ONE, proved)
+    for needed in (3, 4):
+        ledger.note_lock(cluster, "copies", Lock(backup="nightly", checked=NOW, until=NOW, needed=needed))
+
+    found = ledger.read(cluster, "copies")
+    assert found.lock == Lock(backup="nightly", checked=NOW, until=NOW, needed=4)
+    assert list(found.snapshots) == [ONE]
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        ({}, "backup nightly is not locked"),
+        ({"until": NOW}, "the 4 objects that backup nightly needs are locked until 2026-01-02T03:04:05Z"),
+        ({"until": NOW, "lacking": 1}, "1 of 4 objects that backup nightly needs are not locked"),
+    ],
+)
+def test_a_lock_is_told_in_a_sentence(facts, sentence):
+    assert str(Lock(backup="nightly", checked=NOW, needed=4, **facts)) == sentence
+
+
+def test_a_lock_that_can_t_be_read_is_unknown(cluster, empty):
+    ledger.note_lock(cluster, "copies", Lock(backup="nightly", checked=NOW))
+    empty.kubernetes.patch(
+        "configmaps", empty.namespace, names.LEDGER.format("copies"), {"data": {"locked-until": "x"}}
+    )
+
+    assert ledger.read(cluster, "copies").lock is None
+    assert ledger.read(cluster, "copies").snapshots == {}

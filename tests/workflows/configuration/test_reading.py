@@ -60,6 +60,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "retention.failed-after": ("9d", "9d"),
     "repository.pruneSecrets": ("may-delete", ["may-delete"]),
     "repository.pruneSchedule": ("0 9 * * 0", "0 9 * * 0"),
+    "repository.keepLocal": ("2", "2"),
     "repository.retention.keep-last": ("3", 3),
     "repository.retention.keep-hourly": ("4", 4),
     "repository.retention.keep-daily": ("5", 5),

@@ -20,6 +20,13 @@ CODES = {
     503: "SlowDown",
     507: "InsufficientCapacity",
 }
+WORDS = {
+    "AccessDenied": "Access Denied.",
+    "NoSuchKey": "The specified key does not exist.",
+    "InternalError": "We encountered an internal error, please try again.",
+    "SlowDown": "Please reduce your request rate.",
+    "InsufficientCapacity": "Storage backend has reached its minimum free drive threshold.",
+}  # as servers put them: restic shows these words, and neither status nor code
 _OWN_HOP = {"connection", "keep-alive", "transfer-encoding"}  # for one leg of the way only, RFC 9110, 7.6.1
 
 
@@ -160,7 +167,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _refusal(fault: Fault) -> tuple[int, list[tuple[str, str]], bytes]:
-    body = f"<?xml version='1.0'?><Error><Code>{fault.code}</Code><Message>as the test asked</Message></Error>"
+    words = WORDS.get(fault.code, "as the test asked")
+    body = f"<?xml version='1.0'?><Error><Code>{fault.code}</Code><Message>{words}</Message></Error>"
     assert fault.status is not None
     return fault.status, [("Content-Type", "application/xml")], body.encode()
 

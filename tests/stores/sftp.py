@@ -60,7 +60,7 @@ def program() -> Path | None:
 
 @contextmanager
 def running(sshd: Path, host: str = "127.0.0.1") -> Iterator[Sftp]:
-    """Run a server at an address of this machine; as root, as an ordinary user all the same, in a folder that this user can reach."""
+    """Run a server at an address of this machine; as root, as an ordinary user, in a folder that this one can reach."""
     user = pwd.getpwnam(_ORDINARY) if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     with tempfile.TemporaryDirectory(prefix="sftp-", dir="/tmp") as made:
         folder, port = Path(made), free_port()
@@ -70,7 +70,7 @@ def running(sshd: Path, host: str = "127.0.0.1") -> Iterator[Sftp]:
                 os.chown(path, user.pw_uid, user.pw_gid)
             folder.chmod(0o755)
         words = [sshd, "-D", "-e", "-p", port, "-f", folder / "sshd_config"]
-        with serving(_as_ordinary(words, user), folder / "sshd.log", lambda _: answers(port, host)):
+        with serving(_as_ordinary(words, user), folder / "sshd.log", lambda _: answers(port, host), host=host):
             yield Sftp(port, user.pw_name, folder / "store", folder / "key", folder / "known_hosts", host)
 
 

@@ -1,5 +1,7 @@
 """Copies in a repository behind an S3 server, on a real Argo: pushed, verified, kept, freed, fetched and restored."""
 
+import base64
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -9,22 +11,26 @@ import pytest
 from steps.archive import marks
 from steps.contract.prune_contract import PruneArguments
 from steps.kubernetes import fields
-from tests.builders.repositories import NAME
-from tests.live.argo import saved
+from tests.builders.repositories import NAME, PASSWORD, packs, secret
+from tests.live.argo import canaries, saved
 from tests.live.argo.argo import Workflow
 from tests.live.argo.conftest import argo_of
 from tests.live.argo.copies import Copies, address_of
 from tests.live.argo.hand import Hand
 from tests.live.argo.nights import CLAIMS, NEVER
+from tests.live.conftest import FIRST_USER
 from tests.live.installation import Operator
 from tests.live.kubernetes import Kubernetes
 from tests.live.stage import Stage
-from tests.stores import faults
+from tests.stores import faults, sftp
+from tests.stores import s3 as s3_server
 from tests.stores.restic import Restic
 from tests.stores.s3 import S3
 from workflows import schedule
 from workflows.manifests import render
 from workflows.rehearsal import comparison
+from workflows.rehearsal.threescale import objects
+from workflows.rehearsal.threescale.objects import REFERENCED_SECRETS
 
 pytestmark = pytest.mark.cluster
 
@@ -136,7 +142,7 @@ def test_best_effort_leaves_the_backup_green_and_its_copy_red_when_the_server_is
     assert {node.phase for node in backup.tries("upload")} == {"Failed"}
     assert backup.exit_codes("upload") == [75, 75, 75, 75]
     assert not copies.is_pushed("second")
-    assert "No answer" in backup.node("report").outputs["report"]
+    assert all(NAME in node.message for node in backup.tries("upload"))
 
     copies.faults.heal()
     pushed = copies.push()
@@ -197,3 +203,86 @@ def test_a_push_whose_restic_is_killed_or_whose_pod_is_lost_needs_no_hand(copies
     assert copies.backups() == ["nightly"]
     assert copies.is_pushed("nightly")
     copies.looked.run("check", "--read-data", "--no-lock")
+
+
+def test_what_a_store_does_on_a_bad_day_is_said_and_harms_nothing(copies: Copies) -> None:
+    store = copies.faults
+    copies.backup("nightly", push="no")
+
+    store.slow(0.5)
+    assert copies.push(repository_init="yes").phase == "Succeeded"
+    store.heal()
+    copies.backup("later", push="no")
+
+    store.answer(403, methods="PUT", path="/data/")
+    refused = copies.push()
+    assert (refused.phase, refused.exit_codes("upload")) == ("Failed", [1])
+    assert "refused" in told(refused, "upload(0)")
+    store.heal()
+
+    store.answer(507)
+    full = copies.push()
+    assert (full.phase, full.exit_codes("choose")) == ("Failed", [1])
+    assert "full" in told(full, "choose(0)")
+    store.heal()
+
+    store.answer(500)
+    name = copies.begin()
+    copies.argo.wait_until(name, "a failed try", lambda found: found.phase_of("choose(0)") == "Failed")
+    store.heal()
+    answered = copies.argo.wait(name)
+    assert answered.phase == "Succeeded", answered.failures()
+    assert answered.exit_codes("choose") == [75, None]
+    assert sorted(copies.backups()) == ["later", "nightly"]
+
+    store.lose(f"/data/../{max(packs(copies.folder), key=lambda path: path.stat().st_size).name}$")
+    verified = copies.argo.wait(copies.argo.submit("threescale-verify", repository_nights="1"))
+    fetched = copies.argo.wait(copies.argo.submit("threescale-fetch", backup="nightly", name="back"))
+    assert (verified.phase, verified.exit_codes("repository")) == ("Failed", [1])
+    assert verified.phase_of("read") == "Succeeded"
+    assert fetched.phase == "Failed"
+    assert fetched.exit_codes("download") == [1]
+    assert not marks.sealed(copies.stage.get(CLAIMS, "back") or {"metadata": {}})
+
+
+def test_no_value_of_a_secret_is_seen_beside_the_secrets(copies: Copies) -> None:
+    stage, canary = copies.stage, f"canary-{uuid.uuid4().hex}"
+    for name in (*objects.SECRETS, *REFERENCED_SECRETS):
+        data = {"CANARY": base64.b64encode(canary.encode()).decode()}
+        stage.kubernetes.patch("secrets", stage.namespace, name, {"data": data})
+    of_repository = [PASSWORD, s3_server.SECRET]
+
+    with canaries.Processes() as restic:
+        pushed = copies.backup("nightly", repository_init="yes")
+        fetched = copies.argo.wait(copies.argo.submit("threescale-fetch", backup="nightly", name="back"))
+        verified = copies.argo.wait(copies.argo.submit("threescale-verify"))
+    assert [each.phase for each in (fetched, verified)] == ["Succeeded", "Succeeded"]
+
+    logs = {place: text for each in (pushed, fetched, verified) for place, text in copies.logs(each.name).items()}
+    assert any("pushed: backup nightly" in text for text in logs.values())
+    called = {words.split(b"\0")[1] for words in restic.arguments}
+    assert {b"backup", b"restore", b"check"} <= called
+    wanted = canaries.needles([canary, *of_repository])
+    files = {str(path): path.read_bytes() for path in copies.folder.rglob("*") if path.is_file()}
+    assert files
+    places = {place: text.encode() for place, text in logs.items()} | canaries.left(stage.kubernetes, stage.namespace)
+    places |= {f"arguments: {words!r}": words for words in restic.arguments}
+    places |= {f"environment {number}": text for number, text in enumerate(restic.environments)}
+    assert canaries.leaks(wanted, places | files) == []
+    manifest = copies.looked.run("dump", "latest", "/backup/secrets/system-app.json").stdout
+    assert canaries.leaks(wanted, {"what is encrypted": manifest.encode()})
+
+
+def test_a_user_whom_no_image_knows_pushes_by_sftp(copies: Copies, own_cluster: Kubernetes) -> None:
+    sshd = sftp.program() or pytest.skip("no sshd: install Debian's openssh-server")
+    stage = copies.stage
+    with sftp.running(sshd, address_of(own_cluster)) as server:
+        keys = {"ssh-privatekey": server.key.read_text(), "known_hosts": server.known_hosts.read_text()}
+        stage.kubernetes.apply(secret(stage.namespace, server.repository(), **keys))
+
+        pushed = copies.backup("nightly", repository_init="yes")
+
+        assert pushed.phase_of("push") == "Succeeded"
+        assert copies.is_pushed("nightly")
+        assert len(list((server.folder / "repository" / "snapshots").iterdir())) == 1
+        assert stage.installation.security["runAsUser"] >= FIRST_USER

@@ -34,6 +34,7 @@ from workflows.rehearsal.threescale.objects import REFERENCED_SECRETS
 
 pytestmark = pytest.mark.cluster
 
+DENIED: Final = '"unable to save snapshot: client.PutObject: Access Denied"'
 RULES: Final = PruneArguments.model_validate({"repository-keep-last": "1", "repository-minimum-redundancy": "1"})
 PARTS: Final = {
     "its lock": ("PUT", "/locks/"),
@@ -205,43 +206,55 @@ def test_a_push_whose_restic_is_killed_or_whose_pod_is_lost_needs_no_hand(copies
     copies.looked.run("check", "--read-data", "--no-lock")
 
 
-def test_what_a_store_does_on_a_bad_day_is_said_and_harms_nothing(copies: Copies) -> None:
-    store = copies.faults
+def test_a_slow_store_gets_its_copy_and_one_that_refuses_costs_the_run(copies: Copies) -> None:
     copies.backup("nightly", push="no")
-
-    store.slow(0.5)
+    copies.faults.slow(0.5)
     assert copies.push(repository_init="yes").phase == "Succeeded"
-    store.heal()
+    copies.faults.heal()
     copies.backup("later", push="no")
 
-    store.answer(403, methods="PUT", path="/data/")
+    copies.faults.answer(403, methods="PUT", path="/data/")
     refused = copies.push()
+
     assert (refused.phase, refused.exit_codes("upload")) == ("Failed", [1])
-    assert "refused" in told(refused, "upload(0)")
-    store.heal()
+    assert f"refuses these credentials for `restic backup`. restic reports {DENIED}" in told(refused, "upload(0)")
+    assert not copies.is_pushed("later")
+    assert copies.backups() == ["nightly"]
 
-    store.answer(507)
+
+def test_a_store_without_room_is_refused_and_one_that_fails_is_tried_again(copies: Copies) -> None:
+    copies.backup("nightly", push="no")
+    copies.looked.run("init")
+
+    copies.faults.answer(507)
     full = copies.push()
-    assert (full.phase, full.exit_codes("choose")) == ("Failed", [1])
-    assert "full" in told(full, "choose(0)")
-    store.heal()
+    copies.faults.heal()
 
-    store.answer(500)
+    assert (full.phase, full.exit_codes("choose")) == ("Failed", [1])
+    assert "no room" in told(full, "choose(0)") or "full" in told(full, "choose(0)")
+
+    copies.faults.answer(500)
     name = copies.begin()
     copies.argo.wait_until(name, "a failed try", lambda found: found.phase_of("choose(0)") == "Failed")
-    store.heal()
-    answered = copies.argo.wait(name)
-    assert answered.phase == "Succeeded", answered.failures()
-    assert answered.exit_codes("choose") == [75, None]
-    assert sorted(copies.backups()) == ["later", "nightly"]
+    copies.faults.heal()
+    pushed = copies.argo.wait(name)
 
-    store.lose(f"/data/../{max(packs(copies.folder), key=lambda path: path.stat().st_size).name}$")
+    assert pushed.phase == "Succeeded", pushed.failures()
+    assert pushed.exit_codes("choose") == [75, None]
+    assert copies.backups() == ["nightly"]
+
+
+def test_a_lost_object_is_found_by_the_verification_and_no_backup_comes_of_it(copies: Copies) -> None:
+    copies.backup("nightly", repository_init="yes")
+    largest = max(packs(copies.folder), key=lambda path: path.stat().st_size)
+    copies.faults.lose(f"/{largest.name}$")
+
     verified = copies.argo.wait(copies.argo.submit("threescale-verify", repository_nights="1"))
     fetched = copies.argo.wait(copies.argo.submit("threescale-fetch", backup="nightly", name="back"))
+
     assert (verified.phase, verified.exit_codes("repository")) == ("Failed", [1])
     assert verified.phase_of("read") == "Succeeded"
-    assert fetched.phase == "Failed"
-    assert fetched.exit_codes("download") == [1]
+    assert (fetched.phase, fetched.exit_codes("download")) == ("Failed", [1])
     assert not marks.sealed(copies.stage.get(CLAIMS, "back") or {"metadata": {}})
 
 

@@ -62,6 +62,7 @@ TESTED_ELSEWHERE = {
     "steps/phases/fetch.py": "workflows/test_fetch.py",
     "steps/phases/push.py": "workflows/test_push.py",
     "steps/phases/repositories.py": "workflows/test_push.py",
+    "steps/repository/pod_clock.py": "workflows/faults/test_repository_others.py",
     "steps/repository/probe.py": "workflows/test_push.py",
     "steps/phases/repository_prune.py": "workflows/test_repository_prune.py",
 }

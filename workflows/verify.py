@@ -7,8 +7,10 @@ configured, a share of its data is read beside it.
 from hera.workflows import DAG, WorkflowTemplate
 
 from steps.contract.told import NODE, NODE_OPERATOR
+from steps.contract.value_kinds import NOTHING
 from steps.contract.verify_contract import VerifyArguments, VerifyChoose, VerifyRead, VerifyRepository
 from workflows.monitoring.template import About, workflow_template
+from workflows.rendering.conditions import differ
 from workflows.rendering.phase import Pod
 from workflows.rendering.settings import Settings
 from workflows.rendering.tasks import Tasks
@@ -35,6 +37,10 @@ def verify(settings: Settings) -> WorkflowTemplate:
         task = Tasks(settings, built, VerifyArguments)
         if settings.repositories:  # beside the others, and before `choose`: its `claim-name` is the argument
             task(VerifyRepository, Pod(timeout="6h"))
-        choose = task(VerifyChoose)
-        choose >> task(VerifyRead, Pod(timeout="6h"), first=("claim-name", "rotation", NODE_OPERATOR, NODE))
+        choose = task(
+            VerifyChoose, fixed={"repositories": ",".join(settings.repositories)} if settings.repositories else {}
+        )
+        there = differ(choose.get_parameter("claim-name").value, NOTHING) if settings.repositories else ""
+        order = ("claim-name", "rotation", NODE_OPERATOR, NODE)
+        choose >> task(VerifyRead, Pod(timeout="6h"), when=there, first=order)
     return built

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from steps.contract import values
-from steps.contract.declaration import Declared, DeclaredPhase, Output, maybe
+from steps.contract.declaration import Declared, DeclaredPhase, Marker, Output, maybe
 from steps.contract.push_contract import Repositories
 from steps.contract.told import PLACE, ClaimWait, Placed, ReadBackup
 from steps.contract.value_kinds import OrNothing
@@ -33,6 +33,9 @@ class VerifyArguments(ToVerify, Sample, Nights, ClaimWait):
 
 class VerifyChoose(DeclaredPhase, ToVerify, Sample, ClaimWait):
     """Choose the backup, and check that its claim can be mounted."""
+
+    repositories: Annotated[str, Marker.FIXED] = ""
+    """Choose no claim if all backups are in the repositories of these Secrets alone, separated by commas."""
 
     command = ("verify", "choose")
     judges = True

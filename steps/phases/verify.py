@@ -1,20 +1,23 @@
 """The commands of the phases of a verification, in the order in which they run."""
 
 import logging
+from collections.abc import Sequence
 from functools import partial
 
 from steps import errors
 from steps.archive import marks
 from steps.catalogue import backup_claims, catalogue, proof, rotation, verification
+from steps.catalogue.catalogue import BackupEntry
 from steps.catalogue.rotation import Rotation
 from steps.contract.value_kinds import NOTHING
 from steps.contract.values import NO, YES
 from steps.contract.verify_contract import VerifyChoose, VerifyRead, VerifyRepository
-from steps.kubernetes import fields
+from steps.kubernetes import fields, mounting
+from steps.kubernetes.cluster import Cluster
 from steps.phases import choosing, repositories
 from steps.phases.command_line import PhaseGroup
 from steps.phases.run import Run
-from steps.repository import damage_watch, locked
+from steps.repository import damage_watch, ledger, locked, remembered
 from steps.restic.program import Restic
 
 log = logging.getLogger(__name__)
@@ -28,13 +31,27 @@ def _choose(run: Run, told: VerifyChoose) -> None:
     by = run.workflow.name
     choose = partial(verification.choose, namespace=cluster.namespace, by_shares=bool(told.sample), workflow=by)
     entries = catalogue.read(cluster)
-    name = choosing.named_or(entries, told.claim_name, choose)
+    try:
+        name = choosing.named_or(entries, told.claim_name, choose)
+    except errors.NothingToProve:
+        if not _elsewhere(cluster, told.repositories, entries):
+            raise
+        log.info("no claim is read, because all backups are in a repository alone")
+        anywhere = mounting.ANYWHERE
+        run.output(claim_name=NOTHING, node_operator=anywhere.operator, node=anywhere.node, rotation=NOTHING)
+        return
     for each in entries:
         if each.name != name and verification.is_stuck(each, by):
             proof.begin_anew(cluster, each)
     proof.set_out(cluster, backup_claims.find(cluster, name), run.workflow)
     claim = choosing.tell_chosen(run, cluster, name, told.claim_wait_s)
     run.output(rotation=fields.annotation(claim, marks.VERIFYING) or NOTHING)
+
+
+def _elsewhere(cluster: Cluster, repositories: str, entries: Sequence[BackupEntry]) -> bool:
+    """Whether a backup has no claim any more, because its copy in a repository was read back."""
+    named = [each for each in repositories.split(",") if each]
+    return bool(remembered.entries({name: ledger.read(cluster, name) for name in named}, entries))
 
 
 @verify_phases.phase(VerifyRead)

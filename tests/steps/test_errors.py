@@ -51,6 +51,7 @@ REFERENCE = [
 LONGEST = 32  # words of a sentence, with its facts
 AGAIN = {
     "AlreadyExists",
+    "ClocksDiffer",
     "Conflict",
     "InstallationGoing",
     "Interrupted",

@@ -20,6 +20,13 @@ CODES = {
     503: "SlowDown",
     507: "InsufficientCapacity",
 }
+WORDS = {
+    "AccessDenied": "Access Denied.",
+    "NoSuchKey": "The specified key does not exist.",
+    "InternalError": "We encountered an internal error, please try again.",
+    "SlowDown": "Please reduce your request rate.",
+    "InsufficientCapacity": "Storage backend has reached its minimum free drive threshold.",
+}  # as servers put them: restic shows these words, and neither status nor code
 _OWN_HOP = {"connection", "keep-alive", "transfer-encoding"}  # for one leg of the way only, RFC 9110, 7.6.1
 
 
@@ -77,6 +84,12 @@ class Faults:
     def slow(self, delay_s: float, *, times: int | None = None, methods: str = "", path: str = "") -> None:
         """Wait before each request is forwarded."""
         self._add(Fault(delay_s=delay_s, methods=frozenset(methods.split()), path=path, left=times))
+
+    def hold(self, delay_s: float, *, methods: str = "", path: str = "") -> Fault:
+        """Keep the next request waiting, then close its connection. `left` of what is returned is 0 once it came."""
+        fault = Fault(drop=True, delay_s=delay_s, methods=frozenset(methods.split()), path=path, left=1)
+        self._add(fault)
+        return fault
 
     def drop(self, *, times: int | None = None, methods: str = "", path: str = "") -> None:
         """Close the connection without an answer."""
@@ -184,19 +197,19 @@ def _refusal(fault: Fault) -> tuple[int, list[tuple[str, str]], bytes]:
     assert fault.status is not None
     if fault.page is not None:
         return fault.status, [("Content-Type", "text/html")], fault.page
-    said = "Access Denied." if fault.status == 403 else "as the test asked"  # restic repeats it, and not the code
+    said = WORDS.get(fault.code, "as the test asked")  # restic repeats it, and not the code
     body = f"<?xml version='1.0'?><Error><Code>{fault.code}</Code><Message>{said}</Message></Error>"
     return fault.status, [("Content-Type", "application/xml")], body.encode()
 
 
 @contextmanager
-def in_front_of(port: int) -> Iterator[Faults]:
-    """Run the proxy for a server that speaks plain HTTP on this port of the loopback address."""
+def in_front_of(port: int, host: str = "127.0.0.1") -> Iterator[Faults]:
+    """Run the proxy at a host's address, for a server that speaks plain HTTP on this port of the loopback address."""
     faults = Faults(port)
     handler = type("Handler", (_Handler,), {"faults": faults})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with ThreadingHTTPServer((host, 0), handler) as server:
         server.daemon_threads = True
-        faults.address = f"http://127.0.0.1:{server.server_port}"
+        faults.address = f"http://{host}:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

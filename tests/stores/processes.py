@@ -12,7 +12,11 @@ PATIENCE_S = 20.0
 
 @contextmanager
 def serving(
-    words: Sequence[object], log: Path, ready: Callable[[str], int | None], environment: Mapping[str, str] | None = None
+    words: Sequence[object],
+    log: Path,
+    ready: Callable[[str], int | None],
+    environment: Mapping[str, str] | None = None,
+    host: str = "127.0.0.1",
 ) -> Iterator[int]:
     """Run a server for as long as the block, and return its port, which `ready` reads from its log."""
     with log.open("wb") as sink:
@@ -20,7 +24,7 @@ def serving(
             [*map(str, words)], env=environment, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT
         )
     try:
-        yield _wait(process, log, ready)
+        yield _wait(process, log, ready, host)
     finally:
         process.terminate()
         try:
@@ -36,22 +40,22 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def answers(port: int) -> int | None:
+def answers(port: int, host: str = "127.0.0.1") -> int | None:
     try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
+        socket.create_connection((host, port), 1).close()
     except OSError:
         return None
     return port
 
 
-def _wait(process: subprocess.Popen[bytes], log: Path, ready: Callable[[str], int | None]) -> int:
+def _wait(process: subprocess.Popen[bytes], log: Path, ready: Callable[[str], int | None], host: str) -> int:
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         said = log.read_text(errors="replace")
         if process.poll() is not None:
             raise RuntimeError(f"{process.args} ended with {process.returncode}: {said}")
         port = ready(said)
-        if port is not None and answers(port) is not None:
+        if port is not None and answers(port, host) is not None:
             return port
         time.sleep(0.02)
     raise RuntimeError(f"{process.args} is not ready after {PATIENCE_S} s: {log.read_text(errors='replace')}")

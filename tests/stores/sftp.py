@@ -15,7 +15,7 @@ from tests.stores.processes import answers, free_port, serving
 _ORDINARY = "nobody"  # takes the server's part where the tests run as root
 # with PAM, because without it the server believes that a user whose line in /etc/shadow it cannot read is locked
 _CONFIGURATION = """
-ListenAddress 127.0.0.1
+ListenAddress {host}
 HostKey {folder}/host_key
 AuthorizedKeysFile {folder}/authorized_keys
 PidFile none
@@ -39,10 +39,11 @@ class Sftp:
     key: Path
     """The private key that is let in."""
     known_hosts: Path
+    host: str = "127.0.0.1"
 
     def repository(self, name: str = "repository") -> str:
         """Restic's words for a repository on the server."""
-        return f"sftp://{self.user}@127.0.0.1:{self.port}/{self.folder}/{name}"
+        return f"sftp://{self.user}@{self.host}:{self.port}/{self.folder}/{name}"
 
     @property
     def arguments(self) -> str:
@@ -58,28 +59,28 @@ def program() -> Path | None:
 
 
 @contextmanager
-def running(sshd: Path) -> Iterator[Sftp]:
-    """Run a server; as root, as an ordinary user all the same, in a folder that this user can reach."""
+def running(sshd: Path, host: str = "127.0.0.1") -> Iterator[Sftp]:
+    """Run a server at an address of this machine; as root, as an ordinary user, in a folder that this one can reach."""
     user = pwd.getpwnam(_ORDINARY) if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     with tempfile.TemporaryDirectory(prefix="sftp-", dir="/tmp") as made:
         folder, port = Path(made), free_port()
-        _prepare(folder, port)
+        _prepare(folder, host, port)
         if os.geteuid() == 0:
             for path in (folder, folder / "store", folder / "host_key"):
                 os.chown(path, user.pw_uid, user.pw_gid)
             folder.chmod(0o755)
         words = [sshd, "-D", "-e", "-p", port, "-f", folder / "sshd_config"]
-        with serving(_as_ordinary(words, user), folder / "sshd.log", lambda _: answers(port)):
-            yield Sftp(port, user.pw_name, folder / "store", folder / "key", folder / "known_hosts")
+        with serving(_as_ordinary(words, user), folder / "sshd.log", lambda _: answers(port, host), host=host):
+            yield Sftp(port, user.pw_name, folder / "store", folder / "key", folder / "known_hosts", host)
 
 
-def _prepare(folder: Path, port: int) -> None:
+def _prepare(folder: Path, host: str, port: int) -> None:
     for name in ("host_key", "key"):
         command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(folder / name)]
         subprocess.run(command, check=True)  # noqa: S603  # OpenSSH's
     (folder / "authorized_keys").write_text((folder / "key.pub").read_text())
-    (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {(folder / 'host_key.pub').read_text()}")
-    (folder / "sshd_config").write_text(_CONFIGURATION.format(folder=folder))
+    (folder / "known_hosts").write_text(f"[{host}]:{port} {(folder / 'host_key.pub').read_text()}")
+    (folder / "sshd_config").write_text(_CONFIGURATION.format(folder=folder, host=host))
     (folder / "store").mkdir()
 
 

@@ -49,7 +49,7 @@ def _list_snapshots(repository: PersonsRepository, output: str) -> None:
 
 @click.command(cls=DeclaredCommand, declared="watchdog_contract.WatchdogArguments")
 @at_cluster
-def check(where: Where, max_age: str, schedule: str, pushed_max_age: str, repositories: str) -> None:
+def check(where: Where, max_age: str, schedule: str, pushed_max_age: str, repositories: str, lock_warning: str) -> None:
     """Check that the newest backup is not too old. Exit code 1 means that it is too old or missing."""
     from datetime import UTC, datetime
 
@@ -59,9 +59,11 @@ def check(where: Where, max_age: str, schedule: str, pushed_max_age: str, reposi
 
     limit = Duration.read(max_age, "--max-age")
     pushed_limit = Duration.read(pushed_max_age, "--pushed-max-age") if pushed_max_age else None
+    warning = Duration.read(lock_warning, "--lock-warning") if lock_warning else None
     seen = watchdog.look(where.connect(), schedule, datetime.now(UTC), repositories)
     newest = seen.check(limit, max_age)
     seen.check_copies(pushed_limit, pushed_max_age)
+    seen.check_locks(warning, lock_warning)
     click.echo(errors.printable(seen.well(newest)))
 
 

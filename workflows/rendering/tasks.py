@@ -20,7 +20,7 @@ class Tasks:
 
     def __init__(self, settings: Settings, workflow: WorkflowTemplate, asked: type[Declared]) -> None:
         self._settings = settings
-        self._known: Sequence[str] = list(declare(asked))  # the first phase checks them
+        self._known: Sequence[str] = list(declare(asked))  # the first phase that judges checks them
         self._given = {name: workflow.get_parameter(name) for name in self._known}
 
     def __call__(
@@ -40,8 +40,8 @@ class Tasks:
         Raises:
             NotGivenError
         """
-        known, self._known = self._known, ()
-        judged = known if declared.judges else None
+        judged = self._known if declared.judges else None
+        self._known = () if declared.judges else self._known
         template = phase(self._settings, declared, pod, known=judged, fixed=fixed)
         name = declared.command[-1]
         task = Task(

@@ -63,13 +63,18 @@ def _try_out(kubernetes: Kubernetes, namespace: str) -> None:
 @pytest.fixture
 def argo(controller: None, kubernetes: Kubernetes, live: Stage, tmp_path: Path) -> Argo:  # noqa: ARG001  it runs
     """Argo in a namespace to which all that is rendered was applied."""
-    for manifest in render(live.settings):
+    return argo_of(kubernetes, live, tmp_path)
+
+
+def argo_of(kubernetes: Kubernetes, stage: Stage, folder: Path) -> Argo:
+    """Apply all that is rendered for a stage."""
+    for manifest in render(stage.settings):
         kubernetes.apply(manifest)
     program = shutil.which("argo")
     if not program:
-        return Argo(kubernetes, live.namespace, None)
-    kubeconfig = kubernetes.kubeconfig(tmp_path / "kubeconfig", namespace=live.namespace)
-    return Argo(kubernetes, live.namespace, Command(program, kubeconfig, live.namespace))
+        return Argo(kubernetes, stage.namespace, None)
+    kubeconfig = kubernetes.kubeconfig(folder / "kubeconfig", namespace=stage.namespace)
+    return Argo(kubernetes, stage.namespace, Command(program, kubeconfig, stage.namespace))
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ def listed_too(root, path, obj):
     digest = Digest(size=len(data), sha256=hashlib.sha256(data).hexdigest())
     more = manifest.model_copy(update={"objects": {**manifest.objects, path: digest}})
     (root / layout.MANIFEST).write_bytes(layout.as_json(more.model_dump(mode="json")))
-    (root / layout.SUMS).write_bytes(seal._sums(more))
+    (root / layout.SUMS).write_bytes(seal.sums(more))
 
 
 STRANGER = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "stranger"}, "data": {"KEY": "dg=="}}

@@ -53,6 +53,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--image", default=STEP_IMAGE, help="of the phases, as the cluster finds it (%(default)s)")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave tests of restic to the thorough run, unless they say `quick`: each of its commands takes a second."""
+    for item in items:
+        if "restic" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("quick"):
+            item.add_marker(pytest.mark.thorough)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if "cluster" in config.option.markexpr.replace("not cluster", "") and not config.option.context:
         raise pytest.UsageError("-m cluster runs on a real Kubernetes: name one with --context (and --kubeconfig)")

@@ -19,6 +19,7 @@ def calls(node):
     return found
 
 
+@pytest.mark.thorough
 def test_a_copy_and_a_fetch_call_restic_at_most_eight_times_besides_the_work_itself(kept, tmp_path):
     repositories.give(kept, tmp_path / "repository")
 

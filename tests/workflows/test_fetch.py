@@ -46,6 +46,7 @@ def files(root):
     }
 
 
+@pytest.mark.quick
 def test_the_latest_backup_is_fetched_to_a_claim_that_is_sealed_as_the_original(pushed):
     workflow = fetch(pushed, name="back")
 
@@ -103,6 +104,7 @@ def test_a_repository_that_is_not_configured_is_refused(pushed):
     assert f"Choose one of {NAME}" in message(workflow, "prepare")
 
 
+@pytest.mark.thorough
 def test_damage_in_the_repository_leaves_no_backup_on_the_claim(pushed, folder):
     for pack in packs(folder):
         pack.chmod(0o600)

@@ -81,6 +81,7 @@ def ledger(stage, data):
     stage.kubernetes.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
 
 
+@pytest.mark.thorough
 def test_a_claim_goes_after_its_copy_was_read_back_and_comes_back_equal(copied):
     before = files(copied.engine.volume("nightly"))
 

@@ -35,6 +35,7 @@ def secrets_of(container: Any) -> list[str]:
     return [each["secret"]["secretName"] for each in container["volumes"] if "secret" in each]
 
 
+@pytest.mark.thorough
 def test_a_run_forgets_what_no_rule_keeps(empty: Stage, forged: Forged) -> None:
     install(empty, forged, rules=RULES)
     first, *_ = forged.nights(3)
@@ -64,6 +65,7 @@ def test_a_plan_forgets_nothing(empty: Stage, forged: Forged) -> None:
     assert "this run is only a plan, nothing is forgotten" in done.node("forget").log
 
 
+@pytest.mark.thorough
 def test_a_scheduled_backup_ends_with_it(installed: Stage, forged: Forged) -> None:
     install(installed, forged, rules=RULES)
     configmap(installed, names.ORIGIN, {"id": "a" * 16})

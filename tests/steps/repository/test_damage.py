@@ -14,6 +14,8 @@ from steps.repository.damage import Damage, NightlyShare
 from tests.builders import broken_packs
 from tests.builders import snapshots as sealed_backups
 
+pytestmark = pytest.mark.thorough
+
 WHOLE = NightlyShare(1, 1)
 
 

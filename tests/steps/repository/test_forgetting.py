@@ -31,6 +31,7 @@ def forget(stage: Stage, forged: Forged, meanwhile=lambda _restic: None) -> int:
         return forgetting.forget(restic, door, found)
 
 
+@pytest.mark.thorough
 def test_the_doomed_go_with_their_entries_and_nothing_else(empty, forged):
     first, second, third = forged.nights(3)
     forged.save("theirs", "2026-10-01 02:00:00", origin=OTHER)

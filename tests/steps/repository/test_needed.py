@@ -6,7 +6,7 @@ from steps import errors
 from steps.repository import needed, snapshots
 from tests.builders import pushed
 
-pytestmark = pytest.mark.usefixtures("restic_on_path")
+pytestmark = [pytest.mark.thorough, pytest.mark.usefixtures("restic_on_path")]
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ def test_the_room_of_a_forgotten_snapshot_is_freed(empty, forged, tmp_path):
     assert len(forged.packs) < before
 
 
+@pytest.mark.thorough
 def test_a_damaged_pack_and_a_missing_one_are_taken_out_and_the_next_push_heals(empty, forged, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     (old,) = forged.nights(1)

@@ -45,6 +45,7 @@ def pushed(odd, tmp_path):
     return snapshots.copy(odd, tmp_path / "copy")
 
 
+@pytest.mark.quick
 def test_a_snapshot_of_a_sealed_backup_is_proved(repository, odd):
     assert repository.findings(odd) == []
 
@@ -220,6 +221,7 @@ def check_any_tree(data, sealed, repository):
         )
 
 
+@pytest.mark.thorough
 @FEW
 @given(data=st.data())
 def test_any_tree_is_proved_and_any_gap_in_it_is_named(data, sealed, repository):

@@ -25,6 +25,7 @@ def push_again(made, backup_volume):
         return found, [each.id for each in snapshots.every(restic)]
 
 
+@pytest.mark.thorough
 def test_an_unproved_snapshot_is_forgotten(torn, backup_volume, caplog):
     caplog.set_level("INFO")
 

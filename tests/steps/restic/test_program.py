@@ -46,6 +46,7 @@ def opened(tmp_path):
     return open_
 
 
+@pytest.mark.quick
 @pytest.mark.usefixtures("restic_on_path")
 def test_a_repository_in_a_folder_is_made_and_opened(opened, tmp_path):
     with opened(store(tmp_path / "repository")) as restic:

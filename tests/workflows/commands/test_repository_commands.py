@@ -66,6 +66,7 @@ def sentence(err: str) -> str:
     return err
 
 
+@pytest.mark.quick
 def test_a_table_shows_the_backups_of_a_repository_and_needs_no_cluster(repository: Repository, sealed: Sealed) -> None:
     code, out, err = run("list", *repository.words)
 
@@ -77,6 +78,7 @@ def test_a_table_shows_the_backups_of_a_repository_and_needs_no_cluster(reposito
     assert f"  {facts.source.namespace}/{facts.source.apimanager}  " in row
 
 
+@pytest.mark.thorough
 def test_a_program_reads_them_as_json_yaml_or_names(repository: Repository) -> None:
     (entry,) = json.loads(run("list", *repository.words, "-o", "json")[1])
 
@@ -175,6 +177,7 @@ def test_a_folder_is_fetched_with_all_below_it(repository: Repository, sealed: S
     assert sorted(os.listdir(tmp_path / "x/secrets")) == sorted(os.listdir(sealed.folder / "secrets"))
 
 
+@pytest.mark.thorough
 def test_a_fetched_file_that_differs_from_the_listing_is_refused(
     repository: Repository, backup_volume: Path, tmp_path: Path
 ) -> None:
@@ -189,6 +192,7 @@ def test_a_fetched_file_that_differs_from_the_listing_is_refused(
     assert Path(wanted).name in err
 
 
+@pytest.mark.thorough
 def test_a_fetch_that_was_interrupted_is_resumed(repository: Repository, sealed: Sealed, tmp_path: Path) -> None:
     words = ["fetch", "nightly", "--to", str(tmp_path / "x"), *repository.words]
     (pack, *_) = sorted((repository.address / "data").rglob("*"), key=lambda each: -each.stat().st_size)
@@ -284,6 +288,7 @@ def test_a_mistyped_name_is_one_sentence_with_those_that_are_there(
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.thorough
 def test_of_two_backups_with_one_name_a_person_chooses_by_the_id(repository: Repository, backup_volume: Path) -> None:
     started = contents.open_at(backup_volume).facts.started - timedelta(days=1)
     made = repository.push(pushed.changed(backup_volume, started=started), OTHER_ORIGIN)
@@ -445,6 +450,7 @@ CANARIES = {
 BY_ENVIRONMENT = {"RESTIC_REST_PASSWORD"}  # of the restic process alone: restic has no other form
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("address", ["", "rest:http://user:canary-in-the-address@127.0.0.1:9/"], ids=["folder", "rest"])
 def test_no_secret_is_printed_or_in_an_argument(
     repository: Repository, tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch, address: str

@@ -7,6 +7,8 @@ from steps.kubernetes import fields
 from tests.builders.claims import CLAIMS
 from tests.workflows.faults.copies import DATA, INDEX, LOCKS, SNAPSHOTS, codes
 
+pytestmark = pytest.mark.thorough
+
 KILLED = 137
 
 AT_THE_STORE = {

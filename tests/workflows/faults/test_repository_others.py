@@ -14,6 +14,8 @@ from tests.builders.forged import configmap
 from tests.workflows.faults.copies import SNAPSHOTS, codes, message
 from workflows.rehearsal.kubernetes.server import Handler
 
+pytestmark = pytest.mark.thorough
+
 HOUR_S = 3600
 OTHER = "f" * 16
 

@@ -37,6 +37,7 @@ def made(copies):
 # --- the Secret ---
 
 
+@pytest.mark.thorough
 def test_a_wrong_password_ends_at_the_first_try_and_writes_nothing(made):
     made.give(RESTIC_PASSWORD="not the password of this one")  # noqa: S106  of this test
 

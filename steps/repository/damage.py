@@ -18,6 +18,7 @@ from steps.restic import locks
 from steps.restic.program import Restic
 
 _PACK = re.compile(r"pack ([0-9a-f]{64})(?:: does not exist|: unexpected file size| contains \d+ errors)")
+_NOT_SERVED = re.compile(r"<data/([0-9a-f]{10})[0-9a-f]*>.*(?:no such file|does not exist|\(404\))")  # a short ID
 _UNFETCHED = "partial download error"
 _UNINDEXED = re.compile(r"\b[0-9a-f]{64} not found in (?:the )?(?:index|repository)")
 _SNAPSHOT = re.compile(rb"snapshot ([0-9a-f]{8}) of ")
@@ -71,21 +72,30 @@ def look(restic: Restic, share: NightlyShare) -> Damage:
     """
     locks.check_no_exclusive(restic)
     packs: dict[str, None] = {}
+    short: set[str] = set()
     unindexed = False
 
     def hear(line: str) -> None:
         nonlocal unindexed
         if (found := _PACK.search(line)) and _UNFETCHED not in line:
             packs[found[1]] = None
+        short.update(_NOT_SERVED.findall(line))
         unindexed = unindexed or bool(_UNINDEXED.search(line))
 
     try:
         for line in restic.lines("check", "--no-lock", f"--read-data-subset={share}", hear=hear):
             hear(line.decode(errors="replace"))
     except errors.RepositoryDamaged:
+        packs |= dict.fromkeys(_of_short(restic, short))
         if not packs and not unindexed:
             raise
     return Damage(sorted(packs), unindexed)
+
+
+def _of_short(restic: Restic, short: Collection[str]) -> Iterator[str]:
+    """Yield the IDs of packs that the store lists and does not serve, by the starts of their IDs."""
+    if short:
+        yield from (each for each in restic.run("list", "packs", "--no-lock").decode().split() if each[:10] in short)
 
 
 def users(restic: Restic, found: Sequence[Snapshot], damage: Damage) -> list[Snapshot]:

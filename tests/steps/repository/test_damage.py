@@ -11,6 +11,8 @@ from steps import errors
 from steps.archive import layout
 from steps.repository import damage
 from steps.repository.damage import Damage, NightlyShare
+from steps.restic import program
+from steps.restic.store import Store
 from tests.builders import broken_packs
 from tests.builders import snapshots as sealed_backups
 
@@ -205,3 +207,21 @@ def test_beside_a_damaged_pack_one_that_could_not_be_fetched_is_not_named(played
 
     with played(UNANSWERED.replace("exit 1", gone)) as restic:
         assert damage.look(restic, WHOLE) == Damage(["ab" * 32])
+
+
+@pytest.mark.usefixtures("on_path")
+def test_a_pack_that_is_listed_and_not_served_is_named_and_marks_its_snapshots(s3, faults, backup_volume, tmp_path):
+    told = {"RESTIC_REPOSITORY": s3.bucket().repository(faults.address), "RESTIC_PASSWORD": broken_packs.PASSWORD}
+    with program.opened(
+        Store("copies", {**told, **s3.credentials}), tmp_path / "private", tmp_path / "scratch"
+    ) as restic:
+        restic.run("init")
+        snapshot = broken_packs.push(restic, backup_volume)
+        pack = of_kind(packs(restic), "data")
+        faults.lose(f"/data/{pack[:2]}/{pack}")
+        shutil.rmtree(tmp_path / "scratch/cache", ignore_errors=True)
+
+        found = damage.look(restic, WHOLE)
+
+        assert found.packs == [pack]
+        assert damage.users(restic, [snapshot], found) == [snapshot]

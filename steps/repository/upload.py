@@ -7,8 +7,8 @@ keeps a snapshot also where it could not read a file, so nothing counts before t
 import hashlib
 import logging
 import os
-from collections.abc import Collection, Iterator
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from steps import errors
 from steps.archive import layout, seal
@@ -80,21 +80,20 @@ def _save(restic: Restic, opened: Backup, origin: str, schedule: str, progress: 
     manifest = opened.facts
     expected = sealed_content.counts(opened)
     total = Amount(expected.files, expected.size_bytes)
+    tags, named = snapshots.tags(manifest, opened.digest, expected.files, schedule), paths(opened)
     words = ["backup", "--json", *READING, "--host", origin, *snapshots.time_option(manifest)]
-    words += [
-        part for tag in snapshots.tags(manifest, opened.digest, expected.files, schedule) for part in ("--tag", tag)
-    ]
-    made = ""
-    for line in locks.lines(restic, *words, *paths(opened)):
-        told = snapshots.read_message(line)
-        if told:
+    words += [part for tag in tags for part in ("--tag", tag)]
+    last: Mapping[str, Any] = {}
+    for line in locks.lines(restic, *words, *named):
+        if told := snapshots.read_message(line):
+            last = told
             progress(Amount(int(told.get("files_done", 0)), int(told.get("bytes_done", 0))), total)
-        made = str(told.get("snapshot_id", made))
-    found = [each for each in snapshots.every(restic, f"{snapshots.DIGEST}={opened.digest}") if each.id == made]
-    if not found:
+    facts = {"id": last.get("snapshot_id", ""), "time": manifest.started.isoformat(), "hostname": origin}
+    made = Snapshot.parse({**facts, "paths": named, "tags": tags, "summary": last})
+    if made is None or not made.id:
         raise errors.NoJson("backup", restic.store.name)
     progress(total, total)
-    return found[0]
+    return made
 
 
 def paths(opened: Backup) -> list[str]:
@@ -110,9 +109,9 @@ def _forget(restic: Restic, snapshot: Snapshot, wrong: errors.Few) -> None:
     name = f"repository {restic.store.name}: snapshot {snapshot.id[:8]}"
     log.info("%s differs from the backup: %s", name, wrong)
     try:
-        for _ in locks.lines(restic, "forget", snapshot.id):
+        for _ in locks.lines(restic, "forget", snapshot.id, patience_s=0.0):
             pass
-    except errors.StoreRefused as error:
+    except (errors.StoreRefused, errors.RepositoryLocked) as error:
         log.info("%s stays and is not counted: %s", name, error)
         return
     if any(each.id == snapshot.id for each in snapshots.every(restic, f"{snapshots.DIGEST}={snapshot.digest}")):

@@ -107,11 +107,11 @@ def restic() -> Restic:
 
 
 @pytest.fixture(scope="session")
-def restic_on_path(restic: Restic) -> Iterator[None]:
+def restic_on_path(restic: Restic) -> Iterator[Restic]:
     """Debian 13's restic as the one that phases and commands start."""
     before = os.environ["PATH"]
     os.environ["PATH"] = f"{restic.path.parent}{os.pathsep}{before}"
-    yield
+    yield restic
     os.environ["PATH"] = before
 
 

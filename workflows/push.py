@@ -29,7 +29,6 @@ _ABOUT = About(
     "snapshot is compared with the manifest of the backup. The claim then records the copy.",
     advice="The backup is not copied, or the copy is not proved. The claim is unchanged. Fix the reported problem and "
     "submit the same copy again. Data that was uploaded is used again.",
-    mutex=NAME,
     first=("choose", "upload"),
 )
 

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from steps.restic import program
 from steps.restic.program import Restic
 from steps.restic.store import PASSWORD, REPOSITORY, Store
 from tests.conftest import Stage
+from tests.stores.restic import Restic as Program
 from workflows.manifests import render
 from workflows.rehearsal.rehearse import SETTINGS
 
@@ -29,9 +29,8 @@ WITH_REPOSITORY = SETTINGS.model_copy(update={"repositories": (NAME,)})
 class Forged:
     """A repository in a folder."""
 
-    def __init__(self, folder: Path) -> None:
-        if not shutil.which("restic"):
-            pytest.skip("restic is not on PATH")
+    def __init__(self, folder: Path, program: Program) -> None:
+        self.program = program  # it is on PATH
         self.folder, self.tree = folder / "repository", folder / "tree"
         self._scratch, self._private = folder / "scratch", folder / "private"
         self.tree.mkdir()

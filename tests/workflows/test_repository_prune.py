@@ -18,8 +18,8 @@ DELETING = WITH_REPOSITORY.model_copy(update={"prune_repositories": ("may-delete
 
 
 @pytest.fixture
-def forged(tmp_path):
-    return Forged(tmp_path)
+def forged(tmp_path, restic_on_path):
+    return Forged(tmp_path, restic_on_path)
 
 
 def rendered(kind: str, name: str, *more: Any, **told: Any) -> Any:

@@ -17,8 +17,8 @@ PROVED = Known(proved=datetime(2026, 11, 6, tzinfo=UTC))
 
 
 @pytest.fixture
-def forged(empty, tmp_path):
-    made = Forged(tmp_path)
+def forged(empty, tmp_path, restic_on_path):
+    made = Forged(tmp_path, restic_on_path)
     install(empty, made)
     return made
 

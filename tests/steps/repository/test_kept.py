@@ -21,8 +21,8 @@ ONE = kept.rules(RulesAsked(keep_last=1, minimum_redundancy=1))
 
 
 @pytest.fixture
-def forged(tmp_path):
-    return Forged(tmp_path)
+def forged(tmp_path, restic_on_path):
+    return Forged(tmp_path, restic_on_path)
 
 
 def judged(stage: Stage, forged: Forged, rules: Rules = ONE):

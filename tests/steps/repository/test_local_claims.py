@@ -27,8 +27,8 @@ class Named:
 
 
 @pytest.fixture
-def forged(tmp_path):
-    return Forged(tmp_path)
+def forged(tmp_path, restic_on_path):
+    return Forged(tmp_path, restic_on_path)
 
 
 def a_claim(day: int, **facts: object) -> BackupEntry:

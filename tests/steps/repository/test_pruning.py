@@ -12,8 +12,8 @@ from tests.conftest import Stage
 
 
 @pytest.fixture
-def forged(empty, tmp_path):
-    made = Forged(tmp_path)
+def forged(empty, tmp_path, restic_on_path):
+    made = Forged(tmp_path, restic_on_path)
     install(empty, made)
     return made
 

@@ -11,8 +11,8 @@ ADOPT = ("repository", "adopt", OTHER)
 
 
 @pytest.fixture
-def forged(tmp_path, monkeypatch):
-    made = Forged(tmp_path)
+def forged(tmp_path, monkeypatch, restic_on_path):
+    made = Forged(tmp_path, restic_on_path)
     (tmp_path / "password").write_text(made.told["RESTIC_PASSWORD"] + "\n")
     monkeypatch.setenv("RESTIC_REPOSITORY", made.told["RESTIC_REPOSITORY"])
     monkeypatch.setenv("RESTIC_PASSWORD_FILE", str(tmp_path / "password"))

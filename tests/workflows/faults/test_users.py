@@ -15,6 +15,7 @@ import pytest
 
 from steps.archive import contents, marks
 from steps.kubernetes import fields
+from tests.builders import repositories
 from tests.builders.claims import CLAIMS
 from tests.embedded.argo import Engine
 from workflows.manifests import render
@@ -44,10 +45,10 @@ def common(empty):
     shutil.rmtree(folder)
 
 
-def under(stage, uid):
+def under(stage, uid, settings=SETTINGS):
     """The stage as a namespace of this UID has it."""
     engine = Engine(stage.kubernetes, stage.folder, namespace=stage.namespace, time_scale=0.02, user=uid)
-    for manifest in render(SETTINGS):
+    for manifest in render(settings):
         if manifest["kind"] == "WorkflowTemplate":
             manifest["spec"].pop("onExit")
             engine.apply(manifest)
@@ -88,6 +89,39 @@ def test_what_one_user_has_written_the_next_can_read_and_replace(common, differe
     assert (state, written) == ("begun", {SECOND})
     assert owners(third.storage) == {THIRD}
     assert differences(third) == []
+
+
+@pytest.fixture
+def repository(common, restic, monkeypatch):
+    """The folder of a repository, and restic, where the others can use them."""
+    for name in ("bin", "repository"):
+        (common.folder / name).mkdir(mode=0o2775)
+        (common.folder / name).chmod(0o2775)
+    shutil.copy(restic.path, common.folder / "bin")
+    monkeypatch.setenv("PATH", f"{common.folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    common.kubernetes.apply(repositories.secret(common.namespace, common.folder / "repository"))
+    return common.folder / "repository"
+
+
+@pytest.mark.quick
+def test_a_backup_that_another_user_has_fetched_restores_as_the_original(common, repository, differences):
+    settings = SETTINGS.model_copy(update={"repositories": (repositories.NAME,)})
+    repositories.configure(common)
+    first, second = (under(common, uid, settings) for uid in (FIRST, SECOND))
+    first.install()
+    own(first.storage, FIRST)
+    saved = first.backup(name="nightly", repository_init="yes")
+    first.lose()
+    threescale.give_database_secrets(common.kubernetes, common.namespace)
+    own(repository, SECOND)  # a store asks for no UID
+
+    fetched = second.engine.submit("threescale-fetch", {"name": "back"})
+    restored = second.restore("back")
+
+    assert [each.phase for each in (saved, fetched, restored)] == ["Succeeded"] * 3, (saved.message, fetched.message)
+    assert owners(second.engine.volume("back")) == {SECOND}
+    assert list(contents.open_at(second.engine.volume("back")).findings(digests=True)) == []
+    assert differences(second) == []
 
 
 def test_a_volume_that_belongs_to_root_alone_names_the_option_that_gives_it_a_group(common):

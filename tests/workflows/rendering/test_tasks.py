@@ -62,3 +62,21 @@ def test_a_later_one_is_told_what_the_phase_before_it_gives() -> None:
 def test_what_nobody_gives_is_missed_when_the_workflow_is_built() -> None:
     with pytest.raises(NotGivenError, match="read needs rotation: no earlier phase gives this"):
         built(Read)
+
+
+class Beside(DeclaredPhase):
+    """Read something else."""
+
+    command = ("verify", "beside")
+
+
+def test_the_first_phase_that_judges_checks_the_names_of_the_arguments_whatever_stands_before_it() -> None:
+    asked = list(declare(Claim).values())
+    with WorkflowTemplate(name="example", entrypoint="example", arguments=asked) as template, DAG(name="example"):
+        task = Tasks(SETTINGS, template, Claim)
+        for each in (Beside, Choose, Read):
+            task(each)
+
+    templates = template.to_dict()["spec"]["templates"]
+    known = {each["name"] for each in templates if "--known" in each.get("container", {}).get("args", [])}
+    assert known == {"choose"}

@@ -57,7 +57,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave tests of restic to the thorough run, unless they say `quick`: each of its commands takes a second."""
     for item in items:
-        if "restic" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("quick"):
+        uses_restic = {"restic", "each_restic"} & set(getattr(item, "fixturenames", ()))
+        if uses_restic and not item.get_closest_marker("quick"):
             item.add_marker(pytest.mark.thorough)
 
 

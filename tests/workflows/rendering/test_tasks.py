@@ -67,7 +67,7 @@ def test_what_nobody_gives_is_missed_when_the_workflow_is_built() -> None:
 class Beside(DeclaredPhase):
     """Read something else."""
 
-    command = ("verify", "beside")
+    command = ("verify", "repository")
 
 
 def test_the_first_phase_that_judges_checks_the_names_of_the_arguments_whatever_stands_before_it() -> None:

@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from steps.archive import layout, marks
-from tests.builders import commands, documentation
+from tests.builders import commands, documentation, repositories
+from tests.builders.claims import CLAIMS
 from tests.builders.documentation import MADE, PAGES, name_of
 from tests.builders.installations import move_to_s3
 from tests.builders.scratch import SCRATCH
@@ -29,6 +30,8 @@ ELSEWHERE = (
     "threescale-backup rehearse",  # .ci/run
     "doctor -f threescale-backup.yaml --start",  # needs Argo's controller: workflows/doctor/test_start.py
     "threescale-backup check",  # needs a schedule and its watchdog: workflows/test_watchdog.py
+    "repository adopt",  # needs copies of another origin, and asks: workflows/commands/test_repository.py
+    "repository objects",  # needs a repository in the environment: workflows/test_object_lock.py
     "--repository",  # needs a repository: workflows/commands/test_repository_commands.py
     "threescale-backup fetch",  # the same
     "approve=yes",  # waits for a person: workflows/test_plan.py
@@ -38,6 +41,7 @@ ELSEWHERE = (
 PEOPLE = "threescale-backup "
 FILE = "threescale-backup.yaml"
 ARGO = "argo submit "
+OF_REPOSITORY = ("threescale-push", "threescale-fetch", "repository-")
 OPERATORS_BACKUP = {
     "apiVersion": "apps.3scale.net/v1alpha1",
     "kind": "APIManagerBackup",
@@ -133,13 +137,22 @@ def submitted(stage: Stage, line: str, meant: dict[str, str]) -> Any:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("line", list(lines(ARGO)))
-def test_a_workflow_of_a_page_ends_well(line: str, request: pytest.FixtureRequest, sealed: Sealed) -> None:
+def test_a_workflow_of_a_page_ends_well(
+    line: str, request: pytest.FixtureRequest, sealed: Sealed, tmp_path: Path
+) -> None:
     of_restore = "threescale-restore" in line
     stage: Stage = request.getfixturevalue("lost" if of_restore else "installed")
     if not of_restore and "threescale-backup" not in line:
         bring(stage, sealed)
     for manifest in render(SETTINGS.model_copy(update={"drill_namespace": SCRATCH})):
         stage.engine.apply(manifest)
+    if any(words in line for words in OF_REPOSITORY):
+        request.getfixturevalue("restic_on_path")
+        repositories.give(stage, tmp_path / "repository")
+        if "threescale-backup" not in line:
+            assert stage.engine.submit("threescale-push", {"repository-init": "yes"}).phase == "Succeeded"
+        if "threescale-fetch" in line and "name=" not in line:
+            stage.kubernetes.delete(CLAIMS, stage.namespace, sealed.name)
     if "file-storage=external" in line:
         move_to_s3(stage)
     meant = dict.fromkeys(("NAME", "first", "before-upgrade"), sealed.name) if "claim-name" in line else {}

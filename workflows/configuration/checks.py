@@ -140,6 +140,8 @@ def _of_repositories(installation: Installation) -> Iterator[Problem]:
     if not asked.secrets:
         for name in (name for name, is_given in given.items() if is_given):
             yield _problem(("repository", name), "{} needs a repository. Add {repository.secrets}")
+    elif len(set(asked.secrets)) < len(asked.secrets):
+        yield _problem(("repository", "secrets"), f"{{}} names {asked.secrets[0]} twice. Name each repository once")
     elif asked.prune_secrets and len(asked.prune_secrets) != len(asked.secrets):
         why = f"has {len(asked.prune_secrets)} Secrets, and {{repository.secrets}} has {len(asked.secrets)}"
         yield _problem(("repository", "pruneSecrets"), f"{{}} {why}. Name one for each, in the same order")

@@ -209,7 +209,7 @@ def test_a_section_of_comments_only_changes_nothing(field: Field, tmp_path: Path
     ("path", "belongs"),
     [
         (("schedule",), "below backup, verify, drill or watchdog"),
-        (("keep-daily",), "below retention"),
+        (("keep-daily",), "below retention or repository.retention"),
         (("drill", "fsGroup"), "below pods"),
         (("pods", "podGC"), "below argo"),
         (("backup", "timezone"), "at the top of the file"),
@@ -222,6 +222,25 @@ def test_a_field_in_another_section_is_told_where_it_belongs(path: FieldPath, be
     (line,) = refused(manifests("-f", file))
 
     assert f"{told(path)} is not a field here. It belongs {belongs}. Choose one of " in line
+
+
+@pytest.mark.parametrize(
+    ("repository", "sentence"),
+    [
+        ({"secrets": ["copies", "copies"]}, "repository.secrets names copies twice. Name each repository once"),
+        ({"keepLocal": "2"}, "repository.keepLocal needs a repository. Add repository.secrets"),
+        (
+            {"secrets": ["copies", "others"], "pruneSecrets": ["may-delete"]},
+            "repository.pruneSecrets has 1 Secrets, and repository.secrets has 2. Name one for each, in the same order",
+        ),
+    ],
+)
+def test_repositories_that_contradict_each_other_are_refused(
+    repository: dict[str, object], sentence: str, tmp_path: Path
+) -> None:
+    (line,) = refused(manifests("-f", write(tmp_path, with_image({"repository": repository}))))
+
+    assert line.endswith(sentence)
 
 
 def test_a_pull_secret_by_its_name_alone_is_refused_with_the_form_of_kubernetes(tmp_path: Path) -> None:

@@ -84,7 +84,10 @@ FULL = {
     "repository": {"secrets": ["copies"]},
 }
 # Their effect shows only where another field has not been given.
-BESIDE = {"monitoring.enabled": {"monitoring": {"enabled": False}}}
+BESIDE: dict[str, Any] = {
+    "monitoring.enabled": {"monitoring": {"enabled": False}},
+    "repository.secrets": {"repository": {"secrets": []}},
+}
 OPTIONS = options()
 each_option = pytest.mark.parametrize("field", sorted(SAMPLES))
 

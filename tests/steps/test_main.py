@@ -179,6 +179,7 @@ def test_what_may_do_later_ends_75(installed, run, tmp_path):
     assert log(tmp_path).startswith("Kubernetes gave no usable answer")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("number", "code"), [("0", 75), ("2", 75), ("3", 1)])
 def test_on_the_last_try_what_was_waited_for_is_refused(lost, run, number, code):
     lost.kubernetes.patch("secrets", lost.namespace, "system-redis", {"metadata": {"finalizers": ["example/wait"]}})

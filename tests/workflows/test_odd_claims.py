@@ -157,6 +157,7 @@ def check_readers(anew: Callable[[], Stage], labels: dict[str, str], annotations
         assert times.moment(fields.annotation(claim, marks.STARTED))
 
 
+@pytest.mark.thorough
 @given(LABELS, ANNOTATIONS)
 @settings(max_examples=6, deadline=None)
 def test_a_claim_of_any_labels_spoils_nothing_else_and_nothing_goes_that_the_rules_keep(

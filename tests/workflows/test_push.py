@@ -209,7 +209,6 @@ def running(installed, folder):
     return installed
 
 
-@pytest.mark.quick
 def test_a_backup_ends_with_its_copy(running, looked):
     workflow = running.backup(name="first", repository_init="yes")
 

@@ -54,6 +54,7 @@ def test_a_mistyped_field_is_found() -> None:
     assert "serviceAcountName" in result.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("path", ARGO, ids=lambda path: path.name)
 def test_argos_own_schema_accepts_it(path: Path) -> None:
     manifest = load(path)

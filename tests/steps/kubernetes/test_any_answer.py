@@ -294,6 +294,7 @@ UNTIMED = {
 }
 
 
+@pytest.mark.thorough
 @given(answer=answers())
 @settings(max_examples=40, **UNTIMED)
 def test_no_answer_makes_a_wrong_absence_or_something_done(between, answer):

@@ -64,6 +64,7 @@ class TestWaitForVolume:
         with refused(errors.ClaimWithoutVolume, event=Holding("requested PV is too small")):
             waiting.wait_for_volume(empty.connect("threescale-backup"), "system-storage", LONG_S)
 
+    @pytest.mark.thorough
     def test_a_class_that_was_made_after_the_refusal_gives_its_volume(self, empty):
         claim = pending(empty)
         report(empty, claim, "ProvisioningFailed", 'storageclass.storage.k8s.io "slow" not found')
@@ -101,6 +102,7 @@ class TestWaitForVolume:
 
         waiting.wait_for_volume(empty.connect("threescale-backup"), "system-storage", 0.0)
 
+    @pytest.mark.thorough
     def test_what_was_said_of_an_earlier_claim_of_the_name_does_not_count(self, empty):
         empty.claim(storageClassName="unknown")
         empty.lose_claim("system-storage")
@@ -115,6 +117,7 @@ class TestWaitForVolume:
         with refused(errors.ClaimWithoutVolume, event=Holding("no reason")):
             waiting.wait_for_volume(empty.connect(), "system-storage", 0.0)
 
+    @pytest.mark.thorough
     def test_all_claims_of_a_phase_have_one_limit(self, empty):
         names = ["first", "second", "third"]
         empty.kubernetes.storage_classes["slow"] = "Never"
@@ -138,6 +141,7 @@ class TestWaitForVolume:
         with refused(errors.ClaimGone, name="system-storage"):
             waiting.wait_for_volume(empty.connect("threescale-backup"), "system-storage", 60.0)
 
+    @pytest.mark.thorough
     def test_a_claim_that_goes_while_its_volume_is_waited_for_is_no_success(self, empty):
         pending(empty)
         empty.kubernetes.after_next("list", "events", lambda _: empty.lose_claim("system-storage"))

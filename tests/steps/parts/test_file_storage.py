@@ -324,6 +324,7 @@ def of_many(folder):
     return folder
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("copied", [1, 150, 590])
 def test_a_save_by_several_processes_that_is_killed_ends_as_if_undisturbed(tmp_path, copied):
     source, root, undisturbed = of_many(tmp_path / "source"), tmp_path / "backup", tmp_path / "undisturbed"
@@ -421,6 +422,7 @@ def test_a_restore_by_several_processes_that_is_killed_ends_as_if_undisturbed(ma
     assert seen(tmp_path) == undisturbed
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("entries", [AMID_A_FILE, 300])
 def test_a_restore_by_several_processes_that_is_asked_to_stop_leaves_whole_files_and_is_tried_again(
     many, tmp_path, entries

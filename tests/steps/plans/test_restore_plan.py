@@ -569,6 +569,7 @@ def test_snapshots_on_the_backup_s_volume_are_a_warning_of_the_plan(quiet, backu
 
 
 class TestWhatAPlanSaysIsWhatHappens:
+    @pytest.mark.thorough
     @pytest.mark.lesson(5)
     def test_for_random_states_of_the_target(self, quiet, backup_volume):  # noqa: PLR0915  what holds of each
         as_it_was = contents.open_at(backup_volume, backup_volume.name)

@@ -45,7 +45,6 @@ def pushed(odd, tmp_path):
     return snapshots.copy(odd, tmp_path / "copy")
 
 
-@pytest.mark.quick
 def test_a_snapshot_of_a_sealed_backup_is_proved(repository, odd):
     assert repository.findings(odd) == []
 

@@ -94,6 +94,7 @@ def test_a_busy_store_is_asked_again(s3, faults):
     assert Bucket(store(s3.bucket().repository(faults.address))).locked_until("config") == ""
 
 
+@pytest.mark.thorough
 def test_a_store_that_is_gone_is_unknown():
     assert "gives no answer" in why("s3:http://127.0.0.1:9/bucket")
 
@@ -146,6 +147,7 @@ def test_without_path_style_the_bucket_is_in_the_name_of_the_host():
     assert asked[0][0] == "http://bucket.s3.example.com/a/config?retention"
 
 
+@pytest.mark.thorough
 def test_only_the_authority_of_the_secret_is_trusted(s3_of_own_authority):
     bucket = s3_of_own_authority.bucket()
     ca = s3_of_own_authority.ca.read_text()

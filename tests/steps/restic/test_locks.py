@@ -42,7 +42,6 @@ def run(made, *words, patience_s=0.0):
     return list(locks.lines(made, *words, patience_s=patience_s))
 
 
-@pytest.mark.quick
 @pytest.mark.parametrize("exclusive", [False, True])
 def test_a_lock_that_was_not_refreshed_for_half_an_hour_is_removed(made, lock, exclusive):
     dead = lock(31, exclusive=exclusive)

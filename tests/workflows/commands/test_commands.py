@@ -469,6 +469,7 @@ def test_a_plan_and_a_workflow_ask_for_a_claim_of_the_same_size() -> None:
     assert asked.default == BackupArguments().storage_request
 
 
+@pytest.mark.thorough
 def test_an_administrator_plans_a_restore_with_the_workflow_s_digest(lost: Any, backup_volume: Path) -> None:
     lost.kubernetes.clear_requests()
 

@@ -66,7 +66,6 @@ def sentence(err: str) -> str:
     return err
 
 
-@pytest.mark.quick
 def test_a_table_shows_the_backups_of_a_repository_and_needs_no_cluster(repository: Repository, sealed: Sealed) -> None:
     code, out, err = run("list", *repository.words)
 

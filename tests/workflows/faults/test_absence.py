@@ -23,6 +23,7 @@ def strike_at(stage: Stage, phase: str, act: Callable[[], object]) -> None:
     stage.engine.on_start = start
 
 
+@pytest.mark.thorough
 def test_a_404_that_is_no_not_found_loses_no_object_of_a_backup(installed: Stage) -> None:
     door = installed.kubernetes
     strike_at(installed, "configmaps", lambda: door.refuse_next("get", "configmaps", name="system", **NO_STATUS))

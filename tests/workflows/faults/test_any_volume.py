@@ -389,6 +389,7 @@ def test_a_volume_as_it_was_is_acted_on(judge):
     assert {reader: each.err for reader, each in ended.items() if each.code != 0} == {}
 
 
+@pytest.mark.thorough
 @given(*cases)
 @settings(max_examples=8, **UNTIMED)
 def test_whatever_lies_on_a_volume_each_reader_ends_with_a_sentence(judge, reader, changes, by_operator, resealed):

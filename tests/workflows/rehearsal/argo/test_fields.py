@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-import yaml
 
+from tests import documents
 from workflows.rehearsal.argo import fields
 
 GOLDEN = Path(__file__).parents[3] / "golden"
-RENDERED = [manifest for file in sorted(GOLDEN.glob("*.yaml")) for manifest in yaml.safe_load_all(file.read_text())]
+RENDERED = [manifest for file in sorted(GOLDEN.glob("*.yaml")) for manifest in documents.read(file.read_text())]
 
 
 def held(value, known, path):

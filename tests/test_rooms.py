@@ -23,7 +23,7 @@ STEPS = [
     "evidence",
     "archive",
     "files threescale",
-    "kubernetes restic",
+    "kubernetes restic redis",
     "contract",
     "process",
     "errors",

@@ -11,6 +11,7 @@ from steps.errors.parts import *
 from steps.errors.phases import *
 from steps.errors.plans import *
 from steps.errors.process import *
+from steps.errors.redis import *
 from steps.errors.repository import *
 from steps.errors.restic import *
 from steps.errors.threescale import *

@@ -55,10 +55,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave tests of restic to the thorough run, unless they say `quick`: each of its commands takes a second."""
+    """Leave tests of restic and PostgreSQL to the thorough run, unless they say `quick`: their programs take long."""
     for item in items:
-        uses_restic = {"restic", "each_restic"} & set(getattr(item, "fixturenames", ()))
-        if uses_restic and not item.get_closest_marker("quick"):
+        is_slow = {"restic", "each_restic", "postgresql"} & set(getattr(item, "fixturenames", ()))
+        if is_slow and not item.get_closest_marker("quick"):
             item.add_marker(pytest.mark.thorough)
 
 

@@ -23,7 +23,7 @@ STEPS = [
     "evidence",
     "archive",
     "files threescale",
-    "kubernetes restic redis",
+    "kubernetes restic redis postgresql",
     "contract",
     "process",
     "errors",

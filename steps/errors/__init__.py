@@ -10,6 +10,7 @@ from steps.errors.kubernetes import *
 from steps.errors.parts import *
 from steps.errors.phases import *
 from steps.errors.plans import *
+from steps.errors.postgresql import *
 from steps.errors.process import *
 from steps.errors.redis import *
 from steps.errors.repository import *

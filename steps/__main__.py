@@ -32,6 +32,7 @@ _UMASK = 0o007  # all for the group, nothing for others
 
 _PHASES = {
     "backup": "backup.backup_phases",
+    "databases-backup": "databases_backup.databases_backup_phases",
     "restore": "restore.restore_phases",
     "verify": "verify.verify_phases",
     "drill": "drill.drill_phases",

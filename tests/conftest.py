@@ -25,6 +25,7 @@ from tests.live import definitions
 from tests.live.kubernetes import Kubernetes as RealKubernetes
 from tests.live.stage import kebab
 from tests.stores import faults as store_faults
+from tests.stores import postgresql_servers
 from tests.stores import restic as restic_programs
 from tests.stores import s3 as s3_server
 from tests.stores import sftp as sftp_server
@@ -160,6 +161,16 @@ def versitygw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Versitygw]:
     program = versitygw_server.program() or pytest.skip("no versitygw: install Go, which builds it")
     with versitygw_server.running(program, tmp_path_factory.mktemp("versitygw")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[postgresql_servers.PostgresqlRunning]:
+    """A real PostgreSQL, and its client on the PATH of phases."""
+    before = os.environ["PATH"]
+    os.environ["PATH"] = f"{postgresql_servers.PROGRAMS}{os.pathsep}{before}"
+    with postgresql_servers.postgresql_running() as found:
+        yield found
+    os.environ["PATH"] = before
 
 
 @dataclass

@@ -17,7 +17,7 @@ STEPS = [
     "__main__",
     "phases",
     "plans",
-    "repository",
+    "repository databases",
     "parts",
     "catalogue",
     "evidence",
@@ -55,6 +55,9 @@ REHEARSAL = {
 TESTED_ELSEWHERE = {
     "steps/repository/locked.py": "workflows/test_object_lock.py",
     "steps/parts/selection.py": "steps/parts/test_secrets.py, test_configmaps.py and steps/plans/test_backup_plan.py",
+    "steps/databases/system_database.py": "workflows/test_databases.py",
+    "steps/phases/databases_backup.py": "workflows/test_databases.py",
+    "steps/phases/saved_part.py": "steps/phases/test_backup.py",
     "steps/phases/opened_backup.py": "steps/phases/test_restore.py and workflows/test_bound.py",
     "steps/phases/choosing.py": "workflows/test_verify.py and test_drill.py",
     "steps/phases/drill.py": "workflows/test_drill.py",

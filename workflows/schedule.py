@@ -145,6 +145,9 @@ def schedule(
     kind = _KINDS[of]
     for name, sentence in mistakes(of, arguments):
         raise BadScheduleError(f"argument {name}: {sentence}")
+    told = {**arguments, **kind.fixed}
+    if of == "backup" and settings.database_image:
+        told["databases"] = settings.databases
     return CronWorkflow(
         name=f"{kind.template}-schedule",
         namespace=settings.namespace,
@@ -158,5 +161,5 @@ def schedule(
         failed_jobs_history_limit=kind.kept,
         workflow_metadata=WorkflowMetadata(labels={KIND: of, **settings.argo.labels}),
         workflow_template_ref=WorkflowTemplateRef(name=kind.template),
-        arguments=[Parameter(name=name, value=value) for name, value in {**arguments, **kind.fixed}.items()] or None,
+        arguments=[Parameter(name=name, value=value) for name, value in told.items()] or None,
     )

@@ -32,6 +32,7 @@ REFERENCED_SECRETS = f"{REFERENCED}/{SECRETS}"
 REFERENCED_CONFIGMAPS = f"{REFERENCED}/{CONFIGMAPS}"
 APIMANAGER = "apimanager/apimanager-backup.json"  # fixed, whatever the name of the APIManager
 TREE = "system-filestorage-pvc"
+DATABASES = "databases"  # the operator ignores this folder too
 OF_APIMANAGER = APIMANAGER.partition("/")[0]
 FOLDERS = (TREE, SECRETS, CONFIGMAPS, OF_APIMANAGER, REFERENCED, REFERENCED_SECRETS, REFERENCED_CONFIGMAPS, REPORTS)
 

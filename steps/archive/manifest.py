@@ -110,6 +110,32 @@ class FileTree(_Model):
     listing: Digest
 
 
+class DatabaseCopy(_Model):
+    """The copy of one database: what made it, of which moment, and its files on the volume.
+
+    `moment` is that of System's database, by the clock of its server; all of it is of that moment. Each key of a Redis
+    is exact at some moment between `began` and `ended`. `counts` are rows by table, or keys by kind. `digests` tell
+    later whether a database is of the same installation.
+    """
+
+    engine: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{1,20}$")]
+    version: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z.+-]{0,64}$")]
+    client: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z.+-]{0,64}$")] = ""
+    moment: datetime | None = None
+    began: datetime
+    ended: datetime
+    counts: dict[str, Whole] = {}
+    sequences: dict[str, int] = {}
+    extensions: tuple[str, ...] = ()
+    schema_digest: str = ""
+    same: tuple[str, ...] = ()
+    files: dict[_Path, Digest]
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(each.size for each in self.files.values())
+
+
 class Report(_Model):
     """What one phase saved and when, written to the volume for `seal`."""
 
@@ -118,6 +144,7 @@ class Report(_Model):
     file_storage: FileTree | None = None
     began: datetime | None = None
     ended: datetime | None = None
+    database: DatabaseCopy | None = None
     notes: tuple[str, ...] = ()  # sentences for the evidence: what was left out and why
 
 
@@ -135,7 +162,14 @@ class Manifest(_Model):
     source: Source
     objects: dict[_Path, Digest]
     file_storage: FileTree | None = None  # None where it is external
+    databases: dict[str, DatabaseCopy] | None = None  # None: none was copied
     result: Digest | None = None  # of result.json; None in backups of older versions
+
+    @property
+    def listed(self) -> dict[str, Digest]:
+        """All files whose digests the manifest holds, but for its result and its listing."""
+        copies = (self.databases or {}).values()
+        return {**self.objects, **{path: digest for each in copies for path, digest in each.files.items()}}
 
     @property
     def files(self) -> str:
@@ -147,6 +181,7 @@ class Manifest(_Model):
 
 FILE_STORAGE = "file-storage"
 PHASES = ("secrets", "configmaps", "apimanager", FILE_STORAGE)
+COPIED = values.DATABASES.every  # each copied by a phase of this name
 
 
 def report(disk: Disk, phase: str, facts: Report) -> None:
@@ -154,6 +189,8 @@ def report(disk: Disk, phase: str, facts: Report) -> None:
     unknown_before: dict[str, Any] = {}  # older versions of the tool read reports without these
     if not facts.notes:
         unknown_before["notes"] = True
+    if facts.database is None:
+        unknown_before["database"] = True
     if facts.source and facts.source.unreconciled is None:
         unknown_before["source"] = {"unreconciled"}
     layout.commit(disk, _report_path(phase), layout.as_json(facts.model_dump(mode="json", exclude=unknown_before)))

@@ -8,18 +8,29 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from steps import errors
 from steps.archive import layout, saved
 from steps.archive.begin_marker import Begin
-from steps.archive.manifest import FILE_STORAGE, PHASES, Digest, FileTree, Manifest, Report, parse, reported, text
+from steps.archive.manifest import (
+    COPIED,
+    FILE_STORAGE,
+    PHASES,
+    Digest,
+    FileTree,
+    Manifest,
+    Report,
+    parse,
+    reported,
+    text,
+)
 from steps.files import comparison, mtree, reading, scanning, volume
 from steps.files.beneath import closed
 from steps.files.durability import Disk
@@ -50,10 +61,20 @@ class Sealed(NamedTuple):
     digest: str
 
 
-def close(disk: Disk, *, tool_version: str, begin: Begin, started: datetime, ended: datetime, record: Record) -> Sealed:
+def close(  # noqa: PLR0913  the facts of a manifest that no report holds
+    disk: Disk,
+    *,
+    tool_version: str,
+    begin: Begin,
+    started: datetime,
+    ended: datetime,
+    record: Record,
+    databases: Collection[str] = (),
+) -> Sealed:
     """Compare the volume with the phases' reports and write the result record, SHA256SUMS and the manifest.
 
-    An existing manifest comes from an earlier try. It is checked like a new one.
+    `databases` are those that were to be copied. An existing manifest comes from an earlier try. It is checked like a
+    new one.
 
     Raises:
         errors.PhasesMissing: a phase has not reported.
@@ -62,8 +83,9 @@ def close(disk: Disk, *, tool_version: str, begin: Begin, started: datetime, end
     """
     root = disk.root
     if volume.is_there(root, layout.MANIFEST):
-        return confirmed(root, begin=begin, started=started, now=ended)
+        return confirmed(root, begin=begin, started=started, now=ended, databases=databases)
     found = _reports(root)
+    _check_copied(found, databases)
     manifest = _by_reports(found, begin, started, ended).model_copy(update={"tool_version": tool_version})
     _judge(root, manifest)
     data = record(manifest, found).encode()
@@ -75,8 +97,12 @@ def close(disk: Disk, *, tool_version: str, begin: Begin, started: datetime, end
     return Sealed(manifest, hashlib.sha256(written).hexdigest())
 
 
-def confirmed(root: Path, *, begin: Begin, started: datetime, now: datetime) -> Sealed:
+def confirmed(
+    root: Path, *, begin: Begin, started: datetime, now: datetime, databases: Collection[str] | None = None
+) -> Sealed:
     """Compare a manifest whose digest is on no claim with the reports of the phases and with every byte.
+
+    `databases` are those that were to be copied, None if that is not known.
 
     Raises:
         errors.PhasesMissing: a phase has not reported.
@@ -90,6 +116,8 @@ def confirmed(root: Path, *, begin: Begin, started: datetime, now: datetime) -> 
         raise errors.BackupDamaged([f"{layout.MANIFEST} {layout.unread(error)}"]) from error
     except errors.NotABackup as error:
         raise errors.BackupDamaged([error.reason]) from error
+    if databases is not None:
+        _check_copied(_reports(root), databases)
     own = {"tool_version": found.tool_version, "result": found.result}
     if found != _by_reports(_reports(root), begin, started, found.ended).model_copy(update=own):
         raise errors.BackupDamaged([f"{layout.MANIFEST} differs from the reports of the phases"])
@@ -109,7 +137,13 @@ def _judge(root: Path, manifest: Manifest, more: Iterable[str] = ()) -> None:
 
 
 def _reports(root: Path) -> Mapping[str, Report | None]:
-    return {phase: reported(root, phase) for phase in PHASES}
+    return {phase: reported(root, phase) for phase in (*PHASES, *COPIED)}
+
+
+def _check_copied(found: Mapping[str, Report | None], databases: Collection[str]) -> None:
+    """Check that each database that was to be copied has a report with a copy."""
+    if missing := [name for name in databases if not (report := found.get(name)) or report.database is None]:
+        raise errors.PhasesMissing(missing)
 
 
 def _by_reports(found: Mapping[str, Report | None], begin: Begin, started: datetime, ended: datetime) -> Manifest:
@@ -134,6 +168,7 @@ def _by_reports(found: Mapping[str, Report | None], begin: Begin, started: datet
         source=source,
         objects={path: digest for report in reports for path, digest in sorted(report.objects.items())},
         file_storage=file_storage,
+        databases={name: report.database for name, report in found.items() if report and report.database} or None,
     )
 
 
@@ -198,7 +233,20 @@ def findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:
     yield from objects_findings(root, manifest)
     if manifest.result and (finding := file_finding(root, layout.RESULT, manifest.result)):
         yield finding
+    yield from _copies_findings(root, manifest, digests=digests)
     yield from _tree_findings(root, manifest, digests=digests)
+
+
+def _copies_findings(root: Path, manifest: Manifest, *, digests: bool) -> Iterator[str]:
+    """Yield what is missing, extra or differs in the copies of databases. Without `digests` sizes are compared."""
+    if any(found := list(layout.folder_findings(root, [layout.DATABASES]))):
+        yield from found
+        return
+    copies = (manifest.databases or {}).values()
+    for path, expected in ((path, digest) for copy in copies for path, digest in copy.files.items()):
+        if finding := (file_finding if digests else _size_finding)(root, path, expected):
+            yield finding
+    yield from _extra(root, layout.DATABASES, manifest)
 
 
 def objects_findings(root: Path, manifest: Manifest) -> Iterator[str]:
@@ -240,17 +288,19 @@ def _extra(root: Path, folder: str, manifest: Manifest) -> Iterator[str]:
     found = volume.look(root, folder)
     if found is None or not stat.S_ISDIR(found.st_mode):
         return
+    listed = manifest.listed
+    known = _FOLDERS | {str(above) for path in listed for above in PurePosixPath(path).parents}
     lost_and_found = f"{folder}/{volume.LOST_AND_FOUND}"  # a scan skips it at the root of a tree
     with suppress(OSError):  # the scan reports it
         if volume.is_there(root, lost_and_found):
             yield f"{lost_and_found} is not in the manifest"
     for item in scanning.scan(root / folder, workers=0):
         path = folder if item.path == "." else f"{folder}/{item.path}"
-        if path in manifest.objects:
+        if path in listed:
             continue  # it was read already
         if isinstance(item, Lost) and item.why is not Why.SPECIAL:
             yield f"{path} can not be read"
-        elif path not in _FOLDERS:
+        elif path not in known:
             yield f"{path} is not in the manifest"
 
 
@@ -269,7 +319,7 @@ def _lacking(root: Path, manifest: Manifest) -> Iterator[str]:
 
 def _known(manifest: Manifest) -> set[str]:
     """The names that a backup has at its root."""
-    known = {path.partition("/")[0] for path in manifest.objects}
+    known = {path.partition("/")[0] for path in manifest.listed}
     known |= {layout.BEGIN, layout.REPORTS, layout.LISTING, layout.TREE, layout.SUMS, layout.REFERENCED}
     return known | {layout.RESULT, layout.MANIFEST}
 
@@ -337,9 +387,18 @@ def file_finding(root: Path, path: str, expected: Digest) -> str:
     return "" if sha256 == expected.sha256 else f"{path} has different content than the manifest"
 
 
+def _size_finding(root: Path, path: str, expected: Digest) -> str:
+    try:
+        with closed(volume.opened(root, path)) as descriptor:
+            size = os.fstat(descriptor).st_size
+    except OSError as error:
+        return f"{path} {layout.unread(error)}"
+    return "" if size == expected.size else f"{path} has {size} bytes instead of {expected.size}"
+
+
 def sums(manifest: Manifest) -> bytes:
     """The file that `sha256sum -c` reads at the root of the volume."""
-    lines = {path: digest.sha256 for path, digest in manifest.objects.items()}
+    lines = {path: digest.sha256 for path, digest in manifest.listed.items()}
     if manifest.result:
         lines[layout.RESULT] = manifest.result.sha256
     if manifest.file_storage:

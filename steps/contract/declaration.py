@@ -76,6 +76,7 @@ class DeclaredPhase(Declared):
     command: ClassVar[tuple[str, ...]]
     gives: ClassVar[tuple[Output, ...]] = ()
     judges: ClassVar[bool] = False
+    on_databases: ClassVar[bool] = False  # runs on the image with the clients of databases
 
 
 def as_text(value: object) -> str:

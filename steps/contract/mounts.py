@@ -35,6 +35,7 @@ class Mount(Enum):
     SECOND_REPOSITORY = Way("second-repository", "/second-repository", read_only_mount=True)
     REPOSITORY_CLAIM = Way("repository-claim", "/repository-claim")  # a claim that holds a repository
     PRIVATE = Way("private", "/private")  # in memory, for what restic must get by file
+    CREDENTIALS = Way("credentials", "/credentials")  # in memory, for what the clients of databases must get by file
     CACHE = Way("cache", "/cache")  # restic's, and its pack files
     SCRATCH = Way("scratch", "/scratch", "scratch-claim")  # where a drill restores the files for trial
 

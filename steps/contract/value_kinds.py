@@ -260,6 +260,32 @@ class NameList(ValueKind):
         return tuple(_listed(text)) if text else None
 
 
+class DatabaseNames(ValueKind):
+    """`all`, `none`, or some of the three databases, separated by commas."""
+
+    name = "databases"
+    every = ("system-database", "backend-redis", "system-redis")  # in the order in which they are copied
+    words = (
+        "all",
+        "none",
+        *every,
+        "system-database,backend-redis",
+        "system-database,system-redis",
+        "backend-redis,system-redis",
+    )
+
+    def __init__(self) -> None:
+        super().__init__(f"not all, none, or names separated by commas: {', '.join(self.every)}")
+
+    def fits(self, text: str) -> bool:
+        return text in ("all", "none") or (bool(text) and set(text.split(",")) <= set(self.every))
+
+    def chosen(self, text: str) -> list[str]:
+        """Return the names that a value means, in the order in which they are copied."""
+        asked = self.every if text == "all" else text.split(",")
+        return [name for name in self.every if name in asked]
+
+
 class Versions(ValueKind):
     """The resourceVersions of objects by name, from the output of an earlier phase."""
 

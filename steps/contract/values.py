@@ -4,6 +4,7 @@ from typing import Annotated
 
 from steps.contract.value_kinds import (
     SUFFIX,
+    DatabaseNames,
     DigestText,
     Like,
     Name,
@@ -71,6 +72,7 @@ MOST_WORKERS = 16  # each process takes memory, and a file server has other clie
 WORKERS = NumberOrNothing(1, MOST_WORKERS, words=("", "1", "2", "4", "8", "16"))
 SECRETS = Like(rf"{_OBJECT}(,{_OBJECT})*", "not a list of names: write names of Secrets, separated by commas")
 NAMES = NameList()
+DATABASES = DatabaseNames()
 VERSIONS = Versions()
 DIGEST = DigestText()
 

@@ -148,3 +148,9 @@ class DatabaseCopyDiffers(Final):
     database: str
     differences: Few
     says = "The restored database of Secret {database} differs from the dump: {differences}."
+
+
+class DatabasesRefused(Final):
+    reasons: Sequence[str]
+    passing: str
+    says = "Not every database can be copied. {reasons: } What can be copied would pass with `databases={passing}`."

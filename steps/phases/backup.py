@@ -1,16 +1,17 @@
 """The commands of the phases of a backup, in the order in which they run."""
 
+import json
 import logging
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 from steps import __version__, errors
-from steps.archive import begin_marker, layout, manifest, marks, seal
+from steps.archive import begin_marker, marks, seal
 from steps.archive.begin_marker import VolumeState
 from steps.archive.manifest import FileTree, Manifest, Report
 from steps.catalogue import backup_claims, verification
 from steps.catalogue.backup_claims import WantedClaim
-from steps.contract import arguments
+from steps.contract import arguments, database_contract
 from steps.contract import backup_contract as declared
 from steps.contract.push_contract import BEST_EFFORT
 from steps.contract.values import NO, YES
@@ -20,12 +21,12 @@ from steps.kubernetes import times, waiting
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CONFIGMAP, SECRET, Kind
 from steps.parts import apimanager, configmaps, file_storage, secrets
-from steps.phases import repositories
+from steps.phases import repositories, saved_part
 from steps.phases.command_line import PhaseGroup
 from steps.phases.progress import progress
 from steps.phases.run import Run, told_phase
 from steps.plans import backup_plan
-from steps.plans.plan import FILES, Does, Plan
+from steps.plans.plan import FILES, Does, Plan, PlanLine
 from steps.repository import probe
 from steps.threescale import references
 
@@ -35,8 +36,8 @@ log = logging.getLogger(__name__)
 backup_phases = PhaseGroup("backup", help="Phases of a backup, in the order in which they run.")
 
 
-@backup_phases.phase(declared.BackupPrepare)
-def _prepare(run: Run, told: declared.BackupPrepare) -> None:
+@backup_phases.phase(database_contract.BackupPrepareWithDatabases)
+def _prepare(run: Run, told: database_contract.BackupPrepareWithDatabases) -> None:
     plan_only = arguments.is_plan("backup", told.plan)
     run.tell_plan(plan_only=plan_only)
     run.output(scheduled=YES if told.schedule else NO)
@@ -44,7 +45,7 @@ def _prepare(run: Run, told: declared.BackupPrepare) -> None:
     cluster = run.cluster()
     wanted = WantedClaim.of(told, told.name if plan_only else told.name or run.workflow.name, told.schedule)
     _probe(told, cluster, init=told.repository_init == YES and not plan_only)
-    planned = backup_plan.of(cluster, wanted, run.workflow)
+    planned = backup_plan.of(cluster, wanted, run.workflow, databases=_database_lines(told))
     run.output(digest=planned.plan.digest, summary=planned.plan.summary, names=planned.plan.names)
     if plan_only:
         planned.plan.check()
@@ -64,6 +65,12 @@ def _prepare(run: Run, told: declared.BackupPrepare) -> None:
         planned_routes=planned.routes,
         push=told.push,
     )
+
+
+def _database_lines(told: database_contract.BackupPrepareWithDatabases) -> list[PlanLine]:
+    """Return the lines of the plan that the phase `databases` has made. Sizes change, so no line is bound."""
+    told_lines = json.loads(told.database_lines or "[]")
+    return [PlanLine(Does(does), what, how, is_bound=False) for does, what, how in told_lines]
 
 
 def _probe(told: declared.BackupPrepare, cluster: Cluster, *, init: bool) -> None:
@@ -105,7 +112,7 @@ def _save_external(run: Run, told: declared.BackupExternal) -> None:
         "configmaps": partial(_configmaps, cluster, told),
         "apimanager": partial(save, cluster, told.backup, told.apimanager),
     }
-    run.output(objects=sum(len(_save_part(run, told, part, save).objects) for part, save in parts.items()))
+    run.output(objects=sum(len(saved_part.save(run, told, part, save).objects) for part, save in parts.items()))
 
 
 @backup_phases.phase(declared.BackupFileStorage)
@@ -127,8 +134,8 @@ def _look_at_source(run: Run, told: declared.BackupSource) -> None:
     run.output(names=plan.names)
 
 
-@backup_phases.phase(declared.BackupSeal)
-def _seal(run: Run, told: declared.BackupSeal) -> None:
+@backup_phases.phase(database_contract.BackupSealWithDatabases)
+def _seal(run: Run, told: database_contract.BackupSealWithDatabases) -> None:
     run.need("seal")
     begin = run.begin(told.claim)
     cluster = run.cluster()
@@ -144,6 +151,7 @@ def _seal(run: Run, told: declared.BackupSeal) -> None:
             started=backup_claims.started(found),
             ended=times.now(),
             record=partial(_record, run, told),
+            databases=told.copied_databases or (),
         )
     verification.check_sealed(found, sealed.digest)
     backup_claims.complete(cluster, found, sealed.manifest, sealed.digest)
@@ -187,29 +195,9 @@ def _all_planned(saved: Report, kind: Kind, planned: Collection[str], namespace:
 
 def _part(run: Run, told: declared.SavePart, part: str, save: Callable[[], Report]) -> None:
     """Save one part of a backup, and write its outputs."""
-    found = _save_part(run, told, part, save)
+    found = saved_part.save(run, told, part, save)
     run.output(objects=len(found.objects))
     _output_files(run, found.file_storage)
-
-
-def _save_part(run: Run, told: declared.SavePart, part: str, save: Callable[[], Report]) -> Report:
-    """Save the data of one part, sync them, and write the report. A part that has a report is skipped."""
-    run.need(part)
-    began = times.now()
-    with durability.durable(told.backup) as disk:
-        state = begin_marker.begin(disk, run.begin(told.claim))
-        found = manifest.reported(told.backup, part)
-        if found:
-            log.info("%s: skipped, already done", part)
-        elif state is VolumeState.SEALED:
-            raise errors.VolumeTaken(f"a {layout.MANIFEST}, but no report of {part}")
-        else:
-            saved = save()
-            notes = (*saved.notes, *writing.mode_notes())
-            found = saved.model_copy(update={"began": began, "ended": times.now(), "notes": notes})
-            manifest.report(disk, part, found)
-    log.info("%s: done", part)
-    return found
 
 
 def _output_files(run: Run, facts: FileTree | None) -> None:

@@ -4,7 +4,7 @@ The plan makes every check that is possible before anything is written. A backup
 the next pods mount the claim.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import partial
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from steps.kubernetes.workflow import Workflow
 from steps.parts import apimanager, configmaps, controllers, objects, readiness, reconciliation, secrets
 from steps.parts.objects import named
 from steps.parts.selection import Selection
-from steps.plans.plan import FILES, Does, Plan
+from steps.plans.plan import FILES, Does, Plan, PlanLine
 from steps.threescale import installation, references
 
 
@@ -42,8 +42,10 @@ class BackupPlan(NamedTuple):
         return [name for word, _, name in found if word == kind.name]
 
 
-def of(cluster: Cluster, wanted: WantedClaim, workflow: Workflow) -> BackupPlan:
+def of(cluster: Cluster, wanted: WantedClaim, workflow: Workflow, databases: Iterable[PlanLine] = ()) -> BackupPlan:
     """Plan a backup. Errors that prevent the backup are collected in the plan's objections.
+
+    `databases` are the lines about databases, which another phase has asked.
 
     Raises:
         errors.NoAnswer, errors.Interrupted
@@ -55,6 +57,7 @@ def of(cluster: Cluster, wanted: WantedClaim, workflow: Workflow) -> BackupPlan:
     if found is None:
         return BackupPlan(plan, {}, claim_is_made=claim_is_made)
     _add_objects(plan, cluster, found)
+    plan.lines += databases
     placement = _add_files(plan, cluster, found, workflow, external=wanted.external)
     if ready := plan.ask("Routes", lambda: readiness.ready(cluster, found)):
         for host in ready.routes:

@@ -87,8 +87,8 @@ def read(restic: Restic, snapshot: Snapshot) -> ReadManifest:
 def needed_bytes(found: Manifest) -> int:
     """Return the size of a claim for a backup, by its manifest."""
     tree = found.file_storage
-    entries = len(found.objects) + (tree.files + tree.folders + tree.links if tree else 0)
-    data = sum(each.size for each in found.objects.values()) + (tree.size_bytes + tree.listing.size if tree else 0)
+    entries = len(found.listed) + (tree.files + tree.folders + tree.links if tree else 0)
+    data = sum(each.size for each in found.listed.values()) + (tree.size_bytes + tree.listing.size if tree else 0)
     return int(max(Decimal(data + entries * _ENTRY_BYTES) * MARGIN, Decimal(_SMALLEST_BYTES)))
 
 

@@ -85,7 +85,7 @@ def _is_there(restic: Restic, snapshot: Snapshot, path: str) -> bool:
 
 def _digests(manifest: Manifest) -> dict[str, Digest]:
     more = {layout.RESULT: manifest.result, layout.LISTING: manifest.file_storage and manifest.file_storage.listing}
-    return {**manifest.objects, **{path: digest for path, digest in more.items() if digest}}
+    return {**manifest.listed, **{path: digest for path, digest in more.items() if digest}}
 
 
 def _findings_of_objects(root: Path, digests: dict[str, Digest], wanted: Sequence[str], agreed: Tally) -> Iterator[str]:

@@ -157,7 +157,7 @@ def _fixed(sealed: ReadManifest, digest: str) -> Iterator[_Wanted]:
 
 def _files(manifest: Manifest) -> dict[str, Digest]:
     sums = seal.sums(manifest)
-    files = {**manifest.objects, layout.SUMS: Digest(size=len(sums), sha256=hashlib.sha256(sums).hexdigest())}
+    files = {**manifest.listed, layout.SUMS: Digest(size=len(sums), sha256=hashlib.sha256(sums).hexdigest())}
     if manifest.result:
         files[layout.RESULT] = manifest.result
     if manifest.file_storage:

@@ -72,7 +72,7 @@ def _fixed(backup: Backup) -> list[Node]:
         found = _looked(backup.root, [*_OF_THE_CLAIM, *layout.FOLDERS, *_reports(backup.root)])
     except OSError as error:
         raise errors.ReadFailed([str(error.filename or backup.root)], os.strerror(error.errno or 0)) from error
-    sizes = {path: digest.size for path, digest in facts.objects.items()}
+    sizes = {path: digest.size for path, digest in facts.listed.items()}
     if facts.result:
         sizes[layout.RESULT] = facts.result.size
     if facts.file_storage:

@@ -30,6 +30,7 @@ def problems(installation: Installation) -> Iterator[Problem]:
     yield from _of_phases(installation)
     yield from _of_accounts(installation)
     yield from _of_repositories(installation)
+    yield from _of_databases(installation)
 
 
 def thresholds(installation: Installation) -> Thresholds | None:
@@ -145,6 +146,17 @@ def _of_repositories(installation: Installation) -> Iterator[Problem]:
     elif asked.prune_secrets and len(asked.prune_secrets) != len(asked.secrets):
         why = f"has {len(asked.prune_secrets)} Secrets, and {{repository.secrets}} has {len(asked.secrets)}"
         yield _problem(("repository", "pruneSecrets"), f"{{}} {why}. Name one for each, in the same order")
+
+
+def _of_databases(installation: Installation) -> Iterator[Problem]:
+    asked = installation.databases
+    if asked.image is None:
+        for name in (name for name in ("copies", "credentials") if getattr(asked, name) is not None):
+            why = "needs the image with the clients of databases. Add {databases.image}"
+            yield _problem(("databases", name), f"{{}} {why}")
+    elif installation.backup.schedule is not None and asked.copies is None:
+        why = "is missing. Say which databases the schedule copies: their copies hold personal data in clear"
+        yield _problem(("databases", "copies"), f"{{}} {why}. Write all, none, or names separated by commas")
 
 
 def phases() -> dict[str, tuple[str, ...]]:

@@ -128,6 +128,20 @@ class Repository(Written):
     """Free the room of forgotten copies by this cron schedule, for instance "0 9 * * 0"."""
 
 
+class Databases(Written):
+    """Copies of the databases in the backups."""
+
+    image: Image | None = None
+    """Run the phases that ask the databases with this image, which has their clients. By default no database is
+    copied."""
+    copies: Annotated[str, values.DATABASES] | None = None
+    """Which databases a scheduled backup copies: `all`, `none`, or names separated by commas: system-database,
+    backend-redis, system-redis. Their claims then hold personal data in clear."""
+    credentials: ObjectName | None = None
+    """Copy the databases with values from this Secret, whose keys such as `system-database.URL` replace those of the
+    databases' own Secrets."""
+
+
 class Access(Written):
     """What the accounts of the workflows may read, and their names."""
 
@@ -171,6 +185,8 @@ class Installation(Written):
     """Messages about the results of workflows."""
     repository: Repository = Repository()
     """Encrypted copies of the backups in restic repositories, outside of the claims."""
+    databases: Databases = Databases()
+    """Copies of the databases in the backups."""
     access: Access = Access()
     """What the accounts of the workflows may use, and their names."""
     pods: Pods = Pods()
@@ -184,7 +200,7 @@ class Installation(Written):
         return Settings(
             image=self.image,
             namespace=self.namespace,
-            secrets=self.access.secrets,
+            secrets=(*self.access.secrets, *([self.databases.credentials] if self.databases.credentials else [])),
             configmaps=self.access.config_maps,
             all_secrets=self.access.all_secrets,
             drill_namespace=self.drill.namespace,
@@ -195,6 +211,9 @@ class Installation(Written):
             repository_claim=self.repository.claim,
             push=self.repository.push,
             memory=self.repository.memory,
+            database_image=self.databases.image,
+            databases=self.databases.copies or "all",
+            database_credentials=self.databases.credentials or "",
             pods=self.pods,
             accounts=self.access.accounts,
             argo=self.argo,

@@ -82,7 +82,7 @@ def _volume_of(settings: Settings, mount: Mount, claim: str) -> Volume:
     if named := _secret_of(settings, mount):
         others = dict(zip(settings.repositories, settings.credentials, strict=False))
         return _optional(mount.value.volume, SecretVolumeSource(secret_name=others.get(named, named)))
-    if mount is Mount.PRIVATE:
+    if mount in (Mount.PRIVATE, Mount.CREDENTIALS):
         return Volume(name=mount.value.volume, empty_dir=EmptyDirVolumeSource(medium="Memory", size_limit=_size("1Mi")))
     if mount is Mount.CACHE:
         return Volume(name=mount.value.volume, empty_dir=EmptyDirVolumeSource(size_limit=_size(_CACHE_SIZE)))

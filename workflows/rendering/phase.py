@@ -106,15 +106,18 @@ def phase(
         pod = replace(pod, timeout=f"{pod.timeout}{minutes(CLAIM_WAIT)}")
     if pod.affinity is None and NODE in {each.name for each in fields}:
         pod = replace(pod, affinity=together_in_place())
-    return container(settings, declared.command, told, pod)
+    image = settings.database_image if declared.on_databases else None
+    return container(settings, declared.command, told, pod, image)
 
 
-def container(settings: Settings, command: Sequence[str], told: Told, pod: Pod = USUAL) -> Container:
+def container(
+    settings: Settings, command: Sequence[str], told: Told, pod: Pod = USUAL, image: str | None = None
+) -> Container:
     """Make a container template that runs one subcommand of the image; its last word is the template's name."""
     needs = settings.pods.of(command, settings.memory if Mount.CACHE in told.mounts else "")
     return Container(
         name=command[-1],
-        image=settings.image,
+        image=image or settings.image,
         image_pull_policy=needs.image_pull_policy,
         command=["python", "-m", "steps"],
         args=[*_common(retried=pod.retried), *told.judged, *command, *told.arguments, *mounting.of_secret(pod.secret)],

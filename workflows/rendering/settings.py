@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from steps.contract import values
 from steps.contract.names import INSTANCE_ID, PART_OF, Form, Operation
-from steps.contract.value_kinds import Like
+from steps.contract.value_kinds import Like, OrNothing
 from workflows.rendering.pods import FreeKey, LabelValue, ObjectName, Pods, Text, Written
 
 Namespace = Annotated[str, values.NAMESPACE]
@@ -75,6 +75,9 @@ class Settings(BaseModel):
     repository_claim: ObjectName | None = None
     push: Literal["required", "best-effort", "no"] = "required"  # the default of a backup where there are repositories
     memory: Annotated[str, values.QUANTITY_OF_RESOURCE] = MEMORY  # of the pods that run restic
+    database_image: Image | None = None  # with the clients of the databases; None: no database is copied
+    databases: Annotated[str, values.DATABASES] = "all"  # which a scheduled backup copies
+    database_credentials: Annotated[str, OrNothing(values.SECRET)] = ""
     pods: Pods = Pods()
     accounts: Mapping[Operation, Account] = Field(default_factory=dict)
     argo: Argo = Argo()

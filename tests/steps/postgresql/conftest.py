@@ -1,23 +1,13 @@
 """One real server for all tests of the room, and a database of its own for each."""
 
 import itertools
-import os
 
 import pytest
 
 from steps.postgresql import postgresql_server
-from tests.builders import postgresql_servers, system_database
+from tests.builders import system_database
 
 _NUMBERS = itertools.count()
-
-
-@pytest.fixture(scope="session")
-def postgresql():
-    before = os.environ["PATH"]
-    os.environ["PATH"] = f"{postgresql_servers.PROGRAMS}{os.pathsep}{before}"
-    with postgresql_servers.postgresql_running() as found:
-        yield found
-    os.environ["PATH"] = before
 
 
 @pytest.fixture

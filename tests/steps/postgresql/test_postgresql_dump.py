@@ -9,7 +9,8 @@ import pytest
 
 from steps import errors
 from steps.postgresql import client_program, postgresql_dump, postgresql_facts
-from tests.builders import postgresql_servers, system_database
+from tests.builders import system_database
+from tests.stores import postgresql_servers
 
 
 def dump(opened, name, scratch, *, jobs=2, **more):

@@ -4,7 +4,8 @@ import pytest
 
 from steps import errors
 from steps.postgresql import postgresql_dump, postgresql_restore
-from tests.builders import postgresql_servers, system_database
+from tests.builders import system_database
+from tests.stores import postgresql_servers
 
 
 @pytest.fixture

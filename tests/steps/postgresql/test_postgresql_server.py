@@ -4,8 +4,8 @@ import pytest
 
 from steps import errors
 from steps.postgresql import postgresql_server
-from tests.builders import postgresql_servers
-from tests.builders.redis_servers import free_port
+from tests.stores import postgresql_servers
+from tests.stores.redis_servers import free_port
 
 
 def ask(opened, name, **more):

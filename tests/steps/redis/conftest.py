@@ -3,7 +3,7 @@
 import pytest
 
 from steps.redis import redis_server
-from tests.builders import redis_servers
+from tests.stores import redis_servers
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import pytest
 
 from steps import errors
 from steps.redis import key_reading, redis_address, redis_server
-from tests.builders import redis_servers
+from tests.stores import redis_servers
 
 THEIRS = "theirs"
 PASSWORD = "a password of the tests"  # noqa: S105  of servers that live as long as a test

@@ -58,6 +58,9 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "retention.manual": ("", "yes"),
     "retention.operators": ("", "yes"),
     "retention.failed-after": ("9d", "9d"),
+    "databases.image": ("registry.example.com/clients:2", "registry.example.com/clients:2"),
+    "databases.copies": ("backend-redis", "backend-redis"),
+    "databases.credentials": ("mine", "mine"),
     "repository.pruneSecrets": ("may-delete", ["may-delete"]),
     "repository.pruneSchedule": ("0 9 * * 0", "0 9 * * 0"),
     "repository.keepLocal": ("2", "2"),
@@ -82,6 +85,7 @@ FULL = {
     "monitoring": {"enabled": True},
     "notification": {"secret": "address"},
     "repository": {"secrets": ["copies"]},
+    "databases": {"image": IMAGE, "copies": "all"},
 }
 # Their effect shows only where another field has not been given.
 BESIDE: dict[str, Any] = {

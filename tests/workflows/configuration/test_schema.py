@@ -131,6 +131,8 @@ def taken(kind: ValueKind) -> some.SearchStrategy[str]:
         "a-b",
         "a.b",
         "2.16",
+        "all",
+        "backend-redis",
     ]
     return (some.sampled_from(examples) | some.from_regex(f"(?:{kind.pattern or '.*'})", fullmatch=True)).filter(
         kind.fits
@@ -149,7 +151,7 @@ def test_a_kind_s_schema_takes_every_text_of_the_kind(name: str, data: some.Data
 @pytest.mark.parametrize("name", KINDS)
 def test_a_kind_s_schema_takes_what_yaml_makes_of_a_text_of_the_kind(name: str) -> None:
     kind = KINDS[name]
-    texts = [text for text in ("1", "10", "0.5", "true", "a", "10Gi", "30d", "50%", "a=1") if kind.fits(text)]
+    texts = [text for text in ("1", "10", "0.5", "true", "a", "10Gi", "30d", "50%", "a=1", "all") if kind.fits(text)]
 
     assert texts
     for text in texts:

@@ -80,7 +80,8 @@ def expand(value: str, variables: Mapping[str, str]) -> str:
 
 def environment(home: Path, mounts: Iterable[Mount]) -> dict[str, str]:
     """Return the environment of every process. `TMPDIR` leads to the volume at /tmp, if there is one."""
-    own = [str(Path(program).parent) for program in (sys.executable, shutil.which("restic")) if program]
+    programs = (sys.executable, *map(shutil.which, ("restic", "pg_dump")))
+    own = [str(Path(program).parent) for program in programs if program]
     path = os.pathsep.join([*own, "/usr/local/bin", "/usr/bin", "/bin"])
     variables = {"PATH": path, "LANG": "C.UTF-8", "HOME": str(home)}
     if temporary := [str(mount.folder) for mount in mounts if mount.path == TMP]:

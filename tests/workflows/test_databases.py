@@ -1,0 +1,168 @@
+"""The databases are copied by a backup, as a whole workflow with real servers."""
+
+import hashlib
+import json
+
+import pytest
+
+from steps.archive import contents, layout
+from tests.builders import databases, system_database
+from tests.builders.databases import DATABASE, PROVIDER_KEY, USAGE
+from tests.stores import postgresql_servers
+from workflows.rehearsal.rehearse import SETTINGS
+
+PARTS = ["secrets", "configmaps", "apimanager", "file-storage"]
+
+
+@pytest.fixture
+def servers(postgresql, tmp_path):
+    with databases.database_servers(tmp_path / "redis", postgresql) as found:
+        yield found
+        postgresql.ask(f'DROP DATABASE IF EXISTS "{DATABASE}" WITH (FORCE)')
+
+
+@pytest.fixture
+def running(installed, servers):
+    """An installation whose databases are there and filled."""
+    servers.fill()
+    servers.connect(installed)
+    databases.configure(installed)
+    return installed
+
+
+def failures(workflow):
+    return {node.name: node.attempts[-1].message for node in workflow.nodes if node.attempts}
+
+
+def opened(stage, name="nightly"):
+    return contents.open_at(stage.engine.volume(name)).facts
+
+
+@pytest.mark.quick
+def test_a_backup_holds_the_three_databases_and_says_what_of_which_moment(running):
+    workflow = running.backup(name="nightly")
+
+    assert workflow.phase == "Succeeded", failures(workflow)
+    found = opened(running).databases
+    assert found is not None
+    assert set(found) == {"system-database", "backend-redis", "system-redis"}
+    system, backend, queues = (found[name] for name in ("system-database", "backend-redis", "system-redis"))
+    assert (system.engine, system.version, system.counts["public.cinstances"]) == (
+        "PostgreSQL", "18", system_database.ROWS,
+    )  # fmt: skip
+    assert backend.counts == {"configuration": 2, "unknown": 1, "usage": USAGE + 1}
+    assert queues.counts == {"queues": 2}
+    assert backend.same == (hashlib.sha256(PROVIDER_KEY.encode()).hexdigest(),)
+    assert system.began <= system.moment <= system.ended
+
+
+def test_the_moment_comes_before_the_files_and_the_other_databases(running):
+    workflow = running.backup(name="nightly")
+
+    found = opened(running).databases
+    moment = found["system-database"].moment
+    dumped = workflow.node("system-database").attempts[-1]
+    after = [workflow.node(name).attempts[0].started_s for name in (*PARTS, "backend-redis", "system-redis")]
+    assert all(found[name].began > moment for name in ("backend-redis", "system-redis"))
+    assert min(after) >= dumped.started_s + dumped.duration_s
+
+
+def test_the_sums_and_every_byte_of_a_copy_count(running):
+    running.backup(name="nightly")
+    root = running.engine.volume("nightly")
+    backup = contents.open_at(root)
+    sums = (root / layout.SUMS).read_text()
+    before = list(backup.findings(digests=True))
+    copy = root / "databases/backend-redis/storage.jsonl"
+    copy.write_bytes(copy.read_bytes().replace(b"593a8c1a", b"593a8c1b"))
+    (root / "databases/stranger").write_text("")
+
+    assert before == []
+    assert "  databases/backend-redis/storage.jsonl\n" in sums
+    assert sorted(backup.findings(digests=True)) == [
+        "databases/backend-redis/storage.jsonl has different content than the manifest",
+        "databases/stranger is not in the manifest",
+    ]
+
+
+def test_what_is_not_copied_is_left_to_the_person(running):
+    workflow = running.backup(name="nightly", databases="backend-redis")
+
+    assert list(opened(running).databases) == ["backend-redis"]
+    assert workflow.node("system-database").phase == "Skipped"
+    assert "left to you  Database system-database" in workflow.node("prepare").log
+
+
+def test_without_databases_a_backup_is_as_before(running):
+    workflow = running.backup(name="nightly", databases="none")
+
+    assert workflow.phase == "Succeeded"
+    assert opened(running).databases is None
+
+
+def test_a_plan_asks_the_databases_and_copies_nothing(running):
+    workflow = running.backup(plan="only")
+
+    assert workflow.phase == "Succeeded", failures(workflow)
+    assert "Database system-database" in workflow.node("prepare").log
+    assert workflow.node("system-database").phase == "Skipped"
+    assert running.exists("persistentvolumeclaims") == ["system-searchd-manticore", "system-storage"]
+
+
+def test_what_can_not_be_copied_is_refused_before_anything_is_written(running, servers):
+    servers.backend.client.execute_command("ACL", "SETUSER", "default", "-pttl")
+
+    workflow = running.backup(name="nightly")
+
+    told = workflow.node("databases").attempts[-1].message
+    assert "PTTL" in told
+    assert "`databases=system-database,system-redis`" in told
+    assert running.exists("persistentvolumeclaims") == ["system-searchd-manticore", "system-storage"]
+
+
+def test_another_engine_is_refused_with_the_words_that_pass(running):
+    url = {"stringData": {}, "data": {"URL": "bXlzcWwyOi8vcm9vdDpwd0BkYi9zeXN0ZW0="}}
+    running.kubernetes.patch("secrets", running.namespace, "system-database", url)
+
+    workflow = running.backup(name="nightly")
+
+    told = workflow.node("databases").attempts[-1].message
+    assert "is MySQL" in told
+    assert "`databases=backend-redis,system-redis`" in told
+
+
+def test_jobs_that_stay_queued_are_a_warning_of_the_plan(running, servers):
+    client = servers.backend.client
+    client.select(1)
+    client.sadd("resque:queues", "priority")
+    client.rpush("resque:queue:priority", "{}", "{}")
+
+    workflow = running.backup(plan="only", drain_minutes="0")
+
+    assert "2 jobs are queued, which may be counted twice or lost" in workflow.node("prepare").log
+
+
+def test_a_user_for_backups_replaces_that_of_3scale(running, servers):
+    servers.backend.client.execute_command("ACL", "SETUSER", "default", "-pttl")
+    servers.backend.client.execute_command("ACL", "SETUSER", "backup", "on", ">theirs", "~*", "+@all")
+    keys = {f"backend-redis.REDIS_{part}_{key}": value for part in ("STORAGE", "QUEUES") for key, value in
+            (("USERNAME", "backup"), ("PASSWORD", "theirs"))}  # fmt: skip
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "mine", "namespace": running.namespace}}
+    running.kubernetes.apply({**secret, "stringData": keys})
+    databases.configure(running, secrets=(*SETTINGS.secrets, "mine"))
+
+    workflow = running.backup(name="nightly", database_credentials="mine")
+
+    assert workflow.phase == "Succeeded", failures(workflow)
+
+
+def test_no_password_is_on_the_volume_outside_of_the_secrets_or_in_a_log(running):
+    workflow = running.backup(name="nightly")
+
+    root = running.engine.volume("nightly")
+    password = postgresql_servers.OWNERS_PASSWORD
+    passwords = [password, postgresql_servers.postgresql_quoted(password)]
+    texts = [path.read_text() for path in (root / layout.MANIFEST, root / layout.RESULT, *root.glob("reports/*"))]
+    texts += [node.log for node in workflow.nodes]
+    assert not [each for each in texts for password in passwords if password in each]
+    assert PROVIDER_KEY not in json.dumps(texts)

@@ -5,7 +5,7 @@ of this tool are somebody else's and never touched.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -86,11 +86,6 @@ def every(restic: Restic, *tags: str) -> list[Snapshot]:
     told = restic.json("snapshots", "--no-lock", *(["--tag", ",".join(tags)] if tags else []))
     found = (Snapshot.parse(each) for each in told or ())
     return sorted((each for each in found if each), key=lambda each: (each.started, each.id), reverse=True)
-
-
-def of(found: Iterable[Snapshot], digest: str) -> list[Snapshot]:
-    """Return the snapshots of the backup with this digest of its manifest."""
-    return [each for each in found if each.digest == digest]
 
 
 def tags(manifest: Manifest, digest: str, files: int, schedule: str) -> list[str]:

@@ -13,15 +13,15 @@ then.
 import hashlib
 import logging
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from steps import errors
 from steps.contract import names
-from steps.contract.names import PART_OF, Operation
+from steps.contract.names import Operation
 from steps.evidence import result
 from steps.evidence.result import Result
+from steps.kubernetes import configmap_writes
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CONFIGMAP, Object
 
@@ -35,8 +35,6 @@ NAMES: dict[Operation, str] = {
 _NEWEST = 10
 _LIMIT_BYTES = 900 << 10  # a ConfigMap may hold 1 MiB, its metadata included
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")  # of a ConfigMap
-_LOOKS = 10
-_PAUSE_S = 0.05
 
 Entries = dict[str, str]
 
@@ -56,11 +54,11 @@ def _write(cluster: Cluster, name: str, begun: Result, change: Callable[[Result]
         before = _entries(found)
         after = with_entry(before, begun, change, _binary(found))
         if found is None:
-            cluster.create(CONFIGMAP, _configmap(name, after))
+            cluster.create(CONFIGMAP, configmap_writes.new(name, after))
         else:
             cluster.patch(CONFIGMAP, name, _difference(found, before, after))
 
-    _again(write)
+    configmap_writes.until_no_conflict(write)
 
 
 def forget(connect: Callable[[], Cluster], operation: Operation, workflow_uid: str) -> None:
@@ -80,20 +78,7 @@ def _remove(cluster: Cluster, name: str, workflow_uid: str) -> None:
         if kept != before:
             cluster.patch(CONFIGMAP, name, _difference(found, before, kept))
 
-    _again(change)
-
-
-def _again(change: Callable[[], None]) -> None:
-    """Run `change`, and again after each conflict with another writer."""
-    for looks in range(1, _LOOKS + 1):
-        try:
-            change()
-        except (errors.AlreadyExists, errors.Conflict):
-            if looks == _LOOKS:
-                raise
-            time.sleep(_PAUSE_S)
-        else:
-            return
+    configmap_writes.until_no_conflict(change)
 
 
 def _reason(error: Exception) -> str:
@@ -198,8 +183,3 @@ def _difference(found: Object, before: Entries, after: Entries) -> Object:
     changed: dict[str, str | None] = {key: text for key, text in after.items() if before.get(key) != text}
     changed |= dict.fromkeys(before.keys() - after.keys())
     return {"metadata": {"resourceVersion": found["metadata"]["resourceVersion"]}, "data": changed}
-
-
-def _configmap(name: str, entries: Entries) -> Object:
-    metadata = {"name": name, "labels": PART_OF}
-    return {"apiVersion": CONFIGMAP.api_version, "kind": CONFIGMAP.name, "metadata": metadata, "data": entries}

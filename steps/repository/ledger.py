@@ -5,22 +5,18 @@ snapshot, and its ID with it.
 """
 
 import re
-import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from steps import errors
 from steps.contract import names
-from steps.contract.names import PART_OF
-from steps.kubernetes import times
+from steps.kubernetes import configmap_writes, times
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CONFIGMAP, Object
 
 _Entry = TypeVar("_Entry", bound=BaseModel)
-_TRIES, _PAUSE_S = 10, 0.05
 _LENGTH = 300  # characters of a finding; a ConfigMap has 1 MiB for all snapshots
 _READING = "reading"  # the key of the reading by shares
 _PACKS = "damaged-packs"  # the key of the packs that could not be read back
@@ -169,33 +165,18 @@ def note_verified(cluster: Cluster, repository: str, snapshot: str) -> None:
 
 
 def _write(cluster: Cluster, repository: str, change: Callable[[RepositoryLedger], Mapping[str, str | None]]) -> None:
-    for tries in range(1, _TRIES + 1):
-        found = cluster.get(CONFIGMAP, names.LEDGER.format(repository))
+    name = names.LEDGER.format(repository)
+
+    def write() -> None:
+        found = cluster.get(CONFIGMAP, name)
         data = dict(change(_parse(found)))
-        try:
-            if found is None:
-                cluster.create(CONFIGMAP, _new(repository, data))
-            else:
-                version = found["metadata"]["resourceVersion"]
-                cluster.patch(
-                    CONFIGMAP, names.LEDGER.format(repository), {"metadata": {"resourceVersion": version}, "data": data}
-                )
-        except (errors.AlreadyExists, errors.Conflict):
-            if tries == _TRIES:
-                raise
-            time.sleep(_PAUSE_S)
+        if found is None:
+            cluster.create(CONFIGMAP, configmap_writes.new(name, {key: text for key, text in data.items() if text}))
         else:
-            return
+            version = found["metadata"]["resourceVersion"]
+            cluster.patch(CONFIGMAP, name, {"metadata": {"resourceVersion": version}, "data": data})
 
-
-def _new(repository: str, data: Mapping[str, str | None]) -> Object:
-    metadata = {"name": names.LEDGER.format(repository), "labels": dict(PART_OF)}
-    return {
-        "apiVersion": "v1",
-        "kind": CONFIGMAP.name,
-        "metadata": metadata,
-        "data": {k: v for k, v in data.items() if v},
-    }
+    configmap_writes.until_no_conflict(write)
 
 
 def _parse(found: Object | None) -> RepositoryLedger:

@@ -8,8 +8,8 @@ import logging
 import secrets
 
 from steps import errors
-from steps.contract.names import ORIGIN, PART_OF
-from steps.kubernetes import fields, times
+from steps.contract.names import ORIGIN
+from steps.kubernetes import configmap_writes, fields, times
 from steps.kubernetes.cluster import Cluster
 from steps.kubernetes.kinds import CONFIGMAP, Object
 
@@ -78,12 +78,7 @@ def _read(cluster: Cluster) -> Object | None:
 
 
 def _create(cluster: Cluster) -> Object:
-    new: Object = {
-        "apiVersion": "v1",
-        "kind": CONFIGMAP.name,
-        "metadata": {"name": ORIGIN, "labels": dict(PART_OF)},
-        "data": {_ID: secrets.token_hex(8)},
-    }
+    new = configmap_writes.new(ORIGIN, {_ID: secrets.token_hex(8)})
     try:
         made = cluster.create(CONFIGMAP, new)
     except errors.AlreadyExists:

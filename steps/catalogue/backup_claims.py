@@ -116,6 +116,15 @@ class WantedClaim(NamedTuple):
         return claims.on_volume(_ONCE, self.storage_request, self.storage_class, self.volume_name)
 
 
+class _Source(NamedTuple):
+    """What the claim says of the installation and of the start of its backup."""
+
+    apimanager: str
+    apimanager_uid: str
+    threescale_version: str
+    started: datetime
+
+
 def create_backup(cluster: Cluster, wanted: WantedClaim, apimanager: Object, workflow: Workflow) -> Object:
     """Create the claim of a backup, in state running.
 
@@ -123,54 +132,41 @@ def create_backup(cluster: Cluster, wanted: WantedClaim, apimanager: Object, wor
         errors.QuotaExceeded, errors.AlreadyExists
 
     """
-    version = fields.annotation(apimanager, installation.THREESCALE_VERSION)
-    labels = {
-        marks.BACKUP: wanted.name,
-        marks.STATE: marks.RUNNING,
-        marks.WORKFLOW: workflow.name,
-        marks.WORKFLOW_UID: workflow.uid,
-        **({marks.THREESCALE_VERSION: version} if version else {}),
-        **({marks.FILE_STORAGE: EXTERNAL} if wanted.external else {}),
-        **({marks.SCHEDULE: wanted.schedule} if wanted.schedule else {}),
-    }
-    annotations = {
-        installation.APIMANAGER_NAME: apimanager["metadata"]["name"],
-        installation.APIMANAGER_UID: apimanager["metadata"]["uid"],
-        installation.BACKUP_NAME: wanted.name,
-        installation.BACKUP_UID: workflow.uid,
-        marks.STARTED: times.utc(times.now()),
-    }
-    created = cluster.create(CLAIM, claims.new(wanted.name, labels, annotations, wanted.spec))
-    log.info("PersistentVolumeClaim %s: created, %s", wanted.name, wanted.storage_request)
-    return created
+    metadata, version = apimanager["metadata"], fields.annotation(apimanager, installation.THREESCALE_VERSION)
+    return _create(cluster, wanted, _Source(metadata["name"], metadata["uid"], version, times.now()), workflow)
 
 
-def create_fetched(cluster: Cluster, name: str, facts: Manifest, spec: Object, workflow: Workflow) -> Object:
+def create_fetched(cluster: Cluster, wanted: WantedClaim, facts: Manifest, workflow: Workflow) -> Object:
     """Create the claim of a backup that is fetched from a repository, in state running.
 
     Raises:
         errors.QuotaExceeded, errors.AlreadyExists
 
     """
-    source = facts.source
-    version = source.threescale_version
+    told = facts.source
+    source = _Source(told.apimanager, told.apimanager_uid, told.threescale_version, facts.started)
+    return _create(cluster, wanted, source, workflow)
+
+
+def _create(cluster: Cluster, wanted: WantedClaim, source: _Source, workflow: Workflow) -> Object:
     labels = {
-        marks.BACKUP: name,
+        marks.BACKUP: wanted.name,
         marks.STATE: marks.RUNNING,
         marks.WORKFLOW: workflow.name,
         marks.WORKFLOW_UID: workflow.uid,
-        **({marks.THREESCALE_VERSION: version} if version else {}),
-        **({marks.FILE_STORAGE: EXTERNAL} if source.external else {}),
+        **({marks.THREESCALE_VERSION: source.threescale_version} if source.threescale_version else {}),
+        **({marks.FILE_STORAGE: EXTERNAL} if wanted.external else {}),
+        **({marks.SCHEDULE: wanted.schedule} if wanted.schedule else {}),
     }
     annotations = {
         installation.APIMANAGER_NAME: source.apimanager,
         installation.APIMANAGER_UID: source.apimanager_uid,
-        installation.BACKUP_NAME: name,
+        installation.BACKUP_NAME: wanted.name,
         installation.BACKUP_UID: workflow.uid,
-        marks.STARTED: times.utc(facts.started),
+        marks.STARTED: times.utc(source.started),
     }
-    created = cluster.create(CLAIM, claims.new(name, labels, annotations, spec))
-    log.info("PersistentVolumeClaim %s: created, %s", name, spec["resources"]["requests"]["storage"])
+    created = cluster.create(CLAIM, claims.new(wanted.name, labels, annotations, wanted.spec))
+    log.info("PersistentVolumeClaim %s: created, %s", wanted.name, wanted.storage_request)
     return created
 
 

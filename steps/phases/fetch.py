@@ -5,8 +5,9 @@ import logging
 from steps import errors
 from steps.archive import marks
 from steps.catalogue import backup_claims, proof
+from steps.catalogue.backup_claims import WantedClaim
 from steps.contract.fetch_contract import FetchDownload, FetchPrepare
-from steps.kubernetes import claims, fields, mounting, waiting
+from steps.kubernetes import fields, mounting, waiting
 from steps.phases import repositories
 from steps.phases.command_line import PhaseGroup
 from steps.phases.progress import progress
@@ -15,7 +16,6 @@ from steps.repository import download, origin, probe, snapshots
 
 log = logging.getLogger(__name__)
 fetch_phases = PhaseGroup("fetch", help="Phases of a fetch from a repository, in the order in which they run.")
-_ONCE = "ReadWriteOnce"
 
 
 @fetch_phases.phase(FetchPrepare)
@@ -32,8 +32,8 @@ def _prepare(run: Run, told: FetchPrepare) -> None:
     name = told.name or facts.backup
     if backup_claims.check_free(cluster, name, run.workflow) is None:
         size = told.storage_request or str(download.needed_bytes(facts))
-        spec = claims.on_volume(_ONCE, size, told.storage_class, told.volume_name)
-        backup_claims.create_fetched(cluster, name, facts, spec, run.workflow)
+        wanted = WantedClaim(name, size, told.storage_class, told.volume_name, external=bool(facts.source.external))
+        backup_claims.create_fetched(cluster, wanted, facts, run.workflow)
     waiting.wait_for_volume(cluster, name, told.claim_wait_s)
     placement = mounting.placement(cluster, backup_claims.find(cluster, name), run.workflow)
     run.output(

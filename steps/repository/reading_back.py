@@ -19,7 +19,7 @@ from steps.archive import layout, seal
 from steps.archive.manifest import Digest, Manifest
 from steps.files import mtree
 from steps.files.mtree import FILE, FOLDER, LINK, Entry
-from steps.repository import download
+from steps.repository import download, merging
 from steps.repository.download import ReadManifest
 from steps.repository.snapshots import Snapshot
 from steps.restic.program import Restic
@@ -171,26 +171,18 @@ def _of_tree(entry: Entry) -> _Wanted:
 
 
 def _compared(expected: Iterable[_Wanted], found: Iterator[_Read]) -> Iterator[str]:
-    """Merge both streams. The rest of the snapshot is read even after the last wanted entry."""
-    actual = next(found, None)
-    for wanted in expected:
-        while actual and actual.place < wanted.place:
-            yield from _stray(actual)
-            actual = next(found, None)
-        if actual is None or actual.place != wanted.place:
+    for wanted, actual in merging.by_place(expected, found):
+        if wanted and actual:
+            if difference := _difference(wanted, actual):
+                yield f"{wanted.path!a} {difference}"
+        elif wanted:
             yield f"{wanted.path!a} is missing in the snapshot"
-            continue
-        if difference := _difference(wanted, actual):
-            yield f"{wanted.path!a} {difference}"
-        actual = next(found, None)
-    while actual:
-        yield from _stray(actual)
-        actual = next(found, None)
+        elif actual and not _is_needless(actual.path):
+            yield f"{actual.path!a} is in the snapshot, but not part of the backup"
 
 
-def _stray(actual: _Read) -> Iterator[str]:
-    if actual.path not in _NEEDLESS and os.path.dirname(actual.path) != layout.REPORTS:  # noqa: PTH120  no Path for each
-        yield f"{actual.path!a} is in the snapshot, but not part of the backup"
+def _is_needless(path: str) -> bool:
+    return path in _NEEDLESS or os.path.dirname(path) == layout.REPORTS  # noqa: PTH120  no Path for each
 
 
 def _difference(wanted: _Wanted, actual: _Read) -> str:

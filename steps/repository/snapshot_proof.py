@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from steps.archive.contents import Backup
 from steps.files.mtree import FILE, FOLDER, LINK
-from steps.repository import nodes, sealed_content
+from steps.repository import merging, nodes, sealed_content
 from steps.repository.nodes import Node, TreeOf
 
 _WORDS = {FILE: "file", FOLDER: "folder", LINK: "link"}
@@ -34,24 +34,14 @@ def findings(backup: Backup, lines: Iterable[bytes], tree_of: TreeOf) -> Iterato
 
 
 def _compared(expected: Iterable[Node], found: Iterator[Node]) -> Iterator[str]:
-    actual = next(found, None)
-    for wanted in expected:
-        while actual and actual.place < wanted.place:
-            yield _stray(actual)
-            actual = next(found, None)
-        if actual is None or actual.place != wanted.place:
+    for wanted, actual in merging.by_place(expected, found):
+        if wanted and actual:
+            if difference := _difference(wanted, actual):
+                yield f"{wanted.path!r} {difference}"
+        elif wanted:
             yield f"{wanted.path!r} is missing in the snapshot"
-            continue
-        if difference := _difference(wanted, actual):
-            yield f"{wanted.path!r} {difference}"
-        actual = next(found, None)
-    while actual:
-        yield _stray(actual)
-        actual = next(found, None)
-
-
-def _stray(actual: Node) -> str:
-    return f"{actual.path!r} is in the snapshot, but not part of the backup"
+        elif actual:
+            yield f"{actual.path!r} is in the snapshot, but not part of the backup"
 
 
 def _difference(wanted: Node, actual: Node) -> str:

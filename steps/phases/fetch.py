@@ -27,7 +27,7 @@ def _prepare(run: Run, told: FetchPrepare) -> None:
         found = snapshots.every(restic)
         chosen = download.choose(found, told.backup, origin.known(cluster), restic.store.name)
         facts = download.read(restic, chosen).manifest
-        log.info("chosen: backup %s, snapshot %s of %s", chosen.backup, chosen.id[:8], chosen.started)
+        log.info("chosen: backup %s, snapshot %s of %s", chosen.backup, chosen.short_id, chosen.started)
         source = restic.store.name
     name = told.name or facts.backup
     if backup_claims.check_free(cluster, name, run.workflow) is None:

@@ -107,7 +107,7 @@ def users(restic: Restic, found: Sequence[Snapshot], damage: Damage) -> list[Sna
     """
     blobs = _blobs(restic, damage.packs) if damage.packs else {}
     lacking = set(_lacking(restic)) if damage.unindexed else set()
-    return [each for each in found if each.id[:8] in lacking or _uses(restic, each, blobs)]
+    return [each for each in found if each.short_id in lacking or _uses(restic, each, blobs)]
 
 
 def _blobs(restic: Restic, packs: Collection[str]) -> dict[str, list[str]]:

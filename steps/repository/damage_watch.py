@@ -58,7 +58,7 @@ def read_whole(restic: Restic, cluster: Cluster, snapshot: Snapshot, scratch: Pa
         errors of `endings.of`, except for damage
 
     """
-    name, short = restic.store.name, snapshot.id[:8]
+    name, short = restic.store.name, snapshot.short_id
     if wrong := errors.Few.of(reading_back.findings(restic, snapshot, scratch)):
         log.info("repository %s: snapshot %s is damaged: %s", name, short, wrong)
         ledger.note_damage(cluster, name, {snapshot.id: str(wrong)})

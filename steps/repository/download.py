@@ -56,7 +56,9 @@ def choose(found: Sequence[Snapshot], wanted: str, origin: str, repository: str)
     if not named:
         raise errors.NoSnapshot(wanted, repository, sorted({each.backup for each in whole}))
     if len({each.digest for each in named}) > 1:
-        raise errors.ManySnapshots(wanted, repository, [f"{each.id[:8]} of {each.started:%Y-%m-%d}" for each in named])
+        raise errors.ManySnapshots(
+            wanted, repository, [f"{each.short_id} of {each.started:%Y-%m-%d}" for each in named]
+        )
     return named[0]
 
 
@@ -77,10 +79,10 @@ def read(restic: Restic, snapshot: Snapshot) -> ReadManifest:
         errors.FetchedDiffers; as `manifest.parse` and `Restic.lines`
 
     """
-    data = restic.run("dump", "--no-lock", snapshot.id, f"{snapshot.root.rstrip('/')}/{layout.MANIFEST}")
+    data = restic.run("dump", "--no-lock", snapshot.id, snapshot.path(layout.MANIFEST))
     if hashlib.sha256(data).hexdigest() != snapshot.digest:
         finding = errors.Few.of([f"{layout.MANIFEST} is not the one of the snapshot's tag"])
-        raise errors.FetchedDiffers(snapshot.backup, snapshot.id[:8], restic.store.name, finding)
+        raise errors.FetchedDiffers(snapshot.backup, snapshot.short_id, restic.store.name, finding)
     return ReadManifest(manifest.parse(data), data)
 
 
@@ -105,7 +107,7 @@ def download(restic: Restic, snapshot: Snapshot, root: Path, progress: Progress)
         _restore(restic, snapshot, root, sealed.manifest, progress)
         opened = Backup(root, sealed.manifest, snapshot.digest, sealed.manifest.backup)
         if wrong := errors.Few.of(opened.findings(digests=True)):
-            raise errors.FetchedDiffers(snapshot.backup, snapshot.id[:8], restic.store.name, wrong)
+            raise errors.FetchedDiffers(snapshot.backup, snapshot.short_id, restic.store.name, wrong)
         disk.commit(layout.MANIFEST, sealed.data)
     return contents.open_at(root)
 
@@ -122,7 +124,7 @@ def restoring(restic: Restic, snapshot: Snapshot, root: Path, *words: str | byte
 
     What is there already is read and kept if it is right.
     """
-    source = ["restore", f"{snapshot.id}:{snapshot.root}", "--json", "--target", str(root)]
+    source = ["restore", snapshot.tree, "--json", "--target", str(root)]
     options = ["--overwrite", "always", "--sparse", "--exclude-xattr", "*"]
     for line in locks.lines(restic, *source, *options, *words):
         yield snapshots.read_message(line)

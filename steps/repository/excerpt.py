@@ -74,12 +74,12 @@ def fetch(
         _findings_of_tree(restic, snapshot, sealed.manifest, wanted, (root, scratch), agreed),
     )
     if wrong := errors.Few.of(chain.from_iterable(looks)):
-        raise errors.FetchedDiffers(snapshot.backup, snapshot.id[:8], restic.store.name, wrong)
+        raise errors.FetchedDiffers(snapshot.backup, snapshot.short_id, restic.store.name, wrong)
     return agreed
 
 
 def _is_there(restic: Restic, snapshot: Snapshot, path: str) -> bool:
-    lines = restic.lines("ls", "--no-lock", "--json", snapshot.id, f"{snapshot.root.rstrip('/')}/{path}")
+    lines = restic.lines("ls", "--no-lock", "--json", snapshot.id, snapshot.path(path))
     return sum(1 for _ in lines) > 1  # the first line is the snapshot
 
 
@@ -111,9 +111,7 @@ def _findings_of_tree(
     if facts is None or not any(path.partition("/")[0] == layout.TREE for path in wanted):
         return
     with (scratch / layout.LISTING).open("wb") as stream:
-        stream.writelines(
-            restic.lines("dump", "--no-lock", snapshot.id, f"{snapshot.root.rstrip('/')}/{layout.LISTING}")
-        )
+        stream.writelines(restic.lines("dump", "--no-lock", snapshot.id, snapshot.path(layout.LISTING)))
     entries = _wanted_files(seal.listed(scratch, facts.listing), wanted)
     for finding in comparison.unlike(agreed.kept(entries), root / layout.TREE):
         yield f"{layout.TREE}: {finding}"

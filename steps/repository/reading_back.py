@@ -65,7 +65,7 @@ def findings(restic: Restic, snapshot: Snapshot, scratch: Path) -> Iterator[str]
 def _fetch_listing(restic: Restic, snapshot: Snapshot, scratch: Path, expected: Digest) -> str:
     """Write the listing to the scratch folder. Returns what is wrong with it, empty if it is the sealed one."""
     sha256, size = hashlib.sha256(), 0
-    words = ("dump", "--no-lock", snapshot.id, f"{snapshot.root.rstrip('/')}/{layout.LISTING}")
+    words = ("dump", "--no-lock", snapshot.id, snapshot.path(layout.LISTING))
     with (scratch / layout.LISTING).open("wb") as stream, closing(restic.pieces(*words)) as pieces:
         for piece in pieces:
             stream.write(piece)
@@ -114,8 +114,7 @@ def _entries(restic: Restic, snapshot: Snapshot) -> Iterator[_Read]:
         errors of `endings.of`
 
     """
-    tree = f"{snapshot.id}:{snapshot.root}"
-    with closing(restic.pieces("dump", "--no-lock", "--archive", "tar", tree, "/")) as pieces:
+    with closing(restic.pieces("dump", "--no-lock", "--archive", "tar", snapshot.tree, "/")) as pieces:
         pipe = _Pipe(pieces)
         try:
             with tarfile.open(fileobj=pipe, mode="r|", bufsize=_BLOCK, errors="surrogateescape") as tar:  # type: ignore[call-overload]  # it needs only `read`

@@ -46,6 +46,20 @@ class Snapshot:
     written: datetime | None = None  # when restic had written it, by the clock of the pod that pushed it
 
     @property
+    def short_id(self) -> str:
+        """The ID as restic shows it."""
+        return self.id[:8]
+
+    @property
+    def tree(self) -> str:
+        """The name of the backup's folder in the repository, for restic."""
+        return f"{self.id}:{self.root}"
+
+    def path(self, name: str) -> str:
+        """Return the path of a file of the backup in this snapshot."""
+        return f"{self.root.rstrip('/')}/{name}"
+
+    @property
     def is_whole(self) -> bool:
         """Whether restic has read as many files as the backup has. It keeps a snapshot of an unreadable source too."""
         return self.expected is not None and self.expected == self.processed

@@ -48,31 +48,30 @@ def upload(
             log.info(
                 "repository %s: snapshot %s of this backup is damaged, so the backup is copied again",
                 restic.store.name,
-                found.id[:8],
+                found.short_id,
             )
             continue
         if not (wrong := errors.Few.of(findings(restic, opened, found))):
-            log.info("repository %s: snapshot %s of this backup exists already", restic.store.name, found.id[:8])
+            log.info("repository %s: snapshot %s of this backup exists already", restic.store.name, found.short_id)
             return Uploaded(found, was_there=True)
         _forget(restic, found, wrong)
     made = _save(restic, opened, origin, schedule, progress)
     if wrong := errors.Few.of(findings(restic, opened, made)):
         _forget(restic, made, wrong)
         raise errors.NotProved(opened.name, restic.store.name, wrong)
-    log.info("repository %s: snapshot %s is proved", restic.store.name, made.id[:8])
+    log.info("repository %s: snapshot %s is proved", restic.store.name, made.short_id)
     return Uploaded(made, was_there=False)
 
 
 def findings(restic: Restic, opened: Backup, snapshot: Snapshot) -> Iterator[str]:
     """Yield how a snapshot differs from the backup on the mounted claim."""
-    manifest = restic.run("dump", "--no-lock", snapshot.id, f"{snapshot.root}/{layout.MANIFEST}")
+    manifest = restic.run("dump", "--no-lock", snapshot.id, snapshot.path(layout.MANIFEST))
     if hashlib.sha256(manifest).hexdigest() != opened.digest:
         yield f"{layout.MANIFEST} differs from the one on the claim"
         return
-    tree = f"{snapshot.id}:{snapshot.root}"
-    nodes = restic.lines("ls", "--no-lock", "--json", tree)
+    nodes = restic.lines("ls", "--no-lock", "--json", snapshot.tree)
     yield from snapshot_proof.findings(
-        opened, nodes, lambda path: restic.run("cat", "tree", "--no-lock", tree.encode() + path)
+        opened, nodes, lambda path: restic.run("cat", "tree", "--no-lock", snapshot.tree.encode() + path)
     )
 
 
@@ -106,7 +105,7 @@ def _forget(restic: Restic, snapshot: Snapshot, wrong: errors.Few) -> None:
 
     `restic forget` also ends well where the store refused it (restic 0.18), so the repository is read again.
     """
-    name = f"repository {restic.store.name}: snapshot {snapshot.id[:8]}"
+    name = f"repository {restic.store.name}: snapshot {snapshot.short_id}"
     log.info("%s differs from the backup: %s", name, wrong)
     try:
         for _ in locks.lines(restic, "forget", snapshot.id, patience_s=0.0):

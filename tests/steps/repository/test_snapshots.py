@@ -44,6 +44,21 @@ def test_a_snapshot_of_somebody_else_is_none(change):
     assert Snapshot.parse({**TOLD, **change}) is None
 
 
+def test_a_snapshot_names_itself_and_what_is_in_it_as_restic_takes_it():
+    found = Snapshot.parse(TOLD)
+
+    assert found.short_id == "11111111"
+    assert found.tree == f"{TOLD['id']}:/backup"
+    assert found.path("SHA256SUMS") == "/backup/SHA256SUMS"
+
+
+def test_a_backup_at_the_root_of_a_snapshot_has_paths_with_one_slash():
+    found = Snapshot.parse({**TOLD, "paths": ["/manifest.json"]})
+
+    assert found.tree == f"{TOLD['id']}:/"
+    assert found.path("SHA256SUMS") == "/SHA256SUMS"
+
+
 @pytest.mark.parametrize("summary", [None, {}, {"total_files_processed": 76}, {"total_files_processed": "77x"}])
 def test_a_snapshot_without_as_many_files_as_the_backup_is_not_whole(summary):
     assert not Snapshot.parse({**TOLD, "summary": summary}).is_whole

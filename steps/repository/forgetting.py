@@ -46,8 +46,7 @@ def forget(restic: Restic, cluster: Cluster, kept: Kept) -> int:
 def _forget(restic: Restic, snapshot: Snapshot) -> str:
     """Forget one snapshot. Return what the store said if it refused it."""
     try:
-        for _ in locks.lines(restic, "forget", snapshot.id):
-            pass
+        locks.run(restic, "forget", snapshot.id)
     except errors.Final as error:  # another reason than a refusal shows again when the repository is read
         return str(error)
     return ""

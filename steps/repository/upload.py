@@ -108,8 +108,7 @@ def _forget(restic: Restic, snapshot: Snapshot, wrong: errors.Few) -> None:
     name = f"repository {restic.store.name}: snapshot {snapshot.short_id}"
     log.info("%s differs from the backup: %s", name, wrong)
     try:
-        for _ in locks.lines(restic, "forget", snapshot.id, patience_s=0.0):
-            pass
+        locks.run(restic, "forget", snapshot.id, patience_s=0.0)
     except (errors.StoreRefused, errors.RepositoryLocked) as error:
         log.info("%s stays and is not counted: %s", name, error)
         return

@@ -43,6 +43,12 @@ def lines(restic: Restic, *words: str | bytes, patience_s: float = _PATIENCE_S) 
             return
 
 
+def run(restic: Restic, *words: str | bytes, patience_s: float = _PATIENCE_S) -> None:
+    """Run a command that needs a lock, whatever it prints. Raises as `lines`."""
+    for _ in lines(restic, *words, patience_s=patience_s):
+        pass
+
+
 def check_no_exclusive(restic: Restic) -> None:
     """Check that nobody holds a living exclusive lock, as a prune does. Takes no lock.
 

@@ -63,6 +63,15 @@ def test_a_younger_lock_is_named_with_its_host_and_left(made, lock, folder):
     assert [path.name for path in (folder / "locks").iterdir()] == [living.name]
 
 
+def test_a_command_is_run_to_its_end_where_nobody_needs_its_lines(made, lock, tmp_path):
+    dead = lock(31, exclusive=True)
+
+    locks.run(made, "backup", str(tmp_path / "file"), patience_s=0.0)
+
+    assert len(made.json("snapshots", "--no-lock")) == 1
+    assert not dead.exists()
+
+
 @pytest.mark.thorough
 def test_a_push_is_stopped_by_exclusive_locks_alone(made, lock, tmp_path):
     lock(1)

@@ -34,6 +34,7 @@ _PHASES = {
     "backup": "backup.backup_phases",
     "databases-backup": "databases_backup.databases_backup_phases",
     "restore": "restore.restore_phases",
+    "databases-restore": "databases_restore.databases_restore_phases",
     "verify": "verify.verify_phases",
     "drill": "drill.drill_phases",
     "prune": "prune.prune_phases",

@@ -2,23 +2,30 @@
 
 import hashlib
 import logging
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from steps import errors
 from steps.archive import layout
+from steps.archive.contents import Backup
 from steps.archive.manifest import DatabaseCopy, Report
-from steps.databases import copied_files
+from steps.databases import copied_files, logins
+from steps.databases.logins import SYSTEM_REDIS
 from steps.databases.survey import Surveyed
+from steps.databases.target import MARKER, Becomes, DatabaseTarget
 from steps.files import volume, writing
 from steps.files.beneath import closed
 from steps.kubernetes import times
-from steps.redis import key_reading, portable_keys, redis_server
+from steps.redis import key_reading, key_writing, portable_keys, redis_server
+from steps.redis.key_writing import Written
 from steps.redis.portable_keys import GONE, KeyRecord
 from steps.redis.redis_address import RedisAddress
-from steps.redis.redis_server import RedisFacts
+from steps.redis.redis_server import RedisFacts, RedisServer
 from steps.threescale import redis_keys
+from steps.threescale.redis_keys import UNKNOWN
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +49,13 @@ def addresses(**by_name: RedisAddress) -> Addresses:
         if each.place not in [other.place for other in found.values()]:
             found[name] = each
     return found
+
+
+def of(database: str, keys: Mapping[str, str]) -> Addresses:
+    """Return the addresses in the Secret of a Redis. Raises as `redis_address.of`."""
+    if database == SYSTEM_REDIS:
+        return addresses(redis=logins.system_redis(keys))
+    return addresses(storage=logins.backend_storage(keys), queues=logins.backend_queues(keys))
 
 
 def survey(found: Addresses, private: Path) -> Surveyed:
@@ -123,3 +137,96 @@ def queued(found: Addresses, private: Path) -> int:
             names = server.ask("SMEMBERS", f"{_RESQUE}queues")
             total += sum(int(server.ask("LLEN", f"{_RESQUE}queue:".encode() + name)) for name in names)
     return total
+
+
+def look(database: str, found: Addresses, copy: DatabaseCopy, digest: str, private: Path) -> DatabaseTarget:
+    """Return what is to become of a Redis. `digest` is that of the backup's manifest.
+
+    Raises:
+        errors.RedisOfAnother: it holds keys, and not those of this installation; those of `redis_server.failures`
+
+    """
+    words, warnings, is_empty, is_same = [], [], True, False
+    for name, address in found.items():
+        with redis_server.opened(address, private) as server:
+            facts = server.check()
+            server.check_rights(key_writing.COMMANDS)
+            kinds, providers = _kinds(database, server)
+            begun = server.ask("GET", MARKER)
+            words.append(f"{name}: {facts.engine} {facts.version}, {sum(kinds.values())} keys")
+            is_empty &= begun == digest.encode() or not (kinds.total() if database != SYSTEM_REDIS else kinds[UNKNOWN])
+            is_same |= bool(providers & set(copy.same))
+            if facts.evicts:
+                warnings.append(f"{name}: maxmemory-policy {facts.memory_policy} deletes keys when the memory is full")
+            if facts.memory_limit and facts.memory_limit - facts.memory < copy.size_bytes:
+                warnings.append(f"{name}: its memory may be too small for a copy of {copy.size_bytes} bytes")
+    told = "; ".join(words)
+    if is_empty:
+        return DatabaseTarget(Becomes.FILLED, f"{told}, gets {sum(copy.counts.values())} keys", tuple(warnings))
+    if is_same:
+        return DatabaseTarget(Becomes.LEFT, f"{told}, holds this installation", tuple(warnings))
+    raise errors.RedisOfAnother(database, told)
+
+
+def restore(database: str, found: Addresses, backup: Backup, private: Path, *, queues: bool) -> int:
+    """Write the keys of a backup, and count them by kind. Return the number of keys.
+
+    A key of our own tells a later try that this one has begun.
+
+    Raises:
+        errors.RedisCopyDamaged, RedisCopyDiffers, and those of `redis_server.failures`
+
+    """
+    total = 0
+    for name, address in found.items():
+        path = f"{layout.DATABASES}/{database}/{name}.jsonl"
+        with redis_server.opened(address, private) as server:
+            server.ask("SET", MARKER, backup.digest)
+            expected: Counter[str] = Counter()
+            written = key_writing.write(server, _wanted(database, backup.root, path, expected, queues=queues))
+            server.ask("DEL", MARKER)
+            _check(database, server, expected, written)
+            total += written.keys
+    log.info("%s: restored, %d keys", database, total)
+    return total
+
+
+def _wanted(database: str, root: Path, path: str, expected: "Counter[str]", *, queues: bool) -> Iterator[KeyRecord]:
+    """Yield the records of a file that are to be restored, and count their keys."""
+    for number, line in enumerate(_lines(root, path), 1):
+        try:
+            record = portable_keys.parse(line)
+        except ValueError as error:
+            raise errors.RedisCopyDamaged(path, number, str(error)) from error
+        kind = redis_keys.kind(database, record.key)
+        if kind == redis_keys.QUEUES and not queues:
+            continue
+        if record.page == 0:
+            expected[kind] += -1 if record.type == GONE else 1
+        yield record
+
+
+def _lines(root: Path, path: str) -> Iterator[bytes]:
+    with volume.failures(root, path), os.fdopen(volume.opened(root, path), "rb") as stream:
+        yield from stream
+
+
+def _check(database: str, server: RedisServer, expected: "Counter[str]", written: Written) -> None:
+    """Compare the keys by kind. Keys with an expiry may have ended meanwhile, and a copy may hold a key twice."""
+    found, _ = _kinds(database, server)
+    lacking = expected.total() - found.total() - written.expired - written.again
+    if lacking > written.expiring:
+        told = [f"{found[kind]} instead of {count} keys of {kind}" for kind, count in expected.items()]
+        raise errors.RedisCopyDiffers(database, errors.Few.of(told))
+
+
+def _kinds(database: str, server: RedisServer) -> tuple["Counter[str]", set[str]]:
+    """Count the keys of a database by kind, without our own one, and digest its provider keys."""
+    kinds: Counter[str] = Counter()
+    providers = set()
+    for key in key_reading.names(server):
+        if key != MARKER:
+            kinds[redis_keys.kind(database, key)] += 1
+            if provider := redis_keys.provider(key):
+                providers.add(hashlib.sha256(provider).hexdigest())
+    return kinds, providers

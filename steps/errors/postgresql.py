@@ -154,3 +154,36 @@ class DatabasesRefused(Final):
     reasons: Sequence[str]
     passing: str
     says = "Not every database can be copied. {reasons: } What can be copied would pass with `databases={passing}`."
+
+
+class DatabaseOfAnother(Final):
+    database: str
+    found: str
+    there: str
+    recorded: str
+    says = (
+        "The database of Secret {database} holds {found} of another installation: {there}. The backup has {recorded}. "
+        "An operator that was started too early makes such a new one. Empty the database, or correct the Secret."
+    )
+
+
+class DatabaseEmpty(Final):
+    database: str
+    says = (
+        "The database of Secret {database} is empty, and this restore does not fill it. 3scale would found a new "
+        "installation there. Restore the database first."
+    )
+
+
+class DatabaseTaken(Final):
+    database: str
+    found: str
+    says = (
+        "The database of Secret {database} holds data already ({found}), and `databases=restore` wants it empty. Empty "
+        "it, or choose `databases=auto`."
+    )
+
+
+class DatabaseNotInBackup(Final):
+    names: Sequence[str]
+    says = "The backup has no copy of {names}, so `databases=restore` can't restore it. Choose `databases=auto`."

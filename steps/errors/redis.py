@@ -112,3 +112,18 @@ class RedisCopyDamaged(Final):
     line: int
     why: str
     says = "Line {line} of {path} is not a valid key of a Redis: {why}. Restore another backup."
+
+
+class RedisCopyDiffers(Final):
+    database: str
+    differences: Few
+    says = "The restored Redis of Secret {database} differs from the backup: {differences}."
+
+
+class RedisOfAnother(Final):
+    database: str
+    found: str
+    says = (
+        "The Redis of Secret {database} is not empty, and does not hold the installation of this backup ({found}). "
+        "Empty it, correct the Secret, or restore it yourself with `databases=external`."
+    )

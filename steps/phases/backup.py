@@ -1,6 +1,5 @@
 """The commands of the phases of a backup, in the order in which they run."""
 
-import json
 import logging
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
@@ -26,7 +25,7 @@ from steps.phases.command_line import PhaseGroup
 from steps.phases.progress import progress
 from steps.phases.run import Run, told_phase
 from steps.plans import backup_plan
-from steps.plans.plan import FILES, Does, Plan, PlanLine
+from steps.plans.plan import FILES, Does, Plan, told_lines
 from steps.repository import probe
 from steps.threescale import references
 
@@ -45,7 +44,7 @@ def _prepare(run: Run, told: database_contract.BackupPrepareWithDatabases) -> No
     cluster = run.cluster()
     wanted = WantedClaim.of(told, told.name if plan_only else told.name or run.workflow.name, told.schedule)
     _probe(told, cluster, init=told.repository_init == YES and not plan_only)
-    planned = backup_plan.of(cluster, wanted, run.workflow, databases=_database_lines(told))
+    planned = backup_plan.of(cluster, wanted, run.workflow, databases=told_lines(told.database_lines))
     run.output(digest=planned.plan.digest, summary=planned.plan.summary, names=planned.plan.names)
     if plan_only:
         planned.plan.check()
@@ -65,12 +64,6 @@ def _prepare(run: Run, told: database_contract.BackupPrepareWithDatabases) -> No
         planned_routes=planned.routes,
         push=told.push,
     )
-
-
-def _database_lines(told: database_contract.BackupPrepareWithDatabases) -> list[PlanLine]:
-    """Return the lines of the plan that the phase `databases` has made. Sizes change, so no line is bound."""
-    told_lines = json.loads(told.database_lines or "[]")
-    return [PlanLine(Does(does), what, how, is_bound=False) for does, what, how in told_lines]
 
 
 def _probe(told: declared.BackupPrepare, cluster: Cluster, *, init: bool) -> None:

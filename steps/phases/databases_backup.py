@@ -58,9 +58,9 @@ def _surveyed(cluster: Cluster, name: str, told: declared.BackupDatabases) -> Su
     keys = logins.keys(cluster, name, told.database_credentials)
     if name == logins.SYSTEM_DATABASE:
         return system_database.survey(logins.system_database(keys), told.credentials)
-    found = redis_database.survey(_redis(name, keys), told.credentials)
+    found = redis_database.survey(redis_database.of(name, keys), told.credentials)
     if name == logins.BACKEND_REDIS:
-        return found._replace(warnings=_drained(_redis(name, keys), told))
+        return found._replace(warnings=_drained(redis_database.of(name, keys), told))
     return found
 
 
@@ -93,17 +93,11 @@ def _save_system_redis(run: Run, told: declared.BackupSystemRedis) -> None:
 
 def _save_redis(run: Run, told: declared.BackupBackendRedis | declared.BackupSystemRedis) -> Report:
     name = told.command[-1]
-    return redis_database.save(name, _redis(name, _keys(run, told)), told.backup, told.credentials)
+    return redis_database.save(name, redis_database.of(name, _keys(run, told)), told.backup, told.credentials)
 
 
 def _keys(run: Run, told: declared.SaveDatabase) -> Mapping[str, str]:
     return logins.keys(run.cluster(), told.command[-1], told.database_credentials)
-
-
-def _redis(name: str, keys: Mapping[str, str]) -> redis_database.Addresses:
-    if name == logins.SYSTEM_REDIS:
-        return redis_database.addresses(redis=logins.system_redis(keys))
-    return redis_database.addresses(storage=logins.backend_storage(keys), queues=logins.backend_queues(keys))
 
 
 def _save(run: Run, told: declared.SaveDatabase, save: Callable[[], Report], unit: str) -> None:

@@ -9,7 +9,7 @@ from steps import errors
 from steps.archive import begin_marker, marks
 from steps.archive.contents import Backup
 from steps.catalogue import backup_claims
-from steps.contract import arguments, values
+from steps.contract import arguments, database_contract, values
 from steps.contract import restore_contract as declared
 from steps.contract.value_kinds import NOTHING
 from steps.contract.values import NO, YES
@@ -29,6 +29,7 @@ from steps.phases.opened_backup import Restoration
 from steps.phases.progress import progress
 from steps.phases.run import Run, told_phase
 from steps.plans import prerequisites, restore_plan
+from steps.plans.plan import told_lines
 from steps.plans.restore_plan import RestorePlan
 from steps.threescale import installation
 
@@ -60,16 +61,16 @@ def _check(run: Run, told: declared.RestoreCheck) -> None:
     log.info("checked: claim %s can be mounted, and nothing of 3scale prevents the restore", told.claim)
 
 
-@restore_phases.phase(declared.RestorePlanOnly)
-def _plan_only(run: Run, told: declared.RestorePlanOnly) -> None:
+@restore_phases.phase(database_contract.RestorePlanOnlyWithDatabases)
+def _plan_only(run: Run, told: database_contract.RestorePlanOnlyWithDatabases) -> None:
     _, planned = _plan(run, told)
     run.output(left_out=planned.left_out or NOTHING)
     run.output(digest=planned.plan.digest, summary=planned.plan.summary, names=planned.plan.names)
     planned.plan.check()
 
 
-@restore_phases.phase(declared.RestorePrepare)
-def _prepare(run: Run, told: declared.RestorePrepare) -> None:
+@restore_phases.phase(database_contract.RestorePrepareWithDatabases)
+def _prepare(run: Run, told: database_contract.RestorePrepareWithDatabases) -> None:
     run.need("prepare", told.claim_wait_s)
     restore, planned = _plan(run, told)
     opened, cluster = restore.backup, restore.cluster
@@ -202,9 +203,12 @@ def _routes(run: Run, told: declared.RestoreRoutes) -> None:
     restore.note("routes", last=True)
 
 
-def _plan(run: Run, told: declared.RestorePlanOnly | declared.RestorePrepare) -> tuple[Restoration, RestorePlan]:
+def _plan(
+    run: Run, told: database_contract.RestorePlanOnlyWithDatabases | database_contract.RestorePrepareWithDatabases
+) -> tuple[Restoration, RestorePlan]:
     restore = opened_backup.open_first(run, told.backup, told.claim, told)
     planned = restore_plan.of(restore.cluster, restore.backup, told, last_try=run.last_try, workflow=run.workflow)
+    planned.plan.lines[:0] = told_lines(told.database_lines)
     return restore, planned
 
 

@@ -166,6 +166,11 @@ class Plan:
         }
 
 
+def told_lines(text: str) -> list[PlanLine]:
+    """Return the lines that another phase has made, from its output. Sizes change, so none is bound."""
+    return [PlanLine(Does(does), what, how, is_bound=False) for does, what, how in json.loads(text or "[]")]
+
+
 def _of(standing: Standing, asked: str) -> tuple[Does, str]:
     """Return the action on an object, with details."""
     does, how = _of_state(standing, asked)

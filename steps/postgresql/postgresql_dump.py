@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -47,10 +48,21 @@ class Dumped(NamedTuple):
     server_version: int
     client_version: int
     replica: ReplicaFacts | None
+    looked: tuple[str, ...] = ()
 
 
-def dump(server: PostgresqlServer, folder: Path, scratch: Path, *, jobs: int, patience_s: float = PATIENCE_S) -> Dumped:
+def dump(
+    server: PostgresqlServer,
+    folder: Path,
+    scratch: Path,
+    *,
+    jobs: int,
+    patience_s: float = PATIENCE_S,
+    look: Callable[[Session], tuple[str, ...]] = lambda _: (),
+) -> Dumped:
     """Dump a database into a folder, which is emptied before. A dump is begun anew, never resumed.
+
+    `look` asks for more of the same moment.
 
     Raises:
         errors.DatabaseClientUnfit, DatabaseRightsMissing, DatabaseLocked, DatabaseLockWait, DatabaseSchemaChanged,
@@ -65,9 +77,10 @@ def dump(server: PostgresqlServer, folder: Path, scratch: Path, *, jobs: int, pa
         postgresql_facts.check_rights(server, session)
         replica = postgresql_facts.replica(session)
         session.rows("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        session.rows("SELECT set_config('lock_timeout', %s, true)", [_LOCKS])  # a count would queue behind a migration
         snapshot = session.one("SELECT pg_export_snapshot()")
         moment = session.one("SELECT transaction_timestamp()")
-        content = postgresql_facts.content(session)
+        content, looked = postgresql_facts.content(session), look(session)
         words = [
             *("pg_dump", "--format=directory", f"--jobs={jobs}", f"--snapshot={snapshot}", f"--file={folder}"),
             *("--compress=0", f"--lock-wait-timeout={_LOCKS}", *_LEFT_OUT),
@@ -79,7 +92,7 @@ def dump(server: PostgresqlServer, folder: Path, scratch: Path, *, jobs: int, pa
     _judge(server, end)
     _check_schema(server, content)
     _check_tables(server, folder, scratch, content)
-    return Dumped(moment, content, extensions, of_server, of_client, replica)
+    return Dumped(moment, content, extensions, of_server, of_client, replica, looked)
 
 
 class _Watch:
@@ -108,8 +121,6 @@ def _judge(server: PostgresqlServer, end: ClientEnd) -> None:
     words = shown(server.address, end.words)
     if end.code == 0 and not words:
         return
-    if "lock timeout" in words or "could not obtain lock" in words:
-        raise errors.DatabaseLockWait(server.address.name)
     raise failed(server.address, "pg_dump", end.words)
 
 

@@ -1,7 +1,7 @@
 """A dump goes back into an empty database, all of it or nothing, as an ordinary owner.
 
 pg_restore turns the dump into SQL, and psql runs it in one transaction. So a server may be older than the client: one
-setting that it does not know is dropped. That ends at the first row, because a row may have the text of the setting.
+setting that it does not know is dropped from the head alone, because a row or a function may have its text.
 """
 
 import re
@@ -21,7 +21,7 @@ from steps.postgresql.postgresql_facts import DatabaseContent
 from steps.postgresql.postgresql_server import PostgresqlServer, Session, failed, meaning, shown
 
 _UNKNOWN_TO_OLDER = b"SET transaction_timeout = 0;\n"  # from pg_restore 17 on
-_FIRST_ROWS = b"COPY "
+_SETTINGS = (b"SET ", b"SELECT pg_catalog.set_config", b"--", b"\\restrict", b"\n")  # the head of the SQL
 _LIST = "contents"
 
 
@@ -133,10 +133,10 @@ def _pass_on(maker: "subprocess.Popen[bytes]", writer: "subprocess.Popen[bytes]"
 
 
 def filtered(source: IO[bytes], target: IO[bytes]) -> None:
-    """Copy SQL, without the setting that older servers do not know. Behind the first rows nothing is looked at."""
+    """Copy SQL, without the setting that older servers do not know. Behind the settings nothing is looked at."""
     for line in source:
         if line != _UNKNOWN_TO_OLDER:
             target.write(line)
-        if line.startswith(_FIRST_ROWS):
+        if not line.startswith(_SETTINGS):
             break
     shutil.copyfileobj(source, target, 1 << 20)

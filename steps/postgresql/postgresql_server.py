@@ -120,6 +120,7 @@ _MEANINGS: list[tuple[Callable[[str, str], errors.PhaseError], tuple[str, ...], 
         r"password authentication failed|no password supplied|role .* does not exist",
     ),
     (errors.DatabaseMissing, ("3D",), r'database ".*" does not exist'),
+    (lambda database, _: errors.DatabaseLockWait(database), ("55P03",), r"lock timeout|could not obtain lock"),
     (errors.DatabaseTlsRefused, (), r"SSL|certificate"),
     (
         errors.DatabaseNoAnswer,

@@ -59,11 +59,22 @@ def read(server: RedisServer) -> Iterator[KeyRecord]:
         errors.RedisKeyNotPortable, errors.RedisKeyUnsettled, and those of `redis_server.failures`
 
     """
+    for keys in _scanned(server):
+        yield from _batch(server, keys)
+    _check_fields(server)
+
+
+def names(server: RedisServer) -> Iterator[bytes]:
+    """Yield the names of all keys. A key may come twice while keys come and go."""
+    for keys in _scanned(server):
+        yield from keys
+
+
+def _scanned(server: RedisServer) -> Iterator[list[bytes]]:
     cursor = None
     while cursor != 0:
         cursor, keys = server.ask("SCAN", cursor or 0, "COUNT", BATCH)
-        yield from _batch(server, list(dict.fromkeys(keys)))
-    _check_fields(server)
+        yield list(dict.fromkeys(keys))
 
 
 def _batch(server: RedisServer, keys: Sequence[bytes]) -> Iterator[KeyRecord]:

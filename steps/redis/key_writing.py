@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str | int, ...]] = {
     "INFO": (),
     "DBSIZE": (),
     "SCAN": (0,),
+    "GET": (_KEY,),
     "DEL": (_KEY,),
     "PEXPIREAT": (_KEY, 1),
     **dict.fromkeys(("SET", "APPEND", *_WRITES.values()), (_KEY,)),  # refused for want of a value
@@ -26,11 +27,15 @@ COMMANDS: dict[str, tuple[str | int, ...]] = {
 
 
 class Written(NamedTuple):
-    """How many keys were written. `expired` have ended since; `again` were in the copy twice."""
+    """How many keys were written, and how many of them have an expiry.
+
+    `expired` have ended since the copy; `again` were in the copy twice.
+    """
 
     keys: int = 0
     expired: int = 0
     again: int = 0
+    expiring: int = 0
 
 
 def write(server: RedisServer, records: Iterable[KeyRecord]) -> Written:
@@ -40,7 +45,7 @@ def write(server: RedisServer, records: Iterable[KeyRecord]) -> Written:
         those of `redis_server.failures`
 
     """
-    keys = expired = again = 0
+    keys = expired = again = expiring = 0
     source = iter(records)
     while batch := list(islice(source, _BATCH)):
         now = time.time_ns() // 1_000_000
@@ -57,8 +62,9 @@ def write(server: RedisServer, records: Iterable[KeyRecord]) -> Written:
         ]
         again += sum(each.type != GONE for each in there)
         keys += sum(each.type != GONE for each in first) - len(there)
+        expiring += sum(each.expires_ms is not None for each in first)
         expired += sum(each.page == 0 for each in batch) - len(first)
-    return Written(keys, expired, again)
+    return Written(keys, expired, again, expiring)
 
 
 def _commands(record: KeyRecord) -> Iterator[tuple[Any, ...]]:

@@ -13,4 +13,6 @@ _ALL = {
     for each in vars(module).values()
     if isinstance(each, type) and issubclass(each, DeclaredPhase) and hasattr(each, "command")
 }
-PHASES = sorted(_ALL, key=lambda each: each.command)
+# With an image for databases some phases are told more. Both forms have one command; the larger one stands for it.
+_BY_COMMAND = {each.command: each for each in sorted(_ALL, key=lambda each: len(each.model_fields))}
+PHASES = [_BY_COMMAND[command] for command in sorted(_BY_COMMAND)]

@@ -13,6 +13,7 @@ CREATE TRIGGER cinstances_tenant BEFORE INSERT ON cinstances FOR EACH ROW EXECUT
 CREATE INDEX by_key ON cinstances (user_key);
 CREATE SEQUENCE invoices START 1000;
 """
+MASTER = "INSERT INTO accounts (org_name, master, provider, created_at) VALUES ('Master', true, true, now())"
 AWKWARD = [
     "SET transaction_timeout = 0;",
     "\\restrict",
@@ -30,9 +31,7 @@ def fill(running, database):
     with running.connect(database) as connection, connection.cursor() as cursor:
         cursor.execute('SET ROLE "system"')
         cursor.execute(SCHEMA)
-        cursor.execute(
-            "INSERT INTO accounts (org_name, master, provider, created_at) VALUES ('Master', true, true, now())"
-        )
+        cursor.execute(MASTER)
         cursor.executemany(
             "INSERT INTO accounts (org_name, master, provider, created_at) VALUES (%s, false, true, now())",
             [(each,) for each in AWKWARD],
@@ -44,3 +43,11 @@ def fill(running, database):
         )
         cursor.execute('INSERT INTO "Odd ""name" VALUES (1, NULL), (NULL, %s)', ["x"])
         cursor.execute("SELECT nextval('invoices')")
+
+
+def seed(running, database):
+    """What an operator that was started too early has made: tables with a new master account, and no tenant."""
+    with running.connect(database) as connection, connection.cursor() as cursor:
+        cursor.execute('SET ROLE "system"')
+        cursor.execute(SCHEMA)
+        cursor.execute(MASTER)

@@ -5,11 +5,13 @@ import json
 
 import pytest
 
+from steps import errors
 from steps.archive import contents, layout
 from tests.builders import databases, system_database
 from tests.builders.databases import DATABASE, PROVIDER_KEY, USAGE
 from tests.stores import postgresql_servers
 from workflows.rehearsal.rehearse import SETTINGS
+from workflows.rehearsal.threescale import installation as threescale
 
 PARTS = ["secrets", "configmaps", "apimanager", "file-storage"]
 
@@ -166,3 +168,154 @@ def test_no_password_is_on_the_volume_outside_of_the_secrets_or_in_a_log(running
     texts += [node.log for node in workflow.nodes]
     assert not [each for each in texts for password in passwords if password in each]
     assert PROVIDER_KEY not in json.dumps(texts)
+
+
+@pytest.fixture
+def sealed_with_databases(running):
+    """An installation whose databases are in a backup; the installation is lost, and its databases with it."""
+    workflow = running.backup(name="nightly")
+    assert workflow.phase == "Succeeded", failures(workflow)
+    return running
+
+
+@pytest.fixture
+def all_lost(sealed_with_databases, servers):
+    stage = sealed_with_databases
+    before = content(servers)
+    stage.lose()
+    lose(servers)
+    threescale.give_database_secrets(stage.kubernetes, stage.namespace)
+    servers.connect(stage)
+    with threescale.Operator(stage.kubernetes):
+        yield stage, before
+
+
+def lose(servers):
+    servers.backend.client.flushall()
+    servers.system.client.flushall()
+    servers.postgresql.ask(f'DROP DATABASE "{DATABASE}" WITH (FORCE)')
+    servers.postgresql.make(DATABASE)
+
+
+def content(servers):
+    """What the servers hold, by their own means."""
+    return servers.postgresql.rows(DATABASE), servers.backend.digest()
+
+
+@pytest.mark.quick
+def test_all_databases_come_back_before_the_apimanager(all_lost, servers):
+    stage, before = all_lost
+
+    workflow = stage.restore("nightly")
+
+    assert workflow.phase == "Succeeded", failures(workflow)
+    assert content(servers) == before
+    assert servers.system.client.keys() == []
+    filled = [workflow.node(name).attempts[-1] for name in ("system-database", "backend-redis", "system-redis")]
+    assert workflow.node("apimanager").attempts[0].started_s >= max(each.started_s + each.duration_s for each in filled)
+
+
+def test_queued_jobs_come_back_if_they_are_asked_for(all_lost, servers):
+    stage, _ = all_lost
+
+    workflow = stage.restore("nightly", queues="restore")
+
+    assert workflow.phase == "Succeeded", failures(workflow)
+    assert sorted(servers.system.client.keys()) == [b"queue:default", b"retry"]
+
+
+def test_databases_that_hold_this_installation_are_left(all_lost, servers):
+    stage, _ = all_lost
+    first = stage.restore("nightly")
+    stage.lose()
+    threescale.give_database_secrets(stage.kubernetes, stage.namespace)
+    servers.connect(stage)
+    servers.backend.client.set("stats/later", 1)
+    servers.postgresql.ask("INSERT INTO accounts (org_name, provider) VALUES ('later', true)", DATABASE)
+
+    second = stage.restore("nightly")
+
+    assert (first.phase, second.phase) == ("Succeeded", "Succeeded"), failures(second)
+    assert servers.backend.client.get("stats/later") == b"1"
+    assert second.node("system-database").phase == "Skipped"
+    assert "holds this installation" in second.node("prepare").log
+
+
+def test_a_database_that_an_operator_has_seeded_is_refused_before_anything_is_written(all_lost, servers):
+    stage, _ = all_lost
+    system_database.seed(servers.postgresql, DATABASE)
+
+    workflow = stage.restore("nightly")
+
+    told = workflow.node("databases").attempts[-1].message
+    assert workflow.phase == "Failed"
+    assert "of another installation" in told
+    assert "with 0 tenants" in told
+    assert servers.backend.client.dbsize() == 0
+    assert "system-storage" not in stage.exists("persistentvolumeclaims")
+
+
+def test_a_redis_of_somebody_else_is_refused_and_left(all_lost, servers):
+    stage, _ = all_lost
+    servers.backend.client.set("theirs", 1)
+
+    workflow = stage.restore("nightly")
+
+    assert "does not hold the installation of this backup" in workflow.node("databases").attempts[-1].message
+    assert servers.backend.client.keys() == [b"theirs"]
+    assert servers.postgresql.rows(DATABASE) == {}
+
+
+def test_a_restore_that_was_begun_goes_on(all_lost, servers):
+    stage, before = all_lost
+    digest = hashlib.sha256((stage.engine.volume("nightly") / layout.MANIFEST).read_bytes()).hexdigest()
+    servers.backend.client.set("threescale-backup/restoring", digest)
+    servers.backend.client.set("stats/{service:2}/metric:6/hour:1", 1)
+
+    workflow = stage.restore("nightly")
+
+    assert workflow.phase == "Succeeded", failures(workflow)
+    assert content(servers) == before
+
+
+def test_a_server_without_an_answer_is_never_empty(all_lost, servers):
+    stage, _ = all_lost
+    servers.backend.process.kill()
+    servers.backend.process.wait()
+
+    workflow = stage.restore("nightly")
+
+    assert workflow.node("databases").attempts[-1].exit_code == errors.TRY_AGAIN_EXIT
+    assert servers.postgresql.rows(DATABASE) == {}
+
+
+def test_external_databases_are_not_touched_but_an_empty_one_of_system_is_refused(all_lost, servers):
+    stage, _ = all_lost
+
+    workflow = stage.restore("nightly", databases="external")
+
+    assert "would found a new installation" in workflow.node("databases").attempts[-1].message
+    assert servers.postgresql.rows(DATABASE) == {}
+
+
+def test_restore_wants_every_database_empty(all_lost, servers):
+    stage, _ = all_lost
+    system_database.fill(servers.postgresql, DATABASE)
+
+    workflow = stage.restore("nightly", databases="restore")
+
+    assert workflow.phase == "Failed"
+    assert servers.backend.client.dbsize() == 0
+
+
+def test_a_plan_says_what_becomes_of_each_and_changes_nothing(all_lost, servers):
+    stage, _ = all_lost
+
+    workflow = stage.restore("nightly", plan="only")
+
+    log = workflow.node("plan").log
+    assert workflow.phase == "Succeeded", failures(workflow)
+    assert "Database system-database" in log
+    assert "PostgreSQL 18, empty, gets" in log
+    assert servers.backend.client.dbsize() == 0
+    assert servers.postgresql.rows(DATABASE) == {}

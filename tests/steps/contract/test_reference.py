@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from steps.contract.backup_contract import BackupArguments
+from steps.contract.database_contract import BackupArgumentsWithDatabases, RestoreArgumentsWithDatabases
 from steps.contract.declaration import fields_of
 from steps.contract.drill_contract import DrillArguments
 from steps.contract.fetch_contract import FetchArguments
 from steps.contract.prune_contract import PruneArguments, RepositoryPruneArguments
 from steps.contract.push_contract import PushArguments
-from steps.contract.restore_contract import RestoreArguments
 from steps.contract.verify_contract import VerifyArguments
 from steps.contract.watchdog_contract import WatchdogArguments
 from tests.builders.declared import PHASES
@@ -19,8 +18,8 @@ from tests.builders.declared import PHASES
 REFERENCE = Path(__file__).parents[3] / "docs/reference"
 MADE = "This page is made from the code: `RECORD_GOLDEN=1 .venv/bin/python -m pytest tests/steps/contract`."
 ARGUMENTS = {
-    "threescale-backup": BackupArguments,
-    "threescale-restore": RestoreArguments,
+    "threescale-backup": BackupArgumentsWithDatabases,
+    "threescale-restore": RestoreArgumentsWithDatabases,
     "threescale-verify": VerifyArguments,
     "threescale-drill": DrillArguments,
     "threescale-prune": PruneArguments,
@@ -41,6 +40,8 @@ def arguments_of(model):
 
 def arguments():
     yield from ("# Arguments of the workflows", "", "Say them with `argo submit -p NAME=VALUE`, or in Argo's UI.", MADE)
+    of_databases = "`databases`, `database-credentials`, `drain-minutes` and `queues`"
+    yield f"{of_databases} exist only where `databases.image` is configured."
     for name, model in ARGUMENTS.items():
         yield from ("", f"## {name}", "", *arguments_of(model))
 

@@ -75,6 +75,17 @@ def test_a_migration_that_waits_ends_the_dump(opened, filled, scratch, postgresq
     assert raised.value.exit_code == errors.TRY_AGAIN_EXIT
 
 
+def test_a_migration_that_holds_a_table_asks_for_another_try(opened, filled, scratch, postgresql, monkeypatch):
+    monkeypatch.setattr(postgresql_dump, "_LOCKS", "300ms")
+    with postgresql.connect(filled) as migration:
+        migration.autocommit = False
+        migration.execute("ALTER TABLE cinstances ADD COLUMN more int")
+        with pytest.raises(errors.DatabaseLockWait) as raised:
+            dump(opened, filled, scratch)
+
+    assert raised.value.exit_code == errors.TRY_AGAIN_EXIT
+
+
 def test_a_schema_that_changes_meanwhile_asks_for_another_try(opened, filled, scratch, postgresql, monkeypatch):
     after_the_counts(monkeypatch, lambda: postgresql.ask("CREATE TABLE later (id int)", filled))
 

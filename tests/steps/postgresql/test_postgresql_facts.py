@@ -88,8 +88,8 @@ def test_a_client_that_fits_passes(opened, database, server, client):
 
 
 def test_differences_are_sentences_without_values():
-    wanted = DatabaseContent({"public.a": 1, "public.b": 2}, {"public.s": 5}, "")
-    found = DatabaseContent({"public.a": 1, "public.c": 3}, {"public.s": 4}, "")
+    wanted = DatabaseContent({"public.a": 1, "public.b": 2}, {"public.s": 5, "public.ahead": 7}, "")
+    found = DatabaseContent({"public.a": 1, "public.c": 3}, {"public.s": 4, "public.ahead": 8}, "")
 
     assert postgresql_facts.differences(wanted, found) == [
         "public.b has nothing instead of 2 as rows",

@@ -97,13 +97,14 @@ def test_a_restored_database_that_differs_is_told(opened, database, dumped, scra
     assert "public.cinstances has 1999 instead of 2000 as rows" in str(raised.value)
 
 
-def test_a_setting_that_older_servers_lack_is_dropped_before_the_first_rows_only(tmp_path):
+@pytest.mark.parametrize("first", [b"COPY t FROM stdin;\n", b"CREATE FUNCTION f() AS $$\n"])
+def test_a_setting_that_older_servers_lack_is_dropped_from_the_head_only(tmp_path, first):
     setting = b"SET transaction_timeout = 0;\n"
-    rows = b"COPY t FROM stdin;\n" + setting + b"\\.\n" + setting
+    rows = first + setting + b"\\.\n" + setting
     source, target = tmp_path / "source", tmp_path / "target"
-    source.write_bytes(b"SET a = 0;\n" + setting + rows)
+    source.write_bytes(b"--\n\nSET a = 0;\n" + setting + rows)
 
     with source.open("rb") as reading, target.open("wb") as writing:
         postgresql_restore.filtered(reading, writing)
 
-    assert target.read_bytes() == b"SET a = 0;\n" + rows
+    assert target.read_bytes() == b"--\n\nSET a = 0;\n" + rows

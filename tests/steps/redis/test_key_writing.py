@@ -90,7 +90,7 @@ def test_large_keys_come_back_and_twice_is_the_same(source, target, opened):
     first, second = write(target, opened, found), write(target, opened, found)
 
     assert target.digest() == source.digest()
-    assert (first, second) == (Written(4), Written(again=4))
+    assert (first, second) == (Written(4, expiring=1), Written(again=4, expiring=1))
 
 
 def test_what_has_expired_is_left_out(target, opened):
@@ -98,7 +98,7 @@ def test_what_has_expired_is_left_out(target, opened):
         done = key_writing.write(server, [KeyRecord(b"old", STRING, b"", 1), KeyRecord(b"new", STRING, b"", FUTURE_MS)])
 
     assert target.client.keys() == [b"new"]
-    assert done == Written(1, expired=1)
+    assert done == Written(1, expired=1, expiring=1)
 
 
 def test_a_large_key_that_expires_between_its_pages_does_not_stay(target, opened):

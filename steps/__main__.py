@@ -6,6 +6,7 @@ termination log. Argo shows no other text beside a failed node.
 
 import gc
 import importlib
+import importlib.util
 import logging
 import os
 import sys
@@ -47,6 +48,14 @@ _PHASES = {
 }
 
 
+_ON_DATABASES = ("databases-backup", "databases-restore")  # on the image with their clients
+_CLIENT = "redis"  # a package of that image alone
+
+
+def _is_on_this_image(name: str) -> bool:
+    return name not in _ON_DATABASES or importlib.util.find_spec(_CLIENT) is not None
+
+
 class Phases(click.Group):
     """The group of all phases. `--help` of a phase works without the required options, and errors become outputs.
 
@@ -54,11 +63,13 @@ class Phases(click.Group):
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  as the base class has it
-        return list(_PHASES)
+        return [name for name in _PHASES if _is_on_this_image(name)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  as the base class has it
         if cmd_name not in _PHASES:
             return None
+        if not _is_on_this_image(cmd_name):
+            raise errors.DatabaseClientMissing(_CLIENT)
         module, _, name = _PHASES[cmd_name].partition(".")
         found: click.Command = getattr(importlib.import_module(f"steps.phases.{module}"), name)
         return found

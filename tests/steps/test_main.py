@@ -344,3 +344,12 @@ def test_in_the_image_no_module_is_taken_from_the_folder_where_a_phase_begins(tm
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  our own interpreter
 
     assert (done.returncode, "Run one phase of a workflow" in done.stdout) == (0, True)
+
+
+def test_the_small_image_lists_no_phase_of_databases_and_names_the_other_image(monkeypatch):
+    monkeypatch.setattr(__main__.importlib.util, "find_spec", lambda _: None)
+    context = click.Context(__main__.cli)
+
+    assert not [name for name in __main__.cli.list_commands(context) if "databases" in name]
+    with pytest.raises(errors.DatabaseClientMissing, match="Use the database image"):
+        __main__.cli.get_command(context, "databases-backup")

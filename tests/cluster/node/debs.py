@@ -18,6 +18,7 @@ sed s/bookworm/trixie/ /etc/apt/sources.list > /etc/apt/sources.list.d/next.list
 apt-get --quiet=2 update
 cd /debs && apt-get --quiet=2 -o APT::Sandbox::User=root download {next}/trixie
 """
+_SMALL: Final = " AS phases"  # the stages before it are those of a build and of the other image
 _SOURCES: Final = "deb [trusted=yes] file:/debs ./\n"  # apt checked the signatures when it fetched them
 
 
@@ -38,7 +39,8 @@ def fetch(storage: Path, containerfile: Path, run: Callable[[Path, str], object]
 
 
 def named(containerfile: str) -> list[str]:
-    """The packages that `apt-get install` of a Containerfile names."""
+    """The packages that `apt-get install` of a Containerfile names, for the image that is built without a target."""
+    containerfile = containerfile[max(containerfile.find(_SMALL), 0) :]
     words = re.findall(r"apt-get install ([^&]*)", containerfile.replace("\\\n", " "))
     return sorted(word for word in " ".join(words).split() if not word.startswith("-"))
 

@@ -30,6 +30,7 @@ ELSEWHERE = (
     "threescale-backup rehearse",  # .ci/run
     "doctor -f threescale-backup.yaml --start",  # needs Argo's controller: workflows/doctor/test_start.py
     "threescale-backup check",  # needs a schedule and its watchdog: workflows/test_watchdog.py
+    "databases=",  # needs the servers of databases: workflows/test_databases.py
     "repository adopt",  # needs copies of another origin, and asks: workflows/commands/test_repository.py
     "repository objects",  # needs a repository in the environment: workflows/test_object_lock.py
     "--repository",  # needs a repository: workflows/commands/test_repository_commands.py

@@ -9,13 +9,12 @@ from pathlib import Path
 import click
 import pytest
 
-from steps.contract.backup_contract import BackupArguments
+from steps.contract.database_contract import BackupArgumentsWithDatabases, RestoreArgumentsWithDatabases
 from steps.contract.declaration import Declared, fields_of
 from steps.contract.drill_contract import DrillArguments
 from steps.contract.fetch_contract import FetchArguments
 from steps.contract.prune_contract import PruneArguments, RepositoryPruneArguments
 from steps.contract.push_contract import PushArguments
-from steps.contract.restore_contract import RestoreArguments
 from steps.contract.verify_contract import VerifyArguments
 from steps.contract.watchdog_contract import WatchdogArguments
 from tests.builders.documentation import MADE, PAGES, ROOT, commands, name_of
@@ -23,8 +22,8 @@ from workflows.__main__ import main
 
 MEAN, MOST = 16, 28  # words: of a sentence on average, and below which nine of ten stay
 TEMPLATES: dict[str, type[Declared]] = {
-    "backup": BackupArguments,
-    "restore": RestoreArguments,
+    "backup": BackupArgumentsWithDatabases,
+    "restore": RestoreArgumentsWithDatabases,
     "verify": VerifyArguments,
     "drill": DrillArguments,
     "prune": PruneArguments,

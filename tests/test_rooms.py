@@ -56,7 +56,6 @@ TESTED_ELSEWHERE = {
     "steps/repository/locked.py": "workflows/test_object_lock.py",
     "steps/parts/selection.py": "steps/parts/test_secrets.py, test_configmaps.py and steps/plans/test_backup_plan.py",
     "steps/databases/system_database.py": "workflows/test_databases.py",
-    "steps/databases/identity.py": "workflows/test_databases.py",
     "steps/phases/databases_backup.py": "workflows/test_databases.py",
     "steps/phases/databases_restore.py": "workflows/test_databases.py",
     "steps/phases/saved_part.py": "steps/phases/test_backup.py",

@@ -88,6 +88,15 @@ class DatabaseClientMissing(Final):
     says = "The program {program} is not in the image. Use the database image for the phases of databases."
 
 
+class DatabaseClientStopped(TryAgain):
+    program: str
+    signal: int
+    says = (
+        "The program {program} was ended by signal {signal}. Give the pods of databases more memory if this happens "
+        "again."
+    )
+
+
 class DatabaseLocked(TryAgain):
     database: str
     waits_s: float

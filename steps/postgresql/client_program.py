@@ -81,6 +81,17 @@ def ended(process: "subprocess.Popen[bytes]", log: Path) -> ClientEnd:
     return ClientEnd(process.wait(), "\n".join(lines))
 
 
+def check_alive(program: str, end: ClientEnd) -> None:
+    """Check that no signal has ended a program, as when the pod's memory is full.
+
+    Raises:
+        errors.DatabaseClientStopped
+
+    """
+    if end.code < 0:
+        raise errors.DatabaseClientStopped(program, -end.code)
+
+
 def stop(process: "subprocess.Popen[bytes]") -> None:
     """End a program that still runs. Its sessions on the server end with it."""
     if process.poll() is None:

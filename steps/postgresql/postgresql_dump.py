@@ -118,6 +118,7 @@ class _Watch:
 
 def _judge(server: PostgresqlServer, end: ClientEnd) -> None:
     """Raise what the end of pg_dump means. What it says at a good end is no good sign either."""
+    client_program.check_alive("pg_dump", end)
     words = shown(server.address, end.words)
     if end.code == 0 and not words:
         return
@@ -175,6 +176,7 @@ def read(folder: Path, scratch: Path, *words: str) -> str:
             stdout=stdout.fileno(),
         )
         end = client_program.wait(process, complaints)
+    client_program.check_alive("pg_restore", end)
     if end.code:
         raise errors.DatabaseDumpDamaged(folder.name, " ".join(end.words.split())[:300])
     return out.read_text(errors="replace")

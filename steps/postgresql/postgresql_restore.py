@@ -53,10 +53,11 @@ def restore(server: PostgresqlServer, folder: Path, scratch: Path, extensions: I
     contents = scratch / _LIST
     contents.write_text("\n".join(_wanted(postgresql_dump.entries(folder, scratch), there)) + "\n")
     made, wrote = _run(server, folder, scratch, contents)
+    if wrote.code:  # pg_restore is then ended by us
+        raise _failure(server, wrote)
+    client_program.check_alive("pg_restore", made)
     if made.code:
         raise errors.DatabaseDumpDamaged(folder.name, shown(server.address, made.words))
-    if wrote.code:
-        raise _failure(server, wrote)
 
 
 def check(server: PostgresqlServer, wanted: DatabaseContent) -> None:
@@ -80,6 +81,7 @@ def _wanted(entries: Iterable[str], schemas: set[str]) -> list[str]:
 
 def _failure(server: PostgresqlServer, wrote: ClientEnd) -> errors.PhaseError:
     """Return what the end of psql means. It tells codes alone, because the server's words may hold values of rows."""
+    client_program.check_alive("psql", wrote)
     found = re.search(r"(?:ERROR|FATAL): +([0-9A-Z]{5})$", wrote.words, re.MULTILINE)
     if not found:
         return failed(server.address, "psql", wrote.words)

@@ -54,6 +54,7 @@ AGAIN = {
     "ClocksDiffer",
     "Conflict",
     "InstallationGoing",
+    "DatabaseClientStopped",
     "DatabaseLockWait",
     "DatabaseLocked",
     "DatabaseNoAnswer",

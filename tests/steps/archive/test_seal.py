@@ -18,9 +18,9 @@ BEGIN = Begin(backup="nightly", workflow="backup-1", workflow_uid="uid-1")
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def close(root):
+def close(root, **more):
     with durability.durable(root) as disk:
-        return seal.close(disk, tool_version="1.0", begin=BEGIN, started=NOW, ended=NOW, record=record)
+        return seal.close(disk, tool_version="1.0", begin=BEGIN, started=NOW, ended=NOW, record=record, **more)
 
 
 def record(facts, reports):
@@ -116,6 +116,11 @@ def test_a_phase_that_has_not_reported_is_named(unsealed, phase):
         close(unsealed)
 
     assert not (unsealed / layout.MANIFEST).exists()
+
+
+def test_a_database_that_was_to_be_copied_and_has_no_report_is_named(unsealed):
+    with refused(errors.PhasesMissing, phases=["system-redis"]):
+        close(unsealed, databases=["system-redis"])
 
 
 def flip_secret(root):

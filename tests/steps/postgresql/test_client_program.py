@@ -63,3 +63,10 @@ def test_the_version_is_that_of_the_program(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
 
     assert client_program.major() == 17
+
+
+def test_a_program_that_a_signal_has_ended_asks_for_another_try(tmp_path):
+    end = client_program.wait(start("import os; os.kill(os.getpid(), 9)", tmp_path / "log"), tmp_path / "log")
+
+    with pytest.raises(errors.DatabaseClientStopped, match="signal 9"):
+        client_program.check_alive("psql", end)

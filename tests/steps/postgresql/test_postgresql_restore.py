@@ -1,5 +1,7 @@
 """A dump goes back whole, or not at all."""
 
+import os
+
 import pytest
 
 from steps import errors
@@ -82,6 +84,24 @@ def test_a_dump_that_ends_early_leaves_the_database_empty(opened, database, scra
     max((scratch / "dump").glob("[0-9]*.dat"), key=lambda file: file.stat().st_size).unlink()
 
     with pytest.raises((errors.DatabaseDumpDamaged, errors.DatabaseDumpFailed)):
+        restore(opened, database, scratch)
+
+    assert postgresql.rows(database) == {}
+
+
+@pytest.mark.usefixtures("dumped")
+def test_sql_that_ends_between_two_statements_is_not_committed(
+    opened, database, scratch, postgresql, tmp_path, monkeypatch
+):
+    """A pg_restore that is killed when the tables are made, and no row."""
+    script = tmp_path / "pg_restore"
+    real = postgresql_servers.PROGRAMS / "pg_restore"
+    half = f'case "$1" in --file=-) {real} --schema-only "$@"; kill -9 $$;; esac'
+    script.write_text(f'#!/bin/sh\n{half}\nexec {real} "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    with pytest.raises(errors.DatabaseClientStopped, match="pg_restore"):
         restore(opened, database, scratch)
 
     assert postgresql.rows(database) == {}

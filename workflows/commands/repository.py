@@ -1,10 +1,8 @@
 """The commands about a repository of copies, for people."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -13,12 +11,12 @@ from steps.contract import values
 from steps.contract.value_kinds import Like
 from steps.phases.command_line import Value
 from workflows.commands.options import Where, at_cluster, refuse
-from workflows.commands.repository_options import PersonsRepository, at_repository
+from workflows.commands.repository_options import PersonsRepository, at_repository, privately_opened
 
 if TYPE_CHECKING:
     from steps.kubernetes.cluster import Cluster
     from steps.repository.snapshots import Snapshot
-    from steps.restic.program import Restic
+    from steps.restic.store import Store
 
 _ORIGIN = Like(r"[0-9a-f]{16}", "not an origin: write the 16 characters of 0-9 and a-f that the snapshots have as host")
 _FILES = {"RESTIC_PASSWORD": "RESTIC_PASSWORD_FILE", "RESTIC_REPOSITORY": "RESTIC_REPOSITORY_FILE"}
@@ -92,8 +90,8 @@ def _plan(cluster: "Cluster", origin: str, name: str | None) -> Iterator[str]:
     from steps.repository import ledger, snapshots
 
     if _value("RESTIC_REPOSITORY"):
-        with _opened(name or "repository") as restic:
-            found = [each for each in snapshots.every(restic) if each.origin == origin]
+        with privately_opened(_store(name or "repository")) as opened:
+            found = [each for each in snapshots.every(opened.restic) if each.origin == origin]
         if not found:
             raise errors.NothingToAdopt(origin, f"repository {name or 'of the environment'} has no snapshot of it")
         yield from _facts(found)
@@ -116,19 +114,16 @@ def _facts(found: "Sequence[Snapshot]") -> Iterator[str]:
         yield f"{told}: {len(every)} snapshots of {dates}, which added {added} bytes"
 
 
-@contextmanager
-def _opened(name: str) -> "Iterator[Restic]":
-    """Open the repository that the environment describes, with private files in a folder of its own."""
-    from steps.restic import program
+def _store(name: str) -> "Store":
+    """Return the repository that the environment describes by the keys of a Secret.
+
+    Raises:
+        errors.BadRepository
+
+    """
     from steps.restic.store import KEYS, Store
 
-    told: Mapping[str, str] = {key: value for key in KEYS if (value := _value(key))}
-    store = Store(name, told).checked()
-    with (
-        TemporaryDirectory() as folder,
-        program.opened(store, Path(folder, "private"), Path(folder, "cache")) as restic,
-    ):
-        yield restic
+    return Store(name, {key: value for key in KEYS if (value := _value(key))}).checked()
 
 
 def _value(key: str) -> str:

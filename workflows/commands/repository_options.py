@@ -20,6 +20,7 @@ from workflows.commands.options import SERVER, Where
 
 if TYPE_CHECKING:
     from steps.restic.program import Restic
+    from steps.restic.store import Store
 
 _CREDENTIALS = "Credentials of the store are read from the environment, by the names of the Secret's keys."
 _SOURCE = click.option(
@@ -73,15 +74,27 @@ class PersonsRepository(NamedTuple):
 
         """
         from steps.repository import probe
-        from steps.restic import program
         from steps.restic.store import Store
 
-        store = Store.of_environment(os.environ, self.address, self.password_file)
-        with TemporaryDirectory(prefix="threescale-backup-") as folder:
-            own = Path(folder)
-            with program.opened(store, own / "private", own / "scratch") as restic:
-                probe.look(restic)
-                yield Opened(restic, own)
+        with privately_opened(Store.of_environment(os.environ, self.address, self.password_file)) as opened:
+            probe.look(opened.restic)
+            yield opened
+
+
+@contextmanager
+def privately_opened(store: "Store") -> Iterator[Opened]:
+    """Open a repository with a private folder of its own, and do not ask yet whether it answers.
+
+    Raises:
+        errors.NoRestic, errors.OldRestic
+
+    """
+    from steps.restic import program
+
+    with TemporaryDirectory(prefix="threescale-backup-") as folder:
+        own = Path(folder)
+        with program.opened(store, own / "private", own / "scratch") as restic:
+            yield Opened(restic, own)
 
 
 def at_repository(function: Command) -> Command:

@@ -1,6 +1,6 @@
 """All examinations of the doctor, in the order of their lines."""
 
-from workflows.doctor import argo, controller, copies, installed, needs, pods, repositories, storage, threescale
+from workflows.doctor import argo, controller, installed, needs, pods, repositories, storage, threescale
 from workflows.doctor.finding import Examination
 
 EXAMINATIONS: tuple[Examination, ...] = (
@@ -11,6 +11,5 @@ EXAMINATIONS: tuple[Examination, ...] = (
     *needs.EXAMINATIONS,
     *storage.EXAMINATIONS,
     *repositories.EXAMINATIONS,
-    *copies.EXAMINATIONS,
     *threescale.EXAMINATIONS,
 )

@@ -1,4 +1,7 @@
-"""Repositories: their Secrets, the claim that may hold one, and whether the newest backup has a copy."""
+"""Repositories: their Secrets, the claim that may hold one, and the copy of the newest backup with its locks.
+
+Doctor has no credentials of the store. How long it locks a copy is told as the last verification found it.
+"""
 
 import base64
 from collections.abc import Iterator
@@ -6,12 +9,17 @@ from collections.abc import Iterator
 from steps import errors
 from steps.catalogue import catalogue
 from steps.catalogue.catalogue import OURS, BackupState
+from steps.catalogue.durations import Duration
+from steps.kubernetes import times
 from steps.kubernetes.kinds import CLAIM, SECRET
+from steps.repository import ledger
+from steps.repository.ledger import Lock
 from steps.restic.store import REPOSITORY, Store
 from workflows.configuration.installation import Repository
 from workflows.doctor.finding import Examination, Finding, Patient, State
 
 _WHAT = "Repositories"
+_EXTEND = "Extend the locks of the objects that `threescale-backup repository objects latest` prints."
 
 
 def secrets(patient: Patient) -> Iterator[Finding]:
@@ -59,6 +67,16 @@ def newest(patient: Patient) -> Iterator[Finding]:
         yield Finding(State.OK, what, f"Backup {found.name} is copied: {found.snapshots}.")
 
 
+def locks(patient: Patient) -> Iterator[Finding]:
+    """Locks of the copies: they last longer than the warning asks."""
+    asked = _asked(patient)
+    for name in asked.secrets:
+        if lock := ledger.read(patient.cluster, name).lock:
+            checked = f"{str(lock)[:1].upper()}{str(lock)[1:]}. This was checked at {times.utc(lock.checked)}."
+            bad = _is_bad(lock, asked.lock_warning)
+            yield Finding(State.WARNING if bad else State.OK, f"Locks in {name}", checked, _EXTEND if bad else "")
+
+
 def _asked(patient: Patient) -> Repository:
     return patient.installation.repository if patient.installation else Repository()
 
@@ -77,4 +95,11 @@ def _judged(name: str, keys: dict[str, str]) -> Finding:
     return Finding(State.OK, _WHAT, told)
 
 
-EXAMINATIONS: tuple[Examination, ...] = (secrets, claim, newest)
+def _is_bad(lock: Lock, warning: str) -> bool:
+    """Return whether a lock has a gap, or ends soon. A store that locks nothing is not meant to."""
+    if lock.until is None or not warning:
+        return False
+    return bool(lock.lacking) or Duration.read(warning, "lockWarning").before(lock.until) < times.now()
+
+
+EXAMINATIONS: tuple[Examination, ...] = (secrets, claim, newest, locks)

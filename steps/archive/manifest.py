@@ -114,8 +114,8 @@ class DatabaseCopy(_Model):
     """The copy of one database: what made it, of which moment, and its files on the volume.
 
     `moment` is that of System's database, by the clock of its server; all of it is of that moment. Each key of a Redis
-    is exact at some moment between `began` and `ended`. `counts` are rows by table, or keys by kind. `digests` tell
-    later whether a database is of the same installation.
+    is exact at some moment between `began` and `ended`. `counts` are rows by table, or keys by kind. By `same` a
+    database of the same installation is known: the master account and the number of tenants, or digests of keys.
     """
 
     engine: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{1,20}$")]

@@ -1,8 +1,11 @@
 """The files of a copy of a database on the volume of a backup."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from steps import errors
+from steps.archive import seal
 from steps.archive.manifest import Digest
 from steps.files import beneath, reading, removal, volume, writing
 from steps.files.beneath import closed
@@ -20,6 +23,18 @@ def clear(root: Path, folder: str) -> None:
     removal.drop(root, [folder])
     for each in (*reversed(PurePosixPath(folder).parents[:-1]), folder):
         writing.make_folder(root, str(each))
+
+
+def check(root: Path, files: Mapping[str, Digest]) -> None:
+    """Read all files of a copy before a database is filled from it.
+
+    Raises:
+        errors.BackupDamaged
+
+    """
+    findings = (seal.file_finding(root, path, expected) for path, expected in files.items())
+    if wrong := errors.Few.of(filter(None, findings)):
+        raise errors.BackupDamaged(wrong)
 
 
 def finish(root: Path, folder: str) -> dict[str, Digest]:

@@ -4,8 +4,8 @@ import hashlib
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from steps import errors
@@ -25,12 +25,13 @@ from steps.redis.portable_keys import GONE, KeyRecord
 from steps.redis.redis_address import RedisAddress
 from steps.redis.redis_server import RedisFacts, RedisServer
 from steps.threescale import redis_keys
-from steps.threescale.redis_keys import UNKNOWN
+from steps.threescale.redis_keys import QUEUES, UNKNOWN
 
 log = logging.getLogger(__name__)
 
 _BLOCK = 1 << 20
 _RESQUE = "resque:"
+_STORAGE_AT, _QUEUES_AT = "storage", "queues"  # the names of Backend's addresses
 Addresses = Mapping[str, RedisAddress]  # by the names of their files
 
 
@@ -55,7 +56,7 @@ def of(database: str, keys: Mapping[str, str]) -> Addresses:
     """Return the addresses in the Secret of a Redis. Raises as `redis_address.of`."""
     if database == SYSTEM_REDIS:
         return addresses(redis=logins.system_redis(keys))
-    return addresses(storage=logins.backend_storage(keys), queues=logins.backend_queues(keys))
+    return addresses(**{_STORAGE_AT: logins.backend_storage(keys), _QUEUES_AT: logins.backend_queues(keys)})
 
 
 def survey(found: Addresses, private: Path) -> Surveyed:
@@ -168,22 +169,24 @@ def look(database: str, found: Addresses, copy: DatabaseCopy, digest: str, priva
     raise errors.RedisOfAnother(database, told)
 
 
-def restore(database: str, found: Addresses, backup: Backup, private: Path, *, queues: bool) -> int:
-    """Write the keys of a backup, and count them by kind. Return the number of keys.
+def restore(database: str, found: Addresses, backup: Backup, copy: DatabaseCopy, private: Path, *, queues: bool) -> int:
+    """Write the keys of a backup, and count them. Return the number of keys.
 
     A key of our own tells a later try that this one has begun.
 
     Raises:
+        errors.BackupDamaged: the copy is not what was sealed; nothing is written
         errors.RedisCopyDamaged, RedisCopyDiffers, and those of `redis_server.failures`
 
     """
+    copied_files.check(backup.root, copy.files)
     total = 0
     for name, address in found.items():
-        path = f"{layout.DATABASES}/{database}/{name}.jsonl"
         with redis_server.opened(address, private) as server:
             server.ask("SET", MARKER, backup.digest)
             expected: Counter[str] = Counter()
-            written = key_writing.write(server, _wanted(database, backup.root, path, expected, queues=queues))
+            records = _wanted(database, backup.root, copy.files, queues=queues)
+            written = key_writing.write(server, _destined(name, found, database, records, expected))
             server.ask("DEL", MARKER)
             _check(database, server, expected, written)
             total += written.keys
@@ -191,19 +194,29 @@ def restore(database: str, found: Addresses, backup: Backup, private: Path, *, q
     return total
 
 
-def _wanted(database: str, root: Path, path: str, expected: "Counter[str]", *, queues: bool) -> Iterator[KeyRecord]:
-    """Yield the records of a file that are to be restored, and count their keys."""
-    for number, line in enumerate(_lines(root, path), 1):
-        try:
-            record = portable_keys.parse(line)
-        except ValueError as error:
-            raise errors.RedisCopyDamaged(path, number, str(error)) from error
-        kind = redis_keys.kind(database, record.key)
-        if kind == redis_keys.QUEUES and not queues:
-            continue
-        if record.page == 0:
-            expected[kind] += -1 if record.type == GONE else 1
-        yield record
+def _wanted(database: str, root: Path, paths: Iterable[str], *, queues: bool) -> Iterator[tuple[str, KeyRecord]]:
+    """Yield the records to restore, each with the name of the address that it belongs to."""
+    for path in paths:
+        for number, line in enumerate(_lines(root, path), 1):
+            try:
+                record = portable_keys.parse(line)
+            except ValueError as error:
+                raise errors.RedisCopyDamaged(path, number, str(error)) from error
+            is_queued = redis_keys.kind(database, record.key) == QUEUES
+            if queues or not is_queued:
+                yield _QUEUES_AT if is_queued else PurePosixPath(path).stem, record
+
+
+def _destined(
+    name: str, found: Addresses, database: str, records: Iterable[tuple[str, KeyRecord]], expected: "Counter[str]"
+) -> Iterator[KeyRecord]:
+    """Yield the records for one address, and count their keys. There may be fewer addresses than at the backup."""
+    first = next(iter(found))
+    for belongs, record in records:
+        if name == (belongs if belongs in found else first):
+            if record.page == 0:
+                expected[redis_keys.kind(database, record.key)] += -1 if record.type == GONE else 1
+            yield record
 
 
 def _lines(root: Path, path: str) -> Iterator[bytes]:

@@ -92,7 +92,7 @@ def look(address: PostgresqlAddress, copy: DatabaseCopy | None, private: Path) -
     """Return what is to become of the database. `copy`: what the backup has of it, None if it is the person's.
 
     Raises:
-        errors.DatabaseSeeded, DatabaseOfAnother: it holds another installation than the backup
+        errors.DatabaseOfAnother: it holds another installation than the backup
         errors.DatabaseEmpty: nobody would fill it, and 3scale would found a new installation
         and those of `postgresql_restore.check_target`, `postgresql_server.failures`
 
@@ -119,9 +119,11 @@ def restore(address: PostgresqlAddress, backup: Backup, copy: DatabaseCopy, priv
     A database that an earlier try has filled is compared alone.
 
     Raises:
+        errors.BackupDamaged: the dump is not what was sealed; nothing is written
         errors.DatabaseCopyDiffers, and those of `postgresql_restore.restore`
 
     """
+    copied_files.check(backup.root, copy.files)
     wanted = DatabaseContent(dict(copy.counts), dict(copy.sequences), copy.schema_digest)
     with TemporaryDirectory() as scratch, postgresql_server.opened(address, private) as server:
         with server.session() as session:

@@ -123,7 +123,7 @@ def _fill_redis(run: Run, told: declared.FillDatabase) -> None:
     if copy:
         queues = told.queues == RESTORE
         written = redis_database.restore(
-            name, redis_database.of(name, keys), restore.backup, told.credentials, queues=queues
+            name, redis_database.of(name, keys), restore.backup, copy, told.credentials, queues=queues
         )
         run.output(keys=written)
         restore.note(name, counts={"keys": written})

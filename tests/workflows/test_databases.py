@@ -319,3 +319,19 @@ def test_a_plan_says_what_becomes_of_each_and_changes_nothing(all_lost, servers)
     assert "PostgreSQL 18, empty, gets" in log
     assert servers.backend.client.dbsize() == 0
     assert servers.postgresql.rows(DATABASE) == {}
+
+
+def test_a_dump_that_was_tampered_with_is_not_restored(all_lost, servers):
+    stage, _ = all_lost
+    rows = max((stage.engine.volume("nightly") / "databases/system-database/dump").glob("[0-9]*.dat"), key=size)
+    rows.write_bytes(rows.read_bytes()[::-1])
+
+    workflow = stage.restore("nightly")
+
+    assert "has different content than the manifest" in workflow.node("system-database").attempts[-1].message
+    assert servers.postgresql.rows(DATABASE) == {}
+    assert stage.exists("apimanagers") == []
+
+
+def size(path):
+    return path.stat().st_size

@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 
+from steps import errors
 from steps.databases import redis_database
 from steps.redis import portable_keys
 from tests.stores import redis_servers
@@ -18,6 +19,7 @@ def server(tmp_path_factory):
 @pytest.fixture
 def running(server):
     server.client.flushall()
+    server.client.select(0)
     return server
 
 
@@ -90,3 +92,72 @@ def test_a_survey_writes_nothing_and_names_the_server(running, tmp_path):
 
     assert found.words == "storage: Redis 6.2.5, 1 keys"
     assert running.client.keys() == [b"stats/a"]
+
+
+class Opened:
+    """What a restore needs of a backup."""
+
+    def __init__(self, root):
+        self.root, self.digest = root, "d" * 64
+
+
+def restore(tmp_path, copy, *, jobs=True, **by_name):
+    found = redis_database.addresses(**by_name)
+    backup = Opened(tmp_path / "backup")
+    return redis_database.restore("backend-redis", found, backup, copy, tmp_path / "private", queues=jobs)
+
+
+def keys(running, number=0):
+    running.client.select(number)
+    return sorted(running.client.keys())
+
+
+@pytest.fixture
+def copied(running, tmp_path):
+    """A copy of storage and queues at two addresses, and empty servers."""
+    running.client.set("stats/a", 1)
+    running.client.select(1)
+    running.client.rpush("resque:queue:main", 1)
+    running.client.select(0)
+    copy = save(tmp_path, storage=running.address(), queues=running.address(1))
+    running.client.flushall()
+    return copy
+
+
+def test_storage_and_queues_go_back_to_their_own_addresses(running, copied, tmp_path):
+    restore(tmp_path, copied, storage=running.address(2), queues=running.address(3))
+
+    assert (keys(running, 2), keys(running, 3)) == ([b"stats/a"], [b"resque:queue:main"])
+
+
+def test_storage_and_queues_may_become_one_address(running, copied, tmp_path):
+    restore(tmp_path, copied, storage=running.address(2), queues=running.address(2))
+
+    assert keys(running, 2) == [b"resque:queue:main", b"stats/a"]
+
+
+def test_one_address_may_become_two(running, tmp_path):
+    running.client.set("stats/a", 1)
+    running.client.rpush("resque:queue:main", 1)
+    copy = save(tmp_path, storage=running.address())
+    running.client.flushall()
+
+    restore(tmp_path, copy, storage=running.address(2), queues=running.address(3))
+
+    assert (keys(running, 2), keys(running, 3)) == ([b"stats/a"], [b"resque:queue:main"])
+
+
+def test_a_copy_that_was_tampered_with_writes_nothing(running, copied, tmp_path):
+    path = tmp_path / "backup/databases/backend-redis/storage.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"1"', b'"9"'))
+
+    with pytest.raises(errors.BackupDamaged, match=r"storage\.jsonl has different content"):
+        restore(tmp_path, copied, storage=running.address(2))
+
+    assert keys(running, 2) == []
+
+
+def test_queued_jobs_stay_out_unless_they_are_asked_for(running, copied, tmp_path):
+    restore(tmp_path, copied, jobs=False, storage=running.address(2), queues=running.address(3))
+
+    assert (keys(running, 2), keys(running, 3)) == ([b"stats/a"], [])

@@ -40,7 +40,6 @@ def opened(stage, name="nightly"):
     return contents.open_at(stage.engine.volume(name)).facts
 
 
-@pytest.mark.quick
 def test_a_backup_holds_the_three_databases_and_says_what_of_which_moment(running):
     workflow = running.backup(name="nightly")
 

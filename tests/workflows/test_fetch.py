@@ -46,7 +46,6 @@ def files(root):
     }
 
 
-@pytest.mark.quick
 def test_the_latest_backup_is_fetched_to_a_claim_that_is_sealed_as_the_original(pushed):
     workflow = fetch(pushed, name="back")
 

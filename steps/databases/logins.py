@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from steps import errors
 from steps.kubernetes.cluster import Cluster
-from steps.kubernetes.kinds import SECRET
+from steps.parts import secrets
 from steps.postgresql import postgresql_address
 from steps.postgresql.postgresql_address import Certificates, PostgresqlAddress
 from steps.redis import redis_address
@@ -25,8 +25,8 @@ def keys(cluster: Cluster, name: str, credentials: str = "") -> Keys:
         errors.ObjectsMissing, errors.NamesNotAllowed, errors.KeysMissing, errors.BadOverride
 
     """
-    found = _read(cluster, name)
-    for key, value in (_read(cluster, credentials) if credentials else {}).items():
+    found = decoded(secrets.data(cluster, name))
+    for key, value in decoded(secrets.data(cluster, credentials) if credentials else {}).items():
         of, _, own = key.partition(".")
         if of not in (SYSTEM_DATABASE, BACKEND_REDIS, SYSTEM_REDIS) or not own:
             raise errors.BadOverride(credentials, key, [SYSTEM_DATABASE, BACKEND_REDIS, SYSTEM_REDIS])
@@ -79,12 +79,6 @@ def _tls(found: Keys, prefix: str) -> Tls:
     return Tls(*(found.get(f"{prefix}{part}", "") for part in ("CA", "CERT", "KEY")))
 
 
-def _read(cluster: Cluster, name: str) -> dict[str, str]:
-    try:
-        found = cluster.get(SECRET, name)
-    except errors.NotAllowed as error:
-        raise errors.NamesNotAllowed(SECRET.resource, [name], cluster.namespace, cluster.server) from error
-    if found is None:
-        raise errors.ObjectsMissing(SECRET.name, [name], cluster.namespace)
-    data = found.get("data") or {}
+def decoded(data: Mapping[str, str]) -> dict[str, str]:
+    """Return the values of a Secret as texts."""
     return {key: base64.b64decode(value).decode(errors="replace") for key, value in data.items()}

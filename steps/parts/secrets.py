@@ -61,6 +61,22 @@ def to_restore(backup: Backup) -> list[Object]:
     return [*known, *backup.referenced(SECRET)]
 
 
+def data(cluster: Cluster, name: str) -> dict[str, str]:
+    """The values of a Secret by their keys, in base64.
+
+    Raises:
+        errors.ObjectsMissing, errors.NamesNotAllowed
+
+    """
+    try:
+        found = cluster.get(SECRET, name)
+    except errors.NotAllowed as error:
+        raise errors.NamesNotAllowed(SECRET.resource, [name], cluster.namespace, cluster.server) from error
+    if found is None:
+        raise errors.ObjectsMissing(SECRET.name, [name], cluster.namespace)
+    return found.get("data") or {}
+
+
 class Databases(NamedTuple):
     """Where the Secrets with the databases' addresses come from: the user, or the backup with a Secret of overrides."""
 
@@ -100,17 +116,7 @@ class Databases(NamedTuple):
         return list(saved.values())
 
     def _read(self, cluster: Cluster) -> dict[str, str]:
-        if not self.overrides:
-            return {}
-        try:
-            found = cluster.get(SECRET, self.overrides)
-        except errors.NotAllowed as error:
-            raise errors.NamesNotAllowed(
-                SECRET.resource, [self.overrides], cluster.namespace, cluster.server
-            ) from error
-        if found is None:
-            raise errors.ObjectsMissing(SECRET.name, [self.overrides], cluster.namespace)
-        return found.get("data") or {}
+        return data(cluster, self.overrides) if self.overrides else {}
 
 
 EXPECTED = Databases()

@@ -1,6 +1,5 @@
 """The commands of the phases that fill databases, in the order in which they run. Their image has the clients."""
 
-import base64
 import json
 import logging
 from collections.abc import Mapping
@@ -146,6 +145,5 @@ def _keys(
     """Return the keys of a database's Secret: the person's, or the backup's with the overrides."""
     for obj in Databases.of(told).to_restore(cluster, backup):
         if obj["metadata"]["name"] == name:
-            data = obj.get("data") or {}
-            return {key: base64.b64decode(value).decode(errors="replace") for key, value in data.items()}
+            return logins.decoded(obj.get("data") or {})
     return logins.keys(cluster, name)

@@ -16,6 +16,7 @@ from psycopg import sql
 
 from steps import errors
 from steps.postgresql.postgresql_address import PostgresqlAddress
+from steps.process import private_file
 
 _CONNECT_S = 10
 _WORDS = 300
@@ -158,17 +159,10 @@ def shown(address: PostgresqlAddress, said: str) -> str:
 
 def _passfile(address: PostgresqlAddress, folder: Path) -> Path:
     secret = re.sub(r"([\\:])", r"\\\1", address.password)
-    return _written(folder / "passfile", f"*:*:*:*:{secret}\n")
+    return private_file.write(folder / "passfile", f"*:*:*:*:{secret}\n")
 
 
 def _certificates(address: PostgresqlAddress, folder: Path) -> dict[str, str]:
     names = ("sslrootcert", "sslcert", "sslkey")
     texts = zip(names, address.certificates, strict=True)
-    return {name: str(_written(folder / name, text)) for name, text in texts if text}
-
-
-def _written(path: Path, text: str) -> Path:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    return path
+    return {name: str(private_file.write(folder / name, text)) for name, text in texts if text}

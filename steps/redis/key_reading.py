@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 from redis import exceptions
 
 from steps import errors
+from steps.redis import redis_server
 from steps.redis.portable_keys import GONE, HASH, LIST, SET, SORTED_SET, STRING, TYPES, KeyRecord
-from steps.redis.redis_server import RedisServer
+from steps.redis.redis_server import NO_SUCH_KEY, RedisServer
 
 BATCH = 500  # keys in a round trip
 PAGE = 10_000  # elements
@@ -30,17 +31,12 @@ _WHOLE: dict[str, tuple[Any, ...]] = {
     HASH: ("HGETALL",),
 }
 _SCANS = {SET: "SSCAN", SORTED_SET: "ZSCAN", HASH: "HSCAN"}
-_KEY = "threescale-backup:no-such-key"
 # What a reading uses, with arguments under which each command does nothing.
 COMMANDS: dict[str, tuple[str | int, ...]] = {
-    "MULTI": (),
-    "EXEC": (),
-    "INFO": (),
-    "DBSIZE": (),
-    "SCAN": (0,),
-    **dict.fromkeys(("TYPE", "PTTL", "GET", "SMEMBERS", "HGETALL", *_SIZES.values()), (_KEY,)),
-    **dict.fromkeys(("LRANGE", "ZRANGE", "GETRANGE"), (_KEY, 0, -1)),
-    **dict.fromkeys(_SCANS.values(), (_KEY, 0)),
+    **redis_server.COMMANDS,
+    **dict.fromkeys(("TYPE", "PTTL", "GET", "SMEMBERS", "HGETALL", *_SIZES.values()), (NO_SUCH_KEY,)),
+    **dict.fromkeys(("LRANGE", "ZRANGE", "GETRANGE"), (NO_SUCH_KEY, 0, -1)),
+    **dict.fromkeys(_SCANS.values(), (NO_SUCH_KEY, 0)),
 }
 
 

@@ -5,24 +5,20 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
+from steps.redis import redis_server
 from steps.redis.portable_keys import GONE, HASH, LIST, SET, SORTED_SET, STRING, KeyRecord
-from steps.redis.redis_server import RedisServer
+from steps.redis.redis_server import NO_SUCH_KEY, RedisServer
 
 _BATCH = 500
 _ELEMENTS = 5_000  # of a command
-_KEY = "threescale-backup:no-such-key"
 _WRITES = {LIST: "RPUSH", SET: "SADD", SORTED_SET: "ZADD", HASH: "HSET"}
 # What a writing uses, with arguments under which each command fails or does nothing.
 COMMANDS: dict[str, tuple[str | int, ...]] = {
-    "MULTI": (),
-    "EXEC": (),
-    "INFO": (),
-    "DBSIZE": (),
-    "SCAN": (0,),
-    "GET": (_KEY,),
-    "DEL": (_KEY,),
-    "PEXPIREAT": (_KEY, 1),
-    **dict.fromkeys(("SET", "APPEND", *_WRITES.values()), (_KEY,)),  # refused for want of a value
+    **redis_server.COMMANDS,
+    "GET": (NO_SUCH_KEY,),
+    "DEL": (NO_SUCH_KEY,),
+    "PEXPIREAT": (NO_SUCH_KEY, 1),
+    **dict.fromkeys(("SET", "APPEND", *_WRITES.values()), (NO_SUCH_KEY,)),  # refused for want of a value
 }
 
 

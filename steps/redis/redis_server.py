@@ -1,6 +1,5 @@
 """A connection to a Redis: whom it asks, what the server is, and what its refusals mean."""
 
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,10 +14,13 @@ from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel
 
 from steps import errors
-from steps.process import interruption
+from steps.process import interruption, private_file
 from steps.redis.redis_address import Login, RedisAddress, Tls
 
 OLDEST = (6, 2)
+NO_SUCH_KEY = "threescale-backup:no-such-key"
+# What both a reading and a writing use, with arguments under which each command does nothing.
+COMMANDS: dict[str, tuple[str | int, ...]] = {"MULTI": (), "EXEC": (), "INFO": (), "DBSIZE": (), "SCAN": (0,)}
 _CONNECT_S, _ANSWER_S = 10.0, 60.0  # a batch of large keys takes a while
 _WORDS = 200
 # What the client raises or the server says, the first that fits.
@@ -229,12 +231,5 @@ def _tls(tls: Tls | None, folder: Path) -> dict[str, Any]:
     settings: dict[str, Any] = {"ssl": True}
     for setting, text in (("ssl_ca_certs", tls.ca), ("ssl_certfile", tls.certificate), ("ssl_keyfile", tls.key)):
         if text:
-            settings[setting] = str(_written(folder / setting, text))
+            settings[setting] = str(private_file.write(folder / setting, text))
     return settings
-
-
-def _written(path: Path, text: str) -> Path:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    return path

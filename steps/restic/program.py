@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from steps import errors
-from steps.process import interruption
+from steps.process import interruption, private_file
 from steps.restic import endings
 from steps.restic.store import Store
 
@@ -157,9 +157,7 @@ def opened(store: Store, private: Path, scratch: Path) -> Iterator[Restic]:
     with TemporaryDirectory(prefix="restic-", dir=private, ignore_cleanup_errors=True) as folder:  # for the owner alone
         own = Path(folder)
         for name, text in store.files().items():
-            descriptor = os.open(own / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(text)
+            private_file.write(own / name, text)
         found = Restic(store, own, scratch)
         found.check_version()
         yield found
